@@ -1,0 +1,37 @@
+//! Names that the host keeps for itself, and how names are compared.
+
+/// The column that says which load a row came with.
+pub const LOAD_ID: &str = "_load_id";
+
+/// One row for each load.
+pub const LOADS: &str = "_loads";
+/// One row for each load and resource.
+pub const LOAD_RESOURCES: &str = "_load_resources";
+/// The current cursor of each pipeline and resource.
+pub const CURSORS: &str = "_cursors";
+/// Records that could not be stored.
+pub const REJECTED: &str = "_rejected";
+
+/// Tables of the dataset that no resource may take.
+pub const RESERVED_TABLES: [&str; 4] = [LOADS, LOAD_RESOURCES, CURSORS, REJECTED];
+
+/// The table that holds a resource: its own name, unless the host keeps that
+/// name for itself.
+#[must_use]
+pub fn table_of(resource: &str) -> String {
+    if RESERVED_TABLES.iter().any(|name| name.eq_ignore_ascii_case(resource)) {
+        format!("{resource}__source")
+    } else {
+        resource.to_owned()
+    }
+}
+
+/// The stored name of a source column, likewise.
+#[must_use]
+pub fn column_of(column: &str) -> String {
+    if column.eq_ignore_ascii_case(LOAD_ID) {
+        format!("{column}__source")
+    } else {
+        column.to_owned()
+    }
+}
