@@ -2,9 +2,20 @@
 
 mod cursor;
 mod error;
+mod limits;
 mod load;
 pub mod names;
+mod secret;
+mod source;
+mod spec;
 
 pub use cursor::Cursor;
 pub use error::{Category, SourceError};
+pub use limits::{Limit, Limits};
 pub use load::{LoadId, LoadRecord, Mode, Rejected, ResourceRecord, Status, Write};
+pub use secret::Secret;
+pub use source::{
+    Descriptor, Event, Finding, OriginRequest, Progress, ReadOptions, Resource, ResourceKind,
+    ResourceSummary, SecretRequest, Selection, Severity, Summary,
+};
+pub use spec::{AllowRule, DestinationSpec, FileFormat, PipelineSpec, ResourceSpec};

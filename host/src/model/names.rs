@@ -19,7 +19,10 @@ pub const RESERVED_TABLES: [&str; 4] = [LOADS, LOAD_RESOURCES, CURSORS, REJECTED
 /// name for itself.
 #[must_use]
 pub fn table_of(resource: &str) -> String {
-    if RESERVED_TABLES.iter().any(|name| name.eq_ignore_ascii_case(resource)) {
+    if RESERVED_TABLES
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(resource))
+    {
         format!("{resource}__source")
     } else {
         resource.to_owned()

@@ -1,0 +1,99 @@
+//! What a pipeline is: which component, what it is granted, what it reads and
+//! where that goes. A pipeline file becomes one of these; a platform makes
+//! them from its own records.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Limits, Mode, Secret, Write};
+
+/// One pipeline.
+#[derive(Clone, Debug)]
+pub struct PipelineSpec {
+    /// The name under which its state is kept.
+    pub name: String,
+    /// The component file.
+    pub component: PathBuf,
+    /// SHA-256 that the file must have, in hex.
+    pub sha256: Option<String>,
+    /// Handed to the connector, once it fits the connector's JSON Schema.
+    pub config: serde_json::Value,
+    /// Credentials, by the names that the connector asks for.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What the connector may reach.
+    pub allow: Vec<AllowRule>,
+    /// What it may use up.
+    pub limits: Limits,
+    /// What is read; empty reads the connector's defaults.
+    pub resources: Vec<ResourceSpec>,
+    /// Where it goes.
+    pub destination: DestinationSpec,
+}
+
+/// What a connector may reach, as the operator writes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct AllowRule {
+    /// Scheme, host and port; `*.` for one label.
+    pub origin: String,
+    /// HTTP methods; empty means GET.
+    pub methods: Vec<String>,
+    /// Paths, with `*` for any characters; empty means any.
+    pub paths: Vec<String>,
+    /// Names of the credentials that may go there.
+    pub secrets: Vec<String>,
+    /// Whether the origin may have a private address.
+    pub private: bool,
+}
+
+/// One resource, and how it is read and written.
+#[derive(Clone, Debug, Default)]
+pub struct ResourceSpec {
+    /// Its name.
+    pub name: String,
+    /// How much of it is read.
+    pub mode: Mode,
+    /// The column that an incremental read goes by.
+    pub cursor: Option<String>,
+    /// Its key, where the source does not say.
+    pub primary_key: Vec<String>,
+    /// What becomes of the rows that are there.
+    pub write: Write,
+    /// The columns to read; empty reads all.
+    pub columns: Vec<String>,
+}
+
+/// Where rows go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DestinationSpec {
+    /// A DuckDB database file.
+    DuckDb {
+        /// The file.
+        path: PathBuf,
+        /// The schema that holds the tables.
+        dataset: String,
+        /// The driver library, if it is not where it is looked for.
+        driver: Option<PathBuf>,
+    },
+    /// Files in a folder.
+    Files {
+        /// A `file:` URL or a path.
+        url: String,
+        /// The folder inside it that holds the tables.
+        dataset: String,
+        /// Format of the files.
+        format: FileFormat,
+    },
+}
+
+/// Format of data files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileFormat {
+    /// Apache Parquet.
+    #[default]
+    Parquet,
+    /// One JSON object on each line.
+    Jsonl,
+    /// Comma-separated values, RFC 4180.
+    Csv,
+}

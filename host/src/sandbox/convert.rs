@@ -1,0 +1,255 @@
+//! From the types of the WIT to those of the model and back. What comes from a
+//! guest is bounded here; nothing is interpreted.
+
+use super::bindings::connector::source::types;
+use super::bindings::exports::connector::source::source as wit;
+use super::error::SandboxError;
+use super::pages;
+use crate::model::{
+    Category, Cursor, Descriptor, Event, Finding, Mode, OriginRequest, Progress, ReadOptions,
+    Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection, Severity,
+    SourceError, Summary,
+};
+use crate::model::{Limit, Limits};
+
+/// The longest message of a guest that is shown.
+const SHOWN: usize = 4 << 10;
+
+/// A guest's message as it may be shown: bounded, and on its lines.
+pub(super) fn bounded(text: &str) -> String {
+    let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+    let mut shown: String = text.chars().take(SHOWN).map(clean).collect();
+    if shown.len() < text.len() && shown.chars().count() == SHOWN {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A name: bounded, without NUL, not empty.
+pub(super) fn name(name: String, limits: &Limits) -> Result<String, SandboxError> {
+    if name.len() as u64 > limits.text {
+        return Err(SandboxError::Limit(Limit::Text));
+    }
+    if name.is_empty() || name.contains('\0') {
+        return Err(SandboxError::Contract(
+            "a name is empty or holds a NUL".to_owned(),
+        ));
+    }
+    Ok(name)
+}
+
+pub(super) fn cursor(
+    cursor: Option<types::Cursor>,
+    limits: &Limits,
+) -> Result<Option<Cursor>, SandboxError> {
+    match cursor {
+        Some(cursor) if cursor.value.len() as u64 > limits.text => {
+            Err(SandboxError::Limit(Limit::Text))
+        }
+        Some(types::Cursor { version, value }) => Ok(Some(Cursor { version, value })),
+        None => Ok(None),
+    }
+}
+
+pub(super) fn source_error(error: types::Error, _limits: &Limits) -> SourceError {
+    SourceError {
+        category: category(error.category),
+        message: bounded(&error.message),
+        hint: error.hint.as_deref().map(bounded),
+        retryable: error.retryable,
+        retry_after: error.retry_after,
+    }
+}
+
+pub(super) fn descriptor(d: wit::Descriptor, limits: &Limits) -> Result<Descriptor, SandboxError> {
+    if d.config_schema.len() as u64 > limits.text || d.secrets.len() + d.origins.len() > SHOWN {
+        return Err(SandboxError::Limit(Limit::Text));
+    }
+    let texts = |texts: Vec<String>| texts.iter().map(|text| bounded(text)).collect();
+    let secret = |s: wit::SecretRequest| SecretRequest {
+        name: bounded(&s.name),
+        purpose: bounded(&s.purpose),
+        required: s.required,
+    };
+    let origin = |o: wit::OriginRequest| OriginRequest {
+        origin: bounded(&o.origin),
+        methods: texts(o.methods),
+        paths: texts(o.paths),
+        secrets: texts(o.secrets),
+        purpose: bounded(&o.purpose),
+    };
+    Ok(Descriptor {
+        name: bounded(&d.name),
+        version: bounded(&d.version),
+        config_schema: d.config_schema,
+        secrets: d.secrets.into_iter().map(secret).collect(),
+        origins: d.origins.into_iter().map(origin).collect(),
+    })
+}
+
+pub(super) fn findings(
+    findings: Vec<types::Finding>,
+    limits: &Limits,
+) -> Result<Vec<Finding>, SandboxError> {
+    if findings.len() as u64 > limits.resources {
+        return Err(SandboxError::Limit(Limit::Resources));
+    }
+    let finding = |f: types::Finding| Finding {
+        subject: bounded(&f.subject),
+        severity: match f.severity {
+            types::Severity::Info => Severity::Info,
+            types::Severity::Warning => Severity::Warning,
+            types::Severity::Error => Severity::Error,
+        },
+        message: bounded(&f.message),
+        hint: f.hint.as_deref().map(bounded),
+    };
+    Ok(findings.into_iter().map(finding).collect())
+}
+
+pub(super) fn resources(
+    resources: Vec<types::Resource>,
+    limits: &Limits,
+) -> Result<Vec<Resource>, SandboxError> {
+    if resources.len() as u64 > limits.resources {
+        return Err(SandboxError::Limit(Limit::Resources));
+    }
+    resources
+        .into_iter()
+        .map(|resource| self::resource(resource, limits))
+        .collect()
+}
+
+fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxError> {
+    if (r.primary_key.len() + r.cursor_fields.len()) as u64 > 2 * limits.columns {
+        return Err(SandboxError::Limit(Limit::Columns));
+    }
+    let mode = |mode| match mode {
+        types::Mode::Full => Mode::Full,
+        types::Mode::Incremental => Mode::Incremental,
+    };
+    Ok(Resource {
+        name: name(r.name, limits)?,
+        kind: match r.kind {
+            types::ResourceKind::Table => ResourceKind::Table,
+            types::ResourceKind::View => ResourceKind::View,
+            types::ResourceKind::Endpoint => ResourceKind::Endpoint,
+            types::ResourceKind::Feed => ResourceKind::Feed,
+            types::ResourceKind::Query => ResourceKind::Query,
+        },
+        description: r.description.as_deref().map(bounded),
+        schema: pages::schema(r.schema, limits)?,
+        primary_key: r.primary_key,
+        cursor_fields: r.cursor_fields,
+        modes: r.modes.into_iter().take(2).map(mode).collect(),
+        parent: r.parent,
+        by_default: r.by_default,
+        estimated_rows: r.estimated_rows,
+    })
+}
+
+pub(super) fn selection(s: &Selection) -> wit::Selection {
+    wit::Selection {
+        resource: s.resource.clone(),
+        mode: match s.mode {
+            Mode::Full => types::Mode::Full,
+            Mode::Incremental => types::Mode::Incremental,
+        },
+        cursor: s.cursor.as_ref().map(|c| types::Cursor {
+            version: c.version,
+            value: c.value.clone(),
+        }),
+        cursor_field: s.cursor_field.clone(),
+        lag: None,
+        columns: s.columns.clone(),
+        filter: None,
+        primary_key: s.primary_key.clone(),
+        types: Vec::new(),
+        schema_policy: wit::SchemaPolicy::Evolve,
+        max_rows_billed: None,
+    }
+}
+
+pub(super) fn read_options(o: &ReadOptions) -> wit::ReadOptions {
+    wit::ReadOptions {
+        page_rows: o.page_rows,
+        page_bytes: o.page_bytes,
+        row_limit: o.row_limit,
+        time_limit: o.time_limit,
+        consistency: if o.resumable {
+            wit::Consistency::Resumable
+        } else {
+            wit::Consistency::Snapshot
+        },
+    }
+}
+
+/// Every event but schemas and pages, which [`pages`] decodes.
+pub(super) fn event(event: wit::Event, limits: &Limits) -> Result<Event, SandboxError> {
+    Ok(match event {
+        wit::Event::Schema(_) | wit::Event::Page(_) => {
+            return Err(SandboxError::Contract("data where none can be".to_owned()));
+        }
+        wit::Event::Rejected(r) => {
+            if r.record.len() as u64 > limits.page {
+                return Err(SandboxError::Limit(Limit::Page));
+            }
+            Event::Rejected(Rejected {
+                resource: name(r.resource, limits)?,
+                record: r.record,
+                reason: bounded(&r.reason),
+            })
+        }
+        wit::Event::Progress(p) => Event::Progress(Progress {
+            resource: p.resource,
+            rows: p.rows,
+            estimated_rows: p.estimated_rows,
+            waiting: p.waiting.as_deref().map(bounded),
+        }),
+        wit::Event::Restarted(reason) => Event::Restarted(bounded(&reason)),
+        wit::Event::Done(summary) => Event::Done(self::summary(summary, limits)?),
+    })
+}
+
+fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
+    if s.resources.len() as u64 > limits.resources {
+        return Err(SandboxError::Limit(Limit::Resources));
+    }
+    let resource = |r: wit::ResourceSummary| {
+        Ok(ResourceSummary {
+            resource: name(r.resource, limits)?,
+            rows: r.rows,
+            rejected: r.rejected,
+            misfits: r.misfits,
+            rows_billed: r.rows_billed,
+            requests: r.requests,
+            failure: r.failure.map(|error| source_error(error, limits)),
+            cursor: cursor(r.cursor, limits)?,
+        })
+    };
+    Ok(Summary {
+        resources: s
+            .resources
+            .into_iter()
+            .map(resource)
+            .collect::<Result<_, SandboxError>>()?,
+        requests: s.requests,
+        point_in_time: s.point_in_time,
+    })
+}
+
+fn category(category: types::Category) -> Category {
+    match category {
+        types::Category::Config => Category::Config,
+        types::Category::Authentication => Category::Authentication,
+        types::Category::Permission => Category::Permission,
+        types::Category::NotFound => Category::NotFound,
+        types::Category::RateLimited => Category::RateLimited,
+        types::Category::Unavailable => Category::Unavailable,
+        types::Category::Protocol => Category::Protocol,
+        types::Category::Data => Category::Data,
+        types::Category::Denied => Category::Denied,
+        types::Category::Cancelled => Category::Cancelled,
+        types::Category::Internal => Category::Internal,
+    }
+}

@@ -1,0 +1,86 @@
+//! Failures of the HTTP client, in the words of `wasi:http`.
+
+use std::error::Error as _;
+use std::io;
+
+use wasmtime_wasi_http::Error;
+
+use super::resolver::{Prohibited, Unresolved};
+
+/// The `wasi:http` error of a transport failure.
+pub(super) fn of_transport(error: &reqwest::Error) -> Error {
+    tracing::debug!(target: "connector_host::egress", error = chain(error), "transport failure");
+    if cause::<Prohibited>(error).is_some() {
+        return Error::HttpRequestDenied;
+    }
+    if cause::<Unresolved>(error).is_some() {
+        return Error::DnsError {
+            rcode: cause::<Unresolved>(error).map(ToString::to_string),
+            info_code: None,
+        };
+    }
+    if let Some(tls) = cause::<rustls::Error>(error).or_else(|| tls_inside_io(error)) {
+        return match tls {
+            rustls::Error::InvalidCertificate(_) => Error::TlsCertificateError,
+            _ => Error::TlsProtocolError,
+        };
+    }
+    if let Some(io) = cause::<io::Error>(error) {
+        match io.kind() {
+            io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
+            io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
+            io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+                return Error::DestinationIpUnroutable;
+            }
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof => {
+                return Error::ConnectionTerminated;
+            }
+            _ => {}
+        }
+    }
+    if error.is_timeout() {
+        if error.is_connect() {
+            Error::ConnectionTimeout
+        } else {
+            Error::ConnectionReadTimeout
+        }
+    } else if error.is_connect() {
+        Error::DestinationUnavailable
+    } else if error.is_body() || error.is_decode() {
+        Error::HttpResponseIncomplete
+    } else if error.is_request() {
+        Error::ConnectionTerminated
+    } else {
+        Error::HttpProtocolError
+    }
+}
+
+/// The first cause of a type in the chain of an error.
+pub(super) fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
+    let mut next = error.source();
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+/// TLS errors travel inside I/O errors, which hide them from the chain.
+fn tls_inside_io(error: &reqwest::Error) -> Option<&rustls::Error> {
+    cause::<io::Error>(error)?.get_ref()?.downcast_ref()
+}
+
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}

@@ -1,0 +1,67 @@
+//! Which request headers a connector may set, and the one in which a
+//! reference becomes a credential.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use super::denial::Reason;
+use crate::model::Secret;
+use crate::sandbox::secrets::GrantedSecrets;
+
+/// Headers that frame or route, or that speak for somebody: the host's own.
+/// The connector's attempt to set one is an error that it sees.
+const RESERVED: [HeaderName; 13] = [
+    header::CONNECTION,
+    header::EXPECT,
+    header::FORWARDED,
+    header::HOST,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::VIA,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Whether a header belongs to the host.
+#[must_use]
+pub(super) fn is_reserved(name: &HeaderName) -> bool {
+    RESERVED.contains(name)
+        || name.as_str().starts_with("proxy-")
+        || name.as_str().starts_with("x-forwarded-")
+}
+
+/// Takes the credential out of the headers: the name and the value of the
+/// secret that its reference stands for.
+pub(super) fn take_credential(
+    headers: &mut HeaderMap,
+    secrets: &GrantedSecrets,
+) -> Result<Option<(String, Secret)>, Reason> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let reference = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, reference)| reference.trim());
+    let secret = reference.and_then(|reference| secrets.resolve(reference));
+    let (Some((name, secret)), None) = (secret, values.next()) else {
+        return Err(Reason::Header("authorization"));
+    };
+    let found = (name.to_owned(), secret.clone());
+    headers.remove(header::AUTHORIZATION);
+    Ok(Some(found))
+}
+
+/// The header that carries a credential. Never shown in logs.
+#[must_use]
+pub(super) fn credential(secret: &Secret) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.reveal())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}

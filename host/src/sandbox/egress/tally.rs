@@ -1,0 +1,73 @@
+//! What one instance did on the network: counts, the first refusal and the
+//! first limit. The place where the host learns why a guest failed, whatever
+//! the guest says about it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use super::denial::Denial;
+use crate::model::Limit;
+
+/// Counts of one instance.
+#[derive(Debug, Default)]
+pub struct Tally {
+    requests: AtomicU64,
+    bytes: AtomicU64,
+    denials: Mutex<Vec<Denial>>,
+    limit: OnceLock<Limit>,
+}
+
+/// More refusals than these are only repetitions.
+const KEPT_DENIALS: usize = 16;
+
+impl Tally {
+    /// Counts a request, and says which one it is.
+    pub(super) fn request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn deny(&self, denial: Denial) {
+        tracing::warn!(target: "connector_host::egress", "{denial}");
+        if let Ok(mut denials) = self.denials.lock()
+            && denials.len() < KEPT_DENIALS
+        {
+            denials.push(denial);
+        }
+    }
+
+    /// Notes that a limit was hit. The first one counts.
+    pub(crate) fn limit(&self, limit: Limit) {
+        let _ = self.limit.set(limit);
+    }
+
+    /// Requests made.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Bytes received in bodies, after decompression.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// The last refusal, the one that a failure right after it is due to.
+    #[must_use]
+    pub fn last_denial(&self) -> Option<Denial> {
+        self.denials
+            .lock()
+            .ok()
+            .and_then(|denials| denials.last().cloned())
+    }
+
+    /// The limit that was hit.
+    #[must_use]
+    pub fn hit(&self) -> Option<Limit> {
+        self.limit.get().copied()
+    }
+}

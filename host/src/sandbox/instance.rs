@@ -1,0 +1,234 @@
+//! One instance of a connector: every call into a guest is made here, under
+//! its deadline, and every failure of one is told apart here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use wasmtime::component::ResourceAny;
+use wasmtime::{Store, UpdateDeadline};
+
+use super::bindings;
+use super::bindings::exports::connector::source::source as wit;
+use super::convert;
+use super::egress::rule::Rules;
+use super::egress::{Egress, Tally};
+use super::engine::Connector;
+use super::error::SandboxError;
+use super::pages::RawEvent;
+use super::secrets::GrantedSecrets;
+use super::state::State;
+use crate::model::{
+    Category, Descriptor, Finding, ReadOptions, Resource, Secret, Selection, SourceError,
+};
+use crate::model::{Limit, Limits};
+
+/// What an operator grants to one instance. Nothing by default.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    /// What it may reach.
+    pub rules: Rules,
+    /// Credentials it may use.
+    pub secrets: BTreeMap<String, Secret>,
+    /// What it may use up.
+    pub limits: Limits,
+}
+
+/// An instance with its own memory, connections and deadline.
+pub struct Instance {
+    store: Store<State>,
+    guest: bindings::Connector,
+    limits: Limits,
+    deadline: Instant,
+    tally: Arc<Tally>,
+}
+
+/// A read that was opened. Events are pulled from it with
+/// [`Instance::next`].
+#[derive(Clone, Copy, Debug)]
+pub struct Reader(ResourceAny);
+
+impl Connector {
+    /// Makes an instance. Its time limit starts to run now.
+    pub async fn instantiate(&self, grants: Grants) -> Result<Instance, SandboxError> {
+        let Grants {
+            rules,
+            secrets,
+            limits,
+        } = grants;
+        let secrets = Arc::new(GrantedSecrets::new(secrets));
+        let egress = Egress::new(
+            rules,
+            Arc::clone(&secrets),
+            limits.clone(),
+            self.engine.network().clone(),
+        );
+        let tally = egress.tally();
+        let deadline = Instant::now() + limits.time;
+        let mut store = Store::new(self.engine.wasmtime(), State::new(egress, secrets, &limits));
+        store.limiter(|state| &mut state.memory);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_callback(move |_| {
+            Ok(if Instant::now() < deadline {
+                UpdateDeadline::Yield(1)
+            } else {
+                UpdateDeadline::Interrupt
+            })
+        });
+        let guest = within(deadline, self.pre.instantiate_async(&mut store)).await;
+        match guest {
+            Ok(Ok(guest)) => Ok(Instance {
+                store,
+                guest,
+                limits,
+                deadline,
+                tally,
+            }),
+            Ok(Err(error)) => Err(failure(
+                "instantiation",
+                &error,
+                &mut store,
+                &tally,
+                deadline,
+            )),
+            Err(limit) => Err(limit),
+        }
+    }
+}
+
+impl Instance {
+    /// What the connector did on the network so far.
+    #[must_use]
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
+
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// How the connector describes itself.
+    pub async fn describe(&mut self) -> Result<Descriptor, SandboxError> {
+        let source = self.guest.connector_source_source();
+        let call = source.call_describe(&mut self.store);
+        let result = within(self.deadline, call).await?;
+        let descriptor = self.returned("describe", result)?;
+        convert::descriptor(descriptor, &self.limits)
+    }
+
+    /// Looks at everything that a read would need.
+    pub async fn check(&mut self, config: &str) -> Result<Vec<Finding>, SandboxError> {
+        let source = self.guest.connector_source_source();
+        let call = source.call_check(&mut self.store, config);
+        let result = within(self.deadline, call).await?;
+        let findings = self
+            .returned("check", result)?
+            .map_err(|error| self.reported(error))?;
+        convert::findings(findings, &self.limits)
+    }
+
+    /// What can be read.
+    pub async fn list_resources(&mut self, config: &str) -> Result<Vec<Resource>, SandboxError> {
+        let source = self.guest.connector_source_source();
+        let call = source.call_list_resources(&mut self.store, config);
+        let result = within(self.deadline, call).await?;
+        let resources = self
+            .returned("list-resources", result)?
+            .map_err(|error| self.reported(error))?;
+        convert::resources(resources, &self.limits)
+    }
+
+    /// Opens a read.
+    pub async fn read(
+        &mut self,
+        config: &str,
+        selections: &[Selection],
+        options: &ReadOptions,
+    ) -> Result<Reader, SandboxError> {
+        let selections: Vec<_> = selections.iter().map(convert::selection).collect();
+        let options = convert::read_options(options);
+        let source = self.guest.connector_source_source();
+        let call = source.call_read(&mut self.store, config, &selections, options);
+        let result = within(self.deadline, call).await?;
+        let reader = self
+            .returned("read", result)?
+            .map_err(|error| self.reported(error))?;
+        Ok(Reader(reader))
+    }
+
+    /// The next event of a read, its Arrow data not yet decoded.
+    pub async fn next(&mut self, reader: Reader) -> Result<Option<RawEvent>, SandboxError> {
+        let source = self.guest.connector_source_source();
+        let result = within(
+            self.deadline,
+            source.reader().call_next(&mut self.store, reader.0),
+        )
+        .await?;
+        let event = self
+            .returned("next", result)?
+            .map_err(|error| self.reported(error))?;
+        event
+            .map(|event| RawEvent::new(event, &self.limits))
+            .transpose()
+    }
+
+    /// Ends a read: the connector closes what it holds at the source.
+    pub async fn close(&mut self, reader: Reader) -> Result<(), SandboxError> {
+        let result = within(self.deadline, reader.0.resource_drop_async(&mut self.store)).await?;
+        self.returned("drop of the reader", result)
+    }
+
+    fn returned<T>(
+        &mut self,
+        call: &'static str,
+        result: wasmtime::Result<T>,
+    ) -> Result<T, SandboxError> {
+        result.map_err(|error| failure(call, &error, &mut self.store, &self.tally, self.deadline))
+    }
+
+    /// An error that the connector reported. When the host itself was the
+    /// cause, the host's own account of it counts.
+    fn reported(&self, error: wit::Error) -> SandboxError {
+        let error: SourceError = convert::source_error(error, &self.limits);
+        if let Some(limit) = self.tally.hit() {
+            return SandboxError::Limit(limit);
+        }
+        match self.tally.last_denial() {
+            Some(denial) if error.category == Category::Denied => SandboxError::Denied(denial),
+            _ => SandboxError::Source(error),
+        }
+    }
+}
+
+async fn within<T>(deadline: Instant, call: impl Future<Output = T>) -> Result<T, SandboxError> {
+    tokio::time::timeout_at(deadline, call)
+        .await
+        .map_err(|_| SandboxError::Limit(Limit::Time))
+}
+
+fn failure(
+    call: &'static str,
+    error: &wasmtime::Error,
+    store: &mut Store<State>,
+    tally: &Tally,
+    deadline: Instant,
+) -> SandboxError {
+    if Instant::now() >= deadline {
+        return SandboxError::Limit(Limit::Time);
+    }
+    if let Some(limit) = tally.hit() {
+        return SandboxError::Limit(limit);
+    }
+    // What the guest printed last, such as the message of a panic, says more
+    // than the trap.
+    let printed = store.data().printed.contents();
+    let printed = convert::bounded(&String::from_utf8_lossy(&printed));
+    let reason = if printed.trim().is_empty() {
+        format!("{:#}", error.root_cause())
+    } else {
+        printed
+    };
+    SandboxError::Crashed { call, reason }
+}

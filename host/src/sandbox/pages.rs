@@ -1,0 +1,184 @@
+//! Events as they come from a guest, and how their Arrow data is decoded.
+//!
+//! Everything in them is input: sizes, counts and names are checked against
+//! each other before anything goes on. Decoding is apart from the call into
+//! the guest so that another thread can do it.
+
+use std::collections::BTreeMap;
+
+use arrow_array::RecordBatch;
+use arrow_buffer::Buffer;
+use arrow_ipc::reader::StreamDecoder;
+use arrow_schema::SchemaRef;
+
+use super::bindings::exports::connector::source::source as wit;
+use super::convert;
+use super::error::SandboxError;
+use crate::model::{Cursor, Event};
+use crate::model::{Limit, Limits};
+
+/// An event whose schemas and pages are still bytes.
+#[derive(Debug)]
+pub struct RawEvent(Raw);
+
+#[derive(Debug)]
+enum Raw {
+    Schema {
+        resource: String,
+        schema: Vec<u8>,
+    },
+    Page {
+        resource: String,
+        rows: u64,
+        batch: Vec<u8>,
+        cursor: Option<Cursor>,
+    },
+    Other(Event),
+}
+
+/// Decodes the events of one read, in their order.
+#[derive(Debug)]
+pub struct EventDecoder {
+    limits: Limits,
+    resources: BTreeMap<String, StreamDecoder>,
+    done: bool,
+}
+
+impl RawEvent {
+    pub(super) fn new(event: wit::Event, limits: &Limits) -> Result<Self, SandboxError> {
+        Ok(Self(match event {
+            wit::Event::Schema(event) => Raw::Schema {
+                resource: convert::name(event.resource, limits)?,
+                schema: event.schema,
+            },
+            wit::Event::Page(page) => {
+                if page.batch.len() as u64 > limits.page {
+                    return Err(SandboxError::Limit(Limit::Page));
+                }
+                Raw::Page {
+                    resource: page.resource,
+                    rows: page.rows,
+                    batch: page.batch,
+                    cursor: convert::cursor(page.cursor, limits)?,
+                }
+            }
+            other => Raw::Other(convert::event(other, limits)?),
+        }))
+    }
+}
+
+impl EventDecoder {
+    /// A decoder for one read.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            resources: BTreeMap::new(),
+            done: false,
+        }
+    }
+
+    /// The event with its data.
+    pub fn decode(&mut self, event: RawEvent) -> Result<Event, SandboxError> {
+        if self.done {
+            return Err(broken("an event came after `done`"));
+        }
+        Ok(match event.0 {
+            Raw::Schema { resource, schema } => {
+                if self.resources.len() as u64 >= self.limits.resources {
+                    return Err(SandboxError::Limit(Limit::Resources));
+                }
+                let (decoder, schema) = open(schema, &self.limits)?;
+                self.resources.insert(resource.clone(), decoder);
+                Event::Schema { resource, schema }
+            }
+            Raw::Page {
+                resource,
+                rows,
+                batch,
+                cursor,
+            } => {
+                let Some(decoder) = self.resources.get_mut(&resource) else {
+                    return Err(broken(&format!(
+                        "a page of `{resource}` came before its schema"
+                    )));
+                };
+                let batch = decode_batch(decoder, batch).map_err(|reason| {
+                    broken(&format!(
+                        "a page of `{resource}` is no Arrow IPC batch: {reason}"
+                    ))
+                })?;
+                if batch.num_rows() as u64 != rows {
+                    return Err(broken(&format!(
+                        "a page of `{resource}` says {rows} rows and holds {}",
+                        batch.num_rows()
+                    )));
+                }
+                Event::Page {
+                    resource,
+                    batch,
+                    cursor,
+                }
+            }
+            Raw::Other(event) => {
+                match &event {
+                    Event::Done(_) => self.done = true,
+                    Event::Restarted(_) => self.resources.clear(),
+                    _ => {}
+                }
+                event
+            }
+        })
+    }
+}
+
+/// The schema in an IPC schema message.
+pub(super) fn schema(bytes: Vec<u8>, limits: &Limits) -> Result<SchemaRef, SandboxError> {
+    open(bytes, limits).map(|(_, schema)| schema)
+}
+
+fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), SandboxError> {
+    if bytes.len() as u64 > limits.text {
+        return Err(SandboxError::Limit(Limit::Text));
+    }
+    let mut decoder = StreamDecoder::new();
+    let mut buffer = Buffer::from_vec(bytes);
+    let read = decoder
+        .decode(&mut buffer)
+        .map_err(|error| broken(&format!("a schema is no Arrow IPC schema: {error}")))?;
+    let (None, Some(schema), true) = (read, decoder.schema(), buffer.is_empty()) else {
+        return Err(broken("a schema is no Arrow IPC schema message"));
+    };
+    if schema.fields().len() as u64 > limits.columns {
+        return Err(SandboxError::Limit(Limit::Columns));
+    }
+    let mut names: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().to_ascii_lowercase())
+        .collect();
+    names.sort_unstable();
+    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(broken(&format!(
+            "a schema has two columns `{}`",
+            convert::bounded(&pair[0])
+        )));
+    }
+    Ok((decoder, schema))
+}
+
+fn decode_batch(decoder: &mut StreamDecoder, bytes: Vec<u8>) -> Result<RecordBatch, String> {
+    let mut buffer = Buffer::from_vec(bytes);
+    let batch = decoder
+        .decode(&mut buffer)
+        .map_err(|error| error.to_string())?;
+    match batch {
+        Some(batch) if buffer.is_empty() => Ok(batch),
+        Some(_) => Err("more than one message".to_owned()),
+        None => Err("an incomplete message".to_owned()),
+    }
+}
+
+fn broken(reason: &str) -> SandboxError {
+    SandboxError::Contract(reason.to_owned())
+}

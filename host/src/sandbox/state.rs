@@ -1,0 +1,78 @@
+//! What belongs to one instance while it lives: the data of its store.
+
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::egress::Egress;
+use super::log::LogBudget;
+use super::memory::MemoryLimit;
+use super::secrets::GrantedSecrets;
+use crate::model::Limits;
+
+/// More handles than these no connector needs.
+const MOST_HANDLES: usize = 10_000;
+/// What a guest may print, such as the message of a panic.
+const PRINTED: usize = 64 << 10;
+/// Memory of one set of headers, as `wasi:http` counts it.
+const HEADER_MEMORY: usize = 128 << 10;
+
+/// The state of one instance.
+pub(super) struct State {
+    pub(super) table: ResourceTable,
+    pub(super) secrets: Arc<GrantedSecrets>,
+    pub(super) log: LogBudget,
+    pub(super) memory: MemoryLimit,
+    pub(super) printed: MemoryOutputPipe,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    egress: Egress,
+}
+
+impl State {
+    pub(super) fn new(egress: Egress, secrets: Arc<GrantedSecrets>, limits: &Limits) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MOST_HANDLES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(HEADER_MEMORY);
+        let printed = MemoryOutputPipe::new(PRINTED);
+        // No environment, no arguments, no standard input, nothing opened.
+        let wasi = WasiCtx::builder()
+            .stdout(printed.clone())
+            .stderr(printed.clone())
+            .build();
+        let memory = MemoryLimit::new(limits.memory, egress.tally());
+        Self {
+            table,
+            secrets,
+            log: LogBudget::new(limits.log),
+            memory,
+            printed,
+            wasi,
+            http,
+            egress,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.egress,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}
