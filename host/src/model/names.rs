@@ -38,3 +38,29 @@ pub fn column_of(column: &str) -> String {
         column.to_owned()
     }
 }
+
+/// The known name that a mistyped one is nearest to, if any is near.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let scored = known.into_iter().map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate));
+    let (distance, candidate) = scored.min()?;
+    (distance <= 1 + name.len() / 4).then_some(candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reserved_names_are_kept_free() {
+        assert_eq!(table_of("_LOADS"), "_LOADS__source");
+        assert_eq!(table_of("orders"), "orders");
+        assert_eq!(column_of("_Load_Id"), "_Load_Id__source");
+    }
+
+    #[test]
+    fn only_a_near_name_is_suggested() {
+        assert_eq!(nearest("orgin", ["origin", "methods"]), Some("origin"));
+        assert_eq!(nearest("banana", ["origin", "methods"]), None);
+    }
+}

@@ -45,6 +45,15 @@ pub struct EventDecoder {
 }
 
 impl RawEvent {
+    /// Bytes of a page; nothing for other events.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match &self.0 {
+            Raw::Page { batch, .. } => batch.len() as u64,
+            _ => 0,
+        }
+    }
+
     pub(super) fn new(event: wit::Event, limits: &Limits) -> Result<Self, SandboxError> {
         Ok(Self(match event {
             wit::Event::Schema(event) => Raw::Schema {

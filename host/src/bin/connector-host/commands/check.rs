@@ -1,0 +1,33 @@
+//! `check`: everything that a load would need.
+
+use std::process::ExitCode;
+
+use connector_host::model::Severity;
+
+use super::{print, print_json};
+use crate::args::Common;
+use crate::environment;
+use crate::failure::{FAILED, Failure};
+
+pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
+    let findings = environment::pipeline(&args.config)?.check().await?;
+    if args.json {
+        print_json(&findings)?;
+    } else {
+        let mut text = String::new();
+        for finding in &findings {
+            let mark = match finding.severity {
+                Severity::Info => "ok",
+                Severity::Warning => "warning",
+                Severity::Error => "error",
+            };
+            text.push_str(&format!("{mark}: {}: {}\n", finding.subject, finding.message));
+            if let Some(hint) = &finding.hint {
+                text.push_str(&format!("hint: {hint}\n"));
+            }
+        }
+        print(&text)?;
+    }
+    let bad = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if bad { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+}

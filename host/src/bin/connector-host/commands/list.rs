@@ -1,0 +1,88 @@
+//! `list`: what can be read.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use connector_host::model::{Mode, Resource, ResourceKind};
+use serde::Serialize;
+
+use super::print_json;
+use crate::args::Common;
+use crate::environment;
+use crate::failure::Failure;
+use crate::table::{Table, count};
+
+/// A resource as JSON.
+#[derive(Serialize)]
+struct Listed<'a> {
+    name: &'a str,
+    kind: ResourceKind,
+    description: Option<&'a str>,
+    columns: Vec<Column<'a>>,
+    primary_key: &'a [String],
+    cursor_fields: &'a [String],
+    modes: &'a [Mode],
+    parent: Option<&'a str>,
+    default: bool,
+    estimated_rows: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct Column<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    data_type: String,
+    nullable: bool,
+}
+
+pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
+    let resources = environment::pipeline(&args.config)?.list().await?;
+    if args.json {
+        print_json(&resources.iter().map(listed).collect::<Vec<_>>())?;
+    } else {
+        print_table(&resources)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn listed(resource: &Resource) -> Listed<'_> {
+    Listed {
+        name: &resource.name,
+        kind: resource.kind,
+        description: resource.description.as_deref(),
+        columns: resource.schema.fields().iter().map(|field| column(field)).collect(),
+        primary_key: &resource.primary_key,
+        cursor_fields: &resource.cursor_fields,
+        modes: &resource.modes,
+        parent: resource.parent.as_deref(),
+        default: resource.by_default,
+        estimated_rows: resource.estimated_rows,
+    }
+}
+
+fn column(field: &arrow_schema::Field) -> Column<'_> {
+    Column { name: field.name(), data_type: field.data_type().to_string(), nullable: field.is_nullable() }
+}
+
+fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
+    let mut table = Table::new(["resource", "kind", "default", "columns", "key", "rows", "description"], &[3, 5]);
+    for resource in resources {
+        let kind = match resource.kind {
+            ResourceKind::Table => "table",
+            ResourceKind::View => "view",
+            ResourceKind::Endpoint => "endpoint",
+            ResourceKind::Feed => "feed",
+            ResourceKind::Query => "query",
+        };
+        table.row([
+            resource.name.clone(),
+            kind.to_owned(),
+            if resource.by_default { "yes" } else { "no" }.to_owned(),
+            resource.schema.fields().len().to_string(),
+            resource.primary_key.join(", "),
+            resource.estimated_rows.map_or_else(|| "-".to_owned(), count),
+            resource.description.clone().unwrap_or_default(),
+        ]);
+    }
+    table.print().context("cannot write to standard output")
+}

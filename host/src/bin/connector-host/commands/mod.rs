@@ -1,0 +1,23 @@
+//! One file for each command, and how they print JSON.
+
+pub(crate) mod check;
+pub(crate) mod inspect;
+pub(crate) mod list;
+pub(crate) mod preview;
+pub(crate) mod run;
+
+use std::io::{Write, stdout};
+
+use anyhow::Context;
+use serde::Serialize;
+
+/// Prints one JSON document.
+fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
+    text.push('\n');
+    print(&text)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+}

@@ -1,0 +1,110 @@
+//! `run`: loads once and reports.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use connector_host::model::Status;
+use connector_host::pipeline::{Report, RunOptions};
+
+use super::{print, print_json};
+use crate::args;
+use crate::environment;
+use crate::failure::{FAILED, Failure};
+use crate::progress::Progress;
+use crate::table::{Table, count, size};
+
+pub(crate) async fn run(args: args::Run) -> Result<ExitCode, Failure> {
+    let pipeline = environment::pipeline(&args.common.config)?;
+    let options = RunOptions { only: args.resource, full_refresh: args.full_refresh };
+    let progress = Arc::new(Progress::new());
+    let result = pipeline.run(&options, Arc::clone(&progress) as _, interrupted()).await;
+    progress.finish();
+    let report = result?;
+    if args.common.json {
+        print_json(&report)?;
+    } else {
+        summary(&report)?;
+    }
+    Ok(match report.status {
+        Status::Loaded => ExitCode::SUCCESS,
+        Status::Partial => ExitCode::from(FAILED),
+    })
+}
+
+/// Completes on the first Ctrl-C or on SIGTERM. A second Ctrl-C ends the
+/// program the hard way.
+async fn interrupted() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = ctrl_c => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    ctrl_c.await;
+}
+
+fn summary(report: &Report) -> anyhow::Result<()> {
+    let header = ["resource", "mode", "read", "written", "rejected", "bytes", "requests", "billed", "time"];
+    let mut table = Table::new(header, &[2, 3, 4, 5, 6, 7, 8]);
+    for resource in &report.resources {
+        table.row([
+            resource.resource.clone(),
+            resource.mode.as_str().to_owned(),
+            count(resource.rows_read),
+            count(resource.rows_written),
+            count(resource.rows_rejected),
+            size(resource.bytes),
+            count(resource.requests),
+            resource.rows_billed.map_or_else(|| "-".to_owned(), count),
+            format!("{:.2} s", resource.elapsed.as_secs_f64()),
+        ]);
+    }
+    table.print().context("cannot write to standard output")?;
+    let mut text = String::new();
+    for resource in &report.resources {
+        if let Some(error) = &resource.failure {
+            text.push_str(&format!("\n{} failed: {}", resource.resource, error.message));
+            if let Some(hint) = &error.hint {
+                text.push_str(&format!("\nhint: {hint}"));
+            }
+        }
+        if resource.misfits > 0 {
+            text.push_str(&format!(
+                "\n{}: {} values did not fit the declared type of their column; they are in columns named <column>__<type>",
+                resource.resource,
+                count(resource.misfits)
+            ));
+        }
+    }
+    if !report.point_in_time {
+        text.push_str("\nthe tables are not of one point in time: this server keeps no snapshot");
+    }
+    if report.restarts > 0 {
+        text.push_str(&format!("\nthe snapshot was lost {} times; all rows are of the last one", report.restarts));
+    }
+    let rows: u64 = report.resources.iter().map(|resource| resource.rows_written).sum();
+    text.push_str(&format!(
+        "\nload {} {}: {} rows of {} resources into {} in {:.2} s ({} requests, {} received)\n",
+        report.load_id,
+        report.status.as_str(),
+        count(rows),
+        report.resources.iter().filter(|resource| resource.failure.is_none()).count(),
+        report.destination,
+        report.elapsed.as_secs_f64(),
+        count(report.requests),
+        size(report.bytes_received),
+    ));
+    print(&text)
+}

@@ -1,0 +1,48 @@
+//! The command line: arguments to meaning to one call of the library. All
+//! that the library must not do is here: read the environment, print, exit.
+
+mod args;
+mod commands;
+mod environment;
+mod failure;
+mod logging;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Args, Command};
+use self::failure::Failure;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    logging::start(&args);
+    // One thread runs the guest, the other its network; writing has its own.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(run(args.command));
+            // A look-up of the system's resolver cannot be cancelled; nobody
+            // waits for it.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(Failure::from(anyhow::Error::from(error))),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(command: Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Run(args) => commands::run::run(args).await,
+        Command::Check(args) => commands::check::run(args).await,
+        Command::List(args) => commands::list::run(args).await,
+        Command::Preview(args) => commands::preview::run(args).await,
+        Command::Inspect(args) => commands::inspect::run(args).await,
+    }
+}

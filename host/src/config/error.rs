@@ -1,0 +1,91 @@
+//! What can be wrong with a pipeline file.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::model::names::nearest;
+
+/// A pipeline file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the pipeline file {}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is not TOML, or not of the right shape.
+    #[error("{message}")]
+    Shape {
+        /// What is wrong, with line and column where they are known.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
+    /// A value is not one of those that a key can have.
+    #[error("`{key}` is wrong: {message}")]
+    Value {
+        /// The key, with its tables.
+        key: String,
+        /// What is wrong.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The same, once it is known in which file.
+    #[error("the pipeline file {} is wrong: {error}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: Box<ConfigError>,
+    },
+}
+
+impl ConfigError {
+    pub(super) fn value(key: &str, message: String, hint: &str) -> Self {
+        Self::Value { key: key.to_owned(), message, hint: hint.to_owned() }
+    }
+
+    /// A word that is not one of those that a key can have.
+    pub(super) fn choice(key: &str, got: &str, known: &[&str]) -> Self {
+        let hint = nearest(got, known.iter().copied()).map_or_else(
+            || format!("it can be {}", known.join(", ")),
+            |nearest| format!("did you mean \"{nearest}\"?"),
+        );
+        Self::Value { key: key.to_owned(), message: format!("\"{got}\" is not known"), hint }
+    }
+
+    /// An error of the TOML parser, with the nearest known key where the
+    /// error is an unknown one.
+    pub(super) fn of_toml(error: toml::de::Error) -> Self {
+        let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
+        let hint = match (error.message(), names.as_slice()) {
+            (message, [unknown, known @ ..]) if message.starts_with("unknown field") => Some(
+                nearest(unknown, known.iter().copied())
+                    .map_or_else(|| format!("it can be {}", known.join(", ")), |nearest| format!("did you mean `{nearest}`?")),
+            ),
+            (message, [missing]) if message.starts_with("missing field") => Some(format!("add `{missing}`")),
+            _ => None,
+        };
+        Self::Shape { message: error.to_string().trim_end().to_owned(), hint }
+    }
+
+    pub(super) fn in_file(self, path: &Path) -> Self {
+        Self::InFile { path: path.to_owned(), error: Box::new(self) }
+    }
+
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreadable { .. } => Some("`just init` writes a commented turso.toml to start from".to_owned()),
+            Self::Shape { hint, .. } => hint.clone(),
+            Self::Value { hint, .. } => Some(hint.clone()),
+            Self::InFile { error, .. } => error.hint(),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The shapes of the pipeline file, exactly as they are written. What the
+//! values mean is decided elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFile {
+    /// The name under which state is kept; by default the file's name without
+    /// its ending.
+    pub(super) name: Option<String>,
+    pub(super) connector: RawConnector,
+    /// What is read; without any, the connector's defaults.
+    #[serde(default)]
+    pub(super) resource: Vec<RawResource>,
+    pub(super) destination: RawDestination,
+}
+
+/// `[connector]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConnector {
+    /// The component file.
+    pub(super) component: PathBuf,
+    /// Digest of the component; another file is refused.
+    pub(super) sha256: Option<String>,
+    /// Handed to the connector, which declares what it holds.
+    pub(super) config: Option<toml::Table>,
+    /// Where the host finds the credentials that the connector asks for.
+    #[serde(default)]
+    pub(super) secrets: BTreeMap<String, RawSecret>,
+    /// What the connector may reach; nothing by default.
+    #[serde(default)]
+    pub(super) allow: Vec<RawAllow>,
+    pub(super) limits: Option<RawLimits>,
+}
+
+/// Where one credential comes from: exactly one of these.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSecret {
+    /// An environment variable.
+    pub(super) env: Option<String>,
+    /// A file; white space around the value is no part of it.
+    pub(super) file: Option<PathBuf>,
+}
+
+/// `[[connector.allow]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAllow {
+    /// Scheme, host and port; `*.` for one label.
+    pub(super) origin: String,
+    /// HTTP methods, by default GET.
+    #[serde(default)]
+    pub(super) methods: Vec<String>,
+    /// Paths, with `*` for any characters; by default any.
+    #[serde(default)]
+    pub(super) paths: Vec<String>,
+    /// Credentials that may go there, by default none.
+    #[serde(default)]
+    pub(super) secrets: Vec<String>,
+    /// Whether this origin may resolve to a private address.
+    #[serde(default)]
+    pub(super) private: bool,
+}
+
+/// `[connector.limits]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimits {
+    /// Memory of the connector (256MiB).
+    pub(super) memory: Option<String>,
+    /// Time of one command (1h).
+    pub(super) time: Option<String>,
+    /// Bytes of one response, decompressed (16GiB; they are streamed).
+    pub(super) response: Option<String>,
+    /// Bytes of one request body (16MiB).
+    pub(super) request_body: Option<String>,
+    /// Requests of one command (1000000).
+    pub(super) requests: Option<u64>,
+    /// Bytes of one page of rows (64MiB).
+    pub(super) page: Option<String>,
+    /// Bytes of log messages (1MiB).
+    pub(super) log: Option<String>,
+    /// Resources that may be listed (10000).
+    pub(super) resources: Option<u64>,
+    /// Columns of a resource (4000).
+    pub(super) columns: Option<u64>,
+    /// Bytes of a cursor or another short text (1MiB).
+    pub(super) text: Option<String>,
+}
+
+/// `[[resource]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawResource {
+    pub(super) name: String,
+    /// `full`.
+    pub(super) mode: Option<String>,
+    pub(super) cursor: Option<String>,
+    #[serde(default)]
+    pub(super) primary_key: Vec<String>,
+    /// `replace` or `append`.
+    pub(super) write: Option<String>,
+    /// The columns to read, by default all.
+    #[serde(default)]
+    pub(super) columns: Vec<String>,
+    /// `evolve`.
+    pub(super) schema: Option<String>,
+}
+
+/// `[destination]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDestination {
+    /// `duckdb` or `files`.
+    #[serde(rename = "type")]
+    pub(super) kind: String,
+    /// duckdb: the database file, by default `turso.duckdb`.
+    pub(super) path: Option<PathBuf>,
+    /// The schema or folder that holds the tables, by default `turso_data`.
+    pub(super) dataset: Option<String>,
+    /// duckdb: the driver library.
+    pub(super) driver: Option<PathBuf>,
+    /// files: a path or a `file:` URL.
+    pub(super) url: Option<String>,
+    /// files: `parquet`, `jsonl` or `csv`.
+    pub(super) format: Option<String>,
+}

@@ -1,0 +1,192 @@
+//! The pipeline file: TOML to a [`PipelineSpec`].
+//!
+//! Reading order: [`file`] (the shapes as they are written), [`variables`]
+//! (`${NAME}`), [`secret`] (where credentials come from), this file (what it
+//! means). It reads the environment only through the function it is given,
+//! and knows neither the sandbox nor a destination.
+
+mod error;
+mod file;
+mod secret;
+mod units;
+mod variables;
+
+use std::path::{Path, PathBuf};
+
+pub use error::ConfigError;
+
+use self::file::{RawDestination, RawFile, RawLimits, RawResource};
+use crate::model::{
+    AllowRule, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec, ResourceSpec, Write,
+};
+
+/// Looks up an environment variable.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads a pipeline file. Relative paths in it are relative to it.
+pub fn load(path: &Path, environment: Environment<'_>) -> Result<PipelineSpec, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    parse(&text, folder, stem.as_deref().unwrap_or("pipeline"), environment)
+        .map_err(|error| error.in_file(path))
+}
+
+/// The meaning of a pipeline file that stands in `folder`. `stem` is its name
+/// without the ending, which names the pipeline if the file does not.
+pub fn parse(
+    text: &str,
+    folder: &Path,
+    stem: &str,
+    environment: Environment<'_>,
+) -> Result<PipelineSpec, ConfigError> {
+    // Twice: once as written, for errors with line and column, and once with
+    // the variables replaced.
+    let _: RawFile = toml::from_str(text).map_err(ConfigError::of_toml)?;
+    let mut table: toml::Table = toml::from_str(text).map_err(ConfigError::of_toml)?;
+    variables::replace(&mut table, environment)?;
+    let raw: RawFile = table.try_into().map_err(ConfigError::of_toml)?;
+    meaning(raw, folder, stem, environment)
+}
+
+fn meaning(raw: RawFile, folder: &Path, stem: &str, environment: Environment<'_>) -> Result<PipelineSpec, ConfigError> {
+    let connector = raw.connector;
+    let config = serde_json::to_value(connector.config.unwrap_or_default())
+        .map_err(|error| ConfigError::value("connector.config", error.to_string(), "it must be what JSON can hold"))?;
+    let secrets = connector
+        .secrets
+        .into_iter()
+        .map(|(name, source)| Ok((name.clone(), secret::read(&name, &source, folder, environment)?)))
+        .collect::<Result<_, ConfigError>>()?;
+    let allow = connector.allow.into_iter().map(|rule| AllowRule {
+        origin: rule.origin,
+        methods: rule.methods,
+        paths: rule.paths,
+        secrets: rule.secrets,
+        private: rule.private,
+    });
+    let mut resources: Vec<ResourceSpec> = Vec::new();
+    for resource in raw.resource {
+        if resources.iter().any(|earlier| earlier.name == resource.name) {
+            return Err(ConfigError::value(
+                "resource.name",
+                format!("there are two entries for `{}`", resource.name),
+                "one [[resource]] says everything about a resource",
+            ));
+        }
+        resources.push(self::resource(resource)?);
+    }
+    Ok(PipelineSpec {
+        name: raw.name.unwrap_or_else(|| stem.to_owned()),
+        component: folder.join(connector.component),
+        sha256: connector.sha256,
+        config,
+        secrets,
+        allow: allow.collect(),
+        limits: limits(connector.limits.unwrap_or_default())?,
+        resources,
+        destination: destination(raw.destination, folder)?,
+    })
+}
+
+fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
+    let later = |key: &str, what: &str| {
+        ConfigError::value(key, format!("`{what}` is not supported by this version"), "leave it out: the resource is then read in full, and replaced")
+    };
+    let mode = match raw.mode.as_deref() {
+        None | Some("full") => Mode::Full,
+        Some("incremental") => return Err(later("resource.mode", "incremental")),
+        Some(other) => return Err(ConfigError::choice("resource.mode", other, &["full", "incremental"])),
+    };
+    let write = match raw.write.as_deref() {
+        None | Some("replace") => Write::Replace,
+        Some("append") => Write::Append,
+        Some("merge") => return Err(later("resource.write", "merge")),
+        Some(other) => return Err(ConfigError::choice("resource.write", other, &["replace", "append", "merge"])),
+    };
+    if raw.cursor.is_some() {
+        return Err(later("resource.cursor", "cursor"));
+    }
+    match raw.schema.as_deref() {
+        None | Some("evolve") => {}
+        Some(known @ ("freeze" | "discard_row" | "discard_value")) => return Err(later("resource.schema", known)),
+        Some(other) => {
+            return Err(ConfigError::choice("resource.schema", other, &["evolve", "freeze", "discard_row", "discard_value"]));
+        }
+    }
+    Ok(ResourceSpec {
+        name: raw.name,
+        mode,
+        cursor: None,
+        primary_key: raw.primary_key,
+        write,
+        columns: raw.columns,
+    })
+}
+
+fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {
+    let mut limits = Limits::default();
+    let size = |key: &str, text: Option<String>, slot: &mut u64| -> Result<(), ConfigError> {
+        if let Some(text) = text {
+            *slot = units::bytes(&format!("connector.limits.{key}"), &text)?;
+        }
+        Ok(())
+    };
+    size("memory", raw.memory, &mut limits.memory)?;
+    size("response", raw.response, &mut limits.response)?;
+    size("request_body", raw.request_body, &mut limits.request_body)?;
+    size("page", raw.page, &mut limits.page)?;
+    size("log", raw.log, &mut limits.log)?;
+    size("text", raw.text, &mut limits.text)?;
+    if let Some(time) = raw.time {
+        limits.time = units::duration("connector.limits.time", &time)?;
+    }
+    limits.requests = raw.requests.unwrap_or(limits.requests);
+    limits.resources = raw.resources.unwrap_or(limits.resources);
+    limits.columns = raw.columns.unwrap_or(limits.columns);
+    Ok(limits)
+}
+
+fn destination(raw: RawDestination, folder: &Path) -> Result<DestinationSpec, ConfigError> {
+    let foreign = |key: &str, present: bool, kind: &str| {
+        if present {
+            let key = format!("destination.{key}");
+            Err(ConfigError::value(&key, format!("a destination of type \"{kind}\" has no such key"), "leave it out"))
+        } else {
+            Ok(())
+        }
+    };
+    let dataset = raw.dataset.unwrap_or_else(|| "turso_data".to_owned());
+    match raw.kind.as_str() {
+        "duckdb" => {
+            foreign("url", raw.url.is_some(), "duckdb")?;
+            foreign("format", raw.format.is_some(), "duckdb")?;
+            let path = raw.path.unwrap_or_else(|| PathBuf::from("turso.duckdb"));
+            Ok(DestinationSpec::DuckDb {
+                path: folder.join(path),
+                dataset,
+                driver: raw.driver.map(|driver| folder.join(driver)),
+            })
+        }
+        "files" => {
+            foreign("path", raw.path.is_some(), "files")?;
+            foreign("driver", raw.driver.is_some(), "files")?;
+            let url = raw.url.ok_or_else(|| {
+                ConfigError::value("destination.url", "it is missing".to_owned(), "add `url = \"./out\"`, or a file: URL")
+            })?;
+            let url = if url.contains("://") { url } else { folder.join(url).display().to_string() };
+            let format = match raw.format.as_deref() {
+                None | Some("parquet") => FileFormat::Parquet,
+                Some("jsonl") => FileFormat::Jsonl,
+                Some("csv") => FileFormat::Csv,
+                Some(other) => return Err(ConfigError::choice("destination.format", other, &["parquet", "jsonl", "csv"])),
+            };
+            Ok(DestinationSpec::Files { url, dataset, format })
+        }
+        other => Err(ConfigError::choice("destination.type", other, &["duckdb", "files"])),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! Tests of the pipeline file: what it means, and how it is refused.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+const SMALLEST: &str = r#"
+[connector]
+component = "c.wasm"
+[destination]
+type = "duckdb"
+"#;
+
+fn environment(name: &str) -> Option<String> {
+    match name {
+        "TOKEN" => Some("tok-123\n".to_owned()),
+        "HOST" => Some("db.turso.io".to_owned()),
+        _ => None,
+    }
+}
+
+fn parsed(text: &str) -> Result<PipelineSpec, ConfigError> {
+    parse(text, Path::new("dir"), "stem", &environment)
+}
+
+fn refused(text: &str) -> (String, String) {
+    let error = parsed(text).unwrap_err();
+    (error.to_string(), error.hint().unwrap_or_default())
+}
+
+#[test]
+fn the_smallest_file_has_safe_defaults() {
+    let spec = parsed(SMALLEST).unwrap();
+    assert_eq!(spec.name, "stem");
+    assert_eq!(spec.component, Path::new("dir/c.wasm"));
+    assert!(spec.allow.is_empty() && spec.secrets.is_empty() && spec.resources.is_empty());
+    assert_eq!(spec.limits, Limits::default());
+    assert_eq!(
+        spec.destination,
+        DestinationSpec::DuckDb { path: "dir/turso.duckdb".into(), dataset: "turso_data".to_owned(), driver: None }
+    );
+}
+
+#[test]
+fn variables_are_replaced_everywhere_but_in_secrets() {
+    let text = SMALLEST.replace(
+        "component = \"c.wasm\"",
+        "component = \"c.wasm\"\n[connector.config]\nurl = \"https://${HOST}/${MISSING:-x}\"\nlist = [\"${HOST}\"]\n\
+         [connector.secrets]\ntoken = { env = \"TOKEN\" }\n[[connector.allow]]\norigin = \"https://${HOST}\"\nsecrets = [\"token\"]",
+    );
+    let spec = parsed(&text).unwrap();
+    assert_eq!(spec.config["url"], "https://db.turso.io/x");
+    assert_eq!(spec.config["list"][0], "db.turso.io");
+    assert_eq!(spec.allow[0].origin, "https://db.turso.io");
+    assert_eq!(spec.secrets["token"].reveal(), "tok-123");
+    let (_, hint) = refused(&text.replace("env = \"TOKEN\"", "env = \"${HOST}\""));
+    assert!(hint.starts_with("set ${HOST}"), "{hint}");
+}
+
+#[test]
+fn an_unknown_key_names_its_line_and_the_nearest_known_key() {
+    let (message, hint) = refused(&SMALLEST.replace("component", "componnt"));
+    assert!(message.contains("line 3") && message.contains("componnt"), "{message}");
+    assert_eq!(hint, "did you mean `component`?");
+    let (_, hint) = refused(&format!("{SMALLEST}pth = \"x\""));
+    assert_eq!(hint, "did you mean `path`?");
+}
+
+#[test]
+fn a_missing_variable_says_how_to_set_it() {
+    let (message, hint) = refused(&SMALLEST.replace("c.wasm", "${NOPE}"));
+    assert!(message.contains("connector.component") && message.contains("NOPE"), "{message}");
+    assert_eq!(hint, "set NOPE, or give a default: ${NOPE:-...}");
+}
+
+#[test]
+fn a_secret_value_in_the_file_is_refused_without_showing_it() {
+    let with = |secret: &str| SMALLEST.replace("component = \"c.wasm\"", &format!("component = \"c.wasm\"\nsecrets = {{ token = {secret} }}"));
+    let (_, hint) = refused(&with("{}"));
+    assert!(hint.contains("values themselves"), "{hint}");
+    assert!(parsed(&with("{ env = \"TOKEN\", file = \"x\" }")).is_err());
+}
+
+#[test]
+fn sizes_and_times_are_read_as_people_write_them() {
+    let with = |limits: &str| parsed(&SMALLEST.replace("[destination]", &format!("[connector.limits]\n{limits}\n[destination]")));
+    let limits = with("memory = \"64MiB\"\ntime = \"90 s\"\nrequests = 5").unwrap().limits;
+    assert_eq!((limits.memory, limits.time, limits.requests), (64 << 20, Duration::from_secs(90), 5));
+    for bad in ["memory = \"lots\"", "memory = \"0\"", "time = \"1 fortnight\"", "memory = \"99999999999GiB\"", "requests = \"5\""] {
+        assert!(with(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn keys_of_another_destination_are_refused() {
+    let (message, _) = refused(&format!("{SMALLEST}url = \"./out\""));
+    assert!(message.contains("destination.url"), "{message}");
+    let (_, hint) = refused(&SMALLEST.replace("duckdb", "files"));
+    assert!(hint.contains("url"), "{hint}");
+    let (_, hint) = refused(&SMALLEST.replace("duckdb", "duckb"));
+    assert_eq!(hint, "did you mean \"duckdb\"?");
+}
+
+#[test]
+fn what_this_version_cannot_do_is_refused_and_not_ignored() {
+    for key in ["mode = \"incremental\"", "cursor = \"x\"", "write = \"merge\"", "schema = \"freeze\""] {
+        let (message, _) = refused(&format!("{SMALLEST}[[resource]]\nname = \"orders\"\n{key}"));
+        assert!(message.contains("not supported by this version"), "{message}");
+    }
+    let (message, _) = refused(&format!("{SMALLEST}[[resource]]\nname = \"a\"\n[[resource]]\nname = \"a\""));
+    assert!(message.contains("two entries"), "{message}");
+}

@@ -1,0 +1,68 @@
+//! The first rows of one resource, written nowhere.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use super::{Pipeline, PipelineError};
+use crate::model::{Event, ReadOptions, Selection};
+use crate::sandbox::SandboxError;
+use crate::sandbox::pages::EventDecoder;
+
+/// The first rows of a resource.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// Its columns.
+    pub schema: SchemaRef,
+    /// The rows, in one or more batches, the last of which have all columns.
+    pub batches: Vec<RecordBatch>,
+}
+
+impl Pipeline {
+    /// Reads at most `limit` rows of a resource.
+    pub async fn preview(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
+        let mut instance = self.connector.instantiate(self.grants()).await?;
+        self.described(&mut instance).await?;
+        let spec = self.spec.resources.iter().find(|spec| spec.name == resource);
+        let selection = Selection {
+            resource: resource.to_owned(),
+            columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
+            primary_key: spec.map(|spec| spec.primary_key.clone()).unwrap_or_default(),
+            ..Selection::default()
+        };
+        let options = ReadOptions {
+            page_rows: u32::try_from(limit).ok(),
+            row_limit: Some(limit),
+            ..ReadOptions::default()
+        };
+        let reader = instance.read(&self.config, &[selection], &options).await?;
+        let mut decoder = EventDecoder::new(self.spec.limits.clone());
+        let (mut schema, mut batches): (Option<SchemaRef>, Vec<RecordBatch>) = (None, Vec::new());
+        while let Some(event) = instance.next(reader).await? {
+            match decoder.decode(event)? {
+                Event::Schema { schema: columns, .. } => schema = Some(columns),
+                Event::Page { batch, .. } => batches.push(batch),
+                Event::Restarted(_) => batches.clear(),
+                Event::Done(summary) => {
+                    if let Some(error) = summary.resources.into_iter().find_map(|resource| resource.failure) {
+                        return Err(SandboxError::Source(error).into());
+                    }
+                }
+                _ => {}
+            }
+        }
+        instance.close(reader).await?;
+        let schema = schema.ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
+        Ok(Preview { schema, batches: cut(batches, limit) })
+    }
+}
+
+fn cut(batches: Vec<RecordBatch>, limit: u64) -> Vec<RecordBatch> {
+    let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut kept = Vec::new();
+    for batch in batches {
+        let rows = batch.num_rows().min(left);
+        left -= rows;
+        kept.push(batch.slice(0, rows));
+    }
+    kept
+}

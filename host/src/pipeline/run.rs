@@ -1,0 +1,198 @@
+//! One load, from the first request to the commit.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+use tracing::Instrument;
+
+use super::error::PipelineError;
+use super::observer::Observer;
+use super::report::Report;
+use super::writer::{self, LoadHead, Written};
+use super::Pipeline;
+use crate::destination;
+use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection};
+use crate::sandbox::pages::RawEvent;
+use crate::sandbox::{Instance, SandboxError};
+
+/// Pages that wait between the connector and the destination. More would
+/// only hold memory: the slower side sets the pace.
+const WAITING_PAGES: usize = 2;
+/// How long an interrupted load waits for the connector to come to a point
+/// where it can be told to close what it holds at the source.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What a run is asked to do beside what the pipeline says.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// Load only these resources.
+    pub only: Vec<String>,
+    /// Start from the beginning, whatever the cursors say.
+    pub full_refresh: bool,
+}
+
+impl Pipeline {
+    /// Loads once. When `cancel` completes, the load ends without a trace.
+    pub async fn run(
+        &self,
+        options: &RunOptions,
+        observer: Arc<dyn Observer>,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Report, PipelineError> {
+        let load_id = LoadId::at(SystemTime::now());
+        let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
+        self.load(load_id, options, observer, cancel).instrument(span).await
+    }
+
+    async fn load(
+        &self,
+        load_id: LoadId,
+        options: &RunOptions,
+        observer: Arc<dyn Observer>,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Report, PipelineError> {
+        let started = (SystemTime::now(), Instant::now());
+        // The destination first: nothing is asked of the source for a load
+        // that could not be stored.
+        let settings = self.destination_settings();
+        let mut destination = blocking(move || destination::open(settings)).await??;
+        let location = destination.location();
+
+        let mut instance = self.connector.instantiate(self.grants()).await?;
+        let descriptor = self.described(&mut instance).await?;
+        let selections = self.selections(&options.only);
+        let head = self.head(load_id.clone(), started.0, &descriptor);
+
+        let (sender, events) = mpsc::channel(WAITING_PAGES);
+        let limits = self.spec.limits.clone();
+        let span = tracing::Span::current();
+        let writing = tokio::task::spawn_blocking(move || {
+            let _entered = span.enter();
+            let written = writer::write(destination.as_mut(), &head, &limits, events, observer.as_ref());
+            // Closing a database may write to it, so it belongs to the load.
+            drop(destination);
+            written
+        });
+        let reading = self.feed(&mut instance, &selections, sender, cancel).await;
+        let written = writing.await.map_err(|error| crashed(&error))?;
+        // A reader that ended because the writer failed has nothing to say.
+        let written: Written = match (reading, written) {
+            (_, Err(error)) | (Err(error), _) => return Err(error),
+            (Ok(()), Ok(Some(written))) => written,
+            (Ok(()), Ok(None)) => {
+                return Err(SandboxError::Contract("the read ended without `done`".to_owned()).into());
+            }
+        };
+        tracing::info!(status = written.status.as_str(), "committed");
+        Ok(Report {
+            pipeline: self.spec.name.clone(),
+            load_id,
+            status: written.status,
+            destination: location,
+            resources: written.resources,
+            requests: instance.tally().requests(),
+            bytes_received: instance.tally().bytes(),
+            point_in_time: written.point_in_time,
+            restarts: written.restarts,
+            elapsed: started.1.elapsed(),
+        })
+    }
+
+    /// Pulls events out of the connector until it is done, the writer is
+    /// gone, or `cancel` completes.
+    async fn feed(
+        &self,
+        instance: &mut Instance,
+        selections: &[Selection],
+        sender: mpsc::Sender<RawEvent>,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<(), PipelineError> {
+        let options = ReadOptions {
+            time_limit: u64::try_from(self.spec.limits.time.as_millis()).ok(),
+            ..ReadOptions::default()
+        };
+        let mut cancel = std::pin::pin!(cancel);
+        let opening = instance.read(&self.config, selections, &options);
+        let reader = tokio::select! {
+            reader = opening => reader?,
+            () = &mut cancel => return Err(PipelineError::Cancelled),
+        };
+        let result = loop {
+            let event = {
+                let mut next = std::pin::pin!(instance.next(reader));
+                tokio::select! {
+                    event = &mut next => event,
+                    () = &mut cancel => {
+                        let _ = tokio::time::timeout(GRACE, next).await;
+                        break Err(PipelineError::Cancelled);
+                    }
+                }
+            };
+            match event {
+                Ok(Some(event)) => {
+                    let sent = tokio::select! {
+                        sent = sender.send(event) => sent,
+                        () = &mut cancel => break Err(PipelineError::Cancelled),
+                    };
+                    if sent.is_err() {
+                        break Ok(());
+                    }
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.into()),
+            }
+        };
+        drop(sender);
+        if let Ok(Err(error)) = tokio::time::timeout(GRACE, instance.close(reader)).await {
+            tracing::debug!(%error, "the connector could not close its read");
+        }
+        result
+    }
+
+    /// What to ask the connector for; nothing means its defaults.
+    fn selections(&self, only: &[String]) -> Vec<Selection> {
+        let selection = |spec: &ResourceSpec| Selection {
+            resource: spec.name.clone(),
+            mode: spec.mode,
+            cursor: None,
+            cursor_field: spec.cursor.clone(),
+            columns: spec.columns.clone(),
+            primary_key: spec.primary_key.clone(),
+        };
+        if only.is_empty() {
+            return self.spec.resources.iter().map(selection).collect();
+        }
+        let named = |name: &String| {
+            let spec = self.spec.resources.iter().find(|spec| spec.name == *name);
+            spec.map_or_else(|| Selection { resource: name.clone(), ..Selection::default() }, selection)
+        };
+        only.iter().map(named).collect()
+    }
+
+    fn head(&self, load_id: LoadId, started: SystemTime, descriptor: &Descriptor) -> LoadHead {
+        let write = self.spec.resources.iter().map(|spec| (spec.name.clone(), spec.write));
+        LoadHead {
+            load_id,
+            pipeline: self.spec.name.clone(),
+            connector_name: descriptor.name.clone(),
+            connector_version: descriptor.version.clone(),
+            connector_sha256: self.connector.digest().to_owned(),
+            started,
+            write: write.collect(),
+            cursors: std::collections::BTreeMap::new(),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PipelineError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| crashed(&error))
+}
+
+/// A panic in a thread of the host. It loses this load and nothing else.
+fn crashed(error: &tokio::task::JoinError) -> PipelineError {
+    PipelineError::settings(
+        format!("a thread of the host crashed: {error}"),
+        "this is a defect of the host; report it".to_owned(),
+    )
+}

@@ -1,0 +1,249 @@
+//! The writing half of a load: decodes what the connector sent, hands it to
+//! the destination, and commits only when all counts agree. Runs on a thread
+//! of its own, so that decoding and storing overlap with reading.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use arrow_schema::SchemaRef;
+use tokio::sync::mpsc;
+
+use super::error::PipelineError;
+use super::load_id::Marker;
+use super::observer::{Observer, Update};
+use super::report::ResourceReport;
+use crate::destination::{Destination, Load};
+use crate::model::{
+    Cursor, Event, Limits, LoadId, LoadRecord, Mode, ResourceRecord, ResourceSummary, Status, Summary, Write,
+    names,
+};
+use crate::sandbox::SandboxError;
+use crate::sandbox::pages::{EventDecoder, RawEvent};
+
+/// What is written down about a load, known before it begins.
+pub(super) struct LoadHead {
+    pub(super) load_id: LoadId,
+    pub(super) pipeline: String,
+    pub(super) connector_name: String,
+    pub(super) connector_version: String,
+    pub(super) connector_sha256: String,
+    pub(super) started: SystemTime,
+    /// What becomes of the rows of each resource that are there; replaced
+    /// where it does not say.
+    pub(super) write: BTreeMap<String, Write>,
+    pub(super) cursors: BTreeMap<String, Cursor>,
+}
+
+/// What a load came to, as far as the writer knows.
+pub(super) struct Written {
+    pub(super) status: Status,
+    pub(super) resources: Vec<ResourceReport>,
+    pub(super) point_in_time: bool,
+    pub(super) restarts: u32,
+}
+
+/// A resource that is being written.
+struct Open {
+    table: String,
+    schema: SchemaRef,
+    rows: u64,
+    bytes: u64,
+    first: Instant,
+    last: Instant,
+}
+
+/// Writes everything that comes through the channel. When the channel ends
+/// before `done`, the load is undone and `None` is returned: whoever dropped
+/// the other end knows why.
+pub(super) fn write(
+    destination: &mut dyn Destination,
+    head: &LoadHead,
+    limits: &Limits,
+    mut events: mpsc::Receiver<RawEvent>,
+    observer: &dyn Observer,
+) -> Result<Option<Written>, PipelineError> {
+    let load = destination.begin(&head.load_id)?;
+    let mut writer = Writer {
+        load,
+        head,
+        observer,
+        marker: Marker::new(&head.load_id),
+        open: BTreeMap::new(),
+        rejected: BTreeMap::new(),
+        restarts: 0,
+    };
+    let mut decoder = EventDecoder::new(limits.clone());
+    while let Some(event) = events.blocking_recv() {
+        let bytes = event.bytes();
+        match decoder.decode(event)? {
+            Event::Done(summary) => return writer.finish(summary).map(Some),
+            event => writer.event(event, bytes)?,
+        }
+    }
+    Ok(None)
+}
+
+struct Writer<'a> {
+    load: Box<dyn Load + 'a>,
+    head: &'a LoadHead,
+    observer: &'a dyn Observer,
+    marker: Marker,
+    open: BTreeMap<String, Open>,
+    rejected: BTreeMap<String, u64>,
+    restarts: u32,
+}
+
+impl Writer<'_> {
+    fn event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
+        match event {
+            Event::Schema { resource, schema } => self.schema(resource, &Marker::schema(&schema)),
+            Event::Page { resource, batch, .. } => {
+                let Some(open) = self.open.get_mut(&resource) else {
+                    return Err(contract(format!("a page of `{resource}` came before its schema")));
+                };
+                let marked = self.marker.mark(&batch, &open.schema).map_err(|error| contract(error.to_string()))?;
+                open.rows += marked.num_rows() as u64;
+                open.bytes += bytes;
+                self.load.write(&open.table, marked)?;
+                open.last = Instant::now();
+                self.observer.update(Update::Rows { resource: &resource, rows: open.rows });
+                Ok(())
+            }
+            Event::Rejected(rejected) => {
+                *self.rejected.entry(rejected.resource.clone()).or_default() += 1;
+                Ok(self.load.reject(rejected)?)
+            }
+            Event::Progress(progress) => {
+                if let Some(reason) = &progress.waiting {
+                    self.observer.update(Update::Waiting { reason });
+                }
+                if let (Some(resource), Some(rows)) = (&progress.resource, progress.estimated_rows) {
+                    self.observer.update(Update::Expected { resource, rows });
+                }
+                Ok(())
+            }
+            Event::Restarted(reason) => {
+                tracing::warn!(reason, "the snapshot was lost; reading starts anew");
+                self.observer.update(Update::Restarted { reason: &reason });
+                self.open.clear();
+                self.rejected.clear();
+                self.restarts += 1;
+                Ok(self.load.restart()?)
+            }
+            Event::Done(_) => Ok(()),
+        }
+    }
+
+    fn schema(&mut self, resource: String, schema: &SchemaRef) -> Result<(), PipelineError> {
+        let table = names::table_of(&resource);
+        let write = self.head.write.get(&resource).copied().unwrap_or_default();
+        self.load.open(&table, schema, write)?;
+        if let Some(open) = self.open.get_mut(&resource) {
+            open.schema = Arc::clone(schema);
+        } else {
+            tracing::info!(resource, table, "reading");
+            self.observer.update(Update::Opened { resource: &resource });
+            let now = Instant::now();
+            let open = Open { table, schema: Arc::clone(schema), rows: 0, bytes: 0, first: now, last: now };
+            self.open.insert(resource, open);
+        }
+        Ok(())
+    }
+
+    /// Reconciles all counts, then commits.
+    fn finish(mut self, summary: Summary) -> Result<Written, PipelineError> {
+        for failed in summary.resources.iter().filter(|resource| resource.failure.is_some()) {
+            if let Some(open) = self.open.remove(&failed.resource) {
+                self.load.discard(&open.table)?;
+            }
+        }
+        let all_failed = summary.resources.iter().all(|resource| resource.failure.is_some());
+        if let Some(first) = summary.resources.first()
+            && let (true, Some(error)) = (all_failed, &first.failure)
+        {
+            return Err(PipelineError::NothingRead { resource: first.resource.clone(), error: error.clone() });
+        }
+        let stored = self.load.stored_rows()?;
+        let mut resources = Vec::with_capacity(summary.resources.len());
+        for resource in &summary.resources {
+            resources.push(self.reconcile(resource, &stored)?);
+        }
+        if let Some(unsummed) =
+            self.open.keys().find(|name| !summary.resources.iter().any(|resource| resource.resource == **name))
+        {
+            return Err(contract(format!("`done` says nothing of `{unsummed}`")));
+        }
+        let failed = summary.resources.iter().any(|resource| resource.failure.is_some());
+        let status = if failed { Status::Partial } else { Status::Loaded };
+        self.observer.update(Update::Committing);
+        let record = self.record(status, &resources, &summary);
+        self.load.commit(&record)?;
+        Ok(Written { status, resources, point_in_time: summary.point_in_time, restarts: self.restarts })
+    }
+
+    fn reconcile(
+        &self,
+        summary: &ResourceSummary,
+        stored: &BTreeMap<String, u64>,
+    ) -> Result<ResourceReport, PipelineError> {
+        let resource = summary.resource.clone();
+        let open = self.open.get(&resource);
+        let (sent, decoded) = (summary.rows, open.map_or(0, |open| open.rows));
+        let rejected = self.rejected.get(&resource).copied().unwrap_or(0);
+        let written = open.and_then(|open| stored.get(&open.table)).copied().unwrap_or(0);
+        let failed = summary.failure.is_some();
+        if !failed && (sent != decoded || decoded != written) {
+            return Err(PipelineError::Mismatch { resource, sent, decoded, stored: written });
+        }
+        if !failed && summary.rejected != rejected {
+            return Err(contract(format!(
+                "`done` says {} rejected records of `{resource}`, {rejected} came",
+                summary.rejected
+            )));
+        }
+        Ok(ResourceReport {
+            table: names::table_of(&resource),
+            resource,
+            mode: Mode::Full,
+            rows_read: if failed { 0 } else { sent },
+            rows_written: written,
+            rows_rejected: rejected,
+            misfits: summary.misfits,
+            bytes: open.map_or(0, |open| open.bytes),
+            requests: summary.requests,
+            rows_billed: summary.rows_billed,
+            elapsed: open.map_or_else(Default::default, |open| open.last - open.first),
+            failure: summary.failure.clone(),
+        })
+    }
+
+    fn record(&self, status: Status, reports: &[ResourceReport], summary: &Summary) -> LoadRecord {
+        let loaded = reports.iter().zip(&summary.resources).filter(|(report, _)| report.failure.is_none());
+        let resources = loaded.map(|(report, summary)| ResourceRecord {
+            resource: report.resource.clone(),
+            mode: report.mode,
+            rows_read: report.rows_read,
+            rows_written: report.rows_written,
+            rows_rejected: report.rows_rejected,
+            rows_billed: report.rows_billed,
+            cursor_before: self.head.cursors.get(&report.resource).cloned(),
+            cursor_after: summary.cursor.clone(),
+        });
+        LoadRecord {
+            load_id: self.head.load_id.clone(),
+            pipeline: self.head.pipeline.clone(),
+            connector_name: self.head.connector_name.clone(),
+            connector_version: self.head.connector_version.clone(),
+            connector_sha256: self.head.connector_sha256.clone(),
+            started: self.head.started,
+            finished: SystemTime::now(),
+            status,
+            resources: resources.collect(),
+        }
+    }
+}
+
+fn contract(reason: String) -> PipelineError {
+    SandboxError::Contract(reason).into()
+}
