@@ -1,1 +1,2 @@
-//! The connector.
+//! x
+pub mod hrana;

@@ -1,0 +1,410 @@
+//! Walks JSON text without making anything of it that nobody asked for.
+//! Knows nothing of Hrana but the shape of a tagged value, whose usual
+//! spelling it recognizes at a glance.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memchr2};
+
+use super::DecodeError;
+
+/// How deep ignored values may be nested before the answer is refused.
+const MAX_DEPTH: usize = 64;
+
+/// A value as it stands in the answer. Text without escapes and blobs are
+/// borrowed from it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// SQL NULL.
+    Null,
+    /// A 64-bit integer.
+    Integer(i64),
+    /// A finite float.
+    Real(f64),
+    /// An infinite float: JSON has `null` for both.
+    LostInfinity,
+    /// Text.
+    Text(Cow<'a, str>),
+    /// Bytes, still in base64.
+    Blob(&'a str),
+}
+
+/// A place in JSON text.
+#[derive(Clone, Debug)]
+pub struct Scanner<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// At the beginning of `text`.
+    #[must_use]
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// At byte `at` of `text`.
+    #[must_use]
+    pub fn starting_at(text: &'a str, at: usize) -> Self {
+        Self { text, at }
+    }
+
+    /// The error that something was expected here.
+    #[must_use]
+    pub fn expected(&self, expected: &'static str) -> DecodeError {
+        DecodeError::Malformed { at: self.at, expected }
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.text.as_bytes().get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// The next byte that is not space.
+    pub fn peek(&mut self) -> Option<u8> {
+        self.space();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Goes past `byte` if it is next.
+    pub fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Goes past `byte`, which must be next.
+    pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), DecodeError> {
+        if self.eat(byte) { Ok(()) } else { Err(self.expected(expected)) }
+    }
+
+    /// Goes past exactly `bytes` if they are next.
+    fn eat_bytes(&mut self, bytes: &[u8]) -> bool {
+        let found = self.rest().starts_with(bytes);
+        if found {
+            self.at += bytes.len();
+        }
+        found
+    }
+
+    /// Nothing but space may follow.
+    pub fn end(&mut self) -> Result<(), DecodeError> {
+        if self.peek().is_none() { Ok(()) } else { Err(self.expected("the end")) }
+    }
+
+    /// Calls `entry` for each member of an object, at its value.
+    pub fn object(
+        &mut self,
+        mut entry: impl FnMut(&mut Self, &str) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        self.expect(b'{', "an object")?;
+        if self.eat(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = self.string()?;
+            self.expect(b':', "`:`")?;
+            entry(self, &key)?;
+            if !self.eat(b',') {
+                return self.expect(b'}', "`,` or `}`");
+            }
+        }
+    }
+
+    /// Calls `element` for each element of an array.
+    pub fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
+        self.expect(b'[', "an array")?;
+        if self.eat(b']') {
+            return Ok(());
+        }
+        loop {
+            element(self)?;
+            if !self.eat(b',') {
+                return self.expect(b']', "`,` or `]`");
+            }
+        }
+    }
+
+    /// A string; borrowed unless it holds an escape.
+    pub fn string(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+        self.expect(b'"', "a string")?;
+        self.string_rest()
+    }
+
+    /// A string whose opening quote is behind.
+    fn string_rest(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+        let start = self.at;
+        match memchr2(b'"', b'\\', self.rest()) {
+            Some(length) if self.rest()[length] == b'"' => {
+                self.at += length + 1;
+                self.slice(start, start + length).map(Cow::Borrowed)
+            }
+            Some(_) => self.escaped_string(start).map(Cow::Owned),
+            None => Err(self.expected("the end of a string")),
+        }
+    }
+
+    /// The slow path: finds the closing quote, then lets `serde_json` do the
+    /// escapes.
+    fn escaped_string(&mut self, start: usize) -> Result<String, DecodeError> {
+        loop {
+            match memchr2(b'"', b'\\', self.rest()) {
+                Some(length) if self.rest()[length] == b'"' => {
+                    self.at += length + 1;
+                    let quoted = self.slice(start - 1, self.at)?;
+                    return serde_json::from_str(quoted)
+                        .map_err(|_| DecodeError::Malformed { at: start, expected: "a JSON string" });
+                }
+                Some(length) => self.at += length + 2,
+                None => return Err(self.expected("the end of a string")),
+            }
+        }
+    }
+
+    fn slice(&self, start: usize, end: usize) -> Result<&'a str, DecodeError> {
+        self.text.get(start..end).ok_or(DecodeError::NotUtf8)
+    }
+
+    /// A number, `true`, `false` or `null`, as it is written.
+    pub fn literal(&mut self) -> Result<&'a str, DecodeError> {
+        self.space();
+        let start = self.at;
+        let length = self.rest().iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'+' | b'-' | b'.' | b'E'));
+        self.at += length.unwrap_or(self.rest().len());
+        if self.at == start { Err(self.expected("a value")) } else { self.slice(start, self.at) }
+    }
+
+    /// A string or `null`.
+    pub fn optional_string(&mut self) -> Result<Option<String>, DecodeError> {
+        if self.peek() == Some(b'"') {
+            return self.string().map(|text| Some(text.into_owned()));
+        }
+        match self.literal()? {
+            "null" => Ok(None),
+            _ => Err(self.expected("a string or null")),
+        }
+    }
+
+    /// A count; none for `null`.
+    pub fn optional_count(&mut self) -> Result<Option<u64>, DecodeError> {
+        match self.literal()? {
+            "null" => Ok(None),
+            digits => digits.parse().map(Some).map_err(|_| self.expected("a count")),
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self) -> Result<bool, DecodeError> {
+        match self.literal()? {
+            "true" => Ok(true),
+            "false" => Ok(false),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+
+    /// Goes past a value of any kind.
+    pub fn skip(&mut self) -> Result<(), DecodeError> {
+        self.skip_at(0)
+    }
+
+    fn skip_at(&mut self, depth: usize) -> Result<(), DecodeError> {
+        if depth > MAX_DEPTH {
+            return Err(self.expected("less nesting"));
+        }
+        match self.peek() {
+            Some(b'"') => self.string().map(drop),
+            Some(b'{') => self.object(|scanner, _| scanner.skip_at(depth + 1)),
+            Some(b'[') => self.array(|scanner| scanner.skip_at(depth + 1)),
+            _ => self.literal().map(drop),
+        }
+    }
+
+    /// A tagged value, such as `{"type":"integer","value":"1"}`.
+    pub fn cell(&mut self) -> Result<Cell<'a>, DecodeError> {
+        let start = self.at;
+        if let Some(cell) = self.usual_cell()? {
+            return Ok(cell);
+        }
+        self.at = start;
+        self.any_cell()
+    }
+
+    /// The spelling that every known server uses. Whatever deviates from it
+    /// is left to [`any_cell`](Self::any_cell).
+    #[inline]
+    fn usual_cell(&mut self) -> Result<Option<Cell<'a>>, DecodeError> {
+        const HEAD: &[u8] = b"{\"type\":\"";
+        if !self.eat_bytes(HEAD) {
+            return Ok(None);
+        }
+        let cell = match self.rest().first() {
+            Some(b'i') => {
+                if !self.eat_bytes(b"integer\",\"value\":\"") {
+                    return Ok(None);
+                }
+                let Some(integer) = self.digits() else { return Ok(None) };
+                if !self.eat_bytes(b"\"") {
+                    return Ok(None);
+                }
+                Cell::Integer(integer)
+            }
+            Some(b't') => {
+                if !self.eat_bytes(b"text\",\"value\":\"") {
+                    return Ok(None);
+                }
+                Cell::Text(self.string_rest()?)
+            }
+            Some(b'f') => {
+                if !self.eat_bytes(b"float\",\"value\":") {
+                    return Ok(None);
+                }
+                self.real()?
+            }
+            Some(b'b') => {
+                if !self.eat_bytes(b"blob\",\"base64\":\"") {
+                    return Ok(None);
+                }
+                let start = self.at;
+                let Some(length) = memchr(b'"', self.rest()) else { return Ok(None) };
+                self.at += length + 1;
+                Cell::Blob(self.slice(start, start + length)?)
+            }
+            Some(b'n') if self.eat_bytes(b"null\"") => Cell::Null,
+            _ => return Ok(None),
+        };
+        Ok(self.eat_bytes(b"}").then_some(cell))
+    }
+
+    /// Decimal digits with an optional sign; none if they are not that, or
+    /// too many.
+    #[inline]
+    fn digits(&mut self) -> Option<i64> {
+        let bytes = self.rest();
+        let negative = bytes.first() == Some(&b'-');
+        let mut length = usize::from(negative);
+        let mut value: i64 = 0;
+        while let Some(digit @ b'0'..=b'9') = bytes.get(length) {
+            // Downwards, since the least integer has no positive counterpart.
+            value = value.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+            length += 1;
+        }
+        if length == usize::from(negative) {
+            return None;
+        }
+        self.at += length;
+        if negative { Some(value) } else { value.checked_neg() }
+    }
+
+    fn real(&mut self) -> Result<Cell<'a>, DecodeError> {
+        match self.literal()? {
+            "null" => Ok(Cell::LostInfinity),
+            number => number.parse().map(Cell::Real).map_err(|_| self.expected("a float")),
+        }
+    }
+
+    /// A tagged value in any spelling that JSON allows.
+    fn any_cell(&mut self) -> Result<Cell<'a>, DecodeError> {
+        let mut kind = None;
+        let mut value = None;
+        self.object(|scanner, key| {
+            match key {
+                "type" => kind = Some(scanner.string()?),
+                "value" | "base64" => {
+                    scanner.peek();
+                    value = Some(scanner.clone());
+                    scanner.skip()?;
+                }
+                _ => scanner.skip()?,
+            }
+            Ok(())
+        })?;
+        let mut value = match (kind.as_deref(), value) {
+            (Some("null"), _) => return Ok(Cell::Null),
+            (_, Some(value)) => value,
+            _ => return Err(self.expected("a value with its type")),
+        };
+        match kind.as_deref() {
+            Some("integer") => {
+                let text = if value.peek() == Some(b'"') { value.string()? } else { value.literal()?.into() };
+                text.parse().map(Cell::Integer).map_err(|_| value.expected("a 64-bit integer"))
+            }
+            Some("float") => value.real(),
+            Some("text") => value.string().map(Cell::Text),
+            Some("blob") => match value.string()? {
+                Cow::Borrowed(base64) => Ok(Cell::Blob(base64)),
+                Cow::Owned(_) => Err(value.expected("base64 without escapes")),
+            },
+            _ => Err(self.expected("a known type of value")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cell(text: &str) -> Result<Cell<'_>, DecodeError> {
+        let mut scanner = Scanner::new(text);
+        let cell = scanner.cell()?;
+        scanner.end()?;
+        Ok(cell)
+    }
+
+    #[test]
+    fn every_storage_class_is_read() {
+        assert_eq!(cell(r#"{"type":"null"}"#), Ok(Cell::Null));
+        assert_eq!(cell(r#"{"type":"integer","value":"9223372036854775807"}"#), Ok(Cell::Integer(i64::MAX)));
+        assert_eq!(cell(r#"{"type":"integer","value":"-9223372036854775808"}"#), Ok(Cell::Integer(i64::MIN)));
+        assert_eq!(cell(r#"{"type":"float","value":1.0}"#), Ok(Cell::Real(1.0)));
+        assert_eq!(cell(r#"{"type":"float","value":-1.7976931348623157e308}"#), Ok(Cell::Real(f64::MIN)));
+        assert_eq!(cell(r#"{"type":"float","value":null}"#), Ok(Cell::LostInfinity));
+        assert_eq!(cell(r#"{"type":"text","value":"snö"}"#), Ok(Cell::Text("snö".into())));
+        assert_eq!(cell(r#"{"type":"text","value":""}"#), Ok(Cell::Text("".into())));
+        assert_eq!(cell(r#"{"type":"text","value":"a\"\\\u0000\ud83d\ude00"}"#), Ok(Cell::Text("a\"\\\0😀".into())));
+        assert_eq!(cell(r#"{"type":"blob","base64":"3q2+"}"#), Ok(Cell::Blob("3q2+")));
+        assert_eq!(cell(r#"{"type":"blob","base64":""}"#), Ok(Cell::Blob("")));
+    }
+
+    #[test]
+    fn an_unusual_spelling_means_the_same() {
+        assert_eq!(cell(r#" { "value" : "-1" , "type" : "integer" } "#), Ok(Cell::Integer(-1)));
+        assert_eq!(cell(r#"{"type":"integer","value":7}"#), Ok(Cell::Integer(7)));
+        assert_eq!(cell(r#"{"type":"text","value":"a","extra":[{}]}"#), Ok(Cell::Text("a".into())));
+        assert_eq!(cell(r#"{"type":"null","value":null}"#), Ok(Cell::Null));
+        assert_eq!(cell(r#"{"type":"float","value":1}"#), Ok(Cell::Real(1.0)));
+    }
+
+    #[test]
+    fn what_is_not_a_value_is_refused() {
+        for text in [
+            "",
+            "{",
+            "null",
+            r#"{"type":"integer","value":"9223372036854775808"}"#,
+            r#"{"type":"integer","value":""}"#,
+            r#"{"type":"integer","value":"-"}"#,
+            r#"{"type":"text","value":"a"#,
+            r#"{"type":"text","value":"\x"}"#,
+            r#"{"type":"text"}"#,
+            r#"{"type":"decimal","value":"1"}"#,
+            r#"{"type":"float","value":--1}"#,
+            r#"{"type":"text","value":"\"#,
+        ] {
+            assert!(cell(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let text = "[".repeat(100_000);
+        assert!(Scanner::new(&text).skip().is_err());
+    }
+}
