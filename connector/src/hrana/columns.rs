@@ -36,9 +36,19 @@ impl Storage {
     pub fn declared(declared: &str) -> Self {
         let name = declared.to_ascii_uppercase();
         let has = |part: &str| name.contains(part);
-        let is_vector = ["FLOAT32", "FLOAT64", "FLOAT16", "FLOATB16", "FLOAT8", "FLOAT1BIT"]
-            .iter()
-            .any(|vector| name.strip_prefix(vector).is_some_and(|rest| rest.trim_start().starts_with('(')));
+        let is_vector = [
+            "FLOAT32",
+            "FLOAT64",
+            "FLOAT16",
+            "FLOATB16",
+            "FLOAT8",
+            "FLOAT1BIT",
+        ]
+        .iter()
+        .any(|vector| {
+            name.strip_prefix(vector)
+                .is_some_and(|rest| rest.trim_start().starts_with('('))
+        });
         if is_vector {
             Self::Blob
         } else if has("INT") {
@@ -51,7 +61,10 @@ impl Storage {
             Self::Real
         } else if has("BOOL") {
             Self::Integer
-        } else if ["DECIMAL", "NUMERIC", "NUMBER", "MONEY"].iter().any(|numeric| name.starts_with(numeric)) {
+        } else if ["DECIMAL", "NUMERIC", "NUMBER", "MONEY"]
+            .iter()
+            .any(|numeric| name.starts_with(numeric))
+        {
             Self::Real
         } else {
             Self::ByValue

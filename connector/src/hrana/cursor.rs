@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::DecodeError;
 use super::decoder::Decoder;
-use super::response::{Column, SqlError, RowSink as _, column, sql_error};
+use super::response::{Column, RowSink as _, SqlError, column, sql_error};
 use super::scan::Scanner;
 
 /// How a row usually begins. Anything else is looked at member by member.
@@ -110,7 +110,8 @@ fn other_entry(line: &str) -> Result<Entry, DecodeError> {
             "base_url" => base_url = scanner.optional_string()?,
             "step" => {
                 let count = scanner.optional_count()?.unwrap_or(0);
-                step = usize::try_from(count).map_err(|_| scanner.expected("the index of a step"))?;
+                step =
+                    usize::try_from(count).map_err(|_| scanner.expected("the index of a step"))?;
             }
             "cols" => scanner.array(|scanner| {
                 columns.push(column(scanner)?);
@@ -131,7 +132,12 @@ fn other_entry(line: &str) -> Result<Entry, DecodeError> {
         Some("replication_index") => Entry::End,
         // A row that is spelled unusually, or comes outside of a step, must
         // not be lost silently.
-        Some("row") => return Err(DecodeError::Malformed { at: 0, expected: "a row in its usual spelling" }),
+        Some("row") => {
+            return Err(DecodeError::Malformed {
+                at: 0,
+                expected: "a row in its usual spelling",
+            });
+        }
         Some(_) => Entry::Unknown,
     })
 }
@@ -143,20 +149,40 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_batch_are_told_apart() {
-        let mut decoder = Decoder::new(&[ColumnSpec { name: "id".into(), storage: Storage::Integer }]);
+        let mut decoder = Decoder::new(&[ColumnSpec {
+            name: "id".into(),
+            storage: Storage::Integer,
+        }]);
         let mut read = |line| entry(line, Some(&mut decoder));
-        assert_eq!(read(r#"{"baton":"b","base_url":null}"#), Ok(Entry::Head { baton: Some("b".into()), base_url: None }));
+        assert_eq!(
+            read(r#"{"baton":"b","base_url":null}"#),
+            Ok(Entry::Head {
+                baton: Some("b".into()),
+                base_url: None
+            })
+        );
         assert!(matches!(
             read(r#"{"type":"step_begin","step":1,"cols":[{"name":"id","decltype":"INTEGER"}]}"#),
             Ok(Entry::StepBegin { step: 1, .. })
         ));
-        assert_eq!(read(r#"{"type":"row","row":[{"type":"integer","value":"1"}]}"#), Ok(Entry::Row));
-        assert_eq!(read(r#"{"type":"step_end","affected_row_count":0,"last_insert_rowid":null}"#), Ok(Entry::StepEnd));
+        assert_eq!(
+            read(r#"{"type":"row","row":[{"type":"integer","value":"1"}]}"#),
+            Ok(Entry::Row)
+        );
+        assert_eq!(
+            read(r#"{"type":"step_end","affected_row_count":0,"last_insert_rowid":null}"#),
+            Ok(Entry::StepEnd)
+        );
         assert!(matches!(
-            read(r#"{"type":"step_error","step":2,"error":{"message":"m","code":"SQLITE_TOOBIG"}}"#),
+            read(
+                r#"{"type":"step_error","step":2,"error":{"message":"m","code":"SQLITE_TOOBIG"}}"#
+            ),
             Ok(Entry::StepError { step: 2, .. })
         ));
-        assert_eq!(read(r#"{"type":"replication_index","replication_index":16215}"#), Ok(Entry::End));
+        assert_eq!(
+            read(r#"{"type":"replication_index","replication_index":16215}"#),
+            Ok(Entry::End)
+        );
         assert_eq!(read(r#"{"type":"news"}"#), Ok(Entry::Unknown));
         assert!(read(r#"{"type":"row","row":[{"type":"integer","value":"1"}"#).is_err());
         assert_eq!(decoder.rows(), 1);

@@ -17,7 +17,7 @@ use super::DecodeError;
 use super::columns::{ColumnSpec, Storage};
 use super::response::RowSink;
 use super::scan::{Cell, Scanner};
-use super::value::BASE64;
+use super::value::{BASE64, Value};
 
 /// How a column travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +110,22 @@ impl Decoder {
         self.misfits
     }
 
+    /// Takes a row of values, one for each column. Missing ones are NULL.
+    pub fn push_row(&mut self, values: &[Value]) {
+        for column in 0..self.columns.len() {
+            let datum = match values.get(column) {
+                None | Some(Value::Null) => Datum::Null,
+                Some(Value::Integer(value)) => Datum::Integer(*value),
+                Some(Value::Real(value)) => Datum::Real(*value),
+                Some(Value::Text(text)) => Datum::Text(text),
+                Some(Value::TextBytes(bytes)) => Datum::TextBytes(bytes),
+                Some(Value::Blob(bytes)) => Datum::Blob(bytes),
+            };
+            self.push(column, &datum);
+        }
+        self.rows += 1;
+    }
+
     /// Forgets this page.
     pub fn give_up_page(&mut self) {
         self.rows = 0;
@@ -126,7 +142,8 @@ impl Decoder {
     /// The rows of this page, and the columns if they are others than before.
     pub fn take_page(&mut self) -> Result<(Option<SchemaRef>, RecordBatch), DecodeError> {
         let rows = std::mem::take(&mut self.rows);
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len() + self.siblings.len());
+        let mut arrays: Vec<ArrayRef> =
+            Vec::with_capacity(self.columns.len() + self.siblings.len());
         for column in &mut self.columns {
             if column.storage == Storage::ByValue {
                 // Nothing but NULLs so far: from now on it is text.
@@ -138,8 +155,14 @@ impl Decoder {
             sibling.builder.pad(rows);
             arrays.push(sibling.builder.finish());
         }
-        self.begun = Begun { siblings: self.siblings.len(), misfits: self.misfits };
-        let known = self.announced.clone().filter(|schema| schema.fields().len() == arrays.len());
+        self.begun = Begun {
+            siblings: self.siblings.len(),
+            misfits: self.misfits,
+        };
+        let known = self
+            .announced
+            .clone()
+            .filter(|schema| schema.fields().len() == arrays.len());
         let schema = known.clone().unwrap_or_else(|| self.schema());
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&schema), arrays, &options)
@@ -160,9 +183,17 @@ impl Decoder {
     }
 
     fn schema(&self) -> SchemaRef {
-        let own = self.columns.iter().map(|column| (&column.name, column.storage.data_type()));
-        let siblings = self.siblings.iter().map(|sibling| (&sibling.name, sibling.class.storage().data_type()));
-        let fields = own.chain(siblings).map(|(name, data_type)| Field::new(name, data_type, true));
+        let own = self
+            .columns
+            .iter()
+            .map(|column| (&column.name, column.storage.data_type()));
+        let siblings = self
+            .siblings
+            .iter()
+            .map(|sibling| (&sibling.name, sibling.class.storage().data_type()));
+        let fields = own
+            .chain(siblings)
+            .map(|(name, data_type)| Field::new(name, data_type, true));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
@@ -174,7 +205,10 @@ impl Decoder {
         self.columns[column].builder.push(&Datum::Null);
         self.misfits += 1;
         let class = datum.class();
-        let known = self.siblings.iter().position(|sibling| sibling.of == column && sibling.class == class);
+        let known = self
+            .siblings
+            .iter()
+            .position(|sibling| sibling.of == column && sibling.class == class);
         let sibling = known.unwrap_or_else(|| self.add_sibling(column, class));
         let builder = &mut self.siblings[sibling].builder;
         builder.pad(self.rows);
@@ -185,12 +219,18 @@ impl Decoder {
         let mut name = format!("{}__{}", self.columns[of].name, class.name());
         let taken = |name: &str| {
             let own = self.columns.iter().map(|column| &column.name);
-            own.chain(self.siblings.iter().map(|sibling| &sibling.name)).any(|other| other.eq_ignore_ascii_case(name))
+            own.chain(self.siblings.iter().map(|sibling| &sibling.name))
+                .any(|other| other.eq_ignore_ascii_case(name))
         };
         while taken(&name) {
             name.push('_');
         }
-        self.siblings.push(Sibling { name, of, class, builder: Builder::of(class) });
+        self.siblings.push(Sibling {
+            name,
+            of,
+            class,
+            builder: Builder::of(class),
+        });
         self.siblings.len() - 1
     }
 
@@ -222,7 +262,11 @@ impl Decoder {
             ("integer", Cell::Integer(value)) => self.push(column, &Datum::Integer(value)),
             ("real", Cell::Real(value)) => self.push(column, &Datum::Real(value)),
             ("real", Cell::Text(text)) => {
-                let infinity = if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
+                let infinity = if text.starts_with('-') {
+                    f64::NEG_INFINITY
+                } else {
+                    f64::INFINITY
+                };
                 self.push(column, &Datum::Real(infinity));
             }
             ("text", Cell::Text(text)) => self.push(column, &Datum::Text(&text)),
@@ -245,7 +289,9 @@ impl Decoder {
     fn bytes(&mut self, base64: &str, scanner: &Scanner<'_>) -> Result<Vec<u8>, DecodeError> {
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
-        BASE64.decode_vec(base64, &mut bytes).map_err(|_| scanner.expected("base64"))?;
+        BASE64
+            .decode_vec(base64, &mut bytes)
+            .map_err(|_| scanner.expected("base64"))?;
         Ok(bytes)
     }
 }

@@ -7,7 +7,7 @@
 use memchr::memmem;
 
 use super::DecodeError;
-use super::response::{Executed, Outcome, Rows, RowSink as _, outcome, result_member};
+use super::response::{Executed, Outcome, RowSink as _, Rows, outcome, result_member};
 use super::scan::Scanner;
 use super::value::Value;
 
@@ -20,8 +20,8 @@ const AFTER_LAST_ROW: &[u8] = b"}]],\"affected_row_count\":";
 /// What the next request depends on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Glance {
-    /// The stream.
-    pub baton: String,
+    /// The stream; none if the server has closed it.
+    pub baton: Option<String>,
     /// Where its requests have to go.
     pub base_url: Option<String>,
     /// The last row.
@@ -37,7 +37,7 @@ pub struct Glance {
 pub fn glance(body: &str) -> Option<Glance> {
     let mut scanner = Scanner::new(body);
     scanner.expect(b'{', "an object").ok()?;
-    let baton = member(&mut scanner, "baton", Scanner::optional_string)??;
+    let baton = member(&mut scanner, "baton", Scanner::optional_string)?;
     scanner.expect(b',', "`,`").ok()?;
     let base_url = member(&mut scanner, "base_url", Scanner::optional_string)?;
 
@@ -78,7 +78,13 @@ pub fn glance(body: &str) -> Option<Glance> {
     tail.expect(b']', "the end of the results").ok()?;
     tail.expect(b'}', "the end of the answer").ok()?;
     tail.end().ok()?;
-    Some(Glance { baton, base_url, last_row, rows_read: executed.rows_read, autocommit })
+    Some(Glance {
+        baton,
+        base_url,
+        last_row,
+        rows_read: executed.rows_read,
+        autocommit,
+    })
 }
 
 fn member<'a, T>(
@@ -103,15 +109,19 @@ mod tests {
         )
     }
 
-    const AUTOCOMMIT: &str = r#",{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}}"#;
+    const AUTOCOMMIT: &str =
+        r#",{"type":"ok","response":{"type":"get_autocommit","is_autocommit":true}}"#;
 
     #[test]
     fn the_last_row_is_found_from_the_end() {
-        let body = answer(r#"[{"type":"integer","value":"1"}],[{"type":"integer","value":"2"}]"#, AUTOCOMMIT);
+        let body = answer(
+            r#"[{"type":"integer","value":"1"}],[{"type":"integer","value":"2"}]"#,
+            AUTOCOMMIT,
+        );
         assert_eq!(
             glance(&body),
             Some(Glance {
-                baton: "b".into(),
+                baton: Some("b".into()),
                 base_url: None,
                 last_row: vec![Value::Integer(2)],
                 rows_read: Some(2),
@@ -133,8 +143,17 @@ mod tests {
     #[test]
     fn nothing_is_seen_where_there_is_no_row_or_an_error() {
         assert_eq!(glance(&answer("", "")), None);
-        assert_eq!(glance(r#"{"baton":null,"base_url":null,"results":[]}"#), None);
-        assert_eq!(glance(&answer(r#"[{"type":"null"}]"#, r#",{"type":"error","error":{"message":"x"}}"#)), None);
+        assert_eq!(
+            glance(r#"{"baton":null,"base_url":null,"results":[]}"#),
+            None
+        );
+        assert_eq!(
+            glance(&answer(
+                r#"[{"type":"null"}]"#,
+                r#",{"type":"error","error":{"message":"x"}}"#
+            )),
+            None
+        );
         let whole = answer(r#"[{"type":"null"}]"#, AUTOCOMMIT);
         for end in 0..whole.len() {
             assert_eq!(glance(&whole[..end]), None, "cut at {end}");

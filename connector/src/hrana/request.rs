@@ -85,12 +85,18 @@ pub enum Condition {
 impl Statement {
     /// A statement without arguments.
     pub fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), args: Vec::new() }
+        Self {
+            sql: sql.into(),
+            args: Vec::new(),
+        }
     }
 
     /// A statement with arguments.
     pub fn with(sql: impl Into<String>, args: Vec<Value>) -> Self {
-        Self { sql: sql.into(), args }
+        Self {
+            sql: sql.into(),
+            args,
+        }
     }
 }
 
@@ -106,7 +112,9 @@ impl Condition {
     /// While a transaction is open.
     #[must_use]
     pub fn in_transaction() -> Self {
-        Self::Not { cond: Box::new(Self::IsAutocommit) }
+        Self::Not {
+            cond: Box::new(Self::IsAutocommit),
+        }
     }
 }
 
@@ -118,10 +126,22 @@ mod tests {
     fn a_pipeline_is_spelled_as_servers_want_it() {
         let statement = Statement::with(
             "SELECT ?, ?, ?",
-            vec![Value::Integer(i64::MIN), Value::Blob(vec![0xff]), Value::Text("a/\"".into())],
+            vec![
+                Value::Integer(i64::MIN),
+                Value::Blob(vec![0xff]),
+                Value::Text("a/\"".into()),
+            ],
         );
-        let requests = [Request::execute(statement), Request::GetAutocommit, Request::Close];
-        let body = serde_json::to_string(&Pipeline { baton: None, requests: &requests }).unwrap();
+        let requests = [
+            Request::execute(statement),
+            Request::GetAutocommit,
+            Request::Close,
+        ];
+        let body = serde_json::to_string(&Pipeline {
+            baton: None,
+            requests: &requests,
+        })
+        .unwrap();
         assert_eq!(
             body,
             r#"{"baton":null,"requests":[{"type":"execute","stmt":{"sql":"SELECT ?, ?, ?","args":[{"type":"integer","value":"-9223372036854775808"},{"type":"blob","base64":"/w"},{"type":"text","value":"a/\""}]}},{"type":"get_autocommit"},{"type":"close"}]}"#
@@ -131,6 +151,9 @@ mod tests {
     #[test]
     fn a_step_can_depend_on_the_transaction() {
         let condition = serde_json::to_string(&Condition::in_transaction()).unwrap();
-        assert_eq!(condition, r#"{"type":"not","cond":{"type":"is_autocommit"}}"#);
+        assert_eq!(
+            condition,
+            r#"{"type":"not","cond":{"type":"is_autocommit"}}"#
+        );
     }
 }

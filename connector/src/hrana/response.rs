@@ -89,7 +89,10 @@ impl RowSink for Rows {
             row.push(Value::of(scanner.cell()?)?);
             Ok(())
         })?;
-        let rows = self.0.last_mut().ok_or_else(|| scanner.expected("a request"))?;
+        let rows = self
+            .0
+            .last_mut()
+            .ok_or_else(|| scanner.expected("a request"))?;
         rows.push(row);
         Ok(())
     }
@@ -121,7 +124,10 @@ impl Response {
 
 /// One element of `results`. Whether it is an error shows in its members, so
 /// that the order of members does not matter.
-pub(super) fn outcome(scanner: &mut Scanner<'_>, sink: &mut impl RowSink) -> Result<Outcome, DecodeError> {
+pub(super) fn outcome(
+    scanner: &mut Scanner<'_>,
+    sink: &mut impl RowSink,
+) -> Result<Outcome, DecodeError> {
     let mut found = None;
     scanner.object(|scanner, key| {
         match key {
@@ -148,7 +154,10 @@ fn result_of(scanner: &mut Scanner<'_>, sink: &mut impl RowSink) -> Result<Outco
 }
 
 /// The result of `execute` or `describe`.
-fn statement_result(scanner: &mut Scanner<'_>, sink: &mut impl RowSink) -> Result<Outcome, DecodeError> {
+fn statement_result(
+    scanner: &mut Scanner<'_>,
+    sink: &mut impl RowSink,
+) -> Result<Outcome, DecodeError> {
     let mut executed = Executed::default();
     let mut readonly = None;
     scanner.object(|scanner, key| {
@@ -163,7 +172,10 @@ fn statement_result(scanner: &mut Scanner<'_>, sink: &mut impl RowSink) -> Resul
         Ok(())
     })?;
     Ok(match readonly {
-        Some(is_readonly) => Outcome::Described { columns: executed.columns, is_readonly },
+        Some(is_readonly) => Outcome::Described {
+            columns: executed.columns,
+            is_readonly,
+        },
         None => Outcome::Executed(executed),
     })
 }
@@ -231,15 +243,32 @@ mod tests {
         let response = Response::parse(ANSWER, &mut rows).unwrap();
         assert_eq!(response.baton.as_deref(), Some("b/1="));
         assert_eq!(response.base_url, None);
-        let [Outcome::Executed(executed), Outcome::Failed(error), described, autocommit, closed] =
-            response.outcomes.as_slice()
+        let [
+            Outcome::Executed(executed),
+            Outcome::Failed(error),
+            described,
+            autocommit,
+            closed,
+        ] = response.outcomes.as_slice()
         else {
             panic!("{response:?}");
         };
         assert_eq!((executed.rows, executed.rows_read), (2, Some(2)));
-        assert_eq!(executed.columns[0], Column { name: "id".into(), decltype: Some("INTEGER".into()) });
+        assert_eq!(
+            executed.columns[0],
+            Column {
+                name: "id".into(),
+                decltype: Some("INTEGER".into())
+            }
+        );
         assert_eq!(error.code, "SQLITE_UNKNOWN");
-        assert!(matches!(described, Outcome::Described { is_readonly: true, .. }));
+        assert!(matches!(
+            described,
+            Outcome::Described {
+                is_readonly: true,
+                ..
+            }
+        ));
         assert_eq!(*autocommit, Outcome::Autocommit(false));
         assert_eq!(*closed, Outcome::Done);
         assert_eq!(
@@ -254,7 +283,10 @@ mod tests {
     #[test]
     fn an_answer_cut_anywhere_is_an_error() {
         for end in 0..ANSWER.len() {
-            assert!(Response::parse(&ANSWER[..end], &mut Rows::default()).is_err(), "cut at {end}");
+            assert!(
+                Response::parse(&ANSWER[..end], &mut Rows::default()).is_err(),
+                "cut at {end}"
+            );
         }
     }
 

@@ -52,7 +52,10 @@ impl<'a> Scanner<'a> {
     /// The error that something was expected here.
     #[must_use]
     pub fn expected(&self, expected: &'static str) -> DecodeError {
-        DecodeError::Malformed { at: self.at, expected }
+        DecodeError::Malformed {
+            at: self.at,
+            expected,
+        }
     }
 
     fn rest(&self) -> &'a [u8] {
@@ -80,7 +83,11 @@ impl<'a> Scanner<'a> {
 
     /// Goes past `byte`, which must be next.
     pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), DecodeError> {
-        if self.eat(byte) { Ok(()) } else { Err(self.expected(expected)) }
+        if self.eat(byte) {
+            Ok(())
+        } else {
+            Err(self.expected(expected))
+        }
     }
 
     /// Goes past exactly `bytes` if they are next.
@@ -94,7 +101,11 @@ impl<'a> Scanner<'a> {
 
     /// Nothing but space may follow.
     pub fn end(&mut self) -> Result<(), DecodeError> {
-        if self.peek().is_none() { Ok(()) } else { Err(self.expected("the end")) }
+        if self.peek().is_none() {
+            Ok(())
+        } else {
+            Err(self.expected("the end"))
+        }
     }
 
     /// Calls `entry` for each member of an object, at its value.
@@ -160,8 +171,10 @@ impl<'a> Scanner<'a> {
                 Some(length) if self.rest()[length] == b'"' => {
                     self.at += length + 1;
                     let quoted = self.slice(start - 1, self.at)?;
-                    return serde_json::from_str(quoted)
-                        .map_err(|_| DecodeError::Malformed { at: start, expected: "a JSON string" });
+                    return serde_json::from_str(quoted).map_err(|_| DecodeError::Malformed {
+                        at: start,
+                        expected: "a JSON string",
+                    });
                 }
                 Some(length) => self.at += length + 2,
                 None => return Err(self.expected("the end of a string")),
@@ -177,9 +190,15 @@ impl<'a> Scanner<'a> {
     pub fn literal(&mut self) -> Result<&'a str, DecodeError> {
         self.space();
         let start = self.at;
-        let length = self.rest().iter().position(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'+' | b'-' | b'.' | b'E'));
+        let length = self.rest().iter().position(
+            |byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'+' | b'-' | b'.' | b'E'),
+        );
         self.at += length.unwrap_or(self.rest().len());
-        if self.at == start { Err(self.expected("a value")) } else { self.slice(start, self.at) }
+        if self.at == start {
+            Err(self.expected("a value"))
+        } else {
+            self.slice(start, self.at)
+        }
     }
 
     /// A string or `null`.
@@ -197,7 +216,10 @@ impl<'a> Scanner<'a> {
     pub fn optional_count(&mut self) -> Result<Option<u64>, DecodeError> {
         match self.literal()? {
             "null" => Ok(None),
-            digits => digits.parse().map(Some).map_err(|_| self.expected("a count")),
+            digits => digits
+                .parse()
+                .map(Some)
+                .map_err(|_| self.expected("a count")),
         }
     }
 
@@ -250,7 +272,9 @@ impl<'a> Scanner<'a> {
                 if !self.eat_bytes(b"integer\",\"value\":\"") {
                     return Ok(None);
                 }
-                let Some(integer) = self.digits() else { return Ok(None) };
+                let Some(integer) = self.digits() else {
+                    return Ok(None);
+                };
                 if !self.eat_bytes(b"\"") {
                     return Ok(None);
                 }
@@ -273,7 +297,9 @@ impl<'a> Scanner<'a> {
                     return Ok(None);
                 }
                 let start = self.at;
-                let Some(length) = memchr(b'"', self.rest()) else { return Ok(None) };
+                let Some(length) = memchr(b'"', self.rest()) else {
+                    return Ok(None);
+                };
                 self.at += length + 1;
                 Cell::Blob(self.slice(start, start + length)?)
             }
@@ -293,20 +319,29 @@ impl<'a> Scanner<'a> {
         let mut value: i64 = 0;
         while let Some(digit @ b'0'..=b'9') = bytes.get(length) {
             // Downwards, since the least integer has no positive counterpart.
-            value = value.checked_mul(10)?.checked_sub(i64::from(digit - b'0'))?;
+            value = value
+                .checked_mul(10)?
+                .checked_sub(i64::from(digit - b'0'))?;
             length += 1;
         }
         if length == usize::from(negative) {
             return None;
         }
         self.at += length;
-        if negative { Some(value) } else { value.checked_neg() }
+        if negative {
+            Some(value)
+        } else {
+            value.checked_neg()
+        }
     }
 
     fn real(&mut self) -> Result<Cell<'a>, DecodeError> {
         match self.literal()? {
             "null" => Ok(Cell::LostInfinity),
-            number => number.parse().map(Cell::Real).map_err(|_| self.expected("a float")),
+            number => number
+                .parse()
+                .map(Cell::Real)
+                .map_err(|_| self.expected("a float")),
         }
     }
 
@@ -333,8 +368,14 @@ impl<'a> Scanner<'a> {
         };
         match kind.as_deref() {
             Some("integer") => {
-                let text = if value.peek() == Some(b'"') { value.string()? } else { value.literal()?.into() };
-                text.parse().map(Cell::Integer).map_err(|_| value.expected("a 64-bit integer"))
+                let text = if value.peek() == Some(b'"') {
+                    value.string()?
+                } else {
+                    value.literal()?.into()
+                };
+                text.parse()
+                    .map(Cell::Integer)
+                    .map_err(|_| value.expected("a 64-bit integer"))
             }
             Some("float") => value.real(),
             Some("text") => value.string().map(Cell::Text),
@@ -361,23 +402,56 @@ mod tests {
     #[test]
     fn every_storage_class_is_read() {
         assert_eq!(cell(r#"{"type":"null"}"#), Ok(Cell::Null));
-        assert_eq!(cell(r#"{"type":"integer","value":"9223372036854775807"}"#), Ok(Cell::Integer(i64::MAX)));
-        assert_eq!(cell(r#"{"type":"integer","value":"-9223372036854775808"}"#), Ok(Cell::Integer(i64::MIN)));
+        assert_eq!(
+            cell(r#"{"type":"integer","value":"9223372036854775807"}"#),
+            Ok(Cell::Integer(i64::MAX))
+        );
+        assert_eq!(
+            cell(r#"{"type":"integer","value":"-9223372036854775808"}"#),
+            Ok(Cell::Integer(i64::MIN))
+        );
         assert_eq!(cell(r#"{"type":"float","value":1.0}"#), Ok(Cell::Real(1.0)));
-        assert_eq!(cell(r#"{"type":"float","value":-1.7976931348623157e308}"#), Ok(Cell::Real(f64::MIN)));
-        assert_eq!(cell(r#"{"type":"float","value":null}"#), Ok(Cell::LostInfinity));
-        assert_eq!(cell(r#"{"type":"text","value":"snö"}"#), Ok(Cell::Text("snö".into())));
-        assert_eq!(cell(r#"{"type":"text","value":""}"#), Ok(Cell::Text("".into())));
-        assert_eq!(cell(r#"{"type":"text","value":"a\"\\\u0000\ud83d\ude00"}"#), Ok(Cell::Text("a\"\\\0😀".into())));
-        assert_eq!(cell(r#"{"type":"blob","base64":"3q2+"}"#), Ok(Cell::Blob("3q2+")));
+        assert_eq!(
+            cell(r#"{"type":"float","value":-1.7976931348623157e308}"#),
+            Ok(Cell::Real(f64::MIN))
+        );
+        assert_eq!(
+            cell(r#"{"type":"float","value":null}"#),
+            Ok(Cell::LostInfinity)
+        );
+        assert_eq!(
+            cell(r#"{"type":"text","value":"snö"}"#),
+            Ok(Cell::Text("snö".into()))
+        );
+        assert_eq!(
+            cell(r#"{"type":"text","value":""}"#),
+            Ok(Cell::Text("".into()))
+        );
+        assert_eq!(
+            cell(r#"{"type":"text","value":"a\"\\\u0000\ud83d\ude00"}"#),
+            Ok(Cell::Text("a\"\\\0😀".into()))
+        );
+        assert_eq!(
+            cell(r#"{"type":"blob","base64":"3q2+"}"#),
+            Ok(Cell::Blob("3q2+"))
+        );
         assert_eq!(cell(r#"{"type":"blob","base64":""}"#), Ok(Cell::Blob("")));
     }
 
     #[test]
     fn an_unusual_spelling_means_the_same() {
-        assert_eq!(cell(r#" { "value" : "-1" , "type" : "integer" } "#), Ok(Cell::Integer(-1)));
-        assert_eq!(cell(r#"{"type":"integer","value":7}"#), Ok(Cell::Integer(7)));
-        assert_eq!(cell(r#"{"type":"text","value":"a","extra":[{}]}"#), Ok(Cell::Text("a".into())));
+        assert_eq!(
+            cell(r#" { "value" : "-1" , "type" : "integer" } "#),
+            Ok(Cell::Integer(-1))
+        );
+        assert_eq!(
+            cell(r#"{"type":"integer","value":7}"#),
+            Ok(Cell::Integer(7))
+        );
+        assert_eq!(
+            cell(r#"{"type":"text","value":"a","extra":[{}]}"#),
+            Ok(Cell::Text("a".into()))
+        );
         assert_eq!(cell(r#"{"type":"null","value":null}"#), Ok(Cell::Null));
         assert_eq!(cell(r#"{"type":"float","value":1}"#), Ok(Cell::Real(1.0)));
     }

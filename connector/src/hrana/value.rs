@@ -1,8 +1,6 @@
 //! Values in ones and twos: arguments of statements, keys of pages, and the
 //! few rows of a catalogue. Not for the rows of tables.
 
-use std::borrow::Cow;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
@@ -46,9 +44,12 @@ impl Value {
             Cell::Real(value) => Self::Real(value),
             Cell::LostInfinity => return Err(DecodeError::LostInfinity),
             Cell::Text(text) => Self::Text(text.into_owned()),
-            Cell::Blob(base64) => Self::Blob(
-                BASE64.decode(base64).map_err(|_| DecodeError::Malformed { at: 0, expected: "base64" })?,
-            ),
+            Cell::Blob(base64) => {
+                Self::Blob(BASE64.decode(base64).map_err(|_| DecodeError::Malformed {
+                    at: 0,
+                    expected: "base64",
+                })?)
+            }
         })
     }
 
@@ -67,17 +68,6 @@ impl Value {
         match self {
             Self::Integer(value) => Some(*value),
             _ => None,
-        }
-    }
-
-    /// The value as a cell, for tables that are made of values.
-    #[must_use]
-    pub fn as_cell(&self) -> Cell<'_> {
-        match self {
-            Self::Null | Self::TextBytes(_) | Self::Blob(_) => Cell::Null,
-            Self::Integer(value) => Cell::Integer(*value),
-            Self::Real(value) => Cell::Real(*value),
-            Self::Text(text) => Cell::Text(Cow::Borrowed(text)),
         }
     }
 }

@@ -21,7 +21,9 @@ pub(super) fn read(
                 ConfigError::value(
                     &key,
                     format!("the environment variable {variable} is not set"),
-                    &format!("set {variable}, or take the secret from a file: {{ file = \"...\" }}"),
+                    &format!(
+                        "set {variable}, or take the secret from a file: {{ file = \"...\" }}"
+                    ),
                 )
             })?;
             Secret::new(&value)
@@ -29,7 +31,11 @@ pub(super) fn read(
         (None, Some(file)) => {
             let path = folder.join(file);
             let value = std::fs::read_to_string(&path).map_err(|error| {
-                ConfigError::value(&key, format!("{} cannot be read: {error}", path.display()), "look at the path and its permissions")
+                ConfigError::value(
+                    &key,
+                    format!("{} cannot be read: {error}", path.display()),
+                    "look at the path and its permissions",
+                )
             })?;
             warn_if_open(&path);
             Secret::new(&value)
@@ -43,9 +49,17 @@ pub(super) fn read(
         }
     };
     if secret.reveal().is_empty() {
-        return Err(ConfigError::value(&key, "it is empty".to_owned(), "leave it out if the server needs none"));
+        return Err(ConfigError::value(
+            &key,
+            "it is empty".to_owned(),
+            "leave it out if the server needs none",
+        ));
     }
-    if !secret.reveal().bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+    if !secret
+        .reveal()
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ')
+    {
         return Err(ConfigError::value(
             &key,
             "it holds characters that no credential has".to_owned(),

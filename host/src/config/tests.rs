@@ -38,7 +38,11 @@ fn the_smallest_file_has_safe_defaults() {
     assert_eq!(spec.limits, Limits::default());
     assert_eq!(
         spec.destination,
-        DestinationSpec::DuckDb { path: "dir/turso.duckdb".into(), dataset: "turso_data".to_owned(), driver: None }
+        DestinationSpec::DuckDb {
+            path: "dir/turso.duckdb".into(),
+            dataset: "turso_data".to_owned(),
+            driver: None
+        }
     );
 }
 
@@ -61,7 +65,10 @@ fn variables_are_replaced_everywhere_but_in_secrets() {
 #[test]
 fn an_unknown_key_names_its_line_and_the_nearest_known_key() {
     let (message, hint) = refused(&SMALLEST.replace("component", "componnt"));
-    assert!(message.contains("line 3") && message.contains("componnt"), "{message}");
+    assert!(
+        message.contains("line 3") && message.contains("componnt"),
+        "{message}"
+    );
     assert_eq!(hint, "did you mean `component`?");
     let (_, hint) = refused(&format!("{SMALLEST}pth = \"x\""));
     assert_eq!(hint, "did you mean `path`?");
@@ -70,13 +77,21 @@ fn an_unknown_key_names_its_line_and_the_nearest_known_key() {
 #[test]
 fn a_missing_variable_says_how_to_set_it() {
     let (message, hint) = refused(&SMALLEST.replace("c.wasm", "${NOPE}"));
-    assert!(message.contains("connector.component") && message.contains("NOPE"), "{message}");
+    assert!(
+        message.contains("connector.component") && message.contains("NOPE"),
+        "{message}"
+    );
     assert_eq!(hint, "set NOPE, or give a default: ${NOPE:-...}");
 }
 
 #[test]
 fn a_secret_value_in_the_file_is_refused_without_showing_it() {
-    let with = |secret: &str| SMALLEST.replace("component = \"c.wasm\"", &format!("component = \"c.wasm\"\nsecrets = {{ token = {secret} }}"));
+    let with = |secret: &str| {
+        SMALLEST.replace(
+            "component = \"c.wasm\"",
+            &format!("component = \"c.wasm\"\nsecrets = {{ token = {secret} }}"),
+        )
+    };
     let (_, hint) = refused(&with("{}"));
     assert!(hint.contains("values themselves"), "{hint}");
     assert!(parsed(&with("{ env = \"TOKEN\", file = \"x\" }")).is_err());
@@ -84,10 +99,26 @@ fn a_secret_value_in_the_file_is_refused_without_showing_it() {
 
 #[test]
 fn sizes_and_times_are_read_as_people_write_them() {
-    let with = |limits: &str| parsed(&SMALLEST.replace("[destination]", &format!("[connector.limits]\n{limits}\n[destination]")));
-    let limits = with("memory = \"64MiB\"\ntime = \"90 s\"\nrequests = 5").unwrap().limits;
-    assert_eq!((limits.memory, limits.time, limits.requests), (64 << 20, Duration::from_secs(90), 5));
-    for bad in ["memory = \"lots\"", "memory = \"0\"", "time = \"1 fortnight\"", "memory = \"99999999999GiB\"", "requests = \"5\""] {
+    let with = |limits: &str| {
+        parsed(&SMALLEST.replace(
+            "[destination]",
+            &format!("[connector.limits]\n{limits}\n[destination]"),
+        ))
+    };
+    let limits = with("memory = \"64MiB\"\ntime = \"90 s\"\nrequests = 5")
+        .unwrap()
+        .limits;
+    assert_eq!(
+        (limits.memory, limits.time, limits.requests),
+        (64 << 20, Duration::from_secs(90), 5)
+    );
+    for bad in [
+        "memory = \"lots\"",
+        "memory = \"0\"",
+        "time = \"1 fortnight\"",
+        "memory = \"99999999999GiB\"",
+        "requests = \"5\"",
+    ] {
         assert!(with(bad).is_err(), "{bad}");
     }
 }
@@ -104,10 +135,20 @@ fn keys_of_another_destination_are_refused() {
 
 #[test]
 fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    for key in ["mode = \"incremental\"", "cursor = \"x\"", "write = \"merge\"", "schema = \"freeze\""] {
+    for key in [
+        "mode = \"incremental\"",
+        "cursor = \"x\"",
+        "write = \"merge\"",
+        "schema = \"freeze\"",
+    ] {
         let (message, _) = refused(&format!("{SMALLEST}[[resource]]\nname = \"orders\"\n{key}"));
-        assert!(message.contains("not supported by this version"), "{message}");
+        assert!(
+            message.contains("not supported by this version"),
+            "{message}"
+        );
     }
-    let (message, _) = refused(&format!("{SMALLEST}[[resource]]\nname = \"a\"\n[[resource]]\nname = \"a\""));
+    let (message, _) = refused(&format!(
+        "{SMALLEST}[[resource]]\nname = \"a\"\n[[resource]]\nname = \"a\""
+    ));
     assert!(message.contains("two entries"), "{message}");
 }

@@ -18,8 +18,13 @@ pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ConfigError> {
             _ => return None,
         })
     };
-    scaled(text, unit)
-        .ok_or_else(|| ConfigError::value(key, format!("\"{text}\" is not a size"), "write it as \"256MiB\" or \"1GB\""))
+    scaled(text, unit).ok_or_else(|| {
+        ConfigError::value(
+            key,
+            format!("\"{text}\" is not a size"),
+            "write it as \"256MiB\" or \"1GB\"",
+        )
+    })
 }
 
 /// A time: a number with ms, s, m, h or d.
@@ -36,12 +41,20 @@ pub(super) fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     };
     scaled(text, unit)
         .map(Duration::from_millis)
-        .ok_or_else(|| ConfigError::value(key, format!("\"{text}\" is not a time"), "write it as \"30s\", \"10m\" or \"1h\""))
+        .ok_or_else(|| {
+            ConfigError::value(
+                key,
+                format!("\"{text}\" is not a time"),
+                "write it as \"30s\", \"10m\" or \"1h\"",
+            )
+        })
 }
 
 fn scaled(text: &str, unit: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
     let scaled = number.checked_mul(unit(text[digits..].trim_start())?)?;
     (scaled > 0).then_some(scaled)

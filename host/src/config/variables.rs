@@ -44,7 +44,11 @@ fn in_text(key: &str, text: &str, environment: Environment<'_>) -> Result<String
     while let Some((before, after)) = rest.split_once("${") {
         replaced.push_str(before);
         let Some((variable, after)) = after.split_once('}') else {
-            return Err(ConfigError::value(key, "`${` is not closed".to_owned(), "write ${NAME} or ${NAME:-default}"));
+            return Err(ConfigError::value(
+                key,
+                "`${` is not closed".to_owned(),
+                "write ${NAME} or ${NAME:-default}",
+            ));
         };
         let (name, default) = match variable.split_once(":-") {
             Some((name, default)) => (name, Some(default)),

@@ -24,7 +24,10 @@ pub struct Settings {
 
 /// Opens a destination.
 pub fn open(_settings: Settings) -> Result<Box<dyn Destination>, DestinationError> {
-    Err(DestinationError::DriverMissing { driver: "none", looked_at: String::new() })
+    Err(DestinationError::DriverMissing {
+        driver: "none",
+        looked_at: String::new(),
+    })
 }
 
 use crate::model::{Cursor, LoadId, LoadRecord, Rejected, Write};

@@ -42,7 +42,9 @@ pub fn column_of(column: &str) -> String {
 /// The known name that a mistyped one is nearest to, if any is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let scored = known.into_iter().map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate));
+    let scored = known
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate));
     let (distance, candidate) = scored.min()?;
     (distance <= 1 + name.len() / 4).then_some(candidate)
 }

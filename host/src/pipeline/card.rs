@@ -52,9 +52,12 @@ impl Pipeline {
     /// The card of the pipeline's connector, against what it is granted.
     pub async fn card(&self) -> Result<Card, PipelineError> {
         let mut card = Card::of(&self.connector).await?;
-        card.differences = differences(&card.descriptor, &self.spec.config, &self.spec.allow, |name| {
-            self.spec.secrets.contains_key(name)
-        });
+        card.differences = differences(
+            &card.descriptor,
+            &self.spec.config,
+            &self.spec.allow,
+            |name| self.spec.secrets.contains_key(name),
+        );
         card.grants = Some(self.spec.allow.clone());
         Ok(card)
     }
@@ -68,20 +71,43 @@ fn differences(
 ) -> Vec<Difference> {
     let mut found = Vec::new();
     let mut note = |subject: &str, message: String| {
-        found.push(Difference { subject: subject.to_owned(), message });
+        found.push(Difference {
+            subject: subject.to_owned(),
+            message,
+        });
     };
     let mut asked = Vec::new();
     for request in &descriptor.origins {
-        let Some(origin) = expand(&request.origin, config) else { continue };
+        let Some(origin) = expand(&request.origin, config) else {
+            continue;
+        };
         match allow.iter().find(|rule| covers(rule, &origin)) {
-            None => note(&origin, format!("asked for ({}), not granted", request.purpose)),
+            None => note(
+                &origin,
+                format!("asked for ({}), not granted", request.purpose),
+            ),
             Some(rule) => {
-                let methods = if rule.methods.is_empty() { vec!["GET".to_owned()] } else { rule.methods.clone() };
-                for method in request.methods.iter().filter(|method| !methods.contains(method)) {
+                let methods = if rule.methods.is_empty() {
+                    vec!["GET".to_owned()]
+                } else {
+                    rule.methods.clone()
+                };
+                for method in request
+                    .methods
+                    .iter()
+                    .filter(|method| !methods.contains(method))
+                {
                     note(&origin, format!("{method} is asked for, not granted"));
                 }
-                for secret in request.secrets.iter().filter(|secret| granted(secret) && !rule.secrets.contains(secret)) {
-                    note(&origin, format!("the secret `{secret}` is asked for, the rule does not name it"));
+                for secret in request
+                    .secrets
+                    .iter()
+                    .filter(|secret| granted(secret) && !rule.secrets.contains(secret))
+                {
+                    note(
+                        &origin,
+                        format!("the secret `{secret}` is asked for, the rule does not name it"),
+                    );
                 }
             }
         }
@@ -94,7 +120,10 @@ fn differences(
     }
     for secret in &descriptor.secrets {
         if secret.required && !granted(&secret.name) {
-            note(&secret.name, format!("the secret is required ({}), not granted", secret.purpose));
+            note(
+                &secret.name,
+                format!("the secret is required ({}), not granted", secret.purpose),
+            );
         }
     }
     found
@@ -103,7 +132,10 @@ fn differences(
 /// The origin that a template stands for; none if the config lacks the
 /// setting that it names.
 fn expand(template: &str, config: &serde_json::Value) -> Option<String> {
-    let Some(key) = template.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+    let Some(key) = template
+        .strip_prefix('{')
+        .and_then(|rest| rest.strip_suffix('}'))
+    else {
         return Some(template.to_owned());
     };
     let text = config.get(key)?.as_str()?;
@@ -144,14 +176,31 @@ mod tests {
             }],
         };
         let config = serde_json::json!({"database_url": "libsql://db.turso.io"});
-        let rule = |origin: &str| AllowRule { origin: origin.to_owned(), ..AllowRule::default() };
-        let found = differences(&descriptor, &config, &[rule("https://db.turso.io"), rule("https://x.io")], |_| true);
-        let subjects: Vec<_> = found.iter().map(|d| (d.subject.as_str(), d.message.as_str())).collect();
-        assert_eq!(subjects, [
-            ("https://db.turso.io", "POST is asked for, not granted"),
-            ("https://db.turso.io", "the secret `token` is asked for, the rule does not name it"),
-            ("https://x.io", "granted, not asked for"),
-        ]);
+        let rule = |origin: &str| AllowRule {
+            origin: origin.to_owned(),
+            ..AllowRule::default()
+        };
+        let found = differences(
+            &descriptor,
+            &config,
+            &[rule("https://db.turso.io"), rule("https://x.io")],
+            |_| true,
+        );
+        let subjects: Vec<_> = found
+            .iter()
+            .map(|d| (d.subject.as_str(), d.message.as_str()))
+            .collect();
+        assert_eq!(
+            subjects,
+            [
+                ("https://db.turso.io", "POST is asked for, not granted"),
+                (
+                    "https://db.turso.io",
+                    "the secret `token` is asked for, the rule does not name it"
+                ),
+                ("https://x.io", "granted, not asked for"),
+            ]
+        );
         let found = differences(&descriptor, &config, &[], |_| true);
         assert_eq!(found[0].message, "asked for (the database), not granted");
     }

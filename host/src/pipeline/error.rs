@@ -54,7 +54,10 @@ pub enum PipelineError {
 impl PipelineError {
     /// A setting that is wrong.
     pub(super) fn settings(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
-        Self::Settings { message: message.into(), hint: hint.into() }
+        Self::Settings {
+            message: message.into(),
+            hint: hint.into(),
+        }
     }
 
     /// What a person can do about it.
@@ -62,12 +65,19 @@ impl PipelineError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Settings { hint, .. } => hint.clone(),
-            Self::Rule(_) => Some("an origin is scheme, host and port, such as \"https://mydb-acme.turso.io\"".to_owned()),
+            Self::Rule(_) => Some(
+                "an origin is scheme, host and port, such as \"https://mydb-acme.turso.io\""
+                    .to_owned(),
+            ),
             Self::Sandbox(error) => error.hint(),
             Self::Destination(error) => Some(error.hint()),
-            Self::Mismatch { .. } => Some("nothing of this load was kept; run again, and report it if it stays".to_owned()),
+            Self::Mismatch { .. } => Some(
+                "nothing of this load was kept; run again, and report it if it stays".to_owned(),
+            ),
             Self::NothingRead { error, .. } => error.hint.clone(),
-            Self::Cancelled => Some("run again to load; it starts from where the last load ended".to_owned()),
+            Self::Cancelled => {
+                Some("run again to load; it starts from where the last load ended".to_owned())
+            }
         }
     }
 }

@@ -18,7 +18,10 @@ pub(super) struct Marker {
 
 impl Marker {
     pub(super) fn new(load: &LoadId) -> Self {
-        Self { value: Arc::new(StringArray::from(vec![load.as_str()])), keys: Int32Array::from(Vec::<i32>::new()) }
+        Self {
+            value: Arc::new(StringArray::from(vec![load.as_str()])),
+            keys: Int32Array::from(Vec::<i32>::new()),
+        }
     }
 
     /// The columns of a source as they are stored.
@@ -30,19 +33,32 @@ impl Marker {
         );
         let fields = source.fields().iter().map(|field| {
             let name = names::column_of(field.name());
-            if name == *field.name() { Arc::clone(field) } else { Arc::new(field.as_ref().clone().with_name(name)) }
+            if name == *field.name() {
+                Arc::clone(field)
+            } else {
+                Arc::new(field.as_ref().clone().with_name(name))
+            }
         });
-        Arc::new(Schema::new(fields.chain([Arc::new(mark)]).collect::<Vec<_>>()))
+        Arc::new(Schema::new(
+            fields.chain([Arc::new(mark)]).collect::<Vec<_>>(),
+        ))
     }
 
     /// Rows with their mark. `schema` is what [`Marker::schema`] made of theirs.
-    pub(super) fn mark(&mut self, batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    pub(super) fn mark(
+        &mut self,
+        batch: &RecordBatch,
+        schema: &SchemaRef,
+    ) -> Result<RecordBatch, ArrowError> {
         if self.keys.len() < batch.num_rows() {
             self.keys = Int32Array::from(vec![0; batch.num_rows()]);
         }
         let keys = self.keys.slice(0, batch.num_rows());
         let mut columns = batch.columns().to_vec();
-        columns.push(Arc::new(DictionaryArray::try_new(keys, Arc::clone(&self.value))?));
+        columns.push(Arc::new(DictionaryArray::try_new(
+            keys,
+            Arc::clone(&self.value),
+        )?));
         RecordBatch::try_new(Arc::clone(schema), columns)
     }
 }

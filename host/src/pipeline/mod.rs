@@ -44,11 +44,25 @@ impl Pipeline {
     /// Loads the component and checks what can be checked without running it.
     /// `drivers` are files or folders in which to look for drivers of
     /// destinations, after the places that the destination knows itself.
-    pub fn open(engine: &Engine, spec: PipelineSpec, drivers: Vec<PathBuf>) -> Result<Self, PipelineError> {
+    pub fn open(
+        engine: &Engine,
+        spec: PipelineSpec,
+        drivers: Vec<PathBuf>,
+    ) -> Result<Self, PipelineError> {
         let rule = |rule: &crate::model::AllowRule| {
-            Rule::new(&rule.origin, &rule.methods, &rule.paths, &rule.secrets, rule.private)
+            Rule::new(
+                &rule.origin,
+                &rule.methods,
+                &rule.paths,
+                &rule.secrets,
+                rule.private,
+            )
         };
-        let rules = spec.allow.iter().map(rule).collect::<Result<Vec<_>, RuleError>>()?;
+        let rules = spec
+            .allow
+            .iter()
+            .map(rule)
+            .collect::<Result<Vec<_>, RuleError>>()?;
         for name in rules.iter().flat_map(Rule::secrets) {
             if !spec.secrets.contains_key(name) {
                 let known = names::nearest(name, spec.secrets.keys().map(String::as_str));
@@ -57,14 +71,22 @@ impl Pipeline {
                     |known| format!("did you mean `{known}`?"),
                 );
                 return Err(PipelineError::settings(
-                    format!("an allow-rule names the secret `{name}`, which [connector.secrets] does not have"),
+                    format!(
+                        "an allow-rule names the secret `{name}`, which [connector.secrets] does not have"
+                    ),
                     hint,
                 ));
             }
         }
         let connector = engine.load(&spec.component, spec.sha256.as_deref())?;
         let config = spec.config.to_string();
-        Ok(Self { spec, connector, rules: Rules::new(rules), config, drivers })
+        Ok(Self {
+            spec,
+            connector,
+            rules: Rules::new(rules),
+            config,
+            drivers,
+        })
     }
 
     /// Looks at everything that a load would need, and changes nothing.
@@ -93,11 +115,17 @@ impl Pipeline {
     async fn described(&self, instance: &mut Instance) -> Result<Descriptor, PipelineError> {
         let descriptor = instance.describe().await?;
         schema::validate(&descriptor.config_schema, &self.spec.config)?;
-        let asked: Vec<_> = descriptor.secrets.iter().map(|secret| secret.name.as_str()).collect();
+        let asked: Vec<_> = descriptor
+            .secrets
+            .iter()
+            .map(|secret| secret.name.as_str())
+            .collect();
         for name in self.spec.secrets.keys() {
             if !asked.contains(&name.as_str()) {
                 return Err(PipelineError::settings(
-                    format!("[connector.secrets] has `{name}`, for which the connector does not ask"),
+                    format!(
+                        "[connector.secrets] has `{name}`, for which the connector does not ask"
+                    ),
                     format!("it asks for {}", asked.join(", ")),
                 ));
             }
@@ -105,8 +133,14 @@ impl Pipeline {
         for secret in descriptor.secrets.iter().filter(|secret| secret.required) {
             if !self.spec.secrets.contains_key(&secret.name) {
                 return Err(PipelineError::settings(
-                    format!("the connector needs the secret `{}`: {}", secret.name, secret.purpose),
-                    format!("add to [connector.secrets]\n\n{} = {{ env = \"...\" }}", secret.name),
+                    format!(
+                        "the connector needs the secret `{}`: {}",
+                        secret.name, secret.purpose
+                    ),
+                    format!(
+                        "add to [connector.secrets]\n\n{} = {{ env = \"...\" }}",
+                        secret.name
+                    ),
                 ));
             }
         }
@@ -114,7 +148,10 @@ impl Pipeline {
     }
 
     fn destination_settings(&self) -> destination::Settings {
-        destination::Settings { spec: self.spec.destination.clone(), drivers: self.drivers.clone() }
+        destination::Settings {
+            spec: self.spec.destination.clone(),
+            drivers: self.drivers.clone(),
+        }
     }
 
     /// Where rows go, as the pipeline says it.

@@ -22,11 +22,17 @@ impl Pipeline {
     pub async fn preview(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
         let mut instance = self.connector.instantiate(self.grants()).await?;
         self.described(&mut instance).await?;
-        let spec = self.spec.resources.iter().find(|spec| spec.name == resource);
+        let spec = self
+            .spec
+            .resources
+            .iter()
+            .find(|spec| spec.name == resource);
         let selection = Selection {
             resource: resource.to_owned(),
             columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
-            primary_key: spec.map(|spec| spec.primary_key.clone()).unwrap_or_default(),
+            primary_key: spec
+                .map(|spec| spec.primary_key.clone())
+                .unwrap_or_default(),
             ..Selection::default()
         };
         let options = ReadOptions {
@@ -39,11 +45,17 @@ impl Pipeline {
         let (mut schema, mut batches): (Option<SchemaRef>, Vec<RecordBatch>) = (None, Vec::new());
         while let Some(event) = instance.next(reader).await? {
             match decoder.decode(event)? {
-                Event::Schema { schema: columns, .. } => schema = Some(columns),
+                Event::Schema {
+                    schema: columns, ..
+                } => schema = Some(columns),
                 Event::Page { batch, .. } => batches.push(batch),
                 Event::Restarted(_) => batches.clear(),
                 Event::Done(summary) => {
-                    if let Some(error) = summary.resources.into_iter().find_map(|resource| resource.failure) {
+                    if let Some(error) = summary
+                        .resources
+                        .into_iter()
+                        .find_map(|resource| resource.failure)
+                    {
                         return Err(SandboxError::Source(error).into());
                     }
                 }
@@ -51,8 +63,12 @@ impl Pipeline {
             }
         }
         instance.close(reader).await?;
-        let schema = schema.ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
-        Ok(Preview { schema, batches: cut(batches, limit) })
+        let schema = schema
+            .ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
+        Ok(Preview {
+            schema,
+            batches: cut(batches, limit),
+        })
     }
 }
 

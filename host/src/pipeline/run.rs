@@ -6,11 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
+use super::Pipeline;
 use super::error::PipelineError;
 use super::observer::Observer;
 use super::report::Report;
 use super::writer::{self, LoadHead, Written};
-use super::Pipeline;
 use crate::destination;
 use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection};
 use crate::sandbox::pages::RawEvent;
@@ -42,7 +42,9 @@ impl Pipeline {
     ) -> Result<Report, PipelineError> {
         let load_id = LoadId::at(SystemTime::now());
         let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
-        self.load(load_id, options, observer, cancel).instrument(span).await
+        self.load(load_id, options, observer, cancel)
+            .instrument(span)
+            .await
     }
 
     async fn load(
@@ -69,7 +71,13 @@ impl Pipeline {
         let span = tracing::Span::current();
         let writing = tokio::task::spawn_blocking(move || {
             let _entered = span.enter();
-            let written = writer::write(destination.as_mut(), &head, &limits, events, observer.as_ref());
+            let written = writer::write(
+                destination.as_mut(),
+                &head,
+                &limits,
+                events,
+                observer.as_ref(),
+            );
             // Closing a database may write to it, so it belongs to the load.
             drop(destination);
             written
@@ -81,7 +89,9 @@ impl Pipeline {
             (_, Err(error)) | (Err(error), _) => return Err(error),
             (Ok(()), Ok(Some(written))) => written,
             (Ok(()), Ok(None)) => {
-                return Err(SandboxError::Contract("the read ended without `done`".to_owned()).into());
+                return Err(
+                    SandboxError::Contract("the read ended without `done`".to_owned()).into(),
+                );
             }
         };
         tracing::info!(status = written.status.as_str(), "committed");
@@ -165,13 +175,23 @@ impl Pipeline {
         }
         let named = |name: &String| {
             let spec = self.spec.resources.iter().find(|spec| spec.name == *name);
-            spec.map_or_else(|| Selection { resource: name.clone(), ..Selection::default() }, selection)
+            spec.map_or_else(
+                || Selection {
+                    resource: name.clone(),
+                    ..Selection::default()
+                },
+                selection,
+            )
         };
         only.iter().map(named).collect()
     }
 
     fn head(&self, load_id: LoadId, started: SystemTime, descriptor: &Descriptor) -> LoadHead {
-        let write = self.spec.resources.iter().map(|spec| (spec.name.clone(), spec.write));
+        let write = self
+            .spec
+            .resources
+            .iter()
+            .map(|spec| (spec.name.clone(), spec.write));
         LoadHead {
             load_id,
             pipeline: self.spec.name.clone(),
@@ -185,8 +205,12 @@ impl Pipeline {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, PipelineError> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| crashed(&error))
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PipelineError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| crashed(&error))
 }
 
 /// A panic in a thread of the host. It loses this load and nothing else.

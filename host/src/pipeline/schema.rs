@@ -20,14 +20,25 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
     let mut compiler = Compiler::new();
     // A name of no scheme that could be fetched: nothing is loaded from
     // anywhere, a `$ref` out of the document is an error.
-    compiler.add_resource("connector:config", schema).map_err(|error| broken(error.to_string()))?;
-    let index = compiler.compile("connector:config", &mut schemas).map_err(|error| broken(error.to_string()))?;
+    compiler
+        .add_resource("connector:config", schema)
+        .map_err(|error| broken(error.to_string()))?;
+    let index = compiler
+        .compile("connector:config", &mut schemas)
+        .map_err(|error| broken(error.to_string()))?;
     schemas.validate(config, index).map_err(|error| {
         let leaf = deepest(&error);
         let at = leaf.instance_location.to_string();
         let setting = at.trim_start_matches('/').replace('/', ".");
-        let subject = if setting.is_empty() { "[connector.config]".to_owned() } else { format!("`{setting}` in [connector.config]") };
-        PipelineError::settings(format!("{subject} is wrong: {}", leaf.kind), hint(leaf, &known))
+        let subject = if setting.is_empty() {
+            "[connector.config]".to_owned()
+        } else {
+            format!("`{setting}` in [connector.config]")
+        };
+        PipelineError::settings(
+            format!("{subject} is wrong: {}", leaf.kind),
+            hint(leaf, &known),
+        )
     })
 }
 
@@ -40,7 +51,8 @@ fn deepest<'a, 'b>(error: &'a boon::ValidationError<'a, 'b>) -> &'a boon::Valida
 fn hint(error: &boon::ValidationError<'_, '_>, known: &[String]) -> String {
     if let boon::ErrorKind::AdditionalProperties { got } = &error.kind
         && let Some(unknown) = got.first()
-        && let Some(nearest) = crate::model::names::nearest(unknown, known.iter().map(String::as_str))
+        && let Some(nearest) =
+            crate::model::names::nearest(unknown, known.iter().map(String::as_str))
     {
         return format!("did you mean `{nearest}`?");
     }
@@ -48,7 +60,11 @@ fn hint(error: &boon::ValidationError<'_, '_>, known: &[String]) -> String {
 }
 
 fn known_keys(schema: &Value) -> Vec<String> {
-    schema.get("properties").and_then(Value::as_object).map(|p| p.keys().cloned().collect()).unwrap_or_default()
+    schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|p| p.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use super::observer::{Observer, Update};
 use super::report::ResourceReport;
 use crate::destination::{Destination, Load};
 use crate::model::{
-    Cursor, Event, Limits, LoadId, LoadRecord, Mode, ResourceRecord, ResourceSummary, Status, Summary, Write,
-    names,
+    Cursor, Event, Limits, LoadId, LoadRecord, Mode, ResourceRecord, ResourceSummary, Status,
+    Summary, Write, names,
 };
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
@@ -98,16 +98,26 @@ impl Writer<'_> {
     fn event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
         match event {
             Event::Schema { resource, schema } => self.schema(resource, &Marker::schema(&schema)),
-            Event::Page { resource, batch, .. } => {
+            Event::Page {
+                resource, batch, ..
+            } => {
                 let Some(open) = self.open.get_mut(&resource) else {
-                    return Err(contract(format!("a page of `{resource}` came before its schema")));
+                    return Err(contract(format!(
+                        "a page of `{resource}` came before its schema"
+                    )));
                 };
-                let marked = self.marker.mark(&batch, &open.schema).map_err(|error| contract(error.to_string()))?;
+                let marked = self
+                    .marker
+                    .mark(&batch, &open.schema)
+                    .map_err(|error| contract(error.to_string()))?;
                 open.rows += marked.num_rows() as u64;
                 open.bytes += bytes;
                 self.load.write(&open.table, marked)?;
                 open.last = Instant::now();
-                self.observer.update(Update::Rows { resource: &resource, rows: open.rows });
+                self.observer.update(Update::Rows {
+                    resource: &resource,
+                    rows: open.rows,
+                });
                 Ok(())
             }
             Event::Rejected(rejected) => {
@@ -118,7 +128,8 @@ impl Writer<'_> {
                 if let Some(reason) = &progress.waiting {
                     self.observer.update(Update::Waiting { reason });
                 }
-                if let (Some(resource), Some(rows)) = (&progress.resource, progress.estimated_rows) {
+                if let (Some(resource), Some(rows)) = (&progress.resource, progress.estimated_rows)
+                {
                     self.observer.update(Update::Expected { resource, rows });
                 }
                 Ok(())
@@ -143,9 +154,18 @@ impl Writer<'_> {
             open.schema = Arc::clone(schema);
         } else {
             tracing::info!(resource, table, "reading");
-            self.observer.update(Update::Opened { resource: &resource });
+            self.observer.update(Update::Opened {
+                resource: &resource,
+            });
             let now = Instant::now();
-            let open = Open { table, schema: Arc::clone(schema), rows: 0, bytes: 0, first: now, last: now };
+            let open = Open {
+                table,
+                schema: Arc::clone(schema),
+                rows: 0,
+                bytes: 0,
+                first: now,
+                last: now,
+            };
             self.open.insert(resource, open);
         }
         Ok(())
@@ -153,33 +173,58 @@ impl Writer<'_> {
 
     /// Reconciles all counts, then commits.
     fn finish(mut self, summary: Summary) -> Result<Written, PipelineError> {
-        for failed in summary.resources.iter().filter(|resource| resource.failure.is_some()) {
+        for failed in summary
+            .resources
+            .iter()
+            .filter(|resource| resource.failure.is_some())
+        {
             if let Some(open) = self.open.remove(&failed.resource) {
                 self.load.discard(&open.table)?;
             }
         }
-        let all_failed = summary.resources.iter().all(|resource| resource.failure.is_some());
+        let all_failed = summary
+            .resources
+            .iter()
+            .all(|resource| resource.failure.is_some());
         if let Some(first) = summary.resources.first()
             && let (true, Some(error)) = (all_failed, &first.failure)
         {
-            return Err(PipelineError::NothingRead { resource: first.resource.clone(), error: error.clone() });
+            return Err(PipelineError::NothingRead {
+                resource: first.resource.clone(),
+                error: error.clone(),
+            });
         }
         let stored = self.load.stored_rows()?;
         let mut resources = Vec::with_capacity(summary.resources.len());
         for resource in &summary.resources {
             resources.push(self.reconcile(resource, &stored)?);
         }
-        if let Some(unsummed) =
-            self.open.keys().find(|name| !summary.resources.iter().any(|resource| resource.resource == **name))
-        {
+        if let Some(unsummed) = self.open.keys().find(|name| {
+            !summary
+                .resources
+                .iter()
+                .any(|resource| resource.resource == **name)
+        }) {
             return Err(contract(format!("`done` says nothing of `{unsummed}`")));
         }
-        let failed = summary.resources.iter().any(|resource| resource.failure.is_some());
-        let status = if failed { Status::Partial } else { Status::Loaded };
+        let failed = summary
+            .resources
+            .iter()
+            .any(|resource| resource.failure.is_some());
+        let status = if failed {
+            Status::Partial
+        } else {
+            Status::Loaded
+        };
         self.observer.update(Update::Committing);
         let record = self.record(status, &resources, &summary);
         self.load.commit(&record)?;
-        Ok(Written { status, resources, point_in_time: summary.point_in_time, restarts: self.restarts })
+        Ok(Written {
+            status,
+            resources,
+            point_in_time: summary.point_in_time,
+            restarts: self.restarts,
+        })
     }
 
     fn reconcile(
@@ -191,10 +236,18 @@ impl Writer<'_> {
         let open = self.open.get(&resource);
         let (sent, decoded) = (summary.rows, open.map_or(0, |open| open.rows));
         let rejected = self.rejected.get(&resource).copied().unwrap_or(0);
-        let written = open.and_then(|open| stored.get(&open.table)).copied().unwrap_or(0);
+        let written = open
+            .and_then(|open| stored.get(&open.table))
+            .copied()
+            .unwrap_or(0);
         let failed = summary.failure.is_some();
         if !failed && (sent != decoded || decoded != written) {
-            return Err(PipelineError::Mismatch { resource, sent, decoded, stored: written });
+            return Err(PipelineError::Mismatch {
+                resource,
+                sent,
+                decoded,
+                stored: written,
+            });
         }
         if !failed && summary.rejected != rejected {
             return Err(contract(format!(
@@ -219,7 +272,10 @@ impl Writer<'_> {
     }
 
     fn record(&self, status: Status, reports: &[ResourceReport], summary: &Summary) -> LoadRecord {
-        let loaded = reports.iter().zip(&summary.resources).filter(|(report, _)| report.failure.is_none());
+        let loaded = reports
+            .iter()
+            .zip(&summary.resources)
+            .filter(|(report, _)| report.failure.is_none());
         let resources = loaded.map(|(report, summary)| ResourceRecord {
             resource: report.resource.clone(),
             mode: report.mode,

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow_array::builder::{
+    ArrayBuilder, BinaryBuilder, Float64Builder, Int64Builder, StringBuilder,
+};
 use arrow_array::{Array as _, ArrayRef};
-use arrow_array::builder::{ArrayBuilder, BinaryBuilder, Float64Builder, Int64Builder, StringBuilder};
 
 use crate::hrana::columns::Storage;
 
@@ -196,6 +198,9 @@ impl Builder {
 /// whole floats of NUMERIC columns as integers.
 fn exact_real(value: i64) -> Option<f64> {
     const EXACT: i64 = 1 << 53;
-    #[expect(clippy::cast_precision_loss, reason = "every integer up to 2^53 is exact")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "every integer up to 2^53 is exact"
+    )]
     (-EXACT..=EXACT).contains(&value).then_some(value as f64)
 }

@@ -10,7 +10,13 @@ use super::*;
 use crate::hrana::response::Response;
 
 fn columns(storages: &[(&str, Storage)]) -> Vec<ColumnSpec> {
-    storages.iter().map(|(name, storage)| ColumnSpec { name: (*name).to_owned(), storage: *storage }).collect()
+    storages
+        .iter()
+        .map(|(name, storage)| ColumnSpec {
+            name: (*name).to_owned(),
+            storage: *storage,
+        })
+        .collect()
 }
 
 fn answer(rows: &Json) -> String {
@@ -35,7 +41,9 @@ fn text(value: &str) -> Json {
 
 /// A column as JSON, for comparison with what went in.
 fn shown(batch: &RecordBatch, name: &str) -> Vec<Json> {
-    let array = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name} in {:?}", batch.schema()));
+    let array = batch
+        .column_by_name(name)
+        .unwrap_or_else(|| panic!("no column {name} in {:?}", batch.schema()));
     (0..array.len())
         .map(|row| {
             if array.is_null(row) {
@@ -62,12 +70,21 @@ fn every_value_comes_out_as_serde_json_reads_it() {
         [none, none, none, none],
         [integer(0), {"type": "float", "value": 1.797_693_134_862_315_7e308}, text("}],[{\"type\":"), {"type": "blob", "base64": "3q2+7w"}],
     ]);
-    let specs =
-        columns(&[("i", Storage::Integer), ("r", Storage::Real), ("t", Storage::Text), ("b", Storage::Blob)]);
+    let specs = columns(&[
+        ("i", Storage::Integer),
+        ("r", Storage::Real),
+        ("t", Storage::Text),
+        ("b", Storage::Blob),
+    ]);
     let mut decoder = Decoder::new(&specs);
     let batch = decode(&mut decoder, &rows).unwrap();
     for (index, spec) in specs.iter().enumerate() {
-        let expected: Vec<Json> = rows.as_array().unwrap().iter().map(|row| row[index].clone()).collect();
+        let expected: Vec<Json> = rows
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row[index].clone())
+            .collect();
         assert_eq!(shown(&batch, &spec.name), expected, "{}", spec.name);
     }
     assert_eq!(decoder.misfits(), 0);
@@ -75,8 +92,15 @@ fn every_value_comes_out_as_serde_json_reads_it() {
 
 #[test]
 fn a_value_that_does_not_fit_goes_to_a_sibling_and_is_counted() {
-    let mut decoder = Decoder::new(&columns(&[("price", Storage::Integer), ("price__text", Storage::Text)]));
-    let first = decode(&mut decoder, &json!([[integer(1), text("x")], [integer(2), text("y")]])).unwrap();
+    let mut decoder = Decoder::new(&columns(&[
+        ("price", Storage::Integer),
+        ("price__text", Storage::Text),
+    ]));
+    let first = decode(
+        &mut decoder,
+        &json!([[integer(1), text("x")], [integer(2), text("y")]]),
+    )
+    .unwrap();
     assert_eq!(first.num_columns(), 2);
     let rows = json!([
         [integer(3), text("z")],
@@ -86,31 +110,68 @@ fn a_value_that_does_not_fit_goes_to_a_sibling_and_is_counted() {
     ]);
     Response::parse(&answer(&rows), &mut decoder).unwrap();
     let (schema, batch) = decoder.take_page().unwrap();
-    let names: Vec<_> = schema.unwrap().fields().iter().map(|field| field.name().clone()).collect();
-    assert_eq!(names, ["price", "price__text", "price__text_", "price__real", "price__blob"]);
+    let names: Vec<_> = schema
+        .unwrap()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "price",
+            "price__text",
+            "price__text_",
+            "price__real",
+            "price__blob"
+        ]
+    );
     assert_eq!(shown(&batch, "price__text_")[1], text("abc"));
     assert_eq!(shown(&batch, "price")[1], json!({"type": "null"}));
-    assert_eq!(shown(&batch, "price__real")[2], json!({"type": "float", "value": 1.5}));
-    assert_eq!(shown(&batch, "price__blob")[3], json!({"type": "blob", "base64": "AA"}));
+    assert_eq!(
+        shown(&batch, "price__real")[2],
+        json!({"type": "float", "value": 1.5})
+    );
+    assert_eq!(
+        shown(&batch, "price__blob")[3],
+        json!({"type": "blob", "base64": "AA"})
+    );
     assert_eq!(decoder.misfits(), 3);
 }
 
 #[test]
 fn an_integer_fits_a_column_of_floats_only_if_it_is_exact() {
     let mut decoder = Decoder::new(&columns(&[("n", Storage::Real)]));
-    let batch = decode(&mut decoder, &json!([[integer(1 << 53)], [integer((1 << 53) + 1)]])).unwrap();
-    assert_eq!(shown(&batch, "n")[0], json!({"type": "float", "value": 9_007_199_254_740_992.0}));
+    let batch = decode(
+        &mut decoder,
+        &json!([[integer(1 << 53)], [integer((1 << 53) + 1)]]),
+    )
+    .unwrap();
+    assert_eq!(
+        shown(&batch, "n")[0],
+        json!({"type": "float", "value": 9_007_199_254_740_992.0})
+    );
     assert_eq!(shown(&batch, "n__integer")[1], integer((1 << 53) + 1));
 }
 
 #[test]
 fn the_first_value_decides_a_column_without_a_type() {
-    let mut decoder = Decoder::new(&columns(&[("x", Storage::ByValue), ("y", Storage::ByValue)]));
+    let mut decoder = Decoder::new(&columns(&[
+        ("x", Storage::ByValue),
+        ("y", Storage::ByValue),
+    ]));
     let none = json!({"type": "null"});
-    let batch = decode(&mut decoder, &json!([[none, none], [integer(7), none], [text("a"), none]])).unwrap();
+    let batch = decode(
+        &mut decoder,
+        &json!([[none, none], [integer(7), none], [text("a"), none]]),
+    )
+    .unwrap();
     assert_eq!(shown(&batch, "x"), [none.clone(), integer(7), none.clone()]);
     assert_eq!(shown(&batch, "x__text")[2], text("a"));
-    assert_eq!(*batch.column_by_name("y").unwrap().data_type(), arrow_schema::DataType::Utf8);
+    assert_eq!(
+        *batch.column_by_name("y").unwrap().data_type(),
+        arrow_schema::DataType::Utf8
+    );
     let batch = decode(&mut decoder, &json!([[integer(8), integer(9)]])).unwrap();
     assert_eq!(shown(&batch, "x"), [integer(8)]);
     assert_eq!(shown(&batch, "y__integer"), [integer(9)]);
@@ -130,16 +191,36 @@ fn a_lost_infinity_gives_the_page_up_and_the_typed_one_has_it() {
         [integer(3), text("integer"), {"type": "null"}, text("null"), {"type": "blob", "base64": "/w"}, text("blob")],
     ]);
     let batch = decode(&mut decoder, &rows).unwrap();
-    assert_eq!(batch.column_by_name("r").unwrap().as_primitive::<Float64Type>().value(0), f64::NEG_INFINITY);
+    assert_eq!(
+        batch
+            .column_by_name("r")
+            .unwrap()
+            .as_primitive::<Float64Type>()
+            .value(0),
+        f64::NEG_INFINITY
+    );
     assert_eq!(shown(&batch, "t")[0], text("a"));
-    assert_eq!(shown(&batch, "t__text_bytes")[1], json!({"type": "blob", "base64": "/w"}));
-    assert_eq!(shown(&batch, "t__blob")[2], json!({"type": "blob", "base64": "/w"}));
+    assert_eq!(
+        shown(&batch, "t__text_bytes")[1],
+        json!({"type": "blob", "base64": "/w"})
+    );
+    assert_eq!(
+        shown(&batch, "t__blob")[2],
+        json!({"type": "blob", "base64": "/w"})
+    );
 }
 
 #[test]
 fn a_row_of_another_width_is_refused() {
-    for rows in [json!([[]]), json!([[integer(1)]]), json!([[integer(1), integer(2), integer(3)]])] {
-        let mut decoder = Decoder::new(&columns(&[("a", Storage::Integer), ("b", Storage::Integer)]));
+    for rows in [
+        json!([[]]),
+        json!([[integer(1)]]),
+        json!([[integer(1), integer(2), integer(3)]]),
+    ] {
+        let mut decoder = Decoder::new(&columns(&[
+            ("a", Storage::Integer),
+            ("b", Storage::Integer),
+        ]));
         assert!(decode(&mut decoder, &rows).is_err(), "{rows}");
     }
 }

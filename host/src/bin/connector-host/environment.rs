@@ -1,6 +1,9 @@
 //! Everything that the program takes from its environment.
 
-#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the environment"
+)]
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -19,7 +22,10 @@ const CACHE: &str = "CONNECTOR_HOST_CACHE";
 
 /// An engine that keeps compiled components.
 pub(crate) fn engine() -> Result<Engine, Failure> {
-    Ok(Engine::new(EngineOptions { cache: cache(), ..EngineOptions::default() })?)
+    Ok(Engine::new(EngineOptions {
+        cache: cache(),
+        ..EngineOptions::default()
+    })?)
 }
 
 /// The pipeline of a file.

@@ -55,7 +55,11 @@ fn described(error: &anyhow::Error) -> String {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self { hint: error.hint(), error: error.into(), code: WRONG_FILE }
+        Self {
+            hint: error.hint(),
+            error: error.into(),
+            code: WRONG_FILE,
+        }
     }
 }
 
@@ -68,7 +72,11 @@ impl From<PipelineError> for Failure {
             PipelineError::Cancelled => INTERRUPTED,
             PipelineError::Destination(_) | PipelineError::Mismatch { .. } => FAILED,
         };
-        Self { hint: error.hint(), error: error.into(), code }
+        Self {
+            hint: error.hint(),
+            error: error.into(),
+            code,
+        }
     }
 }
 
@@ -80,7 +88,11 @@ impl From<SandboxError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self { error, hint: None, code: FAILED }
+        Self {
+            error,
+            hint: None,
+            code: FAILED,
+        }
     }
 }
 

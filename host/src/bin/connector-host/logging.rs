@@ -12,9 +12,14 @@ pub(crate) fn start(args: &Args) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new("warn"), Some(error)),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(stderr);
     match args.log_format {
-        LogFormat::Text => builder.with_ansi(stderr().is_terminal()).with_target(true).init(),
+        LogFormat::Text => builder
+            .with_ansi(stderr().is_terminal())
+            .with_target(true)
+            .init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
     if let Some(error) = error {

@@ -20,7 +20,10 @@ fn main() -> ExitCode {
     let args = Args::parse();
     logging::start(&args);
     // One thread runs the guest, the other its network; writing has its own.
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(run(args.command));

@@ -18,7 +18,10 @@ pub(crate) struct Progress {
 impl Progress {
     pub(crate) fn new() -> Self {
         let terminal = stderr().is_terminal().then(MultiProgress::new);
-        Self { terminal, bars: Mutex::default() }
+        Self {
+            terminal,
+            bars: Mutex::default(),
+        }
     }
 
     /// Takes the lines off the terminal.
@@ -30,11 +33,15 @@ impl Progress {
     }
 
     fn with_bar(&self, resource: &str, change: impl FnOnce(&ProgressBar)) {
-        let (Some(terminal), Ok(mut bars)) = (&self.terminal, self.bars.lock()) else { return };
+        let (Some(terminal), Ok(mut bars)) = (&self.terminal, self.bars.lock()) else {
+            return;
+        };
         let bar = bars.entry(resource.to_owned()).or_insert_with(|| {
             let bar = terminal.add(ProgressBar::new_spinner());
             bar.set_prefix(resource.to_owned());
-            bar.set_style(style("{spinner} {prefix:24!} {human_pos:>12} rows {per_sec:>16}"));
+            bar.set_style(style(
+                "{spinner} {prefix:24!} {human_pos:>12} rows {per_sec:>16}",
+            ));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });
@@ -52,12 +59,18 @@ impl Progress {
 impl Observer for Progress {
     fn update(&self, update: Update<'_>) {
         match update {
-            Update::Opened { resource } if self.terminal.is_none() => self.line(&format!("reading {resource}")),
+            Update::Opened { resource } if self.terminal.is_none() => {
+                self.line(&format!("reading {resource}"))
+            }
             Update::Opened { resource } => self.with_bar(resource, |_| {}),
-            Update::Rows { resource, rows } => self.with_bar(resource, |bar| bar.set_position(rows)),
+            Update::Rows { resource, rows } => {
+                self.with_bar(resource, |bar| bar.set_position(rows))
+            }
             Update::Expected { resource, rows } => self.with_bar(resource, |bar| {
                 bar.set_length(rows);
-                bar.set_style(style("{spinner} {prefix:24!} {human_pos:>12} of {human_len} rows {per_sec:>16}"));
+                bar.set_style(style(
+                    "{spinner} {prefix:24!} {human_pos:>12} of {human_len} rows {per_sec:>16}",
+                ));
             }),
             Update::Waiting { reason } => self.line(&format!("waiting: {reason}")),
             Update::Restarted { reason } => {

@@ -11,18 +11,31 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new<const N: usize>(header: [&str; N], right: &[usize]) -> Self {
-        Self { rows: vec![header.iter().map(ToString::to_string).collect()], right: right.to_vec() }
+        Self {
+            rows: vec![header.iter().map(ToString::to_string).collect()],
+            right: right.to_vec(),
+        }
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         // A cell from a source must not break the line or the terminal.
-        let clean = |cell: String| cell.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let clean = |cell: String| {
+            cell.chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect()
+        };
         self.rows.push(cells.into_iter().map(clean).collect());
     }
 
     pub(crate) fn print(&self) -> io::Result<()> {
         let columns = self.rows.first().map_or(0, Vec::len);
-        let width = |column: usize| self.rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows
+                .iter()
+                .map(|row| row[column].chars().count())
+                .max()
+                .unwrap_or(0)
+        };
         let widths: Vec<_> = (0..columns).map(width).collect();
         let mut out = String::new();
         for row in &self.rows {
@@ -70,7 +83,11 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1000.0;
         unit = larger;
     }
-    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
+    if unit == "B" {
+        format!("{bytes} B")
+    } else {
+        format!("{value:.1} {unit}")
+    }
 }
 
 #[cfg(test)]
@@ -79,7 +96,13 @@ mod tests {
 
     #[test]
     fn numbers_are_readable() {
-        assert_eq!((count(0), count(999), count(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
-        assert_eq!((size(999), size(1_500), size(327_000_000)), ("999 B".into(), "1.5 kB".into(), "327.0 MB".into()));
+        assert_eq!(
+            (count(0), count(999), count(1_234_567)),
+            ("0".into(), "999".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (size(999), size(1_500), size(327_000_000)),
+            ("999 B".into(), "1.5 kB".into(), "327.0 MB".into())
+        );
     }
 }

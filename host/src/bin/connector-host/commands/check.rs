@@ -21,13 +21,22 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
                 Severity::Warning => "warning",
                 Severity::Error => "error",
             };
-            text.push_str(&format!("{mark}: {}: {}\n", finding.subject, finding.message));
+            text.push_str(&format!(
+                "{mark}: {}: {}\n",
+                finding.subject, finding.message
+            ));
             if let Some(hint) = &finding.hint {
                 text.push_str(&format!("hint: {hint}\n"));
             }
         }
         print(&text)?;
     }
-    let bad = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Ok(if bad { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    let bad = findings
+        .iter()
+        .any(|finding| finding.severity == Severity::Error);
+    Ok(if bad {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
 }

@@ -16,7 +16,9 @@ pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
         (Some(component), _) => of_component(component).await?,
         (None, Some(config)) => environment::pipeline(config)?.card().await?,
         // The argument parser asks for one of them.
-        (None, None) => return Err(anyhow::anyhow!("neither a component nor a pipeline file was given").into()),
+        (None, None) => {
+            return Err(anyhow::anyhow!("neither a component nor a pipeline file was given").into());
+        }
     };
     if args.json {
         print_json(&card)?;
@@ -48,32 +50,66 @@ fn text(card: &Card) -> String {
     let required = |required| if required { "required" } else { "optional" };
     section(
         "asks for the secrets",
-        d.secrets.iter().map(|s| format!("{} ({}): {}", s.name, required(s.required), s.purpose)).collect(),
+        d.secrets
+            .iter()
+            .map(|s| format!("{} ({}): {}", s.name, required(s.required), s.purpose))
+            .collect(),
     );
     section(
         "asks to reach",
         d.origins
             .iter()
             .map(|o| {
-                let secrets = if o.secrets.is_empty() { String::new() } else { format!(" with {}", o.secrets.join(", ")) };
-                format!("{} {} {}{secrets}: {}", o.origin, o.methods.join(" "), o.paths.join(" "), o.purpose)
+                let secrets = if o.secrets.is_empty() {
+                    String::new()
+                } else {
+                    format!(" with {}", o.secrets.join(", "))
+                };
+                format!(
+                    "{} {} {}{secrets}: {}",
+                    o.origin,
+                    o.methods.join(" "),
+                    o.paths.join(" "),
+                    o.purpose
+                )
             })
             .collect(),
     );
     if let Some(grants) = &card.grants {
-        let or = |texts: &[String], default: &str| if texts.is_empty() { default.to_owned() } else { texts.join(" ") };
+        let or = |texts: &[String], default: &str| {
+            if texts.is_empty() {
+                default.to_owned()
+            } else {
+                texts.join(" ")
+            }
+        };
         section(
             "is granted",
             grants
                 .iter()
                 .map(|g| {
                     let private = if g.private { ", private addresses" } else { "" };
-                    let secrets = if g.secrets.is_empty() { String::new() } else { format!(" with {}", g.secrets.join(", ")) };
-                    format!("{} {} {}{secrets}{private}", g.origin, or(&g.methods, "GET"), or(&g.paths, "any path"))
+                    let secrets = if g.secrets.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" with {}", g.secrets.join(", "))
+                    };
+                    format!(
+                        "{} {} {}{secrets}{private}",
+                        g.origin,
+                        or(&g.methods, "GET"),
+                        or(&g.paths, "any path")
+                    )
                 })
                 .collect(),
         );
-        section("differences", card.differences.iter().map(|d| format!("{}: {}", d.subject, d.message)).collect());
+        section(
+            "differences",
+            card.differences
+                .iter()
+                .map(|d| format!("{}: {}", d.subject, d.message))
+                .collect(),
+        );
     }
     text
 }

@@ -50,7 +50,12 @@ fn listed(resource: &Resource) -> Listed<'_> {
         name: &resource.name,
         kind: resource.kind,
         description: resource.description.as_deref(),
-        columns: resource.schema.fields().iter().map(|field| column(field)).collect(),
+        columns: resource
+            .schema
+            .fields()
+            .iter()
+            .map(|field| column(field))
+            .collect(),
         primary_key: &resource.primary_key,
         cursor_fields: &resource.cursor_fields,
         modes: &resource.modes,
@@ -61,11 +66,26 @@ fn listed(resource: &Resource) -> Listed<'_> {
 }
 
 fn column(field: &arrow_schema::Field) -> Column<'_> {
-    Column { name: field.name(), data_type: field.data_type().to_string(), nullable: field.is_nullable() }
+    Column {
+        name: field.name(),
+        data_type: field.data_type().to_string(),
+        nullable: field.is_nullable(),
+    }
 }
 
 fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
-    let mut table = Table::new(["resource", "kind", "default", "columns", "key", "rows", "description"], &[3, 5]);
+    let mut table = Table::new(
+        [
+            "resource",
+            "kind",
+            "default",
+            "columns",
+            "key",
+            "rows",
+            "description",
+        ],
+        &[3, 5],
+    );
     for resource in resources {
         let kind = match resource.kind {
             ResourceKind::Table => "table",
@@ -80,7 +100,9 @@ fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
             if resource.by_default { "yes" } else { "no" }.to_owned(),
             resource.schema.fields().len().to_string(),
             resource.primary_key.join(", "),
-            resource.estimated_rows.map_or_else(|| "-".to_owned(), count),
+            resource
+                .estimated_rows
+                .map_or_else(|| "-".to_owned(), count),
             resource.description.clone().unwrap_or_default(),
         ]);
     }

@@ -13,11 +13,14 @@ use serde::Serialize;
 
 /// Prints one JSON document.
 fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
+    let mut text =
+        serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
     text.push('\n');
     print(&text)
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    stdout().write_all(text.as_bytes()).context("cannot write to standard output")
+    stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
 }

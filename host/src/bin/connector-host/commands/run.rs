@@ -16,9 +16,14 @@ use crate::table::{Table, count, size};
 
 pub(crate) async fn run(args: args::Run) -> Result<ExitCode, Failure> {
     let pipeline = environment::pipeline(&args.common.config)?;
-    let options = RunOptions { only: args.resource, full_refresh: args.full_refresh };
+    let options = RunOptions {
+        only: args.resource,
+        full_refresh: args.full_refresh,
+    };
     let progress = Arc::new(Progress::new());
-    let result = pipeline.run(&options, Arc::clone(&progress) as _, interrupted()).await;
+    let result = pipeline
+        .run(&options, Arc::clone(&progress) as _, interrupted())
+        .await;
     progress.finish();
     let report = result?;
     if args.common.json {
@@ -56,7 +61,9 @@ async fn interrupted() {
 }
 
 fn summary(report: &Report) -> anyhow::Result<()> {
-    let header = ["resource", "mode", "read", "written", "rejected", "bytes", "requests", "billed", "time"];
+    let header = [
+        "resource", "mode", "read", "written", "rejected", "bytes", "requests", "billed", "time",
+    ];
     let mut table = Table::new(header, &[2, 3, 4, 5, 6, 7, 8]);
     for resource in &report.resources {
         table.row([
@@ -75,7 +82,10 @@ fn summary(report: &Report) -> anyhow::Result<()> {
     let mut text = String::new();
     for resource in &report.resources {
         if let Some(error) = &resource.failure {
-            text.push_str(&format!("\n{} failed: {}", resource.resource, error.message));
+            text.push_str(&format!(
+                "\n{} failed: {}",
+                resource.resource, error.message
+            ));
             if let Some(hint) = &error.hint {
                 text.push_str(&format!("\nhint: {hint}"));
             }
@@ -92,15 +102,26 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         text.push_str("\nthe tables are not of one point in time: this server keeps no snapshot");
     }
     if report.restarts > 0 {
-        text.push_str(&format!("\nthe snapshot was lost {} times; all rows are of the last one", report.restarts));
+        text.push_str(&format!(
+            "\nthe snapshot was lost {} times; all rows are of the last one",
+            report.restarts
+        ));
     }
-    let rows: u64 = report.resources.iter().map(|resource| resource.rows_written).sum();
+    let rows: u64 = report
+        .resources
+        .iter()
+        .map(|resource| resource.rows_written)
+        .sum();
     text.push_str(&format!(
         "\nload {} {}: {} rows of {} resources into {} in {:.2} s ({} requests, {} received)\n",
         report.load_id,
         report.status.as_str(),
         count(rows),
-        report.resources.iter().filter(|resource| resource.failure.is_none()).count(),
+        report
+            .resources
+            .iter()
+            .filter(|resource| resource.failure.is_none())
+            .count(),
         report.destination,
         report.elapsed.as_secs_f64(),
         count(report.requests),

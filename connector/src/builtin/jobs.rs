@@ -1,0 +1,143 @@
+//! Schema migrations, from the host of the schema database: `/v1/jobs` and
+//! `/v1/jobs/{job_id}`. No part of the Platform API, whatever its name says.
+
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::database::failure;
+use crate::database::server::Server;
+use crate::error::{Category, Error, Result};
+use crate::hrana::decoder::Decoder;
+use crate::hrana::value::Value;
+use crate::read::output::Output;
+use crate::read::plan::Options;
+
+#[derive(Deserialize)]
+struct Jobs {
+    #[serde(default)]
+    migrations: Vec<Job>,
+}
+
+#[derive(Deserialize)]
+struct Job {
+    job_id: i64,
+    status: Option<String>,
+    error: Option<String>,
+    #[serde(default)]
+    progress: Vec<Progress>,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    namespace: Option<String>,
+    status: Option<String>,
+    error: Option<String>,
+}
+
+/// One row for each job.
+pub(super) fn list(
+    server: &Server,
+    config: &Config,
+    options: &Options,
+    rows: &mut Decoder,
+    output: &mut Output,
+) -> Result<()> {
+    let server = host(server, config);
+    for job in jobs(&server, options, output)? {
+        rows.push_row(&[
+            Value::Integer(job.job_id),
+            text(job.status),
+            Value::Text(server.url().to_string()),
+        ]);
+    }
+    Ok(())
+}
+
+/// One row for each job and database; one without a database for a job that
+/// has not begun.
+pub(super) fn details(
+    server: &Server,
+    config: &Config,
+    options: &Options,
+    rows: &mut Decoder,
+    output: &mut Output,
+) -> Result<()> {
+    let server = host(server, config);
+    for job in jobs(&server, options, output)? {
+        output.request();
+        let job: Job = get(&server, &format!("/v1/jobs/{}", job.job_id))?;
+        let url = || Value::Text(server.url().to_string());
+        let head = || {
+            [
+                Value::Integer(job.job_id),
+                text(job.status.clone()),
+                text(job.error.clone()),
+            ]
+        };
+        if job.progress.is_empty() {
+            let none = [Value::Null, Value::Null, Value::Null, url()];
+            rows.push_row(&[head().as_slice(), none.as_slice()].concat());
+        }
+        for progress in &job.progress {
+            let of = [&progress.namespace, &progress.status, &progress.error]
+                .map(|value| text(value.clone()));
+            rows.push_row(&[head().as_slice(), of.as_slice(), &[url()]].concat());
+        }
+    }
+    Ok(())
+}
+
+fn jobs(server: &Server, options: &Options, output: &mut Output) -> Result<Vec<Job>> {
+    output.request();
+    let mut jobs: Jobs = get(server, "/v1/jobs")?;
+    if let Some(limit) = options.row_limit {
+        jobs.migrations
+            .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    }
+    Ok(jobs.migrations)
+}
+
+fn host(server: &Server, config: &Config) -> Server {
+    Server::new(config.schema_database.clone(), server.credential().clone())
+}
+
+fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {
+    let (status, body) = server.get(path)?;
+    let url = server.url();
+    match status {
+        200 => serde_json::from_str(&body).map_err(|error| {
+            Error::protocol(format!(
+                "{url}{path}: the answer is not a list of jobs: {error}"
+            ))
+        }),
+        400 if body.contains("Invalid namespace") => Err(Error::new(
+            Category::NotFound,
+            format!("{url} is not a schema database"),
+        )
+        .hint("set `schema_database_url` to the parent of the databases that share its schema")),
+        _ => Err(failure::of_status(status, None, &body, &url.to_string()).into()),
+    }
+}
+
+fn text(value: Option<String>) -> Value {
+    value.map_or(Value::Null, Value::Text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answers_of_sqld_are_read() {
+        let jobs: Jobs = serde_json::from_str(
+            r#"{"schema_version":4,"migrations":[{"job_id":3,"status":"RunSuccess"},{"job_id":2,"status":null}]}"#,
+        )
+        .unwrap();
+        assert_eq!(jobs.migrations.len(), 2);
+        let job: Job = serde_json::from_str(
+            r#"{"job_id":2,"status":"RunFailure","error":"task 4","progress":[{"namespace":"child1","status":"RunFailure","error":"aborted"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(job.progress[0].namespace.as_deref(), Some("child1"));
+    }
+}

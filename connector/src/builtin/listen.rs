@@ -1,0 +1,138 @@
+//! `/beta/listen`: counts of committed changes as server-sent events, for as
+//! long as the config says. No rows, and nothing from before: a hint that
+//! something happens, not a source of data.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::clock;
+use crate::config::{Config, Listen};
+use crate::database::failure;
+use crate::database::server::Server;
+use crate::error::{Category, Error, Result};
+use crate::hrana::cursor::Lines;
+use crate::hrana::decoder::Decoder;
+use crate::hrana::value::Value;
+use crate::http::{self, Method};
+use crate::log;
+use crate::read::output::Output;
+use crate::read::plan::Options;
+
+pub(super) fn read(
+    server: &Server,
+    config: &Config,
+    options: &Options,
+    rows: &mut Decoder,
+    output: &mut Output,
+) -> Result<()> {
+    let Some(listen) = &config.listen else {
+        return Err(Error::config(
+            "`db_listen` does not know what to listen to",
+            "add to [connector.config]: listen = { table = \"orders\", seconds = 10 }",
+        ));
+    };
+    output.request();
+    let until = clock::Instant::now();
+    let length = Duration::from_secs(listen.seconds);
+    let mut response = http::send(
+        Method::Get,
+        server.url(),
+        &path(listen),
+        server.credential(),
+        None,
+    )?
+    .wait()?;
+    if response.status != 200 {
+        let (status, url) = (response.status, server.url().to_string());
+        return Err(failure::of_status(status, None, &response.text()?, &url).into());
+    }
+    let most = options.row_limit.unwrap_or(u64::MAX).min(listen.max_events);
+    let mut lines = Lines::default();
+    let mut is_error = false;
+    while let Some(left) = length.checked_sub(until.elapsed()) {
+        let Some(chunk) = response.chunk_within(left)? else {
+            break;
+        };
+        lines.push(&chunk);
+        while let Some(line) = lines.next_line() {
+            let line =
+                line.map_err(|error| failure::of_decoding(&error, &server.url().to_string()))?;
+            if let Some(event) = line.strip_prefix("event:") {
+                is_error = event.trim() == "error";
+            } else if let Some(data) = line.strip_prefix("data:") {
+                if is_error {
+                    log::warn(&format!("`{}`: {}", listen.table, data.trim()));
+                    continue;
+                }
+                for (action, count) in counts(data)? {
+                    rows.push_row(&[
+                        Value::Text(clock::timestamp(clock::unix_micros())),
+                        Value::Text(listen.table.clone()),
+                        Value::Text(action),
+                        Value::Integer(count),
+                    ]);
+                    if rows.rows() as u64 >= most {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `{"insert":2,"update":1}`.
+fn counts(data: &str) -> Result<BTreeMap<String, i64>> {
+    serde_json::from_str(data.trim()).map_err(|error| {
+        Error::new(
+            Category::Protocol,
+            format!("a change is not a count of actions: {error}"),
+        )
+    })
+}
+
+fn path(listen: &Listen) -> String {
+    let mut path = format!("/beta/listen?table={}", percent_encoded(&listen.table));
+    for action in &listen.actions {
+        path.push_str("&action=");
+        path.push_str(&percent_encoded(action));
+    }
+    path
+}
+
+fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_any_name_fits_into_the_path() {
+        let listen = Listen {
+            table: "a b&ü".into(),
+            actions: vec!["insert".into(), "delete".into()],
+            seconds: 1,
+            max_events: 1,
+        };
+        assert_eq!(
+            path(&listen),
+            "/beta/listen?table=a%20b%26%C3%BC&action=insert&action=delete"
+        );
+    }
+
+    #[test]
+    fn a_change_is_counted_by_action() {
+        assert_eq!(counts(" {\"insert\":1,\"update\":2}").unwrap().len(), 2);
+        assert!(counts("some changes were lost").is_err());
+    }
+}

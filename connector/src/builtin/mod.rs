@@ -1,0 +1,200 @@
+//! Resources that every database server has, beside the tables in it. Read
+//! only on request.
+//!
+//! Reading order: this file (which there are), then one file for each kind.
+
+mod dump;
+mod jobs;
+mod listen;
+mod probe;
+
+use crate::config::Config;
+use crate::database::failure::Failure;
+use crate::database::server::Server;
+use crate::hrana::columns::{ColumnSpec, Storage};
+use crate::hrana::decoder::Decoder;
+use crate::read::output::Output;
+use crate::read::plan::Options;
+
+/// A built-in resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Builtin {
+    /// `/version`.
+    Version,
+    /// `/health`.
+    Health,
+    /// `/dump`.
+    Dump,
+    /// `/beta/listen`.
+    Listen,
+    /// `/v1/jobs`.
+    Jobs,
+    /// `/v1/jobs/{job_id}`.
+    Job,
+}
+
+/// What a list says about one.
+#[derive(Debug)]
+pub struct About {
+    /// Its name.
+    pub name: &'static str,
+    /// A sentence.
+    pub description: &'static str,
+    /// Its columns.
+    pub columns: Vec<ColumnSpec>,
+    /// Its key.
+    pub primary_key: &'static [&'static str],
+    /// The resource that it is fanned out from.
+    pub parent: Option<&'static str>,
+    /// Whether it is a feed of changes.
+    pub is_feed: bool,
+}
+
+impl Builtin {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Version,
+        Self::Health,
+        Self::Dump,
+        Self::Listen,
+        Self::Jobs,
+        Self::Job,
+    ];
+
+    /// The one of this name, unless a query of the config has taken it.
+    #[must_use]
+    pub fn named(name: &str, config: &Config) -> Option<Self> {
+        if config.queries.iter().any(|query| query.name == name) {
+            return None;
+        }
+        Self::ALL
+            .into_iter()
+            .find(|builtin| builtin.about().name == name)
+    }
+
+    /// What a list says about it.
+    #[must_use]
+    pub fn about(self) -> About {
+        let about = |name, description, columns: &[(&str, Storage)], primary_key, parent| About {
+            name,
+            description,
+            columns: columns
+                .iter()
+                .map(|(name, storage)| ColumnSpec {
+                    name: (*name).to_owned(),
+                    storage: *storage,
+                })
+                .collect(),
+            primary_key,
+            parent,
+            is_feed: self == Self::Listen,
+        };
+        match self {
+            Self::Version => about(
+                "db_version",
+                "What the server says it is",
+                &[
+                    ("url", Storage::Text),
+                    ("version", Storage::Text),
+                    ("server", Storage::Text),
+                    ("status", Storage::Integer),
+                    ("latency_ms", Storage::Real),
+                    ("checked_at", Storage::Text),
+                ],
+                &["url"],
+                None,
+            ),
+            Self::Health => about(
+                "db_health",
+                "Whether the server says it is well",
+                &[
+                    ("url", Storage::Text),
+                    ("healthy", Storage::Integer),
+                    ("text", Storage::Text),
+                    ("status", Storage::Integer),
+                    ("latency_ms", Storage::Real),
+                    ("checked_at", Storage::Text),
+                ],
+                &["url"],
+                None,
+            ),
+            Self::Dump => about(
+                "db_dump",
+                "The database as SQL statements, as the server writes them: infinities, \
+                 NULs and some names come out wrong, so the tables themselves are the better source",
+                &[("ordinal", Storage::Integer), ("statement", Storage::Text)],
+                &["ordinal"],
+                None,
+            ),
+            Self::Listen => about(
+                "db_listen",
+                "Counts of changes that were committed to a table while listening (see `listen` in the config)",
+                &[
+                    ("received_at", Storage::Text),
+                    ("table", Storage::Text),
+                    ("action", Storage::Text),
+                    ("count", Storage::Integer),
+                ],
+                &[],
+                None,
+            ),
+            Self::Jobs => about(
+                "platform_jobs",
+                "Schema migrations of a schema database",
+                &[
+                    ("job_id", Storage::Integer),
+                    ("status", Storage::Text),
+                    ("database_url", Storage::Text),
+                ],
+                &["database_url", "job_id"],
+                None,
+            ),
+            Self::Job => about(
+                "platform_job",
+                "How far each schema migration is in each database",
+                &[
+                    ("job_id", Storage::Integer),
+                    ("job_status", Storage::Text),
+                    ("job_error", Storage::Text),
+                    ("namespace", Storage::Text),
+                    ("status", Storage::Text),
+                    ("error", Storage::Text),
+                    ("database_url", Storage::Text),
+                ],
+                &["database_url", "job_id", "namespace"],
+                Some("platform_jobs"),
+            ),
+        }
+    }
+
+    /// Reads it, into pages.
+    pub fn read(
+        self,
+        server: &Server,
+        config: &Config,
+        options: &Options,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let about = self.about();
+        output.begin(about.name);
+        let mut rows = Decoder::new(&about.columns);
+        let result = match self {
+            Self::Version => probe::version(server, &mut rows, output),
+            Self::Health => probe::health(server, &mut rows, output),
+            Self::Dump => dump::read(server, config, options, &mut rows, output),
+            Self::Listen => listen::read(server, config, options, &mut rows, output),
+            Self::Jobs => jobs::list(server, config, options, &mut rows, output),
+            Self::Job => jobs::details(server, config, options, &mut rows, output),
+        };
+        match result {
+            Ok(()) => {}
+            // A built-in resource that this server does not have, or that the
+            // token may not read, leaves the others alone.
+            Err(error) if !error.retryable && error.category != crate::error::Category::Denied => {
+                output.fail(about.name, error);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(output.end(&mut rows)?)
+    }
+}

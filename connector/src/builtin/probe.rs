@@ -1,0 +1,68 @@
+//! `/version` and `/health`: one row each. They need no token on sqld.
+
+use crate::clock::{self, Instant};
+use crate::database::server::{Dialect, Server};
+use crate::error::Result;
+use crate::hrana::decoder::Decoder;
+use crate::hrana::value::Value;
+use crate::read::output::Output;
+
+/// What the server says it is.
+pub(super) fn version(server: &Server, rows: &mut Decoder, output: &mut Output) -> Result<()> {
+    let probe = Probe::of(server, "/version", output)?;
+    let version = (probe.status == 200)
+        .then(|| probe.body.trim().to_owned())
+        .filter(|text| !text.is_empty());
+    rows.push_row(&[
+        Value::Text(server.url().to_string()),
+        version.clone().map_or(Value::Null, Value::Text),
+        kind(version.as_deref(), server).map_or(Value::Null, Value::from),
+        Value::Integer(i64::from(probe.status)),
+        Value::Real(probe.millis),
+        Value::Text(clock::timestamp(clock::unix_micros())),
+    ]);
+    Ok(())
+}
+
+/// Whether the server says it is well.
+pub(super) fn health(server: &Server, rows: &mut Decoder, output: &mut Output) -> Result<()> {
+    let probe = Probe::of(server, "/health", output)?;
+    rows.push_row(&[
+        Value::Text(server.url().to_string()),
+        Value::Integer(i64::from(probe.status == 200)),
+        Value::Text(probe.body.trim().to_owned()),
+        Value::Integer(i64::from(probe.status)),
+        Value::Real(probe.millis),
+        Value::Text(clock::timestamp(clock::unix_micros())),
+    ]);
+    Ok(())
+}
+
+/// Which kind of server it is, as far as that shows.
+fn kind(version: Option<&str>, server: &Server) -> Option<&'static str> {
+    match (version, server.dialect()) {
+        (Some(version), _) if version.starts_with("sqld") => Some("sqld"),
+        (_, Ok(Dialect::Minimal)) => Some("tursodb"),
+        _ if server.url().authority().ends_with(".turso.io") => Some("turso"),
+        _ => None,
+    }
+}
+
+struct Probe {
+    status: u16,
+    body: String,
+    millis: f64,
+}
+
+impl Probe {
+    fn of(server: &Server, path: &str, output: &mut Output) -> Result<Self> {
+        let begun = Instant::now();
+        output.request();
+        let (status, body) = server.get(path)?;
+        Ok(Self {
+            status,
+            body,
+            millis: begun.elapsed().as_secs_f64() * 1e3,
+        })
+    }
+}

@@ -1,0 +1,253 @@
+//! The contract of `wit/connector.wit`, in and out. Converts, and decides
+//! nothing but what the contract leaves to a connector's first version: what
+//! it cannot do yet is refused by name.
+
+use std::cell::RefCell;
+
+use crate::bindings::connector::source::types::ResourceKind as WitKind;
+use crate::bindings::exports::connector::source::source as wit;
+use crate::check::Severity;
+use crate::config::{Config, SCHEMA};
+use crate::database::server::Server;
+use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, VERSION};
+use crate::error::{Category, Error, Result};
+use crate::http::Credential;
+use crate::list::ResourceKind;
+use crate::read::Read;
+use crate::read::output::{Event, Tally};
+use crate::read::plan::{Options, Selection};
+use crate::{arrow, check, list};
+
+/// The component.
+#[derive(Debug)]
+pub struct Component;
+
+/// A read that the host pulls.
+#[derive(Debug)]
+pub struct Reader(RefCell<Read>);
+
+impl wit::Guest for Component {
+    type Reader = Reader;
+
+    fn describe() -> wit::Descriptor {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        wit::Descriptor {
+            name: NAME.to_owned(),
+            version: VERSION.to_owned(),
+            config_schema: SCHEMA.to_owned(),
+            secrets: vec![wit::SecretRequest {
+                name: DATABASE_TOKEN.to_owned(),
+                purpose: "a token of the database; one that may only read is enough".to_owned(),
+                required: false,
+            }],
+            origins: ORIGINS
+                .iter()
+                .map(|origin| wit::OriginRequest {
+                    origin: origin.origin.to_owned(),
+                    methods: texts(origin.methods),
+                    paths: texts(origin.paths),
+                    secrets: vec![DATABASE_TOKEN.to_owned()],
+                    purpose: origin.purpose.to_owned(),
+                })
+                .collect(),
+        }
+    }
+
+    fn check(config: String) -> Result<Vec<wit::Finding>, wit::Error> {
+        let (server, config) = open(&config)?;
+        let findings = check::check(&server, &config)?;
+        Ok(findings.into_iter().map(wit::Finding::from).collect())
+    }
+
+    fn list_resources(config: String) -> Result<Vec<wit::Resource>, wit::Error> {
+        let (server, config) = open(&config)?;
+        Ok(list::list(&server, &config)?
+            .into_iter()
+            .map(wit::Resource::from)
+            .collect())
+    }
+
+    fn read(
+        config: String,
+        selections: Vec<wit::Selection>,
+        options: wit::ReadOptions,
+    ) -> Result<wit::Reader, wit::Error> {
+        let (server, config) = open(&config)?;
+        let selections = selections
+            .into_iter()
+            .map(selection)
+            .collect::<Result<_>>()?;
+        let page_rows = options
+            .page_rows
+            .map_or(config.page_rows, |rows| rows.clamp(1, config.page_rows));
+        let options = Options {
+            page_rows: u64::from(page_rows),
+            row_limit: options.row_limit,
+            resumable: options.consistency == wit::Consistency::Resumable,
+        };
+        Ok(wit::Reader::new(Reader(RefCell::new(Read::new(
+            server, config, selections, options,
+        )))))
+    }
+}
+
+impl wit::GuestReader for Reader {
+    fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
+        Ok(self.0.borrow_mut().next_event()?.map(wit::Event::from))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.borrow_mut().close();
+    }
+}
+
+fn open(config: &str) -> Result<(Server, Config)> {
+    let config = Config::parse(config)?;
+    let server = Server::new(config.database.clone(), Credential::named(DATABASE_TOKEN));
+    Ok((server, config))
+}
+
+/// What is asked for; what this version cannot do is refused.
+fn selection(selection: wit::Selection) -> Result<Selection> {
+    let asked = [
+        (
+            "mode = \"incremental\"",
+            selection.mode == wit::Mode::Incremental || selection.cursor.is_some(),
+        ),
+        (
+            "`cursor`",
+            selection.cursor_field.is_some() || selection.lag.is_some(),
+        ),
+        ("a row filter", selection.filter.is_some()),
+        ("`types`", !selection.types.is_empty()),
+        (
+            "`schema`",
+            selection.schema_policy != wit::SchemaPolicy::Evolve,
+        ),
+        (
+            "a limit on billed rows",
+            selection.max_rows_billed.is_some(),
+        ),
+    ];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((what, _)) => Err(Error::config(
+            format!(
+                "`{}`: this version of the connector does not support {what}",
+                selection.resource
+            ),
+            "leave it out",
+        )),
+        None => Ok(Selection {
+            resource: selection.resource,
+            columns: selection.columns,
+        }),
+    }
+}
+
+impl From<Error> for wit::Error {
+    fn from(error: Error) -> Self {
+        Self {
+            category: match error.category {
+                Category::Config => wit::Category::Config,
+                Category::Authentication => wit::Category::Authentication,
+                Category::Permission => wit::Category::Permission,
+                Category::NotFound => wit::Category::NotFound,
+                Category::RateLimited => wit::Category::RateLimited,
+                Category::Unavailable => wit::Category::Unavailable,
+                Category::Protocol => wit::Category::Protocol,
+                Category::Data => wit::Category::Data,
+                Category::Denied => wit::Category::Denied,
+                Category::Internal => wit::Category::Internal,
+            },
+            message: error.message,
+            hint: error.hint,
+            retryable: error.retryable,
+            retry_after: error.retry_after,
+        }
+    }
+}
+
+impl From<check::Finding> for wit::Finding {
+    fn from(finding: check::Finding) -> Self {
+        Self {
+            subject: finding.subject,
+            severity: match finding.severity {
+                Severity::Info => wit::Severity::Info,
+                Severity::Warning => wit::Severity::Warning,
+                Severity::Error => wit::Severity::Error,
+            },
+            message: finding.message,
+            hint: finding.hint,
+        }
+    }
+}
+
+impl From<list::Resource> for wit::Resource {
+    fn from(resource: list::Resource) -> Self {
+        Self {
+            name: resource.name,
+            kind: match resource.kind {
+                ResourceKind::Table => WitKind::Table,
+                ResourceKind::View => WitKind::View,
+                ResourceKind::Endpoint => WitKind::Endpoint,
+                ResourceKind::Feed => WitKind::Feed,
+                ResourceKind::Query => WitKind::Query,
+            },
+            description: resource.description,
+            schema: arrow::schema(&resource.schema),
+            primary_key: resource.primary_key,
+            cursor_fields: resource.cursor_fields,
+            modes: vec![wit::Mode::Full],
+            parent: resource.parent,
+            by_default: resource.by_default,
+            estimated_rows: resource.estimated_rows,
+        }
+    }
+}
+
+impl From<Event> for wit::Event {
+    fn from(event: Event) -> Self {
+        match event {
+            Event::Schema { resource, schema } => {
+                Self::Schema(wit::SchemaEvent { resource, schema })
+            }
+            Event::Page {
+                resource,
+                rows,
+                batch,
+            } => Self::Page(wit::Page {
+                resource,
+                rows,
+                batch,
+                cursor: None,
+            }),
+            Event::Restarted(reason) => Self::Restarted(reason),
+            Event::Done(summary) => Self::Done(wit::Summary {
+                resources: summary
+                    .resources
+                    .into_iter()
+                    .map(wit::ResourceSummary::from)
+                    .collect(),
+                requests: summary.requests,
+                point_in_time: summary.point_in_time,
+            }),
+        }
+    }
+}
+
+impl From<Tally> for wit::ResourceSummary {
+    fn from(tally: Tally) -> Self {
+        Self {
+            resource: tally.resource,
+            rows: tally.rows,
+            rejected: 0,
+            misfits: tally.misfits,
+            rows_billed: tally.rows_billed,
+            requests: tally.requests,
+            failure: tally.failure.map(wit::Error::from),
+            cursor: None,
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! What can be read.
+
+use arrow_schema::{Field, Schema};
+
+use crate::builtin::Builtin;
+use crate::config::Config;
+use crate::database::server::Server;
+use crate::database::statement::quoted;
+use crate::database::stream::Stream;
+use crate::database::table::{Key, Kind, Table};
+use crate::error::{Error, Result};
+use crate::hrana::columns::ColumnSpec;
+use crate::hrana::request::{Request, Statement};
+use crate::read::output::Output;
+use crate::read::{plan, read_catalog};
+
+/// Statements in one request; more would only make one answer long.
+const AT_ONCE: usize = 200;
+
+/// What a resource is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResourceKind {
+    /// A table, also a virtual one.
+    Table,
+    /// A view.
+    View,
+    /// An endpoint of the server.
+    Endpoint,
+    /// A feed of changes.
+    Feed,
+    /// A query of the config.
+    Query,
+}
+
+/// Something that can be read.
+#[derive(Debug)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: ResourceKind,
+    /// A sentence about it.
+    pub description: Option<String>,
+    /// Its columns.
+    pub schema: Schema,
+    /// Columns of its key.
+    pub primary_key: Vec<String>,
+    /// Columns that an incremental read could go by.
+    pub cursor_fields: Vec<String>,
+    /// The resource that it is fanned out from.
+    pub parent: Option<String>,
+    /// Whether it is read when nothing is selected.
+    pub by_default: bool,
+    /// About how many rows it has.
+    pub estimated_rows: Option<u64>,
+}
+
+/// Tables, views, queries, and what every server has.
+pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
+    let mut stream = Stream::new(server, server.dialect()?);
+    let catalog = read_catalog(&mut stream, false, &mut Output::default()).map_err(Error::from);
+    let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
+    stream.close();
+    let (catalog, queries) = (catalog?, queries?);
+    let estimates = estimates(server, &catalog.tables);
+    let mut resources: Vec<_> = catalog
+        .tables
+        .iter()
+        .zip(estimates)
+        .map(|(table, rows)| of_table(table, rows))
+        .collect();
+    for query in queries {
+        let columns = query.columns?;
+        resources.push(Resource {
+            kind: ResourceKind::Query,
+            description: Some("A query of the config".to_owned()),
+            schema: schema(&columns),
+            primary_key: query.query.primary_key,
+            cursor_fields: query.query.cursor.into_iter().collect(),
+            parent: Some(plan::QUERIES.to_owned()),
+            by_default: true,
+            estimated_rows: None,
+            name: query.query.name,
+        });
+    }
+    resources.push(all_queries());
+    for builtin in Builtin::ALL {
+        let about = builtin.about();
+        if resources.iter().all(|resource| resource.name != about.name) {
+            resources.push(of_builtin(builtin));
+        }
+    }
+    Ok(resources)
+}
+
+fn of_table(table: &Table, estimated_rows: Option<u64>) -> Resource {
+    let columns: Vec<_> = table
+        .columns
+        .iter()
+        .map(crate::database::table::Column::spec)
+        .collect();
+    let (kind, description) = match table.kind {
+        Kind::Table => (ResourceKind::Table, None),
+        Kind::Virtual => (ResourceKind::Table, Some("A virtual table")),
+        Kind::View => (ResourceKind::View, None),
+    };
+    Resource {
+        name: table.name.clone(),
+        kind,
+        description: description.map(str::to_owned),
+        schema: schema(&columns),
+        primary_key: table.primary_key(),
+        cursor_fields: Vec::new(),
+        parent: None,
+        by_default: table.kind == Kind::Table,
+        estimated_rows,
+    }
+}
+
+fn all_queries() -> Resource {
+    Resource {
+        name: plan::QUERIES.to_owned(),
+        kind: ResourceKind::Endpoint,
+        description: Some(
+            "All queries of the config (`queries`), each a resource of its own".to_owned(),
+        ),
+        schema: Schema::empty(),
+        primary_key: Vec::new(),
+        cursor_fields: Vec::new(),
+        parent: None,
+        by_default: false,
+        estimated_rows: None,
+    }
+}
+
+fn of_builtin(builtin: Builtin) -> Resource {
+    let about = builtin.about();
+    Resource {
+        name: about.name.to_owned(),
+        kind: if about.is_feed {
+            ResourceKind::Feed
+        } else {
+            ResourceKind::Endpoint
+        },
+        description: Some(about.description.to_owned()),
+        schema: schema(&about.columns),
+        primary_key: about
+            .primary_key
+            .iter()
+            .map(|column| (*column).to_owned())
+            .collect(),
+        cursor_fields: Vec::new(),
+        parent: about.parent.map(str::to_owned),
+        by_default: false,
+        estimated_rows: None,
+    }
+}
+
+fn schema(columns: &[ColumnSpec]) -> Schema {
+    let field = |column: &ColumnSpec| Field::new(&column.name, column.storage.data_type(), true);
+    Schema::new(columns.iter().map(field).collect::<Vec<_>>())
+}
+
+/// The largest row id of each table, which is close to its rows when few
+/// were deleted, and costs one row each. None where that fails.
+fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
+    let mut estimates = vec![None; tables.len()];
+    let statement = |table: &Table| {
+        let key = match table.key()? {
+            Key::Alias(column) => quoted(&column),
+            Key::RowId(name) => name.to_owned(),
+            Key::Primary(_) => return None,
+        };
+        Some(Statement::new(format!(
+            "SELECT max({key}) FROM {}",
+            quoted(&table.name)
+        )))
+    };
+    let asked: Vec<_> = tables
+        .iter()
+        .enumerate()
+        .filter_map(|(index, table)| Some((index, statement(table)?)))
+        .collect();
+    for some in asked.chunks(AT_ONCE) {
+        let requests: Vec<_> = some
+            .iter()
+            .map(|(_, statement)| Request::execute(statement.clone()))
+            .collect();
+        let Ok((_, rows)) = server.ask(&requests) else {
+            return estimates;
+        };
+        for ((index, _), rows) in some.iter().zip(&rows.0) {
+            let largest = rows.first().and_then(|row| row.first());
+            estimates[*index] = match largest {
+                Some(crate::hrana::value::Value::Integer(largest)) => u64::try_from(*largest).ok(),
+                Some(crate::hrana::value::Value::Null) => Some(0),
+                _ => None,
+            };
+        }
+    }
+    estimates
+}

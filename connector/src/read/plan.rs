@@ -1,0 +1,365 @@
+//! What a read reads, and how: selections against the catalogue.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::builtin::Builtin;
+use crate::config::{Config, Query};
+use crate::database::catalog::Catalog;
+use crate::database::failure::{self, Failure};
+use crate::database::server::Dialect;
+use crate::database::statement::{self, Paging};
+use crate::database::stream::Stream;
+use crate::database::table::{Kind, Table};
+use crate::error::{Category, Error, Result};
+use crate::hrana::columns::{ColumnSpec, Storage};
+use crate::hrana::decoder::Wire;
+use crate::hrana::request::{Request, Statement};
+use crate::hrana::response::{Column, Outcome};
+
+/// The parent of all queries of the config. To select it is to select them.
+pub const QUERIES: &str = "db_pipeline";
+
+/// One resource that was asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Its name.
+    pub resource: String,
+    /// Its columns; all, if empty.
+    pub columns: Vec<String>,
+}
+
+/// Bounds of a read.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The most rows of a page.
+    pub page_rows: u64,
+    /// The most rows of each resource.
+    pub row_limit: Option<u64>,
+    /// Whether pages need not be of one point in time.
+    pub resumable: bool,
+}
+
+/// A query of the config, with the columns that the server says it has.
+#[derive(Clone, Debug)]
+pub struct DescribedQuery {
+    /// As the config has it.
+    pub query: Query,
+    /// Its columns, or why it cannot be run.
+    pub columns: Result<Vec<ColumnSpec>>,
+}
+
+/// How a resource is read.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// In pages, by a key.
+    Paged(Paging),
+    /// All at once: a view, or a table without a key.
+    Whole,
+    /// All at once: the query.
+    Query(String),
+}
+
+/// A resource to read.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its name.
+    pub resource: String,
+    /// Its columns.
+    pub columns: Vec<ColumnSpec>,
+    /// How it is read.
+    pub how: How,
+    /// How its values travel.
+    pub wire: Wire,
+}
+
+/// What the database's part of a read consists of.
+#[derive(Debug, Default)]
+pub struct Plan {
+    targets: Vec<Target>,
+}
+
+impl Plan {
+    /// What `asked` means; the defaults, if it is empty. `is_typed` says of
+    /// which resources it is known that they hold text that is not UTF-8.
+    pub fn resolve(
+        catalog: &Catalog,
+        queries: Vec<DescribedQuery>,
+        asked: &[Selection],
+        config: &Config,
+        is_typed: impl Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let mut plan = Self::default();
+        let wire = |name: &str| {
+            if is_typed(name) {
+                Wire::Typed
+            } else {
+                Wire::Plain
+            }
+        };
+        for query in &queries {
+            if catalog.get(&query.query.name).is_some() {
+                return Err(Error::config(
+                    format!(
+                        "a query is named `{}`, as a table of the database is",
+                        query.query.name
+                    ),
+                    "give the query another name",
+                ));
+            }
+        }
+        let wanted = |name: &str| {
+            asked
+                .iter()
+                .any(|selection| selection.resource == name || selection.resource == QUERIES)
+        };
+        for selection in asked {
+            let name = &selection.resource;
+            let is_query = name == QUERIES || queries.iter().any(|query| query.query.name == *name);
+            if is_query || Builtin::named(name, config).is_some() {
+                continue;
+            }
+            let Some(table) = catalog.get(name) else {
+                return Err(unknown(name, catalog));
+            };
+            plan.targets.push(Target::of_table(
+                table,
+                &selection.columns,
+                wire(&table.name),
+            )?);
+        }
+        if asked.is_empty() {
+            for table in catalog
+                .tables
+                .iter()
+                .filter(|table| table.kind == Kind::Table)
+            {
+                plan.targets
+                    .push(Target::of_table(table, &[], wire(&table.name))?);
+            }
+        }
+        for DescribedQuery { query, columns } in queries {
+            if asked.is_empty() || wanted(&query.name) {
+                let wire = wire(&query.name);
+                plan.targets.push(Target {
+                    columns: columns?,
+                    how: How::Query(query.sql),
+                    resource: query.name,
+                    wire,
+                });
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Whether a resource is in it.
+    #[must_use]
+    pub fn has(&self, resource: &str) -> bool {
+        self.targets
+            .iter()
+            .any(|target| target.resource == resource)
+    }
+
+    /// The plan without what is known to fail.
+    #[must_use]
+    pub fn without(mut self, excluded: &BTreeMap<String, Error>) -> Self {
+        self.targets
+            .retain(|target| !excluded.contains_key(&target.resource));
+        self
+    }
+
+    /// What is read in pages, and the rest.
+    #[must_use]
+    pub fn split(self) -> (VecDeque<(Target, Paging)>, Vec<Target>) {
+        let mut paged = VecDeque::new();
+        let mut rest = Vec::new();
+        for target in self.targets {
+            match &target.how {
+                How::Paged(paging) => paged.push_back((target.clone(), paging.clone())),
+                How::Whole | How::Query(_) => rest.push(target),
+            }
+        }
+        (paged, rest)
+    }
+}
+
+impl Target {
+    /// A table or view, with these columns or all.
+    pub fn of_table(table: &Table, columns: &[String], wire: Wire) -> Result<Self> {
+        let column = |name: &String| {
+            let found = table
+                .columns
+                .iter()
+                .find(|column| column.name.eq_ignore_ascii_case(name));
+            found
+                .map(crate::database::table::Column::spec)
+                .ok_or_else(|| {
+                    let names: Vec<_> = table
+                        .columns
+                        .iter()
+                        .map(|column| column.name.as_str())
+                        .collect();
+                    Error::config(
+                        format!("`{}` has no column `{name}`", table.name),
+                        format!("it has {}", names.join(", ")),
+                    )
+                })
+        };
+        let columns: Vec<_> = if columns.is_empty() {
+            table
+                .columns
+                .iter()
+                .map(crate::database::table::Column::spec)
+                .collect()
+        } else {
+            columns.iter().map(column).collect::<Result<_>>()?
+        };
+        let how = match table.key() {
+            Some(key) => How::Paged(Paging::new(table, &key, &columns)),
+            None => How::Whole,
+        };
+        Ok(Self {
+            resource: table.name.clone(),
+            columns,
+            how,
+            wire,
+        })
+    }
+
+    /// The statement that reads all of it at once.
+    #[must_use]
+    pub fn statement(&self, limit: Option<u64>) -> Statement {
+        match &self.how {
+            How::Query(sql) => statement::selection(sql, self.columns.len(), self.wire, limit),
+            _ => statement::whole(&self.resource, &self.columns, self.wire, limit),
+        }
+    }
+}
+
+/// The built-in resources among those that were asked for.
+#[must_use]
+pub fn builtins(asked: &[Selection], config: &Config) -> VecDeque<Builtin> {
+    asked
+        .iter()
+        .filter_map(|selection| Builtin::named(&selection.resource, config))
+        .collect()
+}
+
+/// What the server says of the queries, without running them.
+pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQuery>, Failure> {
+    if queries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let minimal = stream.dialect() == Dialect::Minimal;
+    // A server that cannot describe is asked for no rows of the query as a
+    // subquery: whatever is not a SELECT is no subquery either.
+    let request = |query: &Query| {
+        if minimal {
+            Request::execute(statement::selection(&query.sql, 0, Wire::Plain, Some(0)))
+        } else {
+            Request::Describe {
+                sql: query.sql.clone(),
+            }
+        }
+    };
+    let requests: Vec<_> = queries.iter().map(request).collect();
+    let (response, _) = stream.ask(&requests)?;
+    let described = queries
+        .iter()
+        .zip(response.outcomes)
+        .map(|(query, outcome)| {
+            let subject = format!("the query `{}`", query.name);
+            let columns = match outcome {
+                Outcome::Described {
+                    is_readonly: false, ..
+                } => Err(Error::config(
+                    format!("{subject} changes the database"),
+                    "queries of a pipeline may only read",
+                )),
+                Outcome::Described { columns, .. } => Ok(columns),
+                Outcome::Executed(executed) => Ok(executed.columns),
+                Outcome::Failed(error) => Err(Error::from(failure::of_sql(&error, &subject))
+                    .hint("try the statement in `turso db shell`")),
+                Outcome::Autocommit(_) | Outcome::Done => Err(Error::new(
+                    Category::Protocol,
+                    format!("{subject}: the server did not describe it"),
+                )),
+            };
+            DescribedQuery {
+                query: query.clone(),
+                columns: columns.map(|columns| specs(&columns)),
+            }
+        });
+    Ok(described.collect())
+}
+
+/// Columns of a query: named apart, typed by the columns they come from.
+fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
+    let mut specs: Vec<ColumnSpec> = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        let base = if column.name.is_empty() {
+            format!("column{}", index + 1)
+        } else {
+            column.name.clone()
+        };
+        let mut name = base.clone();
+        let mut copy = 2;
+        while specs
+            .iter()
+            .any(|spec| spec.name.eq_ignore_ascii_case(&name))
+        {
+            name = format!("{base}_{copy}");
+            copy += 1;
+        }
+        let storage = column
+            .decltype
+            .as_deref()
+            .map_or(Storage::ByValue, Storage::declared);
+        specs.push(ColumnSpec { name, storage });
+    }
+    specs
+}
+
+fn unknown(name: &str, catalog: &Catalog) -> Error {
+    const SHOWN: usize = 10;
+    let mut names: Vec<_> = catalog
+        .tables
+        .iter()
+        .take(SHOWN)
+        .map(|table| table.name.as_str())
+        .collect();
+    if catalog.tables.len() > SHOWN {
+        names.push("...");
+    }
+    let hint = format!(
+        "there are {}; `connector-host list` shows all",
+        names.join(", ")
+    );
+    Error::new(
+        Category::NotFound,
+        format!("there is no table, view or query `{name}`"),
+    )
+    .hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_a_query_are_named_apart() {
+        let column = |name: &str, decltype: Option<&str>| Column {
+            name: name.to_owned(),
+            decltype: decltype.map(str::to_owned),
+        };
+        let found = specs(&[
+            column("id", Some("INTEGER")),
+            column("ID", None),
+            column("", None),
+            column("id_2", None),
+        ]);
+        let names: Vec<_> = found.iter().map(|spec| spec.name.as_str()).collect();
+        assert_eq!(names, ["id", "ID_2", "column3", "id_2_2"]);
+        assert_eq!(found[0].storage, Storage::Integer);
+        assert_eq!(found[1].storage, Storage::ByValue);
+    }
+}

@@ -1,0 +1,274 @@
+//! What has no key to page by: views, virtual tables, queries. All of it in
+//! one batch of `/v3/cursor`, on the stream that the tables were read from,
+//! so that it is of the same point in time.
+//!
+//! Servers without that endpoint are asked for everything in one answer.
+
+use std::collections::VecDeque;
+
+use super::output::Output;
+use super::plan::{Options, Target};
+use super::tables::Tables;
+use crate::database::failure::{self, Failure};
+use crate::database::server::Dialect;
+use crate::database::stream::{Position, Stream};
+use crate::error::{Category, Error};
+use crate::hrana::DecodeError;
+use crate::hrana::cursor::{Entry, Lines, entry};
+use crate::hrana::decoder::{Decoder, Wire};
+use crate::hrana::request::{Batch, Condition, Request, Step};
+use crate::hrana::response::{Outcome, SqlError};
+use crate::http;
+
+/// A page is sent at this size, if it has not reached its rows before.
+const PAGE_BYTES: usize = 4_000_000;
+/// The longest line: the largest row that servers send, in base64.
+const LINE_BYTES: usize = 256 << 20;
+
+#[derive(Debug)]
+pub(super) struct Streamed {
+    stream: Stream,
+    snapshot: bool,
+    targets: Vec<Target>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Begin,
+    /// A batch whose answer comes.
+    Cursor(Box<Cursor>),
+    /// One answer for each.
+    Answers(VecDeque<Target>),
+    End,
+}
+
+#[derive(Debug)]
+struct Cursor {
+    response: http::Response,
+    lines: Lines,
+    /// The step whose rows come, and what decodes them.
+    current: Option<(usize, Decoder)>,
+    /// Steps that have begun or failed.
+    seen: usize,
+    bytes: usize,
+}
+
+impl Streamed {
+    pub(super) fn new(tables: Tables, targets: Vec<Target>) -> Self {
+        Self {
+            stream: tables.stream,
+            snapshot: tables.snapshot,
+            targets,
+            state: State::Begin,
+        }
+    }
+
+    pub(super) fn close(&mut self) {
+        self.stream.close();
+    }
+
+    /// Reads on. False when there is nothing left.
+    pub(super) fn step(&mut self, options: &Options, output: &mut Output) -> Result<bool, Failure> {
+        match &mut self.state {
+            State::Begin if self.targets.is_empty() => self.state = State::End,
+            State::Begin if self.stream.dialect() == Dialect::V3 => {
+                output.requests += 1;
+                let pending = self.stream.send_cursor(self.batch(options.row_limit))?;
+                let response = self.stream.accept(pending)?;
+                self.state = State::Cursor(Box::new(Cursor {
+                    response,
+                    lines: Lines::default(),
+                    current: None,
+                    seen: 0,
+                    bytes: 0,
+                }));
+            }
+            State::Begin => self.state = State::Answers(std::mem::take(&mut self.targets).into()),
+            State::Cursor(cursor) => {
+                if cursor.read(&mut self.stream, &self.targets, options, output)? {
+                    self.state = State::End;
+                }
+            }
+            State::Answers(targets) => match targets.pop_front() {
+                Some(target) => whole_answer(&mut self.stream, &target, options, output)?,
+                None => self.state = State::End,
+            },
+            State::End => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    fn batch(&self, limit: Option<u64>) -> Batch {
+        let step = |target: &Target| Step {
+            condition: self.snapshot.then(Condition::in_transaction),
+            stmt: target.statement(limit),
+        };
+        Batch {
+            steps: self.targets.iter().map(step).collect(),
+        }
+    }
+}
+
+impl Cursor {
+    /// Reads until a page is full. True when all has come.
+    fn read(
+        &mut self,
+        stream: &mut Stream,
+        targets: &[Target],
+        options: &Options,
+        output: &mut Output,
+    ) -> Result<bool, Failure> {
+        let url = stream.url();
+        let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
+        let ended_early = || {
+            // Verified on sqld: a text that is not UTF-8 cuts the body, and
+            // so does a server that dies. The first is more likely.
+            Failure::NotUtf8
+        };
+        loop {
+            let line = match self.lines.next_line() {
+                Some(line) => line,
+                None => match self.response.chunk() {
+                    Ok(Some(chunk)) => {
+                        if self.lines.waiting() > LINE_BYTES {
+                            return Err(malformed(&DecodeError::Malformed {
+                                at: LINE_BYTES,
+                                expected: "the end of a line",
+                            }));
+                        }
+                        self.lines.push(&chunk);
+                        continue;
+                    }
+                    Ok(None) if self.lines.waiting() > 0 => match self.lines.last_line() {
+                        Some(line) => line,
+                        None => continue,
+                    },
+                    Ok(None) => return Err(ended_early()),
+                    Err(error) if error.category == Category::Unavailable => {
+                        return Err(ended_early());
+                    }
+                    Err(error) => return Err(error.into()),
+                },
+            };
+            let line = line.map_err(|error| malformed(&error))?;
+            if line.is_empty() {
+                continue;
+            }
+            self.bytes += line.len();
+            let rows = self.current.as_mut().map(|(_, decoder)| decoder);
+            match entry(line, rows) {
+                Err(DecodeError::LostInfinity) => return Err(Failure::NotUtf8),
+                Err(error) => return Err(malformed(&error)),
+                Ok(Entry::Row) => {
+                    if let Some((_, decoder)) = &mut self.current
+                        && (decoder.rows() as u64 >= options.page_rows || self.bytes >= PAGE_BYTES)
+                    {
+                        self.bytes = 0;
+                        output.page(decoder)?;
+                        return Ok(false);
+                    }
+                }
+                Ok(Entry::Head { baton, base_url }) => {
+                    stream.go_on(Position { baton, base_url })?
+                }
+                Ok(Entry::StepBegin { step, .. }) => {
+                    let target = self
+                        .target(targets, step)
+                        .map_err(|error| malformed(&error))?;
+                    output.begin(&target.resource);
+                    let mut decoder = Decoder::new(&target.columns);
+                    decoder.set_wire(target.wire, 0);
+                    self.current = Some((step, decoder));
+                }
+                Ok(Entry::StepEnd) => {
+                    if let Some((_, mut decoder)) = self.current.take() {
+                        output.end(&mut decoder)?;
+                    }
+                }
+                Ok(Entry::StepError { step, error }) => {
+                    // A step that has begun can still fail.
+                    if self.current.take().is_none() {
+                        let target = self
+                            .target(targets, step)
+                            .map_err(|error| malformed(&error))?;
+                        output.begin(&target.resource);
+                    }
+                    fail(&targets[step].resource, &error, output)?;
+                }
+                Ok(Entry::Error(error)) => return Err(failure::of_sql(&error, "the batch")),
+                Ok(Entry::End) if self.seen < targets.len() => {
+                    return Err(Failure::StreamLost(
+                        "it is no longer inside of the transaction".to_owned(),
+                    ));
+                }
+                Ok(Entry::End) => return Ok(true),
+                Ok(Entry::Unknown) => {}
+            }
+        }
+    }
+
+    /// Steps come in their order; one that was skipped is noticed at the end.
+    fn target<'a>(
+        &mut self,
+        targets: &'a [Target],
+        step: usize,
+    ) -> Result<&'a Target, DecodeError> {
+        self.seen += 1;
+        targets.get(step).ok_or(DecodeError::Malformed {
+            at: 0,
+            expected: "a step of the batch",
+        })
+    }
+}
+
+/// All of a resource in one answer.
+fn whole_answer(
+    stream: &mut Stream,
+    target: &Target,
+    options: &Options,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    output.begin(&target.resource);
+    output.request();
+    let url = stream.url();
+    let mut decoder = Decoder::new(&target.columns);
+    decoder.set_wire(target.wire, 0);
+    let mut body = Vec::new();
+    stream.receive(
+        stream.send(&[Request::execute(target.statement(options.row_limit))])?,
+        &mut body,
+    )?;
+    let response = match stream.take(&body, &mut decoder) {
+        Ok(response) => response,
+        Err(crate::database::stream::TakeError::Decode(DecodeError::LostInfinity))
+            if target.wire == Wire::Plain =>
+        {
+            return Err(Failure::NotUtf8);
+        }
+        Err(error) => return Err(error.into_error(&url).into()),
+    };
+    match response.outcomes.as_slice() {
+        [Outcome::Failed(error)] => {
+            decoder.give_up_page();
+            fail(&target.resource, error, output)
+        }
+        [Outcome::Executed(executed)] => {
+            output.billed(executed.rows_read);
+            Ok(output.end(&mut decoder)?)
+        }
+        _ => Err(Error::protocol(format!("{url}: a statement has no result")).into()),
+    }
+}
+
+/// A statement that failed takes its own resource with it, unless it was the
+/// transaction that failed.
+fn fail(resource: &str, error: &SqlError, output: &mut Output) -> Result<(), Failure> {
+    match failure::of_sql(error, resource) {
+        Failure::Other(error) => {
+            output.fail(resource, error);
+            Ok(())
+        }
+        other => Err(other),
+    }
+}

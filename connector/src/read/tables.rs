@@ -1,0 +1,398 @@
+//! Tables in pages, one after the other, on one stream.
+//!
+//! A stream takes one request at a time, so the next one is sent as soon as
+//! its predecessor has arrived and before that is decoded: the server reads
+//! while the page is decoded and stored. Which one is next is a guess from a
+//! glance at the answer; when it turns out wrong, its answer is thrown away.
+
+use std::collections::VecDeque;
+
+use super::output::Output;
+use super::plan::{Options, Target};
+use crate::database::failure::{self, Failure};
+use crate::database::server::Dialect;
+use crate::database::statement::Paging;
+use crate::database::stream::{Position, Stream};
+use crate::error::{Category, Error};
+use crate::hrana::DecodeError;
+use crate::hrana::decoder::{Decoder, Wire};
+use crate::hrana::page::{self, Glance};
+use crate::hrana::request::Request;
+use crate::hrana::response::{Outcome, Response, Rows};
+use crate::hrana::value::Value;
+use crate::http::Pending;
+
+/// The size that answers are steered to. Servers refuse to build ones of
+/// more than 10 MB of values.
+const GOOD_BYTES: usize = 4_000_000;
+/// The size from which pages get smaller.
+const LARGE_BYTES: usize = 8_000_000;
+
+/// The tables of a read.
+#[derive(Debug)]
+pub(super) struct Tables {
+    pub(super) stream: Stream,
+    /// Whether all happens in one transaction.
+    pub(super) snapshot: bool,
+    left: VecDeque<(Target, Paging)>,
+    current: Option<Table>,
+    in_flight: Option<InFlight>,
+    body: Vec<u8>,
+    page_rows: u64,
+    row_limit: Option<u64>,
+}
+
+/// A table that is being read.
+#[derive(Debug)]
+struct Table {
+    resource: String,
+    paging: Paging,
+    wire: Wire,
+    decoder: Decoder,
+    /// Key of the last row that was sent.
+    after: Option<Vec<Value>>,
+    /// Rows to ask for at once.
+    page_rows: u64,
+    /// Rows that may still be sent.
+    left: Option<u64>,
+}
+
+/// A request whose answer is on its way.
+#[derive(Debug)]
+struct InFlight {
+    pending: Pending,
+    resource: String,
+    /// The most rows that it may bring.
+    limit: u64,
+}
+
+impl Table {
+    fn new((target, paging): (Target, Paging), page_rows: u64, row_limit: Option<u64>) -> Self {
+        let mut table = Self {
+            decoder: Decoder::new(&target.columns),
+            resource: target.resource,
+            wire: target.wire,
+            paging,
+            after: None,
+            page_rows,
+            left: row_limit,
+        };
+        table.travel(target.wire);
+        table
+    }
+
+    fn travel(&mut self, wire: Wire) {
+        self.wire = wire;
+        self.decoder.set_wire(wire, self.paging.hidden(wire));
+    }
+
+    /// The size of the next page.
+    fn limit(&self) -> u64 {
+        self.left
+            .map_or(self.page_rows, |left| left.min(self.page_rows))
+    }
+
+    /// Learns from the size of an answer.
+    fn adapt(&mut self, rows: u64, bytes: usize, most: u64) {
+        let per_row = bytes / usize::try_from(rows).unwrap_or(usize::MAX).max(1);
+        let good = (GOOD_BYTES / per_row.max(1)).max(1) as u64;
+        if bytes > LARGE_BYTES {
+            self.page_rows = good.min(self.page_rows);
+        } else if self.page_rows < most && bytes < GOOD_BYTES / 2 {
+            self.page_rows = good.min(self.page_rows.saturating_mul(4)).min(most);
+        }
+    }
+}
+
+impl Tables {
+    pub(super) fn new(
+        stream: Stream,
+        snapshot: bool,
+        left: VecDeque<(Target, Paging)>,
+        options: &Options,
+    ) -> Self {
+        Self {
+            stream,
+            snapshot,
+            left,
+            current: None,
+            in_flight: None,
+            body: Vec::new(),
+            page_rows: options.page_rows,
+            row_limit: options.row_limit,
+        }
+    }
+
+    /// Reads a page. False when there is nothing left.
+    pub(super) fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
+        let mut table = match self.current.take() {
+            Some(table) => table,
+            None => match self.left.pop_front() {
+                Some(next) => {
+                    let table = Table::new(next, self.page_rows, self.row_limit);
+                    output.begin(&table.resource);
+                    table
+                }
+                None => return Ok(false),
+            },
+        };
+        let ended = self.page(&mut table, output)?;
+        if ended {
+            output.end(&mut table.decoder)?;
+        } else {
+            self.current = Some(table);
+        }
+        Ok(true)
+    }
+
+    /// Reads a page of a table, and says whether it was the last.
+    fn page(&mut self, table: &mut Table, output: &mut Output) -> Result<bool, Failure> {
+        let (pending, limit) = match self.in_flight.take() {
+            Some(in_flight) => (in_flight.pending, in_flight.limit),
+            None => (self.send(table)?, table.limit()),
+        };
+        if limit == 0 {
+            return Ok(true);
+        }
+        output.request();
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        self.stream.receive(pending, &mut body)?;
+        let decoded = self.answer(table, &body, limit, output);
+        self.body = body;
+        decoded
+    }
+
+    fn answer(
+        &mut self,
+        table: &mut Table,
+        body: &[u8],
+        limit: u64,
+        output: &mut Output,
+    ) -> Result<bool, Failure> {
+        let url = self.stream.url();
+        let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
+        let text =
+            simdutf8::basic::from_utf8(body).map_err(|_| malformed(&DecodeError::NotUtf8))?;
+        let glance = page::glance(text);
+        let mut next_key = None;
+        if let Some(glance) = &glance {
+            next_key = self.foresee(table, glance, limit)?;
+        }
+        let response = match Response::parse(text, &mut table.decoder) {
+            Ok(response) => response,
+            Err(DecodeError::LostInfinity) => {
+                table.decoder.give_up_page();
+                self.forget_in_flight(output)?;
+                if glance.is_none() {
+                    self.follow(text).map_err(|error| malformed(&error))?;
+                }
+                if table.wire == Wire::Typed {
+                    return Err(malformed(&DecodeError::LostInfinity));
+                }
+                table.travel(Wire::Typed);
+                return Ok(false);
+            }
+            Err(error) => return Err(malformed(&error)),
+        };
+        if glance.is_none() {
+            self.stream.go_on(Position {
+                baton: response.baton.clone(),
+                base_url: response.base_url.clone(),
+            })?;
+        }
+        let executed = match response.outcomes.as_slice() {
+            [Outcome::Failed(error), ..] if failure::is_too_large(error) && limit > 1 => {
+                table.page_rows = (limit / 4).max(1);
+                return Ok(false);
+            }
+            [Outcome::Failed(error), ..] => match failure::of_sql(error, &table.resource) {
+                Failure::Other(error) if !error.retryable => {
+                    output.fail(&table.resource, too_large_or(error));
+                    return Ok(true);
+                }
+                other => return Err(other),
+            },
+            [Outcome::Executed(executed), ..] => executed,
+            _ => {
+                return Err(malformed(&DecodeError::Malformed {
+                    at: 0,
+                    expected: "the result of a statement",
+                }));
+            }
+        };
+        if self.snapshot
+            && (response.outcomes.contains(&Outcome::Autocommit(true)) || !self.stream.is_open())
+        {
+            return Err(Failure::StreamLost(
+                "it is no longer inside of the transaction".to_owned(),
+            ));
+        }
+        let rows = executed.rows;
+        output.billed(executed.rows_read);
+        table.adapt(rows, body.len(), self.page_rows);
+        table.left = table.left.map(|left| left.saturating_sub(rows));
+        if rows > 0 {
+            output.page(&mut table.decoder)?;
+        }
+        let ended = rows < limit || table.left == Some(0);
+        if !ended {
+            table.after = match next_key {
+                Some(key) => Some(key),
+                None => Some(
+                    self.last_key(table, text)
+                        .map_err(|error| malformed(&error))?,
+                ),
+            };
+        }
+        let expected = |in_flight: &InFlight| (in_flight.resource == table.resource) != ended;
+        if self
+            .in_flight
+            .as_ref()
+            .is_some_and(|in_flight| !expected(in_flight))
+        {
+            self.forget_in_flight(output)?;
+        }
+        Ok(ended)
+    }
+
+    /// Goes on from what a glance has shown: sends the next request, if it
+    /// can be told, and gives the key after which it goes on.
+    fn foresee(
+        &mut self,
+        table: &Table,
+        glance: &Glance,
+        limit: u64,
+    ) -> Result<Option<Vec<Value>>, Failure> {
+        self.stream.go_on(Position {
+            baton: glance.baton.clone(),
+            base_url: glance.base_url.clone(),
+        })?;
+        let key = table.paging.key_of(table.wire, &glance.last_row);
+        if self.snapshot && (glance.autocommit == Some(true) || !self.stream.is_open()) {
+            return Ok(key);
+        }
+        let full = glance.rows_read.is_some_and(|rows| rows >= limit);
+        let left = table
+            .left
+            .map_or(u64::MAX, |left| left.saturating_sub(limit));
+        if full && left > 0 {
+            if let Some(key) = &key {
+                let limit = table.page_rows.min(left);
+                let requests = self.requests(&table.paging, table.wire, Some(key), limit);
+                let pending = self.stream.send(&requests)?;
+                self.in_flight = Some(InFlight {
+                    pending,
+                    resource: table.resource.clone(),
+                    limit,
+                });
+            }
+        } else if let Some((target, paging)) = self.left.front() {
+            let limit = self
+                .row_limit
+                .map_or(self.page_rows, |most| most.min(self.page_rows));
+            if limit > 0 {
+                let requests = self.requests(paging, target.wire, None, limit);
+                let pending = self.stream.send(&requests)?;
+                self.in_flight = Some(InFlight {
+                    pending,
+                    resource: target.resource.clone(),
+                    limit,
+                });
+            }
+        }
+        Ok(key)
+    }
+
+    fn send(&self, table: &Table) -> Result<Pending, Failure> {
+        let requests = self.requests(
+            &table.paging,
+            table.wire,
+            table.after.as_deref(),
+            table.limit(),
+        );
+        Ok(self.stream.send(&requests)?)
+    }
+
+    /// A page, and the proof that it is of the same transaction as the others.
+    fn requests(
+        &self,
+        paging: &Paging,
+        wire: Wire,
+        after: Option<&[Value]>,
+        limit: u64,
+    ) -> Vec<Request> {
+        let mut requests = vec![Request::execute(paging.page(wire, after, limit))];
+        if self.snapshot && self.stream.dialect() == Dialect::V3 {
+            requests.push(Request::GetAutocommit);
+        }
+        requests
+    }
+
+    /// Takes an answer that is not wanted, so that the stream can go on.
+    fn forget_in_flight(&mut self, output: &mut Output) -> Result<(), Failure> {
+        let Some(in_flight) = self.in_flight.take() else {
+            return Ok(());
+        };
+        output.request();
+        let mut body = Vec::new();
+        self.stream.receive(in_flight.pending, &mut body)?;
+        let text = String::from_utf8_lossy(&body);
+        let url = self.stream.url();
+        self.follow(&text)
+            .map_err(|error| failure::of_decoding(&error, &url).into())
+    }
+
+    /// Goes on from an answer, whatever its rows are.
+    fn follow(&mut self, text: &str) -> Result<(), DecodeError> {
+        let response = Response::parse(text, &mut Discarded)?;
+        self.stream
+            .go_on(Position {
+                baton: response.baton,
+                base_url: response.base_url,
+            })
+            .map_err(|_| DecodeError::Malformed {
+                at: 0,
+                expected: "a base_url",
+            })
+    }
+
+    /// The key of the last row, for answers that a glance does not recognize.
+    fn last_key(&self, table: &Table, text: &str) -> Result<Vec<Value>, DecodeError> {
+        let mut rows = Rows::default();
+        Response::parse(text, &mut rows)?;
+        let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();
+        table
+            .paging
+            .key_of(table.wire, &last)
+            .ok_or(DecodeError::Malformed {
+                at: 0,
+                expected: "the key in the last row",
+            })
+    }
+}
+
+/// Rows that nobody wants.
+struct Discarded;
+
+impl crate::hrana::response::RowSink for Discarded {
+    fn begin(&mut self, _request: usize) {}
+
+    fn row(&mut self, scanner: &mut crate::hrana::scan::Scanner<'_>) -> Result<(), DecodeError> {
+        scanner.skip()
+    }
+}
+
+/// A single row that is too large for an answer has a hint of its own.
+fn too_large_or(error: Error) -> Error {
+    if error.message.contains("RESPONSE_TOO_LARGE") {
+        return Error {
+            category: Category::Data,
+            ..error
+        }
+        .hint(
+            "a single row is larger than the server sends; leave the large column out (`columns`)",
+        );
+    }
+    error
+}

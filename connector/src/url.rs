@@ -1,0 +1,155 @@
+//! The URL of a database, in the spellings that Turso's tools use.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// Where a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    https: bool,
+    authority: String,
+    /// What comes before every path: empty, or `/dev/name`.
+    prefix: String,
+}
+
+impl Url {
+    /// Reads `libsql://`, `turso://`, `https://`, `wss://`, and `http://` or
+    /// `ws://` for servers without TLS. `setting` names it in errors.
+    pub fn parse(text: &str, setting: &str) -> Result<Self> {
+        let wrong =
+            |reason: &str, hint: &str| Err(Error::config(format!("`{setting}` {reason}"), hint));
+        let example = "it looks like libsql://name-organization.turso.io, or http://127.0.0.1:8080";
+        let Some((scheme, rest)) = text.trim().split_once("://") else {
+            return wrong("is not a URL", example);
+        };
+        let https = match scheme.to_ascii_lowercase().as_str() {
+            "libsql" | "turso" | "https" | "wss" => true,
+            "http" | "ws" => false,
+            _ => return wrong("has a scheme that no server of Turso speaks", example),
+        };
+        let (rest, query) = rest
+            .split_once(['?', '#'])
+            .map_or((rest, None), |(rest, query)| (rest, Some(query)));
+        if query.is_some_and(|query| query.to_ascii_lowercase().contains("authtoken")) {
+            return wrong(
+                "holds a token, which connectors must never see",
+                "take `?authToken=` out and put the token into [connector.secrets]: \
+                 database_token = { env = \"TURSO_AUTH_TOKEN\" }",
+            );
+        }
+        if query.is_some_and(|query| !query.is_empty() && query != "tls=1") {
+            return wrong("has a query, which means nothing here", example);
+        }
+        let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+        if authority.contains('@') {
+            return wrong(
+                "holds a user name or password",
+                "put the token into [connector.secrets]",
+            );
+        }
+        if authority.is_empty() || authority.contains(|c: char| c.is_whitespace() || c == '\\') {
+            return wrong("names no host", example);
+        }
+        let prefix = prefix.trim_end_matches('/');
+        let prefix = if prefix.is_empty() {
+            String::new()
+        } else {
+            format!("/{prefix}")
+        };
+        Ok(Self {
+            https,
+            authority: authority.to_ascii_lowercase(),
+            prefix,
+        })
+    }
+
+    /// Whether TLS is spoken.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// What comes before every path.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        &self.prefix
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> std::result::Result<String, String> {
+        Url::parse(text, "database_url")
+            .map(|url| url.to_string())
+            .map_err(|error| error.message)
+    }
+
+    #[test]
+    fn the_spellings_of_tursos_tools_are_understood() {
+        for (text, url) in [
+            ("libsql://DB-acme.turso.io", "https://db-acme.turso.io"),
+            (
+                "libsql://db-acme.turso.io?tls=1",
+                "https://db-acme.turso.io",
+            ),
+            (
+                "wss://db-acme.aws-us-east-1.turso.io/",
+                "https://db-acme.aws-us-east-1.turso.io",
+            ),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("ws://[::1]:8080//", "http://[::1]:8080"),
+            (
+                "http://localhost:8080/dev/parent/",
+                "http://localhost:8080/dev/parent",
+            ),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_with_a_credential_is_refused() {
+        for text in [
+            "libsql://db.turso.io?authToken=x",
+            "https://user:hunter2@db.turso.io",
+        ] {
+            let error = Url::parse(text, "database_url").unwrap_err();
+            assert!(
+                error.hint.unwrap().contains("[connector.secrets]"),
+                "{text}"
+            );
+            assert!(!error.message.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused() {
+        for text in [
+            "",
+            "db.turso.io",
+            "file:///x",
+            "https://",
+            "https:///x",
+            "https://a b",
+            "https://a?x=1",
+        ] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}
