@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long a server may take to answer for the first time.
-const START: Duration = Duration::from_secs(30);
+/// How long a server may take to answer for the first time: it copies a large
+/// database into its log first.
+const START: Duration = Duration::from_secs(180);
 /// How often it is asked.
 const POLL: Duration = Duration::from_millis(10);
 
