@@ -17,7 +17,14 @@ use connector_tests::sqld::Sqld;
 /// Rows of each table in the first look.
 const LOOK: u32 = 3;
 
-fn main() -> Result<ExitCode> {
+fn main() -> ExitCode {
+    show().unwrap_or_else(|error| {
+        println!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn show() -> Result<ExitCode> {
     let database = env::current_dir().context("there is no current folder")?.join("turso.duckdb");
     println!("There is no turso.toml here, so this is a demonstration with sample data.\n");
     let server = Sqld::holding(shop::write)?;

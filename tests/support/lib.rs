@@ -4,6 +4,7 @@
 
 pub mod compare;
 pub mod duckdb;
+pub mod faulty;
 pub mod files;
 pub mod hrana;
 pub mod keys;

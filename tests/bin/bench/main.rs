@@ -11,6 +11,7 @@ mod peers;
 mod report;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -39,15 +40,24 @@ struct Args {
     peers: Option<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+fn main() -> ExitCode {
+    match bench(&Args::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint_step(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(args: &Args) -> Result<()> {
     eprint_step(&format!("making {} rows", args.rows));
     let server = Sqld::holding(|file| orders::write(file, args.rows))?;
-    if let Some(python) = args.peers {
-        println!("{}", table(&peers::measure(&python, &server, args.rows)?));
+    if let Some(python) = &args.peers {
+        println!("{}", table(&peers::measure(python, &server, args.rows)?));
         return Ok(());
     }
-    let mut lines = rounds(&server, &args)?;
+    let mut lines = rounds(&server, args)?;
     lines.push(Line::of("`list`, warm compile cache", 0, list(&server, args.rounds)?));
     drop(server);
     if args.large > 0 {
