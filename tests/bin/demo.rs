@@ -25,21 +25,36 @@ fn main() -> ExitCode {
 }
 
 fn show() -> Result<ExitCode> {
-    let database = env::current_dir().context("there is no current folder")?.join("turso.duckdb");
+    let database = env::current_dir()
+        .context("there is no current folder")?
+        .join("turso.duckdb");
     println!("There is no turso.toml here, so this is a demonstration with sample data.\n");
     let server = Sqld::holding(shop::write)?;
-    println!("1. sqld, the libSQL server, serves a small shop on {}", server.url());
+    println!(
+        "1. sqld, the libSQL server, serves a small shop on {}",
+        server.url()
+    );
 
-    let pipeline = Pipeline::of(&server.url())?.destination(&format!("type = \"duckdb\"\npath = {database:?}"));
+    let pipeline = Pipeline::of(&server.url())?.into_database(&database);
     let file = pipeline.write()?;
     println!("2. The connector may reach that origin and nothing else. Its pipeline file:\n");
     for line in pipeline.text().lines().filter(|line| !line.is_empty()) {
         println!("       {line}");
     }
     println!("\n3. connector-host run --config pipeline.toml\n");
-    let status = pipeline::command()?.arg("run").arg("--config").arg(file).status().context("cannot start the host")?;
+    let status = pipeline::command()?
+        .arg("run")
+        .arg("--config")
+        .arg(file)
+        .status()
+        .context("cannot start the host")?;
     if !status.success() {
-        return Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)));
+        return Ok(ExitCode::from(
+            status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(1),
+        ));
     }
     println!("\n4. What is in turso.duckdb now:\n");
     look(&database)?;
@@ -55,7 +70,8 @@ fn look(database: &Path) -> Result<()> {
     for table in ["customers", "orders", "products"] {
         let rows = duckdb.number(&format!("SELECT count(*) FROM turso_data.{table}"))?;
         println!("turso_data.{table}, {rows} rows:");
-        let sql = format!("SELECT * EXCLUDE (_load_id) FROM turso_data.{table} ORDER BY 1 LIMIT {LOOK}");
+        let sql =
+            format!("SELECT * EXCLUDE (_load_id) FROM turso_data.{table} ORDER BY 1 LIMIT {LOOK}");
         println!("{}\n", duckdb.shown(&sql)?);
     }
     println!("Text in an INTEGER column is neither lost nor cast; it has a column of its own:");
@@ -64,6 +80,11 @@ fn look(database: &Path) -> Result<()> {
     );
     println!("{}\n", duckdb.shown(&sql)?);
     println!("Every load is written down:");
-    println!("{}\n", duckdb.shown("SELECT load_id, pipeline, connector_name, status FROM turso_data._loads ORDER BY 1")?);
+    println!(
+        "{}\n",
+        duckdb.shown(
+            "SELECT load_id, pipeline, connector_name, status FROM turso_data._loads ORDER BY 1"
+        )?
+    );
     Ok(())
 }

@@ -44,9 +44,16 @@ impl Faulty {
         plan: impl Fn(usize, &str, &str) -> Fault + Send + Sync + 'static,
     ) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
-        let port = listener.local_addr().context("a listener has no address")?.port();
+        let port = listener
+            .local_addr()
+            .context("a listener has no address")?
+            .port();
         let requests = Arc::new(AtomicUsize::new(0));
-        let shared = Arc::new(Shared { upstream: upstream.to_owned(), plan: Box::new(plan), requests: Arc::clone(&requests) });
+        let shared = Arc::new(Shared {
+            upstream: upstream.to_owned(),
+            plan: Box::new(plan),
+            requests: Arc::clone(&requests),
+        });
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
                 let shared = Arc::clone(&shared);
@@ -97,20 +104,28 @@ impl Shared {
             match (self.plan)(number, &request.target, &request.body) {
                 Fault::None => writer.write_all(&self.forward(&request)?)?,
                 Fault::Reset => break,
-                Fault::Stall => std::thread::sleep(Duration::from_secs(3600)),
+                Fault::Stall => std::thread::sleep(Duration::from_hours(1)),
                 Fault::Truncate => {
                     let answer = self.forward(&request)?;
                     writer.write_all(&answer[..answer.len() - answer.len() / 3])?;
                     break;
                 }
                 Fault::Answer(status, headers, body) => {
-                    write!(writer, "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n", body.len())?;
+                    write!(
+                        writer,
+                        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
+                        body.len()
+                    )?;
                     writer.write_all(&body)?;
                 }
                 Fault::Endless => {
-                    write!(writer, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n[")?;
+                    write!(
+                        writer,
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n["
+                    )?;
+                    let spaces = vec![b' '; 1 << 16];
                     loop {
-                        writer.write_all(&[b' '; 1 << 16])?;
+                        writer.write_all(&spaces)?;
                     }
                 }
             }
@@ -122,7 +137,10 @@ impl Shared {
 
     /// The real answer, as the bytes of one with a known length.
     fn forward(&self, request: &Request) -> Result<Vec<u8>> {
-        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
         let mut forwarded = ureq::http::Request::builder()
             .method(request.method.as_str())
             .uri(format!("{}{}", self.upstream, request.target));
@@ -135,7 +153,12 @@ impl Shared {
             write!(answer, "content-type: {}\r\n", kind.to_str()?)?;
         }
         let mut body = Vec::new();
-        response.into_body().into_with_config().limit(u64::MAX).reader().read_to_end(&mut body)?;
+        response
+            .into_body()
+            .into_with_config()
+            .limit(u64::MAX)
+            .reader()
+            .read_to_end(&mut body)?;
         write!(answer, "content-length: {}\r\n\r\n", body.len())?;
         answer.extend(body);
         Ok(answer)
@@ -149,12 +172,16 @@ fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
         return Ok(None);
     }
     let mut words = line.split_whitespace().map(str::to_owned);
-    let (Some(method), Some(target)) = (words.next(), words.next()) else { bail!("no request: {line}") };
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        bail!("no request: {line}")
+    };
     let (mut headers, mut length, mut chunked) = (Vec::new(), 0, false);
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse()?,
             "transfer-encoding" => chunked = true,
@@ -163,8 +190,17 @@ fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
             _ => headers.push((name.to_owned(), value.to_owned())),
         }
     }
-    let body = if chunked { read_chunks(reader)? } else { read_bytes(reader, length)? };
-    Ok(Some(Request { method, target, headers, body: String::from_utf8(body)? }))
+    let body = if chunked {
+        read_chunks(reader)?
+    } else {
+        read_bytes(reader, length)?
+    };
+    Ok(Some(Request {
+        method,
+        target,
+        headers,
+        body: String::from_utf8(body)?,
+    }))
 }
 
 fn read_chunks(reader: &mut BufReader<TcpStream>) -> Result<Vec<u8>> {
@@ -172,7 +208,8 @@ fn read_chunks(reader: &mut BufReader<TcpStream>) -> Result<Vec<u8>> {
     loop {
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let length = usize::from_str_radix(line.trim_end(), 16).with_context(|| format!("no chunk: {line}"))?;
+        let length = usize::from_str_radix(line.trim_end(), 16)
+            .with_context(|| format!("no chunk: {line}"))?;
         body.extend(read_bytes(reader, length)?);
         read_bytes(reader, 2)?;
         if length == 0 {

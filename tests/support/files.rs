@@ -120,7 +120,7 @@ fn records(mut bytes: &[u8]) -> Result<Vec<Vec<Value>>> {
         let (field, rest) = field(bytes)?;
         record.push(field);
         bytes = match rest {
-            [b',', rest @ ..] if rest.is_empty() => bail!("the file ends in a comma"),
+            [b','] => bail!("the file ends in a comma"),
             [b',', rest @ ..] => rest,
             [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => {
                 records.push(std::mem::take(&mut record));

@@ -1,6 +1,7 @@
 //! Writes a pipeline file and runs the host on it, as a user does: a process
 //! with arguments, two outputs and an exit code.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -91,8 +92,13 @@ impl Pipeline {
     #[must_use]
     pub fn resource_with(mut self, name: &str, lines: &str) -> Self {
         let name = toml_text(name);
-        self.resources
-            .push_str(&format!("[[resource]]\nname = {name}\n{lines}\n"));
+        // A string takes everything.
+        let _ = writeln!(
+            self.resources,
+            "[[resource]]
+name = {name}
+{lines}"
+        );
         self
     }
 
@@ -102,6 +108,13 @@ impl Pipeline {
         self.destination(&format!(
             "type = \"files\"\nurl = \"./out\"\nformat = \"{format}\""
         ))
+    }
+
+    /// Writes into this DuckDB file instead.
+    #[must_use]
+    pub fn into_database(self, file: &Path) -> Self {
+        let path = toml_text(&file.display().to_string());
+        self.destination(&format!("type = \"duckdb\"\npath = {path}"))
     }
 
     /// Writes somewhere else.

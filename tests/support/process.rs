@@ -11,7 +11,7 @@ use anyhow::{Context, Result, bail};
 
 /// How long a server may take to answer for the first time: it copies a large
 /// database into its log first.
-const START: Duration = Duration::from_secs(180);
+const START: Duration = Duration::from_mins(3);
 /// How often it is asked.
 const POLL: Duration = Duration::from_millis(10);
 

@@ -24,11 +24,7 @@ pub fn open(file: &Path) -> Result<Connection> {
 /// What a statement yields.
 pub fn query(connection: &Connection, sql: &str) -> Result<Rows> {
     let mut statement = connection.prepare(sql).with_context(|| sql.to_owned())?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut cursor = statement.query([]).with_context(|| sql.to_owned())?;
     let mut rows = Vec::new();
     while let Some(row) = cursor.next().with_context(|| sql.to_owned())? {

@@ -12,10 +12,17 @@ use connector_tests::sqld::Sqld;
 #[test]
 fn the_help_of_every_command() -> Result<()> {
     for command in ["", "run", "check", "list", "preview", "inspect"] {
-        let arguments: Vec<_> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
+        let arguments: Vec<_> = [command, "--help"]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
         let outcome = host(&arguments)?;
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
-        let name = if command.is_empty() { "help".to_owned() } else { format!("help-{command}") };
+        let name = if command.is_empty() {
+            "help".to_owned()
+        } else {
+            format!("help-{command}")
+        };
         snapshot::check(&name, &outcome.stdout, &[])?;
     }
     Ok(())
@@ -23,7 +30,12 @@ fn the_help_of_every_command() -> Result<()> {
 
 #[test]
 fn a_wrong_command_line_is_exit_code_2() -> Result<()> {
-    let wrong: [&[&str]; 4] = [&[], &["run"], &["frobnicate"], &["inspect", "x.wasm", "--config", "y.toml"]];
+    let wrong: [&[&str]; 4] = [
+        &[],
+        &["run"],
+        &["frobnicate"],
+        &["inspect", "x.wasm", "--config", "y.toml"],
+    ];
     for arguments in wrong {
         let outcome = host(arguments)?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
@@ -52,7 +64,11 @@ fn the_written_template_is_a_pipeline_file() -> Result<()> {
     let component = paths::component()?.display().to_string();
     let file = folder.path().join("turso.toml");
     fs::write(&file, template.replace("@COMPONENT@", &component))?;
-    let output = command()?.args(["inspect", "--config"]).arg(&file).env("TURSO_AUTH_TOKEN", "token").output()?;
+    let output = command()?
+        .args(["inspect", "--config"])
+        .arg(&file)
+        .env("TURSO_AUTH_TOKEN", "token")
+        .output()?;
     assert!(output.status.success(), "{output:?}");
     Ok(())
 }
@@ -63,13 +79,26 @@ fn list_shows_tables_views_and_probes() -> Result<()> {
     let outcome = Pipeline::of(&server.url())?.host(&["list", "--json"])?;
     let resources = outcome.json()?;
     let by_default = |name: &str| {
-        let mut found = resources.as_array().into_iter().flatten().filter(|resource| resource["name"] == name);
-        found.next().with_context(|| format!("{name} is not in {outcome:?}")).map(|resource| resource["default"] == true)
+        let mut found = resources
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|resource| resource["name"] == name);
+        found
+            .next()
+            .with_context(|| format!("{name} is not in {outcome:?}"))
+            .map(|resource| resource["default"] == true)
     };
     for table in ["customers", "orders", "products"] {
         assert!(by_default(table)?, "{table}");
     }
-    for other in ["revenue", "db_version", "db_health", "db_dump", "platform_jobs"] {
+    for other in [
+        "revenue",
+        "db_version",
+        "db_health",
+        "db_dump",
+        "platform_jobs",
+    ] {
         assert!(!by_default(other)?, "{other}");
     }
     Ok(())
@@ -81,7 +110,14 @@ fn check_finds_a_good_pipeline_good() -> Result<()> {
     let outcome = Pipeline::of(&server.url())?.host(&["check", "--json"])?;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let findings = outcome.json()?;
-    assert!(findings.as_array().into_iter().flatten().all(|finding| finding["severity"] != "error"), "{findings}");
+    assert!(
+        findings
+            .as_array()
+            .into_iter()
+            .flatten()
+            .all(|finding| finding["severity"] != "error"),
+        "{findings}"
+    );
     Ok(())
 }
 
@@ -91,7 +127,12 @@ fn preview_shows_the_first_rows_and_writes_nothing() -> Result<()> {
     let pipeline = Pipeline::of(&server.url())?;
     let outcome = pipeline.host(&["preview", "orders", "--limit", "3", "--json"])?;
     let rows = outcome.json()?;
-    let ids: Vec<_> = rows.as_array().into_iter().flatten().map(|row| row["id"].as_i64()).collect();
+    let ids: Vec<_> = rows
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|row| row["id"].as_i64())
+        .collect();
     assert_eq!(ids, [Some(1), Some(2), Some(3)], "{outcome:?}");
     assert!(!pipeline.database().exists());
     Ok(())
@@ -100,9 +141,14 @@ fn preview_shows_the_first_rows_and_writes_nothing() -> Result<()> {
 #[test]
 fn only_the_named_resources_are_loaded() -> Result<()> {
     let server = Sqld::holding(shop::write)?;
-    let outcome = Pipeline::of(&server.url())?.host(&["run", "--resource", "customers", "--json"])?;
+    let outcome =
+        Pipeline::of(&server.url())?.host(&["run", "--resource", "customers", "--json"])?;
     let report = outcome.json()?;
-    assert_eq!(report["resources"].as_array().map(Vec::len), Some(1), "{report}");
+    assert_eq!(
+        report["resources"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
     assert_eq!(report["resources"][0]["rows_written"], 400, "{report}");
     Ok(())
 }

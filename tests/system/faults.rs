@@ -12,19 +12,35 @@ const ROWS: i64 = 25_000;
 
 #[test]
 fn a_reset_is_survived() -> Result<()> {
-    survived(|number| if number % 4 == 3 && number < 20 { Fault::Reset } else { Fault::None })
+    survived(|number| {
+        if number % 4 == 3 && number < 20 {
+            Fault::Reset
+        } else {
+            Fault::None
+        }
+    })
 }
 
 #[test]
 fn half_an_answer_is_survived() -> Result<()> {
-    survived(|number| if number == 4 || number == 9 { Fault::Truncate } else { Fault::None })
+    survived(|number| {
+        if number == 4 || number == 9 {
+            Fault::Truncate
+        } else {
+            Fault::None
+        }
+    })
 }
 
 #[test]
 fn too_many_requests_are_survived_with_and_without_a_time_to_wait() -> Result<()> {
     survived(|number| match number {
         2 => Fault::Answer("429 Too Many Requests", "retry-after: 1\r\n", Vec::new()),
-        5 => Fault::Answer("429 Too Many Requests", "", br#"{"error":"Too many concurrent requests"}"#.to_vec()),
+        5 => Fault::Answer(
+            "429 Too Many Requests",
+            "",
+            br#"{"error":"Too many concurrent requests"}"#.to_vec(),
+        ),
         _ => Fault::None,
     })
 }
@@ -42,7 +58,11 @@ fn a_gateway_that_is_away_for_a_moment_is_survived() -> Result<()> {
 fn a_stream_that_expired_is_begun_anew() -> Result<()> {
     let body = br#"{"message":"The stream has expired due to inactivity","code":"STREAM_EXPIRED"}"#;
     survived(move |number| match number {
-        6 => Fault::Answer("400 Bad Request", "content-type: application/json\r\n", body.to_vec()),
+        6 => Fault::Answer(
+            "400 Bad Request",
+            "content-type: application/json\r\n",
+            body.to_vec(),
+        ),
         _ => Fault::None,
     })
 }
@@ -60,7 +80,11 @@ fn an_answer_that_is_none_ends_the_load_and_keeps_the_old_rows() -> Result<()> {
     for answer in answers {
         let outcome = spoilt(&server, "", move |number| match number {
             0..5 => Fault::None,
-            _ => Fault::Answer("200 OK", "content-type: application/json\r\n", answer.to_vec()),
+            _ => Fault::Answer(
+                "200 OK",
+                "content-type: application/json\r\n",
+                answer.to_vec(),
+            ),
         })?;
         assert_eq!(outcome, Some(1), "{}", String::from_utf8_lossy(answer));
     }
@@ -69,14 +93,26 @@ fn an_answer_that_is_none_ends_the_load_and_keeps_the_old_rows() -> Result<()> {
 
 #[test]
 fn a_server_that_stalls_is_stopped_by_the_time_limit() -> Result<()> {
-    let code = spoilt(&numbers()?, "time = \"4s\"", |number| if number < 5 { Fault::None } else { Fault::Stall })?;
+    let code = spoilt(&numbers()?, "time = \"4s\"", |number| {
+        if number < 5 {
+            Fault::None
+        } else {
+            Fault::Stall
+        }
+    })?;
     assert_eq!(code, Some(5));
     Ok(())
 }
 
 #[test]
 fn an_endless_answer_is_stopped_by_the_response_limit() -> Result<()> {
-    let code = spoilt(&numbers()?, "response = \"20MB\"", |number| if number < 5 { Fault::None } else { Fault::Endless })?;
+    let code = spoilt(&numbers()?, "response = \"20MB\"", |number| {
+        if number < 5 {
+            Fault::None
+        } else {
+            Fault::Endless
+        }
+    })?;
     assert_eq!(code, Some(5));
     Ok(())
 }
@@ -93,24 +129,37 @@ fn survived(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<()>
 
 /// Loads once without faults and once with them, and yields the exit code of
 /// the second. The rows of the first must still be there.
-fn spoilt(server: &Sqld, limits: &str, plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<Option<i32>> {
+fn spoilt(
+    server: &Sqld,
+    limits: &str,
+    plan: impl Fn(usize) -> Fault + Send + Sync + 'static,
+) -> Result<Option<i32>> {
     let good = Pipeline::of(&server.url())?;
     good.load()?;
     let faulty = Faulty::before(&server.url(), move |number, _, _| plan(number))?;
     let bad = Pipeline::of(&faulty.url())?
         .config("page_rows = 2000")
         .limits(limits)
-        .destination(&format!("type = \"duckdb\"\npath = {:?}", good.database()));
+        .into_database(&good.database());
     let outcome = bad.host(&["run"])?;
-    assert!(outcome.stderr.contains("error: ") && outcome.stderr.contains("hint: "), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("error: ") && outcome.stderr.contains("hint: "),
+        "{outcome:?}"
+    );
     assert_whole(&good)?;
     Ok(outcome.code)
 }
 
 fn assert_whole(pipeline: &Pipeline) -> Result<()> {
     let mut duckdb = DuckDb::open(&pipeline.database())?;
-    assert_eq!(duckdb.number("SELECT count(*) FROM turso_data.numbers")?, ROWS);
-    assert_eq!(duckdb.number("SELECT count(DISTINCT id) FROM turso_data.numbers")?, ROWS);
+    assert_eq!(
+        duckdb.number("SELECT count(*) FROM turso_data.numbers")?,
+        ROWS
+    );
+    assert_eq!(
+        duckdb.number("SELECT count(DISTINCT id) FROM turso_data.numbers")?,
+        ROWS
+    );
     Ok(())
 }
 

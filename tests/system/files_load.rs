@@ -15,7 +15,9 @@ fn parquet_holds_every_value_as_it_is() -> Result<()> {
 
 #[test]
 fn json_lines_hold_every_value() -> Result<()> {
-    loaded_into("jsonl", TEXT, |files, _| files::jsonl(files, &files::jsonl_columns(files)?))
+    loaded_into("jsonl", TEXT, |files, _| {
+        files::jsonl(files, &files::jsonl_columns(files)?)
+    })
 }
 
 #[test]
@@ -26,10 +28,18 @@ fn csv_holds_every_value() -> Result<()> {
 #[test]
 fn a_second_load_leaves_the_files_of_the_second_only() -> Result<()> {
     let served = by_sqld()?;
-    let pipeline = Pipeline::of(&served.server.url())?.resource("paged").into_files("parquet");
+    let pipeline = Pipeline::of(&served.server.url())?
+        .resource("paged")
+        .into_files("parquet");
     pipeline.load()?;
     let report = pipeline.load()?;
-    same(&served, &report, &["paged"], |table, _| files::parquet(&files::of(&pipeline.files(table), "parquet")?), TYPED)
+    same(
+        &served,
+        &report,
+        &["paged"],
+        |table, _| files::parquet(&files::of(&pipeline.files(table), "parquet")?),
+        TYPED,
+    )
 }
 
 fn loaded_into(
@@ -49,5 +59,11 @@ fn loaded_into(
         ensure!(!files.is_empty(), "no file of {table}");
         read(&files, source)
     };
-    same(&served, &report, &[&PLAIN[..], &SHAPES[..]].concat(), stored, judge)
+    same(
+        &served,
+        &report,
+        &[&PLAIN[..], &SHAPES[..]].concat(),
+        stored,
+        judge,
+    )
 }

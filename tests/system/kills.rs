@@ -19,9 +19,18 @@ const KILLS: u32 = 8;
 fn a_killed_load_leaves_the_old_rows_whole_in_duckdb() -> Result<()> {
     killed(Pipeline::of, |pipeline| {
         let mut duckdb = DuckDb::open(&pipeline.database())?;
-        let count = |duckdb: &mut DuckDb, what: &str| duckdb.number(&format!("SELECT {what} FROM turso_data.t"));
-        let counts = (count(&mut duckdb, "count(*)")?, count(&mut duckdb, "min(version)")?, count(&mut duckdb, "max(version)")?);
-        ensure!(duckdb.number("SELECT count(DISTINCT _load_id) FROM turso_data.t")? == 1, "rows of two loads");
+        let count = |duckdb: &mut DuckDb, what: &str| {
+            duckdb.number(&format!("SELECT {what} FROM turso_data.t"))
+        };
+        let counts = (
+            count(&mut duckdb, "count(*)")?,
+            count(&mut duckdb, "min(version)")?,
+            count(&mut duckdb, "max(version)")?,
+        );
+        ensure!(
+            duckdb.number("SELECT count(DISTINCT _load_id) FROM turso_data.t")? == 1,
+            "rows of two loads"
+        );
         ensure!(
             duckdb.number("SELECT count(*) FROM turso_data.t WHERE _load_id NOT IN (SELECT load_id FROM turso_data._loads)")? == 0,
             "rows of a load that is not written down"
@@ -32,12 +41,21 @@ fn a_killed_load_leaves_the_old_rows_whole_in_duckdb() -> Result<()> {
 
 #[test]
 fn a_killed_load_leaves_the_old_rows_whole_in_files() -> Result<()> {
-    killed(|url| Ok(Pipeline::of(url)?.into_files("parquet")), |pipeline| {
-        let rows = files::parquet(&files::of(&pipeline.files("t"), "parquet")?)?;
-        let versions = rows.column("version");
-        let version = |value: Option<&&connector_tests::value::Value>| value.and_then(|v| v.as_integer()).unwrap_or(-1);
-        Ok((i64::try_from(versions.len())?, version(versions.iter().min()), version(versions.iter().max())))
-    })
+    killed(
+        |url| Ok(Pipeline::of(url)?.into_files("parquet")),
+        |pipeline| {
+            let rows = files::parquet(&files::of(&pipeline.files("t"), "parquet")?)?;
+            let versions = rows.column("version");
+            let version = |value: Option<&&connector_tests::value::Value>| {
+                value.and_then(|v| v.as_integer()).unwrap_or(-1)
+            };
+            Ok((
+                i64::try_from(versions.len())?,
+                version(versions.iter().min()),
+                version(versions.iter().max()),
+            ))
+        },
+    )
 }
 
 #[test]
@@ -49,15 +67,24 @@ fn ctrl_c_ends_cleanly() -> Result<()> {
     let mut line = String::new();
     while !line.contains("reading t") {
         line.clear();
-        ensure!(stderr.read_line(&mut line)? > 0, "the load ended before it read");
+        ensure!(
+            stderr.read_line(&mut line)? > 0,
+            "the load ended before it read"
+        );
     }
     kill_process(Pid::from_child(&child), Signal::INT)?;
     let mut rest = String::new();
     stderr.read_to_string(&mut rest)?;
     assert_eq!(child.wait()?.code(), Some(130), "{rest}");
-    assert!(rest.contains("interrupted") && rest.contains("hint:"), "{rest}");
+    assert!(
+        rest.contains("interrupted") && rest.contains("hint:"),
+        "{rest}"
+    );
     pipeline.load()?;
-    assert_eq!(DuckDb::open(&pipeline.database())?.number("SELECT count(*) FROM turso_data.t")?, ROWS);
+    assert_eq!(
+        DuckDb::open(&pipeline.database())?.number("SELECT count(*) FROM turso_data.t")?,
+        ROWS
+    );
     Ok(())
 }
 
@@ -80,8 +107,12 @@ fn killed(
     for kill in 0..KILLS {
         let delay = whole * (2 * kill + 1) / (2 * KILLS) + jitter(whole / (2 * KILLS));
         end_after(pipeline.spawn()?, delay)?;
-        let seen = look(&pipeline).with_context(|| format!("killed after {delay:?} of {whole:?}"))?;
-        ensure!(seen == (ROWS, oldest, oldest) || seen == (ROWS, 2, 2), "killed after {delay:?} of {whole:?}: {seen:?}");
+        let seen =
+            look(&pipeline).with_context(|| format!("killed after {delay:?} of {whole:?}"))?;
+        ensure!(
+            seen == (ROWS, oldest, oldest) || seen == (ROWS, 2, 2),
+            "killed after {delay:?} of {whole:?}: {seen:?}"
+        );
         oldest = seen.1;
     }
     pipeline.load()?;
@@ -110,6 +141,8 @@ fn end_after(mut child: Child, delay: Duration) -> Result<()> {
 
 /// Another moment in every run of the tests; a failure prints it.
 fn jitter(most: Duration) -> Duration {
-    let nanos = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.subsec_nanos());
+    let nanos = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .map_or(0, |elapsed| elapsed.subsec_nanos());
     most * (nanos / 1000 % 1000) / 1000
 }

@@ -26,7 +26,11 @@ pub(super) fn by_sqld() -> Result<Served<Sqld>> {
     let file = folder.path().join("reference");
     nasty::write(&file)?;
     let server = Sqld::holding(|to| Ok(fs::copy(&file, to).map(drop)?))?;
-    Ok(Served { server, reference: source::open(&file)?, _folder: folder })
+    Ok(Served {
+        server,
+        reference: source::open(&file)?,
+        _folder: folder,
+    })
 }
 
 /// What tursodb can serve, behind it.
@@ -35,7 +39,11 @@ pub(super) fn by_tursodb() -> Result<Served<Tursodb>> {
     let file = folder.path().join("reference");
     nasty::write_plain(&file)?;
     let server = Tursodb::holding(|to| Ok(fs::copy(&file, to).map(drop)?))?;
-    Ok(Served { server, reference: source::open(&file)?, _folder: folder })
+    Ok(Served {
+        server,
+        reference: source::open(&file)?,
+        _folder: folder,
+    })
 }
 
 /// Compares resources with what is stored of them, and names all that differ.
@@ -55,7 +63,11 @@ pub(super) fn same<S>(
             differences.push(format!("{resource}: {error:#}"));
         }
     }
-    if differences.is_empty() { Ok(()) } else { bail!("{}", differences.join("\n")) }
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        bail!("{}", differences.join("\n"))
+    }
 }
 
 /// By the rules of typed tables.
@@ -66,11 +78,16 @@ pub(super) const TEXT: fn(&str, &Rows, &Rows) -> Result<()> = compare::same_as_t
 /// The table that the report says a resource is in.
 pub(super) fn table_of(report: &Json, resource: &str) -> Result<String> {
     let entry = entry(report, resource)?;
-    Ok(entry["table"].as_str().with_context(|| format!("{entry} names no table"))?.to_owned())
+    Ok(entry["table"]
+        .as_str()
+        .with_context(|| format!("{entry} names no table"))?
+        .to_owned())
 }
 
 /// The report of one resource.
 pub(super) fn entry<'a>(report: &'a Json, resource: &str) -> Result<&'a Json> {
     let mut entries = report["resources"].as_array().into_iter().flatten();
-    entries.find(|entry| entry["resource"] == resource).with_context(|| format!("{resource} is not in {report}"))
+    entries
+        .find(|entry| entry["resource"] == resource)
+        .with_context(|| format!("{resource} is not in {report}"))
 }

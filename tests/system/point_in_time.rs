@@ -25,10 +25,14 @@ fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
     let pipeline = Pipeline::of(&server.url())?;
     let ended = AtomicBool::new(false);
     let report = thread::scope(|scope| {
-        let writers: Vec<_> = [1, 2].map(|writer| scope.spawn({
-            let (client, ended) = (server.client(), &ended);
-            move || write(&client, writer, ended)
-        })).into();
+        let writers: Vec<_> = [1, 2]
+            .map(|writer| {
+                scope.spawn({
+                    let (client, ended) = (server.client(), &ended);
+                    move || write(&client, writer, ended)
+                })
+            })
+            .into();
         let report = pipeline.load();
         ended.store(true, Ordering::Relaxed);
         for writer in writers {
@@ -44,7 +48,10 @@ fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
     assert_eq!(first, last);
     let now = server.client().query("SELECT count(*) FROM z_last", &[])?;
     let now = now.single().and_then(Value::as_integer).unwrap_or_default();
-    ensure!(usize::try_from(now)? > last.rows.len(), "nobody wrote while the load read");
+    ensure!(
+        usize::try_from(now)? > last.rows.len(),
+        "nobody wrote while the load read"
+    );
     Ok(())
 }
 
@@ -52,14 +59,16 @@ fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
 fn write(client: &Client, writer: i64, ended: &AtomicBool) -> Result<()> {
     while !ended.load(Ordering::Relaxed) {
         let both = "INSERT INTO a_first(writer) VALUES (?1)";
-        let result = client.pipeline(&serde_json::json!({"requests": [{"type": "batch", "batch": {"steps": [
+        let result = client.pipeline(
+            &serde_json::json!({"requests": [{"type": "batch", "batch": {"steps": [
             {"stmt": {"sql": "BEGIN IMMEDIATE"}},
             {"stmt": {"sql": both, "args": [{"type": "integer", "value": writer.to_string()}]},
              "condition": {"type": "ok", "step": 0}},
             {"stmt": {"sql": "INSERT INTO z_last SELECT * FROM a_first ORDER BY id DESC LIMIT 1"},
              "condition": {"type": "ok", "step": 1}},
             {"stmt": {"sql": "COMMIT"}, "condition": {"type": "ok", "step": 2}}]}},
-            {"type": "close"}]}))?;
+            {"type": "close"}]}),
+        )?;
         // The two writers may lock each other out; the next attempt counts.
         ensure!(result["results"].is_array(), "{result}");
     }

@@ -11,14 +11,29 @@ use serde_json::json;
 use super::nasty_source::{by_sqld, by_tursodb};
 
 /// Tables whose values all cross the wire as they are.
-const EXACT: [&str; 7] = ["integers", "blobs", "no_key", "null_key", "altered", "select", "with \"quotes\" and spaces"];
+const EXACT: [&str; 7] = [
+    "integers",
+    "blobs",
+    "no_key",
+    "null_key",
+    "altered",
+    "select",
+    "with \"quotes\" and spaces",
+];
 
 #[test]
 fn sqld_serves_the_file_as_sqlite_reads_it() -> Result<()> {
     let served = by_sqld()?;
-    for table in EXACT.into_iter().chain(["without_rowid", "strict_types", "generated", "notes"]) {
+    for table in EXACT
+        .into_iter()
+        .chain(["without_rowid", "strict_types", "generated", "notes"])
+    {
         let sql = format!("SELECT * FROM {} LIMIT 5000", source::quoted(table));
-        compare::same(table, &source::query(&served.reference, &sql)?, &served.server.client().query(&sql, &[])?)?;
+        compare::same(
+            table,
+            &source::query(&served.reference, &sql)?,
+            &served.server.client().query(&sql, &[])?,
+        )?;
     }
     Ok(())
 }
@@ -28,18 +43,33 @@ fn tursodb_serves_the_file_as_sqlite_reads_it() -> Result<()> {
     let served = by_tursodb()?;
     for table in EXACT {
         let sql = format!("SELECT * FROM {}", source::quoted(table));
-        compare::same(table, &source::table(&served.reference, table)?, &served.server.client().query(&sql, &[])?)?;
+        compare::same(
+            table,
+            &source::table(&served.reference, table)?,
+            &served.server.client().query(&sql, &[])?,
+        )?;
     }
     Ok(())
 }
 
 #[test]
 fn sqld_checks_tokens() -> Result<()> {
-    let server = Sqld::with(&Options { jwt_key: Some(keys::public()?), ..Options::default() })?;
+    let server = Sqld::with(&Options {
+        jwt_key: Some(keys::public()?),
+        ..Options::default()
+    })?;
     let count = "SELECT count(*) FROM sqlite_schema";
     assert!(server.client().query(count, &[]).is_err());
-    assert!(server.client().with_token(&keys::foreign_token()?).query(count, &[]).is_err());
-    let reader = server.client().with_token(&keys::token(&json!({"a": "ro"}))?);
+    assert!(
+        server
+            .client()
+            .with_token(&keys::foreign_token()?)
+            .query(count, &[])
+            .is_err()
+    );
+    let reader = server
+        .client()
+        .with_token(&keys::token(&json!({"a": "ro"}))?);
     assert_eq!(reader.query(count, &[])?.single(), Some(&Value::Integer(0)));
     assert!(reader.run(&["CREATE TABLE t(x)"]).is_err());
     Ok(())
@@ -57,7 +87,10 @@ fn arguments_arrive_as_they_are() -> Result<()> {
         Value::text("\u{0}\"é"),
         Value::Blob(vec![0, 255, 254]),
     ];
-    client.insert("INSERT INTO t VALUES (?, ?, ?, ?, ?)", std::slice::from_ref(&row))?;
+    client.insert(
+        "INSERT INTO t VALUES (?, ?, ?, ?, ?)",
+        std::slice::from_ref(&row),
+    )?;
     assert_eq!(client.query("SELECT * FROM t", &[])?.rows, [row]);
     Ok(())
 }
@@ -65,9 +98,20 @@ fn arguments_arrive_as_they_are() -> Result<()> {
 #[test]
 fn the_sample_shop_is_untidy_on_purpose() -> Result<()> {
     let server = Sqld::holding(shop::write)?;
-    let count = |sql: &str| Ok::<_, anyhow::Error>(server.client().query(sql, &[])?.single().and_then(Value::as_integer));
+    let count = |sql: &str| {
+        Ok::<_, anyhow::Error>(
+            server
+                .client()
+                .query(sql, &[])?
+                .single()
+                .and_then(Value::as_integer),
+        )
+    };
     assert_eq!(count("SELECT count(*) FROM orders")?, Some(5000));
-    assert_eq!(count("SELECT count(DISTINCT sku) FROM orders JOIN products USING (sku)")?, Some(60));
+    assert_eq!(
+        count("SELECT count(DISTINCT sku) FROM orders JOIN products USING (sku)")?,
+        Some(60)
+    );
     assert!(count("SELECT count(*) FROM products WHERE typeof(stock) = 'text'")? > Some(0));
     assert!(count("SELECT count(*) FROM orders WHERE total IS NULL")? > Some(0));
     assert!(count("SELECT count(*) FROM products WHERE picture IS NOT NULL")? > Some(0));

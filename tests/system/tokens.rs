@@ -13,14 +13,20 @@ fn a_read_only_token_is_enough() -> Result<()> {
     let server = guarded()?;
     let pipeline = Pipeline::of(&server.url())?.token(&keys::token(&json!({"a": "ro"}))?);
     pipeline.load()?;
-    assert_eq!(DuckDb::open(&pipeline.database())?.number("SELECT sum(id) FROM turso_data.t")?, 3);
+    assert_eq!(
+        DuckDb::open(&pipeline.database())?.number("SELECT sum(id) FROM turso_data.t")?,
+        3
+    );
     Ok(())
 }
 
 #[test]
 fn a_refused_token_is_exit_code_3_with_a_hint() -> Result<()> {
     let server = guarded()?;
-    for token in [keys::foreign_token()?, keys::token(&json!({"exp": 1_000_000_000}))?] {
+    for token in [
+        keys::foreign_token()?,
+        keys::token(&json!({"exp": 1_000_000_000}))?,
+    ] {
         let outcome = Pipeline::of(&server.url())?.token(&token).host(&["run"])?;
         assert_eq!(outcome.code, Some(3), "{outcome:?}");
         assert!(outcome.stderr.contains("hint: "), "{outcome:?}");
@@ -51,8 +57,13 @@ fn no_output_of_any_command_shows_the_token() -> Result<()> {
     let server = guarded()?;
     let token = keys::token(&json!({"a": "ro"}))?;
     let pipeline = Pipeline::of(&server.url())?.token(&token);
-    let commands: [&[&str]; 5] =
-        [&["check"], &["list"], &["inspect"], &["run", "--log", "trace"], &["preview", "t", "--log", "trace"]];
+    let commands: [&[&str]; 5] = [
+        &["check"],
+        &["list"],
+        &["inspect"],
+        &["run", "--log", "trace"],
+        &["preview", "t", "--log", "trace"],
+    ];
     for command in commands {
         let outcome = pipeline.host(command)?;
         assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -68,8 +79,16 @@ fn shows(outcome: &Outcome, token: &str) -> bool {
 }
 
 fn guarded() -> Result<Sqld> {
-    let server = Sqld::with(&Options { jwt_key: Some(keys::public()?), ..Options::default() })?;
-    let client = server.client().with_token(&keys::token(&json!({"a": "rw"}))?);
-    client.run(&["CREATE TABLE t(id INTEGER PRIMARY KEY)", "INSERT INTO t VALUES (1), (2)"])?;
+    let server = Sqld::with(&Options {
+        jwt_key: Some(keys::public()?),
+        ..Options::default()
+    })?;
+    let client = server
+        .client()
+        .with_token(&keys::token(&json!({"a": "rw"}))?);
+    client.run(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY)",
+        "INSERT INTO t VALUES (1), (2)",
+    ])?;
     Ok(server)
 }

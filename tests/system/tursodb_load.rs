@@ -14,5 +14,11 @@ fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
     let pipeline = Pipeline::of(&served.server.url())?;
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
-    same(&served, &report, &PLAIN, |table, _| duckdb.table(table), TYPED)
+    same(
+        &served,
+        &report,
+        &PLAIN,
+        |table, _| duckdb.table(table),
+        TYPED,
+    )
 }

@@ -44,7 +44,11 @@ pub(crate) fn measure(server: &Sqld, rows: u64) -> Result<Measured> {
         last = key;
     }
     anyhow::ensure!(last == rows, "the floor ended at row {last} of {rows}");
-    Ok(Measured { seconds: start.elapsed().as_secs_f64(), peak: None, bytes: Some(bytes) })
+    Ok(Measured {
+        seconds: start.elapsed().as_secs_f64(),
+        peak: None,
+        bytes: Some(bytes),
+    })
 }
 
 /// The first value of the last row.

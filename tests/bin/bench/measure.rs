@@ -31,7 +31,10 @@ pub(crate) struct Measured {
 }
 
 /// Runs a command, with further variables, and yields what it printed too.
-pub(crate) fn measured(command: &[OsString], variables: &[(&str, &OsStr)]) -> Result<(Measured, String)> {
+pub(crate) fn measured(
+    command: &[OsString],
+    variables: &[(&str, &OsStr)],
+) -> Result<(Measured, String)> {
     let output = Command::new("python3")
         .args(["-c", WRAPPER])
         .args(command)
@@ -41,11 +44,21 @@ pub(crate) fn measured(command: &[OsString], variables: &[(&str, &OsStr)]) -> Re
         .context("cannot start python3")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     let line = errors.lines().last().unwrap_or_default();
-    let measured: Json = serde_json::from_str(line).with_context(|| format!("nothing was measured: {errors}"))?;
+    let measured: Json =
+        serde_json::from_str(line).with_context(|| format!("nothing was measured: {errors}"))?;
     if measured["code"] != 0 {
         bail!("{command:?} failed: {errors}");
     }
-    let seconds = measured["seconds"].as_f64().context("no time was measured")?;
-    let measured = Measured { seconds, peak: measured["peak"].as_u64(), bytes: None };
-    Ok((measured, String::from_utf8_lossy(&output.stdout).into_owned()))
+    let seconds = measured["seconds"]
+        .as_f64()
+        .context("no time was measured")?;
+    let measured = Measured {
+        seconds,
+        peak: measured["peak"].as_u64(),
+        bytes: None,
+    };
+    Ok((
+        measured,
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    ))
 }

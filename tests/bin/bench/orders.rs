@@ -8,7 +8,9 @@ use connector_tests::source;
 /// Writes it with so many rows, as an SQLite file.
 pub(crate) fn write(file: &Path, rows: u64) -> Result<()> {
     let connection = source::create(file)?;
-    connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;").or_else(ignore_rows)?;
+    connection
+        .execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
+        .or_else(ignore_rows)?;
     connection.execute_batch(&format!(
         "CREATE TABLE orders(
             id INTEGER PRIMARY KEY, customer_id INTEGER NOT NULL, sku TEXT NOT NULL, qty INTEGER, price REAL,
@@ -27,5 +29,9 @@ pub(crate) fn write(file: &Path, rows: u64) -> Result<()> {
 
 /// A pragma that answers with a row is none that failed.
 fn ignore_rows(error: rusqlite::Error) -> rusqlite::Result<()> {
-    if matches!(error, rusqlite::Error::ExecuteReturnedResults) { Ok(()) } else { Err(error) }
+    if matches!(error, rusqlite::Error::ExecuteReturnedResults) {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }

@@ -23,11 +23,19 @@ pub(crate) fn measure(python: &Path, server: &Sqld, rows: u64) -> Result<Vec<Lin
         let folder = tempfile::tempdir().context("cannot make a folder")?;
         let database = folder.path().join("peer.duckdb");
         let script = paths::tree().join("tests/peers").join(script);
-        let command = [python.into(), script.into(), server.url().into(), database.clone().into()];
+        let command = [
+            python.into(),
+            script.into(),
+            server.url().into(),
+            database.clone().into(),
+        ];
         let home = folder.path().as_os_str();
         let (measured, _) = measured(&command, &[("HOME", home), ("DLT_DATA_DIR", home)])?;
         let loaded = DuckDb::open(&database)?.number("SELECT count(*) FROM turso_data.orders")?;
-        anyhow::ensure!(u64::try_from(loaded) == Ok(rows), "{what}: {loaded} rows of {rows} were loaded");
+        anyhow::ensure!(
+            u64::try_from(loaded) == Ok(rows),
+            "{what}: {loaded} rows of {rows} were loaded"
+        );
         lines.push(Line::of(what, rows, vec![measured]));
     }
     Ok(lines)

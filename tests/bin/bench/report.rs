@@ -14,7 +14,11 @@ pub(crate) struct Line {
 
 impl Line {
     pub(crate) fn of(what: &str, rows: u64, rounds: Vec<Measured>) -> Self {
-        Self { what: what.to_owned(), rows, rounds }
+        Self {
+            what: what.to_owned(),
+            rows,
+            rounds,
+        }
     }
 
     fn median(&self) -> f64 {
@@ -37,17 +41,35 @@ pub(crate) fn table(lines: &[Line]) -> String {
         let median = line.median();
         let peak = line.rounds.iter().filter_map(|round| round.peak).max();
         let bytes = line.rounds.iter().find_map(|round| round.bytes);
-        let rounds: Vec<_> = line.rounds.iter().map(|round| format!("{:.2}", round.seconds)).collect();
+        let rounds: Vec<_> = line
+            .rounds
+            .iter()
+            .map(|round| format!("{:.2}", round.seconds))
+            .collect();
         // A string takes everything.
         let _ = writeln!(
             text,
             "| {} | {} | {median:.3} s | {} | {} | {} | {} | {} |",
             line.what,
-            if line.rows == 0 { "-".to_owned() } else { line.rows.to_string() },
-            if line.rows == 0 { "-".to_owned() } else { format!("{:.2}", median / first) },
+            if line.rows == 0 {
+                "-".to_owned()
+            } else {
+                line.rows.to_string()
+            },
+            if line.rows == 0 {
+                "-".to_owned()
+            } else {
+                format!("{:.2}", median / first)
+            },
             rate(line.rows, median),
-            peak.map_or_else(|| "-".to_owned(), |bytes| format!("{:.0} MiB", mebibytes(bytes))),
-            bytes.map_or_else(|| "-".to_owned(), |bytes| format!("{:.0} MiB", mebibytes(bytes))),
+            peak.map_or_else(
+                || "-".to_owned(),
+                |bytes| format!("{:.0} MiB", mebibytes(bytes))
+            ),
+            bytes.map_or_else(
+                || "-".to_owned(),
+                |bytes| format!("{:.0} MiB", mebibytes(bytes))
+            ),
             rounds.join(" "),
         );
     }
@@ -61,5 +83,9 @@ fn mebibytes(bytes: u64) -> f64 {
 
 #[expect(clippy::cast_precision_loss, reason = "a figure of three digits")]
 fn rate(rows: u64, seconds: f64) -> String {
-    if rows == 0 { "-".to_owned() } else { format!("{:.0}", rows as f64 / seconds) }
+    if rows == 0 {
+        "-".to_owned()
+    } else {
+        format!("{:.0}", rows as f64 / seconds)
+    }
 }
