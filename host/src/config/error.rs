@@ -71,7 +71,7 @@ impl ConfigError {
             (message, [missing]) if message.starts_with("missing field") => Some(format!("add `{missing}`")),
             _ => None,
         };
-        Self::Shape { message: error.to_string().trim_end().to_owned(), hint }
+        Self::Shape { message: without_source(&error.to_string()), hint }
     }
 
     pub(super) fn in_file(self, path: &Path) -> Self {
@@ -88,4 +88,11 @@ impl ConfigError {
             Self::InFile { error, .. } => error.hint(),
         }
     }
+}
+
+/// A message of the TOML parser without the line that it quotes: the line may
+/// hold a credential that does not belong there. Where it is, is said.
+fn without_source(message: &str) -> String {
+    let quoted = |line: &&str| line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).starts_with('|');
+    message.lines().filter(|line| !quoted(line)).collect::<Vec<_>>().join(": ")
 }

@@ -54,11 +54,7 @@ fn meaning(raw: RawFile, folder: &Path, stem: &str, environment: Environment<'_>
     let connector = raw.connector;
     let config = serde_json::to_value(connector.config.unwrap_or_default())
         .map_err(|error| ConfigError::value("connector.config", error.to_string(), "it must be what JSON can hold"))?;
-    let secrets = connector
-        .secrets
-        .into_iter()
-        .map(|(name, source)| Ok((name.clone(), secret::read(&name, &source, folder, environment)?)))
-        .collect::<Result<_, ConfigError>>()?;
+    let secrets = secret::read_all(connector.secrets.as_ref(), folder, environment)?;
     let allow = connector.allow.into_iter().map(|rule| AllowRule {
         origin: rule.origin,
         methods: rule.methods,
