@@ -17,6 +17,7 @@ default:
     @just --list --unsorted
 
 # Load turso.toml into its destination; without one, show it on sample data
+[no-exit-message]
 run *arguments: build
     #!/usr/bin/env bash
     set -euo pipefail
@@ -27,6 +28,7 @@ run *arguments: build
     exec "{{ bin }}/demo"
 
 # Write a commented turso.toml to start from
+[no-exit-message]
 init:
     #!/usr/bin/env bash
     set -euo pipefail

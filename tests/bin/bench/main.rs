@@ -58,13 +58,21 @@ fn bench(args: &Args) -> Result<()> {
         return Ok(());
     }
     let mut lines = rounds(&server, args)?;
-    lines.push(Line::of("`list`, warm compile cache", 0, list(&server, args.rounds)?));
+    lines.push(Line::of(
+        "`list`, warm compile cache",
+        0,
+        list(&server, args.rounds)?,
+    ));
     drop(server);
     if args.large > 0 {
         eprint_step(&format!("making {} rows", args.large));
         let server = Sqld::holding(|file| orders::write(file, args.large))?;
         let name = format!("`run` into DuckDB, {} rows", args.large);
-        lines.push(Line::of(&name, args.large, vec![load(&server, "duckdb", args.large)?]));
+        lines.push(Line::of(
+            &name,
+            args.large,
+            vec![load(&server, "duckdb", args.large)?],
+        ));
     }
     println!("{}", table(&lines));
     Ok(())
@@ -82,7 +90,11 @@ fn rounds(server: &Sqld, args: &Args) -> Result<Vec<Line>> {
         parquet.push(load(server, "parquet", args.rows)?);
     }
     Ok(vec![
-        Line::of("floor: pages over `/v2/pipeline`, thrown away", args.rows, floors),
+        Line::of(
+            "floor: pages over `/v2/pipeline`, thrown away",
+            args.rows,
+            floors,
+        ),
         Line::of("`run` into DuckDB", args.rows, duckdb),
         Line::of("`run` into Parquet", args.rows, parquet),
     ])
@@ -91,17 +103,27 @@ fn rounds(server: &Sqld, args: &Args) -> Result<Vec<Line>> {
 /// One load into a new place.
 fn load(server: &Sqld, format: &str, rows: u64) -> Result<Measured> {
     let pipeline = Pipeline::of(&server.url())?;
-    let pipeline = if format == "duckdb" { pipeline } else { pipeline.into_files(format) };
+    let pipeline = if format == "duckdb" {
+        pipeline
+    } else {
+        pipeline.into_files(format)
+    };
     let (measured, output) = host(&pipeline, &["run", "--json"])?;
-    let report: serde_json::Value = serde_json::from_str(&output).context("the report is not JSON")?;
+    let report: serde_json::Value =
+        serde_json::from_str(&output).context("the report is not JSON")?;
     let written = report["resources"][0]["rows_written"].as_u64();
-    anyhow::ensure!(written == Some(rows), "{rows} rows were to be loaded: {report}");
+    anyhow::ensure!(
+        written == Some(rows),
+        "{rows} rows were to be loaded: {report}"
+    );
     Ok(measured)
 }
 
 fn list(server: &Sqld, rounds: usize) -> Result<Vec<Measured>> {
     let pipeline = Pipeline::of(&server.url())?;
-    (0..rounds).map(|_| Ok(host(&pipeline, &["list"])?.0)).collect()
+    (0..rounds)
+        .map(|_| Ok(host(&pipeline, &["list"])?.0))
+        .collect()
 }
 
 fn host(pipeline: &Pipeline, arguments: &[&str]) -> Result<(Measured, String)> {
