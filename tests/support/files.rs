@@ -13,22 +13,26 @@ use crate::value::{Rows, Value};
 /// A field as long as the longest value that a server returns, and its row.
 const LONGEST_LINE: u32 = 64 << 20;
 
-/// Files with this ending in the folder of a table, in the order of names.
-pub fn of(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in
-        std::fs::read_dir(folder).with_context(|| format!("no folder {}", folder.display()))?
+/// The files that are a table after the last load: those that its manifest
+/// names, and no others that happen to lie there.
+pub fn of(dataset: &Path, table: &str) -> Result<Vec<PathBuf>> {
+    let manifests = dataset.join("_loads");
+    let mut last = None;
+    for entry in std::fs::read_dir(&manifests)
+        .with_context(|| format!("no folder {}", manifests.display()))?
     {
-        let path = entry.context("cannot read a folder")?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == ending)
-        {
-            files.push(path);
-        }
+        last = last.max(Some(entry.context("cannot read a folder")?.path()));
     }
-    files.sort();
-    Ok(files)
+    let last = last.with_context(|| format!("no manifest in {}", manifests.display()))?;
+    let manifest: Json = serde_json::from_slice(&std::fs::read(&last)?)?;
+    let mut tables = manifest["tables"].as_array().into_iter().flatten();
+    let entry = tables
+        .find(|entry| entry["name"] == table)
+        .with_context(|| format!("{table} is not in {manifest}"))?;
+    let files = entry["files"].as_array().into_iter().flatten();
+    Ok(files
+        .filter_map(|file| Some(dataset.join(file["path"].as_str()?)))
+        .collect())
 }
 
 /// The rows of Parquet files.

@@ -13,7 +13,7 @@ use crate::source;
 pub const LONGEST: usize = 5_000_000;
 
 /// Tables that every server can serve.
-pub const PLAIN: [&str; 15] = [
+pub const PLAIN: [&str; 17] = [
     "integers",
     "reals",
     "texts",
@@ -28,6 +28,8 @@ pub const PLAIN: [&str; 15] = [
     "paged",
     "with \"quotes\" and spaces",
     "select",
+    "../up",
+    "a/b\\c.",
     "übergröße 表",
 ];
 
@@ -130,6 +132,12 @@ fn plain(connection: &Connection) -> Result<()> {
         INSERT INTO "select" VALUES (1, 'o', 'f', 't', 'd', 'u');
         CREATE TABLE "übergröße 表"("größe" REAL, "名前" TEXT, "😀" TEXT);
         INSERT INTO "übergröße 表" VALUES (1.5, '名', '😀');
+
+        -- Names that are paths elsewhere.
+        CREATE TABLE "../up"(id INTEGER PRIMARY KEY);
+        INSERT INTO "../up" VALUES (1);
+        CREATE TABLE "a/b\c."(id INTEGER PRIMARY KEY);
+        INSERT INTO "a/b\c." VALUES (2);
 
         CREATE TABLE big(id INTEGER PRIMARY KEY, t TEXT, b BLOB);
         "#,

@@ -136,10 +136,10 @@ name = {name}
         self.folder().join("turso.duckdb")
     }
 
-    /// The folder of one table's files.
+    /// The folder of the files that it writes.
     #[must_use]
-    pub fn files(&self, table: &str) -> PathBuf {
-        self.folder().join("out/turso_data").join(table)
+    pub fn dataset(&self) -> PathBuf {
+        self.folder().join("out/turso_data")
     }
 
     /// The text of the pipeline file.

@@ -37,7 +37,7 @@ fn a_second_load_leaves_the_files_of_the_second_only() -> Result<()> {
         &served,
         &report,
         &["paged"],
-        |table, _| files::parquet(&files::of(&pipeline.files(table), "parquet")?),
+        |table, _| files::parquet(&files::of(&pipeline.dataset(), table)?),
         TYPED,
     )
 }
@@ -51,7 +51,7 @@ fn loaded_into(
     let pipeline = Pipeline::of(&served.server.url())?.into_files(format);
     let report = pipeline.load()?;
     let stored = |table: &str, source: &Rows| {
-        let files = files::of(&pipeline.files(table), format)?;
+        let files = files::of(&pipeline.dataset(), table)?;
         // A format without a schema may leave no file for no rows.
         if files.is_empty() && source.rows.is_empty() {
             return Ok(source.clone());

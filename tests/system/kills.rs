@@ -44,7 +44,7 @@ fn a_killed_load_leaves_the_old_rows_whole_in_files() -> Result<()> {
     killed(
         |url| Ok(Pipeline::of(url)?.into_files("parquet")),
         |pipeline| {
-            let rows = files::parquet(&files::of(&pipeline.files("t"), "parquet")?)?;
+            let rows = files::parquet(&files::of(&pipeline.dataset(), "t")?)?;
             let versions = rows.column("version");
             let version = |value: Option<&&connector_tests::value::Value>| {
                 value.and_then(|v| v.as_integer()).unwrap_or(-1)
