@@ -1,1 +1,20 @@
-//! What the system tests share.
+//! What the system tests, the demo and the bench share: real servers, source
+//! databases, pipelines to run, and clients that read both ends without any
+//! code of the product. It never names a type of the host or the connector.
+
+pub mod compare;
+pub mod duckdb;
+pub mod faulty;
+pub mod files;
+pub mod hrana;
+pub mod keys;
+pub mod nasty;
+pub mod paths;
+pub mod pipeline;
+mod process;
+pub mod shop;
+pub mod snapshot;
+pub mod source;
+pub mod sqld;
+pub mod tursodb;
+pub mod value;

@@ -1,7 +1,6 @@
 //! The shapes of the pipeline file, exactly as they are written. What the
 //! values mean is decided elsewhere.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -30,23 +29,13 @@ pub(super) struct RawConnector {
     pub(super) sha256: Option<String>,
     /// Handed to the connector, which declares what it holds.
     pub(super) config: Option<toml::Table>,
-    /// Where the host finds the credentials that the connector asks for.
-    #[serde(default)]
-    pub(super) secrets: BTreeMap<String, RawSecret>,
+    /// Where the host finds the credentials that the connector asks for. Of
+    /// any shape, because an error about the shape would show the value.
+    pub(super) secrets: Option<toml::Value>,
     /// What the connector may reach; nothing by default.
     #[serde(default)]
     pub(super) allow: Vec<RawAllow>,
     pub(super) limits: Option<RawLimits>,
-}
-
-/// Where one credential comes from: exactly one of these.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawSecret {
-    /// An environment variable.
-    pub(super) env: Option<String>,
-    /// A file; white space around the value is no part of it.
-    pub(super) file: Option<PathBuf>,
 }
 
 /// `[[connector.allow]]`

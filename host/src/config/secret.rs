@@ -1,22 +1,45 @@
 //! Reads credentials from where the pipeline file says they are. Their values
 //! go into [`Secret`] and nowhere else.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::file::RawSecret;
+use toml::Value;
+
 use super::{ConfigError, Environment};
 use crate::model::Secret;
 
-/// The value of one credential.
-pub(super) fn read(
+/// The values of `[connector.secrets]`. Each has one source: `env`, an
+/// environment variable, or `file`, a file, in which white space around the
+/// value is no part of it.
+pub(super) fn read_all(
+    sources: Option<&Value>,
+    folder: &Path,
+    environment: Environment<'_>,
+) -> Result<BTreeMap<String, Secret>, ConfigError> {
+    match sources {
+        None => Ok(BTreeMap::new()),
+        Some(Value::Table(sources)) => sources
+            .iter()
+            .map(|(name, source)| Ok((name.clone(), read(name, source, folder, environment)?)))
+            .collect(),
+        Some(_) => Err(ConfigError::value(
+            "connector.secrets",
+            "it is no table".to_owned(),
+            "write [connector.secrets], and below it name = { env = \"NAME\" }",
+        )),
+    }
+}
+
+fn read(
     name: &str,
-    source: &RawSecret,
+    source: &Value,
     folder: &Path,
     environment: Environment<'_>,
 ) -> Result<Secret, ConfigError> {
     let key = format!("connector.secrets.{name}");
-    let secret = match (&source.env, &source.file) {
-        (Some(variable), None) => {
+    let secret = match only_entry(source) {
+        Some(("env", variable)) => {
             let value = environment(variable).ok_or_else(|| {
                 ConfigError::value(
                     &key,
@@ -28,7 +51,7 @@ pub(super) fn read(
             })?;
             Secret::new(&value)
         }
-        (None, Some(file)) => {
+        Some(("file", file)) => {
             let path = folder.join(file);
             let value = std::fs::read_to_string(&path).map_err(|error| {
                 ConfigError::value(
@@ -67,6 +90,15 @@ pub(super) fn read(
         ));
     }
     Ok(secret)
+}
+
+/// The key and the text of a table that has just one.
+fn only_entry(source: &Value) -> Option<(&str, &str)> {
+    let mut entries = source.as_table()?.iter();
+    match (entries.next(), entries.next()) {
+        (Some((key, value)), None) => Some((key, value.as_str()?)),
+        _ => None,
+    }
 }
 
 #[cfg(unix)]

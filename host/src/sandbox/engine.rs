@@ -20,6 +20,9 @@ use super::state::State;
 /// within about two of these.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How every WebAssembly file begins.
+const WASM_MAGIC: &[u8] = b"\0asm";
+
 /// How an engine is made.
 #[derive(Clone, Default)]
 pub struct EngineOptions {
@@ -120,6 +123,12 @@ impl Engine {
             return Ok(component);
         }
         let started = std::time::Instant::now();
+        if !bytes.starts_with(WASM_MAGIC) {
+            return Err(SandboxError::NotAComponent {
+                path: name.to_owned(),
+                reason: "it is not WebAssembly".to_owned(),
+            });
+        }
         let component = Component::new(&self.0.wasmtime, bytes).map_err(|error| {
             SandboxError::NotAComponent {
                 path: name.to_owned(),

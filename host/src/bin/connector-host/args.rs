@@ -92,7 +92,8 @@ pub(crate) struct Preview {
 }
 
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false, id = "subject")]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("subject").required(true))]
 pub(crate) struct Inspect {
     /// The component file.
     #[arg(value_name = "COMPONENT", group = "subject")]

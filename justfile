@@ -1,0 +1,107 @@
+# Every command that a person or CI runs. `just` alone lists them.
+#
+# All native commands select the whole workspace in the release profile: cargo
+# then unifies features the same way each time, and nothing is compiled twice.
+
+set positional-arguments
+
+target := absolute_path(env("CARGO_TARGET_DIR", "target"))
+bin := target / "release"
+component := target / "wasm32-wasip2/release/turso_connector.wasm"
+
+export CARGO_TARGET_DIR := target
+export PYTHONDONTWRITEBYTECODE := "1"
+
+[private]
+default:
+    @just --list --unsorted
+
+# Load turso.toml into its destination; without one, show it on sample data
+[no-exit-message]
+run *arguments: build
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if [ -e turso.toml ]; then
+        exec "{{ bin }}/connector-host" run --config turso.toml "$@"
+    fi
+    "{{ just_executable() }}" --justfile "{{ justfile() }}" fetch sqld
+    exec "{{ bin }}/demo"
+
+# Write a commented turso.toml to start from
+[no-exit-message]
+init:
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if [ -e turso.toml ]; then
+        echo "error: turso.toml is there already" >&2
+        echo "hint: edit it, or move it away and run \`just init\` again" >&2
+        exit 1
+    fi
+    component="{{ component }}"
+    sed "s|@COMPONENT@|${component#"$PWD"/}|" turso.template.toml > turso.toml
+    echo "wrote turso.toml: fill in your database, set TURSO_AUTH_TOKEN, then \`just run\`"
+
+# Build the component and the host, with the DuckDB driver beside it
+build: wasm-target (fetch "duckdb")
+    cargo build --release --package turso-connector --target wasm32-wasip2
+    cargo build --release --workspace --bins
+    @ln -f "{{ target }}"/tools/duckdb/libduckdb.so "{{ bin }}/"
+
+# Run all tests: of the crates, and of the whole against real servers
+test *arguments: build (fetch "sqld" "tursodb")
+    cargo test --release --workspace "$@"
+
+# Everything that CI checks
+ci: lock fmt-check typos lint doc deny test
+
+# Format the code
+fmt:
+    cargo fmt --all
+
+# Lint both targets; warnings are errors
+lint: wasm-target
+    cargo clippy --release --package turso-connector --target wasm32-wasip2 -- -D warnings
+    cargo clippy --release --workspace --all-targets -- -D warnings
+
+# Build the documentation; warnings are errors
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+# Measure speed and memory against the floor (about five minutes)
+bench *arguments: build (fetch "sqld")
+    "{{ bin }}/bench" "$@"
+
+# Measure the same table through dlt, in a Python environment of its own
+bench-peers *arguments: build (fetch "sqld")
+    #!/usr/bin/env bash
+    set -euo pipefail
+    peers="{{ target }}/tools/peers"
+    [ -x "$peers/bin/python" ] || python3 -m venv "$peers"
+    "$peers/bin/pip" install --quiet --disable-pip-version-check --requirement tests/peers/requirements.txt
+    exec "{{ bin }}/bench" --peers "$peers/bin/python" "$@"
+
+# The versions in Cargo.lock are the ones that are used.
+[private]
+lock:
+    @cargo metadata --locked --format-version 1 > /dev/null
+
+[private]
+fmt-check:
+    cargo fmt --all --check
+
+[private]
+typos:
+    typos
+
+[private]
+deny:
+    cargo deny --locked check bans licenses sources
+
+# Parts that are not built here go to target/tools/.
+[private]
+fetch +parts:
+    @python3 tests/tools/fetch.py "{{ target }}/tools" "$@"
+
+[private]
+wasm-target:
+    @test -d "$(rustc --print sysroot)/lib/rustlib/wasm32-wasip2/lib" || rustup target add wasm32-wasip2

@@ -1,0 +1,225 @@
+//! A server that misbehaves on request: it stands before a real one and
+//! passes everything on, but for the requests that a test wants spoilt.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+/// What becomes of one request.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// It is passed on.
+    None,
+    /// The connection is closed without an answer.
+    Reset,
+    /// No answer ever comes.
+    Stall,
+    /// Half of the real answer comes, then the connection is closed.
+    Truncate,
+    /// Another answer: status line, further header lines, body.
+    Answer(&'static str, &'static str, Vec<u8>),
+    /// An answer that never ends.
+    Endless,
+}
+
+/// Decides about each request, by its number (from 0), its target and its
+/// body.
+type Plan = dyn Fn(usize, &str, &str) -> Fault + Send + Sync;
+
+/// The server. Its threads end with the process.
+#[derive(Debug)]
+pub struct Faulty {
+    port: u16,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Faulty {
+    /// Stands before the server at `upstream`.
+    pub fn before(
+        upstream: &str,
+        plan: impl Fn(usize, &str, &str) -> Fault + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
+        let port = listener
+            .local_addr()
+            .context("a listener has no address")?
+            .port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let shared = Arc::new(Shared {
+            upstream: upstream.to_owned(),
+            plan: Box::new(plan),
+            requests: Arc::clone(&requests),
+        });
+        std::thread::spawn(move || {
+            for connection in listener.incoming().flatten() {
+                let shared = Arc::clone(&shared);
+                // A client that hangs up is what these tests are about.
+                std::thread::spawn(move || drop(shared.serve(connection)));
+            }
+        });
+        Ok(Self { port, requests })
+    }
+
+    /// A server that gives every request the same answer.
+    pub fn always(fault: Fault) -> Result<Self> {
+        Self::before("http://127.0.0.1:1", move |_, _, _| fault.clone())
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How many requests came.
+    #[must_use]
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+struct Shared {
+    upstream: String,
+    plan: Box<Plan>,
+    requests: Arc<AtomicUsize>,
+}
+
+struct Request {
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl Shared {
+    fn serve(&self, connection: TcpStream) -> Result<()> {
+        let mut reader = BufReader::new(connection.try_clone()?);
+        let mut writer = connection;
+        while let Some(request) = read(&mut reader)? {
+            let number = self.requests.fetch_add(1, Ordering::Relaxed);
+            match (self.plan)(number, &request.target, &request.body) {
+                Fault::None => writer.write_all(&self.forward(&request)?)?,
+                Fault::Reset => break,
+                Fault::Stall => std::thread::sleep(Duration::from_hours(1)),
+                Fault::Truncate => {
+                    let answer = self.forward(&request)?;
+                    writer.write_all(&answer[..answer.len() - answer.len() / 3])?;
+                    break;
+                }
+                Fault::Answer(status, headers, body) => {
+                    write!(
+                        writer,
+                        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
+                        body.len()
+                    )?;
+                    writer.write_all(&body)?;
+                }
+                Fault::Endless => {
+                    write!(
+                        writer,
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n["
+                    )?;
+                    let spaces = vec![b' '; 1 << 16];
+                    loop {
+                        writer.write_all(&spaces)?;
+                    }
+                }
+            }
+        }
+        // The client may be gone already.
+        let _ = writer.shutdown(Shutdown::Both);
+        Ok(())
+    }
+
+    /// The real answer, as the bytes of one with a known length.
+    fn forward(&self, request: &Request) -> Result<Vec<u8>> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let mut forwarded = ureq::http::Request::builder()
+            .method(request.method.as_str())
+            .uri(format!("{}{}", self.upstream, request.target));
+        for (name, value) in &request.headers {
+            forwarded = forwarded.header(name, value);
+        }
+        let response = agent.run(forwarded.body(request.body.clone())?)?;
+        let mut answer = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+        if let Some(kind) = response.headers().get("content-type") {
+            write!(answer, "content-type: {}\r\n", kind.to_str()?)?;
+        }
+        let mut body = Vec::new();
+        response
+            .into_body()
+            .into_with_config()
+            .limit(u64::MAX)
+            .reader()
+            .read_to_end(&mut body)?;
+        write!(answer, "content-length: {}\r\n\r\n", body.len())?;
+        answer.extend(body);
+        Ok(answer)
+    }
+}
+
+/// The next request of a connection, or none at its end.
+fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        bail!("no request: {line}")
+    };
+    let (mut headers, mut length, mut chunked) = (Vec::new(), 0, false);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.parse()?,
+            "transfer-encoding" => chunked = true,
+            // Those of this connection, or changed on the way.
+            "host" | "connection" | "accept-encoding" => {}
+            _ => headers.push((name.to_owned(), value.to_owned())),
+        }
+    }
+    let body = if chunked {
+        read_chunks(reader)?
+    } else {
+        read_bytes(reader, length)?
+    };
+    Ok(Some(Request {
+        method,
+        target,
+        headers,
+        body: String::from_utf8(body)?,
+    }))
+}
+
+fn read_chunks(reader: &mut BufReader<TcpStream>) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let length = usize::from_str_radix(line.trim_end(), 16)
+            .with_context(|| format!("no chunk: {line}"))?;
+        body.extend(read_bytes(reader, length)?);
+        read_bytes(reader, 2)?;
+        if length == 0 {
+            return Ok(body);
+        }
+    }
+}
+
+fn read_bytes(reader: &mut BufReader<TcpStream>, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,259 @@
+//! Writes a pipeline file and runs the host on it, as a user does: a process
+//! with arguments, two outputs and an exit code.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use anyhow::{Context, Result};
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+use crate::paths;
+
+/// A pipeline in a folder of its own, which ends with this value.
+#[derive(Debug)]
+pub struct Pipeline {
+    folder: TempDir,
+    url: String,
+    component: PathBuf,
+    config: String,
+    token: Option<String>,
+    allow: Option<String>,
+    limits: String,
+    resources: String,
+    destination: String,
+}
+
+impl Pipeline {
+    /// Reads the database at `url` into `turso.duckdb`.
+    pub fn of(url: &str) -> Result<Self> {
+        Ok(Self {
+            folder: tempfile::Builder::new()
+                .prefix("pipeline-")
+                .tempdir()
+                .context("cannot make a folder")?,
+            url: url.to_owned(),
+            component: paths::component()?,
+            config: String::new(),
+            token: None,
+            allow: None,
+            limits: String::new(),
+            resources: String::new(),
+            destination: "type = \"duckdb\"".to_owned(),
+        })
+    }
+
+    /// Runs another component.
+    #[must_use]
+    pub fn component(mut self, file: &Path) -> Self {
+        file.clone_into(&mut self.component);
+        self
+    }
+
+    /// Adds lines to `[connector.config]`.
+    #[must_use]
+    pub fn config(mut self, lines: &str) -> Self {
+        self.config.push_str(lines);
+        self.config.push('\n');
+        self
+    }
+
+    /// Sends a token.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    /// Grants this and nothing else, instead of the source's own origin.
+    #[must_use]
+    pub fn allow(mut self, tables: &str) -> Self {
+        self.allow = Some(tables.to_owned());
+        self
+    }
+
+    /// Adds lines to `[connector.limits]`.
+    #[must_use]
+    pub fn limits(mut self, lines: &str) -> Self {
+        self.limits.push_str(lines);
+        self.limits.push('\n');
+        self
+    }
+
+    /// Selects a resource.
+    #[must_use]
+    pub fn resource(self, name: &str) -> Self {
+        self.resource_with(name, "")
+    }
+
+    /// Selects a resource, with further lines.
+    #[must_use]
+    pub fn resource_with(mut self, name: &str, lines: &str) -> Self {
+        let name = toml_text(name);
+        // A string takes everything.
+        let _ = writeln!(
+            self.resources,
+            "[[resource]]
+name = {name}
+{lines}"
+        );
+        self
+    }
+
+    /// Writes files instead, into `out/`.
+    #[must_use]
+    pub fn into_files(self, format: &str) -> Self {
+        self.destination(&format!(
+            "type = \"files\"\nurl = \"./out\"\nformat = \"{format}\""
+        ))
+    }
+
+    /// Writes into this DuckDB file instead.
+    #[must_use]
+    pub fn into_database(self, file: &Path) -> Self {
+        let path = toml_text(&file.display().to_string());
+        self.destination(&format!("type = \"duckdb\"\npath = {path}"))
+    }
+
+    /// Writes somewhere else.
+    #[must_use]
+    pub fn destination(mut self, lines: &str) -> Self {
+        lines.clone_into(&mut self.destination);
+        self
+    }
+
+    /// The folder of the pipeline file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The DuckDB file that it writes.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.folder().join("turso.duckdb")
+    }
+
+    /// The folder of the files that it writes.
+    #[must_use]
+    pub fn dataset(&self) -> PathBuf {
+        self.folder().join("out/turso_data")
+    }
+
+    /// The text of the pipeline file.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let (secrets, names) = match self.token {
+            Some(_) => (
+                "database_token = { file = \"token\" }\n",
+                "[\"database_token\"]",
+            ),
+            None => ("", "[]"),
+        };
+        let allow = self.allow.clone().unwrap_or_else(|| {
+            format!(
+                "[[connector.allow]]\norigin = \"{}\"\nmethods = [\"GET\", \"POST\"]\nprivate = true\nsecrets = {names}\n",
+                self.url
+            )
+        });
+        format!(
+            "name = \"test\"\n\n[connector]\ncomponent = {}\n\n[connector.config]\ndatabase_url = \"{}\"\n{}\n\
+             [connector.secrets]\n{secrets}\n{allow}\n[connector.limits]\n{}\n{}\n[destination]\n{}\n",
+            toml_text(&self.component.display().to_string()),
+            self.url,
+            self.config,
+            self.limits,
+            self.resources,
+            self.destination,
+        )
+    }
+
+    /// Writes the file, and says where.
+    pub fn write(&self) -> Result<PathBuf> {
+        if let Some(token) = &self.token {
+            fs::write(self.folder().join("token"), token).context("cannot write the token")?;
+        }
+        let file = self.folder().join("pipeline.toml");
+        fs::write(&file, self.text()).context("cannot write the pipeline file")?;
+        Ok(file)
+    }
+
+    /// Runs a command on it, such as `&["run", "--json"]`.
+    pub fn host(&self, arguments: &[&str]) -> Result<Outcome> {
+        let file = self.write()?;
+        let (command, rest) = arguments.split_first().context("no command was given")?;
+        let file = file.display().to_string();
+        host(&[&[*command, "--config", &file], rest].concat())
+    }
+
+    /// Loads, and expects to succeed.
+    pub fn load(&self) -> Result<Json> {
+        let outcome = self.host(&["run", "--json"])?;
+        anyhow::ensure!(outcome.code == Some(0), "the load failed: {outcome:?}");
+        outcome.json()
+    }
+
+    /// Starts a load, to be ended from outside.
+    pub fn spawn(&self) -> Result<Child> {
+        let file = self.write()?;
+        let mut command = command()?;
+        command.arg("run").arg("--config").arg(file);
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start the host")
+    }
+}
+
+/// How the host ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Its exit code, unless a signal ended it.
+    pub code: Option<i32>,
+    /// Data and reports.
+    pub stdout: String,
+    /// Everything else.
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// The report.
+    pub fn json(&self) -> Result<Json> {
+        serde_json::from_str(&self.stdout).with_context(|| format!("this is not JSON: {self:?}"))
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs the host.
+pub fn host(arguments: &[&str]) -> Result<Outcome> {
+    Ok(command()?
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .context("cannot start the host")?
+        .into())
+}
+
+/// The host, with a cache that is shared by all tests.
+pub fn command() -> Result<Command> {
+    let mut command = Command::new(paths::host()?);
+    command.env("CONNECTOR_HOST_CACHE", paths::component_cache()?);
+    Ok(command)
+}
+
+/// A text as TOML, whatever it holds. JSON's escapes are TOML's too.
+fn toml_text(text: &str) -> String {
+    Json::String(text.to_owned()).to_string()
+}

@@ -1,0 +1,35 @@
+//! What a person reads, kept in files: `tests/snapshots/NAME.txt`. With
+//! `UPDATE_SNAPSHOTS=1` the files are written instead of compared.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+
+/// Compares `actual` with the file, once the parts that change from run to
+/// run are replaced.
+pub fn check(name: &str, actual: &str, replaced: &[(&str, &str)]) -> Result<()> {
+    let mut actual = actual.to_owned();
+    for (part, by) in replaced {
+        actual = actual.replace(part, by);
+    }
+    let file = paths::tree()
+        .join("tests/snapshots")
+        .join(format!("{name}.txt"));
+    if paths::is_set("UPDATE_SNAPSHOTS") {
+        return write(&file, &actual);
+    }
+    let expected = fs::read_to_string(&file).with_context(|| {
+        format!("there is no snapshot {name}; UPDATE_SNAPSHOTS=1 writes it. It would be:\n{actual}")
+    })?;
+    if expected != actual {
+        bail!("{name} differs from its snapshot\n--- expected\n{expected}--- actual\n{actual}---");
+    }
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
+}

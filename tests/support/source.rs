@@ -1,0 +1,56 @@
+//! The independent client of the source: SQLite itself, on the file that a
+//! server serves or on a copy of it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::value::{Rows, Value};
+
+/// Opens a file to make a database in it.
+pub fn create(file: &Path) -> Result<Connection> {
+    Connection::open(file).with_context(|| format!("cannot make {}", file.display()))
+}
+
+/// Opens a file that exists.
+pub fn open(file: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(file, flags)
+        .with_context(|| format!("cannot open {}", file.display()))
+}
+
+/// What a statement yields.
+pub fn query(connection: &Connection, sql: &str) -> Result<Rows> {
+    let mut statement = connection.prepare(sql).with_context(|| sql.to_owned())?;
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+    let mut cursor = statement.query([]).with_context(|| sql.to_owned())?;
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next().with_context(|| sql.to_owned())? {
+        let values = (0..columns.len()).map(|index| Ok(value(row.get_ref(index)?)));
+        rows.push(values.collect::<Result<_>>()?);
+    }
+    Ok(Rows { columns, rows })
+}
+
+/// All of a table or view.
+pub fn table(connection: &Connection, name: &str) -> Result<Rows> {
+    query(connection, &format!("SELECT * FROM {}", quoted(name)))
+}
+
+/// A name as SQL, whatever it holds.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+fn value(value: ValueRef<'_>) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(number) => Value::real(number),
+        ValueRef::Text(text) => Value::Text(text.to_vec()),
+        ValueRef::Blob(blob) => Value::Blob(blob.to_vec()),
+    }
+}

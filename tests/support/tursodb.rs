@@ -1,0 +1,59 @@
+//! tursodb, Turso's own engine, with its sync server on the loopback address.
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::hrana;
+use crate::paths;
+use crate::process::{Process, free_port};
+
+/// A running server. It and its data end with this value.
+#[derive(Debug)]
+pub struct Tursodb {
+    _process: Process,
+    port: u16,
+    _folder: TempDir,
+}
+
+impl Tursodb {
+    /// A database that `make` writes as an SQLite file before the server
+    /// starts.
+    pub fn holding(make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("tursodb-")
+            .tempdir()
+            .context("cannot make a folder")?;
+        let file = folder.path().join("data.db");
+        make(&file)?;
+        let port = free_port()?;
+        let mut command = Command::new(paths::tursodb()?);
+        command
+            .arg(&file)
+            .arg("--sync-server")
+            .arg(format!("127.0.0.1:{port}"));
+        let client = hrana::Client::new(&format!("http://127.0.0.1:{port}"));
+        let process = Process::start(command, &folder.path().join("log"), || {
+            client.query("SELECT 1", &[]).is_ok()
+        })?;
+        Ok(Self {
+            _process: process,
+            port,
+            _folder: folder,
+        })
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// A client of its own.
+    #[must_use]
+    pub fn client(&self) -> hrana::Client {
+        hrana::Client::new(&self.url())
+    }
+}

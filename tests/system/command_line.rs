@@ -1,0 +1,168 @@
+//! The commands as people and scripts use them.
+
+use std::fs;
+
+use anyhow::{Context, Result};
+use connector_tests::paths;
+use connector_tests::pipeline::{Pipeline, command, host};
+use connector_tests::shop;
+use connector_tests::snapshot;
+use connector_tests::sqld::Sqld;
+
+#[test]
+fn the_help_of_every_command() -> Result<()> {
+    for command in ["", "run", "check", "list", "preview", "inspect"] {
+        let arguments: Vec<_> = [command, "--help"]
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect();
+        let outcome = host(&arguments)?;
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let name = if command.is_empty() {
+            "help".to_owned()
+        } else {
+            format!("help-{command}")
+        };
+        snapshot::check(&name, &outcome.stdout, &[])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_code_2() -> Result<()> {
+    let wrong: [&[&str]; 4] = [
+        &[],
+        &["run"],
+        &["frobnicate"],
+        &["inspect", "x.wasm", "--config", "y.toml"],
+    ];
+    for arguments in wrong {
+        let outcome = host(arguments)?;
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stdout.is_empty(), "{outcome:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn inspect_shows_what_the_component_imports_and_asks_for() -> Result<()> {
+    let component = paths::component()?.display().to_string();
+    let outcome = host(&["inspect", &component, "--json"])?;
+    let card = outcome.json()?;
+    let imports = card["imports"].as_array().context("no imports")?;
+    for import in imports.iter().filter_map(|import| import.as_str()) {
+        assert!(!import.contains("sockets"), "{import}");
+    }
+    assert_eq!(card["sha256"].as_str().map(str::len), Some(64), "{card}");
+    Ok(())
+}
+
+#[test]
+fn the_written_template_is_a_pipeline_file() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let template = fs::read_to_string(paths::tree().join("turso.template.toml"))?;
+    let component = paths::component()?.display().to_string();
+    let file = folder.path().join("turso.toml");
+    fs::write(&file, template.replace("@COMPONENT@", &component))?;
+    let output = command()?
+        .args(["inspect", "--config"])
+        .arg(&file)
+        .env("TURSO_AUTH_TOKEN", "token")
+        .output()?;
+    assert!(output.status.success(), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn list_shows_tables_views_and_probes() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let outcome = Pipeline::of(&server.url())?.host(&["list", "--json"])?;
+    let resources = outcome.json()?;
+    let by_default = |name: &str| {
+        let mut found = resources
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|resource| resource["name"] == name);
+        found
+            .next()
+            .with_context(|| format!("{name} is not in {outcome:?}"))
+            .map(|resource| resource["default"] == true)
+    };
+    for table in ["customers", "orders", "products"] {
+        assert!(by_default(table)?, "{table}");
+    }
+    for other in [
+        "revenue",
+        "db_version",
+        "db_health",
+        "db_dump",
+        "platform_jobs",
+    ] {
+        assert!(!by_default(other)?, "{other}");
+    }
+    Ok(())
+}
+
+#[test]
+fn check_finds_a_good_pipeline_good() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let outcome = Pipeline::of(&server.url())?.host(&["check", "--json"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let findings = outcome.json()?;
+    assert!(
+        findings
+            .as_array()
+            .into_iter()
+            .flatten()
+            .all(|finding| finding["severity"] != "error"),
+        "{findings}"
+    );
+    Ok(())
+}
+
+#[test]
+fn preview_shows_the_first_rows_and_writes_nothing() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let pipeline = Pipeline::of(&server.url())?;
+    let outcome = pipeline.host(&["preview", "orders", "--limit", "3", "--json"])?;
+    let rows = outcome.json()?;
+    let ids: Vec<_> = rows
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|row| row["id"].as_i64())
+        .collect();
+    assert_eq!(ids, [Some(1), Some(2), Some(3)], "{outcome:?}");
+    assert!(!pipeline.database().exists());
+    Ok(())
+}
+
+#[test]
+fn only_the_named_resources_are_loaded() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let outcome =
+        Pipeline::of(&server.url())?.host(&["run", "--resource", "customers", "--json"])?;
+    let report = outcome.json()?;
+    assert_eq!(
+        report["resources"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    assert_eq!(report["resources"][0]["rows_written"], 400, "{report}");
+    Ok(())
+}
+
+#[test]
+fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let pipeline = Pipeline::of(&server.url())?;
+    let outcome = pipeline.host(&["run", "--json", "--log", "debug", "--log-format", "json"])?;
+    outcome.json()?;
+    let logged = outcome.stderr.lines().filter(|line| line.starts_with('{'));
+    assert!(logged.clone().count() > 0, "{outcome:?}");
+    for line in logged {
+        serde_json::from_str::<serde_json::Value>(line).with_context(|| line.to_owned())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! From sqld into DuckDB, value by value.
+
+use anyhow::Result;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::nasty::{ON_REQUEST, PLAIN, SHAPES};
+use connector_tests::pipeline::Pipeline;
+use connector_tests::sqld::Sqld;
+
+use super::nasty_source::{TYPED, by_sqld, entry, same};
+
+#[test]
+fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
+    let served = by_sqld()?;
+    let pipeline = Pipeline::of(&served.server.url())?;
+    let report = pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    same(
+        &served,
+        &report,
+        &[&PLAIN[..], &SHAPES[..]].concat(),
+        |table, _| duckdb.table(table),
+        TYPED,
+    )
+}
+
+#[test]
+fn views_and_virtual_tables_are_read_on_request_and_internals_never() -> Result<()> {
+    let served = by_sqld()?;
+    let by_default = Pipeline::of(&served.server.url())?;
+    let report = by_default.load()?;
+    for resource in report["resources"].as_array().into_iter().flatten() {
+        let name = resource["resource"].as_str().unwrap_or_default();
+        assert!(
+            PLAIN.contains(&name) || SHAPES.contains(&name),
+            "{name} was read by default"
+        );
+    }
+    let mut pipeline = Pipeline::of(&served.server.url())?;
+    for resource in ON_REQUEST {
+        pipeline = pipeline.resource(resource);
+    }
+    let report = pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    same(
+        &served,
+        &report,
+        &ON_REQUEST,
+        |table, _| duckdb.table(table),
+        TYPED,
+    )
+}
+
+#[test]
+fn a_vector_index_leaves_no_trace_of_its_own() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE films(id INTEGER PRIMARY KEY, title TEXT, embedding F32_BLOB(4))",
+        "CREATE INDEX films_index ON films(libsql_vector_idx(embedding))",
+        "INSERT INTO films VALUES (1, 'one', vector('[1, 2, 3, 4]')), (2, 'two', NULL)",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?;
+    let report = pipeline.load()?;
+    assert_eq!(
+        report["resources"].as_array().map(Vec::len),
+        Some(1),
+        "{report}"
+    );
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let hex = duckdb.query("SELECT hex(embedding) FROM turso_data.films WHERE id = 1")?;
+    assert_eq!(
+        hex.rows[0][0].as_text(),
+        Some("0000803F000000400000404000008040")
+    );
+    Ok(())
+}
+
+#[test]
+fn the_report_the_record_and_the_rows_agree() -> Result<()> {
+    let served = by_sqld()?;
+    let pipeline = Pipeline::of(&served.server.url())?;
+    let report = pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let load_id = report["load_id"].as_str().unwrap_or_default();
+    let records =
+        duckdb.query("SELECT resource, rows_read, rows_written FROM turso_data._load_resources")?;
+    assert_eq!(
+        Some(records.rows.len()),
+        report["resources"].as_array().map(Vec::len)
+    );
+    for record in &records.rows {
+        let entry = entry(&report, record[0].as_text().unwrap_or_default())?;
+        assert_eq!(
+            entry["rows_read"].as_i64(),
+            record[1].as_integer(),
+            "{entry}"
+        );
+        assert_eq!(
+            entry["rows_written"].as_i64(),
+            record[2].as_integer(),
+            "{entry}"
+        );
+        let table = entry["table"].as_str().unwrap_or_default();
+        let stored = duckdb.table(table)?;
+        assert_eq!(
+            entry["rows_written"].as_u64(),
+            u64::try_from(stored.rows.len()).ok(),
+            "{entry}"
+        );
+        assert!(
+            stored
+                .column("_load_id")
+                .iter()
+                .all(|id| id.as_text() == Some(load_id)),
+            "{entry}"
+        );
+    }
+    let loads = duckdb.query("SELECT load_id, pipeline, status FROM turso_data._loads")?;
+    let load: Vec<_> = loads
+        .rows
+        .iter()
+        .flatten()
+        .map(|value| value.as_text().unwrap_or_default())
+        .collect();
+    assert_eq!(load, [load_id, "test", "loaded"]);
+    Ok(())
+}
+
+#[test]
+fn values_that_do_not_fit_their_column_are_counted() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER)",
+        "INSERT INTO t(n) VALUES (1), ('two'), (3), ('four'), (x'05'), (NULL)",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?;
+    let report = pipeline.load()?;
+    assert_eq!(entry(&report, "t")?["misfits"], 3, "{report}");
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    assert_eq!(
+        duckdb.number(
+            "SELECT count(*) FROM turso_data.t WHERE n__text IN ('two', 'four') AND n IS NULL"
+        )?,
+        2
+    );
+    Ok(())
+}
+
+#[test]
+fn a_second_load_replaces_the_rows_and_keeps_the_records() -> Result<()> {
+    let server = Sqld::start()?;
+    let client = server.client();
+    client.run(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT)",
+        "INSERT INTO t VALUES (1, 'old'), (2, 'old')",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?;
+    pipeline.load()?;
+    client.run(&[
+        "DELETE FROM t",
+        "ALTER TABLE t ADD COLUMN y REAL",
+        "INSERT INTO t VALUES (3, 'new', 1.5)",
+    ])?;
+    pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    assert_eq!(duckdb.number("SELECT count(*) FROM turso_data.t")?, 1);
+    assert_eq!(
+        duckdb.number("SELECT count(*) FROM turso_data.t WHERE x = 'new' AND y = 1.5")?,
+        1
+    );
+    assert_eq!(duckdb.number("SELECT count(*) FROM turso_data._loads")?, 2);
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! One file for each promise.
+
+mod command_line;
+mod demo;
+mod duckdb_load;
+mod faults;
+mod files_load;
+mod kills;
+mod nasty_source;
+mod point_in_time;
+mod refusals;
+mod servers;
+mod tokens;
+mod tursodb_load;

