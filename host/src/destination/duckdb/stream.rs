@@ -1,0 +1,78 @@
+//! Rows on their way into one table: a thread that feeds them to DuckDB, so
+//! that storing overlaps with reading. Begins and ends no transaction.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use adbc_core::Statement as _;
+use adbc_core::error::Error as AdbcError;
+use adbc_driver_manager::ManagedStatement;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+
+/// Batches that wait for DuckDB. It takes rows in gulps (it compresses a row
+/// group at a time), which a few batches bridge; more would only hold memory.
+const WAITING_BATCHES: usize = 4;
+
+/// A stream of batches into a table.
+pub(super) struct Stream {
+    sender: SyncSender<RecordBatch>,
+    thread: JoinHandle<Result<(), AdbcError>>,
+}
+
+/// Why a stream did not take what it was given.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StreamError {
+    #[error(transparent)]
+    Adbc(#[from] AdbcError),
+    #[error("the thread that feeds DuckDB {0}")]
+    Thread(String),
+}
+
+impl Stream {
+    /// Starts to execute `statement`, which appends what it is fed.
+    pub(super) fn start(mut statement: ManagedStatement, schema: SchemaRef) -> Result<Self, StreamError> {
+        let (sender, batches) = sync_channel(WAITING_BATCHES);
+        let thread = std::thread::Builder::new().name("duckdb-append".to_owned()).spawn(move || {
+            statement.bind_stream(Box::new(Waiting { schema, batches }))?;
+            statement.execute_update().map(drop)
+        });
+        let thread = thread.map_err(|error| StreamError::Thread(format!("could not be started: {error}")))?;
+        Ok(Self { sender, thread })
+    }
+
+    /// Hands over a batch. `false`: DuckDB takes no more, and
+    /// [`finish`](Self::finish) knows why.
+    pub(super) fn send(&self, batch: RecordBatch) -> bool {
+        self.sender.send(batch).is_ok()
+    }
+
+    /// Waits until everything that was sent is stored.
+    pub(super) fn finish(self) -> Result<(), StreamError> {
+        drop(self.sender);
+        match self.thread.join() {
+            Ok(result) => Ok(result?),
+            Err(_) => Err(StreamError::Thread("crashed".to_owned())),
+        }
+    }
+}
+
+/// The batches as DuckDB pulls them.
+struct Waiting {
+    schema: SchemaRef,
+    batches: Receiver<RecordBatch>,
+}
+
+impl Iterator for Waiting {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batches.recv().ok().map(Ok)
+    }
+}
+
+impl RecordBatchReader for Waiting {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+}
