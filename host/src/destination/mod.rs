@@ -34,7 +34,7 @@ pub struct Settings {
 pub fn open(settings: Settings) -> Result<Box<dyn Destination>, DestinationError> {
     Ok(match settings.spec {
         DestinationSpec::DuckDb { path, dataset, driver } => {
-            Box::new(duckdb::DuckDb::open(path, dataset, driver, &settings.drivers)?)
+            Box::new(duckdb::DuckDb::open(&path, dataset, driver, &settings.drivers)?)
         }
         DestinationSpec::Files { url, .. } => {
             return Err(DestinationError::Unusable { location: url, source: "files cannot be written yet".into() });

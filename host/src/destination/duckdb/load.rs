@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use super::connection::{self, Connection};
 use super::sql::{Dataset, literal, quoted};
@@ -210,7 +210,7 @@ impl<'a> DuckDbLoad<'a> {
         self.connection.run(action, sql)
     }
 
-    fn columns(&self, table: &str, schema: &SchemaRef) -> Result<Columns, DestinationError> {
+    fn columns(&self, table: &str, schema: &Schema) -> Result<Columns, DestinationError> {
         Columns::of(schema).map_err(|error| self.refused(table, error))
     }
 
@@ -221,7 +221,7 @@ impl<'a> DuckDbLoad<'a> {
     fn streaming(&self, action: &str, error: StreamError) -> DestinationError {
         match error {
             StreamError::Adbc(error) => connection::doing(action, self.connection.location(), error),
-            error => self.failed(action, error),
+            error @ StreamError::Thread(_) => self.failed(action, error),
         }
     }
 

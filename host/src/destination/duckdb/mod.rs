@@ -37,7 +37,7 @@ pub(super) struct DuckDb {
 impl DuckDb {
     /// Opens the file, or makes it.
     pub(super) fn open(
-        path: PathBuf,
+        path: &Path,
         schema: String,
         driver: Option<PathBuf>,
         drivers: &[PathBuf],
@@ -46,8 +46,8 @@ impl DuckDb {
         let location = path.display().to_string();
         // DuckDB's own lock keeps other processes out, but not a second
         // database instance in this one.
-        let lock = Lock::take(&lock_path(&path)).map_err(|error| DestinationError::opening(&location, error))?;
-        let mut connection = Connection::open(driver, &path)?;
+        let lock = Lock::take(&lock_path(path)).map_err(|error| DestinationError::opening(&location, error))?;
+        let mut connection = Connection::open(driver, path)?;
         let names = connection.query("ask for the database's name", "SELECT current_database()")?;
         let catalog = names.first().and_then(|batch| texts(batch.column(0)).next().flatten()).unwrap_or_default();
         Ok(Self { connection, dataset: Dataset { catalog, schema }, _lock: lock })

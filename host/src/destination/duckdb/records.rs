@@ -146,15 +146,17 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
 /// Counts. One that is beyond what a signed integer holds is not a count.
 fn counts(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
     let signed = values.into_iter().map(|value| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
-    Arc::new(Int64Array::from_iter(signed))
+    Arc::new(signed.collect::<Int64Array>())
 }
 
 fn versions<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
-    Arc::new(Int32Array::from_iter(cursors.map(|cursor| cursor.map(|cursor| cursor.version.cast_signed()))))
+    let versions = cursors.map(|cursor| cursor.map(|cursor| cursor.version.cast_signed()));
+    Arc::new(versions.collect::<Int32Array>())
 }
 
 fn positions<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
-    Arc::new(BinaryArray::from_iter(cursors.map(|cursor| cursor.map(|cursor| cursor.value.as_slice()))))
+    let positions = cursors.map(|cursor| cursor.map(|cursor| cursor.value.as_slice()));
+    Arc::new(positions.collect::<BinaryArray>())
 }
 
 fn time(time: SystemTime) -> ArrayRef {
