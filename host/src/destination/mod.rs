@@ -7,6 +7,7 @@
 mod columns;
 mod duckdb;
 mod error;
+mod files;
 mod lock;
 
 use std::collections::BTreeMap;
@@ -36,9 +37,7 @@ pub fn open(settings: Settings) -> Result<Box<dyn Destination>, DestinationError
         DestinationSpec::DuckDb { path, dataset, driver } => {
             Box::new(duckdb::DuckDb::open(&path, dataset, driver, &settings.drivers)?)
         }
-        DestinationSpec::Files { url, .. } => {
-            return Err(DestinationError::Unusable { location: url, source: "files cannot be written yet".into() });
-        }
+        DestinationSpec::Files { url, dataset, format } => Box::new(files::Files::open(&url, &dataset, format)?),
     })
 }
 

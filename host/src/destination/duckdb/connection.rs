@@ -14,11 +14,16 @@ use super::sql::Dataset;
 use crate::destination::DestinationError;
 
 /// Settings of the database, by DuckDB's names.
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: [(&str, &str); 4] = [
     // Nothing is fetched from the network behind the operator's back.
     ("autoinstall_known_extensions", "false"),
     ("autoload_known_extensions", "false"),
+    // Rows come on one thread; the second compresses at the checkpoint.
     ("threads", "2"),
+    // Enough for row groups that are being compressed. What is beyond it goes
+    // to a file beside the database, so that the size of a load does not show
+    // in the memory of the process.
+    ("memory_limit", "128MB"),
 ];
 
 /// A connection to a database file.

@@ -255,12 +255,12 @@ impl Load for DuckDbLoad<'_> {
 
     fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
-        if self.stream.as_ref().is_none_or(|(current, _)| *current != key) {
+        if self.stream.as_ref().is_none_or(|(current, stream)| *current != key || stream.is_long()) {
             self.start(&key)?;
         }
         let fitted = self.tables.get(&key).map(|table| table.shape.fit(&batch)).transpose();
         let fitted = fitted.map_err(|error| self.failed(&format!("append rows to `{name}`"), error))?;
-        if let (Some((_, stream)), Some(rows)) = (&self.stream, fitted)
+        if let (Some((_, stream)), Some(rows)) = (&mut self.stream, fitted)
             && !stream.send(rows)
         {
             self.settle()?;

@@ -14,10 +14,16 @@ use arrow_schema::{ArrowError, SchemaRef};
 /// group at a time), which a few batches bridge; more would only hold memory.
 const WAITING_BATCHES: usize = 4;
 
+/// How much goes through one stream. DuckDB keeps up to 204,800 rows of a
+/// stream before it stores any; ending the stream sooner halves its memory,
+/// and costs nothing that can be measured.
+const STREAM_BYTES: usize = 16 << 20;
+
 /// A stream of batches into a table.
 pub(super) struct Stream {
     sender: SyncSender<RecordBatch>,
     thread: JoinHandle<Result<(), AdbcError>>,
+    bytes: usize,
 }
 
 /// Why a stream did not take what it was given.
@@ -38,13 +44,19 @@ impl Stream {
             statement.execute_update().map(drop)
         });
         let thread = thread.map_err(|error| StreamError::Thread(format!("could not be started: {error}")))?;
-        Ok(Self { sender, thread })
+        Ok(Self { sender, thread, bytes: 0 })
     }
 
     /// Hands over a batch. `false`: DuckDB takes no more, and
     /// [`finish`](Self::finish) knows why.
-    pub(super) fn send(&self, batch: RecordBatch) -> bool {
+    pub(super) fn send(&mut self, batch: RecordBatch) -> bool {
+        self.bytes += batch.get_array_memory_size();
         self.sender.send(batch).is_ok()
+    }
+
+    /// Whether enough has gone through it.
+    pub(super) fn is_long(&self) -> bool {
+        self.bytes >= STREAM_BYTES
     }
 
     /// Waits until everything that was sent is stored.
