@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use adbc_core::Statement as _;
 use adbc_core::error::Error as AdbcError;
 use adbc_driver_manager::ManagedStatement;
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::{Array as _, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
 /// Batches that wait for DuckDB. It takes rows in gulps (it compresses a row
@@ -50,7 +50,10 @@ impl Stream {
     /// Hands over a batch. `false`: DuckDB takes no more, and
     /// [`finish`](Self::finish) knows why.
     pub(super) fn send(&mut self, batch: RecordBatch) -> bool {
-        self.bytes += batch.get_array_memory_size();
+        // Not `get_array_memory_size`: columns that were decoded from one
+        // message share its memory, which that counts for each of them.
+        let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+        self.bytes += sizes.sum::<usize>();
         self.sender.send(batch).is_ok()
     }
 

@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn no_name_leaves_its_folder() {
         assert_eq!(name(".."), "%2E%2E");
-        assert_eq!(name("../../etc/passwd"), "%2E./../etc/passwd".replace('/', "%2F").replacen("%2E.", "%2E.", 1));
+        assert_eq!(name("../../etc/passwd"), "%2E.%2F..%2Fetc%2Fpasswd");
         assert_eq!(name(".lock"), "%2Elock");
         assert_eq!(name("a/b\0c\\d"), "a%2Fb%00c%5Cd");
         assert_eq!(name("Größe"), "Gr%C3%B6%C3%9Fe");

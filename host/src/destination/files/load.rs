@@ -102,7 +102,7 @@ impl<'a> FilesLoad<'a> {
         };
         let number = table.written.len();
         let path = format!("{}/{}-{number:05}.{}", table.folder, self.id, part::ending(table.format));
-        let begun = self.staged(&path).and_then(|staged| Upload::new(self.place, &staged));
+        let begun = staged(&path).and_then(|staged| Upload::new(self.place, &staged));
         let encoder = begun.and_then(|upload| part::encoder(table.format, upload, table.shape.schema()));
         let encoder = encoder.map_err(|error| self.doing(&format!("create {path}"), error))?;
         Ok(Part { encoder, path })
@@ -189,7 +189,7 @@ impl<'a> FilesLoad<'a> {
     fn move_into_place(&mut self) -> io::Result<()> {
         let paths: Vec<_> = self.tables.values().flat_map(|table| &table.written).map(|file| file.path.clone()).collect();
         for path in paths {
-            let (from, to) = (self.staged(&path)?, Path::parse(&path).map_err(io_error)?);
+            let (from, to) = (staged(&path)?, Path::parse(&path).map_err(io_error)?);
             self.place.runtime.block_on(self.place.store.rename(&from, &to)).map_err(io_error)?;
             self.moved.push(to);
         }
@@ -199,8 +199,16 @@ impl<'a> FilesLoad<'a> {
     fn write_manifest(&mut self, manifest: &Manifest) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(manifest).map_err(io_error)?;
         let path = Path::parse(format!("{}/{}.json", names::LOADS, self.id)).map_err(io_error)?;
-        self.place.runtime.block_on(self.place.store.put(&path, PutPayload::from(text))).map_err(io_error)?;
-        Ok(())
+        let put = self.place.runtime.block_on(self.place.store.put(&path, PutPayload::from(text)));
+        put.map(drop).map_err(|error| {
+            // It may be there in spite of the error, and what it names must
+            // then stay.
+            let file = self.place.root.join(path.as_ref());
+            if file.exists() && std::fs::remove_file(file).is_err() {
+                self.moved.clear();
+            }
+            io_error(error)
+        })
     }
 
     /// Removes files that an older manifest named and this one does not.
@@ -226,10 +234,6 @@ impl<'a> FilesLoad<'a> {
             self.place.runtime.block_on(self.place.store.delete(&path)).map_err(io_error)?;
         }
         sweep::staged(&self.place.root)
-    }
-
-    fn staged(&self, path: &str) -> io::Result<Path> {
-        Path::parse(format!("{STAGED}/{path}")).map_err(io_error)
     }
 
     fn doing(&self, action: &str, error: io::Error) -> DestinationError {
@@ -308,6 +312,11 @@ impl Load for FilesLoad<'_> {
         }
         Ok(())
     }
+}
+
+/// Where a file is until it is moved to `path`.
+fn staged(path: &str) -> io::Result<Path> {
+    Path::parse(format!("{STAGED}/{path}")).map_err(io_error)
 }
 
 impl Drop for FilesLoad<'_> {

@@ -44,7 +44,8 @@ struct Connector {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Resource {
-    resource: String,
+    #[serde(rename = "resource")]
+    name: String,
     mode: String,
     rows_read: u64,
     rows_written: u64,
@@ -172,7 +173,7 @@ impl Cursor {
 
 fn resource(record: &ResourceRecord) -> Resource {
     Resource {
-        resource: record.resource.clone(),
+        name: record.resource.clone(),
         mode: record.mode.as_str().to_owned(),
         rows_read: record.rows_read,
         rows_written: record.rows_written,

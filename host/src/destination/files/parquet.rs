@@ -55,6 +55,5 @@ impl<'a> Encoder<'a> for Parquet<'a> {
 /// How many rows a file says it holds.
 pub(super) fn rows(file: File) -> io::Result<u64> {
     let reader = SerializedFileReader::new(file).map_err(io_error)?;
-    let groups = reader.metadata().row_groups().iter().map(|group| group.num_rows());
-    u64::try_from(groups.sum::<i64>()).map_err(io_error)
+    u64::try_from(reader.metadata().file_metadata().num_rows()).map_err(io_error)
 }

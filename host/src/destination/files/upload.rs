@@ -16,7 +16,7 @@ const CHUNK: usize = 1 << 20;
 /// An upload. Dropped before it is finished, it leaves nothing.
 pub(super) struct Upload<'a> {
     place: &'a Place,
-    upload: Box<dyn MultipartUpload>,
+    parts: Box<dyn MultipartUpload>,
     buffer: Vec<u8>,
     /// The chunk that is being written. One at a time: the disk sets the pace.
     writing: Option<JoinHandle<object_store::Result<()>>>,
@@ -26,8 +26,8 @@ pub(super) struct Upload<'a> {
 impl<'a> Upload<'a> {
     /// Begins an upload to a path of the place.
     pub(super) fn new(place: &'a Place, path: &Path) -> io::Result<Self> {
-        let upload = place.runtime.block_on(place.store.put_multipart(path)).map_err(io_error)?;
-        Ok(Self { place, upload, buffer: Vec::with_capacity(CHUNK), writing: None, bytes: 0 })
+        let parts = place.runtime.block_on(place.store.put_multipart(path)).map_err(io_error)?;
+        Ok(Self { place, parts, buffer: Vec::with_capacity(CHUNK), writing: None, bytes: 0 })
     }
 
     /// Bytes that were written to it.
@@ -39,14 +39,14 @@ impl<'a> Upload<'a> {
     pub(super) fn finish(mut self) -> io::Result<u64> {
         self.hand_over()?;
         self.settle()?;
-        self.place.runtime.block_on(self.upload.complete()).map_err(io_error)?;
+        self.place.runtime.block_on(self.parts.complete()).map_err(io_error)?;
         Ok(self.bytes)
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
         self.settle()?;
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
-        self.writing = Some(self.place.runtime.spawn(self.upload.put_part(PutPayload::from(chunk))));
+        self.writing = Some(self.place.runtime.spawn(self.parts.put_part(PutPayload::from(chunk))));
         Ok(())
     }
 
