@@ -47,7 +47,11 @@ pub enum ConfigError {
 
 impl ConfigError {
     pub(super) fn value(key: &str, message: String, hint: &str) -> Self {
-        Self::Value { key: key.to_owned(), message, hint: hint.to_owned() }
+        Self::Value {
+            key: key.to_owned(),
+            message,
+            hint: hint.to_owned(),
+        }
     }
 
     /// A word that is not one of those that a key can have.
@@ -56,7 +60,11 @@ impl ConfigError {
             || format!("it can be {}", known.join(", ")),
             |nearest| format!("did you mean \"{nearest}\"?"),
         );
-        Self::Value { key: key.to_owned(), message: format!("\"{got}\" is not known"), hint }
+        Self::Value {
+            key: key.to_owned(),
+            message: format!("\"{got}\" is not known"),
+            hint,
+        }
     }
 
     /// An error of the TOML parser, with the nearest known key where the
@@ -64,25 +72,37 @@ impl ConfigError {
     pub(super) fn of_toml(error: toml::de::Error) -> Self {
         let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
         let hint = match (error.message(), names.as_slice()) {
-            (message, [unknown, known @ ..]) if message.starts_with("unknown field") => Some(
-                nearest(unknown, known.iter().copied())
-                    .map_or_else(|| format!("it can be {}", known.join(", ")), |nearest| format!("did you mean `{nearest}`?")),
-            ),
-            (message, [missing]) if message.starts_with("missing field") => Some(format!("add `{missing}`")),
+            (message, [unknown, known @ ..]) if message.starts_with("unknown field") => {
+                Some(nearest(unknown, known.iter().copied()).map_or_else(
+                    || format!("it can be {}", known.join(", ")),
+                    |nearest| format!("did you mean `{nearest}`?"),
+                ))
+            }
+            (message, [missing]) if message.starts_with("missing field") => {
+                Some(format!("add `{missing}`"))
+            }
             _ => None,
         };
-        Self::Shape { message: without_source(&error.to_string()), hint }
+        Self::Shape {
+            message: without_source(&error.to_string()),
+            hint,
+        }
     }
 
     pub(super) fn in_file(self, path: &Path) -> Self {
-        Self::InFile { path: path.to_owned(), error: Box::new(self) }
+        Self::InFile {
+            path: path.to_owned(),
+            error: Box::new(self),
+        }
     }
 
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreadable { .. } => Some("`just init` writes a commented turso.toml to start from".to_owned()),
+            Self::Unreadable { .. } => {
+                Some("`just init` writes a commented turso.toml to start from".to_owned())
+            }
             Self::Shape { hint, .. } => hint.clone(),
             Self::Value { hint, .. } => Some(hint.clone()),
             Self::InFile { error, .. } => error.hint(),
@@ -93,6 +113,13 @@ impl ConfigError {
 /// A message of the TOML parser without the line that it quotes: the line may
 /// hold a credential that does not belong there. Where it is, is said.
 fn without_source(message: &str) -> String {
-    let quoted = |line: &&str| line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']).starts_with('|');
-    message.lines().filter(|line| !quoted(line)).collect::<Vec<_>>().join(": ")
+    let quoted = |line: &&str| {
+        line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])
+            .starts_with('|')
+    };
+    message
+        .lines()
+        .filter(|line| !quoted(line))
+        .collect::<Vec<_>>()
+        .join(": ")
 }

@@ -25,12 +25,21 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads a pipeline file. Relative paths in it are relative to it.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<PipelineSpec, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    parse(&text, folder, stem.as_deref().unwrap_or("pipeline"), environment)
-        .map_err(|error| error.in_file(path))
+    let stem = path
+        .file_stem()
+        .map(|stem| stem.to_string_lossy().into_owned());
+    parse(
+        &text,
+        folder,
+        stem.as_deref().unwrap_or("pipeline"),
+        environment,
+    )
+    .map_err(|error| error.in_file(path))
 }
 
 /// The meaning of a pipeline file that stands in `folder`. `stem` is its name
@@ -50,10 +59,20 @@ pub fn parse(
     meaning(raw, folder, stem, environment)
 }
 
-fn meaning(raw: RawFile, folder: &Path, stem: &str, environment: Environment<'_>) -> Result<PipelineSpec, ConfigError> {
+fn meaning(
+    raw: RawFile,
+    folder: &Path,
+    stem: &str,
+    environment: Environment<'_>,
+) -> Result<PipelineSpec, ConfigError> {
     let connector = raw.connector;
-    let config = serde_json::to_value(connector.config.unwrap_or_default())
-        .map_err(|error| ConfigError::value("connector.config", error.to_string(), "it must be what JSON can hold"))?;
+    let config = serde_json::to_value(connector.config.unwrap_or_default()).map_err(|error| {
+        ConfigError::value(
+            "connector.config",
+            error.to_string(),
+            "it must be what JSON can hold",
+        )
+    })?;
     let secrets = secret::read_all(connector.secrets.as_ref(), folder, environment)?;
     let allow = connector.allow.into_iter().map(|rule| AllowRule {
         origin: rule.origin,
@@ -64,7 +83,10 @@ fn meaning(raw: RawFile, folder: &Path, stem: &str, environment: Environment<'_>
     });
     let mut resources: Vec<ResourceSpec> = Vec::new();
     for resource in raw.resource {
-        if resources.iter().any(|earlier| earlier.name == resource.name) {
+        if resources
+            .iter()
+            .any(|earlier| earlier.name == resource.name)
+        {
             return Err(ConfigError::value(
                 "resource.name",
                 format!("there are two entries for `{}`", resource.name),
@@ -88,27 +110,49 @@ fn meaning(raw: RawFile, folder: &Path, stem: &str, environment: Environment<'_>
 
 fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
     let later = |key: &str, what: &str| {
-        ConfigError::value(key, format!("`{what}` is not supported by this version"), "leave it out: the resource is then read in full, and replaced")
+        ConfigError::value(
+            key,
+            format!("`{what}` is not supported by this version"),
+            "leave it out: the resource is then read in full, and replaced",
+        )
     };
     let mode = match raw.mode.as_deref() {
         None | Some("full") => Mode::Full,
         Some("incremental") => return Err(later("resource.mode", "incremental")),
-        Some(other) => return Err(ConfigError::choice("resource.mode", other, &["full", "incremental"])),
+        Some(other) => {
+            return Err(ConfigError::choice(
+                "resource.mode",
+                other,
+                &["full", "incremental"],
+            ));
+        }
     };
     let write = match raw.write.as_deref() {
         None | Some("replace") => Write::Replace,
         Some("append") => Write::Append,
         Some("merge") => return Err(later("resource.write", "merge")),
-        Some(other) => return Err(ConfigError::choice("resource.write", other, &["replace", "append", "merge"])),
+        Some(other) => {
+            return Err(ConfigError::choice(
+                "resource.write",
+                other,
+                &["replace", "append", "merge"],
+            ));
+        }
     };
     if raw.cursor.is_some() {
         return Err(later("resource.cursor", "cursor"));
     }
     match raw.schema.as_deref() {
         None | Some("evolve") => {}
-        Some(known @ ("freeze" | "discard_row" | "discard_value")) => return Err(later("resource.schema", known)),
+        Some(known @ ("freeze" | "discard_row" | "discard_value")) => {
+            return Err(later("resource.schema", known));
+        }
         Some(other) => {
-            return Err(ConfigError::choice("resource.schema", other, &["evolve", "freeze", "discard_row", "discard_value"]));
+            return Err(ConfigError::choice(
+                "resource.schema",
+                other,
+                &["evolve", "freeze", "discard_row", "discard_value"],
+            ));
         }
     }
     Ok(ResourceSpec {
@@ -148,7 +192,11 @@ fn destination(raw: RawDestination, folder: &Path) -> Result<DestinationSpec, Co
     let foreign = |key: &str, present: bool, kind: &str| {
         if present {
             let key = format!("destination.{key}");
-            Err(ConfigError::value(&key, format!("a destination of type \"{kind}\" has no such key"), "leave it out"))
+            Err(ConfigError::value(
+                &key,
+                format!("a destination of type \"{kind}\" has no such key"),
+                "leave it out",
+            ))
         } else {
             Ok(())
         }
@@ -169,18 +217,40 @@ fn destination(raw: RawDestination, folder: &Path) -> Result<DestinationSpec, Co
             foreign("path", raw.path.is_some(), "files")?;
             foreign("driver", raw.driver.is_some(), "files")?;
             let url = raw.url.ok_or_else(|| {
-                ConfigError::value("destination.url", "it is missing".to_owned(), "add `url = \"./out\"`, or a file: URL")
+                ConfigError::value(
+                    "destination.url",
+                    "it is missing".to_owned(),
+                    "add `url = \"./out\"`, or a file: URL",
+                )
             })?;
-            let url = if url.contains("://") { url } else { folder.join(url).display().to_string() };
+            let url = if url.contains("://") {
+                url
+            } else {
+                folder.join(url).display().to_string()
+            };
             let format = match raw.format.as_deref() {
                 None | Some("parquet") => FileFormat::Parquet,
                 Some("jsonl") => FileFormat::Jsonl,
                 Some("csv") => FileFormat::Csv,
-                Some(other) => return Err(ConfigError::choice("destination.format", other, &["parquet", "jsonl", "csv"])),
+                Some(other) => {
+                    return Err(ConfigError::choice(
+                        "destination.format",
+                        other,
+                        &["parquet", "jsonl", "csv"],
+                    ));
+                }
             };
-            Ok(DestinationSpec::Files { url, dataset, format })
+            Ok(DestinationSpec::Files {
+                url,
+                dataset,
+                format,
+            })
         }
-        other => Err(ConfigError::choice("destination.type", other, &["duckdb", "files"])),
+        other => Err(ConfigError::choice(
+            "destination.type",
+            other,
+            &["duckdb", "files"],
+        )),
     }
 }
 

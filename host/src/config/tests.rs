@@ -94,12 +94,24 @@ fn a_secret_value_in_the_file_is_refused_without_showing_it() {
     };
     let (_, hint) = refused(&with("{}"));
     assert!(hint.contains("values themselves"), "{hint}");
-    let values = ["\"eyJhbGci\"", "{ value = \"eyJhbGci\" }", "[\"eyJhbGci\"]", "eyJhbGci", "{ env = \"TOKEN\", file = \"eyJhbGci\" }"];
+    let values = [
+        "\"eyJhbGci\"",
+        "{ value = \"eyJhbGci\" }",
+        "[\"eyJhbGci\"]",
+        "eyJhbGci",
+        "{ env = \"TOKEN\", file = \"eyJhbGci\" }",
+    ];
     for value in values {
         let (message, hint) = refused(&with(value));
-        assert!(!message.contains("eyJhbGci") && !hint.contains("eyJhbGci"), "{message} {hint}");
+        assert!(
+            !message.contains("eyJhbGci") && !hint.contains("eyJhbGci"),
+            "{message} {hint}"
+        );
     }
-    let (message, _) = refused(&SMALLEST.replace("component = \"c.wasm\"", "component = \"c.wasm\"\nsecrets = \"eyJhbGci\""));
+    let (message, _) = refused(&SMALLEST.replace(
+        "component = \"c.wasm\"",
+        "component = \"c.wasm\"\nsecrets = \"eyJhbGci\"",
+    ));
     assert!(!message.contains("eyJhbGci"), "{message}");
 }
 

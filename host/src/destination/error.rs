@@ -2,6 +2,7 @@
 //! person does about it.
 
 use std::error::Error;
+use std::io;
 
 /// A boxed cause.
 pub type Cause = Box<dyn Error + Send + Sync>;
@@ -67,6 +68,49 @@ pub enum DestinationError {
 }
 
 impl DestinationError {
+    /// What the system says when a place is opened.
+    pub(super) fn opening(location: &str, error: io::Error) -> Self {
+        Self::of_io(location, None, error)
+    }
+
+    /// What the system says while something is being done there.
+    pub(super) fn doing(action: &str, location: &str, error: io::Error) -> Self {
+        Self::of_io(location, Some(action), error)
+    }
+
+    /// Something else that went wrong while something was being done.
+    pub(super) fn failed(action: &str, location: &str, source: impl Into<Cause>) -> Self {
+        Self::Failed {
+            action: action.to_owned(),
+            location: location.to_owned(),
+            source: source.into(),
+        }
+    }
+
+    fn of_io(location: &str, action: Option<&str>, error: io::Error) -> Self {
+        let location = location.to_owned();
+        let kind = error.kind();
+        let source = error.into();
+        match (kind, action) {
+            (io::ErrorKind::WouldBlock, None) => Self::Locked { location, source },
+            (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
+                Self::ReadOnly { location, source }
+            }
+            (
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge,
+                _,
+            ) => Self::Full { location, source },
+            (_, None) => Self::Unusable { location, source },
+            (_, Some(action)) => Self::Failed {
+                action: action.to_owned(),
+                location,
+                source,
+            },
+        }
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> String {
@@ -88,5 +132,45 @@ impl DestinationError {
                 "nothing of this load was kept; run again, and report it if it stays".to_owned()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened(errno: i32) -> DestinationError {
+        DestinationError::opening("there", io::Error::from_raw_os_error(errno))
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_system_says_becomes_what_a_person_does() {
+        assert!(
+            matches!(opened(30), DestinationError::ReadOnly { .. }),
+            "EROFS"
+        );
+        assert!(
+            matches!(opened(13), DestinationError::ReadOnly { .. }),
+            "EACCES"
+        );
+        assert!(
+            matches!(opened(28), DestinationError::Full { .. }),
+            "ENOSPC"
+        );
+        assert!(
+            matches!(opened(122), DestinationError::Full { .. }),
+            "EDQUOT"
+        );
+        assert!(
+            matches!(opened(20), DestinationError::Unusable { .. }),
+            "ENOTDIR"
+        );
+        assert!(
+            matches!(opened(11), DestinationError::Locked { .. }),
+            "EAGAIN"
+        );
+        let error = DestinationError::doing("write", "there", io::Error::from_raw_os_error(5));
+        assert_eq!(error.to_string(), "could not write in there");
     }
 }

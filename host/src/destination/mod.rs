@@ -4,33 +4,53 @@
 //! A destination never names the connector, the sandbox or another
 //! destination, and only its own file names its driver.
 
+mod columns;
+mod duckdb;
 mod error;
+mod files;
+mod lock;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-pub use error::DestinationError;
+pub use columns::{StoredType, stored_type};
+pub use error::{Cause, DestinationError};
+
+use crate::model::{Cursor, DestinationSpec, LoadId, LoadRecord, Rejected, Write};
 
 /// How to open a destination.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Which one, and where.
-    pub spec: crate::model::DestinationSpec,
-    /// Files or folders in which drivers are looked for.
-    pub drivers: Vec<std::path::PathBuf>,
+    pub spec: DestinationSpec,
+    /// Files or folders in which drivers are looked for, after the one that
+    /// `spec` names and before the folder of the executable.
+    pub drivers: Vec<PathBuf>,
 }
 
 /// Opens a destination.
-pub fn open(_settings: Settings) -> Result<Box<dyn Destination>, DestinationError> {
-    Err(DestinationError::DriverMissing {
-        driver: "none",
-        looked_at: String::new(),
+pub fn open(settings: Settings) -> Result<Box<dyn Destination>, DestinationError> {
+    Ok(match settings.spec {
+        DestinationSpec::DuckDb {
+            path,
+            dataset,
+            driver,
+        } => Box::new(duckdb::DuckDb::open(
+            &path,
+            dataset,
+            driver,
+            &settings.drivers,
+        )?),
+        DestinationSpec::Files {
+            url,
+            dataset,
+            format,
+        } => Box::new(files::Files::open(&url, &dataset, format)?),
     })
 }
-
-use crate::model::{Cursor, LoadId, LoadRecord, Rejected, Write};
 
 /// A place that keeps the tables of a dataset.
 ///

@@ -17,7 +17,9 @@ pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
         (None, Some(config)) => environment::pipeline(config)?.card().await?,
         // The argument parser asks for one of them.
         (None, None) => {
-            return Err(anyhow::anyhow!("neither a component nor a pipeline file was given").into());
+            return Err(
+                anyhow::anyhow!("neither a component nor a pipeline file was given").into(),
+            );
         }
     };
     if args.json {

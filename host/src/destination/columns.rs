@@ -1,0 +1,301 @@
+//! The types that a destination stores, and rows brought into the shape of
+//! the table that takes them.
+//!
+//! Knows no destination: how a type is called there is that destination's
+//! part.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// A type that every destination stores exactly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoredType {
+    /// 32-bit integer.
+    Int32,
+    /// 64-bit integer.
+    Int64,
+    /// 64-bit floating point, infinities included.
+    Float64,
+    /// UTF-8, any character in it.
+    Text,
+    /// Bytes.
+    Blob,
+    /// True or false.
+    Boolean,
+    /// Days.
+    Date,
+    /// Microseconds, of no time zone.
+    Timestamp,
+    /// Microseconds since 1970 in UTC.
+    TimestampUtc,
+}
+
+/// The type as which a column is stored, or none if no destination stores it.
+#[must_use]
+pub fn stored_type(column: &DataType) -> Option<StoredType> {
+    Some(match column {
+        DataType::Int32 => StoredType::Int32,
+        DataType::Int64 => StoredType::Int64,
+        DataType::Float64 => StoredType::Float64,
+        DataType::Utf8 => StoredType::Text,
+        DataType::Dictionary(key, value)
+            if **key == DataType::Int32 && **value == DataType::Utf8 =>
+        {
+            StoredType::Text
+        }
+        DataType::Binary => StoredType::Blob,
+        DataType::Boolean => StoredType::Boolean,
+        DataType::Date32 => StoredType::Date,
+        DataType::Timestamp(TimeUnit::Microsecond, None) => StoredType::Timestamp,
+        DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => StoredType::TimestampUtc,
+        _ => return None,
+    })
+}
+
+impl StoredType {
+    fn arrow(self) -> DataType {
+        match self {
+            Self::Int32 => DataType::Int32,
+            Self::Int64 => DataType::Int64,
+            Self::Float64 => DataType::Float64,
+            Self::Text => DataType::Utf8,
+            Self::Blob => DataType::Binary,
+            Self::Boolean => DataType::Boolean,
+            Self::Date => DataType::Date32,
+            Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::TimestampUtc => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        }
+    }
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Column {
+    pub(super) name: String,
+    #[serde(rename = "type")]
+    pub(super) stored: StoredType,
+}
+
+/// Why rows cannot go into a table.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ColumnError {
+    #[error("column `{column}` has the type {data_type}, which no destination stores")]
+    NotStored { column: String, data_type: DataType },
+    #[error("column `{column}` is stored as {stored:?}, and {incoming:?} comes")]
+    Changed {
+        column: String,
+        stored: StoredType,
+        incoming: StoredType,
+    },
+    #[error("columns `{first}` and `{second}` differ only in case")]
+    Ambiguous { first: String, second: String },
+}
+
+/// The columns of a table, in its order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Columns(Vec<Column>);
+
+impl Columns {
+    /// The columns of a schema.
+    pub(super) fn of(schema: &Schema) -> Result<Self, ColumnError> {
+        let mut columns: Vec<Column> = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            let Some(stored) = stored_type(field.data_type()) else {
+                return Err(ColumnError::NotStored {
+                    column: field.name().clone(),
+                    data_type: field.data_type().clone(),
+                });
+            };
+            columns.push(Column {
+                name: field.name().clone(),
+                stored,
+            });
+        }
+        // Databases compare names without regard to the case of ASCII
+        // letters, and the source does too.
+        let mut folded: Vec<_> = columns
+            .iter()
+            .map(|column| (column.name.to_ascii_lowercase(), &column.name))
+            .collect();
+        folded.sort_unstable();
+        if let Some([first, second]) = folded
+            .array_windows()
+            .find(|[first, second]| first.0 == second.0)
+        {
+            return Err(ColumnError::Ambiguous {
+                first: first.1.clone(),
+                second: second.1.clone(),
+            });
+        }
+        Ok(Self(columns))
+    }
+
+    /// Columns that were written down before.
+    pub(super) fn stored(columns: Vec<Column>) -> Self {
+        Self(columns)
+    }
+
+    pub(super) fn as_slice(&self) -> &[Column] {
+        &self.0
+    }
+
+    /// Adds the columns of `incoming` that are not there, and returns them.
+    pub(super) fn extend(&mut self, incoming: &Self) -> Result<Vec<Column>, ColumnError> {
+        let mut added = Vec::new();
+        for column in &incoming.0 {
+            match self
+                .0
+                .iter()
+                .find(|stored| stored.name.eq_ignore_ascii_case(&column.name))
+            {
+                None => added.push(column.clone()),
+                Some(stored) if stored.stored == column.stored => {}
+                Some(stored) => {
+                    return Err(ColumnError::Changed {
+                        column: column.name.clone(),
+                        stored: stored.stored,
+                        incoming: column.stored,
+                    });
+                }
+            }
+        }
+        self.0.extend(added.iter().cloned());
+        Ok(added)
+    }
+}
+
+/// Brings batches of one schema into the shape of a table: its columns, in
+/// its order, null where the batch has none.
+#[derive(Clone, Debug)]
+pub(super) struct Shape {
+    schema: SchemaRef,
+    /// For each column of the table, where the batch has it.
+    sources: Vec<Option<usize>>,
+}
+
+impl Shape {
+    /// From `incoming` to `table`, which has all columns of `incoming`.
+    pub(super) fn new(incoming: &Schema, table: &Columns) -> Self {
+        let place = |column: &Column| {
+            incoming
+                .fields()
+                .iter()
+                .position(|field| field.name().eq_ignore_ascii_case(&column.name))
+        };
+        let sources: Vec<_> = table.0.iter().map(place).collect();
+        let fields = table.0.iter().zip(&sources).map(|(column, source)| {
+            let data_type = source.map_or_else(
+                || column.stored.arrow(),
+                |at| incoming.field(at).data_type().clone(),
+            );
+            Field::new(&column.name, data_type, true)
+        });
+        Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            sources,
+        }
+    }
+
+    /// The schema of the batches that come out.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The rows in the shape of the table. Copies no value.
+    pub(super) fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        let rows = batch.num_rows();
+        let columns = self
+            .sources
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(source, field)| match source {
+                Some(at) => batch.columns().get(*at).cloned().ok_or_else(|| {
+                    ArrowError::SchemaError(format!("a batch lacks column `{}`", field.name()))
+                }),
+                None => Ok(new_null_array(field.data_type(), rows)),
+            });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn columns(columns: &[(&str, DataType)]) -> Result<Columns, ColumnError> {
+        Columns::of(&schema(columns))
+    }
+
+    fn schema(columns: &[(&str, DataType)]) -> Schema {
+        Schema::new(
+            columns
+                .iter()
+                .map(|(name, kind)| Field::new(*name, kind.clone(), true))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    #[test]
+    fn a_type_that_is_not_stored_is_named() {
+        let error = columns(&[("a", DataType::Int64), ("b", DataType::UInt8)]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `b` has the type UInt8, which no destination stores"
+        );
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_refused() {
+        let error = columns(&[
+            ("Name", DataType::Int64),
+            ("b", DataType::Int64),
+            ("name", DataType::Int64),
+        ])
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "columns `Name` and `name` differ only in case"
+        );
+        assert!(columns(&[("Ä", DataType::Int64), ("ä", DataType::Int64)]).is_ok());
+    }
+
+    #[test]
+    fn rows_take_the_shape_of_the_table() {
+        let incoming = schema(&[("C", DataType::Int64), ("a", DataType::Int64)]);
+        let mut table = columns(&[("a", DataType::Int64), ("b", DataType::Utf8)]).unwrap();
+        let added = table.extend(&Columns::of(&incoming).unwrap()).unwrap();
+        assert_eq!(
+            added
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect::<Vec<_>>(),
+            ["C"]
+        );
+
+        let numbers =
+            |number| Arc::new(arrow_array::Int64Array::from(vec![number])) as arrow_array::ArrayRef;
+        let batch =
+            RecordBatch::try_new(Arc::new(incoming.clone()), vec![numbers(3), numbers(1)]).unwrap();
+        let fitted = Shape::new(&incoming, &table).fit(&batch).unwrap();
+        assert_eq!(fitted.column(0), &numbers(1));
+        assert_eq!(fitted.column(1).null_count(), 1);
+        assert_eq!(fitted.column(2), &numbers(3));
+    }
+
+    #[test]
+    fn a_type_that_changed_is_refused() {
+        let mut table = columns(&[("a", DataType::Int64)]).unwrap();
+        let error = table
+            .extend(&columns(&[("A", DataType::Utf8)]).unwrap())
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `A` is stored as Int64, and Text comes"
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! What is written about a load: the rows of the tables whose names begin
+//! with an underscore. They are appended as any other rows are, so that no
+//! value of theirs is ever part of an SQL text.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow_array::{
+    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::model::{Cursor, LoadId, LoadRecord, Rejected, ResourceRecord, names};
+
+/// The tables, with their columns.
+pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
+    let text = |name| Field::new(name, DataType::Utf8, true);
+    let count = |name| Field::new(name, DataType::Int64, true);
+    let version = |name| Field::new(name, DataType::Int32, true);
+    let bytes = |name| Field::new(name, DataType::Binary, true);
+    let time = |name| {
+        Field::new(
+            name,
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            true,
+        )
+    };
+    let schema = |fields: Vec<Field>| Arc::new(Schema::new(fields));
+    [
+        (
+            names::LOADS,
+            schema(vec![
+                text("load_id"),
+                text("pipeline"),
+                text("connector_name"),
+                text("connector_version"),
+                text("connector_sha256"),
+                time("started"),
+                time("finished"),
+                text("status"),
+                count("rows_read"),
+                count("rows_written"),
+                count("rows_rejected"),
+            ]),
+        ),
+        (
+            names::LOAD_RESOURCES,
+            schema(vec![
+                text("load_id"),
+                text("resource"),
+                text("mode"),
+                count("rows_read"),
+                count("rows_written"),
+                count("rows_rejected"),
+                count("rows_billed"),
+                version("cursor_before_version"),
+                bytes("cursor_before"),
+                version("cursor_after_version"),
+                bytes("cursor_after"),
+            ]),
+        ),
+        (
+            names::CURSORS,
+            schema(vec![
+                text("pipeline"),
+                text("resource"),
+                version("version"),
+                bytes("value"),
+                text("load_id"),
+            ]),
+        ),
+        (
+            names::REJECTED,
+            schema(vec![
+                text("load_id"),
+                text("resource"),
+                text("record"),
+                text("reason"),
+            ]),
+        ),
+    ]
+}
+
+/// The row of `_loads`.
+pub(super) fn load(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
+    let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
+    let total = |count: fn(&ResourceRecord) -> u64| {
+        counts([Some(record.resources.iter().map(count).sum())])
+    };
+    rows(
+        names::LOADS,
+        vec![
+            text(record.load_id.as_str()),
+            text(&record.pipeline),
+            text(&record.connector_name),
+            text(&record.connector_version),
+            text(&record.connector_sha256),
+            time(record.started),
+            time(record.finished),
+            text(record.status.as_str()),
+            total(|resource| resource.rows_read),
+            total(|resource| resource.rows_written),
+            total(|resource| resource.rows_rejected),
+        ],
+    )
+}
+
+/// The rows of `_load_resources`.
+pub(super) fn resources(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
+    let all = &record.resources;
+    rows(
+        names::LOAD_RESOURCES,
+        vec![
+            texts(all.iter().map(|_| record.load_id.as_str())),
+            texts(all.iter().map(|resource| resource.resource.as_str())),
+            texts(all.iter().map(|resource| resource.mode.as_str())),
+            counts(all.iter().map(|resource| Some(resource.rows_read))),
+            counts(all.iter().map(|resource| Some(resource.rows_written))),
+            counts(all.iter().map(|resource| Some(resource.rows_rejected))),
+            counts(all.iter().map(|resource| resource.rows_billed)),
+            versions(all.iter().map(|resource| resource.cursor_before.as_ref())),
+            positions(all.iter().map(|resource| resource.cursor_before.as_ref())),
+            versions(all.iter().map(|resource| resource.cursor_after.as_ref())),
+            positions(all.iter().map(|resource| resource.cursor_after.as_ref())),
+        ],
+    )
+}
+
+/// The rows of `_cursors` that a load leaves.
+pub(super) fn cursors(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
+    let left: Vec<_> = record
+        .resources
+        .iter()
+        .filter_map(|resource| Some((resource.resource.as_str(), resource.cursor_after.as_ref()?)))
+        .collect();
+    rows(
+        names::CURSORS,
+        vec![
+            texts(left.iter().map(|_| record.pipeline.as_str())),
+            texts(left.iter().map(|(resource, _)| *resource)),
+            versions(left.iter().map(|(_, cursor)| Some(*cursor))),
+            positions(left.iter().map(|(_, cursor)| Some(*cursor))),
+            texts(left.iter().map(|_| record.load_id.as_str())),
+        ],
+    )
+}
+
+/// Rows of `_rejected`.
+pub(super) fn rejected(load: &LoadId, records: &[Rejected]) -> Result<RecordBatch, ArrowError> {
+    rows(
+        names::REJECTED,
+        vec![
+            texts(records.iter().map(|_| load.as_str())),
+            texts(records.iter().map(|record| record.resource.as_str())),
+            texts(records.iter().map(|record| record.record.as_str())),
+            texts(records.iter().map(|record| record.reason.as_str())),
+        ],
+    )
+}
+
+fn rows(table: &str, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
+    let schema = tables()
+        .into_iter()
+        .find_map(|(name, schema)| (name == table).then_some(schema));
+    RecordBatch::try_new(schema.unwrap_or_else(|| Arc::new(Schema::empty())), columns)
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+/// Counts. One that is beyond what a signed integer holds is not a count.
+fn counts(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
+    let signed = values
+        .into_iter()
+        .map(|value| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
+    Arc::new(signed.collect::<Int64Array>())
+}
+
+fn versions<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
+    let versions = cursors.map(|cursor| cursor.map(|cursor| cursor.version.cast_signed()));
+    Arc::new(versions.collect::<Int32Array>())
+}
+
+fn positions<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
+    let positions = cursors.map(|cursor| cursor.map(|cursor| cursor.value.as_slice()));
+    Arc::new(positions.collect::<BinaryArray>())
+}
+
+fn time(time: SystemTime) -> ArrayRef {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    Arc::new(TimestampMicrosecondArray::from(vec![micros]).with_timezone("UTC"))
+}

@@ -1,0 +1,151 @@
+//! Processes that die: what was there stays whole, what was committed is
+//! there, and what is left over goes.
+
+use std::path::Path;
+use std::process::Command;
+
+use connector_host::model::Write;
+
+use crate::files;
+use crate::store::{Kind, Store, batch, integers, load_id, open, record};
+use crate::value::Value;
+
+const KINDS: [(&str, Kind); 4] = [
+    ("duckdb", Kind::DuckDb),
+    ("parquet", Kind::Parquet),
+    ("jsonl", Kind::Jsonl),
+    ("csv", Kind::Csv),
+];
+
+/// Dies on behalf of the tests below, in a process of its own: it is given a
+/// destination, and does nothing when it is run as a test.
+#[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "that is how the tests below talk to it"
+)]
+fn a_writer_that_dies() {
+    let Ok(orders) = std::env::var("DIE_WRITING") else {
+        return;
+    };
+    let mut orders = orders.split('|');
+    let (kind, folder, when) = (
+        orders.next().unwrap(),
+        orders.next().unwrap(),
+        orders.next().unwrap(),
+    );
+    let (_, kind) = KINDS.into_iter().find(|(name, _)| *name == kind).unwrap();
+    let mut destination = open(kind, Path::new(folder)).unwrap();
+    let mut load = destination.begin(&load_id(2)).unwrap();
+    let rows = batch(2, vec![("id", integers(&(0..200_000).collect::<Vec<_>>()))]);
+    load.open("t", &rows.schema(), Write::Replace).unwrap();
+    load.write("t", rows.clone()).unwrap();
+    load.open("u", &rows.schema(), Write::Append).unwrap();
+    load.write("u", rows.slice(0, 10)).unwrap();
+    match when {
+        "writing" => std::process::abort(),
+        "counted" => {
+            load.stored_rows().unwrap();
+            std::process::abort();
+        }
+        _ => {
+            load.commit(&record(2, &[])).unwrap();
+            std::process::abort();
+        }
+    }
+}
+
+fn die(kind: &str, store: &Store, when: &str) {
+    let orders = format!("{kind}|{}|{when}", store.folder().display());
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    let child = child
+        .args(["--exact", "killed::a_writer_that_dies", "--nocapture"])
+        .env("DIE_WRITING", orders);
+    let output = child.output().unwrap();
+    assert!(
+        output.status.code().is_none(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+fn old() -> arrow_array::RecordBatch {
+    batch(1, vec![("id", integers(&[1]))])
+}
+
+#[test]
+fn a_killed_load_leaves_what_was_there() {
+    for (name, kind) in KINDS {
+        for when in ["writing", "counted"] {
+            let store = Store::new(kind);
+            for table in ["t", "u"] {
+                store.load(
+                    if table == "t" { 0 } else { 1 },
+                    table,
+                    Write::Replace,
+                    &old(),
+                );
+            }
+            let before = files::all(store.folder());
+            die(name, &store, when);
+            for table in ["t", "u"] {
+                assert_eq!(
+                    store.column(table, "id"),
+                    [Value::Integer(1)],
+                    "{name} {when}"
+                );
+            }
+            // Running again gives the same result as if nothing had happened.
+            store.load(3, "t", Write::Replace, &old());
+            assert_eq!(store.column("t", "id"), [Value::Integer(1)]);
+            assert_eq!(store.column("u", "id"), [Value::Integer(1)]);
+            if kind != Kind::DuckDb {
+                let after = files::all(store.folder());
+                assert_eq!(
+                    after.len(),
+                    before.len() + 1,
+                    "one manifest more, and nothing else: {after:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_committed_survives_a_process_that_dies() {
+    for (name, kind) in KINDS {
+        let store = Store::new(kind);
+        for (number, table) in [(0, "t"), (1, "u")] {
+            store.load(number, table, Write::Replace, &old());
+        }
+        die(name, &store, "committed");
+        assert_eq!(store.rows("t").unwrap().len(), 200_000, "{name}");
+        assert_eq!(store.rows("u").unwrap().len(), 11, "{name}");
+        store.load(3, "t", Write::Replace, &old());
+        assert_eq!(store.rows("t").unwrap().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn files_that_no_manifest_names_are_removed_and_others_stay() {
+    let store = Store::new(Kind::Parquet);
+    store.load(1, "t", Write::Replace, &old());
+    let dataset = store.folder().join("turso%20data");
+    // As a process leaves them that dies between moving its files into place
+    // and writing the manifest.
+    std::fs::create_dir(dataset.join("u")).unwrap();
+    let moved = dataset
+        .join("u")
+        .join(format!("{}-00000.parquet", load_id(2)));
+    let unfinished = dataset
+        .join("_loads")
+        .join(format!("{}.json#1", load_id(2)));
+    let foreign = dataset.join("t").join("notes.parquet");
+    for path in [&moved, &unfinished, &foreign] {
+        std::fs::write(path, "x").unwrap();
+    }
+    store.load(3, "v", Write::Replace, &old());
+    assert!(!moved.exists() && !unfinished.exists());
+    assert!(foreign.exists());
+    assert_eq!(store.column("t", "id"), [Value::Integer(1)]);
+}

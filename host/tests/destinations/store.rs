@@ -1,0 +1,201 @@
+//! A destination in a scratch folder, what is loaded into it, and what an
+//! independent reader finds there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use arrow_array::{
+    ArrayRef, BinaryArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray,
+};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use connector_host::destination::{self, Destination, DestinationError, Load, Settings};
+use connector_host::model::{
+    Cursor, DestinationSpec, FileFormat, LoadId, LoadRecord, Mode, ResourceRecord, Status, Write,
+};
+use tempfile::TempDir;
+
+use crate::value::{Row, Value};
+use crate::{duckdb, files};
+
+pub(crate) const DATASET: &str = "turso data";
+pub(crate) const PIPELINE: &str = "a pipeline";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    DuckDb,
+    Parquet,
+    Jsonl,
+    Csv,
+}
+
+/// A destination of one kind.
+pub(crate) struct Store {
+    pub(crate) kind: Kind,
+    folder: TempDir,
+}
+
+impl Store {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn open(&self) -> Box<dyn Destination> {
+        self.try_open().unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Box<dyn Destination>, DestinationError> {
+        open(self.kind, self.folder())
+    }
+
+    /// Loads into one table, and commits.
+    pub(crate) fn load(&self, number: u64, table: &str, write: Write, batch: &RecordBatch) {
+        self.commit(number, |load| {
+            load.open(table, &batch.schema(), write).unwrap();
+            load.write(table, batch.clone()).unwrap();
+        });
+    }
+
+    /// Runs a load, and commits.
+    pub(crate) fn commit(&self, number: u64, fill: impl FnOnce(&mut dyn Load)) {
+        commit(self.open().as_mut(), number, fill);
+    }
+
+    /// The rows of a table, in order of their values; `None` if it is not
+    /// there.
+    pub(crate) fn rows(&self, table: &str) -> Option<Vec<Row>> {
+        let mut rows = match self.kind {
+            Kind::DuckDb => duckdb::rows(&database(self.folder()), DATASET, table),
+            Kind::Parquet | Kind::Jsonl | Kind::Csv => {
+                files::rows(&self.folder().join("turso%20data"), table)
+            }
+        }?;
+        rows.sort();
+        Some(rows)
+    }
+
+    /// One column of a table, in order.
+    pub(crate) fn column(&self, table: &str, column: &str) -> Vec<Value> {
+        let mut values: Vec<_> = self
+            .rows(table)
+            .unwrap()
+            .iter()
+            .map(|row| row[column].clone())
+            .collect();
+        values.sort();
+        values
+    }
+}
+
+/// Opens what is in a folder.
+pub(crate) fn open(kind: Kind, folder: &Path) -> Result<Box<dyn Destination>, DestinationError> {
+    let dataset = DATASET.to_owned();
+    let files = |format| DestinationSpec::Files {
+        url: format!("file://{}", folder.display()),
+        dataset: dataset.clone(),
+        format,
+    };
+    let spec = match kind {
+        Kind::DuckDb => DestinationSpec::DuckDb {
+            path: database(folder),
+            dataset: dataset.clone(),
+            driver: Some(duckdb::driver()),
+        },
+        Kind::Parquet => files(FileFormat::Parquet),
+        Kind::Jsonl => files(FileFormat::Jsonl),
+        Kind::Csv => files(FileFormat::Csv),
+    };
+    destination::open(Settings {
+        spec,
+        drivers: Vec::new(),
+    })
+}
+
+/// Runs a load, and commits.
+pub(crate) fn commit(
+    destination: &mut dyn Destination,
+    number: u64,
+    fill: impl FnOnce(&mut dyn Load),
+) {
+    let mut load = destination.begin(&load_id(number)).unwrap();
+    fill(load.as_mut());
+    load.commit(&record(number, &[("t", None)])).unwrap();
+}
+
+pub(crate) fn database(folder: &Path) -> PathBuf {
+    // Called as the dataset is, which must not confuse the two.
+    folder.join(format!("{DATASET}.duckdb"))
+}
+
+pub(crate) fn load_id(number: u64) -> LoadId {
+    LoadId::at(UNIX_EPOCH + Duration::from_secs(1_700_000_000 + number))
+}
+
+/// The record of a load that read these resources in full.
+pub(crate) fn record(number: u64, resources: &[(&str, Option<Cursor>)]) -> LoadRecord {
+    let resources = resources.iter().map(|(resource, cursor)| ResourceRecord {
+        resource: (*resource).to_owned(),
+        mode: Mode::Full,
+        rows_read: 3,
+        rows_written: 2,
+        rows_rejected: 1,
+        rows_billed: None,
+        cursor_before: None,
+        cursor_after: cursor.clone(),
+    });
+    LoadRecord {
+        load_id: load_id(number),
+        pipeline: PIPELINE.to_owned(),
+        connector_name: "a connector".to_owned(),
+        connector_version: "1.2.3".to_owned(),
+        connector_sha256: "ab".repeat(32),
+        started: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+        finished: UNIX_EPOCH + Duration::from_secs(1_700_000_001),
+        status: Status::Loaded,
+        resources: resources.collect(),
+    }
+}
+
+/// Rows of the given columns, marked with their load.
+pub(crate) fn batch(number: u64, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let rows = columns[0].1.len();
+    let mark: DictionaryArray<_> = DictionaryArray::new(
+        Int32Array::from(vec![0; rows]),
+        Arc::new(StringArray::from(vec![load_id(number).as_str()])),
+    );
+    let fields = columns
+        .iter()
+        .map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let mark_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields = fields.chain([Field::new("_load_id", mark_type, false)]);
+    let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let columns = columns
+        .into_iter()
+        .map(|(_, column)| column)
+        .chain([Arc::new(mark) as ArrayRef]);
+    RecordBatch::try_new(schema, columns.collect()).unwrap()
+}
+
+pub(crate) fn integers(values: &[i64]) -> ArrayRef {
+    Arc::new(Int64Array::from(values.to_vec()))
+}
+
+pub(crate) fn floats(values: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(values.to_vec()))
+}
+
+pub(crate) fn texts(values: &[Option<&str>]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+pub(crate) fn blobs(values: &[Option<&[u8]>]) -> ArrayRef {
+    Arc::new(BinaryArray::from(values.to_vec()))
+}
