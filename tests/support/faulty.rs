@@ -43,6 +43,17 @@ impl Faulty {
         upstream: &str,
         plan: impl Fn(usize, &str, &str) -> Fault + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::start(upstream, None, Box::new(plan))
+    }
+
+    /// Passes everything on under the name of a namespace: sqld takes it from
+    /// the host, and not every machine knows addresses for such names.
+    pub fn of_namespace(upstream: &str, namespace: &str) -> Result<Self> {
+        let host = format!("{namespace}.local");
+        Self::start(upstream, Some(host), Box::new(|_, _, _| Fault::None))
+    }
+
+    fn start(upstream: &str, host: Option<String>, plan: Box<Plan>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
         let port = listener
             .local_addr()
@@ -51,7 +62,8 @@ impl Faulty {
         let requests = Arc::new(AtomicUsize::new(0));
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
-            plan: Box::new(plan),
+            host,
+            plan,
             requests: Arc::clone(&requests),
         });
         std::thread::spawn(move || {
@@ -84,6 +96,7 @@ impl Faulty {
 
 struct Shared {
     upstream: String,
+    host: Option<String>,
     plan: Box<Plan>,
     requests: Arc<AtomicUsize>,
 }
@@ -144,6 +157,9 @@ impl Shared {
         let mut forwarded = ureq::http::Request::builder()
             .method(request.method.as_str())
             .uri(format!("{}{}", self.upstream, request.target));
+        if let Some(host) = &self.host {
+            forwarded = forwarded.header("host", host);
+        }
         for (name, value) in &request.headers {
             forwarded = forwarded.header(name, value);
         }

@@ -82,11 +82,17 @@ impl Sqld {
             .map(|port| format!("http://127.0.0.1:{port}"))
     }
 
-    /// The address that stands for a namespace: sqld takes its name from the
-    /// host. Names under `localhost` are the loopback address everywhere.
-    #[must_use]
-    pub fn namespace_url(&self, namespace: &str) -> String {
-        format!("http://{namespace}.localhost:{}", self.port)
+    /// Makes a namespace, with such options as `{"shared_schema": true}`.
+    pub fn create_namespace(&self, name: &str, options: &serde_json::Value) -> Result<()> {
+        let admin = self
+            .admin_url()
+            .context("sqld was started without namespaces")?;
+        let url = format!("{admin}/v1/namespaces/{name}/create");
+        ureq::post(url)
+            .content_type("application/json")
+            .send(options.to_string())
+            .with_context(|| format!("cannot make the namespace {name}"))?;
+        Ok(())
     }
 
     /// A client of its own.

@@ -3,6 +3,7 @@
 mod command_line;
 mod demo;
 mod duckdb_load;
+mod endpoints;
 mod faults;
 mod files_load;
 mod kills;
