@@ -150,14 +150,13 @@ fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), S
     if bytes.len() as u64 > limits.text {
         return Err(SandboxError::Limit(Limit::Text));
     }
+    let schema = only_schema(&bytes)
+        .map_err(|reason| broken(&format!("a schema is no Arrow IPC schema: {reason}")))?;
     let mut decoder = StreamDecoder::new();
-    let mut buffer = Buffer::from_vec(bytes);
-    let read = decoder
-        .decode(&mut buffer)
+    // Takes the message in, and looks at it when the first page comes.
+    decoder
+        .decode(&mut Buffer::from_vec(bytes))
         .map_err(|error| broken(&format!("a schema is no Arrow IPC schema: {error}")))?;
-    let (None, Some(schema), true) = (read, decoder.schema(), buffer.is_empty()) else {
-        return Err(broken("a schema is no Arrow IPC schema message"));
-    };
     if schema.fields().len() as u64 > limits.columns {
         return Err(SandboxError::Limit(Limit::Columns));
     }
@@ -174,6 +173,24 @@ fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), S
         )));
     }
     Ok((decoder, schema))
+}
+
+/// The schema in a message that must hold nothing else.
+fn only_schema(message: &[u8]) -> Result<SchemaRef, String> {
+    /// Makes it a stream of its own.
+    const END_OF_STREAM: [u8; 8] = [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
+    let mut decoder = StreamDecoder::new();
+    let mut buffer = Buffer::from_vec([message, &END_OF_STREAM].concat());
+    let batch = decoder
+        .decode(&mut buffer)
+        .map_err(|error| error.to_string())?;
+    if batch.is_some() || !buffer.is_empty() {
+        return Err("more than one message".to_owned());
+    }
+    decoder.finish().map_err(|error| error.to_string())?;
+    decoder
+        .schema()
+        .ok_or_else(|| "an empty message".to_owned())
 }
 
 fn decode_batch(decoder: &mut StreamDecoder, bytes: Vec<u8>) -> Result<RecordBatch, String> {
