@@ -2,13 +2,12 @@
 //! missing.
 
 use crate::config::Config;
+use crate::database::discovery;
 use crate::database::server::{Dialect, Server};
 use crate::database::stream::Stream;
 use crate::database::table::Kind;
 use crate::error::{Error, Result};
-use crate::read::output::Output;
 use crate::read::plan;
-use crate::read::read_catalog;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +73,7 @@ pub fn check(server: &Server, config: &Config) -> Result<Vec<Finding>> {
         });
     }
     let mut stream = Stream::new(server, dialect);
-    let catalog = read_catalog(&mut stream, false, &mut Output::default()).map_err(Error::from);
+    let catalog = discovery::catalog(&mut stream).map_err(Error::from);
     let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
     stream.close();
     let catalog = catalog?;

@@ -4,6 +4,7 @@ use arrow_schema::{Field, Schema};
 
 use crate::builtin::Builtin;
 use crate::config::Config;
+use crate::database::discovery;
 use crate::database::server::Server;
 use crate::database::statement::quoted;
 use crate::database::stream::Stream;
@@ -11,8 +12,7 @@ use crate::database::table::{Key, Kind, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::ColumnSpec;
 use crate::hrana::request::{Request, Statement};
-use crate::read::output::Output;
-use crate::read::{plan, read_catalog};
+use crate::read::plan;
 
 /// Statements in one request; more would only make one answer long.
 const AT_ONCE: usize = 200;
@@ -58,7 +58,7 @@ pub struct Resource {
 /// Tables, views, queries, and what every server has.
 pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
     let mut stream = Stream::new(server, server.dialect()?);
-    let catalog = read_catalog(&mut stream, false, &mut Output::default()).map_err(Error::from);
+    let catalog = discovery::catalog(&mut stream).map_err(Error::from);
     let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
     stream.close();
     let (catalog, queries) = (catalog?, queries?);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::clock::{self, Instant};
+use crate::clock;
 use crate::error::{Error, Result};
 use crate::log;
 
@@ -13,22 +13,30 @@ const LONGEST: Duration = Duration::from_secs(15);
 /// Tries in all.
 const TRIES: u32 = 5;
 /// How long all waits together may take.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The waits of one thing that is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    begun: Instant,
+    most: u32,
     tries: u32,
+    waited: Duration,
 }
 
 impl Backoff {
     /// Before the first try.
     #[must_use]
     pub fn new() -> Self {
+        Self::of(TRIES)
+    }
+
+    /// Before the first of so many tries.
+    #[must_use]
+    pub fn of(most: u32) -> Self {
         Self {
-            begun: Instant::now(),
+            most,
             tries: 0,
+            waited: Duration::ZERO,
         }
     }
 
@@ -46,7 +54,8 @@ impl Backoff {
     /// point in another try.
     pub fn wait(&mut self, error: Error) -> Result<()> {
         self.tries += 1;
-        match delay(&error, self.tries, self.begun.elapsed(), clock::noise()) {
+        let tries_left = self.tries < self.most;
+        match delay(&error, self.tries, self.waited, clock::noise()).filter(|_| tries_left) {
             None => Err(error),
             Some(delay) => {
                 log::warn(&format!(
@@ -54,6 +63,7 @@ impl Backoff {
                     delay.as_secs_f64()
                 ));
                 clock::sleep(delay);
+                self.waited += delay;
                 Ok(())
             }
         }
@@ -67,8 +77,8 @@ impl Default for Backoff {
 }
 
 /// How long to wait after try number `tries`; none to give up.
-fn delay(error: &Error, tries: u32, spent: Duration, noise: u64) -> Option<Duration> {
-    if !error.retryable || tries >= TRIES {
+fn delay(error: &Error, tries: u32, waited: Duration, noise: u64) -> Option<Duration> {
+    if !error.retryable {
         return None;
     }
     let asked = error.retry_after.map(Duration::from_millis);
@@ -77,7 +87,7 @@ fn delay(error: &Error, tries: u32, spent: Duration, noise: u64) -> Option<Durat
     // together.
     let half = u64::try_from(usual.as_millis() / 2).unwrap_or(0).max(1);
     let delay = asked.unwrap_or(usual) + Duration::from_millis(noise % half);
-    (spent + delay <= PATIENCE).then_some(delay)
+    (waited + delay <= PATIENCE).then_some(delay)
 }
 
 #[cfg(test)]
@@ -90,21 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_and_end() {
-        let waits: Vec<_> = (1..=TRIES)
-            .map(|tries| delay(&busy(), tries, Duration::ZERO, 0))
+    fn waits_grow() {
+        let waits: Vec<_> = (1..=4)
+            .filter_map(|tries| delay(&busy(), tries, Duration::ZERO, 0))
+            .map(|wait| wait.as_millis())
             .collect();
-        let seconds = |s| Some(Duration::from_millis(s));
-        assert_eq!(
-            waits,
-            [
-                seconds(500),
-                seconds(1000),
-                seconds(2000),
-                seconds(4000),
-                None
-            ]
-        );
+        assert_eq!(waits, [500, 1000, 2000, 4000]);
     }
 
     #[test]
@@ -116,6 +117,14 @@ mod tests {
                 Duration::ZERO,
                 0
             ),
+            None
+        );
+    }
+
+    #[test]
+    fn all_waits_together_are_bounded() {
+        assert_eq!(
+            delay(&busy(), 5, PATIENCE - Duration::from_secs(1), 0),
             None
         );
     }

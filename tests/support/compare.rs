@@ -17,7 +17,12 @@ pub fn same(what: &str, source: &Rows, stored: &Rows) -> Result<()> {
     let mut expected: Vec<_> = source
         .rows
         .iter()
-        .map(|row| row.iter().map(storable).collect::<Vec<_>>())
+        .map(|row| {
+            let values = row.iter().zip(&source.columns);
+            values
+                .map(|(value, column)| storable(source, column, value))
+                .collect::<Vec<_>>()
+        })
         .collect();
     let mut actual = stored;
     expected.sort();
@@ -41,7 +46,13 @@ pub fn same(what: &str, source: &Rows, stored: &Rows) -> Result<()> {
 /// so a table with real numbers must be stored in the order of the source.
 pub fn same_as_text(what: &str, source: &Rows, stored: &Rows) -> Result<()> {
     let mut actual = folded(source, stored).with_context(|| what.to_owned())?;
-    let mut expected = source.rows.clone();
+    let values = |row: &Vec<Value>| {
+        let values = row.iter().zip(&source.columns);
+        values
+            .map(|(value, column)| storable(source, column, value))
+            .collect::<Vec<_>>()
+    };
+    let mut expected: Vec<_> = source.rows.iter().map(values).collect();
     ensure!(
         expected.len() == actual.len(),
         "{what}: the source has {} rows, {} are stored",
@@ -127,10 +138,23 @@ fn home(source: &[String], stored: &str) -> Option<usize> {
     exact.or_else(longest)
 }
 
-/// Bytes that are no text can only be stored as bytes.
-fn storable(value: &Value) -> Value {
+/// A value as its column stores it: bytes that are no text can only be stored
+/// as bytes, and whole numbers among real ones only as such.
+fn storable(source: &Rows, column: &str, value: &Value) -> Value {
+    /// Every whole number up to here is a real one too.
+    const EXACT: u64 = 1 << 53;
     match value {
         Value::Text(bytes) if std::str::from_utf8(bytes).is_err() => Value::Blob(bytes.clone()),
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "every integer up to 2^53 is exact"
+        )]
+        Value::Integer(number)
+            if number.unsigned_abs() <= EXACT
+                && source.numeric.iter().any(|name| name == column) =>
+        {
+            Value::real(*number as f64)
+        }
         other => other.clone(),
     }
 }
@@ -147,7 +171,7 @@ fn is_text_of(value: &Value, stored: &Value) -> bool {
 
 /// The one text of a value; bytes are in base64.
 fn text_of(value: &Value) -> Value {
-    match storable(value) {
+    match value.clone() {
         Value::Integer(number) => Value::text(&number.to_string()),
         Value::Blob(bytes) => Value::text(&STANDARD.encode(bytes)),
         other => other,

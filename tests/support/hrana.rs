@@ -155,7 +155,11 @@ fn rows(result: &Json) -> Result<Rows> {
         .iter()
         .map(|row| list(row).iter().map(value).collect())
         .collect::<Result<_>>()?;
-    Ok(Rows { columns, rows })
+    Ok(Rows {
+        columns,
+        rows,
+        ..Rows::default()
+    })
 }
 
 fn value(json: &Json) -> Result<Value> {

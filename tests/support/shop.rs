@@ -37,7 +37,7 @@ INSERT INTO products SELECT printf('SKU-%04d', i * 7919 % 10000), 'Product no. '
     CASE WHEN i % 3 = 0 THEN unhex(printf('89504e470d0a1a0a%08x', i)) END
 FROM n;
 -- SQLite takes any value in any column. These two stay what they are.
-UPDATE products SET stock = 'sold out' WHERE stock = 0;
+UPDATE products SET stock = 'sold out' WHERE stock = 20;
 UPDATE products SET stock = 'ask us' WHERE sku = 'SKU-7919';
 
 CREATE TABLE orders(

@@ -31,12 +31,24 @@ pub fn query(connection: &Connection, sql: &str) -> Result<Rows> {
         let values = (0..columns.len()).map(|index| Ok(value(row.get_ref(index)?)));
         rows.push(values.collect::<Result<_>>()?);
     }
-    Ok(Rows { columns, rows })
+    Ok(Rows {
+        columns,
+        rows,
+        ..Rows::default()
+    })
 }
 
-/// All of a table or view.
+/// All of a table or view. In a column declared as DECIMAL or NUMERIC a whole
+/// number is a real one: that SQLite keeps it as an integer saves space and
+/// means nothing.
 pub fn table(connection: &Connection, name: &str) -> Result<Rows> {
-    query(connection, &format!("SELECT * FROM {}", quoted(name)))
+    let mut rows = query(connection, &format!("SELECT * FROM {}", quoted(name)))?;
+    let sql =
+        "SELECT name FROM pragma_table_xinfo(?) WHERE type LIKE 'DECIMAL%' OR type LIKE 'NUMERIC%'";
+    let mut statement = connection.prepare(sql)?;
+    let numeric = statement.query_map([name], |row| row.get(0))?;
+    rows.numeric = numeric.collect::<rusqlite::Result<_>>()?;
+    Ok(rows)
 }
 
 /// A name as SQL, whatever it holds.

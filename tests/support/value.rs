@@ -79,6 +79,8 @@ pub struct Rows {
     pub columns: Vec<String>,
     /// Values, in the order of the columns.
     pub rows: Vec<Vec<Value>>,
+    /// Names of columns in which whole numbers are real ones.
+    pub numeric: Vec<String>,
 }
 
 impl Rows {

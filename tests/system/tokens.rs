@@ -14,7 +14,7 @@ fn a_read_only_token_is_enough() -> Result<()> {
     let pipeline = Pipeline::of(&server.url())?.token(&keys::token(&json!({"a": "ro"}))?);
     pipeline.load()?;
     assert_eq!(
-        DuckDb::open(&pipeline.database())?.number("SELECT sum(id) FROM turso_data.t")?,
+        DuckDb::open(&pipeline.database())?.number("SELECT sum(id)::BIGINT FROM turso_data.t")?,
         3
     );
     Ok(())

@@ -193,7 +193,7 @@ impl Builtin {
             Err(error) if !error.retryable && error.category != crate::error::Category::Denied => {
                 output.fail(about.name, error);
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Failure::Final(error)),
         }
         Ok(output.end(&mut rows)?)
     }

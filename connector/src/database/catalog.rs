@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::table::{Column, Kind, Table};
 use crate::hrana::request::Statement;
+use crate::hrana::response::Column as ResultColumn;
 use crate::hrana::value::Value;
 
 /// Every entry of the schema, with its statement.
@@ -141,6 +142,19 @@ impl Catalog {
                 generated: hidden > 1,
             });
         }
+    }
+
+    /// Adds the columns that a statement over all of a relation has.
+    pub fn add_result_columns(&mut self, relation: &str, columns: &[ResultColumn]) {
+        let Some(table) = self.tables.iter_mut().find(|table| table.name == relation) else {
+            return;
+        };
+        table.columns.extend(columns.iter().map(|column| Column {
+            name: column.name.clone(),
+            declared: column.decltype.clone().unwrap_or_default(),
+            key_position: 0,
+            generated: false,
+        }));
     }
 
     /// Names of those whose columns are not known.

@@ -17,6 +17,8 @@ pub enum Failure {
     NotUtf8,
     /// The path does not exist there.
     NoSuchEndpoint(Error),
+    /// What has been tried often enough.
+    Final(Error),
     /// Anything else.
     Other(Error),
 }
@@ -39,7 +41,7 @@ impl From<Failure> for Error {
                 Category::Data,
                 "the server could not send a text that is not UTF-8",
             ),
-            Failure::NoSuchEndpoint(error) | Failure::Other(error) => error,
+            Failure::NoSuchEndpoint(error) | Failure::Final(error) | Failure::Other(error) => error,
         }
     }
 }
@@ -57,7 +59,7 @@ pub fn of_status(status: u16, retry_after: Option<&str>, body: &str, url: &str) 
         500 if said.contains("invalid utf-8") => Failure::NotUtf8,
         401 => Failure::Other(error(Category::Authentication, "the token was not accepted").hint(token_hint(&said))),
         403 if said.contains("forbidden (") || said.contains("operations are forbidden") => {
-            Failure::Other(blocked(&said, url))
+            Failure::Final(blocked(&said, url))
         }
         403 => Failure::Other(
             error(Category::Permission, "this is not permitted")

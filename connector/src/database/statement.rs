@@ -167,6 +167,12 @@ pub fn whole(relation: &str, columns: &[ColumnSpec], wire: Wire, limit: Option<u
     )
 }
 
+/// No row of a relation, for its columns.
+#[must_use]
+pub fn nothing_of(relation: &str) -> Statement {
+    Statement::new(format!("SELECT * FROM {} LIMIT 0", quoted(relation)))
+}
+
 /// All rows of a query. Its columns are taken by position: their names need
 /// not be unique.
 #[must_use]

@@ -1,6 +1,8 @@
 //! A stream: requests that follow each other on one connection of the
 //! server, held together by a baton. A transaction lives as long as it.
 
+use std::cell::Cell;
+
 use super::failure::{self, Failure};
 use super::server::{Dialect, Server};
 use crate::error::Result;
@@ -17,6 +19,8 @@ pub struct Stream {
     /// Where its requests go; the server may move it.
     url: Url,
     baton: Option<String>,
+    /// Requests that were sent on it.
+    requests: Cell<u64>,
 }
 
 /// Where the next request of a stream goes on.
@@ -37,6 +41,7 @@ impl Stream {
             dialect,
             url: server.url().clone(),
             baton: None,
+            requests: Cell::new(0),
         }
     }
 
@@ -77,7 +82,13 @@ impl Stream {
         self.post("/v3/cursor", &body.unwrap_or_default())
     }
 
+    /// Requests that were sent on it since this was last asked.
+    pub fn take_requests(&self) -> u64 {
+        self.requests.take()
+    }
+
     fn post(&self, path: &str, body: &str) -> Result<Pending> {
+        self.requests.set(self.requests.get() + 1);
         http::send(
             Method::Post,
             &self.url,

@@ -9,6 +9,9 @@ pub enum Storage {
     Integer,
     /// 64-bit floats.
     Real,
+    /// 64-bit floats too, in columns in which SQLite keeps whole ones as
+    /// integers to save space.
+    Numeric,
     /// Text.
     Text,
     /// Bytes.
@@ -65,7 +68,7 @@ impl Storage {
             .iter()
             .any(|numeric| name.starts_with(numeric))
         {
-            Self::Real
+            Self::Numeric
         } else {
             Self::ByValue
         }
@@ -76,7 +79,7 @@ impl Storage {
     pub fn data_type(self) -> DataType {
         match self {
             Self::Integer => DataType::Int64,
-            Self::Real => DataType::Float64,
+            Self::Real | Self::Numeric => DataType::Float64,
             Self::Text | Self::ByValue => DataType::Utf8,
             Self::Blob => DataType::Binary,
         }
@@ -102,8 +105,8 @@ mod tests {
             ("FLOAT", Storage::Real),
             ("DOUBLE PRECISION", Storage::Real),
             ("BOOLEAN", Storage::Integer),
-            ("DECIMAL(10,2)", Storage::Real),
-            ("NUMERIC", Storage::Real),
+            ("DECIMAL(10,2)", Storage::Numeric),
+            ("NUMERIC", Storage::Numeric),
             ("DATETIME", Storage::ByValue),
             ("JSON", Storage::ByValue),
             ("STRING", Storage::ByValue),

@@ -22,18 +22,16 @@ use self::streamed::Streamed;
 use self::tables::Tables;
 use crate::builtin::Builtin;
 use crate::config::Config;
-use crate::database::catalog::{self, Catalog};
-use crate::database::failure::{self, Failure};
+use crate::database::discovery;
+use crate::database::failure::Failure;
 use crate::database::server::{Dialect, Server};
 use crate::database::stream::Stream;
 use crate::error::{Category, Error, Result};
-use crate::hrana::request::{Request, Statement};
-use crate::hrana::response::{Outcome, Rows};
 use crate::log;
 use crate::retry::Backoff;
 
 /// How often a read starts anew because its snapshot was lost.
-const MAX_RESTARTS: u32 = 3;
+const MAX_RESTARTS: u32 = 7;
 
 /// A read.
 #[derive(Debug)]
@@ -45,7 +43,7 @@ pub struct Read {
     phase: Phase,
     output: Output,
     knowledge: Knowledge,
-    restarts: u32,
+    /// Counts the restarts, and waits before each.
     backoff: Backoff,
 }
 
@@ -91,8 +89,7 @@ impl Read {
             phase: Phase::Begin,
             output: Output::default(),
             knowledge: Knowledge::default(),
-            restarts: 0,
-            backoff: Backoff::new(),
+            backoff: Backoff::of(MAX_RESTARTS + 1),
         }
     }
 
@@ -166,11 +163,15 @@ impl Read {
     /// Opens the stream, begins the transaction, and looks at the catalogue
     /// inside of it: that read is also what fixes the snapshot.
     fn begin(&mut self) -> Result<Phase, Failure> {
-        let dialect = self.server.dialect()?;
+        let dialect = self.server.dialect().map_err(Failure::Final)?;
         let snapshot = dialect != Dialect::Minimal && !self.options.resumable;
         let mut stream = Stream::new(&self.server, dialect);
-        let catalog = read_catalog(&mut stream, snapshot, &mut self.output)?;
+        if snapshot {
+            discovery::begin(&mut stream)?;
+        }
+        let catalog = discovery::catalog(&mut stream)?;
         let described = plan::describe(&mut stream, &self.config.queries)?;
+        self.output.requests += stream.take_requests();
         let plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
             self.knowledge.is_typed(name)
         })?;
@@ -215,7 +216,9 @@ impl Read {
             }
             Failure::StreamLost(reason) => {
                 let reason = format!("the server lost the transaction ({reason})");
-                self.count_restart(Error::new(Category::Unavailable, reason.clone()).retryable())?;
+                self.another_attempt(
+                    Error::new(Category::Unavailable, reason.clone()).retryable(),
+                )?;
                 reason
             }
             Failure::Other(error) if error.category == Category::Permission => match reading {
@@ -230,10 +233,10 @@ impl Read {
             },
             Failure::Other(error) if error.retryable => {
                 let reason = error.message.clone();
-                self.count_restart(error)?;
+                self.another_attempt(error)?;
                 reason
             }
-            failure @ (Failure::Other(_) | Failure::NoSuchEndpoint(_)) => {
+            failure @ (Failure::Other(_) | Failure::Final(_) | Failure::NoSuchEndpoint(_)) => {
                 return Err(failure.into());
             }
         };
@@ -244,81 +247,13 @@ impl Read {
         Ok(())
     }
 
-    fn count_restart(&mut self, error: Error) -> Result<()> {
-        self.restarts += 1;
-        if self.restarts > MAX_RESTARTS {
-            return Err(error.hint(
-                "the database did not hold a transaction for as long as the read took; \
-                 read fewer or smaller resources at once",
-            ));
-        }
-        self.backoff.wait(error)
+    /// Waits before another attempt, if there may be one.
+    fn another_attempt(&mut self, error: Error) -> Result<()> {
+        self.backoff.wait(error).map_err(|error| {
+            error.hint(
+                "the server did not hold a transaction, or did not answer, for as long as the read \
+                 took; read fewer or smaller resources at once, or run again later",
+            )
+        })
     }
-}
-
-/// Reads the catalogue, inside a transaction if there is to be one.
-pub(crate) fn read_catalog(
-    stream: &mut Stream,
-    snapshot: bool,
-    output: &mut Output,
-) -> Result<Catalog, Failure> {
-    if snapshot {
-        let (response, _) = stream.ask(&[Request::execute(Statement::new("BEGIN"))])?;
-        output.requests += 1;
-        if let Some(Outcome::Failed(error)) = response.outcomes.first() {
-            return Err(failure::of_sql(error, "BEGIN"));
-        }
-    }
-    let statements = catalog::statements().map(Request::execute);
-    let (response, Rows(rows)) = stream.ask(&statements)?;
-    output.requests += 1;
-    let [schema, relations, columns, view_columns] = response.outcomes.as_slice() else {
-        return Err(Error::protocol("the catalogue has other answers than questions").into());
-    };
-    for outcome in [schema, relations] {
-        if let Outcome::Failed(error) = outcome {
-            return Err(failure::of_sql(error, "the catalogue"));
-        }
-    }
-    let mut catalog = Catalog::of(&rows[0], &rows[1]);
-    for (index, outcome) in [(2, columns), (3, view_columns)] {
-        match outcome {
-            Outcome::Failed(error) => log::debug(&format!(
-                "columns are asked for one by one: {}",
-                error.message
-            )),
-            _ => catalog.add_columns(&rows[index]),
-        }
-    }
-    one_by_one(stream, &mut catalog, output)?;
-    Ok(catalog)
-}
-
-/// The columns that the statements for all relations did not give.
-fn one_by_one(
-    stream: &mut Stream,
-    catalog: &mut Catalog,
-    output: &mut Output,
-) -> Result<(), Failure> {
-    /// More would only make one answer long.
-    const AT_ONCE: usize = 100;
-    let missing: Vec<String> = catalog.without_columns().map(str::to_owned).collect();
-    for names in missing.chunks(AT_ONCE) {
-        let requests: Vec<_> = names
-            .iter()
-            .map(|name| Request::execute(catalog::columns_of(name)))
-            .collect();
-        let (response, Rows(rows)) = stream.ask(&requests)?;
-        output.requests += 1;
-        for ((name, outcome), rows) in names.iter().zip(&response.outcomes).zip(&rows) {
-            match outcome {
-                Outcome::Failed(error) => {
-                    log::warn(&format!("`{name}` cannot be read: {}", error.message))
-                }
-                _ => catalog.add_columns(rows),
-            }
-        }
-    }
-    catalog.tables.retain(|table| !table.columns.is_empty());
-    Ok(())
 }

@@ -11,7 +11,7 @@ use super::plan::{Options, Target};
 use super::tables::Tables;
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
-use crate::database::stream::{Position, Stream};
+use crate::database::stream::{Position, Stream, TakeError};
 use crate::error::{Category, Error};
 use crate::hrana::DecodeError;
 use crate::hrana::cursor::{Entry, Lines, entry};
@@ -151,7 +151,7 @@ impl Cursor {
                     Err(error) => return Err(error.into()),
                 },
             };
-            let line = line.map_err(|error| malformed(&error))?;
+            let line = line.map_err(|_| Failure::NotUtf8)?;
             if line.is_empty() {
                 continue;
             }
@@ -241,11 +241,10 @@ fn whole_answer(
     )?;
     let response = match stream.take(&body, &mut decoder) {
         Ok(response) => response,
-        Err(crate::database::stream::TakeError::Decode(DecodeError::LostInfinity))
-            if target.wire == Wire::Plain =>
-        {
+        Err(TakeError::Decode(DecodeError::LostInfinity)) if target.wire == Wire::Plain => {
             return Err(Failure::NotUtf8);
         }
+        Err(TakeError::Decode(DecodeError::NotUtf8)) => return Err(Failure::NotUtf8),
         Err(error) => return Err(error.into_error(&url).into()),
     };
     match response.outcomes.as_slice() {

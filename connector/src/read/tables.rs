@@ -172,8 +172,7 @@ impl Tables {
     ) -> Result<bool, Failure> {
         let url = self.stream.url();
         let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
-        let text =
-            simdutf8::basic::from_utf8(body).map_err(|_| malformed(&DecodeError::NotUtf8))?;
+        let text = simdutf8::basic::from_utf8(body).map_err(|_| Failure::NotUtf8)?;
         let glance = page::glance(text);
         let mut next_key = None;
         if let Some(glance) = &glance {

@@ -37,6 +37,7 @@ pub(super) enum Builder {
     Undecided(usize),
     Integer(Int64Builder),
     Real(Float64Builder),
+    Numeric(Float64Builder),
     Text(StringBuilder),
     Blob(BinaryBuilder),
     /// Bytes of text that is not UTF-8.
@@ -83,6 +84,7 @@ impl Builder {
         match storage {
             Storage::Integer => Self::Integer(Int64Builder::new()),
             Storage::Real => Self::Real(Float64Builder::new()),
+            Storage::Numeric => Self::Numeric(Float64Builder::new()),
             Storage::Text => Self::Text(StringBuilder::new()),
             Storage::Blob => Self::Blob(BinaryBuilder::new()),
             Storage::ByValue => Self::Undecided(0),
@@ -101,6 +103,7 @@ impl Builder {
         match self {
             Self::Integer(_) => Storage::Integer,
             Self::Real(_) => Storage::Real,
+            Self::Numeric(_) => Storage::Numeric,
             Self::Undecided(_) | Self::Text(_) => Storage::Text,
             Self::Blob(_) | Self::TextBytes(_) => Storage::Blob,
         }
@@ -114,9 +117,11 @@ impl Builder {
             (Self::Integer(builder), Datum::Null) => builder.append_null(),
             (Self::Text(builder), Datum::Text(text)) => builder.append_value(text),
             (Self::Text(builder), Datum::Null) => builder.append_null(),
-            (Self::Real(builder), Datum::Real(value)) => builder.append_value(value),
-            (Self::Real(builder), Datum::Null) => builder.append_null(),
-            (Self::Real(builder), Datum::Integer(value)) => match exact_real(value) {
+            (Self::Real(builder) | Self::Numeric(builder), Datum::Real(value)) => {
+                builder.append_value(value)
+            }
+            (Self::Real(builder) | Self::Numeric(builder), Datum::Null) => builder.append_null(),
+            (Self::Numeric(builder), Datum::Integer(value)) => match exact_real(value) {
                 Some(value) => builder.append_value(value),
                 None => return false,
             },
@@ -152,7 +157,7 @@ impl Builder {
         match self {
             Self::Undecided(nulls) => *nulls,
             Self::Integer(builder) => builder.len(),
-            Self::Real(builder) => builder.len(),
+            Self::Real(builder) | Self::Numeric(builder) => builder.len(),
             Self::Text(builder) => builder.len(),
             Self::Blob(builder) | Self::TextBytes(builder) => builder.len(),
         }
@@ -175,7 +180,7 @@ impl Builder {
                 *builder = Int64Builder::with_capacity(array.len());
                 Arc::new(array)
             }
-            Self::Real(builder) => {
+            Self::Real(builder) | Self::Numeric(builder) => {
                 let array = builder.finish();
                 *builder = Float64Builder::with_capacity(array.len());
                 Arc::new(array)

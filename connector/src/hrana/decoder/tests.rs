@@ -140,8 +140,8 @@ fn a_value_that_does_not_fit_goes_to_a_sibling_and_is_counted() {
 }
 
 #[test]
-fn an_integer_fits_a_column_of_floats_only_if_it_is_exact() {
-    let mut decoder = Decoder::new(&columns(&[("n", Storage::Real)]));
+fn an_integer_fits_a_numeric_column_only_if_it_is_exact() {
+    let mut decoder = Decoder::new(&columns(&[("n", Storage::Numeric)]));
     let batch = decode(
         &mut decoder,
         &json!([[integer(1 << 53)], [integer((1 << 53) + 1)]]),
