@@ -14,22 +14,29 @@ use super::sql::Dataset;
 use crate::destination::DestinationError;
 
 /// Settings of the database, by DuckDB's names.
-const SETTINGS: [(&str, &str); 4] = [
+const SETTINGS: [(&str, &str); 3] = [
     // Nothing is fetched from the network behind the operator's back.
     ("autoinstall_known_extensions", "false"),
     ("autoload_known_extensions", "false"),
     // Rows come on one thread; the second compresses at the checkpoint.
     ("threads", "2"),
-    // Enough for row groups that are being compressed. What is beyond it goes
-    // to a file beside the database, so that the size of a load does not show
-    // in the memory of the process.
-    ("memory_limit", "128MB"),
 ];
+
+/// What DuckDB may hold in memory for any table. Less makes it write row
+/// groups in pieces; more shows in the process and not in the speed. What is
+/// beyond it goes to a file beside the database, so that the size of a load
+/// does not show in the memory of the process.
+const MEMORY: usize = 96 << 20;
+/// What it needs in addition for each column that it compresses at once. A
+/// column's block is 256 KiB, and the next one is begun before it is written.
+const MEMORY_OF_COLUMN: usize = 512 << 10;
 
 /// A connection to a database file.
 pub(super) struct Connection {
     inner: ManagedConnection,
     location: String,
+    /// The most columns that a table had so far.
+    columns: usize,
 }
 
 impl Connection {
@@ -39,18 +46,28 @@ impl Connection {
         let Some(file) = path.to_str() else {
             return Err(DestinationError::Unusable { location, source: "the path is not UTF-8".into() });
         };
-        let settings = SETTINGS.iter().copied().chain([("path", file)]);
+        let memory = memory_limit(0);
+        let settings = SETTINGS.iter().copied().chain([("path", file), ("memory_limit", memory.as_str())]);
         let options = settings.map(|(name, value)| (OptionDatabase::Other(name.to_owned()), value.into()));
         let inner = driver
             .new_database_with_opts(options)
             .and_then(|database| database.new_connection())
             .map_err(|error| opening(&location, error.message))?;
-        Ok(Self { inner, location })
+        Ok(Self { inner, location, columns: 0 })
     }
 
     /// The database file, for messages.
     pub(super) fn location(&self) -> &str {
         &self.location
+    }
+
+    /// Gives DuckDB the memory that a table of so many columns needs.
+    pub(super) fn expect_columns(&mut self, columns: usize) -> Result<(), DestinationError> {
+        if columns <= self.columns {
+            return Ok(());
+        }
+        self.columns = columns;
+        self.run("set the memory limit", &format!("SET memory_limit = '{}'", memory_limit(columns)))
     }
 
     /// Runs a statement that returns nothing.
@@ -95,6 +112,10 @@ impl Connection {
         statement.set_sql_query(sql)?;
         Ok(statement)
     }
+}
+
+fn memory_limit(columns: usize) -> String {
+    format!("{}KiB", (MEMORY + columns * MEMORY_OF_COLUMN) >> 10)
 }
 
 /// What DuckDB says while something is being done.
