@@ -41,7 +41,11 @@ pub fn stored_type(column: &DataType) -> Option<StoredType> {
         DataType::Int64 => StoredType::Int64,
         DataType::Float64 => StoredType::Float64,
         DataType::Utf8 => StoredType::Text,
-        DataType::Dictionary(key, value) if **key == DataType::Int32 && **value == DataType::Utf8 => StoredType::Text,
+        DataType::Dictionary(key, value)
+            if **key == DataType::Int32 && **value == DataType::Utf8 =>
+        {
+            StoredType::Text
+        }
         DataType::Binary => StoredType::Blob,
         DataType::Boolean => StoredType::Boolean,
         DataType::Date32 => StoredType::Date,
@@ -81,7 +85,11 @@ pub(super) enum ColumnError {
     #[error("column `{column}` has the type {data_type}, which no destination stores")]
     NotStored { column: String, data_type: DataType },
     #[error("column `{column}` is stored as {stored:?}, and {incoming:?} comes")]
-    Changed { column: String, stored: StoredType, incoming: StoredType },
+    Changed {
+        column: String,
+        stored: StoredType,
+        incoming: StoredType,
+    },
     #[error("columns `{first}` and `{second}` differ only in case")]
     Ambiguous { first: String, second: String },
 }
@@ -101,14 +109,26 @@ impl Columns {
                     data_type: field.data_type().clone(),
                 });
             };
-            columns.push(Column { name: field.name().clone(), stored });
+            columns.push(Column {
+                name: field.name().clone(),
+                stored,
+            });
         }
         // Databases compare names without regard to the case of ASCII
         // letters, and the source does too.
-        let mut folded: Vec<_> = columns.iter().map(|column| (column.name.to_ascii_lowercase(), &column.name)).collect();
+        let mut folded: Vec<_> = columns
+            .iter()
+            .map(|column| (column.name.to_ascii_lowercase(), &column.name))
+            .collect();
         folded.sort_unstable();
-        if let Some([first, second]) = folded.array_windows().find(|[first, second]| first.0 == second.0) {
-            return Err(ColumnError::Ambiguous { first: first.1.clone(), second: second.1.clone() });
+        if let Some([first, second]) = folded
+            .array_windows()
+            .find(|[first, second]| first.0 == second.0)
+        {
+            return Err(ColumnError::Ambiguous {
+                first: first.1.clone(),
+                second: second.1.clone(),
+            });
         }
         Ok(Self(columns))
     }
@@ -126,7 +146,11 @@ impl Columns {
     pub(super) fn extend(&mut self, incoming: &Self) -> Result<Vec<Column>, ColumnError> {
         let mut added = Vec::new();
         for column in &incoming.0 {
-            match self.0.iter().find(|stored| stored.name.eq_ignore_ascii_case(&column.name)) {
+            match self
+                .0
+                .iter()
+                .find(|stored| stored.name.eq_ignore_ascii_case(&column.name))
+            {
                 None => added.push(column.clone()),
                 Some(stored) if stored.stored == column.stored => {}
                 Some(stored) => {
@@ -156,14 +180,23 @@ impl Shape {
     /// From `incoming` to `table`, which has all columns of `incoming`.
     pub(super) fn new(incoming: &Schema, table: &Columns) -> Self {
         let place = |column: &Column| {
-            incoming.fields().iter().position(|field| field.name().eq_ignore_ascii_case(&column.name))
+            incoming
+                .fields()
+                .iter()
+                .position(|field| field.name().eq_ignore_ascii_case(&column.name))
         };
         let sources: Vec<_> = table.0.iter().map(place).collect();
         let fields = table.0.iter().zip(&sources).map(|(column, source)| {
-            let data_type = source.map_or_else(|| column.stored.arrow(), |at| incoming.field(at).data_type().clone());
+            let data_type = source.map_or_else(
+                || column.stored.arrow(),
+                |at| incoming.field(at).data_type().clone(),
+            );
             Field::new(&column.name, data_type, true)
         });
-        Self { schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())), sources }
+        Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            sources,
+        }
     }
 
     /// The schema of the batches that come out.
@@ -174,12 +207,16 @@ impl Shape {
     /// The rows in the shape of the table. Copies no value.
     pub(super) fn fit(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
         let rows = batch.num_rows();
-        let columns = self.sources.iter().zip(self.schema.fields()).map(|(source, field)| match source {
-            Some(at) => batch.columns().get(*at).cloned().ok_or_else(|| {
-                ArrowError::SchemaError(format!("a batch lacks column `{}`", field.name()))
-            }),
-            None => Ok(new_null_array(field.data_type(), rows)),
-        });
+        let columns = self
+            .sources
+            .iter()
+            .zip(self.schema.fields())
+            .map(|(source, field)| match source {
+                Some(at) => batch.columns().get(*at).cloned().ok_or_else(|| {
+                    ArrowError::SchemaError(format!("a batch lacks column `{}`", field.name()))
+                }),
+                None => Ok(new_null_array(field.data_type(), rows)),
+            });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
@@ -195,19 +232,35 @@ mod tests {
     }
 
     fn schema(columns: &[(&str, DataType)]) -> Schema {
-        Schema::new(columns.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>())
+        Schema::new(
+            columns
+                .iter()
+                .map(|(name, kind)| Field::new(*name, kind.clone(), true))
+                .collect::<Vec<_>>(),
+        )
     }
 
     #[test]
     fn a_type_that_is_not_stored_is_named() {
         let error = columns(&[("a", DataType::Int64), ("b", DataType::UInt8)]).unwrap_err();
-        assert_eq!(error.to_string(), "column `b` has the type UInt8, which no destination stores");
+        assert_eq!(
+            error.to_string(),
+            "column `b` has the type UInt8, which no destination stores"
+        );
     }
 
     #[test]
     fn names_that_differ_only_in_case_are_refused() {
-        let error = columns(&[("Name", DataType::Int64), ("b", DataType::Int64), ("name", DataType::Int64)]).unwrap_err();
-        assert_eq!(error.to_string(), "columns `Name` and `name` differ only in case");
+        let error = columns(&[
+            ("Name", DataType::Int64),
+            ("b", DataType::Int64),
+            ("name", DataType::Int64),
+        ])
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "columns `Name` and `name` differ only in case"
+        );
         assert!(columns(&[("Ä", DataType::Int64), ("ä", DataType::Int64)]).is_ok());
     }
 
@@ -216,10 +269,18 @@ mod tests {
         let incoming = schema(&[("C", DataType::Int64), ("a", DataType::Int64)]);
         let mut table = columns(&[("a", DataType::Int64), ("b", DataType::Utf8)]).unwrap();
         let added = table.extend(&Columns::of(&incoming).unwrap()).unwrap();
-        assert_eq!(added.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["C"]);
+        assert_eq!(
+            added
+                .iter()
+                .map(|column| column.name.as_str())
+                .collect::<Vec<_>>(),
+            ["C"]
+        );
 
-        let numbers = |number| Arc::new(arrow_array::Int64Array::from(vec![number])) as arrow_array::ArrayRef;
-        let batch = RecordBatch::try_new(Arc::new(incoming.clone()), vec![numbers(3), numbers(1)]).unwrap();
+        let numbers =
+            |number| Arc::new(arrow_array::Int64Array::from(vec![number])) as arrow_array::ArrayRef;
+        let batch =
+            RecordBatch::try_new(Arc::new(incoming.clone()), vec![numbers(3), numbers(1)]).unwrap();
         let fitted = Shape::new(&incoming, &table).fit(&batch).unwrap();
         assert_eq!(fitted.column(0), &numbers(1));
         assert_eq!(fitted.column(1).null_count(), 1);
@@ -229,7 +290,12 @@ mod tests {
     #[test]
     fn a_type_that_changed_is_refused() {
         let mut table = columns(&[("a", DataType::Int64)]).unwrap();
-        let error = table.extend(&columns(&[("A", DataType::Utf8)]).unwrap()).unwrap_err();
-        assert_eq!(error.to_string(), "column `A` is stored as Int64, and Text comes");
+        let error = table
+            .extend(&columns(&[("A", DataType::Utf8)]).unwrap())
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "column `A` is stored as Int64, and Text comes"
+        );
     }
 }

@@ -80,7 +80,11 @@ impl DestinationError {
 
     /// Something else that went wrong while something was being done.
     pub(super) fn failed(action: &str, location: &str, source: impl Into<Cause>) -> Self {
-        Self::Failed { action: action.to_owned(), location: location.to_owned(), source: source.into() }
+        Self::Failed {
+            action: action.to_owned(),
+            location: location.to_owned(),
+            source: source.into(),
+        }
     }
 
     fn of_io(location: &str, action: Option<&str>, error: io::Error) -> Self {
@@ -92,11 +96,18 @@ impl DestinationError {
             (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
                 Self::ReadOnly { location, source }
             }
-            (io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge, _) => {
-                Self::Full { location, source }
-            }
+            (
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge,
+                _,
+            ) => Self::Full { location, source },
             (_, None) => Self::Unusable { location, source },
-            (_, Some(action)) => Self::Failed { action: action.to_owned(), location, source },
+            (_, Some(action)) => Self::Failed {
+                action: action.to_owned(),
+                location,
+                source,
+            },
         }
     }
 
@@ -135,12 +146,30 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn what_the_system_says_becomes_what_a_person_does() {
-        assert!(matches!(opened(30), DestinationError::ReadOnly { .. }), "EROFS");
-        assert!(matches!(opened(13), DestinationError::ReadOnly { .. }), "EACCES");
-        assert!(matches!(opened(28), DestinationError::Full { .. }), "ENOSPC");
-        assert!(matches!(opened(122), DestinationError::Full { .. }), "EDQUOT");
-        assert!(matches!(opened(20), DestinationError::Unusable { .. }), "ENOTDIR");
-        assert!(matches!(opened(11), DestinationError::Locked { .. }), "EAGAIN");
+        assert!(
+            matches!(opened(30), DestinationError::ReadOnly { .. }),
+            "EROFS"
+        );
+        assert!(
+            matches!(opened(13), DestinationError::ReadOnly { .. }),
+            "EACCES"
+        );
+        assert!(
+            matches!(opened(28), DestinationError::Full { .. }),
+            "ENOSPC"
+        );
+        assert!(
+            matches!(opened(122), DestinationError::Full { .. }),
+            "EDQUOT"
+        );
+        assert!(
+            matches!(opened(20), DestinationError::Unusable { .. }),
+            "ENOTDIR"
+        );
+        assert!(
+            matches!(opened(11), DestinationError::Locked { .. }),
+            "EAGAIN"
+        );
         let error = DestinationError::doing("write", "there", io::Error::from_raw_os_error(5));
         assert_eq!(error.to_string(), "could not write in there");
     }

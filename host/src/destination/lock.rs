@@ -18,12 +18,17 @@ impl Lock {
     /// Takes the lock that `path` stands for, or fails with
     /// [`io::ErrorKind::WouldBlock`] if another writer has it.
     pub(super) fn take(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(io::Error::new(io::ErrorKind::WouldBlock, format!("{} is locked", path.display())))
-            }
+            Err(TryLockError::WouldBlock) => Err(io::Error::new(
+                io::ErrorKind::WouldBlock,
+                format!("{} is locked", path.display()),
+            )),
             Err(TryLockError::Error(error)) => Err(error),
         }
     }

@@ -34,10 +34,21 @@ pub struct Settings {
 /// Opens a destination.
 pub fn open(settings: Settings) -> Result<Box<dyn Destination>, DestinationError> {
     Ok(match settings.spec {
-        DestinationSpec::DuckDb { path, dataset, driver } => {
-            Box::new(duckdb::DuckDb::open(&path, dataset, driver, &settings.drivers)?)
-        }
-        DestinationSpec::Files { url, dataset, format } => Box::new(files::Files::open(&url, &dataset, format)?),
+        DestinationSpec::DuckDb {
+            path,
+            dataset,
+            driver,
+        } => Box::new(duckdb::DuckDb::open(
+            &path,
+            dataset,
+            driver,
+            &settings.drivers,
+        )?),
+        DestinationSpec::Files {
+            url,
+            dataset,
+            format,
+        } => Box::new(files::Files::open(&url, &dataset, format)?),
     })
 }
 

@@ -13,28 +13,51 @@ use crate::value::{Row, rows as rows_of};
 pub(crate) fn driver() -> PathBuf {
     let library = ["libduckdb.so", "libduckdb.dylib", "duckdb.dll"];
     let beside = std::env::current_exe().unwrap();
-    let beside = beside.ancestors().skip(1).take(2).flat_map(|folder| library.map(|name| folder.join(name)));
-    let places: Vec<_> = std::env::var_os("CONNECTOR_HOST_DUCKDB").map(PathBuf::from).into_iter().chain(beside).collect();
+    let beside = beside
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .flat_map(|folder| library.map(|name| folder.join(name)));
+    let places: Vec<_> = std::env::var_os("CONNECTOR_HOST_DUCKDB")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain(beside)
+        .collect();
     let found = places.iter().find(|place| place.is_file());
-    found.cloned().unwrap_or_else(|| panic!("there is no DuckDB driver in {places:?}; `just build` fetches it"))
+    found.cloned().unwrap_or_else(|| {
+        panic!("there is no DuckDB driver in {places:?}; `just build` fetches it")
+    })
 }
 
 /// The rows of a table, or none if it is not there.
 pub(crate) fn rows(database: &Path, dataset: &str, table: &str) -> Option<Vec<Row>> {
     let table = table.replace('"', "\"\"");
     let catalog = database.file_stem().unwrap().to_str().unwrap();
-    query(database, &format!("SELECT * FROM \"{catalog}\".\"{dataset}\".\"{table}\""))
+    query(
+        database,
+        &format!("SELECT * FROM \"{catalog}\".\"{dataset}\".\"{table}\""),
+    )
 }
 
 /// What a query returns, or none if it names a table that is not there.
 pub(crate) fn query(database: &Path, sql: &str) -> Option<Vec<Row>> {
-    let mut driver =
-        ManagedDriver::load_dynamic_from_filename(driver(), Some(b"duckdb_adbc_init"), AdbcVersion::V110).unwrap();
-    let options = [(OptionDatabase::Other("path".to_owned()), database.to_str().unwrap().into())];
+    let mut driver = ManagedDriver::load_dynamic_from_filename(
+        driver(),
+        Some(b"duckdb_adbc_init"),
+        AdbcVersion::V110,
+    )
+    .unwrap();
+    let options = [(
+        OptionDatabase::Other("path".to_owned()),
+        database.to_str().unwrap().into(),
+    )];
     let database = driver.new_database_with_opts(options).unwrap();
     let mut connection = database.new_connection().unwrap();
     let mut statement = connection.new_statement().unwrap();
-    match statement.set_sql_query(sql).and_then(|()| statement.execute()) {
+    match statement
+        .set_sql_query(sql)
+        .and_then(|()| statement.execute())
+    {
         Ok(reader) => Some(reader.flat_map(|batch| rows_of(&batch.unwrap())).collect()),
         Err(error) if error.message.contains("does not exist") => None,
         Err(error) => panic!("{error}"),

@@ -31,8 +31,18 @@ fn read(manifest: &Path) -> serde_json::Value {
 
 fn of_load(manifest: &serde_json::Value) -> Row {
     let text = |value: &serde_json::Value| Value::Text(value.as_str().unwrap().to_owned());
-    let started = time(manifest["started"].as_str().unwrap().strip_suffix('Z').unwrap());
-    let written = manifest["resources"].as_array().unwrap().iter().map(|row| row["rows_written"].as_i64().unwrap());
+    let started = time(
+        manifest["started"]
+            .as_str()
+            .unwrap()
+            .strip_suffix('Z')
+            .unwrap(),
+    );
+    let written = manifest["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["rows_written"].as_i64().unwrap());
     [
         ("load_id", text(&manifest["load_id"])),
         ("pipeline", text(&manifest["pipeline"])),
@@ -51,32 +61,74 @@ fn of_resources(manifest: &serde_json::Value) -> Vec<Row> {
         serde_json::Value::Number(number) => Value::Integer(number.as_i64().unwrap()),
         _ => Value::Null,
     };
-    let row = |row: &serde_json::Value| row.as_object().unwrap().iter().map(|(name, cell)| (name.clone(), value(cell))).collect();
-    manifest["resources"].as_array().unwrap().iter().map(row).collect()
+    let row = |row: &serde_json::Value| {
+        row.as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, cell)| (name.clone(), value(cell)))
+            .collect()
+    };
+    manifest["resources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(row)
+        .collect()
 }
 
 /// The rows of a table, or none if it is not there. What is written about
 /// loads is in the manifests.
 pub(crate) fn rows(dataset: &Path, table: &str) -> Option<Vec<Row>> {
     match table {
-        "_loads" => return Some(all(&dataset.join("_loads")).iter().map(|path| of_load(&read(path))).collect()),
+        "_loads" => {
+            return Some(
+                all(&dataset.join("_loads"))
+                    .iter()
+                    .map(|path| of_load(&read(path)))
+                    .collect(),
+            );
+        }
         "_load_resources" => {
             let manifests = all(&dataset.join("_loads"));
-            return Some(manifests.iter().flat_map(|path| of_resources(&read(path))).collect());
+            return Some(
+                manifests
+                    .iter()
+                    .flat_map(|path| of_resources(&read(path)))
+                    .collect(),
+            );
         }
         _ => {}
     }
     let manifest = manifest(dataset)?;
-    let table = manifest["tables"].as_array().unwrap().iter().find(|entry| entry["name"] == table)?;
+    let table = manifest["tables"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["name"] == table)?;
     let column = |column: &serde_json::Value| {
-        (column["name"].as_str().unwrap().to_owned(), column["type"].as_str().unwrap().to_owned())
+        (
+            column["name"].as_str().unwrap().to_owned(),
+            column["type"].as_str().unwrap().to_owned(),
+        )
     };
-    let columns: BTreeMap<String, String> = table["columns"].as_array().unwrap().iter().map(column).collect();
+    let columns: BTreeMap<String, String> = table["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(column)
+        .collect();
     let mut rows = Vec::new();
     for file in table["files"].as_array().unwrap() {
         let path = dataset.join(file["path"].as_str().unwrap());
-        assert!(path.is_file(), "the manifest names {}, which is not there", path.display());
-        assert_eq!(path.metadata().unwrap().len(), file["bytes"].as_u64().unwrap());
+        assert!(
+            path.is_file(),
+            "the manifest names {}, which is not there",
+            path.display()
+        );
+        assert_eq!(
+            path.metadata().unwrap().len(),
+            file["bytes"].as_u64().unwrap()
+        );
         let found = of_file(&path, &columns);
         assert_eq!(found.len() as u64, file["rows"].as_u64().unwrap());
         rows.extend(found);
@@ -95,7 +147,11 @@ pub(crate) fn all(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(all(&path)) } else { found.push(path) }
+        if path.is_dir() {
+            found.extend(all(&path))
+        } else {
+            found.push(path)
+        }
     }
     found.sort();
     found
@@ -104,7 +160,10 @@ pub(crate) fn all(folder: &Path) -> Vec<PathBuf> {
 fn of_file(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     match path.extension().unwrap().to_str().unwrap() {
         "parquet" => {
-            let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+            let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap())
+                .unwrap()
+                .build()
+                .unwrap();
             reader.flat_map(|batch| rows_of(&batch.unwrap())).collect()
         }
         "jsonl" => of_jsonl(path, columns),
@@ -125,11 +184,15 @@ fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
         Field::new(name, data_type, true)
     });
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let reader = ReaderBuilder::new(schema).build(BufReader::new(File::open(path).unwrap())).unwrap();
+    let reader = ReaderBuilder::new(schema)
+        .build(BufReader::new(File::open(path).unwrap()))
+        .unwrap();
     let mut rows: Vec<Row> = reader.flat_map(|batch| rows_of(&batch.unwrap())).collect();
     for row in &mut rows {
         for (name, value) in row.iter_mut() {
-            if let (Value::Text(text), "blob" | "timestamp" | "timestamp_utc") = (&*value, columns[name].as_str()) {
+            if let (Value::Text(text), "blob" | "timestamp" | "timestamp_utc") =
+                (&*value, columns[name].as_str())
+            {
                 *value = self::value(&columns[name], text.clone());
             }
         }
@@ -139,11 +202,23 @@ fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
 
 fn of_csv(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     let mut records = csv::records(&std::fs::read_to_string(path).unwrap()).into_iter();
-    let header: Vec<_> = records.next().unwrap().into_iter().map(Option::unwrap).collect();
+    let header: Vec<_> = records
+        .next()
+        .unwrap()
+        .into_iter()
+        .map(Option::unwrap)
+        .collect();
     let row = |record: Vec<Option<String>>| {
         assert_eq!(record.len(), header.len());
         let values = header.iter().zip(record);
-        values.map(|(name, text)| (name.clone(), text.map_or(Value::Null, |text| value(&columns[name], text)))).collect()
+        values
+            .map(|(name, text)| {
+                (
+                    name.clone(),
+                    text.map_or(Value::Null, |text| value(&columns[name], text)),
+                )
+            })
+            .collect()
     };
     records.map(row).collect()
 }
@@ -165,7 +240,12 @@ fn value(stored: &str, text: String) -> Value {
 fn time(text: &str) -> i64 {
     let (date, time) = text.split_once('T').unwrap();
     let days: i64 = Date32Type::parse(date).unwrap().into();
-    let digits: Vec<i64> = time.split([':', '.']).map(|digits| digits.parse().unwrap()).collect();
-    let [hours, minutes, seconds, micros] = digits[..] else { panic!("{text}") };
+    let digits: Vec<i64> = time
+        .split([':', '.'])
+        .map(|digits| digits.parse().unwrap())
+        .collect();
+    let [hours, minutes, seconds, micros] = digits[..] else {
+        panic!("{text}")
+    };
     (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
 }

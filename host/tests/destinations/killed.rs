@@ -10,17 +10,30 @@ use crate::files;
 use crate::store::{Kind, Store, batch, integers, load_id, open, record};
 use crate::value::Value;
 
-const KINDS: [(&str, Kind); 4] =
-    [("duckdb", Kind::DuckDb), ("parquet", Kind::Parquet), ("jsonl", Kind::Jsonl), ("csv", Kind::Csv)];
+const KINDS: [(&str, Kind); 4] = [
+    ("duckdb", Kind::DuckDb),
+    ("parquet", Kind::Parquet),
+    ("jsonl", Kind::Jsonl),
+    ("csv", Kind::Csv),
+];
 
 /// Dies on behalf of the tests below, in a process of its own: it is given a
 /// destination, and does nothing when it is run as a test.
 #[test]
-#[expect(clippy::disallowed_methods, reason = "that is how the tests below talk to it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "that is how the tests below talk to it"
+)]
 fn a_writer_that_dies() {
-    let Ok(orders) = std::env::var("DIE_WRITING") else { return };
+    let Ok(orders) = std::env::var("DIE_WRITING") else {
+        return;
+    };
     let mut orders = orders.split('|');
-    let (kind, folder, when) = (orders.next().unwrap(), orders.next().unwrap(), orders.next().unwrap());
+    let (kind, folder, when) = (
+        orders.next().unwrap(),
+        orders.next().unwrap(),
+        orders.next().unwrap(),
+    );
     let (_, kind) = KINDS.into_iter().find(|(name, _)| *name == kind).unwrap();
     let mut destination = open(kind, Path::new(folder)).unwrap();
     let mut load = destination.begin(&load_id(2)).unwrap();
@@ -45,9 +58,15 @@ fn a_writer_that_dies() {
 fn die(kind: &str, store: &Store, when: &str) {
     let orders = format!("{kind}|{}|{when}", store.folder().display());
     let mut child = Command::new(std::env::current_exe().unwrap());
-    let child = child.args(["--exact", "killed::a_writer_that_dies", "--nocapture"]).env("DIE_WRITING", orders);
+    let child = child
+        .args(["--exact", "killed::a_writer_that_dies", "--nocapture"])
+        .env("DIE_WRITING", orders);
     let output = child.output().unwrap();
-    assert!(output.status.code().is_none(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.code().is_none(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn old() -> arrow_array::RecordBatch {
@@ -65,7 +84,11 @@ fn a_killed_load_leaves_what_was_there() {
             let before = files::all(store.folder());
             die(name, &store, when);
             for table in ["t", "u"] {
-                assert_eq!(store.column(table, "id"), [Value::Integer(1)], "{name} {when}");
+                assert_eq!(
+                    store.column(table, "id"),
+                    [Value::Integer(1)],
+                    "{name} {when}"
+                );
             }
             // Running again gives the same result as if nothing had happened.
             store.load(3, "t", Write::Replace, &old());
@@ -73,7 +96,11 @@ fn a_killed_load_leaves_what_was_there() {
             assert_eq!(store.column("u", "id"), [Value::Integer(1)]);
             if kind != Kind::DuckDb {
                 let after = files::all(store.folder());
-                assert_eq!(after.len(), before.len() + 1, "one manifest more, and nothing else: {after:?}");
+                assert_eq!(
+                    after.len(),
+                    before.len() + 1,
+                    "one manifest more, and nothing else: {after:?}"
+                );
             }
         }
     }
@@ -102,8 +129,12 @@ fn files_that_no_manifest_names_are_removed_and_others_stay() {
     // As a process leaves them that dies between moving its files into place
     // and writing the manifest.
     std::fs::create_dir(dataset.join("u")).unwrap();
-    let moved = dataset.join("u").join(format!("{}-00000.parquet", load_id(2)));
-    let unfinished = dataset.join("_loads").join(format!("{}.json#1", load_id(2)));
+    let moved = dataset
+        .join("u")
+        .join(format!("{}-00000.parquet", load_id(2)));
+    let unfinished = dataset
+        .join("_loads")
+        .join(format!("{}.json#1", load_id(2)));
     let foreign = dataset.join("t").join("notes.parquet");
     for path in [&moved, &unfinished, &foreign] {
         std::fs::write(path, "x").unwrap();

@@ -1,7 +1,11 @@
 //! The conformance suite of destinations: the same cases over each of them. A
 //! new destination is a line in [`conformance`] and a reader in [`store`].
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failure of the suite is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a failure of the suite is a failed test"
+)]
 
 mod cases;
 mod csv;

@@ -9,17 +9,27 @@ use crate::store::{DATASET, Kind, Store, batch, database, integers};
 use crate::{duckdb, files};
 
 fn open_duckdb(path: &Path) -> DestinationError {
-    let spec =
-        DestinationSpec::DuckDb { path: path.to_owned(), dataset: DATASET.to_owned(), driver: Some(duckdb::driver()) };
+    let spec = DestinationSpec::DuckDb {
+        path: path.to_owned(),
+        dataset: DATASET.to_owned(),
+        driver: Some(duckdb::driver()),
+    };
     refused(spec)
 }
 
 fn open_files(url: &str) -> DestinationError {
-    refused(DestinationSpec::Files { url: url.to_owned(), dataset: DATASET.to_owned(), format: FileFormat::Csv })
+    refused(DestinationSpec::Files {
+        url: url.to_owned(),
+        dataset: DATASET.to_owned(),
+        format: FileFormat::Csv,
+    })
 }
 
 fn refused(spec: DestinationSpec) -> DestinationError {
-    match destination::open(Settings { spec, drivers: Vec::new() }) {
+    match destination::open(Settings {
+        spec,
+        drivers: Vec::new(),
+    }) {
         Ok(destination) => panic!("{} was opened", destination.location()),
         Err(error) => error,
     }
@@ -29,7 +39,10 @@ fn refused(spec: DestinationSpec) -> DestinationError {
 fn a_missing_folder_is_unusable() {
     let folder = tempfile::tempdir().unwrap();
     let error = open_duckdb(&folder.path().join("missing/x.duckdb"));
-    assert!(matches!(error, DestinationError::Unusable { .. }), "{error:?}");
+    assert!(
+        matches!(error, DestinationError::Unusable { .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -38,15 +51,25 @@ fn a_file_that_is_no_database_is_unusable_and_stays_as_it_is() {
     let path = folder.path().join("x.duckdb");
     std::fs::write(&path, "this is a text, and no database\n".repeat(1000)).unwrap();
     let error = open_duckdb(&path);
-    assert!(matches!(error, DestinationError::Unusable { .. }), "{error:?}");
-    assert!(std::fs::read_to_string(&path).unwrap().starts_with("this is a text"));
+    assert!(
+        matches!(error, DestinationError::Unusable { .. }),
+        "{error:?}"
+    );
+    assert!(
+        std::fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("this is a text")
+    );
 }
 
 #[test]
 fn a_folder_in_place_of_a_database_is_unusable() {
     let folder = tempfile::tempdir().unwrap();
     let error = open_duckdb(folder.path());
-    assert!(matches!(error, DestinationError::Unusable { .. }), "{error:?}");
+    assert!(
+        matches!(error, DestinationError::Unusable { .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -55,19 +78,35 @@ fn a_file_in_place_of_a_folder_is_unusable() {
     let file = folder.path().join("out");
     std::fs::write(&file, "x").unwrap();
     let error = open_files(file.to_str().unwrap());
-    assert!(matches!(error, DestinationError::Unusable { .. }), "{error:?}");
-    assert!(matches!(open_files("s3://bucket/out"), DestinationError::Unusable { .. }));
+    assert!(
+        matches!(error, DestinationError::Unusable { .. }),
+        "{error:?}"
+    );
+    assert!(matches!(
+        open_files("s3://bucket/out"),
+        DestinationError::Unusable { .. }
+    ));
 }
 
 #[test]
 fn a_manifest_that_is_none_is_unusable() {
     let store = Store::new(Kind::Csv);
-    store.load(1, "t", Write::Replace, &batch(1, vec![("id", integers(&[1]))]));
+    store.load(
+        1,
+        "t",
+        Write::Replace,
+        &batch(1, vec![("id", integers(&[1]))]),
+    );
     let dataset = store.folder().join("turso%20data");
     let manifest = files::all(&dataset.join("_loads")).pop().unwrap();
     std::fs::write(manifest, "{").unwrap();
-    let Err(error) = store.try_open() else { panic!("it was opened") };
-    assert!(matches!(error, DestinationError::Unusable { .. }), "{error:?}");
+    let Err(error) = store.try_open() else {
+        panic!("it was opened")
+    };
+    assert!(
+        matches!(error, DestinationError::Unusable { .. }),
+        "{error:?}"
+    );
 }
 
 /// The kernel's own folders take no file from anybody, not even from root.
@@ -75,16 +114,27 @@ fn a_manifest_that_is_none_is_unusable() {
 #[test]
 fn a_place_that_takes_no_file_is_read_only() {
     let error = open_duckdb(Path::new("/sys/kernel/x.duckdb"));
-    assert!(matches!(error, DestinationError::ReadOnly { .. }), "{error:?}");
+    assert!(
+        matches!(error, DestinationError::ReadOnly { .. }),
+        "{error:?}"
+    );
     let error = open_files("/sys/kernel");
-    assert!(matches!(error, DestinationError::ReadOnly { .. }), "{error:?}");
+    assert!(
+        matches!(error, DestinationError::ReadOnly { .. }),
+        "{error:?}"
+    );
 }
 
 /// DuckDB's own lock, which another program holds.
 #[test]
 fn a_database_that_another_program_has_open_is_locked() {
     let store = Store::new(Kind::DuckDb);
-    store.load(1, "t", Write::Replace, &batch(1, vec![("id", integers(&[1]))]));
+    store.load(
+        1,
+        "t",
+        Write::Replace,
+        &batch(1, vec![("id", integers(&[1]))]),
+    );
     let path = database(store.folder());
     let mut holder = std::process::Command::new("python3")
         .arg("-c")
@@ -95,21 +145,39 @@ fn a_database_that_another_program_has_open_is_locked() {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(holder.stdout.take().unwrap()), &mut line).unwrap();
+    std::io::BufRead::read_line(
+        &mut std::io::BufReader::new(holder.stdout.take().unwrap()),
+        &mut line,
+    )
+    .unwrap();
     let error = open_duckdb(&path);
     drop(holder.stdin.take());
     holder.wait().unwrap();
-    assert!(matches!(error, DestinationError::Locked { .. }), "{error:?}");
+    assert!(
+        matches!(error, DestinationError::Locked { .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
 fn views_on_a_table_do_not_keep_it_from_being_replaced() {
     let store = Store::new(Kind::DuckDb);
-    store.load(1, "t", Write::Replace, &batch(1, vec![("id", integers(&[1]))]));
+    store.load(
+        1,
+        "t",
+        Write::Replace,
+        &batch(1, vec![("id", integers(&[1]))]),
+    );
     let path = database(store.folder());
-    let view = format!("CREATE VIEW \"{DATASET}\".main.v AS SELECT id FROM \"{DATASET}\".\"{DATASET}\".t");
+    let view =
+        format!("CREATE VIEW \"{DATASET}\".main.v AS SELECT id FROM \"{DATASET}\".\"{DATASET}\".t");
     duckdb::query(&path, &view);
-    store.load(2, "t", Write::Replace, &batch(2, vec![("id", integers(&[2, 3]))]));
+    store.load(
+        2,
+        "t",
+        Write::Replace,
+        &batch(2, vec![("id", integers(&[2, 3]))]),
+    );
     let rows = duckdb::query(&path, &format!("SELECT * FROM \"{DATASET}\".main.v")).unwrap();
     assert_eq!(rows.len(), 2);
 }

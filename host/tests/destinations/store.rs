@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::{
+    ArrayRef, BinaryArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray,
+};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use connector_host::destination::{self, Destination, DestinationError, Load, Settings};
 use connector_host::model::{
@@ -35,7 +38,10 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self { kind, folder: tempfile::tempdir().unwrap() }
+        Self {
+            kind,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -68,7 +74,9 @@ impl Store {
     pub(crate) fn rows(&self, table: &str) -> Option<Vec<Row>> {
         let mut rows = match self.kind {
             Kind::DuckDb => duckdb::rows(&database(self.folder()), DATASET, table),
-            Kind::Parquet | Kind::Jsonl | Kind::Csv => files::rows(&self.folder().join("turso%20data"), table),
+            Kind::Parquet | Kind::Jsonl | Kind::Csv => {
+                files::rows(&self.folder().join("turso%20data"), table)
+            }
         }?;
         rows.sort();
         Some(rows)
@@ -76,7 +84,12 @@ impl Store {
 
     /// One column of a table, in order.
     pub(crate) fn column(&self, table: &str, column: &str) -> Vec<Value> {
-        let mut values: Vec<_> = self.rows(table).unwrap().iter().map(|row| row[column].clone()).collect();
+        let mut values: Vec<_> = self
+            .rows(table)
+            .unwrap()
+            .iter()
+            .map(|row| row[column].clone())
+            .collect();
         values.sort();
         values
     }
@@ -91,18 +104,27 @@ pub(crate) fn open(kind: Kind, folder: &Path) -> Result<Box<dyn Destination>, De
         format,
     };
     let spec = match kind {
-        Kind::DuckDb => {
-            DestinationSpec::DuckDb { path: database(folder), dataset: dataset.clone(), driver: Some(duckdb::driver()) }
-        }
+        Kind::DuckDb => DestinationSpec::DuckDb {
+            path: database(folder),
+            dataset: dataset.clone(),
+            driver: Some(duckdb::driver()),
+        },
         Kind::Parquet => files(FileFormat::Parquet),
         Kind::Jsonl => files(FileFormat::Jsonl),
         Kind::Csv => files(FileFormat::Csv),
     };
-    destination::open(Settings { spec, drivers: Vec::new() })
+    destination::open(Settings {
+        spec,
+        drivers: Vec::new(),
+    })
 }
 
 /// Runs a load, and commits.
-pub(crate) fn commit(destination: &mut dyn Destination, number: u64, fill: impl FnOnce(&mut dyn Load)) {
+pub(crate) fn commit(
+    destination: &mut dyn Destination,
+    number: u64,
+    fill: impl FnOnce(&mut dyn Load),
+) {
     let mut load = destination.begin(&load_id(number)).unwrap();
     fill(load.as_mut());
     load.commit(&record(number, &[("t", None)])).unwrap();
@@ -149,11 +171,16 @@ pub(crate) fn batch(number: u64, columns: Vec<(&str, ArrayRef)>) -> RecordBatch 
         Int32Array::from(vec![0; rows]),
         Arc::new(StringArray::from(vec![load_id(number).as_str()])),
     );
-    let fields = columns.iter().map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
+    let fields = columns
+        .iter()
+        .map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
     let mark_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     let fields = fields.chain([Field::new("_load_id", mark_type, false)]);
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let columns = columns.into_iter().map(|(_, column)| column).chain([Arc::new(mark) as ArrayRef]);
+    let columns = columns
+        .into_iter()
+        .map(|(_, column)| column)
+        .chain([Arc::new(mark) as ArrayRef]);
     RecordBatch::try_new(schema, columns.collect()).unwrap()
 }
 

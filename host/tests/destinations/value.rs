@@ -28,7 +28,9 @@ pub(crate) fn rows(batch: &RecordBatch) -> Vec<Row> {
     let schema = batch.schema();
     let row = |row| {
         let columns = schema.fields().iter().zip(batch.columns());
-        columns.map(|(field, column)| (field.name().clone(), value(column, row))).collect()
+        columns
+            .map(|(field, column)| (field.name().clone(), value(column, row)))
+            .collect()
     };
     (0..batch.num_rows()).map(row).collect()
 }
@@ -40,7 +42,9 @@ fn value(column: &dyn Array, row: usize) -> Value {
     match column.data_type() {
         DataType::Int32 => Value::Integer(column.as_primitive::<Int32Type>().value(row).into()),
         DataType::Int64 => Value::Integer(column.as_primitive::<Int64Type>().value(row)),
-        DataType::Float64 => Value::Float(column.as_primitive::<Float64Type>().value(row).to_bits()),
+        DataType::Float64 => {
+            Value::Float(column.as_primitive::<Float64Type>().value(row).to_bits())
+        }
         DataType::Utf8 => Value::Text(column.as_string::<i32>().value(row).to_owned()),
         DataType::Binary => Value::Blob(column.as_binary::<i32>().value(row).to_owned()),
         DataType::Boolean => Value::Boolean(column.as_boolean().value(row)),

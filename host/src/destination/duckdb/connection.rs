@@ -31,6 +31,10 @@ const MEMORY: usize = 48 << 20;
 /// column's block is 256 KiB, and the next one is begun before it is written.
 const MEMORY_OF_COLUMN: usize = 512 << 10;
 
+/// Less than this is no space: a write of DuckDB's is a block of 256 KiB for
+/// each column, and one that fails leaves what is smaller.
+const NO_SPACE: u64 = 16 << 20;
+
 /// A connection to a database file.
 pub(super) struct Connection {
     inner: ManagedConnection,
@@ -44,16 +48,27 @@ impl Connection {
     pub(super) fn open(mut driver: ManagedDriver, path: &Path) -> Result<Self, DestinationError> {
         let location = path.display().to_string();
         let Some(file) = path.to_str() else {
-            return Err(DestinationError::Unusable { location, source: "the path is not UTF-8".into() });
+            return Err(DestinationError::Unusable {
+                location,
+                source: "the path is not UTF-8".into(),
+            });
         };
         let memory = memory_limit(0);
-        let settings = SETTINGS.iter().copied().chain([("path", file), ("memory_limit", memory.as_str())]);
-        let options = settings.map(|(name, value)| (OptionDatabase::Other(name.to_owned()), value.into()));
+        let settings = SETTINGS
+            .iter()
+            .copied()
+            .chain([("path", file), ("memory_limit", memory.as_str())]);
+        let options =
+            settings.map(|(name, value)| (OptionDatabase::Other(name.to_owned()), value.into()));
         let inner = driver
             .new_database_with_opts(options)
             .and_then(|database| database.new_connection())
             .map_err(|error| opening(&location, error.message))?;
-        Ok(Self { inner, location, columns: 0 })
+        Ok(Self {
+            inner,
+            location,
+            columns: 0,
+        })
     }
 
     /// The database file, for messages.
@@ -67,18 +82,30 @@ impl Connection {
             return Ok(());
         }
         self.columns = columns;
-        self.run("set the memory limit", &format!("SET memory_limit = '{}'", memory_limit(columns)))
+        self.run(
+            "set the memory limit",
+            &format!("SET memory_limit = '{}'", memory_limit(columns)),
+        )
     }
 
     /// Runs a statement that returns nothing.
     pub(super) fn run(&mut self, action: &str, sql: &str) -> Result<(), DestinationError> {
-        let done = self.prepared(sql).and_then(|mut statement| statement.execute_update());
-        done.map(drop).map_err(|error| doing(action, &self.location, error))
+        let done = self
+            .prepared(sql)
+            .and_then(|mut statement| statement.execute_update());
+        done.map(drop)
+            .map_err(|error| doing(action, &self.location, error))
     }
 
     /// Runs a query.
-    pub(super) fn query(&mut self, action: &str, sql: &str) -> Result<Vec<RecordBatch>, DestinationError> {
-        let reader = self.prepared(sql).and_then(|mut statement| statement.execute());
+    pub(super) fn query(
+        &mut self,
+        action: &str,
+        sql: &str,
+    ) -> Result<Vec<RecordBatch>, DestinationError> {
+        let reader = self
+            .prepared(sql)
+            .and_then(|mut statement| statement.execute());
         let reader = reader.map_err(|error| doing(action, &self.location, error))?;
         let batches = reader.collect::<Result<_, _>>();
         batches.map_err(|error| DestinationError::failed(action, &self.location, error))
@@ -86,15 +113,27 @@ impl Connection {
 
     /// The columns that a query would return.
     pub(super) fn schema(&mut self, action: &str, sql: &str) -> Result<Schema, DestinationError> {
-        let schema = self.prepared(sql).and_then(|mut statement| statement.execute_schema());
+        let schema = self
+            .prepared(sql)
+            .and_then(|mut statement| statement.execute_schema());
         schema.map_err(|error| doing(action, &self.location, error))
     }
 
     /// A statement that appends what is bound to it to a table that exists.
-    pub(super) fn append(&mut self, dataset: &Dataset, table: &str) -> Result<ManagedStatement, DestinationError> {
+    pub(super) fn append(
+        &mut self,
+        dataset: &Dataset,
+        table: &str,
+    ) -> Result<ManagedStatement, DestinationError> {
         let options = [
-            (OptionStatement::TargetCatalog, OptionValue::from(dataset.catalog.as_str())),
-            (OptionStatement::TargetDbSchema, dataset.schema.as_str().into()),
+            (
+                OptionStatement::TargetCatalog,
+                OptionValue::from(dataset.catalog.as_str()),
+            ),
+            (
+                OptionStatement::TargetDbSchema,
+                dataset.schema.as_str().into(),
+            ),
             (OptionStatement::TargetTable, table.into()),
             (OptionStatement::IngestMode, IngestMode::Append.into()),
         ];
@@ -121,10 +160,21 @@ fn memory_limit(columns: usize) -> String {
 /// What DuckDB says while something is being done.
 pub(super) fn doing(action: &str, location: &str, error: AdbcError) -> DestinationError {
     let (location, message) = (location.to_owned(), error.message);
-    if is_full(&message) {
-        DestinationError::Full { location, source: message.into() }
+    // The driver drops what its appender says when it ends; only that the
+    // transaction is broken comes through. Whether the disk is full can be
+    // asked.
+    let unexplained = message.contains("transaction is aborted");
+    if is_full(&message) || (unexplained && has_no_space(&location)) {
+        DestinationError::Full {
+            location,
+            source: message.into(),
+        }
     } else {
-        DestinationError::Failed { action: action.to_owned(), location, source: message.into() }
+        DestinationError::Failed {
+            action: action.to_owned(),
+            location,
+            source: message.into(),
+        }
     }
 }
 
@@ -132,19 +182,44 @@ pub(super) fn doing(action: &str, location: &str, error: AdbcError) -> Destinati
 /// but the words come from the system and have not changed in years.
 fn opening(location: &str, message: String) -> DestinationError {
     let location = location.to_owned();
-    if message.contains("Could not set lock on file") || message.contains("being used by another process") {
-        DestinationError::Locked { location, source: message.into() }
+    if message.contains("Could not set lock on file")
+        || message.contains("being used by another process")
+    {
+        DestinationError::Locked {
+            location,
+            source: message.into(),
+        }
     } else if is_full(&message) {
-        DestinationError::Full { location, source: message.into() }
+        DestinationError::Full {
+            location,
+            source: message.into(),
+        }
     } else if message.contains("Permission denied") || message.contains("ead-only") {
-        DestinationError::ReadOnly { location, source: message.into() }
+        DestinationError::ReadOnly {
+            location,
+            source: message.into(),
+        }
     } else {
-        DestinationError::Unusable { location, source: message.into() }
+        DestinationError::Unusable {
+            location,
+            source: message.into(),
+        }
     }
 }
 
 fn is_full(message: &str) -> bool {
-    ["No space left on device", "Disk quota exceeded", "not enough space"].iter().any(|words| message.contains(words))
+    [
+        "No space left on device",
+        "Disk quota exceeded",
+        "not enough space",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
+}
+
+fn has_no_space(location: &str) -> bool {
+    rustix::fs::statvfs(location)
+        .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < NO_SPACE)
 }
 
 #[cfg(test)]
@@ -161,6 +236,9 @@ mod tests {
         let full = r#"IO Error: Could not write file "x.duckdb": No space left on device"#;
         assert!(matches!(opened(full), DestinationError::Full { .. }));
         let error = AdbcError::with_message_and_status(full, adbc_core::error::Status::IO);
-        assert!(matches!(doing("append rows", "x.duckdb", error), DestinationError::Full { .. }));
+        assert!(matches!(
+            doing("append rows", "x.duckdb", error),
+            DestinationError::Full { .. }
+        ));
     }
 }

@@ -8,9 +8,9 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use super::connection::{self, Connection};
@@ -87,13 +87,22 @@ impl<'a> DuckDbLoad<'a> {
         for (name, schema) in records::tables() {
             if stored_name(self.connection, self.dataset, name)?.is_none() {
                 let columns = self.columns(name, &schema)?;
-                self.run(&format!("create the table `{name}`"), &self.dataset.create_table(name, columns.as_slice()))?;
+                self.run(
+                    &format!("create the table `{name}`"),
+                    &self.dataset.create_table(name, columns.as_slice()),
+                )?;
             }
         }
         Ok(())
     }
 
-    fn create(&mut self, table: &str, columns: Columns, shape: Shape, write: Write) -> Result<Table, DestinationError> {
+    fn create(
+        &mut self,
+        table: &str,
+        columns: Columns,
+        shape: Shape,
+        write: Write,
+    ) -> Result<Table, DestinationError> {
         let name = table.to_owned();
         let stored = match write {
             Write::Replace => {
@@ -103,12 +112,21 @@ impl<'a> DuckDbLoad<'a> {
             Write::Append => name.clone(),
         };
         let action = format!("create the table `{table}`");
-        self.run(&action, &self.dataset.create_table(&stored, columns.as_slice()))?;
+        self.run(
+            &action,
+            &self.dataset.create_table(&stored, columns.as_slice()),
+        )?;
         let origin = match write {
             Write::Replace => Origin::Staged,
             Write::Append => Origin::Created,
         };
-        Ok(Table { name, stored, origin, columns, shape })
+        Ok(Table {
+            name,
+            stored,
+            origin,
+            columns,
+            shape,
+        })
     }
 
     fn find(&mut self, table: &str, stored: String) -> Result<Table, DestinationError> {
@@ -117,13 +135,27 @@ impl<'a> DuckDbLoad<'a> {
         let schema = self.connection.schema(&action, &sql)?;
         let columns = self.columns(table, &schema)?;
         let shape = Shape::new(&schema, &columns);
-        Ok(Table { name: table.to_owned(), stored, origin: Origin::Found(Vec::new()), columns, shape })
+        Ok(Table {
+            name: table.to_owned(),
+            stored,
+            origin: Origin::Found(Vec::new()),
+            columns,
+            shape,
+        })
     }
 
     /// Gives a table the columns that come and are not there.
-    fn widen(&mut self, table: &mut Table, schema: &SchemaRef, incoming: &Columns) -> Result<(), DestinationError> {
+    fn widen(
+        &mut self,
+        table: &mut Table,
+        schema: &SchemaRef,
+        incoming: &Columns,
+    ) -> Result<(), DestinationError> {
         let action = format!("add columns to `{}`", table.name);
-        let added = table.columns.extend(incoming).map_err(|error| self.refused(&table.name, error))?;
+        let added = table
+            .columns
+            .extend(incoming)
+            .map_err(|error| self.refused(&table.name, error))?;
         for column in added {
             self.run(&action, &self.dataset.add_column(&table.stored, &column))?;
             if let Origin::Found(all) = &mut table.origin {
@@ -131,11 +163,16 @@ impl<'a> DuckDbLoad<'a> {
             }
         }
         table.shape = Shape::new(schema, &table.columns);
-        self.connection.expect_columns(table.columns.as_slice().len())
+        self.connection
+            .expect_columns(table.columns.as_slice().len())
     }
 
     /// Appends rows to one of the tables that describe the dataset.
-    fn describe(&mut self, name: &str, rows: Result<RecordBatch, ArrowError>) -> Result<(), DestinationError> {
+    fn describe(
+        &mut self,
+        name: &str,
+        rows: Result<RecordBatch, ArrowError>,
+    ) -> Result<(), DestinationError> {
         let action = format!("write to `{name}`");
         let rows = rows.map_err(|error| self.failed(&action, error))?;
         if rows.num_rows() == 0 {
@@ -159,9 +196,10 @@ impl<'a> DuckDbLoad<'a> {
         let cursors = self.dataset.table(names::CURSORS);
         // What was read in full has no older position worth keeping; where
         // nothing new came, the older one stays true.
-        let moved = record.resources.iter().filter(|resource| {
-            resource.cursor_after.is_some() || resource.mode == Mode::Full
-        });
+        let moved = record
+            .resources
+            .iter()
+            .filter(|resource| resource.cursor_after.is_some() || resource.mode == Mode::Full);
         for resource in moved {
             let sql = format!(
                 "DELETE FROM {cursors} WHERE pipeline = {} AND resource = {}",
@@ -178,9 +216,14 @@ impl<'a> DuckDbLoad<'a> {
         let Some((key, stream)) = self.stream.take() else {
             return Ok(());
         };
-        let name = self.tables.get(&key).map_or(key.as_str(), |table| &table.name);
+        let name = self
+            .tables
+            .get(&key)
+            .map_or(key.as_str(), |table| &table.name);
         let action = format!("append rows to `{name}`");
-        stream.finish().map_err(|error| self.streaming(&action, error))
+        stream
+            .finish()
+            .map_err(|error| self.streaming(&action, error))
     }
 
     fn start(&mut self, key: &str) -> Result<(), DestinationError> {
@@ -220,29 +263,45 @@ impl<'a> DuckDbLoad<'a> {
 
     fn streaming(&self, action: &str, error: StreamError) -> DestinationError {
         match error {
-            StreamError::Adbc(error) => connection::doing(action, self.connection.location(), error),
+            StreamError::Adbc(error) => {
+                connection::doing(action, self.connection.location(), error)
+            }
             error @ StreamError::Thread(_) => self.failed(action, error),
         }
     }
 
-    fn failed(&self, action: &str, source: impl Into<crate::destination::Cause>) -> DestinationError {
+    fn failed(
+        &self,
+        action: &str,
+        source: impl Into<crate::destination::Cause>,
+    ) -> DestinationError {
         DestinationError::failed(action, self.connection.location(), source)
     }
 }
 
 impl Load for DuckDbLoad<'_> {
-    fn open(&mut self, name: &str, schema: &SchemaRef, write: Write) -> Result<(), DestinationError> {
+    fn open(
+        &mut self,
+        name: &str,
+        schema: &SchemaRef,
+        write: Write,
+    ) -> Result<(), DestinationError> {
         self.settle()?;
         let key = name.to_ascii_lowercase();
         let incoming = self.columns(name, schema)?;
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
-                let reason = format!("`{}` and `{name}` would be one table, because case does not matter", open.name);
+                let reason = format!(
+                    "`{}` and `{name}` would be one table, because case does not matter",
+                    open.name
+                );
                 return Err(self.failed(&format!("store `{name}`"), reason));
             }
             Some(open) => open,
             None => match write {
-                Write::Append if let Some(stored) = stored_name(self.connection, self.dataset, name)? => {
+                Write::Append
+                    if let Some(stored) = stored_name(self.connection, self.dataset, name)? =>
+                {
                     self.find(name, stored)?
                 }
                 _ => self.create(name, incoming.clone(), Shape::new(schema, &incoming), write)?,
@@ -255,23 +314,39 @@ impl Load for DuckDbLoad<'_> {
 
     fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
-        if self.stream.as_ref().is_none_or(|(current, stream)| *current != key || stream.is_long()) {
+        if self
+            .stream
+            .as_ref()
+            .is_none_or(|(current, stream)| *current != key || stream.is_long())
+        {
             self.start(&key)?;
         }
-        let fitted = self.tables.get(&key).map(|table| table.shape.fit(&batch)).transpose();
-        let fitted = fitted.map_err(|error| self.failed(&format!("append rows to `{name}`"), error))?;
+        let fitted = self
+            .tables
+            .get(&key)
+            .map(|table| table.shape.fit(&batch))
+            .transpose();
+        let fitted =
+            fitted.map_err(|error| self.failed(&format!("append rows to `{name}`"), error))?;
         if let (Some((_, stream)), Some(rows)) = (&mut self.stream, fitted)
             && !stream.send(rows)
         {
             self.settle()?;
-            return Err(self.failed(&format!("append rows to `{name}`"), "DuckDB stopped taking them"));
+            return Err(self.failed(
+                &format!("append rows to `{name}`"),
+                "DuckDB stopped taking them",
+            ));
         }
         Ok(())
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
         self.rejected.push(rejected);
-        if self.rejected.len() < WAITING_REJECTED { Ok(()) } else { self.store_rejected() }
+        if self.rejected.len() < WAITING_REJECTED {
+            Ok(())
+        } else {
+            self.store_rejected()
+        }
     }
 
     fn restart(&mut self) -> Result<(), DestinationError> {
@@ -287,11 +362,19 @@ impl Load for DuckDbLoad<'_> {
         };
         let action = format!("discard the rows of `{name}`");
         match table.origin {
-            Origin::Staged | Origin::Created => self.run(&action, &self.dataset.drop_table(&table.stored)),
+            Origin::Staged | Origin::Created => {
+                self.run(&action, &self.dataset.drop_table(&table.stored))
+            }
             Origin::Found(added) => {
-                let rows = format!("DELETE FROM {} WHERE {}", self.dataset.table(&table.stored), self.of_this_load());
+                let rows = format!(
+                    "DELETE FROM {} WHERE {}",
+                    self.dataset.table(&table.stored),
+                    self.of_this_load()
+                );
                 self.run(&action, &rows)?;
-                added.iter().try_for_each(|column| self.run(&action, &self.dataset.drop_column(&table.stored, column)))
+                added.iter().try_for_each(|column| {
+                    self.run(&action, &self.dataset.drop_column(&table.stored, column))
+                })
             }
         }
     }
@@ -307,8 +390,19 @@ impl Load for DuckDbLoad<'_> {
                 self.of_this_load()
             );
             let batches = self.connection.query(&action, &sql)?;
-            let count = batches.first().and_then(|batch| batch.column(0).as_primitive_opt::<Int64Type>()?.iter().next()?);
-            stored.insert(table.name.clone(), count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
+            let count = batches.first().and_then(|batch| {
+                batch
+                    .column(0)
+                    .as_primitive_opt::<Int64Type>()?
+                    .iter()
+                    .next()?
+            });
+            stored.insert(
+                table.name.clone(),
+                count
+                    .and_then(|count| u64::try_from(count).ok())
+                    .unwrap_or(0),
+            );
         }
         Ok(stored)
     }

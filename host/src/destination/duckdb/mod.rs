@@ -46,11 +46,19 @@ impl DuckDb {
         let location = path.display().to_string();
         // DuckDB's own lock keeps other processes out, but not a second
         // database instance in this one.
-        let lock = Lock::take(&lock_path(path)).map_err(|error| DestinationError::opening(&location, error))?;
+        let lock = Lock::take(&lock_path(path))
+            .map_err(|error| DestinationError::opening(&location, error))?;
         let mut connection = Connection::open(driver, path)?;
         let names = connection.query("ask for the database's name", "SELECT current_database()")?;
-        let catalog = names.first().and_then(|batch| texts(batch.column(0)).next().flatten()).unwrap_or_default();
-        Ok(Self { connection, dataset: Dataset { catalog, schema }, _lock: lock })
+        let catalog = names
+            .first()
+            .and_then(|batch| texts(batch.column(0)).next().flatten())
+            .unwrap_or_default();
+        Ok(Self {
+            connection,
+            dataset: Dataset { catalog, schema },
+            _lock: lock,
+        })
     }
 }
 
@@ -65,19 +73,32 @@ impl Destination for DuckDb {
             return Ok(BTreeMap::new());
         }
         let cursors = self.dataset.table(names::CURSORS);
-        let sql = format!("SELECT resource, version, value FROM {cursors} WHERE pipeline = {}", literal(pipeline));
+        let sql = format!(
+            "SELECT resource, version, value FROM {cursors} WHERE pipeline = {}",
+            literal(pipeline)
+        );
         let mut found = BTreeMap::new();
         for batch in self.connection.query(action, &sql)? {
             let versions = batch.column(1).as_primitive_opt::<Int32Type>();
             let values = batch.column(2).as_binary_opt::<i32>();
             let (Some(versions), Some(values)) = (versions, values) else {
                 let source = "the table does not have the columns that this program gave it";
-                return Err(DestinationError::failed(action, self.connection.location(), source));
+                return Err(DestinationError::failed(
+                    action,
+                    self.connection.location(),
+                    source,
+                ));
             };
             for (row, resource) in texts(batch.column(0)).enumerate() {
                 if let Some(resource) = resource {
                     let version = versions.value(row).cast_unsigned();
-                    found.insert(resource, Cursor { version, value: values.value(row).to_vec() });
+                    found.insert(
+                        resource,
+                        Cursor {
+                            version,
+                            value: values.value(row).to_vec(),
+                        },
+                    );
                 }
             }
         }
@@ -85,7 +106,11 @@ impl Destination for DuckDb {
     }
 
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {
-        Ok(Box::new(DuckDbLoad::begin(&mut self.connection, &self.dataset, load.clone())?))
+        Ok(Box::new(DuckDbLoad::begin(
+            &mut self.connection,
+            &self.dataset,
+            load.clone(),
+        )?))
     }
 }
 
@@ -96,13 +121,18 @@ fn stored_name(
     table: &str,
 ) -> Result<Option<String>, DestinationError> {
     let batches = connection.query("list the tables", &dataset.tables())?;
-    let mut tables = batches.iter().flat_map(|batch| texts(batch.column(0))).flatten();
+    let mut tables = batches
+        .iter()
+        .flat_map(|batch| texts(batch.column(0)))
+        .flatten();
     Ok(tables.find(|name| name.eq_ignore_ascii_case(table)))
 }
 
 fn texts(column: &dyn Array) -> impl Iterator<Item = Option<String>> {
     let texts = column.as_string_opt::<i32>();
-    texts.into_iter().flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)))
+    texts
+        .into_iter()
+        .flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)))
 }
 
 /// `.turso.duckdb.lock` beside `turso.duckdb`.

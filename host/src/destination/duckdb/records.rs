@@ -5,7 +5,10 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow_array::{ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow_array::{
+    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
+};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::model::{Cursor, LoadId, LoadRecord, Rejected, ResourceRecord, names};
@@ -16,7 +19,13 @@ pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
     let count = |name| Field::new(name, DataType::Int64, true);
     let version = |name| Field::new(name, DataType::Int32, true);
     let bytes = |name| Field::new(name, DataType::Binary, true);
-    let time = |name| Field::new(name, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true);
+    let time = |name| {
+        Field::new(
+            name,
+            DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            true,
+        )
+    };
     let schema = |fields: Vec<Field>| Arc::new(Schema::new(fields));
     [
         (
@@ -53,16 +62,32 @@ pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
         ),
         (
             names::CURSORS,
-            schema(vec![text("pipeline"), text("resource"), version("version"), bytes("value"), text("load_id")]),
+            schema(vec![
+                text("pipeline"),
+                text("resource"),
+                version("version"),
+                bytes("value"),
+                text("load_id"),
+            ]),
         ),
-        (names::REJECTED, schema(vec![text("load_id"), text("resource"), text("record"), text("reason")])),
+        (
+            names::REJECTED,
+            schema(vec![
+                text("load_id"),
+                text("resource"),
+                text("record"),
+                text("reason"),
+            ]),
+        ),
     ]
 }
 
 /// The row of `_loads`.
 pub(super) fn load(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
-    let total = |count: fn(&ResourceRecord) -> u64| counts([Some(record.resources.iter().map(count).sum())]);
+    let total = |count: fn(&ResourceRecord) -> u64| {
+        counts([Some(record.resources.iter().map(count).sum())])
+    };
     rows(
         names::LOADS,
         vec![
@@ -135,7 +160,9 @@ pub(super) fn rejected(load: &LoadId, records: &[Rejected]) -> Result<RecordBatc
 }
 
 fn rows(table: &str, columns: Vec<ArrayRef>) -> Result<RecordBatch, ArrowError> {
-    let schema = tables().into_iter().find_map(|(name, schema)| (name == table).then_some(schema));
+    let schema = tables()
+        .into_iter()
+        .find_map(|(name, schema)| (name == table).then_some(schema));
     RecordBatch::try_new(schema.unwrap_or_else(|| Arc::new(Schema::empty())), columns)
 }
 
@@ -145,7 +172,9 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
 
 /// Counts. One that is beyond what a signed integer holds is not a count.
 fn counts(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
-    let signed = values.into_iter().map(|value| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
+    let signed = values
+        .into_iter()
+        .map(|value| value.map(|value| i64::try_from(value).unwrap_or(i64::MAX)));
     Arc::new(signed.collect::<Int64Array>())
 }
 

@@ -35,11 +35,19 @@ impl Dataset {
     }
 
     pub(super) fn add_column(&self, table: &str, column: &Column) -> String {
-        format!("ALTER TABLE {} ADD COLUMN {}", self.table(table), definition(column))
+        format!(
+            "ALTER TABLE {} ADD COLUMN {}",
+            self.table(table),
+            definition(column)
+        )
     }
 
     pub(super) fn drop_column(&self, table: &str, column: &Column) -> String {
-        format!("ALTER TABLE {} DROP COLUMN {}", self.table(table), quoted(&column.name))
+        format!(
+            "ALTER TABLE {} DROP COLUMN {}",
+            self.table(table),
+            quoted(&column.name)
+        )
     }
 
     pub(super) fn drop_table(&self, name: &str) -> String {
@@ -110,7 +118,11 @@ mod tests {
         for _ in 0..5 {
             let longer: Vec<_> = names[from..]
                 .iter()
-                .flat_map(|name| alphabet.iter().map(move |character| format!("{name}{character}")))
+                .flat_map(|name| {
+                    alphabet
+                        .iter()
+                        .map(move |character| format!("{name}{character}"))
+                })
                 .collect();
             from = names.len();
             names.extend(longer);
@@ -123,10 +135,19 @@ mod tests {
 
     #[test]
     fn a_table_is_created_with_explicit_types() {
-        let dataset = Dataset { catalog: "db".to_owned(), schema: "s\"x".to_owned() };
+        let dataset = Dataset {
+            catalog: "db".to_owned(),
+            schema: "s\"x".to_owned(),
+        };
         let columns = [
-            Column { name: "select".to_owned(), stored: StoredType::Int64 },
-            Column { name: "at".to_owned(), stored: StoredType::TimestampUtc },
+            Column {
+                name: "select".to_owned(),
+                stored: StoredType::Int64,
+            },
+            Column {
+                name: "at".to_owned(),
+                stored: StoredType::TimestampUtc,
+            },
         ];
         assert_eq!(
             dataset.create_table("a.b", &columns),

@@ -37,14 +37,24 @@ pub(super) enum StreamError {
 
 impl Stream {
     /// Starts to execute `statement`, which appends what it is fed.
-    pub(super) fn start(mut statement: ManagedStatement, schema: SchemaRef) -> Result<Self, StreamError> {
+    pub(super) fn start(
+        mut statement: ManagedStatement,
+        schema: SchemaRef,
+    ) -> Result<Self, StreamError> {
         let (sender, batches) = sync_channel(WAITING_BATCHES);
-        let thread = std::thread::Builder::new().name("duckdb-append".to_owned()).spawn(move || {
-            statement.bind_stream(Box::new(Waiting { schema, batches }))?;
-            statement.execute_update().map(drop)
-        });
-        let thread = thread.map_err(|error| StreamError::Thread(format!("could not be started: {error}")))?;
-        Ok(Self { sender, thread, bytes: 0 })
+        let thread = std::thread::Builder::new()
+            .name("duckdb-append".to_owned())
+            .spawn(move || {
+                statement.bind_stream(Box::new(Waiting { schema, batches }))?;
+                statement.execute_update().map(drop)
+            });
+        let thread = thread
+            .map_err(|error| StreamError::Thread(format!("could not be started: {error}")))?;
+        Ok(Self {
+            sender,
+            thread,
+            bytes: 0,
+        })
     }
 
     /// Hands over a batch. `false`: DuckDB takes no more, and
@@ -52,7 +62,10 @@ impl Stream {
     pub(super) fn send(&mut self, batch: RecordBatch) -> bool {
         // Not `get_array_memory_size`: columns that were decoded from one
         // message share its memory, which that counts for each of them.
-        let sizes = batch.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+        let sizes = batch
+            .columns()
+            .iter()
+            .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
         self.bytes += sizes.sum::<usize>();
         self.sender.send(batch).is_ok()
     }

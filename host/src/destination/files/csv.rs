@@ -32,13 +32,20 @@ impl<'a> Csv<'a> {
         }
         header.extend_from_slice(b"\r\n");
         upload.write_all(&header)?;
-        Ok(Self { upload, lines: Vec::new() })
+        Ok(Self {
+            upload,
+            lines: Vec::new(),
+        })
     }
 }
 
 impl<'a> Encoder<'a> for Csv<'a> {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let columns = batch.columns().iter().map(|column| value_writer(column)).collect::<io::Result<Vec<_>>>()?;
+        let columns = batch
+            .columns()
+            .iter()
+            .map(|column| value_writer(column))
+            .collect::<io::Result<Vec<_>>>()?;
         self.lines.clear();
         for row in 0..batch.num_rows() {
             for (at, (column, write)) in batch.columns().iter().zip(&columns).enumerate() {
@@ -111,7 +118,10 @@ fn value_writer(column: &dyn Array) -> io::Result<ValueWriter<'_>> {
             })
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-            let (times, utc) = (column.as_primitive::<TimestampMicrosecondType>(), zone.is_some());
+            let (times, utc) = (
+                column.as_primitive::<TimestampMicrosecondType>(),
+                zone.is_some(),
+            );
             Box::new(move |row, out| out.write_all(text::time(times.value(row), utc).as_bytes()))
         }
         DataType::Dictionary(..) => {
@@ -123,7 +133,8 @@ fn value_writer(column: &dyn Array) -> io::Result<ValueWriter<'_>> {
             })
         }
         _ => {
-            let formatter = ArrayFormatter::try_new(column, &FormatOptions::default()).map_err(io_error)?;
+            let formatter =
+                ArrayFormatter::try_new(column, &FormatOptions::default()).map_err(io_error)?;
             Box::new(move |row, out| write!(out, "{}", formatter.value(row)))
         }
     })
@@ -137,7 +148,10 @@ fn separate(at: usize, out: &mut Vec<u8>) {
 
 /// Quotes a text where it must be, and an empty one, which is not null.
 fn field(bytes: &[u8], out: &mut Vec<u8>) {
-    let plain = !bytes.is_empty() && !bytes.iter().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n'));
+    let plain = !bytes.is_empty()
+        && !bytes
+            .iter()
+            .any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n'));
     if plain {
         out.extend_from_slice(bytes);
         return;
@@ -172,7 +186,8 @@ mod tests {
     #[test]
     fn a_line_break_in_a_text_is_no_record() {
         let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"a,b\r\n1,\"x\r\n\"\"\r\ny\"\r\n2,\r\n").unwrap();
+        file.write_all(b"a,b\r\n1,\"x\r\n\"\"\r\ny\"\r\n2,\r\n")
+            .unwrap();
         io::Seek::rewind(&mut file).unwrap();
         assert_eq!(rows(file).unwrap(), 2);
     }

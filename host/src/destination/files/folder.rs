@@ -52,7 +52,10 @@ mod tests {
 
     #[test]
     fn long_and_empty_names_are_told_apart_by_a_digest() {
-        let (first, second) = (name(&format!("{}a", "x".repeat(300))), name(&format!("{}b", "x".repeat(300))));
+        let (first, second) = (
+            name(&format!("{}a", "x".repeat(300))),
+            name(&format!("{}b", "x".repeat(300))),
+        );
         assert!(first.len() < 200 && first != second, "{first} {second}");
         assert_eq!(name(""), "-e3b0c44298fc1c14");
     }

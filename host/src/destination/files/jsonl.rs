@@ -25,8 +25,12 @@ pub(super) struct Jsonl<'a> {
 
 impl<'a> Jsonl<'a> {
     pub(super) fn new(upload: Upload<'a>) -> Self {
-        let builder = WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Exact));
-        Self { writer: builder.build(upload) }
+        let builder = WriterBuilder::new()
+            .with_explicit_nulls(true)
+            .with_encoder_factory(Arc::new(Exact));
+        Self {
+            writer: builder.build(upload),
+        }
     }
 }
 
@@ -73,9 +77,10 @@ impl EncoderFactory for Exact {
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn ValueEncoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Blobs(array.as_binary())),
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                Box::new(Times { times: array.as_primitive::<TimestampMicrosecondType>(), utc: zone.is_some() })
-            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Box::new(Times {
+                times: array.as_primitive::<TimestampMicrosecondType>(),
+                utc: zone.is_some(),
+            }),
             DataType::Float64 => Box::new(Floats(array.as_primitive::<Float64Type>())),
             _ => return Ok(None),
         };

@@ -78,10 +78,19 @@ impl<'a> FilesLoad<'a> {
         }
     }
 
-    fn announce(&self, name: &str, incoming: Columns, schema: &SchemaRef, write: Write, format: FileFormat) -> Table {
+    fn announce(
+        &self,
+        name: &str,
+        incoming: Columns,
+        schema: &SchemaRef,
+        write: Write,
+        format: FileFormat,
+    ) -> Table {
         let known = self.latest.as_ref().and_then(|latest| latest.table(name));
         let (columns, kept) = match (write, known) {
-            (Write::Append, Some(known)) => (Columns::stored(known.columns.clone()), known.files.clone()),
+            (Write::Append, Some(known)) => {
+                (Columns::stored(known.columns.clone()), known.files.clone())
+            }
             _ => (incoming, Vec::new()),
         };
         Table {
@@ -101,9 +110,15 @@ impl<'a> FilesLoad<'a> {
             return Err(self.failed("write rows", format!("the table `{key}` was not opened")));
         };
         let number = table.written.len();
-        let path = format!("{}/{}-{number:05}.{}", table.folder, self.id, part::ending(table.format));
+        let path = format!(
+            "{}/{}-{number:05}.{}",
+            table.folder,
+            self.id,
+            part::ending(table.format)
+        );
         let begun = staged(&path).and_then(|staged| Upload::new(self.place, &staged));
-        let encoder = begun.and_then(|upload| part::encoder(table.format, upload, table.shape.schema()));
+        let encoder =
+            begun.and_then(|upload| part::encoder(table.format, upload, table.shape.schema()));
         let encoder = encoder.map_err(|error| self.doing(&format!("create {path}"), error))?;
         Ok(Part { encoder, path })
     }
@@ -114,12 +129,21 @@ impl<'a> FilesLoad<'a> {
             return Ok(());
         };
         let action = format!("write {}", part.path);
-        let bytes = part.encoder.finish().and_then(Upload::finish).map_err(|error| self.doing(&action, error))?;
+        let bytes = part
+            .encoder
+            .finish()
+            .and_then(Upload::finish)
+            .map_err(|error| self.doing(&action, error))?;
         let staged = self.place.root.join(STAGED).join(&part.path);
         if let Some(table) = self.tables.get_mut(&key) {
             let rows = part::rows(table.format, &staged);
-            let rows = rows.map_err(|error| DestinationError::doing(&action, &self.place.location, error))?;
-            table.written.push(manifest::File { path: part.path, rows, bytes });
+            let rows = rows
+                .map_err(|error| DestinationError::doing(&action, &self.place.location, error))?;
+            table.written.push(manifest::File {
+                path: part.path,
+                rows,
+                bytes,
+            });
         }
         Ok(())
     }
@@ -128,7 +152,10 @@ impl<'a> FilesLoad<'a> {
     /// an empty table too.
     fn complete(&mut self) -> Result<(), DestinationError> {
         self.settle()?;
-        let empty = self.tables.iter().filter(|(_, table)| table.kept.is_empty() && table.written.is_empty());
+        let empty = self
+            .tables
+            .iter()
+            .filter(|(_, table)| table.kept.is_empty() && table.written.is_empty());
         let empty: Vec<_> = empty.map(|(key, _)| key.clone()).collect();
         for key in empty {
             let part = self.part(&key)?;
@@ -146,11 +173,18 @@ impl<'a> FilesLoad<'a> {
         let column = |text: fn(&Rejected) -> &str| {
             Arc::new(StringArray::from_iter_values(records.iter().map(text))) as ArrayRef
         };
-        let schema = ["load_id", "resource", "record", "reason"].map(|name| Field::new(name, DataType::Utf8, true));
+        let schema = ["load_id", "resource", "record", "reason"]
+            .map(|name| Field::new(name, DataType::Utf8, true));
         let schema = Arc::new(Schema::new(schema.to_vec()));
-        let load_id = Arc::new(StringArray::from_iter_values(records.iter().map(|_| self.id.as_str()))) as ArrayRef;
-        let columns =
-            vec![load_id, column(|row| &row.resource), column(|row| &row.record), column(|row| &row.reason)];
+        let load_id = Arc::new(StringArray::from_iter_values(
+            records.iter().map(|_| self.id.as_str()),
+        )) as ArrayRef;
+        let columns = vec![
+            load_id,
+            column(|row| &row.resource),
+            column(|row| &row.record),
+            column(|row| &row.reason),
+        ];
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns)
             .map_err(|error| self.failed("write rejected records", error))?;
         // A record is JSON, so its file is too, whatever the format of tables.
@@ -170,27 +204,45 @@ impl<'a> FilesLoad<'a> {
         let incoming = Columns::of(schema).map_err(|error| self.failed(&action, error))?;
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
-                let reason = format!("`{}` and `{name}` would be one table, because case does not matter", open.name);
+                let reason = format!(
+                    "`{}` and `{name}` would be one table, because case does not matter",
+                    open.name
+                );
                 return Err(self.failed(&action, reason));
             }
             Some(open) => open,
             None => self.announce(name, incoming.clone(), schema, write, format),
         };
         let before = table.columns.as_slice().len();
-        table.columns.extend(&incoming).map_err(|error| self.failed(&action, error))?;
+        table
+            .columns
+            .extend(&incoming)
+            .map_err(|error| self.failed(&action, error))?;
         table.shape = Shape::new(schema, &table.columns);
         let widened = table.columns.as_slice().len() > before;
         self.tables.insert(key.clone(), table);
         // A file has one set of columns.
-        if widened && self.open.as_ref().is_some_and(|(open, _)| *open == key) { self.settle() } else { Ok(()) }
+        if widened && self.open.as_ref().is_some_and(|(open, _)| *open == key) {
+            self.settle()
+        } else {
+            Ok(())
+        }
     }
 
     /// Moves the files of this load to where the manifest will name them.
     fn move_into_place(&mut self) -> io::Result<()> {
-        let paths: Vec<_> = self.tables.values().flat_map(|table| &table.written).map(|file| file.path.clone()).collect();
+        let paths: Vec<_> = self
+            .tables
+            .values()
+            .flat_map(|table| &table.written)
+            .map(|file| file.path.clone())
+            .collect();
         for path in paths {
             let (from, to) = (staged(&path)?, Path::parse(&path).map_err(io_error)?);
-            self.place.runtime.block_on(self.place.store.rename(&from, &to)).map_err(io_error)?;
+            self.place
+                .runtime
+                .block_on(self.place.store.rename(&from, &to))
+                .map_err(io_error)?;
             self.moved.push(to);
         }
         Ok(())
@@ -199,7 +251,10 @@ impl<'a> FilesLoad<'a> {
     fn write_manifest(&mut self, manifest: &Manifest) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(manifest).map_err(io_error)?;
         let path = Path::parse(format!("{}/{}.json", names::LOADS, self.id)).map_err(io_error)?;
-        let put = self.place.runtime.block_on(self.place.store.put(&path, PutPayload::from(text)));
+        let put = self
+            .place
+            .runtime
+            .block_on(self.place.store.put(&path, PutPayload::from(text)));
         put.map(drop).map_err(|error| {
             // It may be there in spite of the error, and what it names must
             // then stay.
@@ -215,9 +270,12 @@ impl<'a> FilesLoad<'a> {
     fn remove_replaced(&self, older: &Manifest, manifest: &Manifest) {
         let current: BTreeSet<_> = manifest.files().collect();
         for path in older.files().filter(|path| !current.contains(path)) {
-            let removed = Path::parse(path)
-                .map_err(io_error)
-                .and_then(|path| self.place.runtime.block_on(self.place.store.delete(&path)).map_err(io_error));
+            let removed = Path::parse(path).map_err(io_error).and_then(|path| {
+                self.place
+                    .runtime
+                    .block_on(self.place.store.delete(&path))
+                    .map_err(io_error)
+            });
             if let Err(error) = removed {
                 // The load is committed; the next one tries again.
                 tracing::warn!(path, %error, "a replaced file could not be removed");
@@ -231,7 +289,10 @@ impl<'a> FilesLoad<'a> {
         self.tables.clear();
         self.rejected.clear();
         for path in std::mem::take(&mut self.moved) {
-            self.place.runtime.block_on(self.place.store.delete(&path)).map_err(io_error)?;
+            self.place
+                .runtime
+                .block_on(self.place.store.delete(&path))
+                .map_err(io_error)?;
         }
         sweep::staged(&self.place.root)
     }
@@ -246,7 +307,12 @@ impl<'a> FilesLoad<'a> {
 }
 
 impl Load for FilesLoad<'_> {
-    fn open(&mut self, name: &str, schema: &SchemaRef, write: Write) -> Result<(), DestinationError> {
+    fn open(
+        &mut self,
+        name: &str,
+        schema: &SchemaRef,
+        write: Write,
+    ) -> Result<(), DestinationError> {
         self.announced(name, schema, write, self.format)
     }
 
@@ -258,7 +324,11 @@ impl Load for FilesLoad<'_> {
             self.open = Some((key.clone(), part));
         }
         let action = format!("write rows of `{name}`");
-        let fitted = self.tables.get(&key).map(|table| table.shape.fit(&batch)).transpose();
+        let fitted = self
+            .tables
+            .get(&key)
+            .map(|table| table.shape.fit(&batch))
+            .transpose();
         let fitted = fitted.map_err(|error| self.failed(&action, error))?;
         if let (Some((_, part)), Some(rows)) = (&mut self.open, fitted) {
             let written = part.encoder.write(&rows).map(|()| part.encoder.bytes());
@@ -271,7 +341,11 @@ impl Load for FilesLoad<'_> {
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
         self.rejected.push(rejected);
-        if self.rejected.len() < WAITING_REJECTED { Ok(()) } else { self.store_rejected() }
+        if self.rejected.len() < WAITING_REJECTED {
+            Ok(())
+        } else {
+            self.store_rejected()
+        }
     }
 
     fn restart(&mut self) -> Result<(), DestinationError> {
@@ -290,14 +364,25 @@ impl Load for FilesLoad<'_> {
 
     fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
         self.complete()?;
-        let resources = self.tables.values().filter(|table| table.name != names::REJECTED);
-        Ok(resources.map(|table| (table.name.clone(), table.written.iter().map(|file| file.rows).sum())).collect())
+        let resources = self
+            .tables
+            .values()
+            .filter(|table| table.name != names::REJECTED);
+        Ok(resources
+            .map(|table| {
+                (
+                    table.name.clone(),
+                    table.written.iter().map(|file| file.rows).sum(),
+                )
+            })
+            .collect())
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
         self.store_rejected()?;
         self.complete()?;
-        self.move_into_place().map_err(|error| self.doing("commit", error))?;
+        self.move_into_place()
+            .map_err(|error| self.doing("commit", error))?;
         let tables = self.tables.values().map(|table| manifest::Table {
             name: table.name.clone(),
             folder: table.folder.clone(),
@@ -305,7 +390,8 @@ impl Load for FilesLoad<'_> {
             files: table.kept.iter().chain(&table.written).cloned().collect(),
         });
         let manifest = Manifest::after(self.latest.as_ref(), record, tables.collect());
-        self.write_manifest(&manifest).map_err(|error| self.doing("commit", error))?;
+        self.write_manifest(&manifest)
+            .map_err(|error| self.doing("commit", error))?;
         self.moved.clear();
         if let Some(older) = self.latest.replace(manifest.clone()) {
             self.remove_replaced(&older, &manifest);

@@ -98,7 +98,10 @@ impl Manifest {
         let mut last = None;
         for entry in entries {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
                 last = last.max(Some(path));
             }
         }
@@ -106,24 +109,47 @@ impl Manifest {
             return Ok(None);
         };
         let invalid = |reason: String| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("{} is not a manifest: {reason}", path.display()))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{} is not a manifest: {reason}", path.display()),
+            )
         };
-        let manifest: Self =
-            serde_json::from_slice(&std::fs::read(&path)?).map_err(|error| invalid(error.to_string()))?;
+        let manifest: Self = serde_json::from_slice(&std::fs::read(&path)?)
+            .map_err(|error| invalid(error.to_string()))?;
         if manifest.version != VERSION {
-            return Err(invalid(format!("its version is {}, this program writes {VERSION}", manifest.version)));
+            return Err(invalid(format!(
+                "its version is {}, this program writes {VERSION}",
+                manifest.version
+            )));
         }
-        if let Some(bad) = manifest.cursors.iter().find(|position| position.cursor.read().is_none()) {
-            return Err(invalid(format!("the cursor of `{}` is not base64", bad.resource)));
+        if let Some(bad) = manifest
+            .cursors
+            .iter()
+            .find(|position| position.cursor.read().is_none())
+        {
+            return Err(invalid(format!(
+                "the cursor of `{}` is not base64",
+                bad.resource
+            )));
         }
         Ok(Some(manifest))
     }
 
     /// What is true after a load that wrote `tables`.
     pub(super) fn after(previous: Option<&Self>, record: &LoadRecord, tables: Vec<Table>) -> Self {
-        let kept = previous.map(|previous| previous.tables.as_slice()).unwrap_or_default();
-        let written = |name: &str| tables.iter().any(|table| table.name.eq_ignore_ascii_case(name));
-        let mut all: Vec<_> = kept.iter().filter(|table| !written(&table.name)).cloned().collect();
+        let kept = previous
+            .map(|previous| previous.tables.as_slice())
+            .unwrap_or_default();
+        let written = |name: &str| {
+            tables
+                .iter()
+                .any(|table| table.name.eq_ignore_ascii_case(name))
+        };
+        let mut all: Vec<_> = kept
+            .iter()
+            .filter(|table| !written(&table.name))
+            .cloned()
+            .collect();
         all.extend(tables);
         all.sort_by(|first, second| first.name.cmp(&second.name));
         Self {
@@ -146,28 +172,43 @@ impl Manifest {
 
     /// The cursors of a pipeline, by resource.
     pub(super) fn cursors_of(&self, pipeline: &str) -> BTreeMap<String, model::Cursor> {
-        let of_pipeline = self.cursors.iter().filter(|position| position.pipeline == pipeline);
-        of_pipeline.filter_map(|position| Some((position.resource.clone(), position.cursor.read()?))).collect()
+        let of_pipeline = self
+            .cursors
+            .iter()
+            .filter(|position| position.pipeline == pipeline);
+        of_pipeline
+            .filter_map(|position| Some((position.resource.clone(), position.cursor.read()?)))
+            .collect()
     }
 
     /// A table, whatever the case of its name.
     pub(super) fn table(&self, name: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
+        self.tables
+            .iter()
+            .find(|table| table.name.eq_ignore_ascii_case(name))
     }
 
     /// Every file that belongs to the dataset.
     pub(super) fn files(&self) -> impl Iterator<Item = &str> {
-        self.tables.iter().flat_map(|table| table.files.iter().map(|file| file.path.as_str()))
+        self.tables
+            .iter()
+            .flat_map(|table| table.files.iter().map(|file| file.path.as_str()))
     }
 }
 
 impl Cursor {
     fn of(cursor: &model::Cursor) -> Self {
-        Self { version: cursor.version, value: text::blob(&cursor.value) }
+        Self {
+            version: cursor.version,
+            value: text::blob(&cursor.value),
+        }
     }
 
     fn read(&self) -> Option<model::Cursor> {
-        Some(model::Cursor { version: self.version, value: STANDARD.decode(&self.value).ok()? })
+        Some(model::Cursor {
+            version: self.version,
+            value: STANDARD.decode(&self.value).ok()?,
+        })
     }
 }
 
@@ -194,7 +235,9 @@ fn positions(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<Position> 
                     && (resource.cursor_after.is_some() || resource.mode == Mode::Full)
             })
     };
-    let kept = previous.map(|previous| previous.cursors.as_slice()).unwrap_or_default();
+    let kept = previous
+        .map(|previous| previous.cursors.as_slice())
+        .unwrap_or_default();
     let left = record.resources.iter().filter_map(|resource| {
         Some(Position {
             pipeline: record.pipeline.clone(),
@@ -202,7 +245,11 @@ fn positions(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<Position> 
             cursor: Cursor::of(resource.cursor_after.as_ref()?),
         })
     });
-    kept.iter().filter(|position| !moved(position)).cloned().chain(left).collect()
+    kept.iter()
+        .filter(|position| !moved(position))
+        .cloned()
+        .chain(left)
+        .collect()
 }
 
 fn time(time: SystemTime) -> String {
@@ -221,6 +268,9 @@ mod tests {
         std::fs::create_dir(root.path().join("_loads")).unwrap();
         std::fs::write(root.path().join("_loads/1.json"), "{}").unwrap();
         let error = Manifest::latest(root.path()).unwrap_err().to_string();
-        assert!(error.contains("1.json is not a manifest: missing field"), "{error}");
+        assert!(
+            error.contains("1.json is not a manifest: missing field"),
+            "{error}"
+        );
     }
 }

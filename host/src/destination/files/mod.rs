@@ -55,20 +55,38 @@ struct Place {
 
 impl Files {
     /// Opens the folder of a dataset, or makes it.
-    pub(super) fn open(url: &str, dataset: &str, format: FileFormat) -> Result<Self, DestinationError> {
+    pub(super) fn open(
+        url: &str,
+        dataset: &str,
+        format: FileFormat,
+    ) -> Result<Self, DestinationError> {
         let root = path_of(url)?.join(folder::name(dataset));
         let location = root.display().to_string();
         let opening = |error| DestinationError::opening(&location, error);
         std::fs::create_dir_all(&root).map_err(opening)?;
         let lock = Lock::take(&root.join(".lock")).map_err(opening)?;
         let latest = Manifest::latest(&root).map_err(opening)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(opening)?;
         // Synced, because a manifest must never name a file that a power
         // failure can still take away.
-        let store = LocalFileSystem::new_with_prefix(&root).map_err(|error| opening(upload::io_error(error)))?;
+        let store = LocalFileSystem::new_with_prefix(&root)
+            .map_err(|error| opening(upload::io_error(error)))?;
         let store = Arc::new(store.with_fsync(true));
-        Ok(Self { place: Place { root, location: location.clone(), store, runtime }, format, latest, _lock: lock })
+        Ok(Self {
+            place: Place {
+                root,
+                location: location.clone(),
+                store,
+                runtime,
+            },
+            format,
+            latest,
+            _lock: lock,
+        })
     }
 }
 
@@ -78,25 +96,44 @@ impl Destination for Files {
     }
 
     fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError> {
-        Ok(self.latest.as_ref().map(|latest| latest.cursors_of(pipeline)).unwrap_or_default())
+        Ok(self
+            .latest
+            .as_ref()
+            .map(|latest| latest.cursors_of(pipeline))
+            .unwrap_or_default())
     }
 
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {
         if let Some(latest) = &self.latest
             && latest.load_id.as_str() >= load.as_str()
         {
-            let reason = format!("the last load is {}, which is not before {load}; is the clock right?", latest.load_id);
-            return Err(DestinationError::failed("begin a load", &self.place.location, reason));
+            let reason = format!(
+                "the last load is {}, which is not before {load}; is the clock right?",
+                latest.load_id
+            );
+            return Err(DestinationError::failed(
+                "begin a load",
+                &self.place.location,
+                reason,
+            ));
         }
         sweep::leftovers(&self.place.root, self.latest.as_ref())
             .map_err(|error| DestinationError::doing("clean up", &self.place.location, error))?;
-        Ok(Box::new(FilesLoad::new(&self.place, self.format, &mut self.latest, load.clone())))
+        Ok(Box::new(FilesLoad::new(
+            &self.place,
+            self.format,
+            &mut self.latest,
+            load.clone(),
+        )))
     }
 }
 
 /// The folder that a `file:` URL or a path names.
 fn path_of(url: &str) -> Result<PathBuf, DestinationError> {
-    let unusable = |source: &str| DestinationError::Unusable { location: url.to_owned(), source: source.into() };
+    let unusable = |source: &str| DestinationError::Unusable {
+        location: url.to_owned(),
+        source: source.into(),
+    };
     if !url.contains("://") {
         return Ok(Path::new(url).to_owned());
     }
@@ -104,7 +141,9 @@ fn path_of(url: &str) -> Result<PathBuf, DestinationError> {
     if parsed.scheme() != "file" {
         return Err(unusable("only `file:` URLs and paths are supported"));
     }
-    parsed.to_file_path().map_err(|()| unusable("the URL must name a folder of this machine, as in file:///data/turso"))
+    parsed.to_file_path().map_err(|()| {
+        unusable("the URL must name a folder of this machine, as in file:///data/turso")
+    })
 }
 
 #[cfg(test)]
@@ -113,9 +152,18 @@ mod tests {
 
     #[test]
     fn a_url_or_a_path_names_a_folder() {
-        assert_eq!(path_of("file:///data/a%20b").unwrap(), Path::new("/data/a b"));
+        assert_eq!(
+            path_of("file:///data/a%20b").unwrap(),
+            Path::new("/data/a b")
+        );
         assert_eq!(path_of("./out").unwrap(), Path::new("./out"));
-        assert!(matches!(path_of("s3://bucket/x"), Err(DestinationError::Unusable { .. })));
-        assert!(matches!(path_of("file://elsewhere/x"), Err(DestinationError::Unusable { .. })));
+        assert!(matches!(
+            path_of("s3://bucket/x"),
+            Err(DestinationError::Unusable { .. })
+        ));
+        assert!(matches!(
+            path_of("file://elsewhere/x"),
+            Err(DestinationError::Unusable { .. })
+        ));
     }
 }

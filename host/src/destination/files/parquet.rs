@@ -32,9 +32,13 @@ impl<'a> Parquet<'a> {
             .build();
         // Without it a reader takes the type that Parquet gives a column, and
         // not how it happened to be held in memory here.
-        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(upload, SchemaRef::clone(schema), options);
-        Ok(Self { writer: writer.map_err(io_error)? })
+        Ok(Self {
+            writer: writer.map_err(io_error)?,
+        })
     }
 }
 

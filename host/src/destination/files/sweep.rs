@@ -51,10 +51,13 @@ fn is_of_a_load(name: &str) -> bool {
         None => (name, false),
     };
     let mut pieces = name.splitn(3, '.');
-    let (Some(seconds), Some(middle), Some(ending)) = (pieces.next(), pieces.next(), pieces.next()) else {
+    let (Some(seconds), Some(middle), Some(ending)) = (pieces.next(), pieces.next(), pieces.next())
+    else {
         return false;
     };
-    let data = middle.split_once('-').is_some_and(|(micros, number)| digits(micros) && digits(number));
+    let data = middle
+        .split_once('-')
+        .is_some_and(|(micros, number)| digits(micros) && digits(number));
     let known = matches!(ending, "parquet" | "jsonl" | "csv");
     digits(seconds) && ((data && known) || (unfinished && digits(middle) && ending == "json"))
 }
@@ -65,10 +68,21 @@ mod tests {
 
     #[test]
     fn only_names_that_loads_give_are_removed() {
-        for ours in ["1700000000.000001-00000.parquet", "1.2-3.csv#1", "1700000000.000001.json#12"] {
+        for ours in [
+            "1700000000.000001-00000.parquet",
+            "1.2-3.csv#1",
+            "1700000000.000001.json#12",
+        ] {
             assert!(is_of_a_load(ours), "{ours}");
         }
-        for other in ["1700000000.000001.json", "notes.csv", "data-1.parquet", "1.2-3.txt", "1.2-x.csv", ".lock"] {
+        for other in [
+            "1700000000.000001.json",
+            "notes.csv",
+            "data-1.parquet",
+            "1.2-3.txt",
+            "1.2-x.csv",
+            ".lock",
+        ] {
             assert!(!is_of_a_load(other), "{other}");
         }
     }

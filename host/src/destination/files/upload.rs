@@ -26,8 +26,17 @@ pub(super) struct Upload<'a> {
 impl<'a> Upload<'a> {
     /// Begins an upload to a path of the place.
     pub(super) fn new(place: &'a Place, path: &Path) -> io::Result<Self> {
-        let parts = place.runtime.block_on(place.store.put_multipart(path)).map_err(io_error)?;
-        Ok(Self { place, parts, buffer: Vec::with_capacity(CHUNK), writing: None, bytes: 0 })
+        let parts = place
+            .runtime
+            .block_on(place.store.put_multipart(path))
+            .map_err(io_error)?;
+        Ok(Self {
+            place,
+            parts,
+            buffer: Vec::with_capacity(CHUNK),
+            writing: None,
+            bytes: 0,
+        })
     }
 
     /// Bytes that were written to it.
@@ -39,21 +48,33 @@ impl<'a> Upload<'a> {
     pub(super) fn finish(mut self) -> io::Result<u64> {
         self.hand_over()?;
         self.settle()?;
-        self.place.runtime.block_on(self.parts.complete()).map_err(io_error)?;
+        self.place
+            .runtime
+            .block_on(self.parts.complete())
+            .map_err(io_error)?;
         Ok(self.bytes)
     }
 
     fn hand_over(&mut self) -> io::Result<()> {
         self.settle()?;
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK));
-        self.writing = Some(self.place.runtime.spawn(self.parts.put_part(PutPayload::from(chunk))));
+        self.writing = Some(
+            self.place
+                .runtime
+                .spawn(self.parts.put_part(PutPayload::from(chunk))),
+        );
         Ok(())
     }
 
     fn settle(&mut self) -> io::Result<()> {
         match self.writing.take() {
             None => Ok(()),
-            Some(writing) => self.place.runtime.block_on(writing).map_err(io_error)?.map_err(io_error),
+            Some(writing) => self
+                .place
+                .runtime
+                .block_on(writing)
+                .map_err(io_error)?
+                .map_err(io_error),
         }
     }
 }
@@ -94,7 +115,10 @@ mod tests {
     #[test]
     fn the_kind_is_found_below_the_library() {
         let full = io::Error::from(io::ErrorKind::StorageFull);
-        let error = object_store::Error::Generic { store: "local", source: Box::new(full) };
+        let error = object_store::Error::Generic {
+            store: "local",
+            source: Box::new(full),
+        };
         assert_eq!(io_error(error).kind(), io::ErrorKind::StorageFull);
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = ::parquet::errors::ParquetError::External(Box::new(full));
