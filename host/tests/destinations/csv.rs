@@ -5,12 +5,11 @@ pub(crate) fn records(text: &str) -> Vec<Vec<Option<String>>> {
     let mut records = vec![Vec::new()];
     let mut rest = text;
     while !rest.is_empty() {
-        let (field, after) = match rest.strip_prefix('"') {
-            Some(quoted) => self::quoted(quoted),
-            None => {
-                let (field, after) = rest.split_at(rest.find([',', '\r']).unwrap());
-                ((!field.is_empty()).then(|| field.to_owned()), after)
-            }
+        let (field, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            self::quoted(quoted)
+        } else {
+            let (field, after) = rest.split_at(rest.find([',', '\r']).unwrap());
+            ((!field.is_empty()).then(|| field.to_owned()), after)
         };
         records.last_mut().unwrap().push(field);
         if let Some(after) = after.strip_prefix(',') {

@@ -7,10 +7,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::types::{Date32Type, TimestampMicrosecondType};
+use arrow_array::types::Date32Type;
 use arrow_cast::parse::Parser as _;
 use arrow_json::ReaderBuilder;
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -31,7 +31,13 @@ fn read(manifest: &Path) -> serde_json::Value {
 
 fn of_load(manifest: &serde_json::Value) -> Row {
     let text = |value: &serde_json::Value| Value::Text(value.as_str().unwrap().to_owned());
-    let started = TimestampMicrosecondType::parse(manifest["started"].as_str().unwrap()).unwrap();
+    let started = time(
+        manifest["started"]
+            .as_str()
+            .unwrap()
+            .strip_suffix('Z')
+            .unwrap(),
+    );
     let written = manifest["resources"]
         .as_array()
         .unwrap()
@@ -173,8 +179,6 @@ fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
             "float64" => DataType::Float64,
             "boolean" => DataType::Boolean,
             "date" => DataType::Date32,
-            "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
-            "timestamp_utc" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             _ => DataType::Utf8,
         };
         Field::new(name, data_type, true)
@@ -186,8 +190,10 @@ fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     let mut rows: Vec<Row> = reader.flat_map(|batch| rows_of(&batch.unwrap())).collect();
     for row in &mut rows {
         for (name, value) in row.iter_mut() {
-            if let (Value::Text(text), "blob") = (&*value, columns[name].as_str()) {
-                *value = Value::Blob(STANDARD.decode(text).unwrap());
+            if let (Value::Text(text), "blob" | "timestamp" | "timestamp_utc") =
+                (&*value, columns[name].as_str())
+            {
+                *value = self::value(&columns[name], text.clone());
             }
         }
     }
@@ -224,9 +230,22 @@ fn value(stored: &str, text: String) -> Value {
         "boolean" => Value::Boolean(text.parse().unwrap()),
         "blob" => Value::Blob(STANDARD.decode(text).unwrap()),
         "date" => Value::Date(Date32Type::parse(&text).unwrap()),
-        "timestamp" | "timestamp_utc" => {
-            Value::Time(TimestampMicrosecondType::parse(&text).unwrap())
-        }
+        "timestamp" => Value::Time(time(&text)),
+        "timestamp_utc" => Value::Time(time(text.strip_suffix('Z').unwrap())),
         _ => Value::Text(text),
     }
+}
+
+/// Microseconds since 1970 of `YYYY-MM-DDTHH:MM:SS.ffffff`.
+fn time(text: &str) -> i64 {
+    let (date, time) = text.split_once('T').unwrap();
+    let days: i64 = Date32Type::parse(date).unwrap().into();
+    let digits: Vec<i64> = time
+        .split([':', '.'])
+        .map(|digits| digits.parse().unwrap())
+        .collect();
+    let [hours, minutes, seconds, micros] = digits[..] else {
+        panic!("{text}")
+    };
+    (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * 1_000_000 + micros
 }

@@ -78,13 +78,8 @@ fn a_killed_load_leaves_what_was_there() {
     for (name, kind) in KINDS {
         for when in ["writing", "counted"] {
             let store = Store::new(kind);
-            for table in ["t", "u"] {
-                store.load(
-                    if table == "t" { 0 } else { 1 },
-                    table,
-                    Write::Replace,
-                    &old(),
-                );
+            for (number, table) in [(0, "t"), (1, "u")] {
+                store.load(number, table, Write::Replace, &old());
             }
             let before = files::all(store.folder());
             die(name, &store, when);

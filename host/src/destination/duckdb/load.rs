@@ -163,7 +163,8 @@ impl<'a> DuckDbLoad<'a> {
             }
         }
         table.shape = Shape::new(schema, &table.columns);
-        Ok(())
+        self.connection
+            .expect_columns(table.columns.as_slice().len())
     }
 
     /// Appends rows to one of the tables that describe the dataset.

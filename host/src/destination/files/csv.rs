@@ -1,20 +1,19 @@
 //! Comma-separated values as RFC 4180 has them, with a header line. Null is
-//! nothing between the commas, an empty text is `""`. Blobs are base64
-//! (standard alphabet, padded), infinities `Infinity` and `-Infinity`.
+//! nothing between the commas, an empty text is `""`. Blobs are
+//! base64 (standard alphabet, padded), times as RFC 3339 writes them, infinities
+//! `Infinity` and `-Infinity`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
-use arrow_schema::{DataType, SchemaRef};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
-use super::jsonl::not_finite;
 use super::part::Encoder;
+use super::text;
 use super::upload::{Upload, io_error};
 
 /// Writes one CSV file.
@@ -29,7 +28,7 @@ impl<'a> Csv<'a> {
         let mut header = Vec::new();
         for (at, field) in schema.fields().iter().enumerate() {
             separate(at, &mut header);
-            text(field.name().as_bytes(), &mut header);
+            self::field(field.name().as_bytes(), &mut header);
         }
         header.extend_from_slice(b"\r\n");
         upload.write_all(&header)?;
@@ -102,27 +101,28 @@ fn value_writer(column: &dyn Array) -> io::Result<ValueWriter<'_>> {
         }
         DataType::Float64 => {
             let numbers = column.as_primitive::<Float64Type>();
-            Box::new(move |row, out| {
-                let number = numbers.value(row);
-                match not_finite(number) {
-                    Some(word) => out.write_all(word.as_bytes()),
-                    None => write!(out, "{number:?}"),
-                }
-            })
+            Box::new(move |row, out| text::float(numbers.value(row), "", out))
         }
         DataType::Utf8 => {
             let texts = column.as_string::<i32>();
             Box::new(move |row, out| {
-                text(texts.value(row).as_bytes(), out);
+                field(texts.value(row).as_bytes(), out);
                 Ok(())
             })
         }
         DataType::Binary => {
             let blobs = column.as_binary::<i32>();
             Box::new(move |row, out| {
-                text(STANDARD.encode(blobs.value(row)).as_bytes(), out);
+                field(text::blob(blobs.value(row)).as_bytes(), out);
                 Ok(())
             })
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone) => {
+            let (times, utc) = (
+                column.as_primitive::<TimestampMicrosecondType>(),
+                zone.is_some(),
+            );
+            Box::new(move |row, out| out.write_all(text::time(times.value(row), utc).as_bytes()))
         }
         DataType::Dictionary(..) => {
             let dictionary = column.as_dictionary::<Int32Type>();
@@ -147,7 +147,7 @@ fn separate(at: usize, out: &mut Vec<u8>) {
 }
 
 /// Quotes a text where it must be, and an empty one, which is not null.
-fn text(bytes: &[u8], out: &mut Vec<u8>) {
+fn field(bytes: &[u8], out: &mut Vec<u8>) {
     let plain = !bytes.is_empty()
         && !bytes
             .iter()
@@ -174,7 +174,7 @@ mod tests {
     fn a_text_is_quoted_where_it_must_be() {
         let written = |bytes: &[u8]| {
             let mut out = Vec::new();
-            text(bytes, &mut out);
+            field(bytes, &mut out);
             String::from_utf8(out).unwrap()
         };
         assert_eq!(written(b"plain text"), "plain text");

@@ -1,21 +1,21 @@
 //! One JSON object on each line. Every column is there in every line, null
 //! included. What JSON has no form for is text: blobs in base64 (standard
-//! alphabet, padded), and `"Infinity"`, `"-Infinity"`, `"NaN"`.
+//! alphabet, padded), times as RFC 3339 writes them, and `"Infinity"`,
+//! `"-Infinity"`, `"NaN"`.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Float64Type;
-use arrow_array::{Array, BinaryArray, Float64Array, RecordBatch};
+use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+use arrow_array::{Array, BinaryArray, Float64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow_json::writer::{LineDelimited, NullableEncoder};
 use arrow_json::{Encoder as ValueEncoder, EncoderFactory, EncoderOptions, Writer, WriterBuilder};
-use arrow_schema::{ArrowError, DataType, FieldRef};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit};
 
 use super::part::Encoder;
+use super::text;
 use super::upload::{Upload, io_error};
 
 /// Writes one file of JSON lines.
@@ -64,19 +64,6 @@ pub(super) fn rows(file: File) -> io::Result<u64> {
     }
 }
 
-/// A floating-point number that no form of JSON can carry.
-pub(super) fn not_finite(number: f64) -> Option<&'static str> {
-    if number.is_finite() {
-        None
-    } else if number.is_nan() {
-        Some("NaN")
-    } else if number > 0.0 {
-        Some("Infinity")
-    } else {
-        Some("-Infinity")
-    }
-}
-
 /// Encodes what the library would lose.
 #[derive(Debug)]
 struct Exact;
@@ -90,6 +77,10 @@ impl EncoderFactory for Exact {
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn ValueEncoder + 'a> = match array.data_type() {
             DataType::Binary => Box::new(Blobs(array.as_binary())),
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => Box::new(Times {
+                times: array.as_primitive::<TimestampMicrosecondType>(),
+                utc: zone.is_some(),
+            }),
             DataType::Float64 => Box::new(Floats(array.as_primitive::<Float64Type>())),
             _ => return Ok(None),
         };
@@ -102,7 +93,7 @@ struct Blobs<'a>(&'a BinaryArray);
 impl ValueEncoder for Blobs<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         out.push(b'"');
-        out.extend_from_slice(STANDARD.encode(self.0.value(row)).as_bytes());
+        out.extend_from_slice(text::blob(self.0.value(row)).as_bytes());
         out.push(b'"');
     }
 }
@@ -111,12 +102,20 @@ struct Floats<'a>(&'a Float64Array);
 
 impl ValueEncoder for Floats<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        let number = self.0.value(row);
-        // Writing to memory does not fail. The form for debugging is the
-        // shortest that reads back as the same number.
-        let _ = match not_finite(number) {
-            Some(word) => write!(out, "\"{word}\""),
-            None => write!(out, "{number:?}"),
-        };
+        // Writing to memory does not fail.
+        let _ = text::float(self.0.value(row), "\"", out);
+    }
+}
+
+struct Times<'a> {
+    times: &'a TimestampMicrosecondArray,
+    utc: bool,
+}
+
+impl ValueEncoder for Times<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(text::time(self.times.value(row), self.utc).as_bytes());
+        out.push(b'"');
     }
 }

@@ -6,11 +6,11 @@ use std::io;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use arrow_array::temporal_conversions::timestamp_us_to_datetime;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::text;
 use crate::destination::columns::Column;
 use crate::model::{self, LoadRecord, Mode, ResourceRecord, names};
 
@@ -200,7 +200,7 @@ impl Cursor {
     fn of(cursor: &model::Cursor) -> Self {
         Self {
             version: cursor.version,
-            value: STANDARD.encode(&cursor.value),
+            value: text::blob(&cursor.value),
         }
     }
 
@@ -252,24 +252,14 @@ fn positions(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<Position> 
         .collect()
 }
 
-/// A time as RFC 3339 writes it.
 fn time(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
-    let time = timestamp_us_to_datetime(micros);
-    time.map(|time| time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
-        .unwrap_or_default()
+    text::time(i64::try_from(since.as_micros()).unwrap_or(i64::MAX), true)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_rfc_3339() {
-        let second = UNIX_EPOCH + std::time::Duration::from_micros(1_700_000_000_000_001);
-        assert_eq!(time(second), "2023-11-14T22:13:20.000001Z");
-    }
 
     #[test]
     fn a_manifest_that_is_none_is_named() {

@@ -8,8 +8,8 @@
 //!
 //! Reading order: this file (opening, cursors), [`load`] (one load),
 //! [`manifest`], [`part`] (one file that is being written) with its formats
-//! [`parquet`], [`jsonl`] and [`csv`], [`upload`], [`folder`] (names),
-//! [`sweep`] (what killed loads left).
+//! [`parquet`], [`jsonl`] and [`csv`], [`upload`], [`text`], [`folder`]
+//! (names), [`sweep`] (what killed loads left).
 
 mod csv;
 mod folder;
@@ -19,6 +19,7 @@ mod manifest;
 mod parquet;
 mod part;
 mod sweep;
+mod text;
 mod upload;
 
 use std::collections::BTreeMap;

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use super::manifest::Manifest;
 
-/// Where files are until their load is committed.
-pub(super) const STAGED: &str = "_staged";
+/// Where files are until their load is committed. No table's folder begins
+/// with a dot.
+pub(super) const STAGED: &str = ".staged";
 
 /// Removes the files that no manifest names. Only for who holds the lock.
 pub(super) fn leftovers(root: &Path, latest: Option<&Manifest>) -> io::Result<()> {
