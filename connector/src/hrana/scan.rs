@@ -310,29 +310,25 @@ impl<'a> Scanner<'a> {
     }
 
     /// Decimal digits with an optional sign; none if they are not that, or
-    /// too many.
+    /// more than fit for certain.
     #[inline]
     fn digits(&mut self) -> Option<i64> {
+        /// So many digits always fit, so that none needs to be checked:
+        /// checked multiplication of 64 bits is slow in WebAssembly.
+        const FIT: usize = 18;
         let bytes = self.rest();
-        let negative = bytes.first() == Some(&b'-');
-        let mut length = usize::from(negative);
+        let sign = usize::from(bytes.first() == Some(&b'-'));
+        let mut length = sign;
         let mut value: i64 = 0;
         while let Some(digit @ b'0'..=b'9') = bytes.get(length) {
-            // Downwards, since the least integer has no positive counterpart.
-            value = value
-                .checked_mul(10)?
-                .checked_sub(i64::from(digit - b'0'))?;
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
             length += 1;
         }
-        if length == usize::from(negative) {
+        if length == sign || length - sign > FIT {
             return None;
         }
         self.at += length;
-        if negative {
-            Some(value)
-        } else {
-            value.checked_neg()
-        }
+        Some(if sign == 1 { -value } else { value })
     }
 
     fn real(&mut self) -> Result<Cell<'a>, DecodeError> {

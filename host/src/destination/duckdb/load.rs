@@ -317,7 +317,7 @@ impl Load for DuckDbLoad<'_> {
         if self
             .stream
             .as_ref()
-            .is_none_or(|(current, stream)| *current != key || stream.is_long())
+            .is_none_or(|(current, _)| *current != key)
         {
             self.start(&key)?;
         }

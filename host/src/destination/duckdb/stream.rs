@@ -2,6 +2,7 @@
 //! that storing overlaps with reading. Begins and ends no transaction.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use adbc_core::Statement as _;
@@ -10,20 +11,19 @@ use adbc_driver_manager::ManagedStatement;
 use arrow_array::{Array as _, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-/// Batches that wait for DuckDB. It takes rows in gulps (it compresses a row
-/// group at a time), which a few batches bridge; more would only hold memory.
-const WAITING_BATCHES: usize = 4;
+/// Batches that wait for DuckDB. It takes rows in gulps: now and then it
+/// compresses a row group of 122,880 rows, and reading goes on meanwhile.
+const WAITING_BATCHES: usize = 8;
 
-/// How much goes through one stream. DuckDB keeps up to 204,800 rows of a
-/// stream before it stores any; ending the stream sooner halves its memory,
-/// and costs nothing that can be measured.
-const STREAM_BYTES: usize = 16 << 20;
+/// How much DuckDB is fed at once. It keeps up to 204,800 rows of what it is
+/// fed before it stores any; ending there sooner halves its memory, and costs
+/// nothing that can be measured.
+const GULP_BYTES: usize = 16 << 20;
 
 /// A stream of batches into a table.
 pub(super) struct Stream {
     sender: SyncSender<RecordBatch>,
     thread: JoinHandle<Result<(), AdbcError>>,
-    bytes: usize,
 }
 
 /// Why a stream did not take what it was given.
@@ -36,43 +36,40 @@ pub(super) enum StreamError {
 }
 
 impl Stream {
-    /// Starts to execute `statement`, which appends what it is fed.
+    /// Starts to execute `statement`, which appends what it is fed, as often
+    /// as there are rows for it.
     pub(super) fn start(
         mut statement: ManagedStatement,
         schema: SchemaRef,
     ) -> Result<Self, StreamError> {
         let (sender, batches) = sync_channel(WAITING_BATCHES);
+        // Shared with the statement, which has it only while it executes.
+        let batches = Arc::new(Mutex::new(batches));
+        let feed = move || {
+            while let Some(first) = next(&batches) {
+                let gulp = Gulp {
+                    schema: SchemaRef::clone(&schema),
+                    first: Some(first),
+                    batches: Arc::clone(&batches),
+                    bytes: 0,
+                };
+                statement.bind_stream(Box::new(gulp))?;
+                statement.execute_update()?;
+            }
+            Ok(())
+        };
         let thread = std::thread::Builder::new()
             .name("duckdb-append".to_owned())
-            .spawn(move || {
-                statement.bind_stream(Box::new(Waiting { schema, batches }))?;
-                statement.execute_update().map(drop)
-            });
+            .spawn(feed);
         let thread = thread
             .map_err(|error| StreamError::Thread(format!("could not be started: {error}")))?;
-        Ok(Self {
-            sender,
-            thread,
-            bytes: 0,
-        })
+        Ok(Self { sender, thread })
     }
 
     /// Hands over a batch. `false`: DuckDB takes no more, and
     /// [`finish`](Self::finish) knows why.
     pub(super) fn send(&mut self, batch: RecordBatch) -> bool {
-        // Not `get_array_memory_size`: columns that were decoded from one
-        // message share its memory, which that counts for each of them.
-        let sizes = batch
-            .columns()
-            .iter()
-            .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
-        self.bytes += sizes.sum::<usize>();
         self.sender.send(batch).is_ok()
-    }
-
-    /// Whether enough has gone through it.
-    pub(super) fn is_long(&self) -> bool {
-        self.bytes >= STREAM_BYTES
     }
 
     /// Waits until everything that was sent is stored.
@@ -85,21 +82,40 @@ impl Stream {
     }
 }
 
-/// The batches as DuckDB pulls them.
-struct Waiting {
-    schema: SchemaRef,
-    batches: Receiver<RecordBatch>,
+/// The next batch, or none when no more will come.
+fn next(batches: &Mutex<Receiver<RecordBatch>>) -> Option<RecordBatch> {
+    let batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
+    batches.recv().ok()
 }
 
-impl Iterator for Waiting {
+/// Batches as DuckDB pulls them, until it has had enough for once.
+struct Gulp {
+    schema: SchemaRef,
+    first: Option<RecordBatch>,
+    batches: Arc<Mutex<Receiver<RecordBatch>>>,
+    bytes: usize,
+}
+
+impl Iterator for Gulp {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.batches.recv().ok().map(Ok)
+        if self.bytes >= GULP_BYTES {
+            return None;
+        }
+        let batch = self.first.take().or_else(|| next(&self.batches))?;
+        // Not `get_array_memory_size`: columns that were decoded from one
+        // message share its memory, which that counts for each of them.
+        let sizes = batch
+            .columns()
+            .iter()
+            .map(|column| column.to_data().get_slice_memory_size().unwrap_or(0));
+        self.bytes += sizes.sum::<usize>();
+        Some(Ok(batch))
     }
 }
 
-impl RecordBatchReader for Waiting {
+impl RecordBatchReader for Gulp {
     fn schema(&self) -> SchemaRef {
         SchemaRef::clone(&self.schema)
     }
