@@ -198,10 +198,15 @@ impl Decoder {
     }
 
     /// Takes one value of a column.
+    #[inline]
     fn push(&mut self, column: usize, datum: &Datum<'_>) {
-        if self.columns[column].builder.push(datum) {
-            return;
+        if !self.columns[column].builder.push(datum) {
+            self.push_misfit(column, datum);
         }
+    }
+
+    #[cold]
+    fn push_misfit(&mut self, column: usize, datum: &Datum<'_>) {
         self.columns[column].builder.push(&Datum::Null);
         self.misfits += 1;
         let class = datum.class();
@@ -234,6 +239,7 @@ impl Decoder {
         self.siblings.len() - 1
     }
 
+    #[inline]
     fn plain_value(&mut self, column: usize, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
         match scanner.cell()? {
             Cell::Null => self.push(column, &Datum::Null),

@@ -75,28 +75,22 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes past `byte` if it is next.
+    #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        self.eat_byte(byte) || {
+            self.space();
+            self.eat_byte(byte)
+        }
     }
 
     /// Goes past `byte`, which must be next.
+    #[inline]
     pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), DecodeError> {
         if self.eat(byte) {
             Ok(())
         } else {
             Err(self.expected(expected))
         }
-    }
-
-    /// Goes past exactly `bytes` if they are next.
-    fn eat_bytes(&mut self, bytes: &[u8]) -> bool {
-        let found = self.rest().starts_with(bytes);
-        if found {
-            self.at += bytes.len();
-        }
-        found
     }
 
     /// Nothing but space may follow.
@@ -187,12 +181,17 @@ impl<'a> Scanner<'a> {
     }
 
     /// A number, `true`, `false` or `null`, as it is written.
+    #[inline]
     pub fn literal(&mut self) -> Result<&'a str, DecodeError> {
         self.space();
         let start = self.at;
-        let length = self.rest().iter().position(
-            |byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'+' | b'-' | b'.' | b'E'),
-        );
+        let ends = |byte: &u8| {
+            matches!(
+                byte,
+                b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b':' | b'[' | b'{'
+            )
+        };
+        let length = self.rest().iter().position(ends);
         self.at += length.unwrap_or(self.rest().len());
         if self.at == start {
             Err(self.expected("a value"))
@@ -263,39 +262,25 @@ impl<'a> Scanner<'a> {
     /// is left to [`any_cell`](Self::any_cell).
     #[inline]
     fn usual_cell(&mut self) -> Result<Option<Cell<'a>>, DecodeError> {
-        const HEAD: &[u8] = b"{\"type\":\"";
-        if !self.eat_bytes(HEAD) {
-            return Ok(None);
-        }
-        let cell = match self.rest().first() {
-            Some(b'i') => {
-                if !self.eat_bytes(b"integer\",\"value\":\"") {
-                    return Ok(None);
-                }
+        /// Where the name of the class begins.
+        const CLASS: usize = br#"{"type":""#.len();
+        let bytes = self.rest();
+        let cell = match bytes.get(CLASS) {
+            Some(b'i') if self.eat_pattern(br#"{"type":"integer","value":""#) => {
                 let Some(integer) = self.digits() else {
                     return Ok(None);
                 };
-                if !self.eat_bytes(b"\"") {
+                if !self.eat_byte(b'"') {
                     return Ok(None);
                 }
                 Cell::Integer(integer)
             }
-            Some(b't') => {
-                if !self.eat_bytes(b"text\",\"value\":\"") {
-                    return Ok(None);
-                }
+            Some(b't') if self.eat_pattern(br#"{"type":"text","value":""#) => {
                 Cell::Text(self.string_rest()?)
             }
-            Some(b'f') => {
-                if !self.eat_bytes(b"float\",\"value\":") {
-                    return Ok(None);
-                }
-                self.real()?
-            }
-            Some(b'b') => {
-                if !self.eat_bytes(b"blob\",\"base64\":\"") {
-                    return Ok(None);
-                }
+            Some(b'n') if self.eat_pattern(br#"{"type":"null"}"#) => return Ok(Some(Cell::Null)),
+            Some(b'f') if self.eat_pattern(br#"{"type":"float","value":"#) => self.real()?,
+            Some(b'b') if self.eat_pattern(br#"{"type":"blob","base64":""#) => {
                 let start = self.at;
                 let Some(length) = memchr(b'"', self.rest()) else {
                     return Ok(None);
@@ -303,10 +288,39 @@ impl<'a> Scanner<'a> {
                 self.at += length + 1;
                 Cell::Blob(self.slice(start, start + length)?)
             }
-            Some(b'n') if self.eat_bytes(b"null\"") => Cell::Null,
             _ => return Ok(None),
         };
-        Ok(self.eat_bytes(b"}").then_some(cell))
+        Ok(self.eat_byte(b'}').then_some(cell))
+    }
+
+    /// Goes past `byte` if exactly that is next.
+    #[inline]
+    fn eat_byte(&mut self, byte: u8) -> bool {
+        let found = self.text.as_bytes().get(self.at) == Some(&byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Goes past `pattern` if exactly that is next. Eight bytes at a time:
+    /// in WebAssembly, comparing slices is a call and a loop over bytes.
+    #[inline]
+    fn eat_pattern<const N: usize>(&mut self, pattern: &[u8; N]) -> bool {
+        const { assert!(N >= 8) };
+        let Some(head) = self.rest().first_chunk::<N>() else {
+            return false;
+        };
+        let mut at = 0;
+        while at + 8 <= N {
+            if word(head, at) != word(pattern, at) {
+                return false;
+            }
+            at += 8;
+        }
+        let found = word(head, N - 8) == word(pattern, N - 8);
+        if found {
+            self.at += N;
+        }
+        found
     }
 
     /// Decimal digits with an optional sign; none if they are not that, or
@@ -331,6 +345,7 @@ impl<'a> Scanner<'a> {
         Some(if sign == 1 { -value } else { value })
     }
 
+    #[inline]
     fn real(&mut self) -> Result<Cell<'a>, DecodeError> {
         match self.literal()? {
             "null" => Ok(Cell::LostInfinity),
@@ -382,6 +397,14 @@ impl<'a> Scanner<'a> {
             _ => Err(self.expected("a known type of value")),
         }
     }
+}
+
+/// Eight bytes from `at`.
+#[inline]
+fn word<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    bytes[at..]
+        .first_chunk()
+        .map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
 #[cfg(test)]
