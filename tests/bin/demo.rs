@@ -35,7 +35,9 @@ fn show() -> Result<ExitCode> {
         server.url()
     );
 
-    let pipeline = Pipeline::of(&server.url())?.into_database(&database);
+    let pipeline = Pipeline::of(&server.url())?
+        .named("shop")
+        .into_database(&database);
     let file = pipeline.write()?;
     println!("2. The connector may reach that origin and nothing else. Its pipeline file:\n");
     for line in pipeline.text().lines().filter(|line| !line.is_empty()) {

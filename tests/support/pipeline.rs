@@ -16,6 +16,7 @@ use crate::paths;
 #[derive(Debug)]
 pub struct Pipeline {
     folder: TempDir,
+    name: String,
     url: String,
     component: PathBuf,
     config: String,
@@ -34,6 +35,7 @@ impl Pipeline {
                 .prefix("pipeline-")
                 .tempdir()
                 .context("cannot make a folder")?,
+            name: "test".to_owned(),
             url: url.to_owned(),
             component: paths::component()?,
             config: String::new(),
@@ -43,6 +45,13 @@ impl Pipeline {
             resources: String::new(),
             destination: "type = \"duckdb\"".to_owned(),
         })
+    }
+
+    /// Gives it another name than `test`.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 
     /// Runs another component.
@@ -159,8 +168,9 @@ name = {name}
             )
         });
         format!(
-            "name = \"test\"\n\n[connector]\ncomponent = {}\n\n[connector.config]\ndatabase_url = \"{}\"\n{}\n\
+            "name = {}\n\n[connector]\ncomponent = {}\n\n[connector.config]\ndatabase_url = \"{}\"\n{}\n\
              [connector.secrets]\n{secrets}\n{allow}\n[connector.limits]\n{}\n{}\n[destination]\n{}\n",
+            toml_text(&self.name),
             toml_text(&self.component.display().to_string()),
             self.url,
             self.config,

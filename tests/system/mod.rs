@@ -9,6 +9,7 @@ mod files_load;
 mod kills;
 mod nasty_source;
 mod point_in_time;
+mod readme;
 mod refusals;
 mod servers;
 mod tokens;

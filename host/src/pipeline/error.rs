@@ -75,9 +75,7 @@ impl PipelineError {
                 "nothing of this load was kept; run again, and report it if it stays".to_owned(),
             ),
             Self::NothingRead { error, .. } => error.hint.clone(),
-            Self::Cancelled => {
-                Some("run again to load; it starts from where the last load ended".to_owned())
-            }
+            Self::Cancelled => Some("run again to load; nothing has to be cleaned up".to_owned()),
         }
     }
 }

@@ -37,8 +37,8 @@ pub(crate) async fn run(args: args::Run) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Completes on the first Ctrl-C or on SIGTERM. A second Ctrl-C ends the
-/// program the hard way.
+/// Completes on Ctrl-C or on SIGTERM. From then on both are without effect:
+/// the load is ending, within seconds.
 async fn interrupted() {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {
