@@ -45,7 +45,7 @@ init:
 build: wasm-target (fetch "duckdb")
     cargo build --release --package turso-connector --target wasm32-wasip2
     cargo build --release --workspace --bins
-    @ln -f "{{ target }}"/tools/duckdb/libduckdb.so "{{ bin }}/"
+    @[ -n "${CONNECTOR_HOST_DUCKDB:-}" ] || ln -f "{{ target }}"/tools/duckdb/libduckdb.so "{{ bin }}/"
 
 # Run all tests: of the crates, and of the whole against real servers
 test *arguments: build (fetch "sqld" "tursodb")

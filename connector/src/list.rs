@@ -70,10 +70,13 @@ pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
         .map(|(table, rows)| of_table(table, rows))
         .collect();
     for query in queries {
-        let columns = query.columns?;
+        let (columns, description) = match query.columns {
+            Ok(columns) => (columns, "A query of the config".to_owned()),
+            Err(error) => (Vec::new(), format!("Cannot be run: {error}")),
+        };
         resources.push(Resource {
             kind: ResourceKind::Query,
-            description: Some("A query of the config".to_owned()),
+            description: Some(description),
             schema: schema(&columns),
             primary_key: query.query.primary_key,
             cursor_fields: query.query.cursor.into_iter().collect(),

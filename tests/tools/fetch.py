@@ -36,6 +36,9 @@ def main(arguments):
 
 
 def duckdb(folder):
+    """The one that CONNECTOR_HOST_DUCKDB names, else the pinned one."""
+    if os.environ.get("CONNECTOR_HOST_DUCKDB"):
+        return
     spec, sha256 = pinned(
         pins.DUCKDB,
         "DuckDB driver",

@@ -165,15 +165,10 @@ impl Catalog {
             .map(|table| table.name.as_str())
     }
 
-    /// The one of this name; letter case does not matter, as in SQL.
+    /// The one of this name, in its own letter case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Table> {
-        let exact = self.tables.iter().find(|table| table.name == name);
-        exact.or_else(|| {
-            self.tables
-                .iter()
-                .find(|table| table.name.eq_ignore_ascii_case(name))
-        })
+        self.tables.iter().find(|table| table.name == name)
     }
 }
 
@@ -243,7 +238,7 @@ mod tests {
                 ("pairs", Kind::Table)
             ]
         );
-        assert!(catalog.get("PAIRS").unwrap().without_rowid);
+        assert!(catalog.get("pairs").unwrap().without_rowid);
     }
 
     #[test]

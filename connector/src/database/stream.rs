@@ -7,7 +7,7 @@ use super::failure::{self, Failure};
 use super::server::{Dialect, Server};
 use crate::error::Result;
 use crate::hrana::request::{Batch, CursorRequest, Pipeline, Request};
-use crate::hrana::response::{Response, RowSink, Rows};
+use crate::hrana::response::{Outcome, Response, RowSink, Rows};
 use crate::http::{self, Method, Pending};
 use crate::url::Url;
 
@@ -150,6 +150,10 @@ impl Stream {
             .map_err(|error| error.into_error(&self.url()))?;
         if response.outcomes.len() == requests.len() {
             return Ok((response, rows));
+        }
+        // A server that refuses everything may say so only once.
+        if let [.., Outcome::Failed(error)] = response.outcomes.as_slice() {
+            return Err(failure::of_sql(error, &self.url()));
         }
         let reason = crate::hrana::DecodeError::Malformed {
             at: 0,

@@ -87,7 +87,7 @@ impl Read {
             options,
             asked,
             phase: Phase::Begin,
-            output: Output::default(),
+            output: Output::new(),
             knowledge: Knowledge::default(),
             backoff: Backoff::of(MAX_RESTARTS + 1),
         }
@@ -172,14 +172,17 @@ impl Read {
         let catalog = discovery::catalog(&mut stream)?;
         let described = plan::describe(&mut stream, &self.config.queries)?;
         self.output.requests += stream.take_requests();
-        let plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
+        let mut plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
             self.knowledge.is_typed(name)
         })?;
-        for (resource, error) in &self.knowledge.excluded {
-            if plan.has(resource) {
-                self.output.begin(resource);
-                self.output.fail(resource, error.clone());
-            }
+        let excluded = self.knowledge.excluded.iter();
+        let excluded = excluded
+            .filter(|(resource, _)| plan.has(resource))
+            .map(|(resource, error)| (resource.clone(), error.clone()));
+        let failed: Vec<_> = excluded.collect();
+        for (resource, error) in failed.into_iter().chain(plan.take_failed()) {
+            self.output.begin(&resource);
+            self.output.fail(&resource, error);
         }
         let plan = plan.without(&self.knowledge.excluded);
         self.output.point_in_time = snapshot;

@@ -64,7 +64,7 @@ pub struct Tally {
 
 /// Where events and counts of a read are gathered. The last resource that
 /// was begun is the one that is counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Output {
     queue: VecDeque<Event>,
     tallies: Vec<Tally>,
@@ -75,6 +75,17 @@ pub struct Output {
 }
 
 impl Output {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            tallies: Vec::new(),
+            requests: 0,
+            point_in_time: true,
+        }
+    }
+
     /// The next event.
     pub fn pop(&mut self) -> Option<Event> {
         self.queue.pop_front()

@@ -76,6 +76,8 @@ pub struct Target {
 #[derive(Debug, Default)]
 pub struct Plan {
     targets: Vec<Target>,
+    /// Queries that cannot be run, and why. They leave the rest alone.
+    failed: Vec<(String, Error)>,
 }
 
 impl Plan {
@@ -97,7 +99,11 @@ impl Plan {
             }
         };
         for query in &queries {
-            if catalog.get(&query.query.name).is_some() {
+            if catalog
+                .tables
+                .iter()
+                .any(|table| table.name.eq_ignore_ascii_case(&query.query.name))
+            {
                 return Err(Error::config(
                     format!(
                         "a query is named `{}`, as a table of the database is",
@@ -116,7 +122,13 @@ impl Plan {
             let name = &selection.resource;
             let is_query = name == QUERIES || queries.iter().any(|query| query.query.name == *name);
             if is_query || Builtin::named(name, config).is_some() {
-                continue;
+                if selection.columns.is_empty() {
+                    continue;
+                }
+                return Err(Error::config(
+                    format!("the columns of `{name}` cannot be chosen"),
+                    "leave `columns` out; those of a query are chosen in its SQL",
+                ));
             }
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
@@ -138,17 +150,26 @@ impl Plan {
             }
         }
         for DescribedQuery { query, columns } in queries {
-            if asked.is_empty() || wanted(&query.name) {
-                let wire = wire(&query.name);
-                plan.targets.push(Target {
-                    columns: columns?,
+            if !asked.is_empty() && !wanted(&query.name) {
+                continue;
+            }
+            let wire = wire(&query.name);
+            match columns {
+                Ok(columns) => plan.targets.push(Target {
+                    columns,
                     how: How::Query(query.sql),
                     resource: query.name,
                     wire,
-                });
+                }),
+                Err(error) => plan.failed.push((query.name, error)),
             }
         }
         Ok(plan)
+    }
+
+    /// What is known to fail, and why.
+    pub fn take_failed(&mut self) -> Vec<(String, Error)> {
+        std::mem::take(&mut self.failed)
     }
 
     /// Whether a resource is in it.
@@ -321,6 +342,17 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
 
 fn unknown(name: &str, catalog: &Catalog) -> Error {
     const SHOWN: usize = 10;
+    let error = Error::new(
+        Category::NotFound,
+        format!("there is no table, view or query `{name}`"),
+    );
+    let other_case = catalog
+        .tables
+        .iter()
+        .find(|table| table.name.eq_ignore_ascii_case(name));
+    if let Some(table) = other_case {
+        return error.hint(format!("did you mean `{}`?", table.name));
+    }
     let mut names: Vec<_> = catalog
         .tables
         .iter()
@@ -330,15 +362,10 @@ fn unknown(name: &str, catalog: &Catalog) -> Error {
     if catalog.tables.len() > SHOWN {
         names.push("...");
     }
-    let hint = format!(
+    error.hint(format!(
         "there are {}; `connector-host list` shows all",
         names.join(", ")
-    );
-    Error::new(
-        Category::NotFound,
-        format!("there is no table, view or query `{name}`"),
-    )
-    .hint(hint)
+    ))
 }
 
 #[cfg(test)]

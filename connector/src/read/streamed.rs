@@ -121,10 +121,16 @@ impl Cursor {
     ) -> Result<bool, Failure> {
         let url = stream.url();
         let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
+        // Verified on sqld: a text that is not UTF-8 cuts the body, and so does
+        // a server that dies. Once all text comes as bytes, only the second is
+        // left.
+        let plain = targets.iter().any(|target| target.wire == Wire::Plain);
         let ended_early = || {
-            // Verified on sqld: a text that is not UTF-8 cuts the body, and
-            // so does a server that dies. The first is more likely.
-            Failure::NotUtf8
+            if plain {
+                Failure::NotUtf8
+            } else {
+                Failure::StreamLost("the answer ended early".to_owned())
+            }
         };
         loop {
             let line = match self.lines.next_line() {

@@ -18,6 +18,7 @@ use arrow_schema::SchemaRef;
 
 pub use columns::{StoredType, stored_type};
 pub use error::{Cause, DestinationError};
+pub(crate) use files::json_array;
 
 use crate::model::{Cursor, DestinationSpec, LoadId, LoadRecord, Rejected, Write};
 

@@ -1,9 +1,10 @@
 //! The first rows of one resource, written nowhere.
 
-use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_schema::{ArrowError, SchemaRef};
 
 use super::{Pipeline, PipelineError};
+use crate::destination;
 use crate::model::{Event, ReadOptions, Selection};
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::EventDecoder;
@@ -13,8 +14,16 @@ use crate::sandbox::pages::EventDecoder;
 pub struct Preview {
     /// Its columns.
     pub schema: SchemaRef,
-    /// The rows, in one or more batches, the last of which have all columns.
+    /// The rows, all of these columns.
     pub batches: Vec<RecordBatch>,
+}
+
+impl Preview {
+    /// The rows as a JSON array of objects, each value as the files of the
+    /// JSONL format have it.
+    pub fn to_json(&self) -> Result<String, ArrowError> {
+        destination::json_array(&self.batches)
+    }
 }
 
 impl Pipeline {
@@ -65,11 +74,23 @@ impl Pipeline {
         instance.close(reader).await?;
         let schema = schema
             .ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
-        Ok(Preview {
-            schema,
-            batches: cut(batches, limit),
-        })
+        let batches = cut(batches, limit).into_iter();
+        let batches = batches.map(|batch| widened(&batch, &schema));
+        let batches = batches
+            .collect::<Result<_, _>>()
+            .map_err(|error| SandboxError::Contract(error.to_string()))?;
+        Ok(Preview { schema, batches })
     }
+}
+
+/// Rows with the columns that came after them, which are null there.
+fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let rows = batch.num_rows();
+    let missing = schema.fields().iter().skip(batch.num_columns());
+    let missing = missing.map(|field| new_null_array(field.data_type(), rows));
+    let columns = batch.columns().iter().cloned().chain(missing).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
 }
 
 fn cut(batches: Vec<RecordBatch>, limit: u64) -> Vec<RecordBatch> {

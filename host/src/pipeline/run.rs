@@ -64,7 +64,12 @@ impl Pipeline {
         let mut instance = self.connector.instantiate(self.grants()).await?;
         let descriptor = self.described(&mut instance).await?;
         let selections = self.selections(&options.only);
-        let head = self.head(load_id.clone(), started.0, &descriptor);
+        let head = self.head(
+            load_id.clone(),
+            started.0,
+            &descriptor,
+            options.full_refresh,
+        );
 
         let (sender, events) = mpsc::channel(WAITING_PAGES);
         let limits = self.spec.limits.clone();
@@ -186,12 +191,16 @@ impl Pipeline {
         only.iter().map(named).collect()
     }
 
-    fn head(&self, load_id: LoadId, started: SystemTime, descriptor: &Descriptor) -> LoadHead {
-        let write = self
-            .spec
-            .resources
-            .iter()
-            .map(|spec| (spec.name.clone(), spec.write));
+    fn head(
+        &self,
+        load_id: LoadId,
+        started: SystemTime,
+        descriptor: &Descriptor,
+        full_refresh: bool,
+    ) -> LoadHead {
+        // A full refresh replaces whatever is there.
+        let resources = self.spec.resources.iter().filter(|_| !full_refresh);
+        let write = resources.map(|spec| (spec.name.clone(), spec.write));
         LoadHead {
             load_id,
             pipeline: self.spec.name.clone(),

@@ -135,7 +135,7 @@ impl Writer<'_> {
                 Ok(())
             }
             Event::Restarted(reason) => {
-                tracing::warn!(reason, "the snapshot was lost; reading starts anew");
+                tracing::warn!(reason, "the read starts anew");
                 self.observer.update(Update::Restarted { reason: &reason });
                 self.open.clear();
                 self.rejected.clear();

@@ -12,10 +12,12 @@ use crate::model::Limit;
 const MOST_PARTS: usize = 64;
 const MOST_TABLE_ELEMENTS: usize = 100_000;
 
-/// The memory limit of one instance.
+/// The memory limit of one instance, over all its linear memories and tables.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
     bytes: usize,
+    used: usize,
+    elements: usize,
     tally: Arc<Tally>,
 }
 
@@ -23,6 +25,8 @@ impl MemoryLimit {
     pub(super) fn new(bytes: u64, tally: Arc<Tally>) -> Self {
         Self {
             bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
+            used: 0,
+            elements: 0,
             tally,
         }
     }
@@ -31,12 +35,15 @@ impl MemoryLimit {
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let fits = desired <= self.bytes;
-        if !fits {
+        let used = self.used.saturating_add(desired.saturating_sub(current));
+        let fits = used <= self.bytes;
+        if fits {
+            self.used = used;
+        } else {
             self.tally.limit(Limit::Memory);
         }
         Ok(fits)
@@ -44,11 +51,18 @@ impl ResourceLimiter for MemoryLimit {
 
     fn table_growing(
         &mut self,
-        _: usize,
+        current: usize,
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= MOST_TABLE_ELEMENTS)
+        let elements = self
+            .elements
+            .saturating_add(desired.saturating_sub(current));
+        let fits = elements <= MOST_TABLE_ELEMENTS;
+        if fits {
+            self.elements = elements;
+        }
+        Ok(fits)
     }
 
     fn instances(&self) -> usize {

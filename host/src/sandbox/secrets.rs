@@ -25,7 +25,7 @@ struct Granted {
 
 /// What a handle in the guest stands for.
 #[derive(Debug)]
-pub struct SecretHandle {
+pub(crate) struct SecretHandle {
     reference: String,
 }
 

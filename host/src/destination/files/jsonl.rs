@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, TimestampMicrosecondType};
 use arrow_array::{Array, BinaryArray, Float64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow_json::writer::{LineDelimited, NullableEncoder};
+use arrow_json::writer::{JsonArray, LineDelimited, NullableEncoder};
 use arrow_json::{Encoder as ValueEncoder, EncoderFactory, EncoderOptions, Writer, WriterBuilder};
 use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit};
 
@@ -47,6 +47,25 @@ impl<'a> Encoder<'a> for Jsonl<'a> {
         self.writer.finish().map_err(io_error)?;
         Ok(self.writer.into_inner())
     }
+}
+
+/// Rows as one JSON array, each value as it is in a file.
+pub(crate) fn array(batches: &[RecordBatch]) -> Result<String, ArrowError> {
+    let mut writer = WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(Exact))
+        .build::<_, JsonArray>(Vec::new());
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.finish()?;
+    let text = String::from_utf8(writer.into_inner());
+    let text = text.map_err(|error| ArrowError::JsonError(error.to_string()))?;
+    Ok(if text.is_empty() {
+        "[]".to_owned()
+    } else {
+        text
+    })
 }
 
 /// How many lines a file has.

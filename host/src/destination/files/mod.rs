@@ -22,6 +22,8 @@ mod sweep;
 mod text;
 mod upload;
 
+pub(crate) use jsonl::array as json_array;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -103,7 +103,7 @@ fn summary(report: &Report) -> anyhow::Result<()> {
     }
     if report.restarts > 0 {
         text.push_str(&format!(
-            "\nthe snapshot was lost {} times; all rows are of the last one",
+            "\nthe read started anew {} times (the log says why); all rows are of the last time",
             report.restarts
         ));
     }
