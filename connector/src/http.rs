@@ -86,7 +86,7 @@ pub fn send(
     let headers = Fields::new();
     let set = |name: &str, value: &str| {
         headers
-            .append(&name.to_owned(), &value.as_bytes().to_vec())
+            .append(name, value.as_bytes())
             .map_err(|_| internal(name))
     };
     if body.is_some() {
@@ -148,7 +148,7 @@ impl Pending {
             Ok(Err(code)) => return Err(failure(&code, &self.what)),
             Err(()) => return Err(Error::new(Category::Internal, "an answer was taken twice")),
         };
-        let retry_after = response.headers().get(&"retry-after".to_owned());
+        let retry_after = response.headers().get("retry-after");
         let gone = || Error::new(Category::Internal, "a body was taken twice");
         let body = response.consume().map_err(|()| gone())?;
         let stream = body.stream().map_err(|()| gone())?;

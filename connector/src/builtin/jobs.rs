@@ -20,7 +20,8 @@ struct Jobs {
 
 #[derive(Deserialize)]
 struct Job {
-    job_id: i64,
+    #[serde(rename = "job_id")]
+    id: i64,
     status: Option<String>,
     error: Option<String>,
     #[serde(default)]
@@ -45,7 +46,7 @@ pub(super) fn list(
     let server = host(server, config);
     for job in jobs(&server, options, output)? {
         rows.push_row(&[
-            Value::Integer(job.job_id),
+            Value::Integer(job.id),
             text(job.status),
             Value::Text(server.url().to_string()),
         ]);
@@ -65,11 +66,11 @@ pub(super) fn details(
     let server = host(server, config);
     for job in jobs(&server, options, output)? {
         output.request();
-        let job: Job = get(&server, &format!("/v1/jobs/{}", job.job_id))?;
+        let job: Job = get(&server, &format!("/v1/jobs/{}", job.id))?;
         let url = || Value::Text(server.url().to_string());
         let head = || {
             [
-                Value::Integer(job.job_id),
+                Value::Integer(job.id),
                 text(job.status.clone()),
                 text(job.error.clone()),
             ]

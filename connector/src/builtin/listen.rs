@@ -3,6 +3,7 @@
 //! something happens, not a source of data.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::clock;
@@ -106,7 +107,8 @@ fn percent_encoded(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to memory does not fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

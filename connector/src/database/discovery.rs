@@ -66,7 +66,7 @@ pub fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
         |catalog, name, outcome, _| match outcome {
             Outcome::Executed(executed) => catalog.add_result_columns(name, &executed.columns),
             Outcome::Failed(error) => {
-                log::warn(&format!("`{name}` cannot be read: {}", error.message))
+                log::warn(&format!("`{name}` cannot be read: {}", error.message));
             }
             _ => {}
         },

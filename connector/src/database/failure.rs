@@ -74,7 +74,7 @@ pub fn of_status(status: u16, retry_after: Option<&str>, body: &str, url: &str) 
                 .hint("look at `database_url`; a token that was made for another database gives the same answer"),
         ),
         408 | 429 => Failure::Other(Error {
-            retry_after: retry_after.and_then(|text| millis(text)),
+            retry_after: retry_after.and_then(millis),
             ..error(Category::RateLimited, "the server asks to slow down")
                 .hint("run again later, or ask for less at once (`page_rows`)")
                 .retryable()
@@ -85,7 +85,7 @@ pub fn of_status(status: u16, retry_after: Option<&str>, body: &str, url: &str) 
                 .retryable(),
         ),
         503 | 504 => Failure::Other(Error {
-            retry_after: retry_after.and_then(|text| millis(text)),
+            retry_after: retry_after.and_then(millis),
             ..error(Category::Unavailable, "the server is not available").retryable()
         }),
         300..400 => Failure::Other(

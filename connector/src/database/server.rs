@@ -83,8 +83,7 @@ impl Server {
         let found = match attempt(Dialect::V3, &[select(), Request::Close])? {
             Ok(dialect) => dialect,
             Err(_) => match attempt(Dialect::V2, &[select(), Request::Close]) {
-                Ok(Ok(dialect)) => dialect,
-                Ok(Err(error)) => return Err(error),
+                Ok(found) => found?,
                 // tursodb answers 500 to a request that it does not know.
                 Err(error) if error.category == Category::Protocol => {
                     attempt(Dialect::Minimal, &[select()])?.map_err(|_| error)?

@@ -87,7 +87,7 @@ impl Read {
             options,
             asked,
             phase: Phase::Begin,
-            output: Output::new(),
+            output: Output::default(),
             knowledge: Knowledge::default(),
             backoff: Backoff::of(MAX_RESTARTS + 1),
         }
@@ -136,7 +136,7 @@ impl Read {
                 then_database,
             } => match left.pop_front() {
                 Some(builtin) => {
-                    builtin.read(&self.server, &self.config, &self.options, &mut self.output)?
+                    builtin.read(&self.server, &self.config, &self.options, &mut self.output)?;
                 }
                 None if *then_database => self.phase = self.begin()?,
                 None => self.finish(),

@@ -74,10 +74,8 @@ pub struct Output {
     pub point_in_time: bool,
 }
 
-impl Output {
-    /// Nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
+impl Default for Output {
+    fn default() -> Self {
         Self {
             queue: VecDeque::new(),
             tallies: Vec::new(),
@@ -85,7 +83,9 @@ impl Output {
             point_in_time: true,
         }
     }
+}
 
+impl Output {
     /// The next event.
     pub fn pop(&mut self) -> Option<Event> {
         self.queue.pop_front()

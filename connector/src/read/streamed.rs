@@ -176,7 +176,7 @@ impl Cursor {
                     }
                 }
                 Ok(Entry::Head { baton, base_url }) => {
-                    stream.go_on(Position { baton, base_url })?
+                    stream.go_on(Position { baton, base_url })?;
                 }
                 Ok(Entry::StepBegin { step, .. }) => {
                     let target = self

@@ -238,10 +238,7 @@ impl Tables {
         if !ended {
             table.after = match next_key {
                 Some(key) => Some(key),
-                None => Some(
-                    self.last_key(table, text)
-                        .map_err(|error| malformed(&error))?,
-                ),
+                None => Some(Self::last_key(table, text).map_err(|error| malformed(&error))?),
             };
         }
         let expected = |in_flight: &InFlight| (in_flight.resource == table.resource) != ended;
@@ -357,7 +354,7 @@ impl Tables {
     }
 
     /// The key of the last row, for answers that a glance does not recognize.
-    fn last_key(&self, table: &Table, text: &str) -> Result<Vec<Value>, DecodeError> {
+    fn last_key(table: &Table, text: &str) -> Result<Vec<Value>, DecodeError> {
         let mut rows = Rows::default();
         Response::parse(text, &mut rows)?;
         let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();

@@ -69,7 +69,7 @@ impl ConfigError {
 
     /// An error of the TOML parser, with the nearest known key where the
     /// error is an unknown one.
-    pub(super) fn of_toml(error: toml::de::Error) -> Self {
+    pub(super) fn of_toml(error: &toml::de::Error) -> Self {
         let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
         let hint = match (error.message(), names.as_slice()) {
             (message, [unknown, known @ ..]) if message.starts_with("unknown field") => {

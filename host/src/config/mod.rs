@@ -52,10 +52,13 @@ pub fn parse(
 ) -> Result<PipelineSpec, ConfigError> {
     // Twice: once as written, for errors with line and column, and once with
     // the variables replaced.
-    let _: RawFile = toml::from_str(text).map_err(ConfigError::of_toml)?;
-    let mut table: toml::Table = toml::from_str(text).map_err(ConfigError::of_toml)?;
+    let _: RawFile = toml::from_str(text).map_err(|error| ConfigError::of_toml(&error))?;
+    let mut table: toml::Table =
+        toml::from_str(text).map_err(|error| ConfigError::of_toml(&error))?;
     variables::replace(&mut table, environment)?;
-    let raw: RawFile = table.try_into().map_err(ConfigError::of_toml)?;
+    let raw: RawFile = table
+        .try_into()
+        .map_err(|error| ConfigError::of_toml(&error))?;
     meaning(raw, folder, stem, environment)
 }
 

@@ -35,7 +35,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 256 * MIB,
-            time: Duration::from_secs(60 * 60),
+            time: Duration::from_hours(1),
             response: 16 * 1024 * MIB,
             request_body: 16 * MIB,
             requests: 1_000_000,

@@ -78,8 +78,8 @@ mod tests {
         "additionalProperties": false
     }"#;
 
-    fn error(config: Value) -> PipelineError {
-        validate(SCHEMA, &config).unwrap_err()
+    fn error(config: &Value) -> PipelineError {
+        validate(SCHEMA, config).unwrap_err()
     }
 
     #[test]
@@ -89,13 +89,13 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_answered_with_the_nearest_known_one() {
-        let error = error(serde_json::json!({"database_url": "x", "page_row": 1}));
+        let error = error(&serde_json::json!({"database_url": "x", "page_row": 1}));
         assert_eq!(error.hint().as_deref(), Some("did you mean `page_rows`?"));
     }
 
     #[test]
     fn a_wrong_value_is_named() {
-        let error = error(serde_json::json!({"database_url": "x", "page_rows": 0}));
+        let error = error(&serde_json::json!({"database_url": "x", "page_rows": 0}));
         assert!(error.to_string().contains("`page_rows`"), "{error}");
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn write(
     while let Some(event) = events.blocking_recv() {
         let bytes = event.bytes();
         match decoder.decode(event)? {
-            Event::Done(summary) => return writer.finish(summary).map(Some),
+            Event::Done(summary) => return writer.finish(&summary).map(Some),
             event => writer.event(event, bytes)?,
         }
     }
@@ -172,7 +172,7 @@ impl Writer<'_> {
     }
 
     /// Reconciles all counts, then commits.
-    fn finish(mut self, summary: Summary) -> Result<Written, PipelineError> {
+    fn finish(mut self, summary: &Summary) -> Result<Written, PipelineError> {
         for failed in summary
             .resources
             .iter()
@@ -217,7 +217,7 @@ impl Writer<'_> {
             Status::Loaded
         };
         self.observer.update(Update::Committing);
-        let record = self.record(status, &resources, &summary);
+        let record = self.record(status, &resources, summary);
         self.load.commit(&record)?;
         Ok(Written {
             status,

@@ -1,7 +1,5 @@
 //! Code generated from `wit/`. Nothing is written here by hand.
 
-#![expect(clippy::pedantic, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "../wit",
     world: "connector:source/connector",

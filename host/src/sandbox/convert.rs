@@ -51,7 +51,7 @@ pub(super) fn cursor(
     }
 }
 
-pub(super) fn source_error(error: types::Error, _limits: &Limits) -> SourceError {
+pub(super) fn source_error(error: &types::Error) -> SourceError {
     SourceError {
         category: category(error.category),
         message: bounded(&error.message),
@@ -223,7 +223,7 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             misfits: r.misfits,
             rows_billed: r.rows_billed,
             requests: r.requests,
-            failure: r.failure.map(|error| source_error(error, limits)),
+            failure: r.failure.as_ref().map(source_error),
             cursor: cursor(r.cursor, limits)?,
         })
     };

@@ -125,7 +125,7 @@ impl Instance {
         let result = within(self.deadline, call).await?;
         let findings = self
             .returned("check", result)?
-            .map_err(|error| self.reported(error))?;
+            .map_err(|error| self.reported(&error))?;
         convert::findings(findings, &self.limits)
     }
 
@@ -136,7 +136,7 @@ impl Instance {
         let result = within(self.deadline, call).await?;
         let resources = self
             .returned("list-resources", result)?
-            .map_err(|error| self.reported(error))?;
+            .map_err(|error| self.reported(&error))?;
         convert::resources(resources, &self.limits)
     }
 
@@ -154,7 +154,7 @@ impl Instance {
         let result = within(self.deadline, call).await?;
         let reader = self
             .returned("read", result)?
-            .map_err(|error| self.reported(error))?;
+            .map_err(|error| self.reported(&error))?;
         Ok(Reader(reader))
     }
 
@@ -168,7 +168,7 @@ impl Instance {
         .await?;
         let event = self
             .returned("next", result)?
-            .map_err(|error| self.reported(error))?;
+            .map_err(|error| self.reported(&error))?;
         event
             .map(|event| RawEvent::new(event, &self.limits))
             .transpose()
@@ -190,8 +190,8 @@ impl Instance {
 
     /// An error that the connector reported. When the host itself was the
     /// cause, the host's own account of it counts.
-    fn reported(&self, error: wit::Error) -> SandboxError {
-        let error: SourceError = convert::source_error(error, &self.limits);
+    fn reported(&self, error: &wit::Error) -> SandboxError {
+        let error: SourceError = convert::source_error(error);
         if let Some(limit) = self.tally.hit() {
             return SandboxError::Limit(limit);
         }

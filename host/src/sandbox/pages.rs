@@ -166,10 +166,10 @@ fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), S
         .map(|field| field.name().to_ascii_lowercase())
         .collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+    if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
         return Err(broken(&format!(
             "a schema has two columns `{}`",
-            convert::bounded(&pair[0])
+            convert::bounded(name)
         )));
     }
     Ok((decoder, schema))

@@ -25,7 +25,8 @@ struct Granted {
 
 /// What a handle in the guest stands for.
 #[derive(Debug)]
-pub(crate) struct SecretHandle {
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct SecretHandle {
     reference: String,
 }
 

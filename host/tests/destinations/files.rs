@@ -148,9 +148,9 @@ pub(crate) fn all(folder: &Path) -> Vec<PathBuf> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(all(&path))
+            found.extend(all(&path));
         } else {
-            found.push(path)
+            found.push(path);
         }
     }
     found.sort();

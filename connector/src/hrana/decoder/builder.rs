@@ -118,17 +118,16 @@ impl Builder {
             (Self::Text(builder), Datum::Text(text)) => builder.append_value(text),
             (Self::Text(builder), Datum::Null) => builder.append_null(),
             (Self::Real(builder) | Self::Numeric(builder), Datum::Real(value)) => {
-                builder.append_value(value)
+                builder.append_value(value);
             }
             (Self::Real(builder) | Self::Numeric(builder), Datum::Null) => builder.append_null(),
             (Self::Numeric(builder), Datum::Integer(value)) => match exact_real(value) {
                 Some(value) => builder.append_value(value),
                 None => return false,
             },
-            (Self::Blob(builder), Datum::Blob(bytes)) => builder.append_value(bytes),
-            (Self::TextBytes(builder), Datum::TextBytes(bytes)) => builder.append_value(bytes),
-            (Self::TextBytes(builder), Datum::Null) => builder.append_null(),
-            (Self::Blob(builder), Datum::Null) => builder.append_null(),
+            (Self::Blob(builder), Datum::Blob(bytes))
+            | (Self::TextBytes(builder), Datum::TextBytes(bytes)) => builder.append_value(bytes),
+            (Self::Blob(builder) | Self::TextBytes(builder), Datum::Null) => builder.append_null(),
             (Self::Undecided(nulls), Datum::Null) => *nulls += 1,
             (this @ Self::Undecided(_), _) => {
                 let nulls = this.len();

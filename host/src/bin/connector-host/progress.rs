@@ -60,11 +60,11 @@ impl Observer for Progress {
     fn update(&self, update: Update<'_>) {
         match update {
             Update::Opened { resource } if self.terminal.is_none() => {
-                self.line(&format!("reading {resource}"))
+                self.line(&format!("reading {resource}"));
             }
             Update::Opened { resource } => self.with_bar(resource, |_| {}),
             Update::Rows { resource, rows } => {
-                self.with_bar(resource, |bar| bar.set_position(rows))
+                self.with_bar(resource, |bar| bar.set_position(rows));
             }
             Update::Expected { resource, rows } => self.with_bar(resource, |bar| {
                 bar.set_length(rows);

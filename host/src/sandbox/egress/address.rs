@@ -59,6 +59,10 @@ pub fn special(address: IpAddr) -> Option<Special> {
     }
 }
 
+#[expect(
+    clippy::match_same_arms,
+    reason = "one arm for each kind of entry in the registries"
+)]
 fn special_v4(address: Ipv4Addr) -> Option<Special> {
     let [a, b, c, d] = address.octets();
     Some(match (a, b, c, d) {
@@ -93,7 +97,7 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
     }
     let [first, second, ..] = address.segments();
     Some(match (first, second) {
-        (0xfc00..=0xfdff, _) | (0xfec0..=0xfeff, _) => Special::Private,
+        (0xfc00..=0xfdff | 0xfec0..=0xfeff, _) => Special::Private,
         (0xfe80..=0xfebf, _) => Special::LinkLocal,
         (0xff00.., _) => Special::Multicast,
         (0x2001, 0x0db8) | (0x3fff, 0x0000..=0x0fff) => Special::Documentation,
@@ -108,13 +112,15 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
 
 /// The IPv4 address inside a mapped, compatible, translated, NAT64, 6to4,
 /// Teredo or ISATAP form.
+#[expect(
+    clippy::match_same_arms,
+    reason = "one arm for each kind of entry in the registries"
+)]
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let s = address.segments();
     let low = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match s {
-        [0, 0, 0, 0, 0, 0xffff, h, l]
-        | [0, 0, 0, 0, 0xffff, 0, h, l]
-        | [0, 0, 0, 0, 0, 0, h, l] => Some(low(h, l)),
+        [0, 0, 0, 0, 0, 0xffff | 0, h, l] | [0, 0, 0, 0, 0xffff, 0, h, l] => Some(low(h, l)),
         // NAT64: the well-known prefix, and the local-use one (RFC 8215).
         [0x64, 0xff9b, 0, 0, 0, 0, h, l] | [0x64, 0xff9b, 1, _, _, _, h, l] => Some(low(h, l)),
         [0x2002, h, l, ..] => Some(low(h, l)),
@@ -127,6 +133,10 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 /// Tunnels are refused even around a public address: nobody needs them, and
 /// what lies at their end is not what was judged.
+#[expect(
+    clippy::match_same_arms,
+    reason = "one arm for each kind of entry in the registries"
+)]
 fn carrier_of(address: Ipv6Addr) -> Option<Special> {
     match address.segments() {
         // Mapped addresses are what dual-stack sockets show: as good as IPv4.

@@ -13,7 +13,7 @@ use super::resolver::{JudgingResolver, Resolve, SystemResolver};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Servers ping an idle event stream every 15 seconds.
-const READ_TIMEOUT: Duration = Duration::from_secs(120);
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
 /// The idle time that sqld grants a stream is 10 seconds; proxies close idle
 /// connections after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);

@@ -218,12 +218,11 @@ impl Inner {
     /// body of known length is framed without the guest's help.
     async fn whole_body(&self, body: WasiBody) -> Result<Bytes, Error> {
         let limit = usize::try_from(self.limits.request_body).unwrap_or(usize::MAX);
-        match Limited::new(body, limit).collect().await {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(_) => {
-                self.tally.limit(Limit::RequestBody);
-                Err(Error::HttpRequestBodySize(Some(self.limits.request_body)))
-            }
+        if let Ok(body) = Limited::new(body, limit).collect().await {
+            Ok(body.to_bytes())
+        } else {
+            self.tally.limit(Limit::RequestBody);
+            Err(Error::HttpRequestBodySize(Some(self.limits.request_body)))
         }
     }
 
