@@ -65,7 +65,7 @@ lint: wasm-target
 
 # Build the documentation; warnings are errors
 doc:
-    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --document-private-items
 
 # Measure speed and memory against the floor (about five minutes)
 bench *arguments: build (fetch "sqld")
