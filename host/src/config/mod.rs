@@ -1,6 +1,6 @@
 //! The pipeline file: TOML to a [`PipelineSpec`].
 //!
-//! Reading order: [`file`] (the shapes as they are written), [`variables`]
+//! Reading order: [`file`](mod@file) (the shapes as they are written), [`variables`]
 //! (`${NAME}`), [`secret`] (where credentials come from), this file (what it
 //! means). It reads the environment only through the function it is given,
 //! and knows neither the sandbox nor a destination.

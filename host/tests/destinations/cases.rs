@@ -431,6 +431,7 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
     assert_eq!(store.rows("a\"b").unwrap().len(), 2);
 }
 
+#[expect(clippy::too_many_lines, reason = "a list of values")]
 pub(crate) fn nasty_values_come_back(store: &Store) {
     let large = "é".repeat(2_500_000);
     let bytes: Vec<u8> = (0..5_000_000_u32).map(|at| at.to_le_bytes()[0]).collect();
