@@ -19,6 +19,8 @@ pub struct Options {
     pub jwt_key: Option<String>,
     /// Whether there are namespaces, and an admin port to make them.
     pub namespaces: bool,
+    /// Whether it tells clients to come to its own address for what follows.
+    pub names_itself: bool,
     /// Further arguments.
     pub arguments: Vec<String>,
 }
@@ -130,6 +132,11 @@ fn serve(folder: &Path, options: &Options) -> Result<(Process, u16, Option<u16>)
     command
         .arg("--http-listen-addr")
         .arg(format!("127.0.0.1:{port}"));
+    if options.names_itself {
+        command
+            .arg("--http-self-url")
+            .arg(format!("http://127.0.0.1:{port}"));
+    }
     let mut admin_port = None;
     if options.namespaces {
         let port = free_port()?;

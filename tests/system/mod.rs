@@ -13,4 +13,5 @@ mod readme;
 mod refusals;
 mod servers;
 mod tokens;
+mod transport;
 mod tursodb_load;

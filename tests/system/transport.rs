@@ -1,0 +1,68 @@
+//! How requests and answers travel.
+
+use anyhow::Result;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::pipeline::Pipeline;
+use connector_tests::shop;
+use connector_tests::sqld::{Options, Sqld};
+
+#[test]
+fn a_stream_goes_on_where_the_server_says() -> Result<()> {
+    let (server, front) = behind_a_front()?;
+    let rule = |url: &str| {
+        format!("[[connector.allow]]\norigin = \"{url}\"\nmethods = [\"POST\"]\nprivate = true\n")
+    };
+    let rules = [rule(&front.url()), rule(&server.url())].concat();
+    let pipeline = Pipeline::of(&front.url())?.allow(&rules);
+    let report = pipeline.load()?;
+    // One request to find out what the server speaks, one to open the stream.
+    assert_eq!(front.requests(), 2, "{report}");
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    assert_eq!(
+        duckdb.number("SELECT count(*) FROM turso_data.orders")?,
+        5000
+    );
+    Ok(())
+}
+
+#[test]
+fn a_stream_goes_nowhere_without_a_rule() -> Result<()> {
+    let (server, front) = behind_a_front()?;
+    let outcome = Pipeline::of(&front.url())?.host(&["run"])?;
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    let hint = format!("origin = \"{}\"", server.url());
+    assert!(outcome.stderr.contains(&hint), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn a_compressed_answer_is_unpacked() -> Result<()> {
+    /// "sqld 0.24.32 (gzipped)", by gzip.
+    const COMPRESSED: [u8; 42] = [
+        31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 46, 204, 73, 81, 48, 208, 51, 50, 209, 51, 54, 82,
+        208, 72, 175, 202, 44, 40, 72, 77, 209, 4, 0, 29, 116, 166, 56, 22, 0, 0, 0,
+    ];
+    let server = Faulty::always(Fault::Answer(
+        "200 OK",
+        "content-type: text/plain\r\ncontent-encoding: gzip\r\n",
+        COMPRESSED.to_vec(),
+    ))?;
+    let pipeline = Pipeline::of(&server.url())?.resource("db_version");
+    pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let version = duckdb.query("SELECT version FROM turso_data.db_version")?;
+    assert_eq!(version.rows[0][0].as_text(), Some("sqld 0.24.32 (gzipped)"));
+    Ok(())
+}
+
+/// A server that tells clients to come to its own address, behind another one.
+fn behind_a_front() -> Result<(Sqld, Faulty)> {
+    let options = Options {
+        names_itself: true,
+        ..Options::default()
+    };
+    let server = Sqld::launch(&options, shop::write)?;
+    let front = Faulty::before(&server.url(), |_, _, _| Fault::None)?;
+    Ok((server, front))
+}
