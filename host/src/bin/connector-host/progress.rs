@@ -1,18 +1,26 @@
 //! What a running load shows: a line for each resource on a terminal, plain
 //! lines elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
+use std::fmt;
 use std::io::{IsTerminal, Write, stderr};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use connector_host::pipeline::{Observer, Update};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::table::count;
+
+/// Lines that are shown at once. Resources come one after the other, and a
+/// database may have more of them than a terminal has lines.
+const LINES: usize = 8;
 
 /// Shows progress on standard error.
 pub(crate) struct Progress {
     terminal: Option<MultiProgress>,
-    bars: Mutex<BTreeMap<String, ProgressBar>>,
+    /// The latest resources, the oldest first.
+    bars: Mutex<VecDeque<(String, ProgressBar)>>,
 }
 
 impl Progress {
@@ -36,16 +44,23 @@ impl Progress {
         let (Some(terminal), Ok(mut bars)) = (&self.terminal, self.bars.lock()) else {
             return;
         };
-        let bar = bars.entry(resource.to_owned()).or_insert_with(|| {
+        if !bars.iter().any(|(name, _)| name == resource) {
+            if bars.len() >= LINES
+                && let Some((_, oldest)) = bars.pop_front()
+            {
+                oldest.finish_and_clear();
+            }
             let bar = terminal.add(ProgressBar::new_spinner());
             bar.set_prefix(resource.to_owned());
             bar.set_style(style(
-                "{spinner} {prefix:24!} {human_pos:>12} rows {per_sec:>16}",
+                "{spinner} {prefix:24!} {human_pos:>12} rows {rate:>16}",
             ));
             bar.enable_steady_tick(Duration::from_millis(120));
-            bar
-        });
-        change(bar);
+            bars.push_back((resource.to_owned(), bar));
+        }
+        if let Some((_, bar)) = bars.iter().find(|(name, _)| name == resource) {
+            change(bar);
+        }
     }
 
     fn line(&self, text: &str) {
@@ -69,13 +84,13 @@ impl Observer for Progress {
             Update::Expected { resource, rows } => self.with_bar(resource, |bar| {
                 bar.set_length(rows);
                 bar.set_style(style(
-                    "{spinner} {prefix:24!} {human_pos:>12} of {human_len} rows {per_sec:>16}",
+                    "{spinner} {prefix:24!} {human_pos:>12} of {human_len} rows {rate:>16}",
                 ));
             }),
             Update::Waiting { reason } => self.line(&format!("waiting: {reason}")),
             Update::Restarted { reason } => {
                 if let Ok(mut bars) = self.bars.lock() {
-                    bars.values().for_each(ProgressBar::finish_and_clear);
+                    bars.iter().for_each(|(_, bar)| bar.finish_and_clear());
                     bars.clear();
                 }
                 self.line(&format!("starting anew: {reason}"));
@@ -88,5 +103,16 @@ impl Observer for Progress {
 
 /// A template with a mistake in it shows the default instead.
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a rate is shown in whole rows"
+    )]
+    let rate = |state: &ProgressState, text: &mut dyn fmt::Write| {
+        // A line that cannot be shown is no reason to end a load.
+        let _ = write!(text, "{} rows/s", count(state.per_sec() as u64));
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+        .with_key("rate", rate)
 }
