@@ -51,6 +51,7 @@ struct Open {
     bytes: u64,
     first: Instant,
     last: Instant,
+    span: tracing::Span,
 }
 
 /// Writes everything that comes through the channel. When the channel ends
@@ -106,6 +107,8 @@ impl Writer<'_> {
                         "a page of `{resource}` came before its schema"
                     )));
                 };
+                let _entered = open.span.clone().entered();
+                tracing::debug!(rows = batch.num_rows(), bytes, "page");
                 let marked = self
                     .marker
                     .mark(&batch, &open.schema)
@@ -153,7 +156,8 @@ impl Writer<'_> {
         if let Some(open) = self.open.get_mut(&resource) {
             open.schema = Arc::clone(schema);
         } else {
-            tracing::info!(resource, table, "reading");
+            let span = tracing::info_span!("resource", resource, table);
+            span.in_scope(|| tracing::info!("reading"));
             self.observer.update(Update::Opened {
                 resource: &resource,
             });
@@ -165,6 +169,7 @@ impl Writer<'_> {
                 bytes: 0,
                 first: now,
                 last: now,
+                span,
             };
             self.open.insert(resource, open);
         }
