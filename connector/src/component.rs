@@ -73,10 +73,14 @@ impl wit::Guest for Component {
         options: wit::ReadOptions,
     ) -> Result<wit::Reader, wit::Error> {
         let (server, config) = open(&config)?;
-        let selections = selections
-            .into_iter()
-            .map(selection)
-            .collect::<Result<_>>()?;
+        let mut asked: Vec<Selection> = Vec::with_capacity(selections.len());
+        for wanted in selections {
+            let wanted = selection(wanted)?;
+            // Twice is once: the rows of a resource go to one table.
+            if asked.iter().all(|other| other.resource != wanted.resource) {
+                asked.push(wanted);
+            }
+        }
         let page_rows = options
             .page_rows
             .map_or(config.page_rows, |rows| rows.clamp(1, config.page_rows));
@@ -86,7 +90,7 @@ impl wit::Guest for Component {
             resumable: options.consistency == wit::Consistency::Resumable,
         };
         Ok(wit::Reader::new(Reader(RefCell::new(Read::new(
-            server, config, selections, options,
+            server, config, asked, options,
         )))))
     }
 }

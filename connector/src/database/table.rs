@@ -61,7 +61,10 @@ impl Table {
         }
         let primary = self.primary_key();
         if self.without_rowid {
-            return (!primary.is_empty()).then_some(Key::Primary(primary));
+            // Rows cannot be compared in two directions at once, and pages in
+            // another order than the table's would sort all of it each time.
+            let ascends = !primary.is_empty() && !self.mentions_desc();
+            return ascends.then_some(Key::Primary(primary));
         }
         if let [only] = primary.as_slice()
             && self
@@ -100,9 +103,9 @@ impl Table {
             .collect()
     }
 
-    /// `INTEGER PRIMARY KEY DESC` is, by an old mistake that SQLite keeps,
-    /// not the row id. Rather than parsing the statement, every table that
-    /// has the word is read by its row id.
+    /// Whether a key may descend. `INTEGER PRIMARY KEY DESC` is, by an old
+    /// mistake that SQLite keeps, not even the row id. Rather than parsing
+    /// the statement, every table that has the word counts as one.
     fn mentions_desc(&self) -> bool {
         let word = |text: &str| text.eq_ignore_ascii_case("desc");
         self.sql
@@ -190,5 +193,8 @@ pub(crate) mod tests {
             table.key(),
             Some(Key::Primary(vec!["b".into(), "a".into()]))
         );
+        let mut descending = table;
+        descending.sql = "CREATE TABLE t(a, b, PRIMARY KEY (b DESC, a)) WITHOUT ROWID".to_owned();
+        assert_eq!(descending.key(), None);
     }
 }

@@ -203,6 +203,12 @@ impl Cursor {
                     fail(&targets[step].resource, &error, output)?;
                 }
                 Ok(Entry::Error(error)) => return Err(failure::of_sql(&error, "the batch")),
+                Ok(Entry::End) if self.current.is_some() => {
+                    return Err(malformed(&DecodeError::Malformed {
+                        at: 0,
+                        expected: "the end of a step",
+                    }));
+                }
                 Ok(Entry::End) if self.seen < targets.len() => {
                     return Err(Failure::StreamLost(
                         "it is no longer inside of the transaction".to_owned(),

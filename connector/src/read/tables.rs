@@ -220,9 +220,7 @@ impl Tables {
                 }));
             }
         };
-        if self.snapshot
-            && (response.outcomes.contains(&Outcome::Autocommit(true)) || !self.stream.is_open())
-        {
+        if self.snapshot && !self.is_inside_transaction(&response.outcomes) {
             return Err(Failure::StreamLost(
                 "it is no longer inside of the transaction".to_owned(),
             ));
@@ -268,11 +266,15 @@ impl Tables {
         if self.snapshot && (glance.autocommit == Some(true) || !self.stream.is_open()) {
             return Ok(key);
         }
-        let full = glance.rows_read.is_some_and(|rows| rows >= limit);
+        // A server that does not say how many rows it read leaves nothing to
+        // guess by.
+        let Some(rows_read) = glance.rows_read else {
+            return Ok(key);
+        };
         let left = table
             .left
             .map_or(u64::MAX, |left| left.saturating_sub(limit));
-        if full && left > 0 {
+        if rows_read >= limit && left > 0 {
             if let Some(key) = &key {
                 let limit = table.page_rows.min(left);
                 let requests = self.requests(&table.paging, table.wire, Some(key), limit);
@@ -298,6 +300,13 @@ impl Tables {
             }
         }
         Ok(key)
+    }
+
+    /// Whether an answer proves that it is of the transaction. Hrana 2 cannot
+    /// say; there, an open stream has to do.
+    fn is_inside_transaction(&self, outcomes: &[Outcome]) -> bool {
+        let asked = self.stream.dialect() == Dialect::V3;
+        self.stream.is_open() && (!asked || outcomes.contains(&Outcome::Autocommit(false)))
     }
 
     fn send(&self, table: &Table) -> Result<Pending, Failure> {
