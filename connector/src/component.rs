@@ -13,9 +13,9 @@ use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, VERSION};
 use crate::error::{Category, Error, Result};
 use crate::http::Credential;
 use crate::list::ResourceKind;
+use crate::output::{Event, Tally};
 use crate::read::Read;
-use crate::read::output::{Event, Tally};
-use crate::read::plan::{Options, Selection};
+use crate::selection::{Options, Selection};
 use crate::{arrow, check, list};
 
 /// The component.

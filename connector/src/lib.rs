@@ -9,6 +9,7 @@
 //! | [`describe`], [`check`], [`list`] | what is asked for, what works, what there is | read rows |
 //! | [`read`] | one read, event by event | speak HTTP by itself |
 //! | [`builtin`] | probes, dump, changes, jobs | touch tables |
+//! | [`selection`], [`output`] | what is asked for; events and counts | know where rows come from |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
 //! | [`hrana`] | the wire protocol, into Arrow | know a network |
 //! | [`http`], [`clock`], [`log`] | the host's services | know Turso |
@@ -27,6 +28,8 @@ pub mod hrana;
 pub mod http;
 pub mod list;
 pub mod log;
+pub mod output;
 pub mod read;
 pub mod retry;
+pub mod selection;
 pub mod url;

@@ -10,8 +10,8 @@ use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
 use crate::http::{self, Method};
-use crate::read::output::Output;
-use crate::read::plan::Options;
+use crate::output::Output;
+use crate::selection::Options;
 
 /// The longest statement: a row of the largest values, written out.
 const STATEMENT_BYTES: usize = 64 << 20;

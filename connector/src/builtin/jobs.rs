@@ -9,8 +9,8 @@ use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
-use crate::read::output::Output;
-use crate::read::plan::Options;
+use crate::output::Output;
+use crate::selection::Options;
 
 #[derive(Deserialize)]
 struct Jobs {

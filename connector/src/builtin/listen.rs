@@ -16,8 +16,8 @@ use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::log;
-use crate::read::output::Output;
-use crate::read::plan::Options;
+use crate::output::Output;
+use crate::selection::Options;
 
 pub(super) fn read(
     server: &Server,

@@ -13,8 +13,8 @@ use crate::database::failure::Failure;
 use crate::database::server::Server;
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::decoder::Decoder;
-use crate::read::output::Output;
-use crate::read::plan::Options;
+use crate::output::Output;
+use crate::selection::Options;
 
 /// A built-in resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::database::server::{Dialect, Server};
 use crate::error::Result;
 use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
-use crate::read::output::Output;
+use crate::output::Output;
 
 /// What the server says it is.
 pub(super) fn version(server: &Server, rows: &mut Decoder, output: &mut Output) -> Result<()> {

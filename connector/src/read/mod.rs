@@ -2,22 +2,20 @@
 //!
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
 //! read and how), [`tables`] (tables in pages), [`streamed`] (what has no
-//! key), [`output`] (events and counts). Built-in resources are in
-//! [`crate::builtin`].
+//! key). Built-in resources are in [`crate::builtin`], events and counts in
+//! [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
 //! is never sent.
 
-pub mod output;
 pub mod plan;
 mod streamed;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use self::output::{Event, Output};
-use self::plan::{Options, Plan, Selection, Target};
+use self::plan::{Plan, Target};
 use self::streamed::Streamed;
 use self::tables::Tables;
 use crate::builtin::Builtin;
@@ -28,7 +26,9 @@ use crate::database::server::{Dialect, Server};
 use crate::database::stream::Stream;
 use crate::error::{Category, Error, Result};
 use crate::log;
+use crate::output::{Event, Output};
 use crate::retry::Backoff;
+use crate::selection::{Options, Selection};
 
 /// How often a read starts anew because its snapshot was lost.
 const MAX_RESTARTS: u32 = 7;

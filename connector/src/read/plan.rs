@@ -15,29 +15,10 @@ use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::decoder::Wire;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Column, Outcome};
+use crate::selection::Selection;
 
 /// The parent of all queries of the config. To select it is to select them.
 pub const QUERIES: &str = "db_pipeline";
-
-/// One resource that was asked for.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Its name.
-    pub resource: String,
-    /// Its columns; all, if empty.
-    pub columns: Vec<String>,
-}
-
-/// Bounds of a read.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The most rows of a page.
-    pub page_rows: u64,
-    /// The most rows of each resource.
-    pub row_limit: Option<u64>,
-    /// Whether pages need not be of one point in time.
-    pub resumable: bool,
-}
 
 /// A query of the config, with the columns that the server says it has.
 #[derive(Clone, Debug)]

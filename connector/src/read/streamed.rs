@@ -6,8 +6,7 @@
 
 use std::collections::VecDeque;
 
-use super::output::Output;
-use super::plan::{Options, Target};
+use super::plan::Target;
 use super::tables::Tables;
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
@@ -19,6 +18,8 @@ use crate::hrana::decoder::{Decoder, Wire};
 use crate::hrana::request::{Batch, Condition, Request, Step};
 use crate::hrana::response::{Outcome, SqlError};
 use crate::http;
+use crate::output::Output;
+use crate::selection::Options;
 
 /// A page is sent at this size, if it has not reached its rows before.
 const PAGE_BYTES: usize = 4_000_000;

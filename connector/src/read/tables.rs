@@ -7,8 +7,7 @@
 
 use std::collections::VecDeque;
 
-use super::output::Output;
-use super::plan::{Options, Target};
+use super::plan::Target;
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
 use crate::database::statement::Paging;
@@ -21,6 +20,8 @@ use crate::hrana::request::Request;
 use crate::hrana::response::{Outcome, Response, Rows};
 use crate::hrana::value::Value;
 use crate::http::Pending;
+use crate::output::Output;
+use crate::selection::Options;
 
 /// The size that answers are steered to. Servers refuse to build ones of
 /// more than 10 MB of values.
