@@ -38,7 +38,7 @@ init:
         exit 1
     fi
     component="{{ component }}"
-    sed "s|@COMPONENT@|${component#"$PWD"/}|" turso.template.toml > turso.toml
+    sed "s|@COMPONENT@|${component#"$PWD"/}|" connector/turso.template.toml > turso.toml
     echo "wrote turso.toml: fill in your database, set TURSO_AUTH_TOKEN, then \`just run\`"
 
 # Build the component and the host, with the DuckDB driver beside it

@@ -60,7 +60,7 @@ fn inspect_shows_what_the_component_imports_and_asks_for() -> Result<()> {
 #[test]
 fn the_written_template_is_a_pipeline_file() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let template = fs::read_to_string(paths::tree().join("turso.template.toml"))?;
+    let template = fs::read_to_string(paths::tree().join("connector/turso.template.toml"))?;
     let component = paths::component()?.display().to_string();
     let file = folder.path().join("turso.toml");
     fs::write(&file, template.replace("@COMPONENT@", &component))?;

@@ -37,6 +37,31 @@ fn a_stream_goes_nowhere_without_a_rule() -> Result<()> {
 }
 
 #[test]
+fn a_server_of_the_second_version_is_read_too() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let old = Faulty::before(&server.url(), |_, target, _| {
+        if target.starts_with("/v3") {
+            Fault::Answer("404 Not Found", "", Vec::new())
+        } else {
+            Fault::None
+        }
+    })?;
+    let pipeline = Pipeline::of(&old.url())?
+        .config("page_rows = 1000")
+        .resource("orders")
+        .resource("revenue");
+    let report = pipeline.load()?;
+    assert_eq!(report["point_in_time"], true, "{report}");
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let count = |duckdb: &mut DuckDb, table: &str| {
+        duckdb.number(&format!("SELECT count(*) FROM turso_data.{table}"))
+    };
+    assert_eq!(count(&mut duckdb, "orders")?, 5000);
+    assert_eq!(count(&mut duckdb, "revenue")?, 6);
+    Ok(())
+}
+
+#[test]
 fn a_compressed_answer_is_unpacked() -> Result<()> {
     /// "sqld 0.24.32 (gzipped)", by gzip.
     const COMPRESSED: [u8; 42] = [
