@@ -23,10 +23,13 @@ pub fn target() -> Result<PathBuf> {
         .to_owned())
 }
 
-/// The root of the source tree.
+/// The root of the source tree: as cargo says when it runs the tests, since a
+/// target folder may be shared by clones.
 #[must_use]
-pub fn tree() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+pub fn tree() -> PathBuf {
+    named("CARGO_MANIFEST_DIR")
+        .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
+        .join("..")
 }
 
 /// The host's executable.
