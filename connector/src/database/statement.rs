@@ -94,16 +94,7 @@ impl Paging {
             .collect();
         let mut sql = format!("SELECT {} FROM {}", selected.join(", "), self.table);
         if let Some(after) = after {
-            let places: Vec<_> = after
-                .iter()
-                .map(|value| {
-                    if matches!(value, Value::TextBytes(_)) {
-                        "CAST(? AS TEXT)"
-                    } else {
-                        "?"
-                    }
-                })
-                .collect();
+            let places: Vec<_> = after.iter().map(place).collect();
             let _ = match (self.key.as_slice(), places.as_slice()) {
                 ([key], [place]) => write!(sql, " WHERE {key} > {place}"),
                 (keys, places) => write!(
@@ -115,7 +106,11 @@ impl Paging {
             };
         }
         let _ = write!(sql, " ORDER BY {} LIMIT {limit}", self.key.join(", "));
-        Statement::with(sql, after.map(<[Value]>::to_vec).unwrap_or_default())
+        let bound = after
+            .unwrap_or_default()
+            .iter()
+            .filter(|key| !is_infinite(key));
+        Statement::with(sql, bound.cloned().collect())
     }
 
     /// The key of a row, for the next page; none if the row is not one of
@@ -137,6 +132,21 @@ impl Paging {
             }
         }
     }
+}
+
+/// Where a value of the key stands. JSON has no infinities, so those are
+/// written out.
+fn place(value: &Value) -> &'static str {
+    match value {
+        Value::Real(real) if *real == f64::INFINITY => "9e999",
+        Value::Real(real) if *real == f64::NEG_INFINITY => "-9e999",
+        Value::TextBytes(_) => "CAST(? AS TEXT)",
+        _ => "?",
+    }
+}
+
+fn is_infinite(value: &Value) -> bool {
+    matches!(value, Value::Real(real) if real.is_infinite())
 }
 
 /// A value of the key that came in two columns.
@@ -179,13 +189,13 @@ pub fn nothing_of(relation: &str) -> Statement {
 pub fn selection(query: &str, columns: usize, wire: Wire, limit: Option<u64>) -> Statement {
     let query = query.trim().trim_end_matches(';');
     let mut sql = match wire {
-        Wire::Plain if limit.is_none() => query.to_owned(),
-        Wire::Plain => format!("SELECT * FROM ({query})"),
+        // What is no SELECT is no subquery. Its last line may be a comment.
+        Wire::Plain => format!("SELECT * FROM ({query}\n)"),
         Wire::Typed => {
             let names: Vec<_> = (0..columns).map(|index| format!("c{index}")).collect();
             let pairs: Vec<_> = names.iter().map(|name| typed(name)).collect();
             format!(
-                "WITH q({}) AS ({query}) SELECT {} FROM q",
+                "WITH \"__rows\"({}) AS ({query}\n) SELECT {} FROM \"__rows\"",
                 names.join(", "),
                 pairs.join(", ")
             )
@@ -267,6 +277,25 @@ mod tests {
                 .sql
                 .contains(r#""a" > CAST(? AS TEXT)"#)
         );
+    }
+
+    #[test]
+    fn an_infinite_key_is_written_out() {
+        let paging = paging(&[("a", "REAL", 1), ("b", "TEXT", 2)], true);
+        let key = [Value::Real(f64::NEG_INFINITY), Value::from("x")];
+        let page = paging.page(Wire::Typed, Some(&key), 1);
+        assert!(
+            page.sql.contains(r#"("a", "b") > (-9e999, ?)"#),
+            "{}",
+            page.sql
+        );
+        assert_eq!(page.args, [Value::from("x")]);
+    }
+
+    #[test]
+    fn a_query_may_end_in_a_comment() {
+        let query = selection("SELECT 1 -- one ;", 1, Wire::Plain, Some(2));
+        assert_eq!(query.sql, "SELECT * FROM (SELECT 1 -- one \n) LIMIT 2");
     }
 
     #[test]

@@ -63,15 +63,16 @@ impl Table {
         if self.without_rowid {
             // Rows cannot be compared in two directions at once, and pages in
             // another order than the table's would sort all of it each time.
-            let ascends = !primary.is_empty() && !self.mentions_desc();
-            return ascends.then_some(Key::Primary(primary));
+            // And a key may be ordered otherwise than its columns compare.
+            let simple = !self.mentions("desc") && !self.mentions("collate");
+            return (simple && !primary.is_empty()).then_some(Key::Primary(primary));
         }
         if let [only] = primary.as_slice()
             && self
                 .columns
                 .iter()
                 .any(|column| column.name == *only && column.is_row_id_type())
-            && !self.mentions_desc()
+            && !self.mentions("desc")
         {
             return Some(Key::Alias(only.clone()));
         }
@@ -103,14 +104,14 @@ impl Table {
             .collect()
     }
 
-    /// Whether a key may descend. `INTEGER PRIMARY KEY DESC` is, by an old
-    /// mistake that SQLite keeps, not even the row id. Rather than parsing
-    /// the statement, every table that has the word counts as one.
-    fn mentions_desc(&self) -> bool {
-        let word = |text: &str| text.eq_ignore_ascii_case("desc");
+    /// Whether the statement that made it has a word. `INTEGER PRIMARY KEY
+    /// DESC` is, by an old mistake that SQLite keeps, not even the row id;
+    /// rather than parsing the statement, every table that has the word
+    /// counts as one.
+    fn mentions(&self, word: &str) -> bool {
         self.sql
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .any(word)
+            .any(|text| text.eq_ignore_ascii_case(word))
     }
 }
 
@@ -195,6 +196,9 @@ pub(crate) mod tests {
         );
         let mut descending = table;
         descending.sql = "CREATE TABLE t(a, b, PRIMARY KEY (b DESC, a)) WITHOUT ROWID".to_owned();
+        assert_eq!(descending.key(), None);
+        descending.sql =
+            "CREATE TABLE t(a COLLATE NOCASE, PRIMARY KEY (a COLLATE BINARY))".to_owned();
         assert_eq!(descending.key(), None);
     }
 }

@@ -115,7 +115,7 @@ impl Read {
     /// Ends the read, and whatever the server holds for it.
     pub fn close(&mut self) {
         match std::mem::replace(&mut self.phase, Phase::Finished) {
-            Phase::Tables(mut tables, _) => tables.stream.close(),
+            Phase::Tables(mut tables, _) => tables.close(),
             Phase::Streamed(mut streamed) => streamed.close(),
             Phase::Begin | Phase::Builtins { .. } | Phase::Finished => {}
         }

@@ -252,45 +252,54 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
         return Ok(Vec::new());
     }
     let minimal = stream.dialect() == Dialect::Minimal;
-    // A server that cannot describe is asked for no rows of the query as a
-    // subquery: whatever is not a SELECT is no subquery either.
-    let request = |query: &Query| {
+    // Twice: as the user wrote it, which tells whether it changes anything,
+    // and as it will be read. A server that cannot describe is asked for none
+    // of its rows.
+    let questions = |query: &Query| {
+        let read = |limit| statement::selection(&query.sql, 0, Wire::Plain, limit);
         if minimal {
-            Request::execute(statement::selection(&query.sql, 0, Wire::Plain, Some(0)))
+            [
+                Request::execute(read(Some(0))),
+                Request::execute(read(Some(0))),
+            ]
         } else {
-            Request::Describe {
-                sql: query.sql.clone(),
-            }
+            let describe = |sql: &str| Request::Describe {
+                sql: sql.to_owned(),
+            };
+            [describe(&query.sql), describe(&read(None).sql)]
         }
     };
-    let requests: Vec<_> = queries.iter().map(request).collect();
+    let requests: Vec<_> = queries.iter().flat_map(questions).collect();
     let (response, _) = stream.ask(&requests)?;
-    let described = queries
-        .iter()
-        .zip(response.outcomes)
-        .map(|(query, outcome)| {
-            let subject = format!("the query `{}`", query.name);
-            let columns = match outcome {
+    let outcomes = response.outcomes.chunks_exact(2);
+    let described = queries.iter().zip(outcomes).map(|(query, outcomes)| {
+        let subject = format!("the query `{}`", query.name);
+        let columns = match outcomes {
+            [
                 Outcome::Described {
                     is_readonly: false, ..
-                } => Err(Error::config(
-                    format!("{subject} changes the database"),
-                    "queries of a pipeline may only read",
-                )),
-                Outcome::Described { columns, .. } => Ok(columns),
-                Outcome::Executed(executed) => Ok(executed.columns),
-                Outcome::Failed(error) => Err(Error::from(failure::of_sql(&error, &subject))
-                    .hint("try the statement in `turso db shell`")),
-                Outcome::Autocommit(_) | Outcome::Done => Err(Error::new(
-                    Category::Protocol,
-                    format!("{subject}: the server did not describe it"),
-                )),
-            };
-            DescribedQuery {
-                query: query.clone(),
-                columns: columns.map(|columns| specs(&columns)),
+                },
+                _,
+            ] => Err(Error::config(
+                format!("{subject} changes the database"),
+                "queries of a pipeline may only read",
+            )),
+            [Outcome::Failed(error), _] | [_, Outcome::Failed(error)] => {
+                Err(Error::from(failure::of_sql(error, &subject))
+                    .hint("it must be one SELECT; try it in `turso db shell`"))
             }
-        });
+            [_, Outcome::Described { columns, .. }] => Ok(specs(columns)),
+            [_, Outcome::Executed(executed)] => Ok(specs(&executed.columns)),
+            _ => Err(Error::new(
+                Category::Protocol,
+                format!("{subject}: the server did not describe it"),
+            )),
+        };
+        DescribedQuery {
+            query: query.clone(),
+            columns,
+        }
+    });
     Ok(described.collect())
 }
 

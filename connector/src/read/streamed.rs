@@ -66,6 +66,8 @@ impl Streamed {
     }
 
     pub(super) fn close(&mut self) {
+        // An answer that still comes holds the stream.
+        self.state = State::End;
         self.stream.close();
     }
 
@@ -76,7 +78,7 @@ impl Streamed {
             State::Begin if self.stream.dialect() == Dialect::V3 => {
                 output.requests += 1;
                 let pending = self.stream.send_cursor(self.batch(options.row_limit))?;
-                let response = self.stream.accept(pending)?;
+                let response = self.stream.accept(pending).map_err(of_batch)?;
                 self.state = State::Cursor(Box::new(Cursor {
                     response,
                     lines: Lines::default(),
@@ -123,11 +125,14 @@ impl Cursor {
         let url = stream.url();
         let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
         // Verified on sqld: a text that is not UTF-8 cuts the body, and so does
-        // a server that dies. Once all text comes as bytes, only the second is
-        // left.
-        let plain = targets.iter().any(|target| target.wire == Wire::Plain);
-        let ended_early = || {
-            if plain {
+        // a server that dies. Before a step has begun, and once all text comes
+        // as bytes, only the second is left.
+        let plain = |current: &Option<(usize, Decoder)>| {
+            let target = current.as_ref().and_then(|(step, _)| targets.get(*step));
+            target.is_some_and(|target| target.wire == Wire::Plain)
+        };
+        let ended_early = |current: &Option<(usize, Decoder)>| {
+            if plain(current) {
                 Failure::NotUtf8
             } else {
                 Failure::StreamLost("the answer ended early".to_owned())
@@ -151,9 +156,9 @@ impl Cursor {
                         Some(line) => line,
                         None => continue,
                     },
-                    Ok(None) => return Err(ended_early()),
+                    Ok(None) => return Err(ended_early(&self.current)),
                     Err(error) if error.category == Category::Unavailable => {
-                        return Err(ended_early());
+                        return Err(ended_early(&self.current));
                     }
                     Err(error) => return Err(error.into()),
                 },
@@ -273,11 +278,19 @@ fn whole_answer(
     }
 }
 
+/// A refusal of the whole batch is no fault of the table that was read last.
+fn of_batch(failure: Failure) -> Failure {
+    match failure {
+        Failure::Other(error) if error.category == Category::Permission => Failure::Final(error),
+        other => other,
+    }
+}
+
 /// A statement that failed takes its own resource with it, unless it was the
 /// transaction that failed.
 fn fail(resource: &str, error: &SqlError, output: &mut Output) -> Result<(), Failure> {
     match failure::of_sql(error, resource) {
-        Failure::Other(error) => {
+        Failure::Other(error) if !error.retryable => {
             output.fail(resource, error);
             Ok(())
         }

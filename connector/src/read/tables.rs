@@ -150,11 +150,9 @@ impl Tables {
     fn page(&mut self, table: &mut Table, output: &mut Output) -> Result<bool, Failure> {
         let (pending, limit) = match self.in_flight.take() {
             Some(in_flight) => (in_flight.pending, in_flight.limit),
+            None if table.limit() == 0 => return Ok(true),
             None => (self.send(table)?, table.limit()),
         };
-        if limit == 0 {
-            return Ok(true);
-        }
         output.request();
         let mut body = std::mem::take(&mut self.body);
         body.clear();
@@ -342,11 +340,22 @@ impl Tables {
         };
         output.request();
         let mut body = Vec::new();
-        self.stream.receive(in_flight.pending, &mut body)?;
+        // Whatever is wrong with it is not the current table's fault; if it
+        // stays, it comes again under the right name.
+        let lost = |_| Failure::StreamLost("an answer could not be taken".to_owned());
+        self.stream
+            .receive(in_flight.pending, &mut body)
+            .map_err(lost)?;
         let text = String::from_utf8_lossy(&body);
         let url = self.stream.url();
         self.follow(&text)
             .map_err(|error| failure::of_decoding(&error, &url).into())
+    }
+
+    /// Ends the stream, once the answer that is on its way has come.
+    pub(super) fn close(&mut self) {
+        let _ = self.forget_in_flight(&mut Output::default());
+        self.stream.close();
     }
 
     /// Goes on from an answer, whatever its rows are.

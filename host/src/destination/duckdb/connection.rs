@@ -32,6 +32,10 @@ const MEMORY: usize = 48 << 20;
 /// What it needs in addition for each column that it compresses at once. A
 /// column's block is 256 KiB, and the next one is begun before it is written.
 const MEMORY_OF_COLUMN: usize = 512 << 10;
+/// What it needs for each column of every table of a load: the transaction
+/// holds the beginning of each until it ends. Two thousand tables of four
+/// columns need some 250 MB.
+const MEMORY_OF_ANY_COLUMN: usize = 64 << 10;
 
 /// Less than this is no space: a write of DuckDB's is a block of 256 KiB for
 /// each column, and one that fails leaves what is smaller.
@@ -42,6 +46,8 @@ pub(super) struct Connection {
     inner: ManagedConnection,
     location: String,
     /// The most columns that a table had so far.
+    widest: usize,
+    /// The columns of all tables so far.
     columns: usize,
 }
 
@@ -55,7 +61,7 @@ impl Connection {
                 source: "the path is not UTF-8".into(),
             });
         };
-        let memory = memory_limit(0);
+        let memory = memory_limit(0, 0);
         let settings = SETTINGS
             .iter()
             .copied()
@@ -69,6 +75,7 @@ impl Connection {
         Ok(Self {
             inner,
             location,
+            widest: 0,
             columns: 0,
         })
     }
@@ -78,15 +85,18 @@ impl Connection {
         &self.location
     }
 
-    /// Gives DuckDB the memory that a table of so many columns needs.
+    /// Gives DuckDB the memory that another table of so many columns needs.
     pub(super) fn expect_columns(&mut self, columns: usize) -> Result<(), DestinationError> {
-        if columns <= self.columns {
+        let before = memory_limit(self.widest, self.columns);
+        self.widest = self.widest.max(columns);
+        self.columns += columns;
+        let limit = memory_limit(self.widest, self.columns);
+        if limit == before {
             return Ok(());
         }
-        self.columns = columns;
         self.run(
             "set the memory limit",
-            &format!("SET memory_limit = '{}'", memory_limit(columns)),
+            &format!("SET memory_limit = '{limit}'"),
         )
     }
 
@@ -155,8 +165,11 @@ impl Connection {
     }
 }
 
-fn memory_limit(columns: usize) -> String {
-    format!("{}KiB", (MEMORY + columns * MEMORY_OF_COLUMN) >> 10)
+/// In steps, so that not every table asks for another limit.
+fn memory_limit(widest: usize, columns: usize) -> String {
+    const STEP: usize = 4 << 20;
+    let bytes = MEMORY + widest * MEMORY_OF_COLUMN + columns * MEMORY_OF_ANY_COLUMN;
+    format!("{}MiB", bytes.next_multiple_of(STEP) >> 20)
 }
 
 /// What DuckDB says while something is being done.
