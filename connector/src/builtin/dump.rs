@@ -11,78 +11,114 @@ use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::output::Output;
+use crate::retry::Backoff;
 use crate::selection::Options;
 
 /// The longest statement: a row of the largest values, written out.
 const STATEMENT_BYTES: usize = 64 << 20;
 
-pub(super) fn read(
-    server: &Server,
-    config: &Config,
-    options: &Options,
-    rows: &mut Decoder,
-    output: &mut Output,
-) -> Result<()> {
-    let path = if config.preserve_row_ids {
-        "/dump?preserve_row_ids=true"
-    } else {
-        "/dump"
-    };
-    let url = server.url().to_string();
-    output.request();
-    let mut response =
-        http::send(Method::Get, server.url(), path, server.credential(), None)?.wait()?;
-    if response.status != 200 {
-        let status = response.status;
-        return Err(failure::of_status(status, None, &response.text()?, &url).into());
-    }
-    let ended_early = || {
-        Error::new(Category::Protocol, format!("{url}{path}: the dump ended before its COMMIT"))
-            .hint("the server stops at names with quotes and at text that is not UTF-8; read the tables themselves")
-    };
-    let mut statements = Statements::default();
-    let mut ordinal = 0;
-    let mut last = String::new();
-    loop {
-        let chunk = match response.chunk() {
-            Ok(chunk) => chunk,
-            Err(error) if error.category == Category::Unavailable => return Err(ended_early()),
-            Err(error) => return Err(error),
+/// A page is sent at this size, if it has not reached its rows before.
+const PAGE_BYTES: usize = 4_000_000;
+
+/// A dump that arrives.
+#[derive(Debug)]
+pub struct Dump {
+    url: String,
+    response: http::Response,
+    statements: Statements,
+    rows: Decoder,
+    ordinal: i64,
+    last: Vec<u8>,
+}
+
+impl Dump {
+    /// Asks for it.
+    pub(super) fn begin(
+        server: &Server,
+        config: &Config,
+        rows: Decoder,
+        output: &mut Output,
+    ) -> Result<Self> {
+        let path = if config.preserve_row_ids {
+            "/dump?preserve_row_ids=true"
+        } else {
+            "/dump"
         };
-        let Some(chunk) = chunk else { break };
-        statements.push(&chunk);
-        while let Some(statement) = statements.next_statement() {
-            let Ok(statement) = String::from_utf8(statement) else {
-                return Err(ended_early());
-            };
-            ordinal += 1;
-            rows.push_row(&[Value::Integer(ordinal), Value::Text(statement.clone())]);
-            last = statement;
-            if rows.rows() as u64 >= options.page_rows {
-                output.page(rows)?;
+        let url = format!("{}{path}", server.url());
+        let response = Backoff::new().run(|| {
+            output.request();
+            let sent = http::send(Method::Get, server.url(), path, server.credential(), None);
+            let response = sent?.wait()?;
+            let (status, retry_after) = (response.status, response.retry_after.clone());
+            if status == 200 {
+                return Ok(response);
             }
-            if options
-                .row_limit
-                .is_some_and(|limit| ordinal.unsigned_abs() >= limit)
-            {
-                return Ok(());
+            Err(failure::of_status(status, retry_after.as_deref(), &response.text()?, &url).into())
+        })?;
+        Ok(Self {
+            url,
+            response,
+            statements: Statements::default(),
+            rows,
+            ordinal: 0,
+            last: Vec::new(),
+        })
+    }
+
+    /// Reads a page. False when all has come.
+    pub fn step(&mut self, options: &Options, output: &mut Output) -> Result<bool> {
+        let mut bytes = 0;
+        loop {
+            while let Some(statement) = self.statements.next_statement() {
+                bytes += statement.len();
+                self.take(&statement)?;
+                self.last = statement;
+                let read = self.ordinal.unsigned_abs();
+                if options.row_limit.is_some_and(|limit| read >= limit) {
+                    return Ok(false);
+                }
+                if self.rows.rows() as u64 >= options.page_rows || bytes >= PAGE_BYTES {
+                    output.page(&mut self.rows)?;
+                    return Ok(true);
+                }
             }
-        }
-        if statements.waiting() > STATEMENT_BYTES {
-            return Err(Error::new(
-                Category::Data,
-                format!("{url}{path}: a statement is too long"),
-            ));
+            if self.statements.waiting() > STATEMENT_BYTES {
+                let message = format!("{}: a statement is too long", self.url);
+                return Err(Error::new(Category::Data, message));
+            }
+            match self.response.chunk() {
+                Ok(Some(chunk)) => self.statements.push(&chunk),
+                Ok(None) if self.last.eq_ignore_ascii_case(b"COMMIT;") => return Ok(false),
+                Ok(None) => return Err(self.ended_early()),
+                Err(error) if error.category == Category::Unavailable => {
+                    return Err(self.ended_early());
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
-    if last
-        .trim_end_matches(';')
-        .trim()
-        .eq_ignore_ascii_case("commit")
-    {
+
+    /// Sends what is left.
+    pub fn end(&mut self, output: &mut Output) -> Result<()> {
+        output.end(&mut self.rows)
+    }
+
+    fn take(&mut self, statement: &[u8]) -> Result<()> {
+        let Ok(statement) = str::from_utf8(statement) else {
+            return Err(self.ended_early());
+        };
+        self.ordinal += 1;
+        let row = [Value::Integer(self.ordinal), Value::from(statement)];
+        self.rows.push_row(&row);
         Ok(())
-    } else {
-        Err(ended_early())
+    }
+
+    fn ended_early(&self) -> Error {
+        let message = format!("{}: the dump ended before its COMMIT", self.url);
+        Error::new(Category::Protocol, message).hint(
+            "the server stops at names with quotes and at text that is not UTF-8; \
+             read the tables themselves",
+        )
     }
 }
 
@@ -91,6 +127,8 @@ pub(super) fn read(
 #[derive(Debug, Default)]
 struct Statements {
     buffer: Vec<u8>,
+    /// Where the statement begins.
+    start: usize,
     /// How far the buffer has been looked at.
     at: usize,
     inside: Inside,
@@ -99,8 +137,17 @@ struct Statements {
     words: u32,
     creates: bool,
     trigger: bool,
-    /// Whether the last word was END, which closes the body of a trigger.
-    end: bool,
+    /// How far the end of a trigger's body has come: `;`, then END, then `;`.
+    /// An END without the first ends a CASE.
+    ending: Ending,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ending {
+    #[default]
+    No,
+    Semicolon,
+    End,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,11 +164,14 @@ enum Inside {
 
 impl Statements {
     fn push(&mut self, chunk: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.at -= self.start;
+        self.start = 0;
         self.buffer.extend_from_slice(chunk);
     }
 
     fn waiting(&self) -> usize {
-        self.buffer.len()
+        self.buffer.len() - self.start
     }
 
     /// The next whole statement, with its semicolon.
@@ -151,10 +201,10 @@ impl Statements {
                 (Inside::Plain, b'/', Some(b'*')) => self.begin(Inside::Block),
                 (Inside::Plain, b';', _) => {
                     self.end_word();
-                    if !self.trigger || self.end {
+                    if !self.trigger || self.ending == Ending::End {
                         return Some(self.cut());
                     }
-                    self.end = false;
+                    self.ending = Ending::Semicolon;
                 }
                 (Inside::Plain, byte, _) if byte.is_ascii_alphanumeric() || byte == b'_' => {
                     self.word.push(byte.to_ascii_lowercase());
@@ -162,7 +212,7 @@ impl Statements {
                 (Inside::Plain, byte, _) => {
                     self.end_word();
                     if !byte.is_ascii_whitespace() {
-                        self.end = false;
+                        self.ending = Ending::No;
                     }
                 }
             }
@@ -173,7 +223,7 @@ impl Statements {
     fn begin(&mut self, inside: Inside) {
         self.end_word();
         if matches!(inside, Inside::Quoted(_)) {
-            self.end = false;
+            self.ending = Ending::No;
         }
         self.inside = inside;
     }
@@ -183,7 +233,8 @@ impl Statements {
             return;
         }
         self.words += 1;
-        self.end = self.word == b"end";
+        let ends = self.word == b"end" && self.ending == Ending::Semicolon;
+        self.ending = if ends { Ending::End } else { Ending::No };
         match self.words {
             1 => self.creates = self.word == b"create",
             2 | 3 => self.trigger |= self.creates && self.word == b"trigger",
@@ -193,13 +244,14 @@ impl Statements {
     }
 
     fn cut(&mut self) -> Vec<u8> {
-        let rest = self.buffer.split_off(self.at);
-        let statement = std::mem::replace(&mut self.buffer, rest);
+        let statement = self.buffer[self.start..self.at].trim_ascii().to_vec();
         *self = Self {
+            start: self.at,
+            at: self.at,
             buffer: std::mem::take(&mut self.buffer),
             ..Self::default()
         };
-        statement.trim_ascii().to_vec()
+        statement
     }
 }
 
@@ -212,7 +264,7 @@ mod tests {
         let text = "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n\
             CREATE TABLE \"a;b\" (x /* ; */ TEXT); -- ;\n\
             INSERT INTO t VALUES('it''s; \"','-- no');\n\
-            CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO u VALUES('end;'); DELETE FROM v; END;\n\
+            CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO u VALUES('end;', CASE x WHEN 1 THEN 2 END); UPDATE u SET a = CASE WHEN b THEN 1 END; DELETE FROM v; END;\n\
             COMMIT;\n";
         let expected = [
             "PRAGMA foreign_keys=OFF;",
@@ -220,7 +272,7 @@ mod tests {
             "CREATE TABLE \"a;b\" (x /* ; */ TEXT);",
             "-- ;\n\
             INSERT INTO t VALUES('it''s; \"','-- no');",
-            "CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO u VALUES('end;'); DELETE FROM v; END;",
+            "CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO u VALUES('end;', CASE x WHEN 1 THEN 2 END); UPDATE u SET a = CASE WHEN b THEN 1 END; DELETE FROM v; END;",
             "COMMIT;",
         ];
         for cut in 0..=text.len() {

@@ -3,14 +3,16 @@
 //!
 //! Reading order: this file (which there are), then one file for each kind.
 
-mod dump;
+pub mod dump;
 mod jobs;
 mod listen;
 mod probe;
 
+use self::dump::Dump;
 use crate::config::Config;
 use crate::database::failure::Failure;
 use crate::database::server::Server;
+use crate::error::{Category, Error};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::decoder::Decoder;
 use crate::output::Output;
@@ -167,34 +169,45 @@ impl Builtin {
         }
     }
 
-    /// Reads it, into pages.
+    /// Reads it, or begins to: a dump comes in pages.
     pub fn read(
         self,
         server: &Server,
         config: &Config,
         options: &Options,
         output: &mut Output,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Box<Dump>>, Failure> {
         let about = self.about();
         output.begin(about.name);
         let mut rows = Decoder::new(&about.columns);
         let result = match self {
             Self::Version => probe::version(server, &mut rows, output),
             Self::Health => probe::health(server, &mut rows, output),
-            Self::Dump => dump::read(server, config, options, &mut rows, output),
+            Self::Dump => match Dump::begin(server, config, rows, output) {
+                Ok(dump) => return Ok(Some(Box::new(dump))),
+                Err(error) => return failed(error, output).map(|()| None),
+            },
             Self::Listen => listen::read(server, config, options, &mut rows, output),
             Self::Jobs => jobs::list(server, config, options, &mut rows, output),
             Self::Job => jobs::details(server, config, options, &mut rows, output),
         };
         match result {
-            Ok(()) => {}
-            // A built-in resource that this server does not have, or that the
-            // token may not read, leaves the others alone.
-            Err(error) if !error.retryable && error.category != crate::error::Category::Denied => {
-                output.fail(about.name, error);
-            }
-            Err(error) => return Err(Failure::Final(error)),
+            Ok(()) => output.end(&mut rows)?,
+            Err(error) => failed(error, output)?,
         }
-        Ok(output.end(&mut rows)?)
+        Ok(None)
     }
+}
+
+/// A built-in resource that this server does not have, or not now, or that
+/// the token may not read, leaves the others alone. A request that the host
+/// denied does not: what it may do is for the operator to settle.
+pub fn failed(error: Error, output: &mut Output) -> Result<(), Failure> {
+    if error.category == Category::Denied {
+        return Err(Failure::Final(error));
+    }
+    if let Some(resource) = output.reading().map(str::to_owned) {
+        output.fail(&resource, error);
+    }
+    Ok(())
 }

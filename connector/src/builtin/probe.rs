@@ -58,7 +58,7 @@ impl Probe {
     fn of(server: &Server, path: &str, output: &mut Output) -> Result<Self> {
         let begun = Instant::now();
         output.request();
-        let (status, body) = server.get(path)?;
+        let (status, body) = server.probe(path)?;
         Ok(Self {
             status,
             body,

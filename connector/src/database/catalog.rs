@@ -71,8 +71,11 @@ impl Catalog {
                 .unwrap_or_default()
                 .to_owned()
         };
+        // Triggers and indexes may have the name of a table.
+        let made = |row: &&Vec<Value>| matches!(text(row, 0).as_str(), "table" | "view");
         let statements: BTreeMap<_, _> = schema
             .iter()
+            .filter(made)
             .map(|row| (text(row, 1), text(row, 3)))
             .collect();
         // The tables behind vector indexes say that they are tables.

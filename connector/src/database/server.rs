@@ -116,10 +116,7 @@ impl Server {
     /// Asks for a path, and gives the status and the body.
     pub fn get(&self, path: &str) -> Result<(u16, String)> {
         Backoff::new().run(|| {
-            let response =
-                http::send(Method::Get, &self.url, path, &self.credential, None)?.wait()?;
-            let (status, retry_after) = (response.status, response.retry_after.clone());
-            let body = response.text()?;
+            let (status, retry_after, body) = self.get_once(path)?;
             match status {
                 408 | 429 | 502 | 503 => Err(failure::of_status(
                     status,
@@ -131,5 +128,17 @@ impl Server {
                 _ => Ok((status, body)),
             }
         })
+    }
+
+    /// The same, whatever the status is: for those who ask for just that.
+    pub fn probe(&self, path: &str) -> Result<(u16, String)> {
+        let (status, _, body) = self.get_once(path)?;
+        Ok((status, body))
+    }
+
+    fn get_once(&self, path: &str) -> Result<(u16, Option<String>, String)> {
+        let response = http::send(Method::Get, &self.url, path, &self.credential, None)?.wait()?;
+        let (status, retry_after) = (response.status, response.retry_after.clone());
+        Ok((status, retry_after, response.text()?))
     }
 }

@@ -15,6 +15,12 @@ pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// A column of a table. Alone, a quoted name that is no column (any more) is
+/// a string to SQLite, the same in every row.
+fn qualified(table: &str, column: &str) -> String {
+    format!("{}.{}", quoted(table), quoted(column))
+}
+
 /// An expression in the two columns of [`Wire::Typed`]: its value, with text
 /// as a blob, since servers give up on text that is not UTF-8, and infinities
 /// as text, since JSON has none; and the name of its storage class.
@@ -49,14 +55,19 @@ impl Paging {
         let place = |name: &String| columns.iter().position(|column| column.name == *name);
         let among: Option<Vec<_>> = names.iter().map(place).collect();
         let expressions = match key {
-            // One of the three names that SQLite gives it; quoted, a missing
-            // one would silently become a string.
-            Key::RowId(name) => vec![(*name).to_owned()],
-            _ => names.iter().map(|name| quoted(name)).collect(),
+            // One of the three names that SQLite gives it.
+            Key::RowId(name) => vec![format!("{}.{name}", quoted(&table.name))],
+            _ => names
+                .iter()
+                .map(|name| qualified(&table.name, name))
+                .collect(),
         };
         Self {
             table: quoted(&table.name),
-            columns: columns.iter().map(|column| quoted(&column.name)).collect(),
+            columns: columns
+                .iter()
+                .map(|column| qualified(&table.name, &column.name))
+                .collect(),
             key: expressions,
             among: among.filter(|among| !among.is_empty()),
         }
@@ -168,7 +179,10 @@ fn untyped(value: &Value, class: &str) -> Value {
 /// All rows of a view, a virtual table, or a table without a key.
 #[must_use]
 pub fn whole(relation: &str, columns: &[ColumnSpec], wire: Wire, limit: Option<u64>) -> Statement {
-    let names: Vec<_> = columns.iter().map(|column| quoted(&column.name)).collect();
+    let names: Vec<_> = columns
+        .iter()
+        .map(|column| qualified(relation, &column.name))
+        .collect();
     selection(
         &format!("SELECT {} FROM {}", names.join(", "), quoted(relation)),
         columns.len(),
@@ -227,14 +241,14 @@ mod tests {
         let paging = paging(&[("id", "INTEGER", 1), ("na\"me", "TEXT", 0)], false);
         assert_eq!(
             paging.page(Wire::Plain, None, 10),
-            Statement::new(r#"SELECT "id", "na""me" FROM "t" ORDER BY "id" LIMIT 10"#)
+            Statement::new(r#"SELECT "t"."id", "t"."na""me" FROM "t" ORDER BY "t"."id" LIMIT 10"#)
         );
         let row = [Value::Integer(7), Value::Null];
         let key = paging.key_of(Wire::Plain, &row).unwrap();
         assert_eq!(
             paging.page(Wire::Plain, Some(&key), 10),
             Statement::with(
-                r#"SELECT "id", "na""me" FROM "t" WHERE "id" > ? ORDER BY "id" LIMIT 10"#,
+                r#"SELECT "t"."id", "t"."na""me" FROM "t" WHERE "t"."id" > ? ORDER BY "t"."id" LIMIT 10"#,
                 vec![Value::Integer(7)]
             )
         );
@@ -247,7 +261,7 @@ mod tests {
         let page = paging.page(Wire::Plain, Some(&[Value::Integer(1)]), 5);
         assert_eq!(
             page.sql,
-            r#"SELECT rowid AS "__key0", "a" FROM "t" WHERE rowid > ? ORDER BY rowid LIMIT 5"#
+            r#"SELECT "t".rowid AS "__key0", "t"."a" FROM "t" WHERE "t".rowid > ? ORDER BY "t".rowid LIMIT 5"#
         );
     }
 
@@ -261,7 +275,7 @@ mod tests {
         let page = paging.page(Wire::Plain, Some(&key), 5);
         assert_eq!(
             page.sql,
-            r#"SELECT "a", "b" FROM "t" WHERE ("b", "a") > (?, ?) ORDER BY "b", "a" LIMIT 5"#
+            r#"SELECT "t"."a", "t"."b" FROM "t" WHERE ("t"."b", "t"."a") > (?, ?) ORDER BY "t"."b", "t"."a" LIMIT 5"#
         );
     }
 
@@ -275,7 +289,7 @@ mod tests {
             paging
                 .page(Wire::Typed, Some(&key), 1)
                 .sql
-                .contains(r#""a" > CAST(? AS TEXT)"#)
+                .contains(r#""t"."a" > CAST(? AS TEXT)"#)
         );
     }
 
@@ -285,7 +299,7 @@ mod tests {
         let key = [Value::Real(f64::NEG_INFINITY), Value::from("x")];
         let page = paging.page(Wire::Typed, Some(&key), 1);
         assert!(
-            page.sql.contains(r#"("a", "b") > (-9e999, ?)"#),
+            page.sql.contains(r#"("t"."a", "t"."b") > (-9e999, ?)"#),
             "{}",
             page.sql
         );

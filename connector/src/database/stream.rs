@@ -123,7 +123,11 @@ impl Stream {
     pub fn go_on(&mut self, position: Position) -> Result<()> {
         self.baton = position.baton;
         if let Some(url) = position.base_url {
-            self.url = Url::parse(&url, "base_url of the server's answer")?;
+            self.url = Url::parse(&url, "base_url").map_err(|error| {
+                crate::error::Error::protocol(format!(
+                    "the server moves the stream to {url}: {error}"
+                ))
+            })?;
         }
         Ok(())
     }

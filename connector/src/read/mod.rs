@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use self::plan::{Plan, Target};
 use self::streamed::Streamed;
 use self::tables::Tables;
-use crate::builtin::Builtin;
+use crate::builtin::dump::Dump;
+use crate::builtin::{self, Builtin};
 use crate::config::Config;
 use crate::database::discovery;
 use crate::database::failure::Failure;
@@ -63,6 +64,8 @@ enum Phase {
     Begin,
     Builtins {
         left: VecDeque<Builtin>,
+        /// The one that comes in pages.
+        current: Option<Box<Dump>>,
         then_database: bool,
     },
     /// Then what cannot be read in pages.
@@ -128,19 +131,35 @@ impl Read {
                 let then_database = left.len() < self.asked.len() || self.asked.is_empty();
                 self.phase = Phase::Builtins {
                     left,
+                    current: None,
                     then_database,
                 };
             }
             Phase::Builtins {
                 left,
+                current,
                 then_database,
-            } => match left.pop_front() {
-                Some(builtin) => {
-                    builtin.read(&self.server, &self.config, &self.options, &mut self.output)?;
+            } => {
+                if let Some(dump) = current {
+                    match dump.step(&self.options, &mut self.output) {
+                        Ok(true) => return Ok(()),
+                        Ok(false) => dump.end(&mut self.output)?,
+                        Err(error) => builtin::failed(error, &mut self.output)?,
+                    }
+                    *current = None;
+                } else if let Some(builtin) = left.pop_front() {
+                    *current = builtin.read(
+                        &self.server,
+                        &self.config,
+                        &self.options,
+                        &mut self.output,
+                    )?;
+                } else if *then_database {
+                    self.phase = self.begin()?;
+                } else {
+                    self.finish();
                 }
-                None if *then_database => self.phase = self.begin()?,
-                None => self.finish(),
-            },
+            }
             Phase::Tables(tables, _) => {
                 if !tables.step(&mut self.output)?
                     && let Phase::Tables(tables, rest) =
@@ -166,11 +185,25 @@ impl Read {
         let dialect = self.server.dialect().map_err(Failure::Final)?;
         let snapshot = dialect != Dialect::Minimal && !self.options.resumable;
         let mut stream = Stream::new(&self.server, dialect);
-        if snapshot {
-            discovery::begin(&mut stream)?;
+        let begun = self.begin_on(&mut stream, snapshot);
+        if begun.is_err() {
+            stream.close();
         }
-        let catalog = discovery::catalog(&mut stream)?;
-        let described = plan::describe(&mut stream, &self.config.queries)?;
+        let plan = begun?;
+        self.output.point_in_time = snapshot;
+        let (tables, rest) = plan.split();
+        Ok(Phase::Tables(
+            Box::new(Tables::new(stream, snapshot, tables, &self.options)),
+            rest,
+        ))
+    }
+
+    fn begin_on(&mut self, stream: &mut Stream, snapshot: bool) -> Result<Plan, Failure> {
+        if snapshot {
+            discovery::begin(stream)?;
+        }
+        let catalog = discovery::catalog(stream)?;
+        let described = plan::describe(stream, &self.config.queries)?;
         self.output.requests += stream.take_requests();
         let mut plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
             self.knowledge.is_typed(name)
@@ -184,13 +217,7 @@ impl Read {
             self.output.begin(&resource);
             self.output.fail(&resource, error);
         }
-        let plan = plan.without(&self.knowledge.excluded);
-        self.output.point_in_time = snapshot;
-        let (tables, rest) = plan.split();
-        Ok(Phase::Tables(
-            Box::new(Tables::new(stream, snapshot, tables, &self.options)),
-            rest,
-        ))
+        Ok(plan.without(&self.knowledge.excluded))
     }
 
     fn finish(&mut self) {

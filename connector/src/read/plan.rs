@@ -102,6 +102,18 @@ impl Plan {
         for selection in asked {
             let name = &selection.resource;
             let is_query = name == QUERIES || queries.iter().any(|query| query.query.name == *name);
+            if name == QUERIES && queries.is_empty() {
+                return Err(Error::config(
+                    format!("`{QUERIES}` stands for the queries of the config, and there are none"),
+                    "add `queries` to [connector.config]",
+                ));
+            }
+            if !is_query && Builtin::named(name, config).is_some() && catalog.get(name).is_some() {
+                return Err(Error::config(
+                    format!("`{name}` is both a table and a built-in resource"),
+                    "read the table by a query of the config under another name",
+                ));
+            }
             if is_query || Builtin::named(name, config).is_some() {
                 if selection.columns.is_empty() {
                     continue;

@@ -26,6 +26,12 @@ const PAGE_BYTES: usize = 4_000_000;
 /// The longest line: the largest row that servers send, in base64.
 const LINE_BYTES: usize = 256 << 20;
 
+/// Steps that come in another order than that of the batch.
+const OUT_OF_STEP: DecodeError = DecodeError::Malformed {
+    at: 0,
+    expected: "the steps of the batch, one after the other",
+};
+
 #[derive(Debug)]
 pub(super) struct Streamed {
     stream: Stream,
@@ -186,34 +192,35 @@ impl Cursor {
                 }
                 Ok(Entry::StepBegin { step, .. }) => {
                     let target = self
-                        .target(targets, step)
+                        .next_target(targets, step)
                         .map_err(|error| malformed(&error))?;
                     output.begin(&target.resource);
                     let mut decoder = Decoder::new(&target.columns);
                     decoder.set_wire(target.wire, 0);
                     self.current = Some((step, decoder));
                 }
-                Ok(Entry::StepEnd) => {
-                    if let Some((_, mut decoder)) = self.current.take() {
-                        output.end(&mut decoder)?;
-                    }
-                }
+                Ok(Entry::StepEnd) => match self.current.take() {
+                    Some((_, mut decoder)) => output.end(&mut decoder)?,
+                    None => return Err(malformed(&OUT_OF_STEP)),
+                },
                 Ok(Entry::StepError { step, error }) => {
                     // A step that has begun can still fail.
-                    if self.current.take().is_none() {
-                        let target = self
-                            .target(targets, step)
-                            .map_err(|error| malformed(&error))?;
-                        output.begin(&target.resource);
-                    }
-                    fail(&targets[step].resource, &error, output)?;
+                    let target = match self.current.take() {
+                        Some((current, _)) if current == step => &targets[current],
+                        Some(_) => return Err(malformed(&OUT_OF_STEP)),
+                        None => {
+                            let target = self
+                                .next_target(targets, step)
+                                .map_err(|error| malformed(&error))?;
+                            output.begin(&target.resource);
+                            target
+                        }
+                    };
+                    fail(&target.resource, &error, output)?;
                 }
                 Ok(Entry::Error(error)) => return Err(failure::of_sql(&error, "the batch")),
                 Ok(Entry::End) if self.current.is_some() => {
-                    return Err(malformed(&DecodeError::Malformed {
-                        at: 0,
-                        expected: "the end of a step",
-                    }));
+                    return Err(malformed(&OUT_OF_STEP));
                 }
                 Ok(Entry::End) if self.seen < targets.len() => {
                     return Err(Failure::StreamLost(
@@ -226,17 +233,18 @@ impl Cursor {
         }
     }
 
-    /// Steps come in their order; one that was skipped is noticed at the end.
-    fn target<'a>(
+    /// The target of a step that begins. Steps come in their order, one after
+    /// the other; those that were skipped are noticed at the end.
+    fn next_target<'a>(
         &mut self,
         targets: &'a [Target],
         step: usize,
     ) -> Result<&'a Target, DecodeError> {
+        if self.current.is_some() || step < self.seen {
+            return Err(OUT_OF_STEP);
+        }
         self.seen += 1;
-        targets.get(step).ok_or(DecodeError::Malformed {
-            at: 0,
-            expected: "a step of the batch",
-        })
+        targets.get(step).ok_or(OUT_OF_STEP)
     }
 }
 

@@ -29,6 +29,10 @@ const GOOD_BYTES: usize = 4_000_000;
 /// The size from which pages get smaller.
 const LARGE_BYTES: usize = 8_000_000;
 
+/// Rows of the first page from a server without a limit of its own: rows may
+/// be large, and only an answer that fits tells how large they are.
+const FIRST_ROWS: u64 = 500;
+
 /// The tables of a read.
 #[derive(Debug)]
 pub(super) struct Tables {
@@ -39,6 +43,9 @@ pub(super) struct Tables {
     current: Option<Table>,
     in_flight: Option<InFlight>,
     body: Vec<u8>,
+    /// Rows of the first page of a table.
+    first_rows: u64,
+    /// The most rows of a page.
     page_rows: u64,
     row_limit: Option<u64>,
 }
@@ -112,6 +119,10 @@ impl Tables {
         left: VecDeque<(Target, Paging)>,
         options: &Options,
     ) -> Self {
+        let first_rows = match stream.dialect() {
+            Dialect::Minimal => options.page_rows.min(FIRST_ROWS),
+            Dialect::V3 | Dialect::V2 => options.page_rows,
+        };
         Self {
             stream,
             snapshot,
@@ -119,6 +130,7 @@ impl Tables {
             current: None,
             in_flight: None,
             body: Vec::new(),
+            first_rows,
             page_rows: options.page_rows,
             row_limit: options.row_limit,
         }
@@ -130,7 +142,7 @@ impl Tables {
             Some(table) => table,
             None => match self.left.pop_front() {
                 Some(next) => {
-                    let table = Table::new(next, self.page_rows, self.row_limit);
+                    let table = Table::new(next, self.first_rows, self.row_limit);
                     output.begin(&table.resource);
                     table
                 }
@@ -233,10 +245,18 @@ impl Tables {
         }
         let ended = rows < limit || table.left == Some(0);
         if !ended {
-            table.after = match next_key {
-                Some(key) => Some(key),
-                None => Some(Self::last_key(table, text).map_err(|error| malformed(&error))?),
+            let key = match next_key {
+                Some(key) => key,
+                None => Self::last_key(table, text).map_err(|error| malformed(&error))?,
             };
+            if table.after.as_ref() == Some(&key) {
+                let same = DecodeError::Malformed {
+                    at: 0,
+                    expected: "another key than that of the page before",
+                };
+                return Err(malformed(&same));
+            }
+            table.after = Some(key);
         }
         let expected = |in_flight: &InFlight| (in_flight.resource == table.resource) != ended;
         if self
@@ -267,7 +287,7 @@ impl Tables {
         }
         // A server that does not say how many rows it read leaves nothing to
         // guess by.
-        let Some(rows_read) = glance.rows_read else {
+        let Some(rows_read) = glance.rows_read.filter(|rows| *rows > 0) else {
             return Ok(key);
         };
         let left = table
@@ -287,7 +307,7 @@ impl Tables {
         } else if let Some((target, paging)) = self.left.front() {
             let limit = self
                 .row_limit
-                .map_or(self.page_rows, |most| most.min(self.page_rows));
+                .map_or(self.first_rows, |most| most.min(self.first_rows));
             if limit > 0 {
                 let requests = self.requests(paging, target.wire, None, limit);
                 let pending = self.stream.send(&requests)?;
