@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Pipeline, PipelineError};
 use crate::model::{AllowRule, Descriptor};
+use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Grants};
 
 /// What a component is and wants.
@@ -81,32 +82,32 @@ fn differences(
         let Some(origin) = expand(&request.origin, config) else {
             continue;
         };
-        match allow.iter().find(|rule| covers(rule, &origin)) {
-            None => note(
+        let rules: Vec<_> = allow.iter().filter(|rule| covers(rule, &origin)).collect();
+        if rules.is_empty() {
+            note(
                 &origin,
                 format!("asked for ({}), not granted", request.purpose),
-            ),
-            Some(rule) => {
-                let methods = if rule.methods.is_empty() {
-                    vec!["GET".to_owned()]
-                } else {
-                    rule.methods.clone()
-                };
-                for method in request
-                    .methods
-                    .iter()
-                    .filter(|method| !methods.contains(method))
-                {
-                    note(&origin, format!("{method} is asked for, not granted"));
-                }
-                for secret in request
-                    .secrets
-                    .iter()
-                    .filter(|secret| granted(secret) && !rule.secrets.contains(secret))
-                {
+            );
+        } else {
+            for method in &request.methods {
+                let refused = |path: &&String| !allowed(&rules, &origin, method, path);
+                let paths: Vec<_> = request.paths.iter().filter(refused).collect();
+                if !paths.is_empty() {
+                    let paths: Vec<_> = paths.into_iter().map(String::as_str).collect();
+                    let paths = paths.join(" ");
                     note(
                         &origin,
-                        format!("the secret `{secret}` is asked for, the rule does not name it"),
+                        format!("{method} {paths} is asked for, not granted"),
+                    );
+                } else if request.paths.is_empty() && !allowed(&rules, &origin, method, "/") {
+                    note(&origin, format!("{method} is asked for, not granted"));
+                }
+            }
+            for secret in &request.secrets {
+                if granted(secret) && !rules.iter().any(|rule| rule.secrets.contains(secret)) {
+                    note(
+                        &origin,
+                        format!("the secret `{secret}` is asked for, no rule names it"),
                     );
                 }
             }
@@ -147,6 +148,24 @@ fn expand(template: &str, config: &serde_json::Value) -> Option<String> {
     };
     let url = url::Url::parse(&format!("{scheme}://{rest}")).ok()?;
     Some(url.origin().ascii_serialization())
+}
+
+/// Whether one of these rules allows a request.
+fn allowed(rules: &[&AllowRule], origin: &str, method: &str, path: &str) -> bool {
+    let parsed = |rule: &&AllowRule| {
+        Rule::new(
+            &rule.origin,
+            &rule.methods,
+            &rule.paths,
+            &rule.secrets,
+            rule.private,
+        )
+        .ok()
+    };
+    let rules = Rules::new(rules.iter().filter_map(parsed).collect());
+    let url = url::Url::parse(&format!("{origin}{path}"));
+    let method = http::Method::from_bytes(method.as_bytes());
+    matches!((method, url), (Ok(method), Ok(url)) if rules.allow(&method, &url).is_ok())
 }
 
 fn covers(rule: &AllowRule, origin: &str) -> bool {
@@ -196,12 +215,20 @@ mod tests {
                 ("https://db.turso.io", "POST is asked for, not granted"),
                 (
                     "https://db.turso.io",
-                    "the secret `token` is asked for, the rule does not name it"
+                    "the secret `token` is asked for, no rule names it"
                 ),
                 ("https://x.io", "granted, not asked for"),
             ]
         );
         let found = differences(&descriptor, &config, &[], |_| true);
         assert_eq!(found[0].message, "asked for (the database), not granted");
+        // Two rules of one origin count together.
+        let post = AllowRule {
+            methods: vec!["POST".to_owned()],
+            secrets: vec!["token".to_owned()],
+            ..rule("https://db.turso.io")
+        };
+        let both = [rule("https://db.turso.io"), post];
+        assert!(differences(&descriptor, &config, &both, |_| true).is_empty());
     }
 }

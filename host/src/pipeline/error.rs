@@ -46,6 +46,9 @@ pub enum PipelineError {
         /// Why.
         error: crate::model::SourceError,
     },
+    /// A thread of the host panicked.
+    #[error("a thread of the host crashed: {0}")]
+    Crashed(String),
     /// The command was ended from outside.
     #[error("interrupted; nothing of this load was kept, what was loaded before is untouched")]
     Cancelled,
@@ -71,6 +74,9 @@ impl PipelineError {
             ),
             Self::Sandbox(error) => error.hint(),
             Self::Destination(error) => Some(error.hint()),
+            Self::Crashed(_) => Some(
+                "nothing of this load was kept; this is a defect of the host, report it".to_owned(),
+            ),
             Self::Mismatch { .. } => Some(
                 "nothing of this load was kept; run again, and report it if it stays".to_owned(),
             ),

@@ -52,30 +52,52 @@ impl Pipeline {
         let reader = instance.read(&self.config, &[selection], &options).await?;
         let mut decoder = EventDecoder::new(self.spec.limits.clone());
         let (mut schema, mut batches): (Option<SchemaRef>, Vec<RecordBatch>) = (None, Vec::new());
+        let mut shown: Option<String> = None;
+        let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
         while let Some(event) = instance.next(reader).await? {
             match decoder.decode(event)? {
                 Event::Schema {
-                    schema: columns, ..
-                } => schema = Some(columns),
-                Event::Page { batch, .. } => batches.push(batch),
-                Event::Restarted(_) => batches.clear(),
+                    resource: name,
+                    schema: columns,
+                } => {
+                    if *shown.get_or_insert_with(|| name.clone()) != name {
+                        return Err(PipelineError::settings(
+                            format!("`{resource}` stands for several resources"),
+                            format!("preview one of them, such as `{name}`"),
+                        ));
+                    }
+                    schema = Some(columns);
+                }
+                Event::Page { batch, .. } => {
+                    // A connector may send more than it was asked for.
+                    let rows = batch.num_rows().min(left);
+                    left -= rows;
+                    if rows > 0 {
+                        batches.push(batch.slice(0, rows));
+                    }
+                }
+                Event::Restarted(_) => {
+                    batches.clear();
+                    left = usize::try_from(limit).unwrap_or(usize::MAX);
+                }
                 Event::Done(summary) => {
-                    if let Some(error) = summary
+                    let failure = summary
                         .resources
                         .into_iter()
-                        .find_map(|resource| resource.failure)
-                    {
+                        .find_map(|resource| resource.failure);
+                    if let Some(error) = failure {
                         return Err(SandboxError::Source(error).into());
                     }
                 }
                 _ => {}
             }
         }
-        instance.close(reader).await?;
+        if let Err(error) = instance.close(reader).await {
+            tracing::debug!(%error, "the connector could not close its read");
+        }
         let schema = schema
             .ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
-        let batches = cut(batches, limit).into_iter();
-        let batches = batches.map(|batch| widened(&batch, &schema));
+        let batches = batches.iter().map(|batch| widened(batch, &schema));
         let batches = batches
             .collect::<Result<_, _>>()
             .map_err(|error| SandboxError::Contract(error.to_string()))?;
@@ -91,15 +113,4 @@ fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Arrow
     let columns = batch.columns().iter().cloned().chain(missing).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
-}
-
-fn cut(batches: Vec<RecordBatch>, limit: u64) -> Vec<RecordBatch> {
-    let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut kept = Vec::new();
-    for batch in batches {
-        let rows = batch.num_rows().min(left);
-        left -= rows;
-        kept.push(batch.slice(0, rows));
-    }
-    kept
 }

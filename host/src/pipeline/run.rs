@@ -12,7 +12,7 @@ use super::observer::Observer;
 use super::report::Report;
 use super::writer::{self, LoadHead, Written};
 use crate::destination;
-use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection};
+use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection, Write};
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Instance, SandboxError};
 
@@ -61,8 +61,19 @@ impl Pipeline {
         let mut destination = blocking(move || destination::open(settings)).await??;
         let location = destination.location();
 
-        let mut instance = self.connector.instantiate(self.grants()).await?;
-        let descriptor = self.described(&mut instance).await?;
+        let ready = async {
+            let mut instance = self.connector.instantiate(self.grants()).await?;
+            let descriptor = self.described(&mut instance).await?;
+            Ok::<_, PipelineError>((instance, descriptor))
+        };
+        let (mut instance, descriptor) = match ready.await {
+            Ok(ready) => ready,
+            Err(error) => {
+                // To close it may block.
+                blocking(move || drop(destination)).await?;
+                return Err(error);
+            }
+        };
         let selections = self.selections(&options.only);
         let head = self.head(
             load_id.clone(),
@@ -90,9 +101,10 @@ impl Pipeline {
         let reading = self.feed(&mut instance, &selections, sender, cancel).await;
         let written = writing.await.map_err(|error| crashed(&error))?;
         // A reader that ended because the writer failed has nothing to say.
+        // And a load that was committed is one, whatever came after `done`.
         let written: Written = match (reading, written) {
-            (_, Err(error)) | (Err(error), _) => return Err(error),
-            (Ok(()), Ok(Some(written))) => written,
+            (_, Ok(Some(written))) => written,
+            (_, Err(error)) | (Err(error), Ok(None)) => return Err(error),
             (Ok(()), Ok(None)) => {
                 return Err(
                     SandboxError::Contract("the read ended without `done`".to_owned()).into(),
@@ -209,6 +221,11 @@ impl Pipeline {
             connector_sha256: self.connector.digest().to_owned(),
             started,
             write: write.collect(),
+            appends: self
+                .spec
+                .resources
+                .iter()
+                .any(|spec| spec.write == Write::Append),
             cursors: std::collections::BTreeMap::new(),
         }
     }
@@ -224,8 +241,5 @@ async fn blocking<T: Send + 'static>(
 
 /// A panic in a thread of the host. It loses this load and nothing else.
 fn crashed(error: &tokio::task::JoinError) -> PipelineError {
-    PipelineError::settings(
-        format!("a thread of the host crashed: {error}"),
-        "this is a defect of the host; report it".to_owned(),
-    )
+    PipelineError::Crashed(error.to_string())
 }

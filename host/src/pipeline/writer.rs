@@ -32,6 +32,8 @@ pub(super) struct LoadHead {
     /// What becomes of the rows of each resource that are there; replaced
     /// where it does not say.
     pub(super) write: BTreeMap<String, Write>,
+    /// Whether any resource is appended to.
+    pub(super) appends: bool,
     pub(super) cursors: BTreeMap<String, Cursor>,
 }
 
@@ -151,7 +153,23 @@ impl Writer<'_> {
 
     fn schema(&mut self, resource: String, schema: &SchemaRef) -> Result<(), PipelineError> {
         let table = names::table_of(&resource);
-        let write = self.head.write.get(&resource).copied().unwrap_or_default();
+        let write = match self.head.write.get(&resource) {
+            Some(write) => *write,
+            // One selection may stand for several resources. Which of them
+            // are to be appended to is then not known, and to guess could
+            // replace what is there.
+            None if self.head.appends => {
+                return Err(PipelineError::settings(
+                    format!(
+                        "`{resource}` is not selected by its own name, and other resources are appended to"
+                    ),
+                    format!(
+                        "add to the file\n\n[[resource]]\nname = \"{resource}\"\nwrite = \"replace\"   # or append"
+                    ),
+                ));
+            }
+            None => Write::default(),
+        };
         self.load.open(&table, schema, write)?;
         if let Some(open) = self.open.get_mut(&resource) {
             open.schema = Arc::clone(schema);
@@ -246,6 +264,11 @@ impl Writer<'_> {
             .copied()
             .unwrap_or(0);
         let failed = summary.failure.is_some();
+        if !failed && open.is_none() {
+            return Err(contract(format!(
+                "`done` says that `{resource}` was read, and its columns never came"
+            )));
+        }
         if !failed && (sent != decoded || decoded != written) {
             return Err(PipelineError::Mismatch {
                 resource,

@@ -191,8 +191,8 @@ pub(super) fn event(event: wit::Event, limits: &Limits) -> Result<Event, Sandbox
             return Err(SandboxError::Contract("data where none can be".to_owned()));
         }
         wit::Event::Rejected(r) => {
-            if r.record.len() as u64 > limits.page {
-                return Err(SandboxError::Limit(Limit::Page));
+            if r.record.len() as u64 > limits.text {
+                return Err(SandboxError::Limit(Limit::Text));
             }
             Event::Rejected(Rejected {
                 resource: name(r.resource, limits)?,

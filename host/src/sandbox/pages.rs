@@ -5,11 +5,12 @@
 //! the guest so that another thread can do it.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 
 use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::reader::StreamDecoder;
-use arrow_schema::SchemaRef;
+use arrow_schema::{ArrowError, SchemaRef};
 
 use super::bindings::exports::connector::source::source as wit;
 use super::convert;
@@ -94,10 +95,14 @@ impl EventDecoder {
         }
         Ok(match event.0 {
             Raw::Schema { resource, schema } => {
-                if self.resources.len() as u64 >= self.limits.resources {
+                let known = self.resources.contains_key(&resource);
+                if !known && self.resources.len() as u64 >= self.limits.resources {
                     return Err(SandboxError::Limit(Limit::Resources));
                 }
                 let (decoder, schema) = open(schema, &self.limits)?;
+                if schema.fields().is_empty() {
+                    return Err(broken(&format!("`{resource}` has no columns")));
+                }
                 self.resources.insert(resource.clone(), decoder);
                 Event::Schema { resource, schema }
             }
@@ -154,9 +159,8 @@ fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), S
         .map_err(|reason| broken(&format!("a schema is no Arrow IPC schema: {reason}")))?;
     let mut decoder = StreamDecoder::new();
     // Takes the message in, and looks at it when the first page comes.
-    decoder
-        .decode(&mut Buffer::from_vec(bytes))
-        .map_err(|error| broken(&format!("a schema is no Arrow IPC schema: {error}")))?;
+    guarded(|| decoder.decode(&mut Buffer::from_vec(bytes)))
+        .map_err(|reason| broken(&format!("a schema is no Arrow IPC schema: {reason}")))?;
     if schema.fields().len() as u64 > limits.columns {
         return Err(SandboxError::Limit(Limit::Columns));
     }
@@ -181,9 +185,7 @@ fn only_schema(message: &[u8]) -> Result<SchemaRef, String> {
     const END_OF_STREAM: [u8; 8] = [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
     let mut decoder = StreamDecoder::new();
     let mut buffer = Buffer::from_vec([message, &END_OF_STREAM].concat());
-    let batch = decoder
-        .decode(&mut buffer)
-        .map_err(|error| error.to_string())?;
+    let batch = guarded(|| decoder.decode(&mut buffer))?;
     if batch.is_some() || !buffer.is_empty() {
         return Err("more than one message".to_owned());
     }
@@ -195,14 +197,21 @@ fn only_schema(message: &[u8]) -> Result<SchemaRef, String> {
 
 fn decode_batch(decoder: &mut StreamDecoder, bytes: Vec<u8>) -> Result<RecordBatch, String> {
     let mut buffer = Buffer::from_vec(bytes);
-    let batch = decoder
-        .decode(&mut buffer)
-        .map_err(|error| error.to_string())?;
+    let batch = guarded(|| decoder.decode(&mut buffer))?;
     match batch {
         Some(batch) if buffer.is_empty() => Ok(batch),
         Some(_) => Err("more than one message".to_owned()),
         None => Err("an incomplete message".to_owned()),
     }
+}
+
+/// Decodes what a guest sent. The decoder answers some lies, such as a buffer
+/// beyond the message, by a panic; that is the guest's failure and not the
+/// host's. What it decoded before is not used again.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, String> {
+    std::panic::catch_unwind(AssertUnwindSafe(decode))
+        .map_err(|_| "its sizes contradict each other".to_owned())?
+        .map_err(|error| error.to_string())
 }
 
 fn broken(reason: &str) -> SandboxError {

@@ -70,7 +70,9 @@ impl From<PipelineError> for Failure {
             PipelineError::Sandbox(error) => code_of(error),
             PipelineError::NothingRead { error, .. } => code_of_source(error),
             PipelineError::Cancelled => INTERRUPTED,
-            PipelineError::Destination(_) | PipelineError::Mismatch { .. } => FAILED,
+            PipelineError::Destination(_)
+            | PipelineError::Mismatch { .. }
+            | PipelineError::Crashed(_) => FAILED,
         };
         Self {
             hint: error.hint(),

@@ -22,7 +22,7 @@ use crate::destination::{DestinationError, Load};
 use crate::model::{LoadId, LoadRecord, Mode, Rejected, Write, names};
 
 /// Rejected records that are kept in memory before they are stored.
-const WAITING_REJECTED: usize = 1_000;
+const WAITING_REJECTED: usize = 100;
 
 /// A load that is being written.
 pub(super) struct DuckDbLoad<'a> {

@@ -61,7 +61,7 @@ impl Dataset {
     /// The names of its tables.
     pub(super) fn tables(&self) -> String {
         format!(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = {} AND schema_name = {}",
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = {} AND lower(schema_name) = lower({})",
             literal(&self.catalog),
             literal(&self.schema)
         )

@@ -22,7 +22,7 @@ use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Write, names};
 /// A file that has grown to this is followed by another.
 const PART_BYTES: u64 = 512 << 20;
 /// Rejected records that are kept in memory before they are written.
-const WAITING_REJECTED: usize = 1_000;
+const WAITING_REJECTED: usize = 100;
 
 /// A load that is being written.
 pub(super) struct FilesLoad<'a> {

@@ -26,10 +26,14 @@ pub(crate) async fn run(args: args::Run) -> Result<ExitCode, Failure> {
         .await;
     progress.finish();
     let report = result?;
-    if args.common.json {
-        print_json(&report)?;
+    let printed = if args.common.json {
+        print_json(&report)
     } else {
-        summary(&report)?;
+        summary(&report)
+    };
+    // The load is committed: whoever tried again would load twice.
+    if let Err(error) = printed {
+        tracing::warn!(%error, "the report could not be shown");
     }
     Ok(match report.status {
         Status::Loaded => ExitCode::SUCCESS,
