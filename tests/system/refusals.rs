@@ -264,3 +264,18 @@ fn shown(outcome: &Outcome) -> String {
         .map_or_else(|| "a signal".to_owned(), |code| code.to_string());
     format!("exit code {code}\n{}", outcome.stderr)
 }
+
+#[test]
+fn a_wrong_setting_is_no_crash_whatever_the_destination_is() -> Result<()> {
+    let server = table()?;
+    let pipeline = Pipeline::of(&server.url())?
+        .config("page_row = 1")
+        .into_files("parquet");
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("did you mean `page_rows`?"),
+        "{outcome:?}"
+    );
+    Ok(())
+}

@@ -217,3 +217,84 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, Strin
 fn broken(reason: &str) -> SandboxError {
     SandboxError::Contract(reason.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, Int64Array, StringArray};
+    use arrow_ipc::writer::StreamWriter;
+
+    use super::*;
+
+    /// The messages of a stream: its schema, and one batch.
+    fn messages() -> (Vec<u8>, Vec<u8>) {
+        let columns: [(&str, ArrayRef); 2] = [
+            (
+                "id",
+                Arc::new(Int64Array::from(vec![Some(1), None, Some(3)])),
+            ),
+            ("t", Arc::new(StringArray::from(vec!["a", "bc", ""]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        let schema = writer.get_ref().clone();
+        writer.write(&batch).unwrap();
+        let page = writer.get_ref()[schema.len()..].to_vec();
+        (schema, page)
+    }
+
+    fn decode(schema: Vec<u8>, page: Vec<u8>, rows: u64) -> Result<Event, SandboxError> {
+        let mut decoder = EventDecoder::new(Limits::default());
+        let resource = "t".to_owned();
+        decoder.decode(RawEvent(Raw::Schema {
+            resource: resource.clone(),
+            schema,
+        }))?;
+        decoder.decode(RawEvent(Raw::Page {
+            resource,
+            rows,
+            batch: page,
+            cursor: None,
+        }))
+    }
+
+    #[test]
+    fn a_page_is_decoded_and_its_rows_are_counted() {
+        let (schema, page) = messages();
+        assert!(matches!(
+            decode(schema.clone(), page.clone(), 3),
+            Ok(Event::Page { batch, .. }) if batch.num_rows() == 3
+        ));
+        assert!(decode(schema, page, 4).is_err());
+    }
+
+    #[test]
+    fn no_byte_of_a_message_can_crash_the_host() {
+        let (schema, page) = messages();
+        for lie in [0x00, 0x01, 0x7F, 0xFF] {
+            for at in 0..page.len() {
+                let mut page = page.clone();
+                page[at] = lie;
+                // Some lies are only other data; none is a panic.
+                drop(decode(schema.clone(), page, 3));
+            }
+            for at in 0..schema.len() {
+                let mut schema = schema.clone();
+                schema[at] = lie;
+                drop(decode(schema, page.clone(), 3));
+            }
+        }
+        for end in 0..page.len() {
+            assert!(decode(schema.clone(), page[..end].to_vec(), 3).is_err());
+        }
+    }
+
+    #[test]
+    fn rows_without_columns_are_refused() {
+        let empty = RecordBatch::new_empty(Arc::new(arrow_schema::Schema::empty()));
+        let writer = StreamWriter::try_new(Vec::new(), &empty.schema()).unwrap();
+        let (_, page) = messages();
+        assert!(decode(writer.get_ref().clone(), page, 1 << 60).is_err());
+    }
+}
