@@ -4,6 +4,8 @@
 //! sqld 0.24.32 and tursodb 0.6.0, and `PROTOCOL.md`); bodies are only ever
 //! searched for what is known to be in them.
 
+use std::time::SystemTime;
+
 use crate::error::{Category, Error};
 use crate::hrana::DecodeError;
 use crate::hrana::response::SqlError;
@@ -50,6 +52,7 @@ impl From<Failure> for Error {
 #[must_use]
 pub fn of_status(status: u16, retry_after: Option<&str>, body: &str, url: &str) -> Failure {
     let said = message_in(body);
+    let asked = retry_after.and_then(|text| millis(text, SystemTime::now()));
     let error = |category, text: &str| {
         Error::new(category, format!("{url}: {text} (HTTP {status}: {said})"))
     };
@@ -74,18 +77,19 @@ pub fn of_status(status: u16, retry_after: Option<&str>, body: &str, url: &str) 
                 .hint("look at `database_url`; a token that was made for another database gives the same answer"),
         ),
         408 | 429 => Failure::Other(Error {
-            retry_after: retry_after.and_then(millis),
+            retry_after: asked,
             ..error(Category::RateLimited, "the server asks to slow down")
                 .hint("run again later, or ask for less at once (`page_rows`)")
                 .retryable()
         }),
-        502 => Failure::Other(
-            error(Category::Unavailable, "the database does not answer")
+        502 => Failure::Other(Error {
+            retry_after: asked,
+            ..error(Category::Unavailable, "the database does not answer")
                 .hint("databases that nobody has used for days are archived: `turso group unarchive NAME` wakes them")
-                .retryable(),
-        ),
+                .retryable()
+        }),
         503 | 504 => Failure::Other(Error {
-            retry_after: retry_after.and_then(millis),
+            retry_after: asked,
             ..error(Category::Unavailable, "the server is not available").retryable()
         }),
         300..400 => Failure::Other(
@@ -192,14 +196,23 @@ fn message_in(body: &str) -> String {
         .collect()
 }
 
-/// `Retry-After` in seconds. The form with a date is rare, and clocks differ:
-/// without a number, the usual backoff decides.
-fn millis(retry_after: &str) -> Option<u64> {
-    retry_after.trim().parse::<u64>().ok()?.checked_mul(1000)
+/// `Retry-After`, which is a number of seconds or a date (RFC 9110, 10.2.3),
+/// in milliseconds from `now`. Without a sensible one, the usual backoff
+/// decides.
+fn millis(retry_after: &str, now: SystemTime) -> Option<u64> {
+    let text = retry_after.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return seconds.checked_mul(1000);
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    let wait = date.duration_since(now).unwrap_or_default();
+    u64::try_from(wait.as_millis()).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn error(status: u16, body: &str) -> Error {
@@ -247,6 +260,15 @@ mod tests {
             assert!(error.hint.is_some(), "{status}");
         }
         assert_eq!(error(429, "").retry_after, Some(7000));
+    }
+
+    #[test]
+    fn a_server_may_name_the_time_or_how_long_to_wait() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        assert_eq!(millis(" 7 ", now), Some(7000));
+        assert_eq!(millis("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(7000));
+        assert_eq!(millis("Sun, 06 Nov 1994 08:49:20 GMT", now), Some(0));
+        assert_eq!(millis("soon", now), None);
     }
 
     #[test]
