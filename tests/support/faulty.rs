@@ -35,6 +35,7 @@ type Plan = dyn Fn(usize, &str, &str) -> Fault + Send + Sync;
 pub struct Faulty {
     port: u16,
     requests: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
 }
 
 impl Faulty {
@@ -60,6 +61,8 @@ impl Faulty {
             .context("a listener has no address")?
             .port();
         let requests = Arc::new(AtomicUsize::new(0));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let accepted = Arc::clone(&connections);
         let shared = Arc::new(Shared {
             upstream: upstream.to_owned(),
             host,
@@ -68,12 +71,17 @@ impl Faulty {
         });
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                accepted.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(&shared);
                 // A client that hangs up is what these tests are about.
                 std::thread::spawn(move || drop(shared.serve(connection)));
             }
         });
-        Ok(Self { port, requests })
+        Ok(Self {
+            port,
+            requests,
+            connections,
+        })
     }
 
     /// A server that gives every request the same answer.
@@ -85,6 +93,12 @@ impl Faulty {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// How many connections were made.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// How many requests came.

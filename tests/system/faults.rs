@@ -117,6 +117,18 @@ fn an_endless_answer_is_stopped_by_the_response_limit() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_connector_that_needs_more_memory_than_it_may_have_is_stopped() -> Result<()> {
+    let server = numbers()?;
+    let pipeline = Pipeline::of(&server.url())?
+        .config("page_rows = 25000")
+        .limits("memory = \"2MiB\"");
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(5), "{outcome:?}");
+    assert!(outcome.stderr.contains("memory"), "{outcome:?}");
+    Ok(())
+}
+
 /// Loads through faults, and expects every row.
 fn survived(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<()> {
     let server = numbers()?;

@@ -62,6 +62,18 @@ fn a_server_of_the_second_version_is_read_too() -> Result<()> {
 }
 
 #[test]
+fn one_connection_carries_a_whole_load() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let front = Faulty::before(&server.url(), |_, _, _| Fault::None)?;
+    Pipeline::of(&front.url())?
+        .config("page_rows = 500")
+        .load()?;
+    assert!(front.requests() > 10, "{} requests", front.requests());
+    assert_eq!(front.connections(), 1);
+    Ok(())
+}
+
+#[test]
 fn a_compressed_answer_is_unpacked() -> Result<()> {
     /// "sqld 0.24.32 (gzipped)", by gzip.
     const COMPRESSED: [u8; 42] = [
