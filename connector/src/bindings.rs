@@ -1,11 +1,17 @@
 //! Code generated from `wit/`, and nothing else. Only [`crate::component`],
 //! [`crate::http`] and [`crate::clock`] speak to it.
 
-#![allow(
-    unsafe_code,
-    reason = "the calls across the component's border are generated"
+#![cfg_attr(
+    target_family = "wasm",
+    expect(
+        unsafe_code,
+        reason = "`export!` makes the calls from outside, and they are unsafe"
+    )
 )]
-#![allow(clippy::pedantic, missing_docs, unreachable_pub, reason = "generated")]
+#![expect(
+    clippy::same_length_and_capacity,
+    reason = "generated: so the component model hands lists over"
+)]
 
 wit_bindgen::generate!({
     path: "../wit",
