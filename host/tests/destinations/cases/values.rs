@@ -1,0 +1,262 @@
+//! Values and names, exactly as they came.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray, UInt8Array,
+};
+use connector_host::destination::DestinationError;
+use connector_host::model::Write;
+
+use super::ids;
+use crate::duckdb;
+use crate::store::{Kind, Store, batch, blobs, database, floats, integers, load_id, texts};
+use crate::value::rows;
+
+pub(crate) fn nasty_names_come_back(store: &Store) {
+    let long = "x".repeat(300);
+    let names = [
+        "select",
+        "a b",
+        "a\"b",
+        "it's",
+        "semi;colon",
+        "a.b",
+        "..",
+        "../up",
+        "Größe",
+        "größe ä",
+        "日本語",
+        "%41",
+        "tab\tnew\nline",
+        ".lock",
+        "_staged",
+        "-",
+        "null",
+        "CON",
+        "emoji 🦀",
+        "_load_id2",
+        "a,b",
+        "#1",
+        "*",
+        "{}",
+        long.as_str(),
+    ];
+    let columns: Vec<_> = names.iter().map(|name| (*name, integers(&[1]))).collect();
+    for load in [1, 2] {
+        let expected = batch(load, columns.clone());
+        store.commit(load, |load| {
+            for table in names {
+                load.open(table, &expected.schema(), Write::Replace)
+                    .unwrap();
+                load.write(table, expected.clone()).unwrap();
+            }
+            assert_eq!(load.stored_rows().unwrap().len(), names.len());
+        });
+        for table in names {
+            assert_eq!(store.rows(table).unwrap(), rows(&expected), "{table}");
+        }
+    }
+    let expected = batch(3, columns.clone());
+    store.commit(3, |load| {
+        for table in names {
+            load.open(table, &expected.schema(), Write::Append).unwrap();
+            load.write(table, expected.clone()).unwrap();
+        }
+    });
+    assert_eq!(store.rows("a\"b").unwrap().len(), 2);
+}
+
+#[expect(clippy::too_many_lines, reason = "a list of values")]
+pub(crate) fn nasty_values_come_back(store: &Store) {
+    let large = "é".repeat(2_500_000);
+    let bytes: Vec<u8> = (0..5_000_000_u32).map(|at| at.to_le_bytes()[0]).collect();
+    let time = [
+        i64::from(i32::MIN) * 1_000_000 + 1,
+        0,
+        1,
+        -1,
+        1_700_000_000_123_456,
+        253_402_300_799_999_999,
+    ];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        (
+            "integer",
+            integers(&[
+                i64::MIN,
+                i64::MAX,
+                0,
+                -1,
+                (1 << 53) + 1,
+                9_007_199_254_740_993,
+            ]),
+        ),
+        (
+            "float",
+            floats(&[
+                f64::INFINITY,
+                f64::NEG_INFINITY,
+                -0.0,
+                5e-324,
+                f64::MAX,
+                0.1 + 0.2,
+            ]),
+        ),
+        (
+            "text",
+            texts(&[
+                Some(""),
+                None,
+                Some("a\0b\0"),
+                Some("\"quoted\", 'and' \r\n\t\\N"),
+                Some(&large),
+                Some("日本 🦀\u{feff}"),
+            ]),
+        ),
+        (
+            "words",
+            texts(&[
+                Some("null"),
+                Some("NULL"),
+                Some("Infinity"),
+                Some("1"),
+                Some(" "),
+                Some("true"),
+            ]),
+        ),
+        (
+            "blob",
+            blobs(&[
+                Some(b""),
+                None,
+                Some(b"\0\xff\xfe"),
+                Some(b"text"),
+                Some(&bytes),
+                Some(b"\""),
+            ]),
+        ),
+        (
+            "boolean",
+            Arc::new(BooleanArray::from(vec![
+                Some(true),
+                Some(false),
+                None,
+                None,
+                Some(true),
+                Some(false),
+            ])),
+        ),
+        (
+            "int32",
+            Arc::new(Int32Array::from(vec![
+                Some(i32::MIN),
+                Some(i32::MAX),
+                None,
+                Some(0),
+                Some(1),
+                Some(-1),
+            ])),
+        ),
+        (
+            "date",
+            Arc::new(Date32Array::from(vec![
+                Some(0),
+                Some(-1),
+                None,
+                Some(19_000),
+                Some(-25_000),
+                Some(100_000),
+            ])),
+        ),
+        (
+            "time",
+            Arc::new(TimestampMicrosecondArray::from(time.to_vec())),
+        ),
+        (
+            "time_utc",
+            Arc::new(TimestampMicrosecondArray::from(time.to_vec()).with_timezone("UTC")),
+        ),
+    ];
+    let whole = batch(1, columns);
+    store.commit(1, |load| {
+        load.open("t", &whole.schema(), Write::Replace).unwrap();
+        // Slices, too: a batch need not begin at the start of its memory.
+        load.write("t", whole.slice(0, 3)).unwrap();
+        load.write("t", whole.slice(3, 3)).unwrap();
+    });
+    let mut expected = rows(&whole);
+    expected.sort();
+    for (found, expected) in store.rows("t").unwrap().iter().zip(&expected) {
+        for (column, value) in expected {
+            let same = found[column] == *value;
+            assert!(
+                same,
+                "{column}: {:.200} for {:.200}",
+                format!("{:?}", found[column]),
+                format!("{value:?}")
+            );
+        }
+    }
+}
+
+pub(crate) fn a_table_of_many_columns_is_stored(store: &Store) {
+    let names: Vec<_> = (0..1_000)
+        .map(|number| format!("column_{number}"))
+        .collect();
+    let values: Vec<i64> = (0..1_000).collect();
+    let wide = batch(
+        1,
+        names
+            .iter()
+            .map(|name| (name.as_str(), integers(&values)))
+            .collect(),
+    );
+    store.commit(1, |load| {
+        load.open("t", &wide.schema(), Write::Replace).unwrap();
+        for _ in 0..5 {
+            load.write("t", wide.clone()).unwrap();
+        }
+        assert_eq!(load.stored_rows().unwrap()["t"], 5_000);
+    });
+    assert_eq!(store.rows("t").unwrap().len(), 5_000);
+}
+
+pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
+    let odd = batch(
+        1,
+        vec![
+            ("id", integers(&[1])),
+            ("small", Arc::new(UInt8Array::from(vec![1]))),
+        ],
+    );
+    let mut destination = store.open();
+    let mut load = destination.begin(&load_id(1)).unwrap();
+    let error = load.open("t", &odd.schema(), Write::Replace).unwrap_err();
+    assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(
+        source,
+        "column `small` has the type UInt8, which no destination stores"
+    );
+}
+
+pub(crate) fn names_that_differ_only_in_case_are_refused(store: &Store) {
+    let mut destination = store.open();
+    let mut load = destination.begin(&load_id(1)).unwrap();
+    let twice = batch(1, vec![("Name", integers(&[1])), ("name", integers(&[1]))]);
+    assert!(load.open("t", &twice.schema(), Write::Replace).is_err());
+    load.open("Orders", &ids(1, &[]).schema(), Write::Replace)
+        .unwrap();
+    assert!(
+        load.open("orders", &ids(1, &[]).schema(), Write::Replace)
+            .is_err()
+    );
+    drop(load);
+    drop(destination);
+    if store.kind == Kind::DuckDb {
+        assert_eq!(
+            duckdb::rows(&database(store.folder()), "turso data", "Orders"),
+            None
+        );
+    }
+}
