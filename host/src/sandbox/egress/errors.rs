@@ -69,9 +69,17 @@ pub(super) fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> O
     None
 }
 
-/// TLS errors travel inside I/O errors, which hide them from the chain.
+/// TLS errors travel inside I/O errors, sometimes several deep, which hide
+/// them from the chain.
 fn tls_inside_io(error: &reqwest::Error) -> Option<&rustls::Error> {
-    cause::<io::Error>(error)?.get_ref()?.downcast_ref()
+    let mut io = cause::<io::Error>(error)?;
+    loop {
+        let inner = io.get_ref()?;
+        if let Some(tls) = inner.downcast_ref() {
+            return Some(tls);
+        }
+        io = inner.downcast_ref()?;
+    }
 }
 
 fn chain(error: &reqwest::Error) -> String {
