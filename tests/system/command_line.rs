@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use connector_tests::paths;
 use connector_tests::pipeline::{Pipeline, command, host};
 use connector_tests::shop;
@@ -159,10 +159,60 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
     let pipeline = Pipeline::of(&server.url())?;
     let outcome = pipeline.host(&["run", "--json", "--log", "debug", "--log-format", "json"])?;
     outcome.json()?;
-    let logged = outcome.stderr.lines().filter(|line| line.starts_with('{'));
-    assert!(logged.clone().count() > 0, "{outcome:?}");
-    for line in logged {
-        serde_json::from_str::<serde_json::Value>(line).with_context(|| line.to_owned())?;
+    let mut logged = Vec::new();
+    for line in outcome.stderr.lines() {
+        let event: serde_json::Value =
+            serde_json::from_str(line).with_context(|| line.to_owned())?;
+        logged.push(event);
+    }
+    // Each event says of which load, resource and request it is.
+    for (target, message, spans) in [
+        (
+            "connector_host::pipeline::writer",
+            "page",
+            &["load", "resource"][..],
+        ),
+        ("connector_host::egress", "answered", &["load", "request"]),
+        ("connector_host::pipeline::run", "committed", &["load"]),
+    ] {
+        let found = logged
+            .iter()
+            .find(|event| event["target"] == target && event["message"] == message);
+        let event = found.with_context(|| format!("{message} is not in {outcome:?}"))?;
+        let names = event["spans"].as_array().into_iter().flatten();
+        let names: Vec<_> = names.filter_map(|span| span["name"].as_str()).collect();
+        assert_eq!(names, spans, "{event}");
     }
     Ok(())
+}
+
+#[test]
+fn a_component_is_compiled_once_into_a_folder_of_its_users() -> Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+
+    let folder = tempfile::tempdir()?;
+    let cache = folder.path().join("cache");
+    let component = paths::component()?;
+    let inspect = || -> Result<()> {
+        let mut command = command()?;
+        command.env("CONNECTOR_HOST_CACHE", &cache);
+        let output = command.arg("inspect").arg(&component).output()?;
+        assert!(output.status.success(), "{output:?}");
+        Ok(())
+    };
+    let files =
+        || -> Result<Vec<fs::DirEntry>> { Ok(fs::read_dir(&cache)?.collect::<Result<_, _>>()?) };
+    inspect()?;
+    let compiled = files()?;
+    let [file] = compiled.as_slice() else {
+        bail!("not one file: {compiled:?}")
+    };
+    assert_eq!(fs::metadata(&cache)?.permissions().mode() & 0o777, 0o700);
+    let first = file.metadata()?.ino();
+    inspect()?;
+    assert_eq!(files()?[0].metadata()?.ino(), first);
+    // A folder that others can write to is not trusted.
+    fs::set_permissions(&cache, fs::Permissions::from_mode(0o777))?;
+    fs::write(file.path(), b"not what was compiled")?;
+    inspect()
 }

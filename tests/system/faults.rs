@@ -92,6 +92,30 @@ fn an_answer_that_is_none_ends_the_load_and_keeps_the_old_rows() -> Result<()> {
 }
 
 #[test]
+fn what_cannot_pass_is_asked_once() -> Result<()> {
+    for (status, body) in [
+        ("400 Bad Request", "what is this?"),
+        ("401 Unauthorized", "Unauthorized: `The JWT is invalid`"),
+        ("403 Forbidden", "Authorization forbidden"),
+        (
+            "403 Forbidden",
+            "Operation was blocked: SQL read operations are forbidden (upgrade)",
+        ),
+    ] {
+        let server = Faulty::always(Fault::Answer(
+            status,
+            "content-type: text/plain\r\n",
+            body.into(),
+        ))?;
+        let outcome = Pipeline::of(&server.url())?.host(&["run"])?;
+        assert_ne!(outcome.code, Some(0), "{outcome:?}");
+        assert!(outcome.stderr.contains("hint: "), "{outcome:?}");
+        assert_eq!(server.requests(), 1, "{status}: {outcome:?}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_server_that_stalls_is_stopped_by_the_time_limit() -> Result<()> {
     let code = spoilt(&numbers()?, "time = \"4s\"", |number| {
         if number < 5 {

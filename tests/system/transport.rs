@@ -1,6 +1,8 @@
 //! How requests and answers travel.
 
-use anyhow::Result;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Result, anyhow};
 use connector_tests::duckdb::DuckDb;
 use connector_tests::faulty::{Fault, Faulty};
 use connector_tests::pipeline::Pipeline;
@@ -58,6 +60,31 @@ fn a_server_of_the_second_version_is_read_too() -> Result<()> {
     };
     assert_eq!(count(&mut duckdb, "orders")?, 5000);
     assert_eq!(count(&mut duckdb, "revenue")?, 6);
+    Ok(())
+}
+
+#[test]
+fn a_stream_is_closed_however_the_read_ends() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    for resource in ["orders", "revenue", "nothing_of_this_name"] {
+        let last = Arc::new(Mutex::new(String::new()));
+        let seen = Arc::clone(&last);
+        let front = Faulty::before(&server.url(), move |_, _, body| {
+            if let Ok(mut seen) = seen.lock() {
+                body.clone_into(&mut seen);
+            }
+            Fault::None
+        })?;
+        Pipeline::of(&front.url())?
+            .config("page_rows = 500")
+            .resource(resource)
+            .host(&["run"])?;
+        let last = last.lock().map_err(|_| anyhow!("a thread crashed"))?;
+        assert!(
+            last.contains(r#""requests":[{"type":"close"}]"#),
+            "{resource}: {last}"
+        );
+    }
     Ok(())
 }
 

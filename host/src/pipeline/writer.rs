@@ -331,3 +331,6 @@ impl Writer<'_> {
 fn contract(reason: String) -> PipelineError {
     SandboxError::Contract(reason).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,31 @@ impl RawEvent {
         }
     }
 
+    /// Events as a guest would send them: a schema message and a page.
+    #[cfg(test)]
+    pub(crate) fn of_batch(resource: &str, batch: &RecordBatch, rows: u64) -> [Self; 2] {
+        let (schema, page) = tests::messages(batch);
+        let resource = resource.to_owned();
+        [
+            Self(Raw::Schema {
+                resource: resource.clone(),
+                schema,
+            }),
+            Self(Raw::Page {
+                resource,
+                rows,
+                batch: page,
+                cursor: None,
+            }),
+        ]
+    }
+
+    /// Another event.
+    #[cfg(test)]
+    pub(crate) fn other(event: Event) -> Self {
+        Self(Raw::Other(event))
+    }
+
     pub(super) fn new(event: wit::Event, limits: &Limits) -> Result<Self, SandboxError> {
         Ok(Self(match event {
             wit::Event::Schema(event) => Raw::Schema {
@@ -228,7 +253,15 @@ mod tests {
     use super::*;
 
     /// The messages of a stream: its schema, and one batch.
-    fn messages() -> (Vec<u8>, Vec<u8>) {
+    pub(super) fn messages(batch: &RecordBatch) -> (Vec<u8>, Vec<u8>) {
+        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+        let schema = writer.get_ref().clone();
+        writer.write(batch).unwrap();
+        let page = writer.get_ref()[schema.len()..].to_vec();
+        (schema, page)
+    }
+
+    fn three_rows() -> RecordBatch {
         let columns: [(&str, ArrayRef); 2] = [
             (
                 "id",
@@ -236,12 +269,7 @@ mod tests {
             ),
             ("t", Arc::new(StringArray::from(vec!["a", "bc", ""]))),
         ];
-        let batch = RecordBatch::try_from_iter(columns).unwrap();
-        let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
-        let schema = writer.get_ref().clone();
-        writer.write(&batch).unwrap();
-        let page = writer.get_ref()[schema.len()..].to_vec();
-        (schema, page)
+        RecordBatch::try_from_iter(columns).unwrap()
     }
 
     fn decode(schema: Vec<u8>, page: Vec<u8>, rows: u64) -> Result<Event, SandboxError> {
@@ -261,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_page_is_decoded_and_its_rows_are_counted() {
-        let (schema, page) = messages();
+        let (schema, page) = messages(&three_rows());
         assert!(matches!(
             decode(schema.clone(), page.clone(), 3),
             Ok(Event::Page { batch, .. }) if batch.num_rows() == 3
@@ -271,7 +299,7 @@ mod tests {
 
     #[test]
     fn no_byte_of_a_message_can_crash_the_host() {
-        let (schema, page) = messages();
+        let (schema, page) = messages(&three_rows());
         for lie in [0x00, 0x01, 0x7F, 0xFF] {
             for at in 0..page.len() {
                 let mut page = page.clone();
@@ -294,7 +322,7 @@ mod tests {
     fn rows_without_columns_are_refused() {
         let empty = RecordBatch::new_empty(Arc::new(arrow_schema::Schema::empty()));
         let writer = StreamWriter::try_new(Vec::new(), &empty.schema()).unwrap();
-        let (_, page) = messages();
+        let (_, page) = messages(&three_rows());
         assert!(decode(writer.get_ref().clone(), page, 1 << 60).is_err());
     }
 }

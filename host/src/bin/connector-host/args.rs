@@ -72,7 +72,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: Vec<String>,
 
-    /// Read everything from the beginning.
+    /// Replace what is there, whatever `write` in the file says.
     #[arg(long)]
     pub(crate) full_refresh: bool,
 }

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         .build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(args.command));
+            let result = runtime.block_on(run(args));
             // A look-up of the system's resolver cannot be cancelled; nobody
             // waits for it.
             runtime.shutdown_background();
@@ -40,9 +40,10 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> Result<ExitCode, Failure> {
-    match command {
-        Command::Run(args) => commands::run::run(args).await,
+async fn run(args: Args) -> Result<ExitCode, Failure> {
+    let log_format = args.log_format;
+    match args.command {
+        Command::Run(args) => commands::run::run(args, log_format).await,
         Command::Check(args) => commands::check::run(args).await,
         Command::List(args) => commands::list::run(args).await,
         Command::Preview(args) => commands::preview::run(args).await,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use connector_host::pipeline::{Observer, Update};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
+use crate::args::LogFormat;
 use crate::table::count;
 
 /// Lines that are shown at once. Resources come one after the other, and a
@@ -18,15 +19,19 @@ const LINES: usize = 8;
 
 /// Shows progress on standard error.
 pub(crate) struct Progress {
+    /// Whether the log says it all, to a program that reads every line.
+    silent: bool,
     terminal: Option<MultiProgress>,
     /// The latest resources, the oldest first.
     bars: Mutex<VecDeque<(String, ProgressBar)>>,
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
-        let terminal = stderr().is_terminal().then(MultiProgress::new);
+    pub(crate) fn new(log_format: LogFormat) -> Self {
+        let silent = log_format == LogFormat::Json;
+        let terminal = (!silent && stderr().is_terminal()).then(MultiProgress::new);
         Self {
+            silent,
             terminal,
             bars: Mutex::default(),
         }
@@ -66,6 +71,7 @@ impl Progress {
     fn line(&self, text: &str) {
         match &self.terminal {
             Some(terminal) => drop(terminal.println(text)),
+            None if self.silent => {}
             None => drop(writeln!(stderr(), "{text}")),
         }
     }

@@ -14,13 +14,13 @@ use crate::failure::{FAILED, Failure};
 use crate::progress::Progress;
 use crate::table::{Table, count, size};
 
-pub(crate) async fn run(args: args::Run) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<ExitCode, Failure> {
     let pipeline = environment::pipeline(&args.common.config)?;
     let options = RunOptions {
         only: args.resource,
         full_refresh: args.full_refresh,
     };
-    let progress = Arc::new(Progress::new());
+    let progress = Arc::new(Progress::new(log_format));
     let result = pipeline
         .run(&options, Arc::clone(&progress) as _, interrupted())
         .await;

@@ -1,0 +1,132 @@
+//! What a connector says against what came and what was stored, in a real
+//! destination.
+
+use std::path::Path;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+
+use super::*;
+use crate::destination::{self, Settings};
+use crate::model::{DestinationSpec, FileFormat, Rejected};
+
+/// What the connector says at the end.
+fn done(rows: u64, rejected: u64) -> Event {
+    Event::Done(Summary {
+        resources: vec![ResourceSummary {
+            resource: "t".to_owned(),
+            rows,
+            rejected,
+            misfits: 0,
+            rows_billed: None,
+            requests: 1,
+            failure: None,
+            cursor: None,
+        }],
+        requests: 1,
+        point_in_time: true,
+    })
+}
+
+fn three_rows() -> [RawEvent; 2] {
+    let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+    let batch = RecordBatch::try_from_iter([("id", ids)]).unwrap();
+    RawEvent::of_batch("t", &batch, 3)
+}
+
+/// Loads these events into a folder.
+fn load(
+    folder: &Path,
+    events: impl IntoIterator<Item = RawEvent>,
+) -> Result<Option<Written>, PipelineError> {
+    let spec = DestinationSpec::Files {
+        url: folder.display().to_string(),
+        dataset: "d".to_owned(),
+        format: FileFormat::Jsonl,
+    };
+    let settings = Settings {
+        spec,
+        drivers: Vec::new(),
+    };
+    let mut destination = destination::open(settings).unwrap();
+    let (sender, receiver) = mpsc::channel(16);
+    for event in events {
+        sender.try_send(event).unwrap();
+    }
+    drop(sender);
+    let head = LoadHead {
+        load_id: LoadId::at(SystemTime::now()),
+        pipeline: "p".to_owned(),
+        connector_name: "c".to_owned(),
+        connector_version: "1".to_owned(),
+        connector_sha256: String::new(),
+        started: SystemTime::now(),
+        write: BTreeMap::new(),
+        appends: false,
+        cursors: BTreeMap::new(),
+    };
+    write(
+        destination.as_mut(),
+        &head,
+        &Limits::default(),
+        receiver,
+        &(),
+    )
+}
+
+fn manifests(folder: &Path) -> usize {
+    let loads = folder.join("d/_loads");
+    std::fs::read_dir(loads).map_or(0, Iterator::count)
+}
+
+#[test]
+fn counts_that_agree_are_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = three_rows()
+        .into_iter()
+        .chain([RawEvent::other(done(3, 0))]);
+    let written = load(folder.path(), events).unwrap().unwrap();
+    assert_eq!(written.resources[0].rows_written, 3);
+    assert_eq!(manifests(folder.path()), 1);
+}
+
+#[test]
+fn counts_that_differ_are_not_committed() {
+    for (rows, rejected) in [(2, 0), (4, 0), (3, 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let end = [RawEvent::other(done(rows, rejected))];
+        let error = load(folder.path(), three_rows().into_iter().chain(end)).err();
+        let error = error.unwrap();
+        assert!(error.to_string().contains("`t`"), "{error}");
+        assert_eq!(manifests(folder.path()), 0, "{rows} {rejected}");
+    }
+}
+
+#[test]
+fn a_resource_that_never_came_is_not_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load(folder.path(), [RawEvent::other(done(0, 0))]).is_err());
+    assert_eq!(manifests(folder.path()), 0);
+}
+
+#[test]
+fn a_read_that_ends_early_is_not_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load(folder.path(), three_rows()).unwrap().is_none());
+    assert_eq!(manifests(folder.path()), 0);
+}
+
+#[test]
+fn rejected_records_are_counted_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let rejected = RawEvent::other(Event::Rejected(Rejected {
+        resource: "t".to_owned(),
+        record: "{}".to_owned(),
+        reason: "no".to_owned(),
+    }));
+    let events = three_rows()
+        .into_iter()
+        .chain([rejected, RawEvent::other(done(3, 1))]);
+    let written = load(folder.path(), events).unwrap().unwrap();
+    assert_eq!(written.resources[0].rows_rejected, 1);
+    assert!(folder.path().join("d/_rejected").is_dir());
+}
