@@ -152,6 +152,9 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
 
 impl From<Error> for wit::Error {
     fn from(error: Error) -> Self {
+        let hint = error
+            .hint
+            .unwrap_or_else(|| error.category.usual_hint().to_owned());
         Self {
             category: match error.category {
                 Category::Config => wit::Category::Config,
@@ -166,7 +169,7 @@ impl From<Error> for wit::Error {
                 Category::Internal => wit::Category::Internal,
             },
             message: error.message,
-            hint: error.hint,
+            hint: Some(hint),
             retryable: error.retryable,
             retry_after: error.retry_after,
         }

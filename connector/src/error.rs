@@ -28,6 +28,25 @@ pub enum Category {
     Internal,
 }
 
+impl Category {
+    /// What usually helps, where nothing better is known.
+    #[must_use]
+    pub fn usual_hint(self) -> &'static str {
+        match self {
+            Self::Config => "see [connector.config] in the README",
+            Self::Authentication => "look at the token, and when it expires",
+            Self::Permission => "look at what the token may do",
+            Self::NotFound => "`connector-host list` shows what is there",
+            Self::RateLimited => "run again later",
+            Self::Unavailable => "run again later; `connector-host check` looks at the connection",
+            Self::Protocol => "is this the URL of a Turso or libSQL database?",
+            Self::Data => "leave the resource or the column out, and report it",
+            Self::Denied => "allow it in [[connector.allow]]",
+            Self::Internal => "this is a defect of the connector; report it",
+        }
+    }
+}
+
 /// A failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {

@@ -3,9 +3,8 @@
 //! The body may end early on HTTP 200: only the last statement, `COMMIT;`,
 //! means that all has come.
 
-use crate::config::Config;
+use super::Reading;
 use crate::database::failure;
-use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
@@ -33,12 +32,14 @@ pub struct Dump {
 
 impl Dump {
     /// Asks for it.
-    pub(super) fn begin(
-        server: &Server,
-        config: &Config,
-        rows: Decoder,
-        output: &mut Output,
-    ) -> Result<Self> {
+    pub(super) fn begin(reading: Reading<'_>) -> Result<Self> {
+        let Reading {
+            server,
+            config,
+            rows,
+            output,
+            ..
+        } = reading;
         let path = if config.preserve_row_ids {
             "/dump?preserve_row_ids=true"
         } else {

@@ -3,14 +3,11 @@
 
 use serde::Deserialize;
 
-use crate::config::Config;
+use super::Reading;
 use crate::database::failure;
 use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
-use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
-use crate::output::Output;
-use crate::selection::Options;
 
 #[derive(Deserialize)]
 struct Jobs {
@@ -36,16 +33,10 @@ struct Progress {
 }
 
 /// One row for each job.
-pub(super) fn list(
-    server: &Server,
-    config: &Config,
-    options: &Options,
-    rows: &mut Decoder,
-    output: &mut Output,
-) -> Result<()> {
-    let server = host(server, config);
-    for job in jobs(&server, options, output)? {
-        rows.push_row(&[
+pub(super) fn list(reading: &mut Reading<'_>) -> Result<()> {
+    let server = host(reading);
+    for job in jobs(&server, reading)? {
+        reading.rows.push_row(&[
             Value::Integer(job.id),
             text(job.status),
             Value::Text(server.url().to_string()),
@@ -56,16 +47,10 @@ pub(super) fn list(
 
 /// One row for each job and database; one without a database for a job that
 /// has not begun.
-pub(super) fn details(
-    server: &Server,
-    config: &Config,
-    options: &Options,
-    rows: &mut Decoder,
-    output: &mut Output,
-) -> Result<()> {
-    let server = host(server, config);
-    for job in jobs(&server, options, output)? {
-        output.request();
+pub(super) fn details(reading: &mut Reading<'_>) -> Result<()> {
+    let server = host(reading);
+    for job in jobs(&server, reading)? {
+        reading.output.request();
         let job: Job = get(&server, &format!("/v1/jobs/{}", job.id))?;
         let url = || Value::Text(server.url().to_string());
         let head = || {
@@ -77,29 +62,36 @@ pub(super) fn details(
         };
         if job.progress.is_empty() {
             let none = [Value::Null, Value::Null, Value::Null, url()];
-            rows.push_row(&[head().as_slice(), none.as_slice()].concat());
+            reading
+                .rows
+                .push_row(&[head().as_slice(), none.as_slice()].concat());
         }
         for progress in &job.progress {
             let of = [&progress.namespace, &progress.status, &progress.error]
                 .map(|value| text(value.clone()));
-            rows.push_row(&[head().as_slice(), of.as_slice(), &[url()]].concat());
+            reading
+                .rows
+                .push_row(&[head().as_slice(), of.as_slice(), &[url()]].concat());
         }
     }
     Ok(())
 }
 
-fn jobs(server: &Server, options: &Options, output: &mut Output) -> Result<Vec<Job>> {
-    output.request();
+fn jobs(server: &Server, reading: &mut Reading<'_>) -> Result<Vec<Job>> {
+    reading.output.request();
     let mut jobs: Jobs = get(server, "/v1/jobs")?;
-    if let Some(limit) = options.row_limit {
+    if let Some(limit) = reading.options.row_limit {
         jobs.migrations
             .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
     Ok(jobs.migrations)
 }
 
-fn host(server: &Server, config: &Config) -> Server {
-    Server::new(config.schema_database.clone(), server.credential().clone())
+fn host(reading: &Reading<'_>) -> Server {
+    Server::new(
+        reading.config.schema_database.clone(),
+        reading.server.credential().clone(),
+    )
 }
 
 fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {

@@ -6,33 +6,25 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::Reading;
 use crate::clock;
-use crate::config::{Config, Listen};
+use crate::config::Listen;
 use crate::database::failure;
-use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
 use crate::hrana::cursor::Lines;
-use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::log;
-use crate::output::Output;
-use crate::selection::Options;
 
-pub(super) fn read(
-    server: &Server,
-    config: &Config,
-    options: &Options,
-    rows: &mut Decoder,
-    output: &mut Output,
-) -> Result<()> {
-    let Some(listen) = &config.listen else {
+pub(super) fn read(reading: &mut Reading<'_>) -> Result<()> {
+    let server = reading.server;
+    let Some(listen) = &reading.config.listen else {
         return Err(Error::config(
             "`db_listen` does not know what to listen to",
             "add to [connector.config]: listen = { table = \"orders\", seconds = 10 }",
         ));
     };
-    output.request();
+    reading.output.request();
     let until = clock::Instant::now();
     let length = Duration::from_secs(listen.seconds);
     let mut response = http::send(
@@ -47,7 +39,11 @@ pub(super) fn read(
         let (status, url) = (response.status, server.url().to_string());
         return Err(failure::of_status(status, None, &response.text()?, &url).into());
     }
-    let most = options.row_limit.unwrap_or(u64::MAX).min(listen.max_events);
+    let most = reading
+        .options
+        .row_limit
+        .unwrap_or(u64::MAX)
+        .min(listen.max_events);
     let mut lines = Lines::default();
     let mut is_error = false;
     while let Some(left) = length.checked_sub(until.elapsed()) {
@@ -66,13 +62,13 @@ pub(super) fn read(
                     continue;
                 }
                 for (action, count) in counts(data)? {
-                    rows.push_row(&[
+                    reading.rows.push_row(&[
                         Value::Text(clock::timestamp(clock::unix_micros())),
                         Value::Text(listen.table.clone()),
                         Value::Text(action),
                         Value::Integer(count),
                     ]);
-                    if rows.rows() as u64 >= most {
+                    if reading.rows.rows() as u64 >= most {
                         return Ok(());
                     }
                 }

@@ -179,24 +179,40 @@ impl Builtin {
     ) -> Result<Option<Box<Dump>>, Failure> {
         let about = self.about();
         output.begin(about.name);
-        let mut rows = Decoder::new(&about.columns);
+        let mut reading = Reading {
+            server,
+            config,
+            options,
+            rows: Decoder::new(&about.columns),
+            output,
+        };
         let result = match self {
-            Self::Version => probe::version(server, &mut rows, output),
-            Self::Health => probe::health(server, &mut rows, output),
-            Self::Dump => match Dump::begin(server, config, rows, output) {
+            Self::Version => probe::version(&mut reading),
+            Self::Health => probe::health(&mut reading),
+            Self::Dump => match Dump::begin(reading) {
                 Ok(dump) => return Ok(Some(Box::new(dump))),
                 Err(error) => return failed(error, output).map(|()| None),
             },
-            Self::Listen => listen::read(server, config, options, &mut rows, output),
-            Self::Jobs => jobs::list(server, config, options, &mut rows, output),
-            Self::Job => jobs::details(server, config, options, &mut rows, output),
+            Self::Listen => listen::read(&mut reading),
+            Self::Jobs => jobs::list(&mut reading),
+            Self::Job => jobs::details(&mut reading),
         };
         match result {
-            Ok(()) => output.end(&mut rows)?,
-            Err(error) => failed(error, output)?,
+            Ok(()) => reading.output.end(&mut reading.rows)?,
+            Err(error) => failed(error, reading.output)?,
         }
         Ok(None)
     }
+}
+
+/// A built-in resource that is being read: what it is read from, and where
+/// its rows and counts go.
+struct Reading<'a> {
+    server: &'a Server,
+    config: &'a Config,
+    options: &'a Options,
+    rows: Decoder,
+    output: &'a mut Output,
 }
 
 /// A built-in resource that this server does not have, or not now, or that

@@ -1,19 +1,20 @@
 //! `/version` and `/health`: one row each. They need no token on sqld.
 
+use super::Reading;
 use crate::clock::{self, Instant};
 use crate::database::server::{Dialect, Server};
 use crate::error::Result;
-use crate::hrana::decoder::Decoder;
 use crate::hrana::value::Value;
 use crate::output::Output;
 
 /// What the server says it is.
-pub(super) fn version(server: &Server, rows: &mut Decoder, output: &mut Output) -> Result<()> {
-    let probe = Probe::of(server, "/version", output)?;
+pub(super) fn version(reading: &mut Reading<'_>) -> Result<()> {
+    let server = reading.server;
+    let probe = Probe::of(server, "/version", reading.output)?;
     let version = (probe.status == 200)
         .then(|| probe.body.trim().to_owned())
         .filter(|text| !text.is_empty());
-    rows.push_row(&[
+    reading.rows.push_row(&[
         Value::Text(server.url().to_string()),
         version.clone().map_or(Value::Null, Value::Text),
         kind(version.as_deref(), server).map_or(Value::Null, Value::from),
@@ -25,9 +26,10 @@ pub(super) fn version(server: &Server, rows: &mut Decoder, output: &mut Output) 
 }
 
 /// Whether the server says it is well.
-pub(super) fn health(server: &Server, rows: &mut Decoder, output: &mut Output) -> Result<()> {
-    let probe = Probe::of(server, "/health", output)?;
-    rows.push_row(&[
+pub(super) fn health(reading: &mut Reading<'_>) -> Result<()> {
+    let server = reading.server;
+    let probe = Probe::of(server, "/health", reading.output)?;
+    reading.rows.push_row(&[
         Value::Text(server.url().to_string()),
         Value::Integer(i64::from(probe.status == 200)),
         Value::Text(probe.body.trim().to_owned()),

@@ -23,7 +23,7 @@ pub enum ConfigError {
         /// What is wrong, with line and column where they are known.
         message: String,
         /// What to do.
-        hint: Option<String>,
+        hint: String,
     },
     /// A value is not one of those that a key can have.
     #[error("`{key}` is wrong: {message}")]
@@ -73,15 +73,18 @@ impl ConfigError {
         let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
         let hint = match (error.message(), names.as_slice()) {
             (message, [unknown, known @ ..]) if message.starts_with("unknown field") => {
-                Some(nearest(unknown, known.iter().copied()).map_or_else(
+                nearest(unknown, known.iter().copied()).map_or_else(
                     || format!("it can be {}", known.join(", ")),
                     |nearest| format!("did you mean `{nearest}`?"),
-                ))
+                )
             }
             (message, [missing]) if message.starts_with("missing field") => {
-                Some(format!("add `{missing}`"))
+                format!("add `{missing}`")
             }
-            _ => None,
+            (message, _) if message.starts_with("invalid type") => {
+                "write the value as the type that is expected there".to_owned()
+            }
+            _ => "mend that line; `just init` shows a file as it should be".to_owned(),
         };
         Self::Shape {
             message: without_source(&error.to_string()),
@@ -98,13 +101,12 @@ impl ConfigError {
 
     /// What a person can do about it.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
+    pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { .. } => {
-                Some("`just init` writes a commented turso.toml to start from".to_owned())
+                "`just init` writes a commented turso.toml to start from".to_owned()
             }
-            Self::Shape { hint, .. } => hint.clone(),
-            Self::Value { hint, .. } => Some(hint.clone()),
+            Self::Shape { hint, .. } | Self::Value { hint, .. } => hint.clone(),
             Self::InFile { error, .. } => error.hint(),
         }
     }

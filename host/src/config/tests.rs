@@ -26,7 +26,7 @@ fn parsed(text: &str) -> Result<PipelineSpec, ConfigError> {
 
 fn refused(text: &str) -> (String, String) {
     let error = parsed(text).unwrap_err();
-    (error.to_string(), error.hint().unwrap_or_default())
+    (error.to_string(), error.hint())
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod duckdb;
 mod error;
 mod files;
 mod lock;
+mod rejected;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

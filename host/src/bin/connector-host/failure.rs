@@ -56,7 +56,7 @@ fn described(error: &anyhow::Error) -> String {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self {
-            hint: error.hint(),
+            hint: Some(error.hint()),
             error: error.into(),
             code: WRONG_FILE,
         }

@@ -18,11 +18,9 @@ use super::sql::{Dataset, literal, quoted};
 use super::stream::{Stream, StreamError};
 use super::{records, stored_name};
 use crate::destination::columns::{Column, ColumnError, Columns, Shape};
+use crate::destination::rejected::Waiting;
 use crate::destination::{DestinationError, Load};
 use crate::model::{LoadId, LoadRecord, Mode, Rejected, Write, names};
-
-/// Rejected records that are kept in memory before they are stored.
-const WAITING_REJECTED: usize = 100;
 
 /// A load that is being written.
 pub(super) struct DuckDbLoad<'a> {
@@ -35,7 +33,7 @@ pub(super) struct DuckDbLoad<'a> {
     staged: usize,
     /// Rows on their way into the table of that key.
     stream: Option<(String, Stream)>,
-    rejected: Vec<Rejected>,
+    rejected: Waiting,
     committed: bool,
 }
 
@@ -74,7 +72,7 @@ impl<'a> DuckDbLoad<'a> {
             tables: BTreeMap::new(),
             staged: 0,
             stream: None,
-            rejected: Vec::new(),
+            rejected: Waiting::default(),
             committed: false,
         };
         load.prepare()?;
@@ -187,7 +185,7 @@ impl<'a> DuckDbLoad<'a> {
     }
 
     fn store_rejected(&mut self) -> Result<(), DestinationError> {
-        let records = std::mem::take(&mut self.rejected);
+        let records = self.rejected.take();
         self.settle()?;
         self.describe(names::REJECTED, records::rejected(&self.id, &records))
     }
@@ -245,7 +243,7 @@ impl<'a> DuckDbLoad<'a> {
             let _ = stream.finish();
         }
         self.tables.clear();
-        self.rejected.clear();
+        self.rejected = Waiting::default();
         self.run("roll back", "ROLLBACK")
     }
 
@@ -341,12 +339,10 @@ impl Load for DuckDbLoad<'_> {
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
-        self.rejected.push(rejected);
-        if self.rejected.len() < WAITING_REJECTED {
-            Ok(())
-        } else {
-            self.store_rejected()
+        if self.rejected.keep(rejected) {
+            self.store_rejected()?;
         }
+        Ok(())
     }
 
     fn restart(&mut self) -> Result<(), DestinationError> {

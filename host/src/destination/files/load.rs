@@ -16,13 +16,12 @@ use super::sweep::{self, STAGED};
 use super::upload::{Upload, io_error};
 use super::{Place, folder};
 use crate::destination::columns::{Columns, Shape};
+use crate::destination::rejected::Waiting;
 use crate::destination::{Cause, DestinationError, Load};
 use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Write, names};
 
 /// A file that has grown to this is followed by another.
 const PART_BYTES: u64 = 512 << 20;
-/// Rejected records that are kept in memory before they are written.
-const WAITING_REJECTED: usize = 100;
 
 /// A load that is being written.
 pub(super) struct FilesLoad<'a> {
@@ -35,7 +34,7 @@ pub(super) struct FilesLoad<'a> {
     /// The file that is being written, and the key of its table. Only one:
     /// an encoder holds memory.
     open: Option<(String, Part<'a>)>,
-    rejected: Vec<Rejected>,
+    rejected: Waiting,
     /// Files moved into place that no manifest names yet.
     moved: Vec<Path>,
 }
@@ -73,7 +72,7 @@ impl<'a> FilesLoad<'a> {
             id,
             tables: BTreeMap::new(),
             open: None,
-            rejected: Vec::new(),
+            rejected: Waiting::default(),
             moved: Vec::new(),
         }
     }
@@ -166,7 +165,7 @@ impl<'a> FilesLoad<'a> {
     }
 
     fn store_rejected(&mut self) -> Result<(), DestinationError> {
-        let records = std::mem::take(&mut self.rejected);
+        let records = self.rejected.take();
         if records.is_empty() {
             return Ok(());
         }
@@ -287,7 +286,7 @@ impl<'a> FilesLoad<'a> {
     fn undo(&mut self) -> io::Result<()> {
         self.open = None;
         self.tables.clear();
-        self.rejected.clear();
+        self.rejected = Waiting::default();
         for path in std::mem::take(&mut self.moved) {
             self.place
                 .runtime
@@ -340,12 +339,10 @@ impl Load for FilesLoad<'_> {
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
-        self.rejected.push(rejected);
-        if self.rejected.len() < WAITING_REJECTED {
-            Ok(())
-        } else {
-            self.store_rejected()
+        if self.rejected.keep(rejected) {
+            self.store_rejected()?;
         }
+        Ok(())
     }
 
     fn restart(&mut self) -> Result<(), DestinationError> {
