@@ -1,6 +1,7 @@
 //! The commands as people and scripts use them.
 
 use std::fs;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use connector_tests::paths;
@@ -215,4 +216,29 @@ fn a_component_is_compiled_once_into_a_folder_of_its_users() -> Result<()> {
     fs::set_permissions(&cache, fs::Permissions::from_mode(0o777))?;
     fs::write(file.path(), b"not what was compiled")?;
     inspect()
+}
+
+#[test]
+fn a_terminal_shows_the_resources_that_are_read() -> Result<()> {
+    /// Runs a command on a terminal of its own.
+    const ON_A_TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+
+    let server = Sqld::holding(shop::write)?;
+    let pipeline = Pipeline::of(&server.url())?.config("page_rows = 100");
+    let file = pipeline.write()?;
+    let mut command = Command::new("python3");
+    command.args(["-c", ON_A_TERMINAL]).arg(paths::host()?);
+    command.args(["run", "--config"]).arg(file);
+    let output = command
+        .env("CONNECTOR_HOST_CACHE", paths::component_cache()?)
+        .env("TERM", "xterm")
+        .stdin(Stdio::null())
+        .output()?;
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown}");
+    // The bar of a resource, and after all of them the summary.
+    let bar = shown.find("rows/s").context("no rate is shown")?;
+    let summary = shown.find("5,460 rows of 3 resources");
+    assert!(summary.is_some_and(|summary| summary > bar), "{shown}");
+    Ok(())
 }

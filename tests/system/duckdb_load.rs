@@ -4,6 +4,7 @@ use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::nasty::{ON_REQUEST, PLAIN, SHAPES};
 use connector_tests::pipeline::Pipeline;
+use connector_tests::shop;
 use connector_tests::sqld::Sqld;
 
 use super::nasty_source::{TYPED, by_sqld, entry, same};
@@ -168,5 +169,21 @@ fn a_second_load_replaces_the_rows_and_keeps_the_records() -> Result<()> {
         1
     );
     assert_eq!(duckdb.number("SELECT count(*) FROM turso_data._loads")?, 2);
+    Ok(())
+}
+
+#[test]
+fn an_append_keeps_the_rows_of_earlier_loads_until_a_full_refresh() -> Result<()> {
+    let server = Sqld::holding(shop::write)?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with("products", "write = \"append\"");
+    let rows = |pipeline: &Pipeline| {
+        DuckDb::open(&pipeline.database())?.number("SELECT count(*) FROM turso_data.products")
+    };
+    pipeline.load()?;
+    pipeline.load()?;
+    assert_eq!(rows(&pipeline)?, 120);
+    let outcome = pipeline.host(&["run", "--full-refresh"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(rows(&pipeline)?, 60);
     Ok(())
 }

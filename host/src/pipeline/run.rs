@@ -12,7 +12,7 @@ use super::observer::Observer;
 use super::report::Report;
 use super::writer::{self, LoadHead, Written};
 use crate::destination;
-use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection, Write};
+use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection};
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Instance, SandboxError};
 
@@ -28,7 +28,8 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct RunOptions {
     /// Load only these resources.
     pub only: Vec<String>,
-    /// Start from the beginning, whatever the cursors say.
+    /// Start from the beginning, whatever the cursors say, and replace what is
+    /// there, whatever the pipeline says.
     pub full_refresh: bool,
 }
 
@@ -221,11 +222,6 @@ impl Pipeline {
             connector_sha256: self.connector.digest().to_owned(),
             started,
             write: write.collect(),
-            appends: self
-                .spec
-                .resources
-                .iter()
-                .any(|spec| spec.write == Write::Append),
             cursors: std::collections::BTreeMap::new(),
         }
     }

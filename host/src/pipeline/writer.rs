@@ -32,8 +32,6 @@ pub(super) struct LoadHead {
     /// What becomes of the rows of each resource that are there; replaced
     /// where it does not say.
     pub(super) write: BTreeMap<String, Write>,
-    /// Whether any resource is appended to.
-    pub(super) appends: bool,
     pub(super) cursors: BTreeMap<String, Cursor>,
 }
 
@@ -158,7 +156,12 @@ impl Writer<'_> {
             // One selection may stand for several resources. Which of them
             // are to be appended to is then not known, and to guess could
             // replace what is there.
-            None if self.head.appends => {
+            None if self
+                .head
+                .write
+                .values()
+                .any(|write| *write == Write::Append) =>
+            {
                 return Err(PipelineError::settings(
                     format!(
                         "`{resource}` is not selected by its own name, and other resources are appended to"

@@ -61,7 +61,6 @@ fn load(
         connector_sha256: String::new(),
         started: SystemTime::now(),
         write: BTreeMap::new(),
-        appends: false,
         cursors: BTreeMap::new(),
     };
     write(
