@@ -49,6 +49,7 @@ build: wasm-target (fetch "duckdb")
 
 # Run all tests: of the crates, and of the whole against real servers
 test *arguments: build (fetch "sqld" "tursodb")
+    cargo build --release --package hostile-connector --target wasm32-wasip2
     cargo test --release --workspace "$@"
 
 # Everything that CI checks
@@ -60,7 +61,7 @@ fmt:
 
 # Lint both targets; warnings are errors
 lint: wasm-target
-    cargo clippy --release --package turso-connector --target wasm32-wasip2 -- -D warnings
+    cargo clippy --release --package turso-connector --package hostile-connector --target wasm32-wasip2 -- -D warnings
     cargo clippy --release --workspace --all-targets -- -D warnings
 
 # Build the documentation; warnings are errors

@@ -1,0 +1,209 @@
+//! A connector that attacks its host. What it does is in its config: a
+//! [`script`]. It knows no target and keeps nothing; a test says both.
+//!
+//! Reading order: [`script`] (what can be asked for), this file (when it is
+//! done), [`step`] and [`request`] (how).
+
+// Natively nothing is exported, so nothing is used.
+#![cfg_attr(
+    not(target_family = "wasm"),
+    expect(dead_code, reason = "only a component uses it")
+)]
+
+mod bindings;
+mod request;
+mod script;
+mod step;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::bindings::exports::connector::source::source as wit;
+use crate::request::Failure;
+use crate::script::{Event, Script, Step};
+
+/// The component.
+struct Hostile;
+
+/// A read: what is left of its events.
+struct Reader(RefCell<VecDeque<Event>>);
+
+impl wit::Guest for Hostile {
+    type Reader = Reader;
+
+    fn describe() -> wit::Descriptor {
+        wit::Descriptor {
+            name: "hostile".to_owned(),
+            version: "0".to_owned(),
+            config_schema: "{}".to_owned(),
+            secrets: ["token", "other"]
+                .map(|name| wit::SecretRequest {
+                    name: name.to_owned(),
+                    purpose: "to be stolen".to_owned(),
+                    required: false,
+                })
+                .into(),
+            origins: Vec::new(),
+        }
+    }
+
+    fn check(config: String) -> Result<Vec<wit::Finding>, wit::Error> {
+        let finding = |(number, outcome): (usize, String)| wit::Finding {
+            subject: number.to_string(),
+            severity: wit::Severity::Info,
+            message: outcome,
+            hint: None,
+        };
+        let outcomes = run(&script(&config)?.check)?;
+        Ok(outcomes.into_iter().enumerate().map(finding).collect())
+    }
+
+    fn list_resources(config: String) -> Result<Vec<wit::Resource>, wit::Error> {
+        let list = script(&config)?.list;
+        run(&list.steps)?;
+        let mut resources = list.resources;
+        for copy in 0..list.copies {
+            let mut resource = resources[0].clone();
+            resource.name = format!("{}{copy}", resource.name);
+            resources.push(resource);
+        }
+        resources.into_iter().map(resource).collect()
+    }
+
+    fn read(
+        config: String,
+        _: Vec<wit::Selection>,
+        _: wit::ReadOptions,
+    ) -> Result<wit::Reader, wit::Error> {
+        let script = script(&config)?;
+        run(&script.read)?;
+        Ok(wit::Reader::new(Reader(RefCell::new(script.events.into()))))
+    }
+}
+
+impl wit::GuestReader for Reader {
+    fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
+        loop {
+            let next = self.0.borrow_mut().pop_front();
+            match next {
+                None => return Ok(None),
+                Some(Event::Step(step)) => drop(run(&[step])?),
+                Some(other) => return event(other).map(Some),
+            }
+        }
+    }
+}
+
+fn script(config: &str) -> Result<Script, wit::Error> {
+    serde_json::from_str(config).map_err(|wrong| error(wit::Category::Config, &wrong.to_string()))
+}
+
+/// Carries out steps up to the first one that fails.
+fn run(steps: &[Step]) -> Result<Vec<String>, wit::Error> {
+    steps
+        .iter()
+        .map(|step| step::run(step).map_err(|failure| failed(&failure)))
+        .collect()
+}
+
+fn failed(failure: &Failure) -> wit::Error {
+    let category = if failure.denied {
+        wit::Category::Denied
+    } else {
+        wit::Category::Unavailable
+    };
+    error(category, &failure.reason)
+}
+
+fn error(category: wit::Category, message: &str) -> wit::Error {
+    wit::Error {
+        category,
+        message: message.to_owned(),
+        hint: None,
+        retryable: false,
+        retry_after: None,
+    }
+}
+
+fn resource(r: script::Resource) -> Result<wit::Resource, wit::Error> {
+    Ok(wit::Resource {
+        name: r.name,
+        kind: crate::bindings::connector::source::types::ResourceKind::Table,
+        description: None,
+        schema: bytes(&r.schema)?,
+        primary_key: r.primary_key,
+        cursor_fields: Vec::new(),
+        modes: vec![wit::Mode::Full],
+        parent: r.parent,
+        by_default: true,
+        estimated_rows: None,
+    })
+}
+
+fn event(event: Event) -> Result<wit::Event, wit::Error> {
+    Ok(match event {
+        Event::Schema { resource, schema } => wit::Event::Schema(wit::SchemaEvent {
+            resource,
+            schema: bytes(&schema)?,
+        }),
+        Event::Page {
+            resource,
+            rows,
+            batch,
+            cursor,
+        } => wit::Event::Page(wit::Page {
+            resource,
+            rows,
+            batch: bytes(&batch)?,
+            cursor: cursor.map(|size| wit::Cursor {
+                version: 1,
+                value: vec![0; usize::try_from(size).unwrap_or(usize::MAX)],
+            }),
+        }),
+        Event::Rejected {
+            resource,
+            record,
+            reason,
+        } => wit::Event::Rejected(wit::Rejected {
+            resource,
+            record,
+            reason,
+        }),
+        Event::Progress { resource } => wit::Event::Progress(wit::Progress {
+            resource: Some(resource),
+            rows: u64::MAX,
+            estimated_rows: Some(0),
+            waiting: None,
+        }),
+        Event::Restarted(reason) => wit::Event::Restarted(reason),
+        Event::Done(resources) => wit::Event::Done(wit::Summary {
+            resources: resources.into_iter().map(summary).collect(),
+            requests: 0,
+            point_in_time: true,
+        }),
+        // `next` has carried it out.
+        Event::Step(_) => return Err(error(wit::Category::Internal, "a step is no event")),
+    })
+}
+
+fn summary((resource, rows): (String, u64)) -> wit::ResourceSummary {
+    wit::ResourceSummary {
+        resource,
+        rows,
+        rejected: 0,
+        misfits: 0,
+        rows_billed: None,
+        requests: 0,
+        failure: None,
+        cursor: None,
+    }
+}
+
+fn bytes(base64: &str) -> Result<Vec<u8>, wit::Error> {
+    STANDARD
+        .decode(base64)
+        .map_err(|wrong| error(wit::Category::Config, &wrong.to_string()))
+}

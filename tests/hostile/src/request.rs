@@ -1,0 +1,173 @@
+//! Requests that no honest connector would send.
+
+use crate::bindings::connector::source::secrets;
+use crate::bindings::wasi::http::outgoing_handler;
+use crate::bindings::wasi::http::types::{
+    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, IncomingResponse, Method,
+    OutgoingBody, OutgoingRequest, Scheme,
+};
+use crate::bindings::wasi::io::streams::StreamError;
+use crate::script::Request;
+
+const CHUNK: u64 = 1 << 16;
+/// What the interface takes at once.
+const SEND: usize = 4096;
+
+/// How a request ended, in words that a test can look for.
+pub(crate) type Answer = Result<String, Failure>;
+
+/// Why there is no answer.
+pub(crate) struct Failure {
+    /// Whether the host refused.
+    pub(crate) denied: bool,
+    pub(crate) reason: String,
+}
+
+/// Sends a request and reads the whole answer: status, headers, body.
+pub(crate) fn exchange(request: &Request) -> Answer {
+    let future = send(request)?;
+    future.subscribe().block();
+    let response = match future.get() {
+        Some(Ok(Ok(response))) => response,
+        Some(Ok(Err(code))) => return Err(Failure::of(&code)),
+        _ => return Err(Failure::because("the answer was taken before")),
+    };
+    let headers: Vec<String> = response
+        .headers()
+        .entries()
+        .into_iter()
+        .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(&value)))
+        .collect();
+    let status = response.status();
+    let body = read(&response)?;
+    Ok(format!("{status}\n{}\n\n{body}", headers.join("\n")))
+}
+
+/// Sends a request, and lets its answer wait.
+pub(crate) fn send(request: &Request) -> Result<FutureIncomingResponse, Failure> {
+    let headers = Fields::new();
+    for (name, value) in &request.headers {
+        headers
+            .append(&with_references(name), with_references(value).as_bytes())
+            .map_err(|error| Failure::because(&format!("header {name}: {error:?}")))?;
+    }
+    for number in 0..request.header_flood {
+        headers
+            .append(&format!("x-flood-{number}"), b"flood")
+            .map_err(|error| Failure::because(&format!("header {number}: {error:?}")))?;
+    }
+    let outgoing = OutgoingRequest::new(headers);
+    let refused = |what: &str| Failure::because(&format!("the interface refuses the {what}"));
+    let method = match request.method.as_deref() {
+        None | Some("GET") => Method::Get,
+        Some("HEAD") => Method::Head,
+        Some("POST") => Method::Post,
+        Some("CONNECT") => Method::Connect,
+        Some(other) => Method::Other(other.to_owned()),
+    };
+    outgoing
+        .set_method(&method)
+        .map_err(|()| refused("method"))?;
+    let scheme = match request.scheme.as_deref() {
+        None | Some("http") => Scheme::Http,
+        Some("https") => Scheme::Https,
+        Some(other) => Scheme::Other(other.to_owned()),
+    };
+    outgoing
+        .set_scheme(Some(&scheme))
+        .map_err(|()| refused("scheme"))?;
+    if let Some(authority) = &request.authority {
+        outgoing
+            .set_authority(Some(&with_references(authority)))
+            .map_err(|()| refused("authority"))?;
+    }
+    let path = with_references(request.path.as_deref().unwrap_or("/"));
+    outgoing
+        .set_path_with_query(Some(&path))
+        .map_err(|()| refused("path"))?;
+    let body = outgoing.body().map_err(|()| refused("body"))?;
+    let future = outgoing_handler::handle(outgoing, None).map_err(|code| Failure::of(&code))?;
+    if let Some(text) = &request.body {
+        write(&body, with_references(text).as_bytes())?;
+    }
+    let trailers = Fields::new();
+    for (name, value) in &request.trailers {
+        trailers
+            .append(name, value.as_bytes())
+            .map_err(|error| Failure::because(&format!("trailer {name}: {error:?}")))?;
+    }
+    let trailers = (!request.trailers.is_empty()).then_some(trailers);
+    OutgoingBody::finish(body, trailers).map_err(|code| Failure::of(&code))?;
+    Ok(future)
+}
+
+fn write(body: &OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
+    let stream = body
+        .write()
+        .map_err(|()| Failure::because("the body was taken before"))?;
+    for chunk in bytes.chunks(SEND) {
+        stream
+            .blocking_write_and_flush(chunk)
+            .map_err(|error| Failure::because(&format!("the body: {error:?}")))?;
+    }
+    Ok(())
+}
+
+fn read(response: &IncomingResponse) -> Answer {
+    let body: IncomingBody = response
+        .consume()
+        .map_err(|()| Failure::because("the body was taken before"))?;
+    let stream = body
+        .stream()
+        .map_err(|()| Failure::because("the stream was taken before"))?;
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(CHUNK) {
+            // A long answer is counted, not kept.
+            Ok(chunk) if bytes.len() > 1 << 20 => bytes.truncate(bytes.len() - chunk.len().min(1)),
+            Ok(chunk) => bytes.extend(chunk),
+            Err(StreamError::Closed) => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(StreamError::LastOperationFailed(error)) => {
+                let code = crate::bindings::wasi::http::types::http_error_code(&error);
+                return Err(code.map_or_else(
+                    || Failure::because("the body broke off"),
+                    |code| Failure::of(&code),
+                ));
+            }
+        }
+    }
+}
+
+/// The text with every `{name}` replaced by the reference to that secret.
+fn with_references(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else {
+            break;
+        };
+        out.push_str(before);
+        match secrets::get(name) {
+            Ok(secret) => out.push_str(&secret.reference()),
+            Err(error) => out.push_str(&format!("no secret: {error:?}")),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+impl Failure {
+    pub(crate) fn because(reason: &str) -> Self {
+        Self {
+            denied: false,
+            reason: reason.to_owned(),
+        }
+    }
+
+    fn of(code: &ErrorCode) -> Self {
+        Self {
+            denied: matches!(code, ErrorCode::HttpRequestDenied),
+            reason: format!("{code:?}"),
+        }
+    }
+}
