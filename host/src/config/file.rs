@@ -58,24 +58,36 @@ pub(super) struct RawAllow {
     pub(super) private: bool,
 }
 
-/// `[connector.limits]`
+/// `[connector.limits]`. The defaults are those of [`Limits`](crate::model::Limits).
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawLimits {
     /// Memory of the connector (256MiB).
     pub(super) memory: Option<String>,
+    /// Elements of its tables (100000).
+    pub(super) tables: Option<u64>,
+    /// Handles that it holds at once (10000).
+    pub(super) handles: Option<u64>,
     /// Time of one command (1h).
     pub(super) time: Option<String>,
-    /// Bytes of one response, decompressed (16GiB; they are streamed).
-    pub(super) response: Option<String>,
-    /// Bytes of one request body (16MiB).
-    pub(super) request_body: Option<String>,
     /// Requests of one command (1000000).
     pub(super) requests: Option<u64>,
-    /// Bytes of one page of rows (64MiB).
-    pub(super) page: Option<String>,
+    /// Requests whose answers it holds at once (64).
+    pub(super) open_responses: Option<u64>,
+    /// Bytes of the headers of a request or a response (128KiB).
+    pub(super) headers: Option<String>,
+    /// Bytes of the request bodies that are being sent (16MiB).
+    pub(super) request_body: Option<String>,
+    /// Bytes of one response, decompressed (16GiB; they are streamed).
+    pub(super) response: Option<String>,
+    /// Random bytes (1MiB).
+    pub(super) random: Option<String>,
     /// Bytes of log messages (1MiB).
     pub(super) log: Option<String>,
+    /// Bytes of one page of rows (64MiB).
+    pub(super) page: Option<String>,
+    /// Rows of one page (1000000).
+    pub(super) page_rows: Option<u64>,
     /// Resources that may be listed (10000).
     pub(super) resources: Option<u64>,
     /// Columns of a resource (4000).

@@ -177,17 +177,27 @@ fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {
         Ok(())
     };
     size("memory", raw.memory, &mut limits.memory)?;
-    size("response", raw.response, &mut limits.response)?;
+    size("headers", raw.headers, &mut limits.headers)?;
     size("request_body", raw.request_body, &mut limits.request_body)?;
-    size("page", raw.page, &mut limits.page)?;
+    size("response", raw.response, &mut limits.response)?;
+    size("random", raw.random, &mut limits.random)?;
     size("log", raw.log, &mut limits.log)?;
+    size("page", raw.page, &mut limits.page)?;
     size("text", raw.text, &mut limits.text)?;
     if let Some(time) = raw.time {
         limits.time = units::duration("connector.limits.time", &time)?;
     }
-    limits.requests = raw.requests.unwrap_or(limits.requests);
-    limits.resources = raw.resources.unwrap_or(limits.resources);
-    limits.columns = raw.columns.unwrap_or(limits.columns);
+    for (slot, count) in [
+        (&mut limits.tables, raw.tables),
+        (&mut limits.handles, raw.handles),
+        (&mut limits.requests, raw.requests),
+        (&mut limits.open_responses, raw.open_responses),
+        (&mut limits.page_rows, raw.page_rows),
+        (&mut limits.resources, raw.resources),
+        (&mut limits.columns, raw.columns),
+    ] {
+        *slot = count.unwrap_or(*slot);
+    }
     Ok(limits)
 }
 

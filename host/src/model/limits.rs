@@ -1,8 +1,10 @@
 //! What a connector may use. Every limit has a default that is safe for a
 //! machine shared by many; each one that is hit is named in the error.
 
+use std::fmt;
 use std::time::Duration;
 
+const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
 /// The limits of one connector instance.
@@ -10,19 +12,31 @@ const MIB: u64 = 1 << 20;
 pub struct Limits {
     /// Memory of the guest, in bytes.
     pub memory: u64,
+    /// Elements of all its tables, which are memory of the host.
+    pub tables: u64,
+    /// Handles to things of the host that it holds at once.
+    pub handles: u64,
     /// How long a whole command may take.
     pub time: Duration,
+    /// HTTP requests of one command.
+    pub requests: u64,
+    /// Requests whose answers it holds at once, read or not.
+    pub open_responses: u64,
+    /// Bytes of the headers of a request, and of those of a response.
+    pub headers: u64,
+    /// Bytes of the request bodies that are being sent at once.
+    pub request_body: u64,
     /// Bytes of one response, after decompression. They pass through; they
     /// are not held.
     pub response: u64,
-    /// Bytes of one request body.
-    pub request_body: u64,
-    /// HTTP requests of one command.
-    pub requests: u64,
+    /// Random bytes of one command.
+    pub random: u64,
     /// Bytes of log messages of one command; what comes after is dropped.
     pub log: u64,
     /// Bytes of one page.
     pub page: u64,
+    /// Rows of one page.
+    pub page_rows: u64,
     /// Resources that a connector may list.
     pub resources: u64,
     /// Columns of one resource.
@@ -35,12 +49,18 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             memory: 256 * MIB,
+            tables: 100_000,
+            handles: 10_000,
             time: Duration::from_hours(1),
-            response: 16 * 1024 * MIB,
-            request_body: 16 * MIB,
             requests: 1_000_000,
+            open_responses: 64,
+            headers: 128 * KIB,
+            request_body: 16 * MIB,
+            response: 16 * KIB * MIB,
+            random: MIB,
             log: MIB,
             page: 64 * MIB,
+            page_rows: 1_000_000,
             resources: 10_000,
             columns: 4_000,
             text: MIB,
@@ -48,21 +68,35 @@ impl Default for Limits {
     }
 }
 
-/// A limit that was hit.
+/// One of the [`Limits`], such as one that was hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// [`Limits::memory`].
     Memory,
+    /// [`Limits::tables`].
+    Tables,
+    /// [`Limits::handles`].
+    Handles,
     /// [`Limits::time`].
     Time,
-    /// [`Limits::response`].
-    Response,
-    /// [`Limits::request_body`].
-    RequestBody,
     /// [`Limits::requests`].
     Requests,
+    /// [`Limits::open_responses`].
+    OpenResponses,
+    /// [`Limits::headers`].
+    Headers,
+    /// [`Limits::request_body`].
+    RequestBody,
+    /// [`Limits::response`].
+    Response,
+    /// [`Limits::random`].
+    Random,
+    /// [`Limits::log`].
+    Log,
     /// [`Limits::page`].
     Page,
+    /// [`Limits::page_rows`].
+    PageRows,
     /// [`Limits::resources`].
     Resources,
     /// [`Limits::columns`].
@@ -71,20 +105,110 @@ pub enum Limit {
     Text,
 }
 
+/// How much a limit allows, as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many things.
+    Count(u64),
+    /// So long.
+    Time(Duration),
+}
+
+impl Limits {
+    /// Every limit and what it allows.
+    #[must_use]
+    pub fn amounts(&self) -> [(Limit, Amount); 16] {
+        use Amount::{Bytes, Count, Time};
+        [
+            (Limit::Memory, Bytes(self.memory)),
+            (Limit::Tables, Count(self.tables)),
+            (Limit::Handles, Count(self.handles)),
+            (Limit::Time, Time(self.time)),
+            (Limit::Requests, Count(self.requests)),
+            (Limit::OpenResponses, Count(self.open_responses)),
+            (Limit::Headers, Bytes(self.headers)),
+            (Limit::RequestBody, Bytes(self.request_body)),
+            (Limit::Response, Bytes(self.response)),
+            (Limit::Random, Bytes(self.random)),
+            (Limit::Log, Bytes(self.log)),
+            (Limit::Page, Bytes(self.page)),
+            (Limit::PageRows, Count(self.page_rows)),
+            (Limit::Resources, Count(self.resources)),
+            (Limit::Columns, Count(self.columns)),
+            (Limit::Text, Bytes(self.text)),
+        ]
+    }
+}
+
 impl Limit {
-    /// Its key under `[connector.limits]`.
+    /// The key under `[connector.limits]`.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
             Self::Memory => "memory",
+            Self::Tables => "tables",
+            Self::Handles => "handles",
             Self::Time => "time",
-            Self::Response => "response",
-            Self::RequestBody => "request_body",
             Self::Requests => "requests",
+            Self::OpenResponses => "open_responses",
+            Self::Headers => "headers",
+            Self::RequestBody => "request_body",
+            Self::Response => "response",
+            Self::Random => "random",
+            Self::Log => "log",
             Self::Page => "page",
+            Self::PageRows => "page_rows",
             Self::Resources => "resources",
             Self::Columns => "columns",
             Self::Text => "text",
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scaled = |f: &mut fmt::Formatter<'_>, amount: u64, units: &[(u64, &str)]| {
+            let whole = |(size, _): &&(u64, &str)| amount >= *size && amount.is_multiple_of(*size);
+            let (size, unit) = units
+                .iter()
+                .find(whole)
+                .copied()
+                .unwrap_or((1, units[units.len() - 1].1));
+            write!(f, "{}{unit}", amount / size)
+        };
+        match self {
+            Self::Bytes(bytes) => scaled(
+                f,
+                *bytes,
+                &[(KIB * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB"), (1, "B")],
+            ),
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Time(time) => scaled(
+                f,
+                u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
+                &[(3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")],
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_shown_as_they_are_written() {
+        for (amount, shown) in [
+            (Amount::Bytes(256 * MIB), "256MiB"),
+            (Amount::Bytes(1_500), "1500B"),
+            (Amount::Bytes(0), "0B"),
+            (Amount::Count(10_000), "10000"),
+            (Amount::Time(Duration::from_hours(1)), "1h"),
+            (Amount::Time(Duration::from_millis(1_500)), "1500ms"),
+        ] {
+            assert_eq!(amount.to_string(), shown);
         }
     }
 }

@@ -11,7 +11,7 @@ mod spec;
 
 pub use cursor::Cursor;
 pub use error::{Category, SourceError};
-pub use limits::{Limit, Limits};
+pub use limits::{Amount, Limit, Limits};
 pub use load::{LoadId, LoadRecord, Mode, Rejected, ResourceRecord, Status, Write};
 pub use secret::Secret;
 pub use source::{

@@ -108,6 +108,7 @@ impl Pipeline {
             rules: self.rules.clone(),
             secrets: self.spec.secrets.clone(),
             limits: self.spec.limits.clone(),
+            record: None,
         }
     }
 

@@ -138,7 +138,7 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
             types::ResourceKind::Query => ResourceKind::Query,
         },
         description: r.description.as_deref().map(bounded),
-        schema: pages::schema(r.schema, limits)?,
+        schema: pages::schema(&r.schema, limits)?,
         primary_key: r.primary_key,
         cursor_fields: r.cursor_fields,
         modes: r.modes.into_iter().take(2).map(mode).collect(),

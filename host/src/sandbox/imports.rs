@@ -4,7 +4,6 @@ use wasmtime::component::{Component, HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings::{cli, clocks, io, random};
-use wasmtime_wasi::random::{WasiRandom, WasiRandomView};
 use wasmtime_wasi_http::p2::bindings::http;
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
@@ -105,9 +104,9 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     io::streams::add_to_linker::<_, Handles>(l, |state: &mut State| &mut state.table)?;
     clocks::monotonic_clock::add_to_linker::<_, WasiClocks>(l, State::clocks)?;
     clocks::wall_clock::add_to_linker::<_, WasiClocks>(l, State::clocks)?;
-    random::random::add_to_linker::<_, WasiRandom>(l, State::random)?;
-    random::insecure::add_to_linker::<_, WasiRandom>(l, State::random)?;
-    random::insecure_seed::add_to_linker::<_, WasiRandom>(l, State::random)?;
+    random::random::add_to_linker::<_, HasSelf<State>>(l, |state: &mut State| state)?;
+    random::insecure::add_to_linker::<_, HasSelf<State>>(l, |state: &mut State| state)?;
+    random::insecure_seed::add_to_linker::<_, HasSelf<State>>(l, |state: &mut State| state)?;
     cli::environment::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::exit::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;

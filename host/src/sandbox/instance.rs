@@ -1,5 +1,5 @@
 //! One instance of a connector: every call into a guest is made here, under
-//! its deadline, and every failure of one is told apart here.
+//! its deadline.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use super::bindings;
 use super::bindings::exports::connector::source::source as wit;
 use super::convert;
 use super::egress::rule::Rules;
-use super::egress::{Egress, Tally};
+use super::egress::{Egress, Record, Tally};
 use super::engine::Connector;
 use super::error::SandboxError;
+use super::failure;
 use super::pages::RawEvent;
 use super::secrets::GrantedSecrets;
-use super::state::State;
+use super::state::{State, size};
 use crate::model::{
     Category, Descriptor, Finding, ReadOptions, Resource, Secret, Selection, SourceError,
 };
@@ -32,6 +33,8 @@ pub struct Grants {
     pub secrets: BTreeMap<String, Secret>,
     /// What it may use up.
     pub limits: Limits,
+    /// Where to write down what it needed.
+    pub record: Option<Arc<Record>>,
 }
 
 /// An instance with its own memory, connections and deadline.
@@ -55,18 +58,23 @@ impl Connector {
             rules,
             secrets,
             limits,
+            record,
         } = grants;
         let secrets = Arc::new(GrantedSecrets::new(secrets));
         let egress = Egress::new(
             rules,
             Arc::clone(&secrets),
             limits.clone(),
+            record,
             self.engine.network().clone(),
         );
         let tally = egress.tally();
         let deadline = Instant::now() + limits.time;
         let mut store = Store::new(self.engine.wasmtime(), State::new(egress, secrets, &limits));
         store.limiter(|state| &mut state.memory);
+        store.set_max_component_handles(size(limits.handles));
+        // The largest thing that a guest hands over is a page.
+        store.set_hostcall_fuel(size(limits.page.saturating_add(limits.text)));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
             Ok(if Instant::now() < deadline {
@@ -84,10 +92,10 @@ impl Connector {
                 deadline,
                 tally,
             }),
-            Ok(Err(error)) => Err(failure(
+            Ok(Err(error)) => Err(failure::of(
                 "instantiation",
                 &error,
-                &mut store,
+                &store,
                 &tally,
                 deadline,
             )),
@@ -181,11 +189,11 @@ impl Instance {
     }
 
     fn returned<T>(
-        &mut self,
+        &self,
         call: &'static str,
         result: wasmtime::Result<T>,
     ) -> Result<T, SandboxError> {
-        result.map_err(|error| failure(call, &error, &mut self.store, &self.tally, self.deadline))
+        result.map_err(|error| failure::of(call, &error, &self.store, &self.tally, self.deadline))
     }
 
     /// An error that the connector reported. When the host itself was the
@@ -202,33 +210,12 @@ impl Instance {
     }
 }
 
+/// Ends a call at the deadline. The clock is looked at first, so that a guest
+/// that is past it does not run once more.
 async fn within<T>(deadline: Instant, call: impl Future<Output = T>) -> Result<T, SandboxError> {
-    tokio::time::timeout_at(deadline, call)
-        .await
-        .map_err(|_| SandboxError::Limit(Limit::Time))
-}
-
-fn failure(
-    call: &'static str,
-    error: &wasmtime::Error,
-    store: &mut Store<State>,
-    tally: &Tally,
-    deadline: Instant,
-) -> SandboxError {
-    if Instant::now() >= deadline {
-        return SandboxError::Limit(Limit::Time);
+    tokio::select! {
+        biased;
+        () = tokio::time::sleep_until(deadline) => Err(SandboxError::Limit(Limit::Time)),
+        result = call => Ok(result),
     }
-    if let Some(limit) = tally.hit() {
-        return SandboxError::Limit(limit);
-    }
-    // What the guest printed last, such as the message of a panic, says more
-    // than the trap.
-    let printed = store.data().printed.contents();
-    let printed = convert::bounded(&String::from_utf8_lossy(&printed));
-    let reason = if printed.trim().is_empty() {
-        format!("{:#}", error.root_cause())
-    } else {
-        printed
-    };
-    SandboxError::Crashed { call, reason }
 }

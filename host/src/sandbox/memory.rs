@@ -6,26 +6,29 @@ use std::sync::Arc;
 use wasmtime::ResourceLimiter;
 
 use super::egress::Tally;
-use crate::model::Limit;
+use super::state::size;
+use crate::model::{Limit, Limits};
 
-/// Tables and core instances of one component.
+/// Core instances, memories and tables of one component. What a compiler makes
+/// has a handful.
 const MOST_PARTS: usize = 64;
-const MOST_TABLE_ELEMENTS: usize = 100_000;
 
 /// The memory limit of one instance, over all its linear memories and tables.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
+    most_bytes: usize,
     bytes: usize,
-    used: usize,
+    most_elements: usize,
     elements: usize,
     tally: Arc<Tally>,
 }
 
 impl MemoryLimit {
-    pub(super) fn new(bytes: u64, tally: Arc<Tally>) -> Self {
+    pub(super) fn new(limits: &Limits, tally: Arc<Tally>) -> Self {
         Self {
-            bytes: usize::try_from(bytes).unwrap_or(usize::MAX),
-            used: 0,
+            most_bytes: size(limits.memory),
+            bytes: 0,
+            most_elements: size(limits.tables),
             elements: 0,
             tally,
         }
@@ -39,10 +42,10 @@ impl ResourceLimiter for MemoryLimit {
         desired: usize,
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used.saturating_add(desired.saturating_sub(current));
-        let fits = used <= self.bytes;
+        let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
+        let fits = bytes <= self.most_bytes;
         if fits {
-            self.used = used;
+            self.bytes = bytes;
         } else {
             self.tally.limit(Limit::Memory);
         }
@@ -58,9 +61,11 @@ impl ResourceLimiter for MemoryLimit {
         let elements = self
             .elements
             .saturating_add(desired.saturating_sub(current));
-        let fits = elements <= MOST_TABLE_ELEMENTS;
+        let fits = elements <= self.most_elements;
         if fits {
             self.elements = elements;
+        } else {
+            self.tally.limit(Limit::Tables);
         }
         Ok(fits)
     }

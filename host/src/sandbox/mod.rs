@@ -11,11 +11,13 @@ mod convert;
 pub mod egress;
 pub mod engine;
 mod error;
+mod failure;
 mod imports;
 pub mod instance;
 mod log;
 mod memory;
 pub mod pages;
+mod random;
 mod secrets;
 mod state;
 

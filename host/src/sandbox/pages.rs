@@ -4,13 +4,12 @@
 //! each other before anything goes on. Decoding is apart from the call into
 //! the guest so that another thread can do it.
 
+mod message;
+
 use std::collections::BTreeMap;
-use std::panic::AssertUnwindSafe;
 
 use arrow_array::RecordBatch;
-use arrow_buffer::Buffer;
-use arrow_ipc::reader::StreamDecoder;
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 
 use super::bindings::exports::connector::source::source as wit;
 use super::convert;
@@ -41,7 +40,7 @@ enum Raw {
 #[derive(Debug)]
 pub struct EventDecoder {
     limits: Limits,
-    resources: BTreeMap<String, StreamDecoder>,
+    resources: BTreeMap<String, SchemaRef>,
     done: bool,
 }
 
@@ -124,11 +123,12 @@ impl EventDecoder {
                 if !known && self.resources.len() as u64 >= self.limits.resources {
                     return Err(SandboxError::Limit(Limit::Resources));
                 }
-                let (decoder, schema) = open(schema, &self.limits)?;
+                let schema = self::schema(&schema, &self.limits)?;
                 if schema.fields().is_empty() {
                     return Err(broken(&format!("`{resource}` has no columns")));
                 }
-                self.resources.insert(resource.clone(), decoder);
+                self.resources
+                    .insert(resource.clone(), SchemaRef::clone(&schema));
                 Event::Schema { resource, schema }
             }
             Raw::Page {
@@ -137,22 +137,27 @@ impl EventDecoder {
                 batch,
                 cursor,
             } => {
-                let Some(decoder) = self.resources.get_mut(&resource) else {
+                let Some(schema) = self.resources.get(&resource) else {
                     return Err(broken(&format!(
                         "a page of `{resource}` came before its schema"
                     )));
                 };
-                let batch = decode_batch(decoder, batch).map_err(|reason| {
+                let no_batch = |reason: String| {
                     broken(&format!(
-                        "a page of `{resource}` is no Arrow IPC batch: {reason}"
+                        "a page of `{resource}` is no Arrow IPC batch: {}",
+                        convert::bounded(&reason)
                     ))
-                })?;
-                if batch.num_rows() as u64 != rows {
+                };
+                let held = message::rows(&batch).map_err(no_batch)?;
+                if held > self.limits.page_rows {
+                    return Err(SandboxError::Limit(Limit::PageRows));
+                }
+                if held != rows {
                     return Err(broken(&format!(
-                        "a page of `{resource}` says {rows} rows and holds {}",
-                        batch.num_rows()
+                        "a page of `{resource}` says {rows} rows and holds {held}"
                     )));
                 }
+                let batch = message::batch(batch, schema).map_err(no_batch)?;
                 Event::Page {
                     resource,
                     batch,
@@ -172,28 +177,29 @@ impl EventDecoder {
 }
 
 /// The schema in an IPC schema message.
-pub(super) fn schema(bytes: Vec<u8>, limits: &Limits) -> Result<SchemaRef, SandboxError> {
-    open(bytes, limits).map(|(_, schema)| schema)
-}
-
-fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), SandboxError> {
-    if bytes.len() as u64 > limits.text {
-        return Err(SandboxError::Limit(Limit::Text));
+pub(super) fn schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef, SandboxError> {
+    if bytes.len() as u64 > limits.page {
+        return Err(SandboxError::Limit(Limit::Page));
     }
-    let schema = only_schema(&bytes)
-        .map_err(|reason| broken(&format!("a schema is no Arrow IPC schema: {reason}")))?;
-    let mut decoder = StreamDecoder::new();
-    // Takes the message in, and looks at it when the first page comes.
-    guarded(|| decoder.decode(&mut Buffer::from_vec(bytes)))
-        .map_err(|reason| broken(&format!("a schema is no Arrow IPC schema: {reason}")))?;
+    let schema = message::schema(bytes).map_err(|reason| {
+        broken(&format!(
+            "a schema is no Arrow IPC schema: {}",
+            convert::bounded(&reason)
+        ))
+    })?;
     if schema.fields().len() as u64 > limits.columns {
         return Err(SandboxError::Limit(Limit::Columns));
     }
-    let mut names: Vec<_> = schema
-        .fields()
-        .iter()
-        .map(|field| field.name().to_ascii_lowercase())
-        .collect();
+    let mut names = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        if field.name().len() as u64 > limits.text {
+            return Err(SandboxError::Limit(Limit::Text));
+        }
+        if field.name().contains('\0') {
+            return Err(broken("the name of a column holds a NUL"));
+        }
+        names.push(field.name().to_ascii_lowercase());
+    }
     names.sort_unstable();
     if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
         return Err(broken(&format!(
@@ -201,42 +207,7 @@ fn open(bytes: Vec<u8>, limits: &Limits) -> Result<(StreamDecoder, SchemaRef), S
             convert::bounded(name)
         )));
     }
-    Ok((decoder, schema))
-}
-
-/// The schema in a message that must hold nothing else.
-fn only_schema(message: &[u8]) -> Result<SchemaRef, String> {
-    /// Makes it a stream of its own.
-    const END_OF_STREAM: [u8; 8] = [0xFF, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0];
-    let mut decoder = StreamDecoder::new();
-    let mut buffer = Buffer::from_vec([message, &END_OF_STREAM].concat());
-    let batch = guarded(|| decoder.decode(&mut buffer))?;
-    if batch.is_some() || !buffer.is_empty() {
-        return Err("more than one message".to_owned());
-    }
-    decoder.finish().map_err(|error| error.to_string())?;
-    decoder
-        .schema()
-        .ok_or_else(|| "an empty message".to_owned())
-}
-
-fn decode_batch(decoder: &mut StreamDecoder, bytes: Vec<u8>) -> Result<RecordBatch, String> {
-    let mut buffer = Buffer::from_vec(bytes);
-    let batch = guarded(|| decoder.decode(&mut buffer))?;
-    match batch {
-        Some(batch) if buffer.is_empty() => Ok(batch),
-        Some(_) => Err("more than one message".to_owned()),
-        None => Err("an incomplete message".to_owned()),
-    }
-}
-
-/// Decodes what a guest sent. The decoder answers some lies, such as a buffer
-/// beyond the message, by a panic; that is the guest's failure and not the
-/// host's. What it decoded before is not used again.
-fn guarded<T>(decode: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, String> {
-    std::panic::catch_unwind(AssertUnwindSafe(decode))
-        .map_err(|_| "its sizes contradict each other".to_owned())?
-        .map_err(|error| error.to_string())
+    Ok(schema)
 }
 
 fn broken(reason: &str) -> SandboxError {

@@ -7,18 +7,14 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::egress::Egress;
+use super::egress::{Egress, Tally};
 use super::log::LogBudget;
 use super::memory::MemoryLimit;
 use super::secrets::GrantedSecrets;
 use crate::model::Limits;
 
-/// More handles than these no connector needs.
-const MOST_HANDLES: usize = 10_000;
 /// What a guest may print, such as the message of a panic.
 const PRINTED: usize = 64 << 10;
-/// Memory of one set of headers, as `wasi:http` counts it.
-const HEADER_MEMORY: usize = 128 << 10;
 
 /// The state of one instance.
 pub(super) struct State {
@@ -27,6 +23,9 @@ pub(super) struct State {
     pub(super) log: LogBudget,
     pub(super) memory: MemoryLimit,
     pub(super) printed: MemoryOutputPipe,
+    /// Random bytes that it may still have.
+    pub(super) random_left: u64,
+    pub(super) tally: Arc<Tally>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     egress: Egress,
@@ -35,27 +34,34 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(egress: Egress, secrets: Arc<GrantedSecrets>, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
-        table.set_max_capacity(MOST_HANDLES);
+        table.set_max_capacity(size(limits.handles));
         let mut http = WasiHttpCtx::new();
-        http.set_field_size_limit(HEADER_MEMORY);
+        http.set_field_size_limit(size(limits.headers));
         let printed = MemoryOutputPipe::new(PRINTED);
         // No environment, no arguments, no standard input, nothing opened.
         let wasi = WasiCtx::builder()
             .stdout(printed.clone())
             .stderr(printed.clone())
             .build();
-        let memory = MemoryLimit::new(limits.memory, egress.tally());
+        let tally = egress.tally();
         Self {
             table,
             secrets,
             log: LogBudget::new(limits.log),
-            memory,
+            memory: MemoryLimit::new(limits, Arc::clone(&tally)),
             printed,
+            random_left: limits.random,
+            tally,
             wasi,
             http,
             egress,
         }
     }
+}
+
+/// A limit as a size of this machine.
+pub(super) fn size(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 impl WasiView for State {

@@ -121,6 +121,7 @@ impl World {
             rules: Rules::new(self.allow.iter().map(rule).collect()),
             secrets: self.secrets.clone(),
             limits: self.limits.clone(),
+            record: None,
         }
     }
 

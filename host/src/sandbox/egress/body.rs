@@ -15,44 +15,113 @@ use wasmtime_wasi_http::Error;
 use super::denial::{Denial, Reason};
 use super::errors::of_transport;
 use super::reflection::Guard;
-use super::tally::Tally;
+use super::tally::{OpenResponse, Tally};
 use crate::model::Limit;
 
 /// How much of a response is received ahead of the guest. One page of a
 /// database server fits.
-const AHEAD: u32 = 8 << 20;
+const WINDOW: u32 = 8 << 20;
+/// The same for a response that came while others took all there is.
+const NARROW: u32 = 64 << 10;
+/// How much is received ahead over all responses of an instance, but for
+/// those narrow ones: a reader works on one response while the next arrives.
+const AHEAD: u32 = 2 * WINDOW;
 
 type Chunk = (Bytes, OwnedSemaphorePermit);
+
+/// What all responses of an instance share: how much may be received ahead.
+#[derive(Clone)]
+pub(super) struct Ahead(Arc<Semaphore>);
 
 /// What the guest reads from.
 pub(super) struct ReceivedAhead {
     chunks: mpsc::UnboundedReceiver<Result<Chunk, Error>>,
+    _window: Option<OwnedSemaphorePermit>,
+    _open: OpenResponse,
 }
 
 /// What the receiving task needs to know.
 pub(super) struct Reception {
     pub(super) tally: Arc<Tally>,
+    pub(super) open: OpenResponse,
+    pub(super) ahead: Ahead,
     pub(super) guard: Guard,
     pub(super) limit: u64,
     pub(super) method: Method,
     pub(super) url: Url,
 }
 
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AHEAD as usize)))
+    }
+}
+
 /// Starts to receive a body.
 pub(super) fn receive(response: reqwest::Response, reception: Reception) -> ReceivedAhead {
+    let Reception {
+        tally,
+        open,
+        ahead,
+        guard,
+        limit,
+        method,
+        url,
+    } = reception;
+    let window = ahead.0.try_acquire_many_owned(WINDOW).ok();
+    let room = if window.is_some() { WINDOW } else { NARROW };
     let (sender, chunks) = mpsc::unbounded_channel();
-    tokio::spawn(forward(response, reception, sender));
-    ReceivedAhead { chunks }
+    let inspection = Inspection {
+        tally,
+        guard,
+        received: 0,
+        limit,
+        method,
+        url,
+    };
+    tokio::spawn(forward(response, inspection, room, sender));
+    ReceivedAhead {
+        chunks,
+        _window: window,
+        _open: open,
+    }
+}
+
+/// What is looked at in a body while it arrives.
+struct Inspection {
+    tally: Arc<Tally>,
+    guard: Guard,
+    received: u64,
+    limit: u64,
+    method: Method,
+    url: Url,
+}
+
+impl Inspection {
+    /// Why a body may not go on with this chunk.
+    fn objection(&mut self, chunk: &[u8]) -> Option<Error> {
+        self.received += chunk.len() as u64;
+        self.tally.received(chunk.len());
+        if self.received > self.limit {
+            self.tally.limit(Limit::Response);
+            return Some(Error::HttpResponseBodySize(Some(self.received)));
+        }
+        let secret = self.guard.next_chunk(chunk)?;
+        let reason = Reason::Reflection(secret.to_owned());
+        self.tally
+            .deny(Denial::new(&self.method, &self.url, reason));
+        Some(Error::HttpRequestDenied)
+    }
 }
 
 /// Ends when the body ends, an error occurs, or the guest drops its side.
 async fn forward(
     mut response: reqwest::Response,
-    mut reception: Reception,
+    mut inspection: Inspection,
+    room: u32,
     sender: mpsc::UnboundedSender<Result<Chunk, Error>>,
 ) {
-    let room = Arc::new(Semaphore::new(AHEAD as usize));
-    let mut received: u64 = 0;
+    let free = Arc::new(Semaphore::new(room as usize));
     loop {
         let chunk = tokio::select! {
             chunk = response.chunk() => chunk,
@@ -66,24 +135,13 @@ async fn forward(
                 return;
             }
         };
-        received += chunk.len() as u64;
-        reception.tally.received(chunk.len());
-        if received > reception.limit {
-            reception.tally.limit(Limit::Response);
-            let _ = sender.send(Err(Error::HttpResponseBodySize(Some(received))));
+        if let Some(objection) = inspection.objection(&chunk) {
+            let _ = sender.send(Err(objection));
             return;
         }
-        if let Some(secret) = reception.guard.next_chunk(&chunk) {
-            let reason = Reason::Reflection(secret.to_owned());
-            reception
-                .tally
-                .deny(Denial::new(&reception.method, &reception.url, reason));
-            let _ = sender.send(Err(Error::HttpRequestDenied));
-            return;
-        }
-        let size = u32::try_from(chunk.len()).unwrap_or(AHEAD).min(AHEAD);
+        let size = u32::try_from(chunk.len()).unwrap_or(room).min(room);
         let permit = tokio::select! {
-            permit = Arc::clone(&room).acquire_many_owned(size) => permit,
+            permit = Arc::clone(&free).acquire_many_owned(size) => permit,
             () = sender.closed() => return,
         };
         // The semaphore is never closed.

@@ -57,6 +57,11 @@ pub(super) fn of_transport(error: &reqwest::Error) -> Error {
     }
 }
 
+/// Whether the head of a response was more than the client takes.
+pub(super) fn is_head_too_large(error: &reqwest::Error) -> bool {
+    cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large)
+}
+
 /// The first cause of a type in the chain of an error.
 pub(super) fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next = error.source();

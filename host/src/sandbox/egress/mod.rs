@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`rule`] (may it?), [`address`] and [`resolver`] (where
 //! to?), [`headers`] (as whom?), [`client`] (how?), [`body`] and
-//! [`reflection`] (what comes back?). Nothing here knows what a connector
+//! [`reflection`] (what comes back?), [`record`] (what was needed?). Nothing here knows what a connector
 //! reads.
 
 pub mod address;
@@ -12,32 +12,36 @@ pub mod client;
 mod denial;
 mod errors;
 mod headers;
+mod record;
 mod reflection;
 pub mod resolver;
 pub mod rule;
 mod tally;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Limited};
+use bytes::{Bytes, BytesMut};
+use http::Method;
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http_body_util::BodyExt;
 use tracing::Instrument;
 use url::{Host, Url};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub use denial::{Denial, Reason};
+pub use record::Record;
 pub use tally::Tally;
 
+use self::body::Ahead;
 use self::client::{Clients, Network};
-use self::reflection::Guard;
+use self::reflection::Needles;
 use self::resolver::Prohibited;
 use self::rule::Rules;
+use self::tally::{OpenResponse, Sending};
 use super::secrets::GrantedSecrets;
-use crate::model::Secret;
 use crate::model::{Limit, Limits};
 
 /// The egress of one instance. Cheap to clone; the clones share everything.
@@ -49,6 +53,9 @@ struct Inner {
     secrets: Arc<GrantedSecrets>,
     limits: Limits,
     clients: Clients,
+    needles: Needles,
+    ahead: Ahead,
+    record: Option<Arc<Record>>,
     tally: Arc<Tally>,
 }
 
@@ -64,14 +71,17 @@ impl Egress {
         rules: Rules,
         secrets: Arc<GrantedSecrets>,
         limits: Limits,
+        record: Option<Arc<Record>>,
         network: Network,
     ) -> Self {
-        let clients = Clients::new(network);
         Self(Arc::new(Inner {
             rules,
+            needles: Needles::of(&secrets),
             secrets,
             limits,
-            clients,
+            clients: Clients::new(network),
+            ahead: Ahead::default(),
+            record,
             tally: Arc::default(),
         }))
     }
@@ -109,6 +119,17 @@ impl WasiHttpHooks for Egress {
     }
 }
 
+/// A request that may be sent, as it will be sent.
+struct Judged {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    /// Name of the secret that goes with it.
+    credential: Option<String>,
+    /// Whether the host may have a private address.
+    private: bool,
+}
+
 impl Inner {
     async fn send(
         &self,
@@ -120,15 +141,26 @@ impl Inner {
             self.tally.limit(Limit::Requests);
             return Err(Error::HttpRequestDenied);
         }
-        let (mut parts, body) = request.into_parts();
+        let open = OpenResponse::new(&self.tally, self.limits.open_responses)
+            .ok_or(Error::HttpRequestDenied)?;
+        let (parts, body) = request.into_parts();
+        let request = self.judge(parts)?;
+        let (body, sending) = self.whole_body(body).await?;
+        let first_byte = options.and_then(|options| options.first_byte_timeout);
+        let answer = self.exchange(&request, body, first_byte).await;
+        drop(sending);
+        self.write_down(&request, &answer);
+        self.hand_over(request, answer?, open)
+    }
+
+    /// What is judged is what is sent: the returned value, as it serializes.
+    fn judge(&self, mut parts: http::request::Parts) -> Result<Judged, Error> {
         let method = parts.method;
-        // What is judged is what is sent: this value, as it serializes.
         let url = match judged_url(&parts.uri) {
             Ok(url) => url,
             Err(reason) => return Err(self.deny(Denial::malformed(&method, reason))),
         };
         let refuse = |reason| self.deny(Denial::new(&method, &url, reason));
-
         let credential =
             headers::take_credential(&mut parts.headers, &self.secrets).map_err(refuse)?;
         if let Some(name) = parts
@@ -154,6 +186,7 @@ impl Inner {
         {
             return Err(refuse(Reason::Address(special)));
         }
+        let private = allowance.private;
 
         for name in [HOST, CONTENT_LENGTH, ACCEPT_ENCODING] {
             parts.headers.remove(name);
@@ -168,43 +201,90 @@ impl Inner {
             let value = headers::credential(secret).ok_or(Error::ConfigurationError)?;
             parts.headers.insert(AUTHORIZATION, value);
         }
-        let body = self.whole_body(body).await?;
+        Ok(Judged {
+            method,
+            url,
+            headers: parts.headers,
+            credential: credential.map(|(name, _)| name),
+            private,
+        })
+    }
 
-        let client = self.clients.get(allowance.private).map_err(|error| {
+    async fn exchange(
+        &self,
+        request: &Judged,
+        body: Bytes,
+        first_byte: Option<Duration>,
+    ) -> Result<reqwest::Response, Error> {
+        let client = self.clients.get(request.private).map_err(|error| {
             tracing::error!(target: "connector_host::egress", %error, "no HTTP client");
             Error::ConfigurationError
         })?;
-        let sending = client
-            .request(method.clone(), url.clone())
-            .headers(parts.headers)
+        let exchange = client
+            .request(request.method.clone(), request.url.clone())
+            .headers(request.headers.clone())
             .body(body)
             .send();
-        let first_byte = options.and_then(|options| options.first_byte_timeout);
-        let response = match within(first_byte, sending).await? {
-            Ok(response) => response,
-            Err(error) => {
-                if let Some(Prohibited(special)) = errors::cause(&error) {
-                    return Err(refuse(Reason::Address(*special)));
-                }
-                return Err(errors::of_transport(&error));
+        within(first_byte, exchange).await?.map_err(|error| {
+            if let Some(Prohibited(special)) = errors::cause(&error) {
+                let reason = Reason::Address(*special);
+                return self.deny(Denial::new(&request.method, &request.url, reason));
             }
-        };
-        tracing::debug!(target: "connector_host::egress", status = response.status().as_u16(), "answered");
+            if errors::is_head_too_large(&error) {
+                self.tally.limit(Limit::Headers);
+            }
+            errors::of_transport(&error)
+        })
+    }
 
-        let sent: BTreeMap<String, Secret> = credential.into_iter().collect();
-        let guard = Guard::new(sent);
-        if let Some(name) = response
-            .headers()
+    /// Records what the request needed.
+    fn write_down(&self, request: &Judged, answer: &Result<reqwest::Response, Error>) {
+        let Some(record) = &self.record else { return };
+        if matches!(answer, Err(Error::HttpRequestDenied)) {
+            return;
+        }
+        let address = answer
+            .as_ref()
+            .ok()
+            .and_then(reqwest::Response::remote_addr);
+        // Where nobody answered, the operator's word counts.
+        let private = address.map_or(request.private, |address| {
+            address::special(address.ip()).is_some()
+        });
+        let secret = request.credential.as_deref();
+        record.add(&request.method, &request.url, secret, private);
+    }
+
+    /// The answer as the guest gets it, after a look at its head.
+    fn hand_over(
+        &self,
+        request: Judged,
+        response: reqwest::Response,
+        open: OpenResponse,
+    ) -> Result<Sent, Error> {
+        let Judged { method, url, .. } = request;
+        let headers = response.headers();
+        tracing::debug!(target: "connector_host::egress", status = response.status().as_u16(), "answered");
+        let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+        if headers.iter().map(size).sum::<usize>() as u64 > self.limits.headers {
+            self.tally.limit(Limit::Headers);
+            return Err(Error::HttpResponseHeaderSectionSize(None));
+        }
+        let guard = self.needles.guard();
+        if let Some(name) = headers
             .values()
             .find_map(|value| guard.find(value.as_bytes()))
         {
-            return Err(refuse(Reason::Reflection(name.to_owned())));
+            let reason = Reason::Reflection(name.to_owned());
+            return Err(self.deny(Denial::new(&method, &url, reason)));
         }
         let mut head = http::Response::new(());
         *head.status_mut() = response.status();
-        *head.headers_mut() = response.headers().clone();
+        *head.headers_mut() = headers.clone();
         let reception = body::Reception {
             tally: Arc::clone(&self.tally),
+            open,
+            ahead: self.ahead.clone(),
             guard,
             limit: self.limits.response,
             method,
@@ -215,15 +295,21 @@ impl Inner {
     }
 
     /// The request body in memory: requests of connectors are small, and a
-    /// body of known length is framed without the guest's help.
-    async fn whole_body(&self, body: WasiBody) -> Result<Bytes, Error> {
-        let limit = usize::try_from(self.limits.request_body).unwrap_or(usize::MAX);
-        if let Ok(body) = Limited::new(body, limit).collect().await {
-            Ok(body.to_bytes())
-        } else {
-            self.tally.limit(Limit::RequestBody);
-            Err(Error::HttpRequestBodySize(Some(self.limits.request_body)))
+    /// body of known length is framed without the guest's help. Its trailers
+    /// are not sent.
+    async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Sending), Error> {
+        let mut sending = Sending::new(&self.tally);
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            sending
+                .grow(data.len() as u64, self.limits.request_body)
+                .ok_or(Error::HttpRequestBodySize(Some(self.limits.request_body)))?;
+            whole.extend_from_slice(&data);
         }
+        Ok((whole.freeze(), sending))
     }
 
     fn deny(&self, denial: Denial) -> Error {

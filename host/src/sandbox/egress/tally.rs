@@ -3,7 +3,7 @@
 //! the guest says about it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::denial::Denial;
 use crate::model::Limit;
@@ -13,8 +13,19 @@ use crate::model::Limit;
 pub struct Tally {
     requests: AtomicU64,
     bytes: AtomicU64,
+    open_responses: AtomicU64,
+    sending: AtomicU64,
     denials: Mutex<Vec<Denial>>,
     limit: OnceLock<Limit>,
+}
+
+/// A request whose answer the guest holds or waits for.
+pub(super) struct OpenResponse(Arc<Tally>);
+
+/// The bytes of a request body that is being sent.
+pub(super) struct Sending {
+    tally: Arc<Tally>,
+    bytes: u64,
 }
 
 /// More refusals than these are only repetitions.
@@ -69,5 +80,50 @@ impl Tally {
     #[must_use]
     pub fn hit(&self) -> Option<Limit> {
         self.limit.get().copied()
+    }
+}
+
+impl OpenResponse {
+    /// One more, unless there are as many as may be.
+    pub(super) fn new(tally: &Arc<Tally>, limit: u64) -> Option<Self> {
+        let open = Self(Arc::clone(tally));
+        let others = tally.open_responses.fetch_add(1, Ordering::Relaxed);
+        if others < limit {
+            return Some(open);
+        }
+        tally.limit(Limit::OpenResponses);
+        None
+    }
+}
+
+impl Drop for OpenResponse {
+    fn drop(&mut self) {
+        self.0.open_responses.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Sending {
+    pub(super) fn new(tally: &Arc<Tally>) -> Self {
+        Self {
+            tally: Arc::clone(tally),
+            bytes: 0,
+        }
+    }
+
+    /// Makes room for so many bytes more, unless there is none.
+    pub(super) fn grow(&mut self, bytes: u64, limit: u64) -> Option<()> {
+        self.bytes += bytes;
+        let others = self.tally.sending.fetch_add(bytes, Ordering::Relaxed);
+        if others.saturating_add(bytes) <= limit {
+            return Some(());
+        }
+        self.tally.limit(Limit::RequestBody);
+        None
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.tally.sending.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -87,8 +87,9 @@ fn egress(origin: &str, certificate: CertificateDer<'static>) -> Egress {
     let rule = Rule::new(origin, &[], &[], &[], true).unwrap();
     Egress::new(
         Rules::new(vec![rule]),
-        Arc::new(GrantedSecrets::new(BTreeMap::new())),
+        Arc::new(GrantedSecrets::default()),
         Limits::default(),
+        None,
         Network::new(Arc::new(Here), Roots::Only(vec![certificate])),
     )
 }
