@@ -1,6 +1,8 @@
 //! Reads credentials from where the pipeline file says they are. Their values
 //! go into [`Secret`] and nowhere else.
 
+mod command;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,8 +12,9 @@ use super::{ConfigError, Environment};
 use crate::model::Secret;
 
 /// The values of `[connector.secrets]`. Each has one source: `env`, an
-/// environment variable, or `file`, a file, in which white space around the
-/// value is no part of it.
+/// environment variable; `file`, a file; or `command`, a program and its
+/// arguments, whose output it is. White space around the value is no part of
+/// it.
 pub(super) fn read_all(
     sources: Option<&Value>,
     folder: &Path,
@@ -39,7 +42,7 @@ fn read(
 ) -> Result<Secret, ConfigError> {
     let key = format!("connector.secrets.{name}");
     let secret = match only_entry(source) {
-        Some(("env", variable)) => {
+        Some(("env", Value::String(variable))) => {
             let value = environment(variable).ok_or_else(|| {
                 ConfigError::value(
                     &key,
@@ -51,7 +54,7 @@ fn read(
             })?;
             Secret::new(&value)
         }
-        Some(("file", file)) => {
+        Some(("file", Value::String(file))) => {
             let path = folder.join(file);
             let value = std::fs::read_to_string(&path).map_err(|error| {
                 ConfigError::value(
@@ -63,11 +66,23 @@ fn read(
             warn_if_open(&path);
             Secret::new(&value)
         }
+        Some(("command", Value::Array(words))) => {
+            let words: Option<Vec<_>> = words.iter().map(Value::as_str).collect();
+            let output = command::output(&words.unwrap_or_default(), folder);
+            let value = output.map_err(|reason| {
+                ConfigError::value(
+                    &key,
+                    reason,
+                    "write the program and its arguments as { command = [\"program\", \"argument\"] }, and try it in a shell",
+                )
+            })?;
+            Secret::new(&value)
+        }
         _ => {
             return Err(ConfigError::value(
                 &key,
                 "it has not exactly one source".to_owned(),
-                "write { env = \"NAME\" } or { file = \"path\" }; values themselves do not belong into this file",
+                "write { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }; values themselves do not belong into this file",
             ));
         }
     };
@@ -92,11 +107,11 @@ fn read(
     Ok(secret)
 }
 
-/// The key and the text of a table that has just one.
-fn only_entry(source: &Value) -> Option<(&str, &str)> {
+/// The key and the value of a table that has just one.
+fn only_entry(source: &Value) -> Option<(&str, &Value)> {
     let mut entries = source.as_table()?.iter();
     match (entries.next(), entries.next()) {
-        (Some((key, value)), None) => Some((key, value.as_str()?)),
+        (Some((key, value)), None) => Some((key, value)),
         _ => None,
     }
 }

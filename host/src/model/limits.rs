@@ -4,6 +4,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
 
@@ -190,6 +192,15 @@ impl fmt::Display for Amount {
                 u64::try_from(time.as_millis()).unwrap_or(u64::MAX),
                 &[(3_600_000, "h"), (60_000, "m"), (1_000, "s"), (1, "ms")],
             ),
+        }
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Count(count) => serializer.serialize_u64(*count),
+            other => serializer.collect_str(other),
         }
     }
 }

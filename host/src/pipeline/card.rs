@@ -1,10 +1,12 @@
 //! The capability card of a connector: what it imports and asks for, what a
 //! pipeline grants it, and the difference both ways.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Pipeline, PipelineError};
-use crate::model::{AllowRule, Descriptor};
+use crate::model::{AllowRule, Amount, Descriptor, Limits};
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Grants};
 
@@ -21,6 +23,8 @@ pub struct Card {
     pub descriptor: Descriptor,
     /// What a pipeline grants it, where one was given.
     pub grants: Option<Vec<AllowRule>>,
+    /// What it may use up, by the keys of `[connector.limits]`.
+    pub limits: BTreeMap<&'static str, Amount>,
     /// What is asked for and not granted, and the other way round.
     pub differences: Vec<Difference>,
 }
@@ -44,6 +48,7 @@ impl Card {
             exports: connector.exports().to_vec(),
             descriptor: instance.describe().await?,
             grants: None,
+            limits: limits(&Limits::default()),
             differences: Vec::new(),
         })
     }
@@ -60,8 +65,16 @@ impl Pipeline {
             |name| self.spec.secrets.contains_key(name),
         );
         card.grants = Some(self.spec.allow.clone());
+        card.limits = limits(&self.spec.limits);
         Ok(card)
     }
+}
+
+fn limits(limits: &Limits) -> BTreeMap<&'static str, Amount> {
+    let amounts = limits.amounts().into_iter();
+    amounts
+        .map(|(limit, amount)| (limit.key(), amount))
+        .collect()
 }
 
 fn differences(

@@ -4,6 +4,7 @@
 //! [`writer`] (its writing half, where counts are reconciled), [`report`].
 //! Knows the sandbox and the destinations; neither knows it, nor each other.
 
+mod asked;
 mod card;
 mod error;
 mod load_id;
@@ -22,6 +23,8 @@ pub use observer::{Observer, Update};
 pub use preview::Preview;
 pub use report::{Report, ResourceReport};
 pub use run::RunOptions;
+
+pub use crate::sandbox::egress::Record;
 
 use crate::destination;
 use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Resource, names};

@@ -7,14 +7,16 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::Pipeline;
+use super::asked::Asked;
 use super::error::PipelineError;
 use super::observer::Observer;
 use super::report::Report;
 use super::writer::{self, LoadHead, Written};
 use crate::destination;
 use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection};
+use crate::sandbox::egress::Record;
 use crate::sandbox::pages::RawEvent;
-use crate::sandbox::{Instance, SandboxError};
+use crate::sandbox::{Grants, Instance, SandboxError};
 
 /// Pages that wait between the connector and the destination. More would
 /// only hold memory: the slower side sets the pace.
@@ -31,6 +33,8 @@ pub struct RunOptions {
     /// Start from the beginning, whatever the cursors say, and replace what is
     /// there, whatever the pipeline says.
     pub full_refresh: bool,
+    /// Where to write down what the connector needed.
+    pub record: Option<Arc<Record>>,
 }
 
 impl Pipeline {
@@ -63,7 +67,11 @@ impl Pipeline {
         let location = destination.location();
 
         let ready = async {
-            let mut instance = self.connector.instantiate(self.grants()).await?;
+            let grants = Grants {
+                record: options.record.clone(),
+                ..self.grants()
+            };
+            let mut instance = self.connector.instantiate(grants).await?;
             let descriptor = self.described(&mut instance).await?;
             Ok::<_, PipelineError>((instance, descriptor))
         };
@@ -146,6 +154,7 @@ impl Pipeline {
             reader = opening => reader?,
             () = &mut cancel => return Err(PipelineError::Cancelled),
         };
+        let mut asked = Asked::of(selections);
         let result = loop {
             let event = {
                 let mut next = std::pin::pin!(instance.next(reader));
@@ -159,6 +168,11 @@ impl Pipeline {
             };
             match event {
                 Ok(Some(event)) => {
+                    if let Some(resource) = event.opens()
+                        && let Err(error) = asked.judge(resource, instance, &self.config).await
+                    {
+                        break Err(error.into());
+                    }
                     let sent = tokio::select! {
                         sent = sender.send(event) => sent,
                         () = &mut cancel => break Err(PipelineError::Cancelled),

@@ -124,6 +124,12 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
     if (r.primary_key.len() + r.cursor_fields.len()) as u64 > 2 * limits.columns {
         return Err(SandboxError::Limit(Limit::Columns));
     }
+    let names = |names: Vec<String>| {
+        names
+            .into_iter()
+            .map(|name| self::name(name, limits))
+            .collect::<Result<Vec<_>, _>>()
+    };
     let mode = |mode| match mode {
         types::Mode::Full => Mode::Full,
         types::Mode::Incremental => Mode::Incremental,
@@ -139,10 +145,10 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
         },
         description: r.description.as_deref().map(bounded),
         schema: pages::schema(&r.schema, limits)?,
-        primary_key: r.primary_key,
-        cursor_fields: r.cursor_fields,
+        primary_key: names(r.primary_key)?,
+        cursor_fields: names(r.cursor_fields)?,
         modes: r.modes.into_iter().take(2).map(mode).collect(),
-        parent: r.parent,
+        parent: r.parent.map(|parent| name(parent, limits)).transpose()?,
         by_default: r.by_default,
         estimated_rows: r.estimated_rows,
     })
@@ -201,7 +207,7 @@ pub(super) fn event(event: wit::Event, limits: &Limits) -> Result<Event, Sandbox
             })
         }
         wit::Event::Progress(p) => Event::Progress(Progress {
-            resource: p.resource,
+            resource: p.resource.map(|r| name(r, limits)).transpose()?,
             rows: p.rows,
             estimated_rows: p.estimated_rows,
             waiting: p.waiting.as_deref().map(bounded),

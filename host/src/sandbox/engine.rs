@@ -2,6 +2,7 @@
 //! a whole process: it holds nothing of any tenant.
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,10 @@ use super::state::State;
 /// How often guests are interrupted to look at the clock. A guest is stopped
 /// within about two of these.
 const TICK: Duration = Duration::from_millis(10);
+
+/// The largest component. To compile one takes time and memory in proportion,
+/// and no deadline bounds them.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// How every WebAssembly file begins.
 const WASM_MAGIC: &[u8] = b"\0asm";
@@ -77,10 +82,16 @@ impl Engine {
     /// another digest is refused before anything else is done with it.
     pub fn load(&self, path: &Path, pinned: Option<&str>) -> Result<Connector, SandboxError> {
         let name = path.display().to_string();
-        let bytes = fs::read(path).map_err(|source| SandboxError::Unreadable {
+        let bytes = read(path).map_err(|source| SandboxError::Unreadable {
             path: name.clone(),
             source,
         })?;
+        if bytes.len() as u64 > MOST_BYTES {
+            return Err(SandboxError::NotAComponent {
+                path: name,
+                reason: format!("it is larger than {} MiB", MOST_BYTES >> 20),
+            });
+        }
         let digest = hex(&Sha256::digest(&bytes));
         if pinned.is_some_and(|pinned| !pinned.eq_ignore_ascii_case(&digest)) {
             return Err(SandboxError::Digest {
@@ -161,6 +172,15 @@ impl Connector {
     pub fn exports(&self) -> &[String] {
         &self.exports
     }
+}
+
+/// The bytes of a file, but hardly more than a component may have.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?
+        .take(MOST_BYTES + 1)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Ticks until the engine is gone.

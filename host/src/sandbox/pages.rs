@@ -8,6 +8,7 @@ mod message;
 
 use std::collections::BTreeMap;
 
+#[cfg(test)]
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -51,6 +52,15 @@ impl RawEvent {
         match &self.0 {
             Raw::Page { batch, .. } => batch.len() as u64,
             _ => 0,
+        }
+    }
+
+    /// The resource whose columns it brings, if it does.
+    #[must_use]
+    pub fn opens(&self) -> Option<&str> {
+        match &self.0 {
+            Raw::Schema { resource, .. } => Some(resource),
+            _ => None,
         }
     }
 

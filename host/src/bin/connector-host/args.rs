@@ -75,6 +75,10 @@ pub(crate) struct Run {
     /// Replace what is there, whatever `write` in the file says.
     #[arg(long)]
     pub(crate) full_refresh: bool,
+
+    /// Write the least allow-rules that the run needed into this file.
+    #[arg(long, value_name = "OUT.toml")]
+    pub(crate) record_policy: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -24,6 +24,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// An argument that cannot be used.
+    pub(crate) fn command_line(error: anyhow::Error, hint: &str) -> Self {
+        Self {
+            error,
+            hint: Some(hint.to_owned()),
+            code: WRONG_FILE,
+        }
+    }
+
     /// Prints the error and its hint, and yields the exit code.
     pub(crate) fn report(self) -> ExitCode {
         let mut text = format!("error: {}\n", described(&self.error));

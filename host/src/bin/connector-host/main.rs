@@ -6,6 +6,7 @@ mod commands;
 mod environment;
 mod failure;
 mod logging;
+mod policy;
 mod progress;
 mod table;
 

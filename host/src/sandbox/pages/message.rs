@@ -124,7 +124,7 @@ fn parts(bytes: &[u8]) -> Result<(Message<'_>, &[u8]), Reason> {
     if marker != CONTINUATION {
         return Err("it does not begin like a message".to_owned());
     }
-    let length = length.try_into().map(i32::from_le_bytes).unwrap_or(-1);
+    let length = length.try_into().map_or(-1, i32::from_le_bytes);
     let (metadata, body) = usize::try_from(length)
         .ok()
         .and_then(|length| rest.split_at_checked(length))

@@ -77,6 +77,13 @@ fn text(card: &Card) -> String {
             })
             .collect(),
     );
+    section(
+        "may use",
+        card.limits
+            .iter()
+            .map(|(limit, amount)| format!("{limit} {amount}"))
+            .collect(),
+    );
     if let Some(grants) = &card.grants {
         let or = |texts: &[String], default: &str| {
             if texts.is_empty() {

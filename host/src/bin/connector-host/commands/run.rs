@@ -11,20 +11,26 @@ use super::{print, print_json};
 use crate::args;
 use crate::environment;
 use crate::failure::{FAILED, Failure};
+use crate::policy::PolicyFile;
 use crate::progress::Progress;
 use crate::table::{Table, count, size};
 
 pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<ExitCode, Failure> {
     let pipeline = environment::pipeline(&args.common.config)?;
+    let policy = args.record_policy.as_deref().map(PolicyFile::open);
+    let policy = policy.transpose()?;
     let options = RunOptions {
         only: args.resource,
         full_refresh: args.full_refresh,
+        record: policy.as_ref().map(PolicyFile::record),
     };
     let progress = Arc::new(Progress::new(log_format));
     let result = pipeline
         .run(&options, Arc::clone(&progress) as _, interrupted())
         .await;
     progress.finish();
+    // A run that failed needed something too.
+    let written = policy.map(PolicyFile::write).transpose();
     let report = result?;
     let printed = if args.common.json {
         print_json(&report)
@@ -35,6 +41,7 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     if let Err(error) = printed {
         tracing::warn!(%error, "the report could not be shown");
     }
+    written?;
     Ok(match report.status {
         Status::Loaded => ExitCode::SUCCESS,
         Status::Partial => ExitCode::from(FAILED),
