@@ -8,8 +8,6 @@ mod message;
 
 use std::collections::BTreeMap;
 
-#[cfg(test)]
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::bindings::exports::connector::source::source as wit;
@@ -64,28 +62,29 @@ impl RawEvent {
         }
     }
 
-    /// Events as a guest would send them: a schema message and a page.
-    #[cfg(test)]
-    pub(crate) fn of_batch(resource: &str, batch: &RecordBatch, rows: u64) -> [Self; 2] {
-        let (schema, page) = tests::messages(batch);
-        let resource = resource.to_owned();
-        [
-            Self(Raw::Schema {
-                resource: resource.clone(),
-                schema,
-            }),
-            Self(Raw::Page {
-                resource,
-                rows,
-                batch: page,
-                cursor: None,
-            }),
-        ]
+    /// The columns of a resource, as an IPC schema message.
+    #[must_use]
+    pub fn schema(resource: &str, message: Vec<u8>) -> Self {
+        Self(Raw::Schema {
+            resource: resource.to_owned(),
+            schema: message,
+        })
     }
 
-    /// Another event.
-    #[cfg(test)]
-    pub(crate) fn other(event: Event) -> Self {
+    /// Rows of a resource, as an IPC message that is said to hold so many.
+    #[must_use]
+    pub fn page(resource: &str, rows: u64, message: Vec<u8>) -> Self {
+        Self(Raw::Page {
+            resource: resource.to_owned(),
+            rows,
+            batch: message,
+            cursor: None,
+        })
+    }
+
+    /// An event that holds no Arrow data.
+    #[must_use]
+    pub fn other(event: Event) -> Self {
         Self(Raw::Other(event))
     }
 
@@ -234,7 +233,7 @@ mod tests {
     use super::*;
 
     /// The messages of a stream: its schema, and one batch.
-    pub(super) fn messages(batch: &RecordBatch) -> (Vec<u8>, Vec<u8>) {
+    fn messages(batch: &RecordBatch) -> (Vec<u8>, Vec<u8>) {
         let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
         let schema = writer.get_ref().clone();
         writer.write(batch).unwrap();
@@ -255,17 +254,8 @@ mod tests {
 
     fn decode(schema: Vec<u8>, page: Vec<u8>, rows: u64) -> Result<Event, SandboxError> {
         let mut decoder = EventDecoder::new(Limits::default());
-        let resource = "t".to_owned();
-        decoder.decode(RawEvent(Raw::Schema {
-            resource: resource.clone(),
-            schema,
-        }))?;
-        decoder.decode(RawEvent(Raw::Page {
-            resource,
-            rows,
-            batch: page,
-            cursor: None,
-        }))
+        decoder.decode(RawEvent::schema("t", schema))?;
+        decoder.decode(RawEvent::page("t", rows, page))
     }
 
     #[test]

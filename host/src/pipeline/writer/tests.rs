@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_ipc::writer::StreamWriter;
 
 use super::*;
 use crate::destination::{self, Settings};
@@ -30,7 +31,11 @@ fn done(rows: u64, rejected: u64) -> Event {
 fn three_rows() -> [RawEvent; 2] {
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let batch = RecordBatch::try_from_iter([("id", ids)]).unwrap();
-    RawEvent::of_batch("t", &batch, 3)
+    let mut stream = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    let schema = stream.get_ref().clone();
+    stream.write(&batch).unwrap();
+    let page = stream.get_ref()[schema.len()..].to_vec();
+    [RawEvent::schema("t", schema), RawEvent::page("t", 3, page)]
 }
 
 /// Loads these events into a folder.
