@@ -92,6 +92,14 @@ impl ConfigError {
         }
     }
 
+    /// The same error in other words.
+    pub(super) fn map_text(mut self, words: impl Fn(&str) -> String) -> Self {
+        if let Self::Shape { message, hint } | Self::Value { message, hint, .. } = &mut self {
+            (*message, *hint) = (words(message), words(hint));
+        }
+        self
+    }
+
     pub(super) fn in_file(self, path: &Path) -> Self {
         Self::InFile {
             path: path.to_owned(),

@@ -55,11 +55,12 @@ pub fn parse(
     let _: RawFile = toml::from_str(text).map_err(|error| ConfigError::of_toml(&error))?;
     let mut table: toml::Table =
         toml::from_str(text).map_err(|error| ConfigError::of_toml(&error))?;
-    variables::replace(&mut table, environment)?;
+    let replaced = variables::replace(&mut table, environment)?;
     let raw: RawFile = table
         .try_into()
         .map_err(|error| ConfigError::of_toml(&error))?;
     meaning(raw, folder, stem, environment)
+        .map_err(|error| error.map_text(|text| replaced.hidden_in(text)))
 }
 
 fn meaning(

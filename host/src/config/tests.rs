@@ -47,6 +47,38 @@ fn the_smallest_file_has_safe_defaults() {
 }
 
 #[test]
+fn no_error_repeats_what_a_variable_holds() {
+    let held = |_: &str| Some("s3cr3t-t0ken".to_owned());
+    for (written, wrong) in [
+        ("type = \"duckdb\"", "type = \"x${TOKEN}\""),
+        (
+            "type = \"duckdb\"",
+            "type = \"files\"\nurl = \"x\"\nformat = \"${TOKEN}\"",
+        ),
+        (
+            "[destination]",
+            "[connector.limits]\nmemory = \"${TOKEN}\"\n[destination]",
+        ),
+        (
+            "[destination]",
+            "[connector.limits]\ntime = \"1${TOKEN}\"\n[destination]",
+        ),
+        (
+            "[destination]",
+            "[[resource]]\nname = \"r\"\nmode = \"${TOKEN}\"\n[destination]",
+        ),
+    ] {
+        let text = SMALLEST.replace(written, wrong);
+        let error = parse(&text, Path::new("dir"), "stem", &held).unwrap_err();
+        let said = format!("{error} {error:?} {}", error.hint());
+        assert!(
+            said.contains("${TOKEN}") && !said.contains("s3cr3t"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn variables_are_replaced_everywhere_but_in_secrets() {
     let text = SMALLEST.replace(
         "component = \"c.wasm\"",

@@ -1,36 +1,79 @@
 //! `${NAME}` and `${NAME:-default}` in the texts of a pipeline file, anywhere
-//! but in `[connector.secrets]`: credentials have sources of their own.
+//! but in `[connector.secrets]`: credentials have sources of their own. Who
+//! puts one into a variable nevertheless does not find it in an error.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
 use super::{ConfigError, Environment};
 
+/// What was put in for variables: their names, and what they held.
+#[derive(Default)]
+pub(super) struct Replaced(BTreeMap<String, String>);
+
+impl Replaced {
+    /// A text for people, with `${NAME}` where it repeats what that held.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        /// No credential is shorter, and what is shorter may be part of a word.
+        const SHORTEST: usize = 8;
+        let mut held: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(_, value)| value.len() >= SHORTEST)
+            .collect();
+        // The longest first: one may be the beginning of another.
+        held.sort_by_key(|(_, value)| Reverse(value.len()));
+        held.into_iter()
+            .fold(text.to_owned(), |text, (name, value)| {
+                text.replace(value, &format!("${{{name}}}"))
+            })
+    }
+}
+
 /// Replaces the variables in all texts of a file.
-pub(super) fn replace(file: &mut Table, environment: Environment<'_>) -> Result<(), ConfigError> {
+pub(super) fn replace(
+    file: &mut Table,
+    environment: Environment<'_>,
+) -> Result<Replaced, ConfigError> {
+    let mut replaced = Replaced::default();
     for (key, value) in file.iter_mut() {
         match value {
             Value::Table(connector) if key == "connector" => {
                 for (key, value) in connector.iter_mut().filter(|(key, _)| *key != "secrets") {
-                    in_value(&format!("connector.{key}"), value, environment)?;
+                    in_value(
+                        &format!("connector.{key}"),
+                        value,
+                        environment,
+                        &mut replaced,
+                    )?;
                 }
             }
-            value => in_value(key, value, environment)?,
+            value => in_value(key, value, environment, &mut replaced)?,
         }
     }
-    Ok(())
+    Ok(replaced)
 }
 
-fn in_value(key: &str, value: &mut Value, environment: Environment<'_>) -> Result<(), ConfigError> {
+fn in_value(
+    key: &str,
+    value: &mut Value,
+    environment: Environment<'_>,
+    replaced: &mut Replaced,
+) -> Result<(), ConfigError> {
     match value {
-        Value::String(text) if text.contains("${") => *text = in_text(key, text, environment)?,
+        Value::String(text) if text.contains("${") => {
+            *text = in_text(key, text, environment, replaced)?;
+        }
         Value::Array(values) => {
             for value in values {
-                in_value(key, value, environment)?;
+                in_value(key, value, environment, replaced)?;
             }
         }
         Value::Table(table) => {
             for (inner, value) in table.iter_mut() {
-                in_value(&format!("{key}.{inner}"), value, environment)?;
+                in_value(&format!("{key}.{inner}"), value, environment, replaced)?;
             }
         }
         _ => {}
@@ -38,11 +81,16 @@ fn in_value(key: &str, value: &mut Value, environment: Environment<'_>) -> Resul
     Ok(())
 }
 
-fn in_text(key: &str, text: &str, environment: Environment<'_>) -> Result<String, ConfigError> {
-    let mut replaced = String::new();
+fn in_text(
+    key: &str,
+    text: &str,
+    environment: Environment<'_>,
+    replaced: &mut Replaced,
+) -> Result<String, ConfigError> {
+    let mut whole = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("${") {
-        replaced.push_str(before);
+        whole.push_str(before);
         let Some((variable, after)) = after.split_once('}') else {
             return Err(ConfigError::value(
                 key,
@@ -55,8 +103,11 @@ fn in_text(key: &str, text: &str, environment: Environment<'_>) -> Result<String
             None => (variable, None),
         };
         let value = environment(name).filter(|value| !value.is_empty());
+        if let Some(value) = &value {
+            replaced.0.insert(name.to_owned(), value.clone());
+        }
         match value.as_deref().or(default) {
-            Some(value) => replaced.push_str(value),
+            Some(value) => whole.push_str(value),
             None => {
                 return Err(ConfigError::value(
                     key,
@@ -67,6 +118,6 @@ fn in_text(key: &str, text: &str, environment: Environment<'_>) -> Result<String
         }
         rest = after;
     }
-    replaced.push_str(rest);
-    Ok(replaced)
+    whole.push_str(rest);
+    Ok(whole)
 }
