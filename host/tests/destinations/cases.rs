@@ -1,12 +1,14 @@
 //! What every destination promises, a case for each promise.
 
 mod loads;
+mod names;
 mod rows;
 mod values;
 
 use arrow_array::RecordBatch;
 
 pub(crate) use self::loads::*;
+pub(crate) use self::names::*;
 pub(crate) use self::rows::*;
 pub(crate) use self::values::*;
 use crate::store::{batch, integers};

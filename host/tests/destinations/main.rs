@@ -55,6 +55,8 @@ conformance!([
     rejected_records_are_kept,
     loads_are_written_down,
     nasty_names_come_back,
+    a_hostile_name_is_only_a_name,
+    a_name_with_a_nul_harms_nothing,
     nasty_values_come_back,
     a_table_of_many_columns_is_stored,
     a_type_that_is_not_stored_is_refused,

@@ -94,19 +94,35 @@ fn type_name(stored: StoredType) -> &'static str {
 mod tests {
     use super::*;
 
-    /// Reads a quoted text as SQL does: a doubled quote is one, and a single
-    /// one ends it. `None` if it ends early or not at all.
-    fn unquoted(text: &str, quote: char) -> Option<String> {
-        let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
-        let mut name = String::new();
-        let mut characters = inner.chars();
-        while let Some(character) = characters.next() {
-            if character == quote && characters.next() != Some(quote) {
-                return None;
+    /// The first token of an SQL text, if it is one in quotes, with the
+    /// quotes undone, and what follows it. Reads as SQL does: a doubled quote
+    /// is one, a single one ends the token, and nothing else means anything.
+    fn first_token(text: &str, quote: char) -> Option<(String, &str)> {
+        let mut rest = text.strip_prefix(quote)?;
+        let mut inner = String::new();
+        loop {
+            let (before, after) = rest.split_once(quote)?;
+            inner.push_str(before);
+            match after.strip_prefix(quote) {
+                Some(after) => {
+                    inner.push(quote);
+                    rest = after;
+                }
+                None => return Some((inner, after)),
             }
-            name.push(character);
         }
-        Some(name)
+    }
+
+    /// Quoted, it is one token and stays one whatever follows.
+    fn is_one_token(name: &str) {
+        for after in ["", ";", ".x", " \"", "'"] {
+            let sql = quoted(name) + after;
+            let (token, rest) = first_token(&sql, '"').unwrap();
+            assert!(token == name && rest == after, "{name:?}");
+            let sql = literal(name) + after.trim_start_matches('\'');
+            let (token, rest) = first_token(&sql, '\'').unwrap();
+            assert!(token == name && sql.ends_with(rest), "{name:?}");
+        }
     }
 
     #[test]
@@ -128,8 +144,51 @@ mod tests {
             names.extend(longer);
         }
         for name in names {
-            assert_eq!(unquoted(&quoted(&name), '"').as_ref(), Some(&name));
-            assert_eq!(unquoted(&literal(&name), '\'').as_ref(), Some(&name));
+            is_one_token(&name);
+        }
+    }
+
+    #[test]
+    fn any_name_is_one_token() {
+        const PIECES: [&str; 16] = [
+            "\"",
+            "\"\"",
+            "'",
+            "\\",
+            "\0",
+            "\n",
+            "\r\n",
+            "--",
+            "/*",
+            "*/",
+            ";",
+            "$$",
+            "E'",
+            "U&\"",
+            "DROP TABLE t",
+            "\u{202e}",
+        ];
+        // The same names each time: xorshift, from any seed but zero.
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: u32| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            u32::try_from(state >> 32).unwrap() % below
+        };
+        for _ in 0..20_000 {
+            let mut name = String::new();
+            for _ in 0..random(12) {
+                match random(3) {
+                    0 => name.extend(char::from_u32(random(0x11_0000))),
+                    1 => name.extend(char::from_u32(random(0x80))),
+                    _ => name.push_str(PIECES[random(16) as usize]),
+                }
+            }
+            is_one_token(&name);
+        }
+        for piece in PIECES {
+            is_one_token(&piece.repeat(10_000_000 / piece.len()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Values and names, exactly as they came.
+//! Values, exactly as they came.
 
 use std::sync::Arc;
 
@@ -12,60 +12,6 @@ use super::ids;
 use crate::duckdb;
 use crate::store::{Kind, Store, batch, blobs, database, floats, integers, load_id, texts};
 use crate::value::rows;
-
-pub(crate) fn nasty_names_come_back(store: &Store) {
-    let long = "x".repeat(300);
-    let names = [
-        "select",
-        "a b",
-        "a\"b",
-        "it's",
-        "semi;colon",
-        "a.b",
-        "..",
-        "../up",
-        "Größe",
-        "größe ä",
-        "日本語",
-        "%41",
-        "tab\tnew\nline",
-        ".lock",
-        "_staged",
-        "-",
-        "null",
-        "CON",
-        "emoji 🦀",
-        "_load_id2",
-        "a,b",
-        "#1",
-        "*",
-        "{}",
-        long.as_str(),
-    ];
-    let columns: Vec<_> = names.iter().map(|name| (*name, integers(&[1]))).collect();
-    for load in [1, 2] {
-        let expected = batch(load, columns.clone());
-        store.commit(load, |load| {
-            for table in names {
-                load.open(table, &expected.schema(), Write::Replace)
-                    .unwrap();
-                load.write(table, expected.clone()).unwrap();
-            }
-            assert_eq!(load.stored_rows().unwrap().len(), names.len());
-        });
-        for table in names {
-            assert_eq!(store.rows(table).unwrap(), rows(&expected), "{table}");
-        }
-    }
-    let expected = batch(3, columns.clone());
-    store.commit(3, |load| {
-        for table in names {
-            load.open(table, &expected.schema(), Write::Append).unwrap();
-            load.write(table, expected.clone()).unwrap();
-        }
-    });
-    assert_eq!(store.rows("a\"b").unwrap().len(), 2);
-}
 
 #[expect(clippy::too_many_lines, reason = "a list of values")]
 pub(crate) fn nasty_values_come_back(store: &Store) {
