@@ -13,7 +13,12 @@
     reason = "a failure of the suite is a failed test"
 )]
 
+mod headers;
 mod names;
 mod network;
+mod responses;
+mod secrets;
+mod tls;
+mod verdict;
 mod victim;
 mod world;

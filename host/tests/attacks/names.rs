@@ -11,6 +11,9 @@ use connector_host::sandbox::egress::resolver::{Resolve, Resolving};
 #[derive(Clone, Default)]
 pub(crate) struct Names(Arc<Mutex<BTreeMap<String, Name>>>);
 
+/// Stands for every other name. No host is called so.
+const ANY: &str = "*";
+
 struct Name {
     /// One for each look-up; the last one stays.
     answers: Vec<Vec<IpAddr>>,
@@ -29,6 +32,11 @@ impl Names {
         self.0.lock().unwrap().insert(host.to_owned(), name);
     }
 
+    /// Every name that has no answers of its own gets this one.
+    pub(crate) fn otherwise(&self, addresses: &[&str]) {
+        self.set(ANY, &[addresses]);
+    }
+
     /// How often `host` was looked up.
     pub(crate) fn asked(&self, host: &str) -> usize {
         self.0
@@ -42,7 +50,8 @@ impl Names {
 impl Resolve for Names {
     fn resolve(&self, host: &str) -> Resolving {
         let mut names = self.0.lock().unwrap();
-        let answer = names.get_mut(host).map(|name| {
+        let key = if names.contains_key(host) { host } else { ANY };
+        let answer = names.get_mut(key).map(|name| {
             let answer = name.answers[name.asked.min(name.answers.len() - 1)].clone();
             name.asked += 1;
             answer

@@ -22,8 +22,8 @@ struct Seen {
     requests: Vec<String>,
 }
 
-/// Writes the answer to a request, which it is given.
-type Answer = dyn Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync;
+/// Speaks with one client. What it hands over is written down as a request.
+type Serve = dyn Fn(TcpStream, &dyn Fn(String)) + Send + Sync;
 
 /// What [`Victim::connections`] connects with, so that it is not counted.
 const MARK: &[u8] = b"mark";
@@ -49,15 +49,45 @@ impl Victim {
     pub(crate) fn answering(
         answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        Self::serving(bind(Ipv4Addr::LOCALHOST, 0).unwrap(), talk(answer))
+    }
+
+    /// Two of the same port, on 127.0.0.1 and on 127.0.0.2, whose answers say
+    /// `listed` and `victim`.
+    pub(crate) fn pair() -> (Self, Self) {
+        // The port that was free on the one may be taken on the other.
+        let (listed, victim) = (0..100)
+            .find_map(|_| {
+                let listed = bind(Ipv4Addr::LOCALHOST, 0).ok()?;
+                let port = listed.local_addr().ok()?.port();
+                Some((listed, bind(SECOND, port).ok()?))
+            })
+            .unwrap();
+        let named = |name: &'static str| {
+            talk(move |_, stream| {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\n")?;
+                stream.write_all(name.as_bytes())
+            })
+        };
+        (
+            Self::serving(listed, named("listed")),
+            Self::serving(victim, named("victim")),
+        )
+    }
+
+    /// One that speaks any protocol.
+    pub(crate) fn serving(
+        listener: TcpListener,
+        serve: impl Fn(TcpStream, &dyn Fn(String)) + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Seen::default()));
         let (marked, marks) = channel();
-        let answer: Arc<Answer> = Arc::new(answer);
+        let serve: Arc<Serve> = Arc::new(serve);
         let counts = Arc::clone(&seen);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                accept(stream, &counts, &marked, &answer);
+                accept(stream, &counts, &marked, &serve);
             }
         });
         Self {
@@ -101,7 +131,7 @@ fn accept(
     mut stream: TcpStream,
     seen: &Arc<Mutex<Seen>>,
     marked: &Sender<usize>,
-    answer: &Arc<Answer>,
+    serve: &Arc<Serve>,
 ) {
     let mut first = [0; MARK.len()];
     // A client that connects and says nothing is still a connection.
@@ -112,20 +142,40 @@ fn accept(
         return;
     }
     seen.lock().unwrap().connections += 1;
-    let (seen, answer) = (Arc::clone(seen), Arc::clone(answer));
+    let (seen, serve) = (Arc::clone(seen), Arc::clone(serve));
     std::thread::spawn(move || {
+        serve(stream, &|request| {
+            seen.lock().unwrap().requests.push(request)
+        });
+    });
+}
+
+/// HTTP/1.1, one request after the other.
+fn talk(
+    answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> impl Fn(TcpStream, &dyn Fn(String)) + Send + Sync + 'static {
+    move |mut stream, saw| {
+        // What is written apart is sent apart.
+        let _ = stream.set_nodelay(true);
         while let Some(request) = read(&mut stream) {
-            seen.lock().unwrap().requests.push(request.clone());
+            saw(request.clone());
             // A client that hangs up is what these tests are about.
             if answer(&request, &mut stream).is_err() {
                 return;
             }
         }
-    });
+    }
+}
+
+/// A second address of this machine, as good as any foreign one.
+pub(crate) const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+pub(crate) fn bind(address: Ipv4Addr, port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((address, port))
 }
 
 /// The next request with its body, as far as its length is known.
-fn read(stream: &mut TcpStream) -> Option<String> {
+pub(crate) fn read(stream: &mut impl std::io::Read) -> Option<String> {
     let mut bytes = Vec::new();
     let mut byte = [0];
     while !bytes.ends_with(b"\r\n\r\n") {

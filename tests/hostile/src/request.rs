@@ -39,8 +39,13 @@ pub(crate) fn exchange(request: &Request) -> Answer {
         .map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(&value)))
         .collect();
     let status = response.status();
-    let body = read(&response)?;
-    Ok(format!("{status}\n{}\n\n{body}", headers.join("\n")))
+    let head = format!("{status}\n{}\n\n", headers.join("\n"));
+    match read(&response) {
+        (body, None) => Ok(head + &body),
+        // What came before a failure is what a thief would keep.
+        (body, Some(failure)) if request.keep => Ok(format!("{head}{body}\n{}", failure.reason)),
+        (_, Some(failure)) => Err(failure),
+    }
 }
 
 /// Sends a request, and lets its answer wait.
@@ -55,6 +60,11 @@ pub(crate) fn send(request: &Request) -> Result<FutureIncomingResponse, Failure>
         headers
             .append(&format!("x-flood-{number}"), b"flood")
             .map_err(|error| Failure::because(&format!("header {number}: {error:?}")))?;
+    }
+    if request.header_bytes > 0 {
+        headers
+            .append("x-large", &vec![b'x'; request.header_bytes as usize])
+            .map_err(|error| Failure::because(&format!("a large header: {error:?}")))?;
     }
     let outgoing = OutgoingRequest::new(headers);
     let refused = |what: &str| Failure::because(&format!("the interface refuses the {what}"));
@@ -85,16 +95,16 @@ pub(crate) fn send(request: &Request) -> Result<FutureIncomingResponse, Failure>
     outgoing
         .set_path_with_query(Some(&path))
         .map_err(|()| refused("path"))?;
-    let body = outgoing.body().map_err(|()| refused("body"))?;
-    let future = outgoing_handler::handle(outgoing, None).map_err(|code| Failure::of(&code))?;
-    if let Some(text) = &request.body {
-        write(&body, with_references(text).as_bytes())?;
-    }
     let trailers = Fields::new();
     for (name, value) in &request.trailers {
         trailers
             .append(name, value.as_bytes())
             .map_err(|error| Failure::because(&format!("trailer {name}: {error:?}")))?;
+    }
+    let body = outgoing.body().map_err(|()| refused("body"))?;
+    let future = outgoing_handler::handle(outgoing, None).map_err(|code| Failure::of(&code))?;
+    if let Some(text) = &request.body {
+        write(&body, with_references(text).as_bytes())?;
     }
     let trailers = (!request.trailers.is_empty()).then_some(trailers);
     OutgoingBody::finish(body, trailers).map_err(|code| Failure::of(&code))?;
@@ -113,20 +123,26 @@ fn write(body: &OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(response: &IncomingResponse) -> Answer {
+/// What came of the body, and why no more did.
+fn read(response: &IncomingResponse) -> (String, Option<Failure>) {
+    let mut bytes = Vec::new();
+    let failure = read_into(&mut bytes, response).err();
+    (String::from_utf8_lossy(&bytes).into_owned(), failure)
+}
+
+fn read_into(bytes: &mut Vec<u8>, response: &IncomingResponse) -> Result<(), Failure> {
     let body: IncomingBody = response
         .consume()
         .map_err(|()| Failure::because("the body was taken before"))?;
     let stream = body
         .stream()
         .map_err(|()| Failure::because("the stream was taken before"))?;
-    let mut bytes = Vec::new();
     loop {
         match stream.blocking_read(CHUNK) {
             // A long answer is counted, not kept.
             Ok(chunk) if bytes.len() > 1 << 20 => bytes.truncate(bytes.len() - chunk.len().min(1)),
             Ok(chunk) => bytes.extend(chunk),
-            Err(StreamError::Closed) => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(StreamError::Closed) => return Ok(()),
             Err(StreamError::LastOperationFailed(error)) => {
                 let code = crate::bindings::wasi::http::types::http_error_code(&error);
                 return Err(code.map_or_else(

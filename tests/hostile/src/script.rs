@@ -60,8 +60,12 @@ pub(crate) struct Request {
     pub(crate) headers: Vec<(String, String)>,
     /// One header so many times, each time under another name.
     pub(crate) header_flood: u32,
+    /// One header of so many bytes.
+    pub(crate) header_bytes: u32,
     pub(crate) body: Option<String>,
     pub(crate) trailers: Vec<(String, String)>,
+    /// Keeps what it got of a response, and goes on, when the rest is refused.
+    pub(crate) keep: bool,
 }
 
 /// What is listed.

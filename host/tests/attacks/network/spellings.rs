@@ -1,0 +1,241 @@
+//! Attacks by spelling: a host written otherwise is either the same host,
+//! and then it is the listed one that is connected to, or it is refused. What
+//! is judged is what is connected to.
+
+use connector_host::sandbox::egress::Reason;
+use connector_host::sandbox::egress::address::Special;
+use connector_host::sandbox::egress::rule::Uncovered;
+
+use crate::verdict::Verdict::{self, Answered, Denied, Unsayable};
+use crate::victim::Victim;
+use crate::world::{World, get};
+
+const ORIGIN: Verdict = Denied(Reason::Uncovered(Uncovered::Origin));
+const AUTHORITY: Verdict = Unsayable("authority");
+
+/// Tries spellings of the one listed host. Whatever else is resolved leads to
+/// the victim.
+async fn spell(listed_host: &str, cases: &[(&str, Verdict)]) {
+    let (listed, victim) = Victim::pair();
+    let port = listed.port();
+    let world = World::new()
+        .name("db.example", &["127.0.0.1"])
+        .name("xn--bcher-kva.example", &["127.0.0.1"])
+        .allow_private(&format!("http://{listed_host}:{port}"));
+    world.names.otherwise(&["127.0.0.2"]);
+    let mut answered = 0;
+    for (spelling, verdict) in cases {
+        let outcome = world.request(get(&format!("{spelling}:{port}"), "/")).await;
+        verdict.check(spelling, "http://", &outcome);
+        if *verdict == Answered {
+            assert!(outcome.answer().ends_with("listed"), "{spelling}");
+            answered += 1;
+        }
+        assert_eq!(victim.connections(), 0, "{spelling}");
+    }
+    assert_eq!(listed.connections(), answered);
+}
+
+fn malformed(why: &str) -> Verdict {
+    Denied(Reason::Malformed(why.to_owned()))
+}
+
+#[tokio::test]
+async fn a_listed_name_is_the_same_in_upper_case_and_another_with_a_dot_at_its_end() {
+    spell(
+        "db.example",
+        &[
+            ("db.example", Answered),
+            ("DB.EXAMPLE", Answered),
+            ("dB.eXample", Answered),
+            ("db.example.", ORIGIN),
+            ("db.example..", ORIGIN),
+            ("DB.example.", ORIGIN),
+            (".db.example", ORIGIN),
+            ("db..example", ORIGIN),
+            ("db.example:", AUTHORITY),
+            ("db.example%2e", AUTHORITY),
+            ("d%62.example", AUTHORITY),
+            ("db%00.example", AUTHORITY),
+            ("db.example%00", AUTHORITY),
+            ("db.example\0", AUTHORITY),
+            ("db.example ", AUTHORITY),
+            (" db.example", AUTHORITY),
+            ("db.example\t", AUTHORITY),
+            ("db.example\r\nhost: victim", AUTHORITY),
+            ("db_example", ORIGIN),
+            ("db.example.victim.test", ORIGIN),
+            ("victimdb.example", ORIGIN),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_international_name_is_the_same_in_punycode_and_no_homograph() {
+    for listed in ["bücher.example", "xn--bcher-kva.example", "BÜCHER.example"] {
+        spell(
+            listed,
+            &[
+                ("xn--bcher-kva.example", Answered),
+                ("XN--BCHER-KVA.example", Answered),
+                // The interface takes no name that is not ASCII.
+                ("bücher.example", AUTHORITY),
+                ("BÜCHER.example", AUTHORITY),
+                ("bu\u{308}cher.example", AUTHORITY),
+                ("b%C3%BCcher.example", AUTHORITY),
+                ("bucher.example", ORIGIN),
+                (
+                    "xn--bucher-.example",
+                    malformed("invalid international domain name"),
+                ),
+                // Cyrillic and full-width letters that look the same.
+                ("b\u{fc}\u{441}her.example", AUTHORITY),
+                ("xn--bher-hoa41l.example", malformed("")),
+                ("\u{ff42}\u{fc}cher.example", AUTHORITY),
+                // A full stop that is none.
+                ("b\u{fc}cher\u{3002}example", AUTHORITY),
+            ],
+        )
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_homograph_of_a_listed_name_is_another_name() {
+    spell(
+        "db.example",
+        &[
+            ("d\u{432}.example", AUTHORITY),
+            // The same with a Cyrillic `е` in its encoded form.
+            ("db.xn--xample-2of", ORIGIN),
+            ("\u{ff44}\u{ff42}.example", AUTHORITY),
+            ("db\u{ff0e}example", AUTHORITY),
+            ("db\u{2024}example", AUTHORITY),
+            ("db\u{ad}.example", AUTHORITY),
+            ("d\u{200d}b.example", AUTHORITY),
+            ("\u{24b9}b.example", AUTHORITY),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_listed_address_is_the_same_in_every_base_and_another_when_wrapped() {
+    spell(
+        "127.0.0.1",
+        &[
+            ("127.0.0.1", Answered),
+            ("2130706433", Answered),
+            ("0x7f000001", Answered),
+            ("0X7F000001", Answered),
+            ("017700000001", Answered),
+            ("0177.0.0.1", Answered),
+            ("127.1", Answered),
+            ("127.0.1", Answered),
+            ("0x7f.1", Answered),
+            ("127.0.0.1.", Answered),
+            ("127.0.0.01", Answered),
+            ("127.0.0.0x1", Answered),
+            ("00000000000000000000177.0.0.1", Answered),
+            ("127.0.0.2", ORIGIN),
+            ("2130706434", ORIGIN),
+            ("0x7f.2", ORIGIN),
+            ("127.0.0.02", ORIGIN),
+            ("[::ffff:127.0.0.1]", ORIGIN),
+            ("[::ffff:7f00:1]", ORIGIN),
+            ("[0:0:0:0:0:ffff:127.0.0.1]", ORIGIN),
+            ("[::127.0.0.1]", ORIGIN),
+            ("[::1]", ORIGIN),
+            ("[64:ff9b::127.0.0.1]", ORIGIN),
+            ("[2002:7f00:1::]", ORIGIN),
+            ("0", ORIGIN),
+            ("0.0.0.0", ORIGIN),
+            ("127.0.0.256", malformed("invalid IPv4 address")),
+            ("4294967296", malformed("invalid IPv4 address")),
+            ("127.0.0.0.1", malformed("invalid IPv4 address")),
+            ("127.0.0.1..", ORIGIN),
+            ("127.0.0.09", malformed("invalid IPv4 address")),
+            ("0x7g.1", ORIGIN),
+            ("127.0.0.1%00", AUTHORITY),
+            ("\u{ff11}27.0.0.1", AUTHORITY),
+            ("[127.0.0.1]", malformed("invalid IPv6 address")),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_zone_of_an_address_is_refused() {
+    spell(
+        "[::1]",
+        &[
+            ("[::1%25lo]", AUTHORITY),
+            ("[::1%lo]", AUTHORITY),
+            ("[::1%251]", AUTHORITY),
+            ("[::1%25]", AUTHORITY),
+            ("[fe80::1%25eth0]", AUTHORITY),
+            ("[::ffff:127.0.0.1%25lo]", AUTHORITY),
+            ("[::1", AUTHORITY),
+            ("::1", AUTHORITY),
+            ("[v1.x]", malformed("invalid IPv6 address")),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_of_this_machine_is_refused_however_the_rule_and_the_request_spell_it() {
+    let (victim, second) = Victim::pair();
+    let port = victim.port();
+    let mut tried = 0;
+    for (host, special) in [
+        ("127.0.0.1", Special::Loopback),
+        ("2130706433", Special::Loopback),
+        ("0x7f000001", Special::Loopback),
+        ("0177.0.0.1", Special::Loopback),
+        ("127.1", Special::Loopback),
+        ("127.0.0.1.", Special::Loopback),
+        ("127.0.0.2", Special::Loopback),
+        ("[::1]", Special::Loopback),
+        ("[0:0:0:0:0:0:0:1]", Special::Loopback),
+        ("[::ffff:127.0.0.1]", Special::Loopback),
+        ("[::ffff:7f00:2]", Special::Loopback),
+        ("[::127.0.0.1]", Special::Loopback),
+        ("[64:ff9b::127.0.0.1]", Special::Loopback),
+        ("[64:ff9b::7f00:2]", Special::Loopback),
+        ("[64:ff9b:1::7f00:1]", Special::Loopback),
+        ("[2002:7f00:1::]", Special::Loopback),
+        ("[2001:0:4136:e378:8000:63bf:80ff:fffe]", Special::Loopback),
+        ("0", Special::Unspecified),
+        ("0.0.0.0", Special::Unspecified),
+        ("[::]", Special::Unspecified),
+        ("[::ffff:0.0.0.0]", Special::Unspecified),
+        ("169.254.169.254", Special::LinkLocal),
+        ("2852039166", Special::LinkLocal),
+        ("0xa9fea9fe", Special::LinkLocal),
+        ("0251.0376.0251.0376", Special::LinkLocal),
+        ("[::ffff:169.254.169.254]", Special::LinkLocal),
+        ("[64:ff9b::a9fe:a9fe]", Special::LinkLocal),
+        ("[2002:a9fe:a9fe::]", Special::LinkLocal),
+        ("[fe80::a9fe:a9fe]", Special::LinkLocal),
+        ("[fd00:ec2::254]", Special::Private),
+        ("[fd20:ce::254]", Special::Private),
+        ("10.0.0.1", Special::Private),
+        ("012.0.0.1", Special::Private),
+        ("172.16.0.1", Special::Private),
+        ("192.168.1.1", Special::Private),
+        ("192.168.257", Special::Private),
+        ("100.100.100.200", Special::SharedAddressSpace),
+        ("192.0.0.192", Special::Reserved),
+        ("255.255.255.255", Special::Broadcast),
+        ("224.0.0.1", Special::Multicast),
+    ] {
+        let world = World::new().allow(&format!("http://{host}:{port}"));
+        let outcome = world.request(get(&format!("{host}:{port}"), "/")).await;
+        Denied(Reason::Address(special)).check(host, "http://", &outcome);
+        tried += 1;
+    }
+    assert_eq!(tried, 40);
+    assert_eq!((victim.connections(), second.connections()), (0, 0));
+}

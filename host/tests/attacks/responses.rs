@@ -1,0 +1,5 @@
+//! Attacks through what a server answers: endless, false, or no HTTP at all.
+
+mod bodies;
+mod heads;
+mod lengths;

@@ -1,0 +1,209 @@
+//! Attacks by bodies: endless, slow, and larger than they travel.
+
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use connector_host::model::{Limit, Limits};
+use connector_host::sandbox::SandboxError;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+
+use crate::victim::Victim;
+use crate::world::{Outcome, World, get};
+
+const MIB: u64 = 1 << 20;
+
+#[track_caller]
+fn stopped_by(limit: Limit, outcome: &Outcome) {
+    match &outcome.result {
+        Err(SandboxError::Limit(hit)) => assert_eq!(*hit, limit),
+        other => panic!("no limit was hit: {other:?}"),
+    }
+}
+
+fn limits(limits: Limits, server: &Victim) -> World {
+    World::new().allow_private(&server.origin()).limits(limits)
+}
+
+/// One megabyte of a response.
+fn small() -> Limits {
+    Limits {
+        response: MIB,
+        ..Limits::default()
+    }
+}
+
+fn short() -> Limits {
+    Limits {
+        time: Duration::from_millis(300),
+        ..Limits::default()
+    }
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut_off_at_the_limit() {
+    for head in [
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551614\r\n\r\n",
+        "HTTP/1.0 200 OK\r\n\r\n",
+        "HTTP/1.1 500 Oh\r\n\r\n",
+    ] {
+        let server = Victim::answering(move |_, stream| {
+            stream.write_all(head.as_bytes())?;
+            loop {
+                stream.write_all(&[b'x'; 1 << 14])?;
+            }
+        });
+        let outcome = limits(small(), &server)
+            .request(get(&server.authority(), "/"))
+            .await;
+        stopped_by(Limit::Response, &outcome);
+        // No more is received than the limit and what was under way.
+        assert!(outcome.tally.bytes() < 2 * MIB, "{}", outcome.tally.bytes());
+    }
+}
+
+#[tokio::test]
+async fn an_endless_body_of_chunks_is_cut_off_at_the_limit() {
+    let server = Victim::answering(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+        let chunks = b"1\r\nx\r\n".repeat(1 << 12);
+        loop {
+            stream.write_all(&chunks)?;
+        }
+    });
+    let outcome = limits(small(), &server)
+        .request(get(&server.authority(), "/"))
+        .await;
+    stopped_by(Limit::Response, &outcome);
+    assert!(outcome.tally.bytes() < 2 * MIB);
+}
+
+#[tokio::test]
+async fn a_body_within_the_limit_is_read() {
+    let server = Victim::saying([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 1000]].concat());
+    let outcome = limits(small(), &server)
+        .request(get(&server.authority(), "/"))
+        .await;
+    assert!(outcome.answer().ends_with("xxx"));
+}
+
+#[tokio::test]
+async fn a_compressed_bomb_is_bounded_by_what_comes_out() {
+    let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
+    let zeros = vec![0; 1 << 20];
+    for _ in 0..256 {
+        bomb.write_all(&zeros).unwrap();
+    }
+    let bomb = bomb.finish().unwrap();
+    // At least a thousand to one, and the whole of it within the limit.
+    assert!(bomb.len() as u64 * 1000 < 256 * MIB, "{}", bomb.len());
+    assert!((bomb.len() as u64) < MIB);
+    for head in [format!("content-length: {}\r\n", bomb.len()), String::new()] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n{head}\r\n");
+        let server = Victim::saying([head.as_bytes(), &bomb].concat());
+        let outcome = limits(small(), &server)
+            .request(get(&server.authority(), "/"))
+            .await;
+        stopped_by(Limit::Response, &outcome);
+        // What is not received was never decoded, so memory stays flat.
+        assert!(outcome.tally.bytes() < 2 * MIB, "{}", outcome.tally.bytes());
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_gzip_breaks_off() {
+    let whole = {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(b"hello").unwrap();
+        gzip.finish().unwrap()
+    };
+    let mut checksum = whole.clone();
+    let at = checksum.len() - 8;
+    checksum[at] ^= 1;
+    for body in [
+        b"no gzip at all".to_vec(),
+        whole[..whole.len() - 9].to_vec(),
+        checksum,
+    ] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let server = Victim::saying([head.as_bytes(), &body].concat());
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let failure = outcome.failure();
+        assert!(
+            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            "{failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_is_left_when_the_time_is_over() {
+    // Each of these is followed by silence for as long as the host waits.
+    for start in [
+        "",
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 OK\r\nx: ",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nx",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+    ] {
+        let server = Victim::answering(move |_, stream| {
+            stream.write_all(start.as_bytes())?;
+            // Until the host hangs up.
+            stream.read_exact(&mut [0])
+        });
+        let outcome = limits(short(), &server)
+            .request(get(&server.authority(), "/"))
+            .await;
+        stopped_by(Limit::Time, &outcome);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_never_accepts_is_left_when_the_time_is_over() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let world = World::new()
+        .allow_private(&format!("http://{authority}"))
+        .limits(short());
+    let outcome = world.request(get(&authority, "/")).await;
+    stopped_by(Limit::Time, &outcome);
+}
+
+#[tokio::test]
+async fn more_requests_than_granted_are_not_sent() {
+    let server = Victim::listen();
+    let world = World::new().allow_private(&server.origin()).limits(Limits {
+        requests: 3,
+        ..Limits::default()
+    });
+    let request = json!({ "request": get(&server.authority(), "/") });
+    let outcome = world.attack(json!(vec![request; 10])).await;
+    stopped_by(Limit::Requests, &outcome);
+    assert_eq!(server.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_request_body_larger_than_granted_is_not_sent() {
+    let server = Victim::listen();
+    let world = limits(
+        Limits {
+            request_body: 1000,
+            ..Limits::default()
+        },
+        &server,
+    );
+    let body = "x".repeat(1001);
+    let request = json!({ "authority": server.authority(), "method": "POST", "body": body });
+    let outcome = world.request(request).await;
+    stopped_by(Limit::RequestBody, &outcome);
+    assert_eq!(server.connections(), 0);
+}

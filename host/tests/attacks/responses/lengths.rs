@@ -1,0 +1,170 @@
+//! Attacks by lengths that are lies: a body ends where it says, and what
+//! comes after belongs to no other answer.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use crate::victim::Victim;
+use crate::world::{World, get};
+
+#[tokio::test]
+async fn a_body_shorter_than_its_length_is_an_error() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\nx",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    ] {
+        let server = Victim::saying(answer);
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let failure = outcome.failure();
+        assert!(
+            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            "{answer}: {failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_follows_a_body_is_not_the_next_answer() {
+    const FORGED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    for first in [
+        // Longer than its length says.
+        "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        // None by its status.
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    ] {
+        let server = Victim::answering(move |request, stream| {
+            if request.starts_with("GET /first") {
+                // In one piece, so that it arrives as one.
+                stream.write_all(format!("{first}{FORGED}").as_bytes())
+            } else {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhonest")
+            }
+        });
+        let world = World::new().allow_private(&server.origin());
+        let steps = json!([
+            { "request": get(&server.authority(), "/first") },
+            { "request": get(&server.authority(), "/second") },
+        ]);
+        let outcome = world.attack(steps).await;
+        assert!(outcome.answer().ends_with("honest"), "{}", outcome.answer());
+        assert_eq!(server.connections(), 2, "{first}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_after_a_head_request_is_not_read() {
+    let server = Victim::answering(|request, stream| {
+        if request.starts_with("HEAD") {
+            stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged",
+            )
+        } else {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhonest")
+        }
+    });
+    let mut world = World::new().allow_private(&server.origin());
+    world.allow[0].methods.push("HEAD".to_owned());
+    let head = json!({ "authority": server.authority(), "method": "HEAD" });
+    let outcome = world.request(head.clone()).await;
+    assert!(outcome.answer().ends_with("\n\n"), "{}", outcome.answer());
+    let steps = json!([{ "request": head }, { "request": get(&server.authority(), "/") }]);
+    let outcome = world.attack(steps).await;
+    assert!(outcome.answer().ends_with("honest"), "{}", outcome.answer());
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn lengths_that_contradict_each_other_are_refused() {
+    for headers in [
+        "content-length: 5\r\ncontent-length: 6",
+        "content-length: 6\r\ncontent-length: 5",
+        "content-length: 5, 6",
+        "content-length: -5",
+        "content-length: +5",
+        "content-length: 5x",
+        "content-length: 0x5",
+        "content-length: five",
+        "content-length:",
+        "content-length: 18446744073709551616",
+        "content-length: 18446744073709551615",
+    ] {
+        let server = Victim::saying(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let failure = outcome.failure();
+        assert!(
+            ["HttpProtocolError", "ConnectionTerminated"]
+                .iter()
+                .any(|word| failure.contains(word)),
+            "{headers}: {failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn chunks_that_are_none_break_off() {
+    for body in [
+        "zz\r\nhello\r\n0\r\n\r\n",
+        "-5\r\nhello\r\n0\r\n\r\n",
+        "+5\r\nhello\r\n0\r\n\r\n",
+        "0x5\r\nhello\r\n0\r\n\r\n",
+        "5\r\nhelloworld\r\n0\r\n\r\n",
+        "5\r\nhello0\r\n\r\n",
+        "\r\nhello\r\n0\r\n\r\n",
+        "ffffffffffffffffff\r\nhello\r\n",
+        "10000000000000000\r\nhello\r\n",
+        "5\rhello\r\n0\r\n\r\n",
+        "5\0\r\nhello\r\n0\r\n\r\n",
+        "5;\nhello\r\n0\r\n\r\n",
+    ] {
+        let server = Victim::saying(format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}"
+        ));
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let failure = outcome.failure();
+        assert!(
+            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            "{body:?}: {failure}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn endless_trailers_and_chunk_extensions_are_refused() {
+    for start in [
+        "5\r\nhello\r\n0\r\n",
+        "5\r\nhello\r\n0\r\nx: ",
+        "5;",
+        "5;x=\"",
+    ] {
+        let server = Victim::answering(move |_, stream| {
+            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+            stream.write_all(start.as_bytes())?;
+            let line = if start.ends_with("0\r\n") {
+                "x: y\r\n"
+            } else {
+                "xxxxxx"
+            };
+            loop {
+                stream.write_all(line.repeat(1000).as_bytes())?;
+            }
+        });
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let failure = outcome.failure();
+        assert!(
+            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            "{start:?}: {failure}"
+        );
+    }
+}

@@ -1,0 +1,209 @@
+//! Attacks by echo: a server that sends a credential back does not get it to
+//! the connector.
+
+use std::io::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use connector_host::model::Secret;
+use connector_host::sandbox::egress::Reason;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+
+use super::placement::{authorized, granting};
+use crate::verdict::Verdict::{Answered, Denied};
+use crate::victim::Victim;
+use crate::world::{Outcome, TOKEN, get};
+
+/// A request with the credential, answered with these bytes.
+async fn echoed(answer: impl Into<Vec<u8>>) -> Outcome {
+    let server = Victim::saying(answer);
+    let world = granting(&server);
+    let outcome = world.request(authorized(&server, "Bearer {token}")).await;
+    assert!(server.requests()[0].contains(TOKEN), "it was sent");
+    outcome
+}
+
+#[track_caller]
+fn denied(case: &str, outcome: &Outcome) {
+    let reason = Reason::Reflection("token".to_owned());
+    Denied(reason).check(case, "http://127.0.0.1:", outcome);
+    assert!(!outcome.denial().to_string().contains(TOKEN));
+    assert!(!outcome.denial().hint().contains(TOKEN));
+}
+
+fn chunked(parts: &[&str]) -> String {
+    let chunk = |part: &&str| format!("{:x}\r\n{part}\r\n", part.len());
+    let chunks: String = parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .map(chunk)
+        .collect();
+    format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(text.as_bytes()).unwrap();
+    let body = gzip.finish().unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), &body].concat()
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_in_a_header_is_caught() {
+    for header in [
+        format!("x-echo: {TOKEN}"),
+        format!("x-echo: Bearer {TOKEN}"),
+        format!("x-echo: a{TOKEN}b"),
+        format!("authorization: Bearer {TOKEN}"),
+        format!("location: http://victim.test/?{TOKEN}"),
+        format!("set-cookie: a={TOKEN}"),
+        format!("etag: \"{TOKEN}\""),
+        format!("x-first: 1\r\nx-first: {TOKEN}"),
+    ] {
+        for status in ["200 OK", "302 Found", "401 No", "500 Oh"] {
+            let answer = format!("HTTP/1.1 {status}\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+            denied(&header, &echoed(answer).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_in_a_body_is_caught() {
+    for body in [
+        TOKEN.to_owned(),
+        format!("Bearer {TOKEN}"),
+        format!("{{\"error\":\"bad token {TOKEN}\"}}"),
+        format!("{}{TOKEN}{}", "x".repeat(100_000), "y".repeat(100_000)),
+        format!("{}{TOKEN}", &TOKEN[..20]),
+        format!("\0{TOKEN}\0"),
+    ] {
+        for status in ["200 OK", "401 No", "500 Oh"] {
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
+            denied(&body[..body.len().min(60)], &echoed(answer).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_in_two_chunks_is_caught_wherever_it_is_split() {
+    for at in 0..=TOKEN.len() {
+        let (first, second) = TOKEN.split_at(at);
+        denied(&at.to_string(), &echoed(chunked(&[first, second])).await);
+        let (first, second) = (format!("before {first}"), format!("{second} after"));
+        denied(&at.to_string(), &echoed(chunked(&[&first, &second])).await);
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_byte_by_byte_is_caught() {
+    let bytes: Vec<_> = TOKEN.split("").collect();
+    denied("chunks", &echoed(chunked(&bytes)).await);
+    let server = Victim::answering(|_, stream| {
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
+            TOKEN.len()
+        )?;
+        for byte in TOKEN.bytes() {
+            stream.write_all(&[byte])?;
+            stream.flush()?;
+        }
+        Ok(())
+    });
+    let world = granting(&server);
+    let outcome = world.request(authorized(&server, "Bearer {token}")).await;
+    denied("packets", &outcome);
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_compressed_is_caught() {
+    let long = "x".repeat(100_000);
+    for text in [
+        TOKEN.to_owned(),
+        format!("{long}{TOKEN}{long}"),
+        format!("{} {TOKEN}", &TOKEN[..22]),
+    ] {
+        denied("gzip", &echoed(gzip(&text)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_credential_that_comes_back_with_a_later_answer_is_caught() {
+    for (header, body) in [("x: y".to_owned(), TOKEN), (format!("x: {TOKEN}"), "")] {
+        let server = Victim::answering(move |request, stream| {
+            if request.starts_with("GET /later") {
+                let length = body.len();
+                write!(
+                    stream,
+                    "HTTP/1.1 200 OK\r\n{header}\r\ncontent-length: {length}\r\n\r\n{body}"
+                )
+            } else {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            }
+        });
+        let world = granting(&server);
+        let steps = json!([
+            { "request": authorized(&server, "Bearer {token}") },
+            { "request": get(&server.authority(), "/later") },
+        ]);
+        denied("later", &world.attack(steps).await);
+    }
+}
+
+#[tokio::test]
+async fn what_the_connector_never_sees_needs_no_guard() {
+    for answer in [
+        format!("HTTP/1.1 200 {TOKEN}\r\ncontent-length: 2\r\n\r\nok"),
+        format!(
+            "HTTP/1.1 103 Early\r\nx: {TOKEN}\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+        ),
+        format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2;x={TOKEN}\r\nok\r\n0\r\n\r\n"
+        ),
+        format!(
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntrailer: x\r\n\r\n2\r\nok\r\n0\r\nx: {TOKEN}\r\n\r\n"
+        ),
+        format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok{TOKEN}"),
+    ] {
+        let outcome = echoed(answer.clone()).await;
+        Answered.check(&answer, "", &outcome);
+        assert!(!outcome.answer().contains(TOKEN), "{}", outcome.answer());
+    }
+}
+
+/// What the README says is not caught: a server that works together with a
+/// connector can always write a value otherwise. It was the operator who gave
+/// the value to that server.
+#[tokio::test]
+async fn a_credential_that_comes_back_encoded_is_not_caught() {
+    let base64 = STANDARD.encode(TOKEN);
+    let percent: String = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let reversed: String = TOKEN.chars().rev().collect();
+    let spaced = TOKEN.replace("", " ");
+    for body in [base64, percent, reversed, spaced, TOKEN.to_uppercase()] {
+        let length = body.len();
+        let outcome = echoed(format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"
+        ));
+        assert!(outcome.await.answer().ends_with(&body), "{body}");
+    }
+}
+
+/// Such a value would be found by chance.
+#[tokio::test]
+async fn a_credential_of_less_than_eight_bytes_is_not_looked_for() {
+    let server = Victim::saying("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n1234567");
+    let mut world = granting(&server);
+    world
+        .secrets
+        .insert("token".to_owned(), Secret::new("1234567"));
+    let outcome = world.request(authorized(&server, "Bearer {token}")).await;
+    assert!(outcome.answer().ends_with("1234567"));
+}

@@ -1,0 +1,90 @@
+//! Attacks on credentials of others: what was not granted to this instance
+//! is nothing here.
+
+use connector_host::model::Secret;
+use connector_host::sandbox::egress::Reason;
+use serde_json::json;
+
+use super::placement::{authorized, granting};
+use crate::verdict::Verdict::{Denied, Unsayable};
+use crate::victim::Victim;
+use crate::world::World;
+
+#[tokio::test]
+async fn a_secret_that_was_not_granted_is_not_given() {
+    let server = Victim::listen();
+    let world = granting(&server);
+    for name in [
+        "other", "", "TOKEN", "Token", "token ", " token", "../token", "*", "token\0", "tok",
+    ] {
+        let outcome = world.attack(json!([{ "secret": name }])).await;
+        Unsayable("NotGranted").check(name, "", &outcome);
+    }
+    let outcome = World::new().attack(json!([{ "secret": "token" }])).await;
+    Unsayable("NotGranted").check("token", "", &outcome);
+}
+
+#[tokio::test]
+async fn a_reference_of_another_tenant_is_refused() {
+    let server = Victim::listen();
+    let (mine, theirs) = (granting(&server), granting(&server));
+    let reference = |world: World| async move {
+        let outcome = world.attack(json!([{ "secret": "token" }])).await;
+        outcome.answer().to_owned()
+    };
+    let stolen = reference(theirs).await;
+    assert!(stolen.starts_with("ref_"), "{stolen}");
+    let outcome = mine
+        .request(authorized(&server, &format!("Bearer {stolen}")))
+        .await;
+    let reason = Reason::Header("authorization");
+    Denied(reason).check("stolen", &server.origin(), &outcome);
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_reference_of_an_earlier_instance_of_the_same_tenant_is_refused() {
+    let server = Victim::listen();
+    let world = granting(&server);
+    let earlier = world.attack(json!([{ "secret": "token" }])).await;
+    let old = earlier.answer().to_owned();
+    let outcome = world
+        .request(authorized(&server, &format!("Bearer {old}")))
+        .await;
+    let reason = Reason::Header("authorization");
+    Denied(reason).check("old", &server.origin(), &outcome);
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_reference_of_another_live_instance_is_refused() {
+    let server = Victim::listen();
+    let world = granting(&server);
+    let mut theirs = world.instance().await.unwrap();
+    let config = json!({ "check": [{ "secret": "token" }] }).to_string();
+    let stolen = theirs.check(&config).await.unwrap().remove(0).message;
+    let outcome = world
+        .request(authorized(&server, &format!("Bearer {stolen}")))
+        .await;
+    let reason = Reason::Header("authorization");
+    Denied(reason).check("stolen", &server.origin(), &outcome);
+    // It is still good where it belongs.
+    let mut own = authorized(&server, "Bearer {token}");
+    own["path"] = "/own".into();
+    let config = json!({ "check": [{ "request": own }] }).to_string();
+    theirs.check(&config).await.unwrap();
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn one_secret_is_not_another() {
+    let server = Victim::listen();
+    let mut world = granting(&server);
+    world
+        .secrets
+        .insert("other".to_owned(), Secret::new("canary-of-the-other"));
+    let outcome = world.request(authorized(&server, "Bearer {other}")).await;
+    let reason = Reason::Secret("other".to_owned());
+    Denied(reason).check("other", &server.origin(), &outcome);
+    assert_eq!(server.connections(), 0);
+}
