@@ -75,7 +75,7 @@ impl Denial {
         } = self;
         match &self.reason {
             Reason::Uncovered(Uncovered::AmbiguousPath) => {
-                "the path holds encoded separators, which servers read differently; the connector must not send it".to_owned()
+                "the path holds encoded separators, empty segments or the like, which servers read differently; the connector must not send it".to_owned()
             }
             Reason::Uncovered(Uncovered::Origin) => format!(
                 "if the connector may reach it, add\n\n[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"{method}\"]\npaths = [\"{path}\"]"
@@ -122,7 +122,13 @@ impl fmt::Display for Denial {
                     "denied {method} {origin}{path}: the rules for this origin do not name the method"
                 )
             }
-            Reason::Uncovered(Uncovered::Path | Uncovered::AmbiguousPath) => {
+            Reason::Uncovered(Uncovered::AmbiguousPath) => {
+                write!(
+                    f,
+                    "denied {method} {origin}{path}: servers read this path differently, so no rule covers it"
+                )
+            }
+            Reason::Uncovered(Uncovered::Path) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the rules for this origin do not cover the path"

@@ -9,28 +9,48 @@ use crate::sandbox::secrets::GrantedSecrets;
 
 /// Headers that frame or route, or that speak for somebody: the host's own.
 /// The connector's attempt to set one is an error that it sees.
-const RESERVED: [HeaderName; 13] = [
-    header::CONNECTION,
-    header::EXPECT,
-    header::FORWARDED,
-    header::HOST,
-    header::PROXY_AUTHENTICATE,
-    header::PROXY_AUTHORIZATION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::VIA,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("http2-settings"),
+const RESERVED: [&str; 26] = [
+    "connection",
+    "expect",
+    "forwarded",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    // The proxy to use, to programs behind CGI.
+    "proxy",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    // Where a request came from.
+    "cf-connecting-ip",
+    "client-ip",
+    "true-client-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-forwarded",
+    "x-real-ip",
+    // Another method, path or host than was judged, to servers that heed it.
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-url",
+    "x-rewrite-url",
 ];
 
-/// Whether a header belongs to the host.
+/// Whether a header belongs to the host. Many servers read `_` as `-`.
 #[must_use]
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
-    RESERVED.contains(name)
-        || name.as_str().starts_with("proxy-")
-        || name.as_str().starts_with("x-forwarded-")
+    let dashed = name.as_str().replace('_', "-");
+    RESERVED.contains(&dashed.as_str())
+        || dashed.starts_with("proxy-")
+        || dashed.starts_with("x-forwarded-")
+        // The host counts what it sends; with the dash it drops the count of
+        // the connector, which is another name than this.
+        || (dashed == "content-length" && name != header::CONTENT_LENGTH)
 }
 
 /// Takes the credential out of the headers: the name and the value of the

@@ -83,3 +83,45 @@ impl fmt::Display for Unresolved {
 
 impl std::error::Error for Prohibited {}
 impl std::error::Error for Unresolved {}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use reqwest::dns::Resolve as _;
+
+    use super::*;
+
+    /// Gives one answer after the other.
+    struct Changing(Mutex<Vec<&'static str>>);
+
+    impl Resolve for Changing {
+        fn resolve(&self, _host: &str) -> Resolving {
+            let answer = self.0.lock().unwrap().remove(0);
+            Box::pin(async move { Ok(vec![answer.parse().unwrap()]) })
+        }
+    }
+
+    #[tokio::test]
+    async fn every_look_up_is_judged_and_gives_what_was_judged() {
+        let judging = JudgingResolver {
+            resolver: Arc::new(Changing(Mutex::new(vec![
+                "1.1.1.1",
+                "127.0.0.1",
+                "1.0.0.1",
+            ]))),
+            private: false,
+        };
+        let mut ends = Vec::new();
+        for _ in 0..3 {
+            let name = "db.example".parse().unwrap();
+            let end = judging.resolve(name).await;
+            ends.push(match end {
+                Ok(addresses) => addresses.map(|a| a.ip().to_string()).collect(),
+                Err(error) => error.to_string(),
+            });
+        }
+        let refused = "the host has a loopback address";
+        assert_eq!(ends, ["1.1.1.1", refused, "1.0.0.1"]);
+    }
+}

@@ -52,8 +52,9 @@ pub enum RuleError {
         /// What is wrong.
         reason: String,
     },
-    /// A method is not a token.
-    #[error("`{0}` is not an HTTP method")]
+    /// A method is not a token, or CONNECT: what passes through a tunnel
+    /// could not be judged.
+    #[error("`{0}` is not an HTTP method that a rule can grant")]
     Method(String),
     /// A path does not begin with `/` or `*`.
     #[error("`{0}` is not a path: it begins with neither `/` nor `*`")]
@@ -100,7 +101,10 @@ impl Rule {
             vec![Method::GET]
         } else {
             let parse = |text: &String| {
-                Method::from_bytes(text.as_bytes()).map_err(|_| RuleError::Method(text.clone()))
+                Method::from_bytes(text.as_bytes())
+                    .ok()
+                    .filter(|method| method != Method::CONNECT)
+                    .ok_or_else(|| RuleError::Method(text.clone()))
             };
             methods.iter().map(parse).collect::<Result<_, _>>()?
         };
@@ -312,12 +316,43 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Whether a server may decode the path into another one than was judged.
+/// Whether a server may read the path as another one than was judged: it
+/// holds encoded separators, dots or control characters, another layer of
+/// encoding, one that is invalid (old servers take overlong forms for dots),
+/// empty segments, or dots with parameters, which some servers cut off.
 fn is_ambiguous(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    ["%2e", "%2f", "%5c", "%00", "%25", "\\", "//"]
-        .iter()
-        .any(|part| lower.contains(part))
+    if path.contains("//") || path.contains('\\') {
+        return true;
+    }
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let Some((&[high, low], after)) = rest.split_first_chunk() else {
+            return true;
+        };
+        let digits = [high, low].map(|digit| char::from(digit).to_digit(16));
+        let [Some(high), Some(low)] = digits else {
+            return true;
+        };
+        let byte = u8::try_from(high << 4 | low).unwrap_or_default();
+        if byte.is_ascii_control() || b"./\\%".contains(&byte) {
+            return true;
+        }
+        decoded.push(byte);
+        rest = after;
+    }
+    let Ok(decoded) = str::from_utf8(&decoded) else {
+        return true;
+    };
+    decoded.split('/').any(|segment| {
+        let name = segment.split_once(';').map_or("", |(name, _)| name);
+        matches!(name, "." | "..")
+    })
 }
 
 #[cfg(test)]
@@ -419,6 +454,55 @@ mod tests {
         ] {
             assert!(judge(&rules, "POST", url).is_err(), "{url}");
         }
+    }
+
+    #[test]
+    fn a_path_is_ambiguous_when_servers_may_read_it_differently() {
+        for path in [
+            "/a%2fb",
+            "/a%5Cb",
+            "/%2e",
+            "/%2E%2e",
+            "/%25",
+            "/%00",
+            "/%0a",
+            "/%7f",
+            "/a//b",
+            "/a\\b",
+            "/%",
+            "/%2",
+            "/%zz",
+            "/%u002e",
+            "/%c0%ae",
+            "/%e0%80%af",
+            "/%ff",
+            "/..;/x",
+            "/.;x",
+            "/..%3b/x",
+        ] {
+            assert!(is_ambiguous(path), "{path}");
+        }
+        for path in [
+            "/",
+            "/a;b",
+            "/...;b",
+            "/a.b",
+            "/b%C3%BCcher",
+            "/a%20b",
+            "/a%3Bb",
+            "/a%26b",
+            "/~a",
+        ] {
+            assert!(!is_ambiguous(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_rule_grants_a_tunnel() {
+        let rule = |method: &str| Rule::new("https://x", &[method.to_owned()], &[], &[], false);
+        assert!(rule("CONNECT").is_err());
+        assert!(rule("G T").is_err());
+        assert!(rule("PROPFIND").is_ok());
     }
 
     #[test]
