@@ -20,5 +20,7 @@ mod responses;
 mod secrets;
 mod tls;
 mod verdict;
+mod forged;
+mod resources;
 mod victim;
 mod world;

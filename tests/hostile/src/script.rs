@@ -46,6 +46,8 @@ pub(crate) enum Step {
     Print(String),
     /// Panics with a message.
     Panic(String),
+    /// Ends the process, with this code.
+    Exit(i32),
 }
 
 /// A request, spelled as the test wants it. `{name}` in any text stands for

@@ -61,12 +61,22 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
             Ok(format!("{printed:?}"))
         }
         Step::Panic(message) => panic_with(message),
+        Step::Exit(code) => exit(*code),
     }
 }
 
 #[expect(clippy::panic, reason = "to crash is what the test asks for")]
 fn panic_with(message: &str) -> ! {
     panic!("{message}")
+}
+
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "to end the process is what the test asks for"
+)]
+fn exit(code: i32) -> ! {
+    std::process::exit(code)
 }
 
 fn spin() -> ! {

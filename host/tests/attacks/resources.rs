@@ -1,0 +1,69 @@
+//! Attacks on what a machine has: time, memory, handles, and the operator's
+//! patience. Each is ended by a limit, and the error names the limit.
+
+mod hoard;
+mod runaway;
+
+use connector_host::model::{Limit, ReadOptions};
+use connector_host::sandbox::SandboxError;
+use serde_json::{Value as Json, json};
+
+use crate::world::World;
+
+/// The call in which a connector misbehaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Call {
+    Check,
+    List,
+    Read,
+    Next,
+}
+
+pub(crate) const CALLS: [Call; 4] = [Call::Check, Call::List, Call::Read, Call::Next];
+
+/// How it ends when the connector tries these steps in that call.
+pub(crate) async fn tried(world: &World, call: Call, steps: &Json) -> Result<(), SandboxError> {
+    let mut instance = world.instance().await.unwrap();
+    let options = ReadOptions::default();
+    match call {
+        Call::Check => {
+            let config = json!({ "check": steps }).to_string();
+            instance.check(&config).await.map(drop)
+        }
+        Call::List => {
+            let config = json!({ "list": { "steps": steps } }).to_string();
+            instance.list_resources(&config).await.map(drop)
+        }
+        Call::Read => {
+            let config = json!({ "read": steps }).to_string();
+            instance.read(&config, &[], &options).await.map(drop)
+        }
+        Call::Next => {
+            let events: Vec<_> = steps.as_array().unwrap().iter().collect();
+            let events: Vec<_> = events.iter().map(|step| json!({ "step": step })).collect();
+            let config = json!({ "events": events }).to_string();
+            let reader = instance.read(&config, &[], &options).await.unwrap();
+            instance.next(reader).await.map(drop)
+        }
+    }
+}
+
+/// The limit that ended it.
+#[track_caller]
+pub(crate) fn limit<T>(result: Result<T, SandboxError>) -> Limit {
+    match result {
+        Err(SandboxError::Limit(limit)) => limit,
+        Err(other) => panic!("it was no limit that ended it: {other:?}"),
+        Ok(_) => panic!("nothing ended it"),
+    }
+}
+
+/// What it crashed of.
+#[track_caller]
+pub(crate) fn crash<T>(result: Result<T, SandboxError>) -> String {
+    match result {
+        Err(SandboxError::Crashed { reason, .. }) => reason,
+        Err(other) => panic!("it was no crash that ended it: {other:?}"),
+        Ok(_) => panic!("nothing ended it"),
+    }
+}
