@@ -1,6 +1,7 @@
 //! Attacks on what a machine has: time, memory, handles, and the operator's
 //! patience. Each is ended by a limit, and the error names the limit.
 
+mod flood;
 mod hoard;
 mod runaway;
 

@@ -1,0 +1,105 @@
+//! Connectors that talk without end.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use connector_host::model::Limits;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::world::World;
+
+/// What was logged.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    /// Writes down everything that this thread logs, as long as the guard is.
+    pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
+        let lines = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(lines.clone())
+            .finish();
+        (lines, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// The lines that hold a text.
+    pub(crate) fn with(&self, text: &str) -> Vec<String> {
+        let bytes = self.0.lock().unwrap();
+        let all = String::from_utf8_lossy(&bytes);
+        let lines = all.lines().filter(|line| line.contains(text));
+        lines.map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn a_log_flood_is_dropped_after_one_warning() {
+    let (lines, _guard) = Lines::capture();
+    let steps = json!([
+        { "log": [100_000, 1000] },
+        { "log": [100_000, 10] },
+        { "log": [100_000, 0] },
+    ]);
+    assert!(quiet().attack(steps).await.result.is_ok());
+    let said = lines.with(" connector: ");
+    // Nine of a thousand bytes, with what a line takes.
+    assert_eq!(said.len(), 10);
+    assert!(said[9].contains("used up its log"), "{}", said[9]);
+}
+
+#[tokio::test]
+async fn a_flood_of_empty_messages_is_dropped_too() {
+    let (lines, _guard) = Lines::capture();
+    let steps = json!([{ "log": [100_000, 0] }]);
+    assert!(quiet().attack(steps).await.result.is_ok());
+    let said = lines.with(" connector: ").len();
+    assert!(said < 1000, "{said} lines");
+}
+
+fn quiet() -> World {
+    World::new().limits(Limits {
+        log: 10_000,
+        ..Limits::default()
+    })
+}
+
+#[tokio::test]
+async fn a_long_message_is_cut_and_stays_on_its_line() {
+    let (lines, _guard) = Lines::capture();
+    let outcome = World::new().attack(json!([{ "log": [1, 100_000] }])).await;
+    assert!(outcome.result.is_ok());
+    let said = lines.with("xxxx");
+    assert_eq!(said.len(), 1);
+    assert!(said[0].len() < 9_000, "{}", said[0].len());
+}
+
+#[tokio::test]
+async fn a_flood_of_printed_text_is_not_kept() {
+    let text = "x".repeat(1 << 20);
+    let (lines, _guard) = Lines::capture();
+    let steps = json!([{ "print": text }, { "print": text }, { "panic": "enough" }]);
+    let error = World::new().attack(steps).await.result.unwrap_err();
+    assert!(error.to_string().len() < 20_000, "{error}");
+    assert!(lines.with("xxxx").is_empty());
+}
