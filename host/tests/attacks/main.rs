@@ -22,5 +22,6 @@ mod tls;
 mod verdict;
 mod forged;
 mod resources;
+mod supply;
 mod victim;
 mod world;

@@ -1,0 +1,84 @@
+//! Attacks through the file of the component: another one than the operator
+//! meant, or one that is no connector.
+
+mod broken;
+mod imports;
+mod poison;
+
+use std::fs;
+use std::path::Path;
+
+use connector_host::sandbox::{Connector, Engine, EngineOptions, SandboxError};
+use sha2::{Digest, Sha256};
+
+use crate::forged::{self, Forged, ZEROS};
+
+/// An engine that keeps compiled components here.
+fn engine(cache: Option<&Path>) -> Engine {
+    Engine::new(EngineOptions {
+        cache: cache.map(Path::to_owned),
+        ..EngineOptions::default()
+    })
+    .unwrap()
+}
+
+/// What is in a folder.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// The error of a component that is not taken.
+#[track_caller]
+fn refused(result: Result<Connector, SandboxError>) -> SandboxError {
+    match result {
+        Err(error) => error,
+        Ok(_) => panic!("the component was taken"),
+    }
+}
+
+#[test]
+fn a_component_with_another_digest_is_refused_before_it_is_compiled() {
+    let cache = tempfile::tempdir().unwrap();
+    let engine = engine(Some(&cache.path().join("components")));
+    let expected = Forged::default();
+    let pin = digest(&expected.bytes());
+    let other = Forged {
+        describe: ZEROS,
+        ..Forged::default()
+    };
+    assert_eq!(
+        engine
+            .load(&expected.file(), Some(&pin))
+            .map(|it| it.digest().to_owned())
+            .unwrap(),
+        pin
+    );
+    let kept = files(&cache.path().join("components")).len();
+    for bytes in [other.bytes(), b"not even WebAssembly".to_vec(), Vec::new()] {
+        let file = forged::file(&bytes);
+        match refused(engine.load(&file, Some(&pin))) {
+            SandboxError::Digest { path, actual } => {
+                assert_eq!(path, file.display().to_string());
+                assert_eq!(actual, digest(&bytes));
+            }
+            error => panic!("refused for another reason: {error:?}"),
+        }
+    }
+    assert_eq!(files(&cache.path().join("components")).len(), kept);
+}
+
+#[test]
+fn a_pin_that_is_no_digest_fits_nothing() {
+    let file = Forged::default().file();
+    let pin = digest(&Forged::default().bytes());
+    for pin in ["", "0", &pin[..63], &format!("{pin}0"), &format!(" {pin}")] {
+        let error = refused(engine(None).load(&file, Some(pin)));
+        assert!(matches!(error, SandboxError::Digest { .. }), "{error:?}");
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,128 @@
+//! Files that are no component, or not a whole one.
+
+use connector_host::sandbox::{Engine, Grants, SandboxError};
+
+use super::{engine, files, refused};
+use crate::forged::{self, Forged, ZEROS};
+use crate::world;
+
+#[test]
+fn a_core_module_is_refused() {
+    let file = forged::file(&wat::parse_str("(module)").unwrap());
+    assert!(
+        not_a_component(refused(engine(None).load(&file, None))).contains("module"),
+        "the reason says that it is a module"
+    );
+}
+
+#[test]
+fn an_empty_file_is_refused() {
+    let file = forged::file(&[]);
+    not_a_component(refused(engine(None).load(&file, None)));
+}
+
+#[test]
+fn a_component_in_its_text_format_is_refused() {
+    let file = forged::file(b"(component)");
+    not_a_component(refused(engine(None).load(&file, None)));
+}
+
+#[test]
+fn a_file_that_is_not_there_and_a_folder_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in [folder.path(), &folder.path().join("none")] {
+        let error = refused(engine(None).load(path, None));
+        assert!(
+            matches!(error, SandboxError::Unreadable { .. }),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_component_truncated_anywhere_is_refused() {
+    let engine = engine(None);
+    let whole = Forged::default().bytes();
+    let mut taken = 0;
+    for length in 0..whole.len() {
+        // Between two sections it is whole, but no connector.
+        match engine.load(&forged::file(&whole[..length]), None) {
+            Err(SandboxError::NotAComponent { .. } | SandboxError::Export { .. }) => {}
+            Err(error) => panic!("{length} bytes are refused for another reason: {error:?}"),
+            Ok(_) => taken += 1,
+        }
+    }
+    // Without the last sections, which only name things and the tool that
+    // wrote them.
+    assert!(taken <= 2, "{taken}");
+}
+
+#[test]
+fn a_real_component_truncated_at_many_lengths_is_refused() {
+    const LENGTHS: usize = 50;
+    let engine = engine(None);
+    let whole = std::fs::read(world::component()).unwrap();
+    for part in 0..LENGTHS {
+        let file = forged::file(&whole[..whole.len() * part / LENGTHS]);
+        not_a_component(refused(engine.load(&file, None)));
+    }
+}
+
+/// It is refused, or another component, as a pin would show; it is never a
+/// panic.
+#[tokio::test]
+async fn a_component_with_a_flipped_bit_breaks_nothing() {
+    let engine = engine(None);
+    let whole = Forged {
+        describe: ZEROS,
+        ..Forged::default()
+    }
+    .bytes();
+    let mut taken = 0;
+    for position in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[position] ^= 1 << (position % 8);
+        taken += usize::from(runs(&engine, &bytes).await);
+    }
+    // Names in custom sections are what may change without notice.
+    assert!(taken < whole.len() / 2, "{taken} of {}", whole.len());
+}
+
+/// Whether such a component is taken, and describes itself.
+async fn runs(engine: &Engine, bytes: &[u8]) -> bool {
+    match engine.load(&forged::file(bytes), None) {
+        Err(
+            SandboxError::NotAComponent { .. }
+            | SandboxError::Import { .. }
+            | SandboxError::Export { .. },
+        ) => false,
+        Err(error) => panic!("refused for another reason: {error:?}"),
+        Ok(connector) => match connector.instantiate(Grants::default()).await {
+            Ok(mut instance) => instance.describe().await.is_ok(),
+            Err(_) => false,
+        },
+    }
+}
+
+#[test]
+fn machine_code_offered_as_a_component_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("components");
+    let engine = engine(Some(&cache));
+    engine.load(&Forged::default().file(), None).unwrap();
+    let artefacts = files(&cache);
+    assert_eq!(artefacts.len(), 1);
+    not_a_component(refused(engine.load(&artefacts[0], None)));
+    // As the name alone says nothing, neither does another one.
+    let renamed = forged::file(&std::fs::read(&artefacts[0]).unwrap());
+    not_a_component(refused(engine.load(&renamed, None)));
+    assert_eq!(files(&cache).len(), 1);
+}
+
+#[track_caller]
+fn not_a_component(error: SandboxError) -> String {
+    match error {
+        SandboxError::NotAComponent { reason, .. } => reason,
+        other => panic!("refused for another reason: {other:?}"),
+    }
+}

@@ -1,0 +1,188 @@
+//! Attacks on the cache of compiled components. What is in it is machine code:
+//! whoever writes to it runs in the host.
+
+use std::fs::{self, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use connector_host::sandbox::{Grants, SandboxError};
+use tempfile::{TempDir, TempPath};
+
+use super::{engine, files};
+use crate::forged::{Forged, ZEROS};
+
+/// Somebody else.
+const NOBODY: u32 = 65534;
+
+/// A component whose `describe` returns, and a cache in which there stands,
+/// under its name, the machine code of one whose `describe` crashes.
+struct Poisoned {
+    honest: TempPath,
+    cache: PathBuf,
+    artefact: PathBuf,
+    folder: TempDir,
+}
+
+impl Poisoned {
+    fn new() -> Self {
+        let honest = Forged {
+            describe: ZEROS,
+            ..Forged::default()
+        }
+        .file();
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("components");
+        let artefact = compiled(&honest, &cache);
+        let evil = compiled(&Forged::default().file(), &folder.path().join("evil"));
+        fs::write(&artefact, fs::read(evil).unwrap()).unwrap();
+        Self {
+            honest,
+            cache,
+            artefact,
+            folder,
+        }
+    }
+
+    /// Whether the poison runs.
+    async fn works(&self) -> bool {
+        let connector = engine(Some(&self.cache)).load(&self.honest, None).unwrap();
+        let mut instance = connector.instantiate(Grants::default()).await.unwrap();
+        match instance.describe().await {
+            Ok(_) => false,
+            Err(SandboxError::Crashed { .. }) => true,
+            Err(error) => panic!("it is neither of the two: {error:?}"),
+        }
+    }
+}
+
+/// The machine code of a component, as the engine keeps it in a new cache.
+fn compiled(component: &Path, cache: &Path) -> PathBuf {
+    engine(Some(cache)).load(component, None).unwrap();
+    let [artefact] = files(cache).try_into().unwrap();
+    artefact
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+/// Gives a file away. Who is not root cannot, and so cannot attack like this:
+/// then this is what the test shows.
+fn given_away(path: &Path) -> bool {
+    match chown(path, Some(NOBODY), None) {
+        Ok(()) => true,
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
+            false
+        }
+    }
+}
+
+/// Without this, the tests below would show nothing.
+#[tokio::test]
+async fn what_the_owner_put_into_the_cache_is_what_runs() {
+    assert!(Poisoned::new().works().await);
+}
+
+#[tokio::test]
+async fn the_cache_and_what_is_in_it_are_for_the_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("components");
+    let artefact = compiled(&Forged::default().file(), &cache);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&cache), 0o700);
+    assert_eq!(mode(&artefact), 0o600);
+}
+
+#[tokio::test]
+async fn a_cache_in_a_folder_that_others_can_write_is_not_used() {
+    for mode in [0o777, 0o770, 0o720, 0o702, 0o1777] {
+        let poisoned = Poisoned::new();
+        set_mode(&poisoned.cache, mode);
+        assert!(!poisoned.works().await, "mode {mode:o}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_write_gets_no_machine_code() {
+    let folder = tempfile::tempdir().unwrap();
+    set_mode(folder.path(), 0o777);
+    engine(Some(folder.path()))
+        .load(&Forged::default().file(), None)
+        .unwrap();
+    assert!(files(folder.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_write_since_the_engine_was_made_is_not_used() {
+    let poisoned = Poisoned::new();
+    let engine = engine(Some(&poisoned.cache));
+    set_mode(&poisoned.cache, 0o777);
+    let connector = engine.load(&poisoned.honest, None).unwrap();
+    let mut instance = connector.instantiate(Grants::default()).await.unwrap();
+    assert!(instance.describe().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_cache_in_the_folder_of_somebody_else_is_not_used() {
+    let poisoned = Poisoned::new();
+    if given_away(&poisoned.cache) {
+        assert!(!poisoned.works().await);
+    } else {
+        // The folders of others that there are: nothing is put there.
+        let of_root = Path::new("/usr");
+        let before = files(of_root);
+        engine(Some(of_root)).load(&poisoned.honest, None).unwrap();
+        assert_eq!(files(of_root), before);
+    }
+}
+
+#[tokio::test]
+async fn a_cache_folder_that_is_a_link_is_not_used() {
+    let mut poisoned = Poisoned::new();
+    let link = poisoned.folder.path().join("link");
+    symlink(&poisoned.cache, &link).unwrap();
+    poisoned.cache = link;
+    assert!(!poisoned.works().await);
+}
+
+#[tokio::test]
+async fn garbage_in_the_cache_is_compiled_anew() {
+    let poisoned = Poisoned::new();
+    let whole = fs::read(&poisoned.artefact).unwrap();
+    for garbage in [
+        Vec::new(),
+        b"garbage".to_vec(),
+        whole[..whole.len() / 2].to_vec(),
+        whole[whole.len() / 2..].to_vec(),
+        vec![0; whole.len()],
+        fs::read(&poisoned.honest).unwrap(),
+    ] {
+        fs::write(&poisoned.artefact, garbage).unwrap();
+        assert!(!poisoned.works().await);
+    }
+}
+
+#[tokio::test]
+async fn machine_code_of_another_engine_is_compiled_anew() {
+    let poisoned = Poisoned::new();
+    let mut config = wasmtime::Config::new();
+    // One that would run for ever.
+    config.epoch_interruption(false);
+    let other = wasmtime::Engine::new(&config).unwrap();
+    let code = other
+        .precompile_component(&Forged::default().bytes())
+        .unwrap();
+    fs::write(&poisoned.artefact, code).unwrap();
+    assert!(!poisoned.works().await);
+}
+
+#[tokio::test]
+async fn machine_code_for_another_digest_is_not_found() {
+    let poisoned = Poisoned::new();
+    let name = poisoned.artefact.file_name().unwrap().to_str().unwrap();
+    let other = format!("{}{}", "0".repeat(64), &name[64..]);
+    fs::rename(&poisoned.artefact, poisoned.cache.join(other)).unwrap();
+    assert!(!poisoned.works().await);
+}
