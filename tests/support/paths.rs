@@ -47,6 +47,11 @@ pub fn component() -> Result<PathBuf> {
     built("wasm32-wasip2/release/turso_connector.wasm")
 }
 
+/// The component that attacks its host.
+pub fn hostile() -> Result<PathBuf> {
+    built("wasm32-wasip2/release/hostile_connector.wasm")
+}
+
 /// The DuckDB driver.
 pub fn duckdb_driver() -> Result<PathBuf> {
     named("CONNECTOR_HOST_DUCKDB").map_or_else(|| built("release/libduckdb.so"), Ok)

@@ -1,5 +1,6 @@
 //! One file for each promise.
 
+mod canary;
 mod command_line;
 mod demo;
 mod duckdb_load;

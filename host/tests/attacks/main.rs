@@ -14,6 +14,10 @@
 )]
 
 mod headers;
+mod debug;
+mod forged;
+mod isolation;
+mod lines;
 mod names;
 mod network;
 mod responses;

@@ -38,6 +38,8 @@ pub(crate) enum Step {
     Grow(u32),
     /// Takes so many handles.
     Handles(u32),
+    /// Logs a text.
+    Say(String),
     /// So many messages of so many bytes.
     Log(u32, u32),
     /// So many times so many random bytes.

@@ -42,6 +42,10 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
                 .collect();
             Ok(format!("{} handles", handles.len()))
         }
+        Step::Say(text) => {
+            log::log(Level::Info, text);
+            Ok("said".to_owned())
+        }
         Step::Log(count, bytes) => {
             let message = "x".repeat(*bytes as usize);
             for _ in 0..*count {

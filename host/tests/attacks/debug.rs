@@ -1,0 +1,84 @@
+//! What holds a secret, as a careless `{:?}` would show it.
+
+use std::collections::BTreeMap;
+
+use connector_host::config;
+use connector_host::model::{DestinationSpec, FileFormat, Limits, PipelineSpec, Secret};
+use connector_host::pipeline::{Pipeline, PipelineError};
+
+use crate::world::{TOKEN, World, get};
+
+#[track_caller]
+fn shows_nothing(value: &impl std::fmt::Debug) {
+    for text in [format!("{value:?}"), format!("{value:#?}")] {
+        assert!(!text.contains(TOKEN), "{text}");
+        assert!(!text.contains(&TOKEN[7..]), "{text}");
+    }
+}
+
+fn spec(secrets: BTreeMap<String, Secret>) -> PipelineSpec {
+    PipelineSpec {
+        name: "debug".to_owned(),
+        component: "none.wasm".into(),
+        sha256: None,
+        config: serde_json::json!({}),
+        secrets,
+        allow: Vec::new(),
+        limits: Limits::default(),
+        resources: Vec::new(),
+        destination: DestinationSpec::Files {
+            url: "none".to_owned(),
+            dataset: "none".to_owned(),
+            format: FileFormat::Csv,
+        },
+    }
+}
+
+#[tokio::test]
+async fn no_debug_output_shows_a_secret() {
+    let world = World::new().token();
+    let grants = world.grants();
+    shows_nothing(&grants);
+    shows_nothing(&grants.secrets);
+    shows_nothing(&grants.secrets["token"]);
+    shows_nothing(&Some(&grants.secrets["token"]));
+    shows_nothing(&spec(grants.secrets.clone()));
+    let instance = world.instance().await.unwrap();
+    shows_nothing(instance.tally());
+}
+
+#[tokio::test]
+async fn no_debug_output_of_an_error_shows_a_secret() {
+    let world = World::new().token();
+    let error: PipelineError =
+        Pipeline::open(&world.engine(), spec(world.grants().secrets), vec![])
+            .err()
+            .unwrap();
+    shows_nothing(&error);
+    let mut request = get("127.0.0.1:1", "/{token}");
+    request["headers"] = serde_json::json!([["authorization", "Bearer {token}"]]);
+    let outcome = world.request(request).await;
+    shows_nothing(outcome.denial());
+    shows_nothing(&outcome.result);
+}
+
+#[test]
+fn no_debug_output_of_a_wrong_file_shows_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pipeline.toml");
+    for secret in [
+        format!("\"{TOKEN}\""),
+        format!("{{ value = \"{TOKEN}\" }}"),
+        "{ env = \"UNUSABLE\" }".to_owned(),
+    ] {
+        let text = format!(
+            "[connector]\ncomponent = \"none.wasm\"\n[connector.secrets]\ntoken = {secret}\n\
+             [destination]\ntype = \"duckdb\"\n"
+        );
+        std::fs::write(&file, text).unwrap();
+        let unusable = |_: &str| Some(format!("{TOKEN}\u{1}"));
+        let error = config::load(&file, &unusable).unwrap_err();
+        shows_nothing(&error);
+        assert!(!error.to_string().contains(TOKEN));
+    }
+}

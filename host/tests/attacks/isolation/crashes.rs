@@ -1,0 +1,142 @@
+//! One tenant's connector fails while another's is at work.
+
+use std::io::Write as _;
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use connector_host::model::{Event, Limit, Limits, ReadOptions};
+use connector_host::sandbox::SandboxError;
+use connector_host::sandbox::pages::EventDecoder;
+use serde_json::{Value as Json, json};
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{tenant, tries};
+use crate::victim::Victim;
+use crate::world::{World, get};
+
+/// How the other one fails: what it tries, and how that ends.
+fn failures() -> [(&'static str, Json, fn(&SandboxError) -> bool); 6] {
+    [
+        (
+            "a panic",
+            json!([{ "panic": "mine alone" }]),
+            |error| matches!(error, SandboxError::Crashed { reason, .. } if reason.contains("mine alone")),
+        ),
+        ("a trap", json!(["recurse"]), |error| {
+            matches!(error, SandboxError::Crashed { .. })
+        }),
+        ("an exit", json!([{ "exit": 1 }]), |error| {
+            matches!(error, SandboxError::Crashed { .. })
+        }),
+        ("its memory", json!([{ "grow": 1 }]), |error| {
+            matches!(error, SandboxError::Limit(Limit::Memory))
+        }),
+        ("its time", json!(["loop"]), |error| {
+            matches!(error, SandboxError::Limit(Limit::Time))
+        }),
+        ("its time, asleep", json!(["sleep"]), |error| {
+            matches!(error, SandboxError::Limit(Limit::Time))
+        }),
+    ]
+}
+
+/// Little time and memory, for the one that fails.
+fn small(world: &World) -> World {
+    let mut small = World::new();
+    small.allow.clone_from(&world.allow);
+    small.limits(Limits {
+        time: Duration::from_millis(300),
+        memory: 16 << 20,
+        ..Limits::default()
+    })
+}
+
+#[tokio::test]
+async fn a_failure_of_one_does_not_touch_a_request_of_the_other() {
+    for (name, steps, meant) in failures() {
+        let (arrived, mut arrivals) = unbounded_channel();
+        let (go, wait) = mpsc::channel::<()>();
+        let wait = Mutex::new(wait);
+        let server = Victim::answering(move |_, stream| {
+            let _ = arrived.send(());
+            // Until the test says so, or is over.
+            let _ = wait.lock().unwrap().recv();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone")
+        });
+        let world = World::new().allow_private(&server.origin());
+        let connector = world.load().unwrap();
+        let mut first = tenant(&connector, &world).await;
+        let request = json!([{ "request": get(&server.authority(), "/") }]);
+        let first = tokio::spawn(async move { tries(&mut first, request).await });
+        arrivals.recv().await.unwrap();
+
+        let mut second = tenant(&connector, &small(&world)).await;
+        let error = tries(&mut second, steps).await.unwrap_err();
+        assert!(meant(&error), "{name}: {error:?}");
+        drop(second);
+
+        assert!(!first.is_finished(), "{name}");
+        go.send(()).unwrap();
+        let answer = first.await.unwrap().unwrap();
+        assert!(answer.ends_with("done"), "{name}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_one_does_not_touch_a_read_of_the_other() {
+    let world = World::new();
+    let connector = world.load().unwrap();
+    for (name, steps, meant) in failures() {
+        let mut first = tenant(&connector, &world).await;
+        let progress = json!({ "progress": { "resource": "t" } });
+        let config = json!({ "events": [progress, progress] }).to_string();
+        let reader = first.read(&config, &[], &ReadOptions::default()).await;
+        let reader = reader.unwrap();
+        let mut decoder = EventDecoder::new(Limits::default());
+        let mut next = async || {
+            let event = first.next(reader).await.unwrap()?;
+            Some(decoder.decode(event).unwrap())
+        };
+        assert!(matches!(next().await, Some(Event::Progress(_))), "{name}");
+
+        let mut second = tenant(&connector, &small(&world)).await;
+        let error = tries(&mut second, steps).await.unwrap_err();
+        assert!(meant(&error), "{name}: {error:?}");
+
+        assert!(matches!(next().await, Some(Event::Progress(_))), "{name}");
+        assert!(next().await.is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_connector_that_loops_does_not_keep_the_others_from_running() {
+    // All of it in one thread: the one that loops has to give way.
+    let world = World::new();
+    let connector = world.load().unwrap();
+    let mut first = tenant(&connector, &world).await;
+    let mut second = tenant(&connector, &world).await;
+    let looping = tokio::spawn(async move { tries(&mut second, json!(["loop"])).await });
+    for _ in 0..5 {
+        tries(&mut first, json!([{ "log": [1, 1] }])).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert!(!looping.is_finished());
+    // Who gives it up need not wait for its deadline.
+    looping.abort();
+    assert!(looping.await.unwrap_err().is_cancelled());
+}
+
+#[tokio::test]
+async fn a_connector_that_crashed_is_not_called_again() {
+    let world = World::new();
+    let connector = world.load().unwrap();
+    let mut instance = tenant(&connector, &world).await;
+    let panics = json!([{ "panic": "once" }]);
+    tries(&mut instance, panics).await.unwrap_err();
+    let again = tries(&mut instance, json!([{ "log": [1, 1] }])).await;
+    assert!(
+        matches!(again, Err(SandboxError::Crashed { .. })),
+        "{again:?}"
+    );
+}

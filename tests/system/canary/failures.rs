@@ -1,0 +1,211 @@
+//! The same when something fails: an error is made of what was at hand.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
+
+use anyhow::{Context, Result, ensure};
+use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::keys;
+use connector_tests::paths;
+use connector_tests::pipeline::{self, Outcome, Pipeline};
+
+use super::{Source, VARIABLE, guarded, host, nothing_shows, written};
+
+const TOKEN: &str = "eyJhbGciOiJub25lIn0.e30.canary-4b1d7f0a9c2e8356-canary-e0c3a86f52d917b4";
+
+/// Every command that reaches the source, each of which must end like this.
+fn each_ends(pipeline: &Pipeline, token: &str, code: i32) -> Result<Vec<Outcome>> {
+    let mut outcomes = Vec::new();
+    for command in ["check", "list", "run", "preview"] {
+        for format in ["text", "json"] {
+            let mut arguments = vec![command, "--log", "trace", "--log-format", format];
+            if command == "preview" {
+                arguments.push("t");
+            }
+            for json in [false, true] {
+                if json {
+                    arguments.push("--json");
+                }
+                let outcome = host(pipeline, Source::Environment, token, &arguments)?;
+                ensure!(outcome.code == Some(code), "{arguments:?}: {outcome:?}");
+                nothing_shows(pipeline, &outcome, token)
+                    .with_context(|| format!("{arguments:?}"))?;
+                outcomes.push(outcome);
+            }
+        }
+    }
+    Ok(outcomes)
+}
+
+#[test]
+fn a_refused_credential_is_not_shown() -> Result<()> {
+    let (server, _) = guarded()?;
+    let token = keys::foreign_token()?;
+    let pipeline = Pipeline::of(&server.url())?.token(&token);
+    each_ends(&pipeline, &token, 3).map(drop)
+}
+
+#[test]
+fn a_refusal_that_quotes_the_credential_is_not_shown() -> Result<()> {
+    let body = format!("{{\"error\":\"the token {TOKEN} is not known here\"}}");
+    let server = Faulty::always(Fault::Answer(
+        "401 Unauthorized",
+        "content-type: application/json\r\n",
+        body.into(),
+    ))?;
+    let pipeline = Pipeline::of(&server.url())?.token(TOKEN);
+    each_ends(&pipeline, TOKEN, 4).map(drop)
+}
+
+#[test]
+fn a_server_that_echoes_the_credential_is_not_shown() -> Result<()> {
+    let header = format!("x-echo: Bearer {TOKEN}\r\n").leak();
+    let answers = [
+        Fault::Answer("200 OK", header, b"{}".to_vec()),
+        Fault::Answer("200 OK", "", format!("Bearer {TOKEN}").into()),
+        Fault::Answer("500 Internal Server Error", "", TOKEN.into()),
+        Fault::Answer(
+            "302 Found",
+            format!("location: /{TOKEN}\r\n").leak(),
+            Vec::new(),
+        ),
+    ];
+    for answer in answers {
+        let server = Faulty::always(answer)?;
+        let pipeline = Pipeline::of(&server.url())?.token(TOKEN);
+        for outcome in each_ends(&pipeline, TOKEN, 4)? {
+            ensure!(outcome.stderr.contains("database_token"), "{outcome:?}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_of_without_the_credential() -> Result<()> {
+    let pipeline = Pipeline::of("http://127.0.0.1:1")?.token(TOKEN);
+    each_ends(&pipeline, TOKEN, 1).map(drop)
+}
+
+#[test]
+fn a_denied_request_is_told_of_without_the_credential() -> Result<()> {
+    let (server, token) = guarded()?;
+    let origin = server.url();
+    for rule in [
+        // Another origin.
+        "[[connector.allow]]\norigin = \"https://elsewhere.example\"\nsecrets = [\"database_token\"]\n".to_owned(),
+        // The right one, but not for the credential.
+        format!("[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"GET\", \"POST\"]\nprivate = true\n"),
+        // Not for a private address.
+        format!("[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"GET\", \"POST\"]\nsecrets = [\"database_token\"]\n"),
+    ] {
+        let pipeline = Pipeline::of(&origin)?.token(&token).allow(&rule);
+        each_ends(&pipeline, &token, 4)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_crash_of_the_connector_shows_no_credential() -> Result<()> {
+    for steps in [
+        // All that it has is the reference.
+        "[{ secret = \"token\" }, { print = \"printed\" }, { panic = \"panicked\" }]",
+        "[{ secret = \"token\" }, \"recurse\"]",
+        "[{ secret = \"token\" }, { exit = 1 }]",
+        "[{ request = { authority = \"{token}\" } }]",
+    ] {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("pipeline.toml");
+        let component = paths::hostile()?;
+        std::fs::write(
+            &file,
+            format!(
+                "[connector]\ncomponent = '{}'\n[connector.config]\ncheck = {steps}\nread = {steps}\n\
+                 list = {{ steps = {steps} }}\n[connector.secrets]\ntoken = {{ env = \"{VARIABLE}\" }}\n\
+                 [destination]\ntype = \"files\"\nurl = \"./out\"\n",
+                component.display()
+            ),
+        )?;
+        for command in ["check", "list", "run"] {
+            let output = pipeline::command()?
+                .args([command, "--log", "trace", "--config"])
+                .arg(&file)
+                .env(VARIABLE, TOKEN)
+                .stdin(Stdio::null())
+                .output()?;
+            let outcome = Outcome::from(output);
+            ensure!(outcome.code.is_some_and(|code| code != 0), "{outcome:?}");
+            ensure!(!super::holds(outcome.stdout.as_bytes(), TOKEN), "{command}");
+            ensure!(!super::holds(outcome.stderr.as_bytes(), TOKEN), "{command}");
+            super::nothing_written_in(folder.path(), TOKEN)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_killed_run_leaves_no_credential_behind() -> Result<()> {
+    let (server, token) = guarded()?;
+    for format in ["duckdb", "parquet"] {
+        // In the middle of the read.
+        let stalling = Faulty::before(&server.url(), |number, _, _| match number {
+            0..3 => Fault::None,
+            _ => Fault::Stall,
+        })?;
+        let mut pipeline = Pipeline::of(&stalling.url())?.token(&token);
+        if format != "duckdb" {
+            pipeline = pipeline.into_files(format);
+        }
+        let file = written(&pipeline, Source::Environment)?;
+        let mut child = pipeline::command()?
+            .args(["run", "--log", "trace", "--config"])
+            .arg(file)
+            .env(VARIABLE, &token)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stderr = BufReader::new(child.stderr.take().context("no standard error")?);
+        let mut said = String::new();
+        while said.matches("answered").count() < 3 {
+            ensure!(stderr.read_line(&mut said)? > 0, "it ended: {said}");
+        }
+        child.kill()?;
+        stderr.read_to_string(&mut said)?;
+        let mut outcome = Outcome::from(child.wait_with_output()?);
+        outcome.stderr = said;
+        ensure!(outcome.code.is_none(), "it was not killed: {outcome:?}");
+        nothing_shows(&pipeline, &outcome, &token)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_pipeline_file_that_is_wrong_is_told_of_without_the_credential() -> Result<()> {
+    let pipeline = Pipeline::of("http://127.0.0.1:1")?.token(TOKEN);
+    for wrong in [
+        format!("\"{TOKEN}\""),
+        format!("{{ value = \"{TOKEN}\" }}"),
+        format!("[\"{TOKEN}\"]"),
+        format!("\"{TOKEN}"),
+        format!("{{ env = \"{VARIABLE}\", file = \"token\" }}"),
+    ] {
+        let text = pipeline.text().replace("{ file = \"token\" }", &wrong);
+        let file = pipeline.folder().join("wrong.toml");
+        std::fs::write(&file, text)?;
+        for command in ["check", "run", "inspect"] {
+            let file = file.display().to_string();
+            let outcome = pipeline::host(&[command, "--config", &file, "--log", "trace"])?;
+            ensure!(outcome.code == Some(2), "{wrong}: {outcome:?}");
+            let shown = super::holds(outcome.stderr.as_bytes(), TOKEN);
+            ensure!(!shown, "{wrong}: {}", outcome.stderr);
+        }
+        std::fs::remove_file(file)?;
+    }
+    // One that no header could hold.
+    for unusable in [format!("{TOKEN}\u{1}"), format!("{TOKEN}\nsecond line")] {
+        let outcome = host(&pipeline, Source::Environment, &unusable, &["run"])?;
+        ensure!(outcome.code == Some(2), "{outcome:?}");
+        nothing_shows(&pipeline, &outcome, TOKEN)?;
+    }
+    Ok(())
+}
