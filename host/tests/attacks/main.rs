@@ -13,19 +13,18 @@
     reason = "a failure of the suite is a failed test"
 )]
 
-mod headers;
 mod debug;
 mod forged;
+mod headers;
 mod isolation;
 mod lines;
 mod names;
 mod network;
+mod resources;
 mod responses;
 mod secrets;
+mod supply;
 mod tls;
 mod verdict;
-mod forged;
-mod resources;
-mod supply;
 mod victim;
 mod world;
