@@ -1,7 +1,7 @@
 //! What an attack is aimed at: a listener that says exactly what it saw, and
 //! that can answer as badly as a test wants.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -127,12 +127,7 @@ impl Victim {
 
 /// Looks at the first bytes in the accepting thread only as far as needed to
 /// tell a mark from a connection of the host.
-fn accept(
-    mut stream: TcpStream,
-    seen: &Arc<Mutex<Seen>>,
-    marked: &Sender<usize>,
-    serve: &Arc<Serve>,
-) {
+fn accept(stream: TcpStream, seen: &Arc<Mutex<Seen>>, marked: &Sender<usize>, serve: &Arc<Serve>) {
     let mut first = [0; MARK.len()];
     // A client that connects and says nothing is still a connection.
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));

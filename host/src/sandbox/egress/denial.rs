@@ -41,8 +41,8 @@ impl Denial {
     pub fn new(method: &Method, url: &Url, reason: Reason) -> Self {
         Self {
             method: method.clone(),
-            origin: url.origin().ascii_serialization(),
-            path: url.path().to_owned(),
+            origin: bounded(&url.origin().ascii_serialization()),
+            path: bounded(url.path()),
             reason,
         }
     }
@@ -99,6 +99,16 @@ impl Denial {
             ),
         }
     }
+}
+
+/// A part of a URL, whose length is the connector's choice, for people.
+fn bounded(text: &str) -> String {
+    const MOST: usize = 1000;
+
+    if text.len() <= MOST {
+        return text.to_owned();
+    }
+    format!("{}...", &text[..text.floor_char_boundary(MOST)])
 }
 
 impl fmt::Display for Denial {

@@ -1,9 +1,14 @@
 //! Attacks by amount: a set of headers has a bound before it is a request.
 
+use connector_host::model::Limit;
+use connector_host::sandbox::SandboxError;
+use connector_host::sandbox::egress::Reason;
+use connector_host::sandbox::egress::rule::Uncovered;
 use serde_json::json;
 
+use crate::verdict::Verdict::{Denied, Unsayable};
 use crate::victim::Victim;
-use crate::world::World;
+use crate::world::{Outcome, World, get};
 
 #[tokio::test]
 async fn a_hundred_thousand_headers_are_refused() {
@@ -30,24 +35,45 @@ async fn one_header_of_ten_megabytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_host_or_path_of_megabytes_is_refused() {
+async fn a_path_of_a_megabyte_cannot_be_said() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
-    let long = "x".repeat(1 << 20);
-    for (authority, path, words) in [
-        (long.clone(), "/".to_owned(), "authority"),
-        (server.authority(), format!("/{long}"), "path"),
+    let path = format!("/{}", "x".repeat(1 << 20));
+    let outcome = world.request(get(&server.authority(), &path)).await;
+    Unsayable("path").check("a long path", "", &outcome);
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_of_a_long_url_is_short() {
+    let server = Victim::listen();
+    let world = World::new().allow_private(&server.origin());
+    let long = "x".repeat(60_000);
+    for request in [
+        get(&"x".repeat(1 << 20), "/"),
+        get(&long, "/"),
+        get("victim.test", &format!("/{long}")),
+        get(
+            &format!("victim.test:{}", server.port()),
+            &format!("/%41{long}"),
+        ),
     ] {
-        let request = json!({ "authority": authority, "path": path });
         let outcome = world.request(request).await;
-        assert!(outcome.failure().contains(words), "{}", outcome.failure());
+        let reason = Reason::Uncovered(Uncovered::Origin);
+        Denied(reason).check("a long URL", "http://", &outcome);
+        let denial = outcome.denial();
+        let shown = denial.to_string().len() + denial.hint().len();
+        assert!(shown < 5000, "{shown}");
     }
     assert_eq!(server.connections(), 0);
 }
 
-/// By the interface, which says so to the connector.
+/// By the limit, which the error names.
 #[track_caller]
-fn refused(outcome: &crate::world::Outcome, case: &str) {
-    let failure = outcome.failure();
-    assert!(failure.contains("SizeExceeded"), "{case}: {failure}");
+fn refused(outcome: &Outcome, case: &str) {
+    assert!(
+        matches!(outcome.result, Err(SandboxError::Limit(Limit::Headers))),
+        "{case}: {:?}",
+        outcome.result
+    );
 }

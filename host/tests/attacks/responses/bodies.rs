@@ -45,7 +45,7 @@ fn short() -> Limits {
 async fn an_endless_body_is_cut_off_at_the_limit() {
     for head in [
         "HTTP/1.1 200 OK\r\n\r\n",
-        "HTTP/1.1 200 OK\r\ncontent-length: 18446744073709551614\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\n",
         "HTTP/1.0 200 OK\r\n\r\n",
         "HTTP/1.1 500 Oh\r\n\r\n",
     ] {
@@ -135,10 +135,7 @@ async fn a_body_that_is_no_gzip_breaks_off() {
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
-        assert!(
-            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
-            "{failure}"
-        );
+        assert!(failure.contains("the body broke off"), "{failure}");
     }
 }
 

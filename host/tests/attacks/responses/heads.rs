@@ -8,18 +8,18 @@ use connector_host::sandbox::SandboxError;
 use serde_json::json;
 
 use crate::victim::Victim;
-use crate::world::{World, get};
+use crate::world::{Outcome, World, get};
 
-/// The failure of a request that gets these bytes for an answer.
-async fn failure(bytes: impl Into<Vec<u8>>) -> String {
+/// How a request ends that gets these bytes for an answer.
+async fn answered(bytes: impl Into<Vec<u8>>) -> Outcome {
     let server = Victim::saying(bytes);
     let world = World::new().allow_private(&server.origin());
-    let outcome = world.request(get(&server.authority(), "/")).await;
-    outcome.failure().to_owned()
+    world.request(get(&server.authority(), "/")).await
 }
 
 #[track_caller]
-fn no_http(failure: &str, case: &str) {
+fn no_http(outcome: &Outcome, case: &str) {
+    let failure = outcome.failure();
     assert!(
         ["HttpProtocolError", "ConnectionTerminated"]
             .iter()
@@ -28,18 +28,32 @@ fn no_http(failure: &str, case: &str) {
     );
 }
 
+#[track_caller]
+fn too_large(outcome: &Outcome, case: &str) {
+    assert!(
+        matches!(outcome.result, Err(SandboxError::Limit(Limit::Headers))),
+        "{case}: {:?}",
+        outcome.result
+    );
+}
+
+/// A request whose answer begins so and goes on like this for ever.
+async fn endless(start: &'static str, more: &'static str) -> Outcome {
+    let server = Victim::answering(move |_, stream| {
+        stream.write_all(start.as_bytes())?;
+        let more = more.repeat(1000);
+        loop {
+            stream.write_all(more.as_bytes())?;
+        }
+    });
+    let world = World::new().allow_private(&server.origin());
+    world.request(get(&server.authority(), "/")).await
+}
+
 #[tokio::test]
 async fn endless_headers_are_refused() {
     for line in ["x: y\r\n", "x:\r\n", "set-cookie: a=b\r\n"] {
-        let server = Victim::answering(move |_, stream| {
-            stream.write_all(b"HTTP/1.1 200 OK\r\n")?;
-            loop {
-                stream.write_all(line.repeat(1000).as_bytes())?;
-            }
-        });
-        let world = World::new().allow_private(&server.origin());
-        let outcome = world.request(get(&server.authority(), "/")).await;
-        no_http(outcome.failure(), line);
+        too_large(&endless("HTTP/1.1 200 OK\r\n", line).await, line);
     }
 }
 
@@ -49,18 +63,10 @@ async fn an_endless_header_is_refused() {
         "HTTP/1.1 200 OK\r\nx: ",
         "HTTP/1.1 200 ",
         "HTTP/1.1 200 OK\r\n",
-        "",
     ] {
-        let server = Victim::answering(move |_, stream| {
-            stream.write_all(start.as_bytes())?;
-            loop {
-                stream.write_all(&[b'x'; 1 << 14])?;
-            }
-        });
-        let world = World::new().allow_private(&server.origin());
-        let outcome = world.request(get(&server.authority(), "/")).await;
-        no_http(outcome.failure(), start);
+        too_large(&endless(start, "xxxxxxxx").await, start);
     }
+    no_http(&endless("", "xxxxxxxx").await, "no head at all");
 }
 
 #[tokio::test]
@@ -69,11 +75,9 @@ async fn more_headers_than_any_server_needs_are_refused() {
         let lines: String = (0..count).map(|n| format!("x-{n}: y\r\n")).collect();
         format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n")
     };
-    no_http(&failure(headers(128)).await, "129 headers");
-    no_http(&failure(headers(10_000)).await, "10,001 headers");
-    let server = Victim::saying(headers(100));
-    let world = World::new().allow_private(&server.origin());
-    let outcome = world.request(get(&server.authority(), "/")).await;
+    too_large(&answered(headers(128)).await, "129 headers");
+    too_large(&answered(headers(10_000)).await, "10,001 headers");
+    let outcome = answered(headers(100)).await;
     assert!(outcome.answer().starts_with("200"));
 }
 
@@ -107,7 +111,7 @@ async fn a_head_that_is_no_http_is_refused() {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "",
     ] {
-        no_http(&failure(head).await, head);
+        no_http(&answered(head).await, head);
     }
 }
 

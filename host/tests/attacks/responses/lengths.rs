@@ -23,7 +23,7 @@ async fn a_body_shorter_than_its_length_is_an_error() {
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
         assert!(
-            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            failure.contains("the body broke off"),
             "{answer}: {failure}"
         );
     }
@@ -96,6 +96,7 @@ async fn lengths_that_contradict_each_other_are_refused() {
         "content-length:",
         "content-length: 18446744073709551616",
         "content-length: 18446744073709551615",
+        "content-length: 18446744073709551614",
     ] {
         let server = Victim::saying(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
         let world = World::new().allow_private(&server.origin());
@@ -133,7 +134,7 @@ async fn chunks_that_are_none_break_off() {
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
         assert!(
-            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            failure.contains("the body broke off"),
             "{body:?}: {failure}"
         );
     }
@@ -163,7 +164,7 @@ async fn endless_trailers_and_chunk_extensions_are_refused() {
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
         assert!(
-            failure.contains("HttpResponseIncomplete") || failure.contains("ConnectionTerminated"),
+            failure.contains("the body broke off"),
             "{start:?}: {failure}"
         );
     }
