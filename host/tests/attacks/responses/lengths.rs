@@ -95,8 +95,6 @@ async fn lengths_that_contradict_each_other_are_refused() {
         "content-length: five",
         "content-length:",
         "content-length: 18446744073709551616",
-        "content-length: 18446744073709551615",
-        "content-length: 18446744073709551614",
     ] {
         let server = Victim::saying(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
         let world = World::new().allow_private(&server.origin());
