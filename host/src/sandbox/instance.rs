@@ -188,11 +188,16 @@ impl Instance {
         self.returned("drop of the reader", result)
     }
 
+    /// What a call gave. A guest that was refused a response with a credential
+    /// in it has failed, even when it goes on as if nothing had happened.
     fn returned<T>(
         &self,
         call: &'static str,
         result: wasmtime::Result<T>,
     ) -> Result<T, SandboxError> {
+        if let Some(denial) = self.tally.reflection() {
+            return Err(SandboxError::Denied(denial.clone()));
+        }
         result.map_err(|error| failure::of(call, &error, &self.store, &self.tally, self.deadline))
     }
 

@@ -98,19 +98,20 @@ struct Inspection {
 }
 
 impl Inspection {
-    /// Why a body may not go on with this chunk.
-    fn objection(&mut self, chunk: &[u8]) -> Option<Error> {
+    /// What the guest may have of the body now that this chunk came.
+    fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
         self.received += chunk.len() as u64;
         self.tally.received(chunk.len());
         if self.received > self.limit {
             self.tally.limit(Limit::Response);
-            return Some(Error::HttpResponseBodySize(Some(self.received)));
+            return Err(Error::HttpResponseBodySize(Some(self.received)));
         }
-        let secret = self.guard.next_chunk(chunk)?;
-        let reason = Reason::Reflection(secret.to_owned());
-        self.tally
-            .deny(Denial::new(&self.method, &self.url, reason));
-        Some(Error::HttpRequestDenied)
+        self.guard.next_chunk(chunk).map_err(|secret| {
+            let reason = Reason::Reflection(secret.to_owned());
+            self.tally
+                .deny(Denial::new(&self.method, &self.url, reason));
+            Error::HttpRequestDenied
+        })
     }
 }
 
@@ -127,18 +128,18 @@ async fn forward(
             chunk = response.chunk() => chunk,
             () = sender.closed() => return,
         };
+        let (chunk, last) = match chunk {
+            Ok(Some(chunk)) => (inspection.pass(chunk), false),
+            Ok(None) => (Ok(inspection.guard.rest()), true),
+            Err(error) => (Err(of_transport(&error)), true),
+        };
         let chunk = match chunk {
-            Ok(Some(chunk)) => chunk,
-            Ok(None) => return,
+            Ok(chunk) => chunk,
             Err(error) => {
-                let _ = sender.send(Err(of_transport(&error)));
+                let _ = sender.send(Err(error));
                 return;
             }
         };
-        if let Some(objection) = inspection.objection(&chunk) {
-            let _ = sender.send(Err(objection));
-            return;
-        }
         let size = u32::try_from(chunk.len()).unwrap_or(room).min(room);
         let permit = tokio::select! {
             permit = Arc::clone(&free).acquire_many_owned(size) => permit,
@@ -146,7 +147,7 @@ async fn forward(
         };
         // The semaphore is never closed.
         let Ok(permit) = permit else { return };
-        if sender.send(Ok((chunk, permit))).is_err() {
+        if !chunk.is_empty() && sender.send(Ok((chunk, permit))).is_err() || last {
             return;
         }
     }

@@ -271,10 +271,11 @@ impl Inner {
             return Err(Error::HttpResponseHeaderSectionSize(None));
         }
         let guard = self.needles.guard();
-        if let Some(name) = headers
-            .values()
-            .find_map(|value| guard.find(value.as_bytes()))
-        {
+        let reflected = headers
+            .iter()
+            .flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()])
+            .find_map(|text| guard.find(text));
+        if let Some(name) = reflected {
             let reason = Reason::Reflection(name.to_owned());
             return Err(self.deny(Denial::new(&method, &url, reason)));
         }

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use memchr::memmem::Finder;
 
 use crate::sandbox::secrets::GrantedSecrets;
@@ -26,10 +27,10 @@ struct Needle {
 #[derive(Debug)]
 pub(super) struct Guard {
     needles: Needles,
-    /// The end of what was looked through: one byte less than the longest
-    /// value, so that a value across a border is found once it is complete.
-    tail: Vec<u8>,
-    longest: usize,
+    /// The end of what was looked through, as far as a value may begin there.
+    /// It is held back until the next chunk says whether it does: the guest
+    /// does not get the half of a value either.
+    held: Vec<u8>,
 }
 
 impl Needles {
@@ -45,14 +46,30 @@ impl Needles {
         Self(needles.collect())
     }
 
+    fn find(&self, text: &[u8]) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|needle| needle.value.find(text).is_some())
+            .map(|needle| needle.name.as_str())
+    }
+
     /// A guard for the next response.
     pub(super) fn guard(&self) -> Guard {
-        let lengths = self.0.iter().map(|needle| needle.value.needle().len());
         Guard {
             needles: self.clone(),
-            tail: Vec::new(),
-            longest: lengths.max().unwrap_or(0),
+            held: Vec::new(),
         }
+    }
+}
+
+impl Needle {
+    /// How many bytes at the end of a text are the beginning of the value.
+    fn begun(&self, text: &[u8]) -> usize {
+        let value = self.value.needle();
+        let end = &text[text.len() - text.len().min(value.len() - 1)..];
+        memchr::memchr_iter(value[0], end)
+            .find(|&at| value.starts_with(&end[at..]))
+            .map_or(0, |at| end.len() - at)
     }
 }
 
@@ -68,34 +85,30 @@ impl Guard {
     /// The name of a secret whose value stands in the text.
     #[must_use]
     pub(super) fn find(&self, text: &[u8]) -> Option<&str> {
-        self.needles
-            .0
-            .iter()
-            .find(|needle| needle.value.find(text).is_some())
-            .map(|needle| needle.name.as_str())
+        self.needles.find(text)
     }
 
-    /// The same for the next chunk of a body, together with those before.
-    pub(super) fn next_chunk(&mut self, chunk: &[u8]) -> Option<&str> {
-        if self.needles.0.is_empty() {
-            return None;
-        }
-        let keep = self.longest - 1;
-        let border = self.tail.len();
-        self.tail.extend_from_slice(&chunk[..chunk.len().min(keep)]);
-        let hit = border > 0 && self.find(&self.tail).is_some() || self.find(chunk).is_some();
-        if hit {
-            let tail = std::mem::take(&mut self.tail);
-            return self.find(&tail).or_else(|| self.find(chunk));
-        }
-        if chunk.len() >= keep {
-            self.tail.clear();
-            self.tail.extend_from_slice(&chunk[chunk.len() - keep..]);
+    /// Looks through the next chunk of a body, together with those before.
+    /// Gives what may be handed over, or the name of a secret.
+    pub(super) fn next_chunk(&mut self, chunk: Bytes) -> Result<Bytes, &str> {
+        let mut text = if self.held.is_empty() {
+            chunk
         } else {
-            let excess = self.tail.len().saturating_sub(keep);
-            self.tail.drain(..excess);
+            self.held.extend_from_slice(&chunk);
+            std::mem::take(&mut self.held).into()
+        };
+        if self.needles.find(&text).is_some() {
+            return Err(self.needles.find(&text).unwrap_or_default());
         }
-        None
+        let begun = self.needles.0.iter().map(|needle| needle.begun(&text));
+        let free = text.len() - begun.max().unwrap_or(0);
+        self.held = text.split_off(free).into();
+        Ok(text)
+    }
+
+    /// What was held back, when nothing more comes.
+    pub(super) fn rest(&mut self) -> Bytes {
+        std::mem::take(&mut self.held).into()
     }
 }
 
@@ -109,25 +122,46 @@ mod tests {
         Needles::of(&GrantedSecrets::new(secrets.into_iter().collect())).guard()
     }
 
+    /// What a guard lets through of a body in these chunks, if it does.
+    fn through(value: &str, chunks: &[&[u8]]) -> Result<Vec<Vec<u8>>, Vec<Vec<u8>>> {
+        let mut guard = guard(value);
+        let mut passed = Vec::new();
+        for chunk in chunks {
+            match guard.next_chunk(Bytes::copy_from_slice(chunk)) {
+                Ok(bytes) => passed.push(bytes.to_vec()),
+                Err(_) => return Err(passed),
+            }
+        }
+        passed.push(guard.rest().to_vec());
+        Ok(passed)
+    }
+
     #[test]
-    fn a_value_is_found_however_it_is_split() {
+    fn a_value_is_found_however_it_is_split_and_no_byte_of_it_passes() {
         let body = b"before 0123456789 after";
         for size in 1..=body.len() {
-            let mut guard = guard("0123456789");
-            let found = body
-                .chunks(size)
-                .any(|chunk| guard.next_chunk(chunk).is_some());
-            assert!(found, "in chunks of {size}");
+            let chunks: Vec<_> = body.chunks(size).collect();
+            let passed = through("0123456789", &chunks).unwrap_err().concat();
+            assert!(b"before ".starts_with(&passed), "in chunks of {size}");
         }
     }
 
     #[test]
-    fn parts_and_short_values_are_no_finding() {
-        let mut long = guard("0123456789");
-        for chunk in ["012345678", " 9", "0123", "x456789"] {
-            assert_eq!(long.next_chunk(chunk.as_bytes()), None);
+    fn what_is_no_value_passes_whole() {
+        for value in ["0123456789", "00000002", "0101010102", "short"] {
+            let body = b"01 0123456780123456 00000000000010101010 01012 short 012345678";
+            for size in 1..=body.len() {
+                let chunks: Vec<_> = body.chunks(size).collect();
+                let passed = through(value, &chunks);
+                assert_eq!(passed.unwrap().concat(), body, "{value} {size}");
+            }
         }
-        assert_eq!(guard("1234").next_chunk(b"1234"), None);
+    }
+
+    #[test]
+    fn a_chunk_that_ends_like_no_value_passes_at_once() {
+        let passed = through("0123456789", &[b"abc", b"x01", b"x", b"12"]).unwrap();
+        assert_eq!(passed, [b"abc".as_slice(), b"x", b"01x", b"12", b""]);
     }
 
     #[test]

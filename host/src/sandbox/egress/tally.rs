@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::denial::Denial;
+use super::denial::{Denial, Reason};
 use crate::model::Limit;
 
 /// Counts of one instance.
@@ -16,6 +16,7 @@ pub struct Tally {
     open_responses: AtomicU64,
     sending: AtomicU64,
     denials: Mutex<Vec<Denial>>,
+    reflection: OnceLock<Denial>,
     limit: OnceLock<Limit>,
 }
 
@@ -43,6 +44,9 @@ impl Tally {
 
     pub(super) fn deny(&self, denial: Denial) {
         tracing::warn!(target: "connector_host::egress", "{denial}");
+        if matches!(denial.reason(), Reason::Reflection(_)) {
+            let _ = self.reflection.set(denial.clone());
+        }
         if let Ok(mut denials) = self.denials.lock()
             && denials.len() < KEPT_DENIALS
         {
@@ -74,6 +78,12 @@ impl Tally {
             .lock()
             .ok()
             .and_then(|denials| denials.last().cloned())
+    }
+
+    /// The refusal of a response that held a secret's value: what the guest
+    /// makes of the error does not matter.
+    pub(crate) fn reflection(&self) -> Option<&Denial> {
+        self.reflection.get()
     }
 
     /// The limit that was hit.

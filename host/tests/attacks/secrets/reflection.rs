@@ -2,6 +2,7 @@
 //! the connector.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -65,6 +66,8 @@ async fn a_credential_that_comes_back_in_a_header_is_caught() {
         format!("set-cookie: a={TOKEN}"),
         format!("etag: \"{TOKEN}\""),
         format!("x-first: 1\r\nx-first: {TOKEN}"),
+        format!("{TOKEN}: 1"),
+        format!("x-{TOKEN}-x: 1"),
     ] {
         for status in ["200 OK", "302 Found", "401 No", "500 Oh"] {
             let answer = format!("HTTP/1.1 {status}\r\n{header}\r\ncontent-length: 0\r\n\r\n");
@@ -120,6 +123,33 @@ async fn a_credential_that_comes_back_byte_by_byte_is_caught() {
     let world = granting(&server);
     let outcome = world.request(authorized(&server, "Bearer {token}")).await;
     denied("packets", &outcome);
+}
+
+/// A thief would keep what came before the refusal, and guess the rest.
+#[tokio::test]
+async fn not_even_the_beginning_of_a_credential_gets_through() {
+    for at in 1..TOKEN.len() {
+        let (first, second) = TOKEN.split_at(at);
+        let server = Victim::saying(chunked(&["before ", first, second, " after"]));
+        let world = granting(&server);
+        let mut request = authorized(&server, "Bearer {token}");
+        request["keep"] = true.into();
+        let config = json!({ "check": [{ "request": request }] }).to_string();
+        let mut instance = world.instance().await.unwrap();
+        let result = instance.check(&config).await;
+        let tally = Arc::clone(instance.tally());
+        // It says nothing of the refusal, and fails all the same.
+        denied(&at.to_string(), &Outcome { result, tally });
+    }
+}
+
+#[tokio::test]
+async fn the_beginning_of_a_credential_that_is_none_gets_through() {
+    for at in 1..TOKEN.len() {
+        let outcome = echoed(chunked(&[&TOKEN[..at], "?", &TOKEN[..at]])).await;
+        let body = format!("{0}?{0}", &TOKEN[..at]);
+        assert!(outcome.answer().ends_with(&body), "{}", outcome.answer());
+    }
 }
 
 #[tokio::test]
