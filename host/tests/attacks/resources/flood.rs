@@ -1,10 +1,12 @@
 //! Connectors that talk without end.
 
-use connector_host::model::Limits;
+use connector_host::model::{Limit, Limits};
 use serde_json::json;
 
+use super::{CALLS, limit, tried};
 use crate::lines::Lines;
-use crate::world::World;
+use crate::victim::Victim;
+use crate::world::{World, get};
 
 #[tokio::test]
 async fn a_log_flood_is_dropped_after_one_warning() {
@@ -55,4 +57,40 @@ async fn a_flood_of_printed_text_is_not_kept() {
     let error = World::new().attack(steps).await.result.unwrap_err();
     assert!(error.to_string().len() < 20_000, "{error}");
     assert!(lines.with("xxxx").is_empty());
+}
+
+#[tokio::test]
+async fn a_million_handles_end_at_the_limit() {
+    for call in CALLS {
+        let result = tried(&World::new(), call, &json!([{ "handles": 1_000_000 }])).await;
+        assert_eq!(limit(result), Limit::Handles, "{call:?}");
+    }
+}
+
+#[tokio::test]
+async fn handles_that_are_given_back_do_not_count() {
+    let steps = json!(vec![json!({ "handles": 5_000 }); 10]);
+    assert!(World::new().attack(steps).await.result.is_ok());
+}
+
+#[tokio::test]
+async fn a_flood_of_random_bytes_ends_at_the_limit() {
+    for step in [
+        json!({ "random": [1_000_000, 1000] }),
+        json!({ "random": [1, u64::MAX] }),
+        json!({ "random": [1, 1 << 30] }),
+    ] {
+        let outcome = World::new().attack(json!([step])).await;
+        assert_eq!(limit(outcome.result), Limit::Random, "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_answers_that_nobody_reads_ends_at_the_limit() {
+    let server = Victim::listen();
+    let world = World::new().allow_private(&server.origin());
+    let request = get(&server.authority(), "/");
+    let outcome = world.attack(json!([{ "unread": [request, 1000] }])).await;
+    assert_eq!(limit(outcome.result), Limit::OpenResponses);
+    assert!(u64::try_from(server.connections()).unwrap() <= world.limits.open_responses);
 }

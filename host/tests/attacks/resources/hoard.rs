@@ -88,59 +88,51 @@ async fn a_connector_that_ends_the_process_ends_only_itself() {
     }
 }
 
-/// What [`Limits`] does not count by name: an error of instantiation.
-mod parts {
-    use connector_host::sandbox::SandboxError;
+#[tokio::test]
+async fn a_table_declared_with_ten_million_elements_is_refused() {
+    let component = with("(table 10000000 funcref)");
+    let result = modest().component(&component).instance().await;
+    assert_eq!(limit(result), Limit::Tables);
+}
 
-    use super::*;
+#[tokio::test]
+async fn a_table_grown_without_end_ends_at_the_limit() {
+    let component = with(
+        "(table $t 0 funcref)
+         (func $start
+            (loop $again
+                (br_if $again
+                    (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1))))
+            unreachable)
+         (start $start)",
+    );
+    let result = modest().component(&component).instance().await;
+    assert_eq!(limit(result), Limit::Tables);
+}
 
-    #[tokio::test]
-    async fn a_table_declared_with_ten_million_elements_is_refused() {
-        refused(&with("(table 10000000 funcref)")).await;
-    }
+#[tokio::test]
+async fn many_small_tables_count_together() {
+    let component = with(&"(table 20000 funcref)".repeat(8));
+    let result = modest().component(&component).instance().await;
+    assert_eq!(limit(result), Limit::Tables);
+}
 
-    #[tokio::test]
-    async fn a_table_grown_without_end_ends_at_the_limit() {
-        refused(&with(
-            "(table $t 0 funcref)
-             (func $start
-                (loop $again
-                    (br_if $again
-                        (i32.ne
-                            (table.grow $t (ref.null func) (i32.const 1000))
-                            (i32.const -1))))
-                unreachable)
-             (start $start)",
-        ))
-        .await;
-    }
-
-    #[tokio::test]
-    async fn a_hundred_tables_are_refused() {
-        refused(&with(&"(table 1 funcref)".repeat(100))).await;
-    }
-
-    #[tokio::test]
-    async fn a_hundred_memories_are_refused() {
-        refused(&with(&"(memory 0)".repeat(99))).await;
-    }
-
-    #[tokio::test]
-    async fn a_hundred_core_instances_are_refused() {
-        let component = forged::with_instances(Forged::default().bytes(), 100);
-        refused(&forged::file(&component)).await;
-    }
-
-    #[track_caller]
-    fn refused(component: &TempPath) -> impl Future<Output = ()> {
-        let world = modest().component(component);
-        async move {
-            let result = world.instance().await.map(drop);
-            let refused = matches!(
-                result,
-                Err(SandboxError::Crashed { .. } | SandboxError::Limit(_))
-            );
-            assert!(refused, "{result:?}");
-        }
+/// No operator sets how many parts a component may have.
+#[tokio::test]
+async fn a_hundred_tables_memories_or_core_instances_are_refused_by_name() {
+    let plain = Forged::default().bytes();
+    for (part, component) in [
+        ("table", with(&"(table 1 funcref)".repeat(100))),
+        ("memory", with(&"(memory 0)".repeat(99))),
+        (
+            "instance",
+            forged::file(&forged::with_instances(plain, 100)),
+        ),
+    ] {
+        let reason = crash(modest().component(&component).instance().await);
+        assert!(
+            reason.contains(&format!("{part} count too high")),
+            "{reason}"
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use connector_host::sandbox::{Grants, SandboxError};
 use tempfile::{TempDir, TempPath};
@@ -184,5 +185,44 @@ async fn machine_code_for_another_digest_is_not_found() {
     let name = poisoned.artefact.file_name().unwrap().to_str().unwrap();
     let other = format!("{}{}", "0".repeat(64), &name[64..]);
     fs::rename(&poisoned.artefact, poisoned.cache.join(other)).unwrap();
+    assert!(!poisoned.works().await);
+}
+
+#[tokio::test]
+async fn an_artefact_that_others_can_write_is_not_used() {
+    for mode in [0o666, 0o620, 0o602] {
+        let poisoned = Poisoned::new();
+        set_mode(&poisoned.artefact, mode);
+        assert!(!poisoned.works().await, "mode {mode:o}");
+    }
+}
+
+#[tokio::test]
+async fn an_artefact_of_somebody_else_is_not_used() {
+    let poisoned = Poisoned::new();
+    if given_away(&poisoned.artefact) {
+        assert!(!poisoned.works().await);
+    }
+}
+
+#[tokio::test]
+async fn an_artefact_that_is_a_link_is_not_used() {
+    let poisoned = Poisoned::new();
+    let elsewhere = poisoned.folder.path().join("elsewhere");
+    fs::rename(&poisoned.artefact, &elsewhere).unwrap();
+    symlink(&elsewhere, &poisoned.artefact).unwrap();
+    assert!(!poisoned.works().await);
+}
+
+#[tokio::test]
+async fn an_artefact_that_is_no_file_is_not_used() {
+    let poisoned = Poisoned::new();
+    fs::remove_file(&poisoned.artefact).unwrap();
+    fs::create_dir(&poisoned.artefact).unwrap();
+    assert!(!poisoned.works().await);
+    fs::remove_dir(&poisoned.artefact).unwrap();
+    // One that would be waited for.
+    let made = Command::new("mkfifo").arg(&poisoned.artefact).status();
+    assert!(made.unwrap().success());
     assert!(!poisoned.works().await);
 }
