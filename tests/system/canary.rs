@@ -16,6 +16,7 @@ use connector_tests::keys;
 use connector_tests::paths;
 use connector_tests::pipeline::{self, Outcome, Pipeline};
 use connector_tests::sqld::{Options, Sqld};
+use memchr::memmem;
 use serde_json::json;
 
 /// Holds the credential, where the file does not.
@@ -56,6 +57,16 @@ fn no_command_shows_a_credential_from_a_file() -> Result<()> {
 }
 
 #[test]
+fn no_command_shows_a_credential_from_a_program() -> Result<()> {
+    let (server, token) = guarded()?;
+    every_command(
+        &Pipeline::of(&server.url())?.token(&token),
+        &token,
+        Source::Command,
+    )
+}
+
+#[test]
 fn no_destination_holds_a_credential() -> Result<()> {
     let (server, token) = guarded()?;
     for format in ["parquet", "jsonl", "csv"] {
@@ -81,6 +92,7 @@ fn no_destination_holds_a_credential() -> Result<()> {
 enum Source {
     Environment,
     File,
+    Command,
 }
 
 fn every_command(pipeline: &Pipeline, token: &str, source: Source) -> Result<()> {
@@ -97,7 +109,7 @@ fn every_command(pipeline: &Pipeline, token: &str, source: Source) -> Result<()>
                 .with_context(|| format!("{arguments:?}, from {source:?}"))?;
         }
     }
-    Ok(())
+    nothing_written_in(&paths::component_cache()?, token)
 }
 
 /// Runs a command, with the credential where the source is.
@@ -113,14 +125,17 @@ fn host(pipeline: &Pipeline, source: Source, token: &str, arguments: &[&str]) ->
 }
 
 fn written(pipeline: &Pipeline, source: Source) -> Result<PathBuf> {
-    if source == Source::File {
-        return pipeline.write();
-    }
-    let text = pipeline.text().replace(
-        "{ file = \"token\" }",
-        &format!("{{ env = \"{VARIABLE}\" }}"),
-    );
-    ensure!(text.contains(VARIABLE), "the pipeline has no credential");
+    let elsewhere = match source {
+        Source::File => return pipeline.write(),
+        Source::Environment => format!("{{ env = \"{VARIABLE}\" }}"),
+        Source::Command => {
+            // What a vault's client is: a program that prints it.
+            pipeline.write()?;
+            "{ command = [\"cat\", \"token\"] }".to_owned()
+        }
+    };
+    let text = pipeline.text().replace("{ file = \"token\" }", &elsewhere);
+    ensure!(text.contains(&elsewhere), "the pipeline has no credential");
     let file = pipeline.folder().join("pipeline.toml");
     fs::write(&file, text)?;
     Ok(file)
@@ -136,8 +151,7 @@ fn nothing_shows(pipeline: &Pipeline, outcome: &Outcome, token: &str) -> Result<
         !holds(outcome.stderr.as_bytes(), token),
         "standard error shows it"
     );
-    nothing_written_in(pipeline.folder(), token)?;
-    nothing_written_in(&paths::component_cache()?, token)
+    nothing_written_in(pipeline.folder(), token)
 }
 
 fn nothing_written_in(folder: &Path, token: &str) -> Result<()> {

@@ -1,9 +1,9 @@
 //! The same when something fails: an error is made of what was at hand.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use connector_tests::faulty::{Fault, Faulty};
 use connector_tests::keys;
 use connector_tests::paths;
@@ -14,27 +14,55 @@ use super::{Source, VARIABLE, guarded, host, nothing_shows, written};
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.e30.canary-4b1d7f0a9c2e8356-canary-e0c3a86f52d917b4";
 
 /// Every command that reaches the source, each of which must end like this.
+/// Together, since what they do most is to wait before they try again.
 fn each_ends(pipeline: &Pipeline, token: &str, code: i32) -> Result<Vec<Outcome>> {
+    const COMMANDS: [&[&str]; 4] = [&["check"], &["list"], &["run"], &["preview", "t"]];
+    const FORMATS: [&[&str]; 2] = [&[], &["--log-format", "json", "--json"]];
+
+    let file = written(pipeline, Source::Environment)?;
     let mut outcomes = Vec::new();
-    for command in ["check", "list", "run", "preview"] {
-        for format in ["text", "json"] {
-            let mut arguments = vec![command, "--log", "trace", "--log-format", format];
-            if command == "preview" {
-                arguments.push("t");
-            }
-            for json in [false, true] {
-                if json {
-                    arguments.push("--json");
-                }
-                let outcome = host(pipeline, Source::Environment, token, &arguments)?;
-                ensure!(outcome.code == Some(code), "{arguments:?}: {outcome:?}");
-                nothing_shows(pipeline, &outcome, token)
-                    .with_context(|| format!("{arguments:?}"))?;
-                outcomes.push(outcome);
-            }
+    for format in FORMATS {
+        let started: Vec<_> = COMMANDS
+            .iter()
+            .map(|command| {
+                pipeline::command()?
+                    .args([command, &["--log", "trace", "--config"][..]].concat())
+                    .arg(&file)
+                    .args(format)
+                    .env(VARIABLE, token)
+                    .stdin(Stdio::null())
+                    .stdout(Stdio::piped())
+                    .stderr(Stdio::piped())
+                    .spawn()
+                    .context("cannot start the host")
+            })
+            .collect::<Result<_>>()?;
+        let ended = outputs(started)?;
+        for (command, outcome) in COMMANDS.iter().zip(ended) {
+            ensure!(outcome.code == Some(code), "{command:?}: {outcome:?}");
+            nothing_shows(pipeline, &outcome, token).with_context(|| format!("{command:?}"))?;
+            outcomes.push(outcome);
         }
     }
     Ok(outcomes)
+}
+
+/// What each of them printed. All are read at once: one that nobody reads
+/// from stops when its pipe is full.
+fn outputs(children: Vec<Child>) -> Result<Vec<Outcome>> {
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = children
+            .into_iter()
+            .map(|child| scope.spawn(move || child.wait_with_output()))
+            .collect();
+        waiting
+            .into_iter()
+            .map(|thread| {
+                let output = thread.join().map_err(|_| anyhow!("a thread panicked"))?;
+                Ok(output?.into())
+            })
+            .collect()
+    })
 }
 
 #[test]
