@@ -62,7 +62,7 @@ fmt:
 # Lint both targets; warnings are errors
 lint: wasm-target
     cargo clippy --release --package turso-connector --package hostile-connector --target wasm32-wasip2 -- -D warnings
-    cargo clippy --release --workspace --all-targets -- -D warnings
+    cargo clippy --release --workspace --all-targets --features connector-fuzz/targets -- -D warnings
 
 # Build the documentation; warnings are errors
 doc:
@@ -97,6 +97,49 @@ typos:
 [private]
 deny:
     cargo deny --locked check bans licenses sources
+
+# Fuzz every target for so many seconds each
+[no-exit-message]
+fuzz seconds="600":
+    #!/usr/bin/env bash
+    set -euo pipefail
+    if ! command -v "${CXX:-c++}" > /dev/null; then
+        echo "error: there is no C++ compiler, and libFuzzer is written in C++" >&2
+        echo "hint: install g++ or clang++, or name one in CXX" >&2
+        exit 1
+    fi
+    # As `cargo fuzz --sanitizer none` does it; a stable compiler can. Since a
+    # platform is named, build scripts and macros are compiled without this.
+    platform="$(rustc --version --verbose | sed -n 's/^host: //p')"
+    flags="--cfg fuzzing -Cpasses=sancov-module"
+    for pass in level=4 inline-8bit-counters pc-table trace-compares; do
+        flags+=" -Cllvm-args=-sanitizer-coverage-$pass"
+    done
+    RUSTFLAGS="$flags" cargo build --profile fuzz --target "$platform" \
+        --package connector-fuzz --features libfuzzer --bins
+    work="{{ target }}/fuzzing"
+    failed=()
+    for name in address rule pipeline_file arrow hrana; do
+        mkdir -p "$work/$name/corpus" "$work/$name/findings"
+        options=(-max_total_time="$1" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1
+            -artifact_prefix="$work/$name/findings/")
+        dictionary="tests/fuzz/dictionaries/$name.dict"
+        [ ! -e "$dictionary" ] || options+=(-dict="$dictionary")
+        corpora=("$work/$name/corpus")
+        [ ! -d "tests/fuzz/seeds/$name" ] || corpora+=("tests/fuzz/seeds/$name")
+        log="$work/$name/log"
+        if "{{ target }}/$platform/fuzz/$name" "${options[@]}" "${corpora[@]}" > "$log" 2>&1; then
+            echo "$name: clean, $(sed -n 's/^Done //p' "$log")"
+        else
+            grep --text -A 20 -e panicked -e '^SUMMARY' -e 'Test unit' "$log" >&2 || tail -n 20 "$log" >&2
+            failed+=("$name")
+        fi
+    done
+    if [ "${#failed[@]}" -gt 0 ]; then
+        echo "error: fuzzing failed: ${failed[*]}" >&2
+        echo "hint: run {{ target }}/$platform/fuzz/<name> on what is in $work/<name>/findings" >&2
+        exit 1
+    fi
 
 # Parts that are not built here go to target/tools/.
 [private]
