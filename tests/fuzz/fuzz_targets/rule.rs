@@ -76,13 +76,30 @@ fn matches(pattern: &[u8], path: &[u8]) -> bool {
     row[path.len()]
 }
 
+/// Whether decoding the path once gives a path of other segments, another
+/// layer of encoding, or no text.
 fn is_ambiguous(path: &str) -> bool {
-    let lower = path.to_lowercase();
-    lower.contains("//")
-        || lower.contains('\\')
-        || ["2e", "2f", "5c", "00", "25"]
-            .iter()
-            .any(|code| lower.contains(&format!("%{code}")))
+    let mut decoded = Vec::new();
+    for (at, piece) in path.split('%').enumerate() {
+        let code = piece.get(..2).filter(|code| at > 0 && is_hex(code));
+        match code.map(|code| u8::from_str_radix(code, 16)) {
+            Some(Ok(byte)) if !(byte < 0x20 || byte == 0x7f || b"%./\\".contains(&byte)) => {
+                decoded.push(byte);
+                decoded.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            _ if at > 0 => return true,
+            _ => decoded.extend_from_slice(piece.as_bytes()),
+        }
+    }
+    let Ok(decoded) = String::from_utf8(decoded) else {
+        return true;
+    };
+    let cut_off = |segment: &str| segment.starts_with(".;") || segment.starts_with("..;");
+    path.contains("//") || decoded.contains('\\') || decoded.split('/').any(cut_off)
+}
+
+fn is_hex(code: &str) -> bool {
+    code.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn expected(
