@@ -16,7 +16,6 @@ use connector_tests::keys;
 use connector_tests::paths;
 use connector_tests::pipeline::{self, Outcome, Pipeline};
 use connector_tests::sqld::{Options, Sqld};
-use memchr::memmem;
 use serde_json::json;
 
 /// Holds the credential, where the file does not.

@@ -227,7 +227,7 @@ fn broken(reason: &str) -> SandboxError {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Int64Array, StringArray};
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     use arrow_ipc::writer::StreamWriter;
 
     use super::*;

@@ -7,10 +7,6 @@
         reason = "`export!` makes the calls from outside, and they are unsafe"
     )
 )]
-#![cfg_attr(
-    not(target_family = "wasm"),
-    expect(dead_code, reason = "natively nothing is exported, so nothing is used")
-)]
 #![expect(
     clippy::same_length_and_capacity,
     reason = "generated: so the component model hands lists over"

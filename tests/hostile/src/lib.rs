@@ -4,12 +4,6 @@
 //! Reading order: [`script`] (what can be asked for), this file (when it is
 //! done), [`step`] and [`request`] (how).
 
-// Natively nothing is exported, so nothing is used.
-#![cfg_attr(
-    not(target_family = "wasm"),
-    expect(dead_code, reason = "only a component uses it")
-)]
-
 mod bindings;
 mod request;
 mod script;
