@@ -41,7 +41,8 @@ impl Folder {
     /// A file of the folder, if only this user could have written it.
     pub(super) fn file(&self, name: &str) -> io::Result<Judged> {
         judge(&self.0, FileType::Directory)?;
-        let flags = SAFELY | OFlags::RDONLY;
+        // A pipe under this name would be waited for.
+        let flags = SAFELY | OFlags::RDONLY | OFlags::NONBLOCK;
         let file = File::from(rustix::fs::openat(&self.0, name, flags, Mode::empty())?);
         judge(&file, FileType::RegularFile)?;
         Ok(Judged(file))
