@@ -79,9 +79,9 @@ fn expected(address: IpAddr) -> &'static str {
             None => &block.kind,
         },
         Some(carrier) => {
-            let carried = low_32(number >> carrier.shift);
-            let carried = if carrier.inverted { !carried } else { carried };
-            match expected(Ipv4Addr::from_bits(carried).into()) {
+            let held = low_32(number >> carrier.shift);
+            let held = if carrier.inverted { !held } else { held };
+            match expected(Ipv4Addr::from_bits(held).into()) {
                 "public" => &block.kind,
                 kind => kind,
             }
