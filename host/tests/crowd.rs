@@ -33,7 +33,7 @@ const CAP: usize = 4 * MIB;
 /// client.
 const OVERHEAD: usize = 256 * KIB;
 /// What may stay of each when it is gone: an allocator gives back late.
-const REST: usize = 32 * KIB;
+const REST: usize = 128 * KIB;
 
 /// One test at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());

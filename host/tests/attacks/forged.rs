@@ -110,9 +110,9 @@ pub(crate) fn with_instances(mut component: Vec<u8>, count: u8) -> Vec<u8> {
 
     assert!(count < 128, "a longer number takes another byte");
     let body = [vec![count], INSTANCE.repeat(count.into())].concat();
-    let size = u16::try_from(body.len()).unwrap();
     // Seven bits in each byte, the last one without the eighth.
-    let size = [(size & 0x7f) as u8 | 0x80, (size >> 7) as u8];
+    let digit = |number: usize| u8::try_from(number & 0x7f).unwrap();
+    let size = [digit(body.len()) | 0x80, digit(body.len() >> 7)];
     component.push(SECTION);
     component.extend(size);
     component.extend(body);

@@ -22,6 +22,7 @@ mod names;
 mod network;
 mod resources;
 mod responses;
+mod returned;
 mod secrets;
 mod supply;
 mod tls;

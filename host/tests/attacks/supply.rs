@@ -80,5 +80,17 @@ fn a_pin_that_is_no_digest_fits_nothing() {
 
 fn digest(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits: Vec<_> = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_without_an_end_is_refused() {
+    match refused(engine(None).load(Path::new("/dev/zero"), None)) {
+        SandboxError::NotAComponent { reason, .. } => {
+            assert!(reason.contains("larger than"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
 }

@@ -140,7 +140,7 @@ fn accept(stream: TcpStream, seen: &Arc<Mutex<Seen>>, marked: &Sender<usize>, se
     let (seen, serve) = (Arc::clone(seen), Arc::clone(serve));
     std::thread::spawn(move || {
         serve(stream, &|request| {
-            seen.lock().unwrap().requests.push(request)
+            seen.lock().unwrap().requests.push(request);
         });
     });
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use connector_host::model::{AllowRule, Finding, Limits, Secret};
 use connector_host::sandbox::egress::client::{Network, Roots};
 use connector_host::sandbox::egress::rule::{Rule, Rules};
-use connector_host::sandbox::egress::{Denial, Reason, Tally};
+use connector_host::sandbox::egress::{Denial, Tally};
 use connector_host::sandbox::{Connector, Engine, EngineOptions, Grants, Instance, SandboxError};
 use serde_json::{Value as Json, json};
 
@@ -153,10 +153,6 @@ impl Outcome {
             Err(SandboxError::Denied(denial)) => denial,
             other => panic!("the attack was not denied: {other:?}"),
         }
-    }
-
-    pub(crate) fn reason(&self) -> &Reason {
-        self.denial().reason()
     }
 
     /// What the connector saw of an attack that was let through.

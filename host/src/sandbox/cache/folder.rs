@@ -58,6 +58,8 @@ impl Folder {
         let mut file = File::from(rustix::fs::openat(&self.0, &partial, flags, mode)?);
         let written = file
             .write_all(bytes)
+            // A name that outlives a crash must not lead to half a file.
+            .and_then(|()| file.sync_all())
             .and_then(|()| Ok(rustix::fs::renameat(&self.0, &partial, &self.0, name)?));
         if written.is_err() {
             let _ = rustix::fs::unlinkat(&self.0, &partial, AtFlags::empty());

@@ -28,7 +28,7 @@ pub enum Reason {
     /// The rule does not name the secret.
     Secret(String),
     /// The connector set a header that belongs to the host.
-    Header(&'static str),
+    Header(String),
     /// The URL is not one that could be judged.
     Malformed(String),
     /// The response holds the value of a secret.

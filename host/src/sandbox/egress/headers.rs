@@ -71,7 +71,7 @@ pub(super) fn take_credential(
         .map(|(_, reference)| reference.trim());
     let secret = reference.and_then(|reference| secrets.resolve(reference));
     let (Some((name, secret)), None) = (secret, values.next()) else {
-        return Err(Reason::Header("authorization"));
+        return Err(Reason::Header("authorization".to_owned()));
     };
     let found = (name.to_owned(), secret.clone());
     headers.remove(header::AUTHORIZATION);

@@ -141,6 +141,10 @@ impl Inner {
             self.tally.limit(Limit::Requests);
             return Err(Error::HttpRequestDenied);
         }
+        // A credential that came back is known where it should not be.
+        if self.tally.reflection().is_some() {
+            return Err(Error::HttpRequestDenied);
+        }
         let open = OpenResponse::new(&self.tally, self.limits.open_responses)
             .ok_or(Error::HttpRequestDenied)?;
         let (parts, body) = request.into_parts();
@@ -168,8 +172,7 @@ impl Inner {
             .keys()
             .find(|name| **name != HOST && headers::is_reserved(name))
         {
-            tracing::debug!(target: "connector_host::egress", %name, "reserved header");
-            return Err(refuse(Reason::Header("a reserved one")));
+            return Err(refuse(Reason::Header(name.to_string())));
         }
         let allowance = self
             .rules

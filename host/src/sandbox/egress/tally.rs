@@ -1,4 +1,4 @@
-//! What one instance did on the network: counts, the first refusal and the
+//! What one instance did on the network: counts, the last refusal and the
 //! first limit. The place where the host learns why a guest failed, whatever
 //! the guest says about it.
 
@@ -15,7 +15,8 @@ pub struct Tally {
     bytes: AtomicU64,
     open_responses: AtomicU64,
     sending: AtomicU64,
-    denials: Mutex<Vec<Denial>>,
+    denied: AtomicU64,
+    last_denial: Mutex<Option<Denial>>,
     reflection: OnceLock<Denial>,
     limit: OnceLock<Limit>,
 }
@@ -29,8 +30,8 @@ pub(super) struct Sending {
     bytes: u64,
 }
 
-/// More refusals than these are only repetitions.
-const KEPT_DENIALS: usize = 16;
+/// More refusals than these would only fill the log.
+const LOGGED_DENIALS: u64 = 16;
 
 impl Tally {
     /// Counts a request, and says which one it is.
@@ -43,14 +44,17 @@ impl Tally {
     }
 
     pub(super) fn deny(&self, denial: Denial) {
-        tracing::warn!(target: "connector_host::egress", "{denial}");
+        let earlier = self.denied.fetch_add(1, Ordering::Relaxed);
+        if earlier < LOGGED_DENIALS {
+            tracing::warn!(target: "connector_host::egress", "{denial}");
+        } else if earlier == LOGGED_DENIALS {
+            tracing::warn!(target: "connector_host::egress", "further requests were denied; they are not shown");
+        }
         if matches!(denial.reason(), Reason::Reflection(_)) {
             let _ = self.reflection.set(denial.clone());
         }
-        if let Ok(mut denials) = self.denials.lock()
-            && denials.len() < KEPT_DENIALS
-        {
-            denials.push(denial);
+        if let Ok(mut last) = self.last_denial.lock() {
+            *last = Some(denial);
         }
     }
 
@@ -74,10 +78,7 @@ impl Tally {
     /// The last refusal, the one that a failure right after it is due to.
     #[must_use]
     pub fn last_denial(&self) -> Option<Denial> {
-        self.denials
-            .lock()
-            .ok()
-            .and_then(|denials| denials.last().cloned())
+        self.last_denial.lock().ok().and_then(|last| last.clone())
     }
 
     /// The refusal of a response that held a secret's value: what the guest

@@ -15,8 +15,11 @@ use super::{tenant, tries};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
-/// How the other one fails: what it tries, and how that ends.
-fn failures() -> [(&'static str, Json, fn(&SandboxError) -> bool); 6] {
+/// A failure: its name, what is tried, and whether it ended so.
+type Failure = (&'static str, Json, fn(&SandboxError) -> bool);
+
+/// How the other one fails.
+fn failures() -> [Failure; 6] {
     [
         (
             "a panic",

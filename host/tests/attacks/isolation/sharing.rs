@@ -103,7 +103,7 @@ async fn a_reference_of_one_is_nothing_to_the_other() {
         let mut second = tenant(&connector, world).await;
         match tries(&mut second, with(&reference)).await {
             Err(SandboxError::Denied(denial)) => {
-                assert_eq!(denial.reason(), &Reason::Header("authorization"));
+                assert_eq!(denial.reason(), &Reason::Header("authorization".to_owned()));
             }
             other => panic!("it was not denied: {other:?}"),
         }

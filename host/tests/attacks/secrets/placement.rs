@@ -167,7 +167,7 @@ async fn an_authorization_that_is_no_reference_is_refused() {
         "Bearer {other}",
     ] {
         let outcome = world.request(authorized(&server, value)).await;
-        let reason = Reason::Header("authorization");
+        let reason = Reason::Header("authorization".to_owned());
         Denied(reason).check(value, &server.origin(), &outcome);
     }
     assert_eq!(server.connections(), 0);
@@ -189,7 +189,7 @@ async fn a_second_authorization_is_refused() {
                 "headers": [["authorization", first], [name, second]],
             });
             let outcome = world.request(request).await;
-            let reason = Reason::Header("authorization");
+            let reason = Reason::Header("authorization".to_owned());
             Denied(reason).check(second, &server.origin(), &outcome);
         }
     }

@@ -214,7 +214,8 @@ async fn what_the_connector_never_sees_needs_no_guard() {
 #[tokio::test]
 async fn a_credential_that_comes_back_encoded_is_not_caught() {
     let base64 = STANDARD.encode(TOKEN);
-    let percent: String = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let percent: Vec<_> = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let percent = percent.concat();
     let reversed: String = TOKEN.chars().rev().collect();
     let spaced = TOKEN.replace("", " ");
     for body in [base64, percent, reversed, spaced, TOKEN.to_uppercase()] {

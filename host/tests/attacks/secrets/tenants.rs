@@ -37,7 +37,7 @@ async fn a_reference_of_another_tenant_is_refused() {
     let outcome = mine
         .request(authorized(&server, &format!("Bearer {stolen}")))
         .await;
-    let reason = Reason::Header("authorization");
+    let reason = Reason::Header("authorization".to_owned());
     Denied(reason).check("stolen", &server.origin(), &outcome);
     assert_eq!(server.connections(), 0);
 }
@@ -51,7 +51,7 @@ async fn a_reference_of_an_earlier_instance_of_the_same_tenant_is_refused() {
     let outcome = world
         .request(authorized(&server, &format!("Bearer {old}")))
         .await;
-    let reason = Reason::Header("authorization");
+    let reason = Reason::Header("authorization".to_owned());
     Denied(reason).check("old", &server.origin(), &outcome);
     assert_eq!(server.connections(), 0);
 }
@@ -66,7 +66,7 @@ async fn a_reference_of_another_live_instance_is_refused() {
     let outcome = world
         .request(authorized(&server, &format!("Bearer {stolen}")))
         .await;
-    let reason = Reason::Header("authorization");
+    let reason = Reason::Header("authorization".to_owned());
     Denied(reason).check("stolen", &server.origin(), &outcome);
     // It is still good where it belongs.
     let mut own = authorized(&server, "Bearer {token}");

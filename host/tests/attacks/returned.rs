@@ -1,0 +1,167 @@
+//! Attacks by what a connector returns: pages, schemas, names, cursors and
+//! lists that are not what they say. Each runs as a whole load into files.
+
+mod arrow;
+mod events;
+mod names;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow_ipc::writer::StreamWriter;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use connector_host::model::{DestinationSpec, FileFormat, Limits, PipelineSpec, ResourceSpec};
+use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
+use connector_host::sandbox::SandboxError;
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+
+use crate::world::{self, World};
+
+/// A load of what a script returns.
+struct Load {
+    folder: TempDir,
+    limits: Limits,
+    asked: Vec<&'static str>,
+}
+
+impl Load {
+    fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            limits: Limits::default(),
+            asked: Vec::new(),
+        }
+    }
+
+    /// Asks for this resource and no other.
+    fn asking_for(mut self, resource: &'static str) -> Self {
+        self.asked.push(resource);
+        self
+    }
+
+    fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    async fn run(&self, script: Json) -> Result<Report, PipelineError> {
+        struct Silent;
+
+        impl Observer for Silent {
+            fn update(&self, _: Update<'_>) {}
+        }
+
+        let asked = self.asked.iter().map(|name| ResourceSpec {
+            name: (*name).to_owned(),
+            ..ResourceSpec::default()
+        });
+        let spec = PipelineSpec {
+            name: "attack".to_owned(),
+            component: world::component(),
+            sha256: None,
+            config: script,
+            secrets: std::collections::BTreeMap::new(),
+            allow: Vec::new(),
+            limits: self.limits.clone(),
+            resources: asked.collect(),
+            destination: DestinationSpec::Files {
+                url: self.folder.path().join("out").display().to_string(),
+                dataset: "data".to_owned(),
+                format: FileFormat::Jsonl,
+            },
+        };
+        let pipeline = Pipeline::open(&World::new().engine(), spec, Vec::new())?;
+        pipeline
+            .run(
+                &RunOptions::default(),
+                Arc::new(Silent),
+                std::future::pending(),
+            )
+            .await
+    }
+
+    /// Loads, and expects that the connector is refused and nothing stored.
+    #[track_caller]
+    fn refused(&self, result: Result<Report, PipelineError>) -> SandboxError {
+        assert_eq!(rows(self.folder.path()), 0, "rows were stored");
+        match result {
+            Err(PipelineError::Sandbox(error)) => error,
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    /// The same for what breaks the contract: why.
+    #[track_caller]
+    fn contract(&self, result: Result<Report, PipelineError>) -> String {
+        match self.refused(result) {
+            SandboxError::Contract(reason) => reason,
+            other => panic!("refused for another reason: {other:?}"),
+        }
+    }
+}
+
+/// Rows in the files of a load, wherever they are.
+fn rows(folder: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return 0;
+    };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| match path.extension() {
+            _ if path.is_dir() => rows(&path),
+            Some(ending) if ending == "jsonl" => fs::read_to_string(path).unwrap().lines().count(),
+            _ => 0,
+        })
+        .sum()
+}
+
+/// Three rows, as an honest connector would send them.
+fn three_rows() -> RecordBatch {
+    let columns: [(&str, ArrayRef); 2] = [
+        ("id", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+        ("t", Arc::new(StringArray::from(vec!["a", "b", "c"]))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+/// The messages of a stream: its schema, and one batch.
+fn messages(batch: &RecordBatch) -> (Vec<u8>, Vec<u8>) {
+    let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    let schema = writer.get_ref().clone();
+    writer.write(batch).unwrap();
+    let page = writer.get_ref()[schema.len()..].to_vec();
+    (schema, page)
+}
+
+fn schema(resource: &str, message: &[u8]) -> Json {
+    json!({ "schema": { "resource": resource, "schema": STANDARD.encode(message) } })
+}
+
+fn page(resource: &str, rows: u64, message: &[u8]) -> Json {
+    json!({ "page": { "resource": resource, "rows": rows, "batch": STANDARD.encode(message) } })
+}
+
+fn done(resource: &str, rows: u64) -> Json {
+    json!({ "done": [[resource, rows]] })
+}
+
+/// A whole read of one resource.
+fn read(resource: &str, rows: u64, (schema, page): (&[u8], &[u8])) -> Json {
+    json!({ "events": [
+        self::schema(resource, schema),
+        self::page(resource, rows, page),
+        done(resource, rows),
+    ] })
+}
+
+#[tokio::test]
+async fn an_honest_read_is_stored() {
+    let load = Load::new();
+    let (schema, page) = messages(&three_rows());
+    load.run(read("t", 3, (&schema, &page))).await.unwrap();
+    assert_eq!(rows(load.folder.path()), 3);
+}
