@@ -10,7 +10,7 @@ mod orders;
 mod peers;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -35,6 +35,9 @@ struct Args {
     /// grow; 0 leaves it out.
     #[arg(long, default_value_t = 5_000_000)]
     large: u64,
+    /// A target folder with an earlier build, to be measured in turn.
+    #[arg(long, value_name = "FOLDER")]
+    before: Option<PathBuf>,
     /// Measure dlt instead, with this Python.
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
@@ -57,11 +60,12 @@ fn bench(args: &Args) -> Result<()> {
         println!("{}", table(&peers::measure(python, &server, args.rows)?));
         return Ok(());
     }
-    let mut lines = rounds(&server, args)?;
+    let now = Build::here()?;
+    let mut lines = rounds(&server, &now, args)?;
     lines.push(Line::of(
         "`list`, warm compile cache",
         0,
-        list(&server, args.rounds)?,
+        list(&server, &now, args.rounds)?,
     ));
     drop(server);
     if args.large > 0 {
@@ -71,7 +75,7 @@ fn bench(args: &Args) -> Result<()> {
         lines.push(Line::of(
             &name,
             args.large,
-            vec![load(&server, "duckdb", args.large)?],
+            vec![now.load(&server, Target::DuckDb, args.large)?],
         ));
     }
     println!("{}", table(&lines));
@@ -79,60 +83,114 @@ fn bench(args: &Args) -> Result<()> {
 }
 
 /// Everything in turn, so that whatever else the machine does hits all alike.
-fn rounds(server: &Sqld, args: &Args) -> Result<Vec<Line>> {
-    let (mut floors, mut duckdb, mut parquet) = (Vec::new(), Vec::new(), Vec::new());
-    // Once for nothing: the component is compiled, the file is in memory.
-    load(server, "duckdb", args.rows)?;
+fn rounds(server: &Sqld, now: &Build, args: &Args) -> Result<Vec<Line>> {
+    let before = args.before.as_deref().map(Build::of).transpose()?;
+    let mut floors = Vec::new();
+    let mut loads: Vec<(String, &Build, Target, Vec<Measured>)> = Vec::new();
+    for (when, build) in [("", Some(now)), (", before", before.as_ref())] {
+        let Some(build) = build else { continue };
+        // Once for nothing: the component is compiled, the file is in memory.
+        build.load(server, Target::DuckDb, args.rows)?;
+        for (what, into) in [
+            ("`run` into DuckDB", Target::DuckDb),
+            ("the same with a credential", Target::DuckDbWithToken),
+            ("`run` into Parquet", Target::Parquet),
+        ] {
+            loads.push((format!("{what}{when}"), build, into, Vec::new()));
+        }
+    }
     for round in 1..=args.rounds {
         eprint_step(&format!("round {round} of {}", args.rounds));
         floors.push(floor::measure(server, args.rows)?);
-        duckdb.push(load(server, "duckdb", args.rows)?);
-        parquet.push(load(server, "parquet", args.rows)?);
+        for (_, build, into, measured) in &mut loads {
+            measured.push(build.load(server, *into, args.rows)?);
+        }
     }
-    Ok(vec![
-        Line::of(
-            "floor: pages over `/v2/pipeline`, thrown away",
-            args.rows,
-            floors,
-        ),
-        Line::of("`run` into DuckDB", args.rows, duckdb),
-        Line::of("`run` into Parquet", args.rows, parquet),
-    ])
-}
-
-/// One load into a new place.
-fn load(server: &Sqld, format: &str, rows: u64) -> Result<Measured> {
-    let pipeline = Pipeline::of(&server.url())?;
-    let pipeline = if format == "duckdb" {
-        pipeline
-    } else {
-        pipeline.into_files(format)
-    };
-    let (measured, output) = host(&pipeline, &["run", "--json"])?;
-    let report: serde_json::Value =
-        serde_json::from_str(&output).context("the report is not JSON")?;
-    let written = report["resources"][0]["rows_written"].as_u64();
-    anyhow::ensure!(
-        written == Some(rows),
-        "{rows} rows were to be loaded: {report}"
+    let floor = Line::of(
+        "floor: pages over `/v2/pipeline`, thrown away",
+        args.rows,
+        floors,
     );
-    Ok(measured)
+    let loads = loads
+        .into_iter()
+        .map(|(what, _, _, measured)| Line::of(&what, args.rows, measured));
+    Ok(std::iter::once(floor).chain(loads).collect())
 }
 
-fn list(server: &Sqld, rounds: usize) -> Result<Vec<Measured>> {
-    let pipeline = Pipeline::of(&server.url())?;
+/// Where a load goes, and as whom.
+#[derive(Clone, Copy)]
+enum Target {
+    DuckDb,
+    /// Every answer is searched for the credential.
+    DuckDbWithToken,
+    Parquet,
+}
+
+/// A host and a component that were built together.
+struct Build {
+    host: PathBuf,
+    component: PathBuf,
+}
+
+impl Build {
+    fn here() -> Result<Self> {
+        Ok(Self {
+            host: paths::host()?,
+            component: paths::component()?,
+        })
+    }
+
+    fn of(target: &Path) -> Result<Self> {
+        let target = target
+            .canonicalize()
+            .with_context(|| format!("there is no folder {}", target.display()))?;
+        Ok(Self {
+            host: target.join("release/connector-host"),
+            component: target.join("wasm32-wasip2/release/turso_connector.wasm"),
+        })
+    }
+
+    /// One load into a new place.
+    fn load(&self, server: &Sqld, into: Target, rows: u64) -> Result<Measured> {
+        /// As long as the tokens of Turso are; this server asks for none.
+        const TOKEN: &str = concat!(
+            "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.",
+            "eyJhIjoicnciLCJpYXQiOjE3MDAwMDAwMDAsImlkIjoiMDAwMDAwMDAtMDAwMC0wMDAwIn0.",
+            "bm90LWEtc2lnbmF0dXJlLWJ1dC1hcy1sb25nLWFzLW9uZS1vZi1lZDI1NTE5LXdvdWxkLWJlLXNvLW1hbnk",
+        );
+
+        let pipeline = Pipeline::of(&server.url())?.component(&self.component);
+        let pipeline = match into {
+            Target::DuckDb => pipeline,
+            Target::DuckDbWithToken => pipeline.token(TOKEN),
+            Target::Parquet => pipeline.into_files("parquet"),
+        };
+        let (measured, output) = self.run(&pipeline, &["run", "--json"])?;
+        let report: serde_json::Value =
+            serde_json::from_str(&output).context("the report is not JSON")?;
+        let written = report["resources"][0]["rows_written"].as_u64();
+        anyhow::ensure!(
+            written == Some(rows),
+            "{rows} rows were to be loaded: {report}"
+        );
+        Ok(measured)
+    }
+
+    fn run(&self, pipeline: &Pipeline, arguments: &[&str]) -> Result<(Measured, String)> {
+        let file = pipeline.write()?;
+        let mut command = vec![self.host.clone().into_os_string()];
+        command.extend(arguments.iter().map(Into::into));
+        command.extend(["--config".into(), file.into_os_string()]);
+        let cache = paths::component_cache()?;
+        measured(&command, &[("CONNECTOR_HOST_CACHE", cache.as_os_str())])
+    }
+}
+
+fn list(server: &Sqld, build: &Build, rounds: usize) -> Result<Vec<Measured>> {
+    let pipeline = Pipeline::of(&server.url())?.component(&build.component);
     (0..rounds)
-        .map(|_| Ok(host(&pipeline, &["list"])?.0))
+        .map(|_| Ok(build.run(&pipeline, &["list"])?.0))
         .collect()
-}
-
-fn host(pipeline: &Pipeline, arguments: &[&str]) -> Result<(Measured, String)> {
-    let file = pipeline.write()?;
-    let mut command = vec![paths::host()?.into_os_string()];
-    command.extend(arguments.iter().map(Into::into));
-    command.extend(["--config".into(), file.into_os_string()]);
-    let cache = paths::component_cache()?;
-    measured(&command, &[("CONNECTOR_HOST_CACHE", cache.as_os_str())])
 }
 
 /// Tells a waiting person what is going on.

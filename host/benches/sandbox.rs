@@ -1,0 +1,143 @@
+//! What the sandbox costs, and how punctual it is: loading a component that was
+//! compiled before, making an instance, ending one at its deadline. The second
+//! half of `just bench`. Prints one Markdown table; it asserts nothing.
+
+#![expect(clippy::print_stdout, reason = "the figures are its product")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use connector_host::model::{Limit, Limits};
+use connector_host::sandbox::{Connector, Engine, EngineOptions, Grants, Instance, SandboxError};
+use serde_json::{Value as Json, json};
+
+/// How often something is done.
+const TRIES: usize = 200;
+/// How long a guest may run that is stopped.
+const TIME: Duration = Duration::from_millis(20);
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-components");
+    let engine = Engine::new(EngineOptions {
+        cache: Some(cache),
+        ..EngineOptions::default()
+    })?;
+    let turso = component("turso_connector")?;
+    let hostile = engine.load(&component("hostile_connector")?, None)?;
+
+    println!("{TRIES} tries each\n");
+    println!("| | median | p99 | worst |\n|---|---:|---:|---:|");
+    row("loading a compiled component", loads(&engine, &turso)?);
+    let connector = engine.load(&turso, None)?;
+    row("making an instance", instances(&connector).await?);
+    row(
+        "making and ending an instance",
+        whole_lives(&connector).await?,
+    );
+    for (what, step) in [
+        ("computes", json!("loop")),
+        ("calls the host", json!("call_the_host")),
+        ("sleeps", json!("sleep")),
+    ] {
+        let late = overtime(&hostile, &json!({ "check": [step] })).await?;
+        row(&format!("past the deadline, a guest that {what}"), late);
+    }
+    Ok(())
+}
+
+fn loads(engine: &Engine, file: &Path) -> Result<Vec<Duration>> {
+    // The first one may have to compile it.
+    engine.load(file, None)?;
+    (0..TRIES)
+        .map(|_| {
+            let start = Instant::now();
+            let connector = engine.load(file, None)?;
+            let elapsed = start.elapsed();
+            drop(connector);
+            Ok(elapsed)
+        })
+        .collect()
+}
+
+async fn instances(connector: &Connector) -> Result<Vec<Duration>> {
+    let mut times = Vec::with_capacity(TRIES);
+    for _ in 0..TRIES {
+        let start = Instant::now();
+        let instance = connector.instantiate(Grants::default()).await?;
+        times.push(start.elapsed());
+        drop(instance);
+    }
+    Ok(times)
+}
+
+async fn whole_lives(connector: &Connector) -> Result<Vec<Duration>> {
+    let mut times = Vec::with_capacity(TRIES);
+    for _ in 0..TRIES {
+        let start = Instant::now();
+        drop(connector.instantiate(Grants::default()).await?);
+        times.push(start.elapsed());
+    }
+    Ok(times)
+}
+
+/// How long after its deadline a guest is back in the host's hands.
+async fn overtime(connector: &Connector, script: &Json) -> Result<Vec<Duration>> {
+    let script = script.to_string();
+    let grants = || Grants {
+        limits: Limits {
+            time: TIME,
+            ..Limits::default()
+        },
+        ..Grants::default()
+    };
+    let mut times = Vec::with_capacity(TRIES);
+    for _ in 0..TRIES {
+        let start = Instant::now();
+        let mut instance: Instance = connector.instantiate(grants()).await?;
+        let result = instance.check(&script).await;
+        times.push(start.elapsed().saturating_sub(TIME));
+        ensure!(
+            matches!(result, Err(SandboxError::Limit(Limit::Time))),
+            "it ended otherwise: {result:?}"
+        );
+    }
+    Ok(times)
+}
+
+fn row(what: &str, mut times: Vec<Duration>) {
+    times.sort_unstable();
+    let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)];
+    println!(
+        "| {what} | {} | {} | {} |",
+        shown(at(50)),
+        shown(at(99)),
+        shown(at(100))
+    );
+}
+
+fn shown(time: Duration) -> String {
+    if time < Duration::from_millis(1) {
+        format!("{} µs", time.as_micros())
+    } else {
+        format!("{:.1} ms", time.as_secs_f64() * 1e3)
+    }
+}
+
+fn component(name: &str) -> Result<PathBuf> {
+    let program = std::env::current_exe().context("this program does not know where it is")?;
+    let release = program
+        .ancestors()
+        .find(|folder| folder.ends_with("release"))
+        .context("this program is not in a release folder")?;
+    let file = release
+        .with_file_name("wasm32-wasip2")
+        .join(format!("release/{name}.wasm"));
+    ensure!(
+        file.exists(),
+        "{} is missing\nhint: `just bench` builds it",
+        file.display()
+    );
+    Ok(file)
+}
