@@ -11,6 +11,7 @@ mod keys;
 mod kills;
 mod nasty_source;
 mod point_in_time;
+mod policy;
 mod queries;
 mod readme;
 mod refusals;
