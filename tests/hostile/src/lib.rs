@@ -1,7 +1,7 @@
 //! A connector that attacks its host. What it does is in its config: a
-//! [`script`]. It knows no target and keeps nothing; a test says both.
+//! [`script`](mod@script). It knows no target and keeps nothing; a test says both.
 //!
-//! Reading order: [`script`] (what can be asked for), this file (when it is
+//! Reading order: [`script`](mod@script) (what can be asked for), this file (when it is
 //! done), [`step`] and [`request`] (how).
 
 mod bindings;

@@ -258,10 +258,14 @@ fn the_neighbours_of_special_blocks_are_public() {
     }
 }
 
+/// A form: its name, how it wraps an address, and what is said of it around a
+/// public one.
+type Wrap = (&'static str, fn(u32) -> Ipv6Addr, Option<Special>);
+
 #[test]
 fn a_wrapped_address_is_judged_by_what_it_wraps() {
     let table = table();
-    let wraps: [(&str, fn(u32) -> Ipv6Addr, Option<Special>); 8] = [
+    let wraps: [Wrap; 8] = [
         ("mapped", |v4| wrapped(0xffff << 32, v4, 0), None),
         ("NAT64", |v4| wrapped(0x64_ff9b << 96, v4, 0), None),
         (
