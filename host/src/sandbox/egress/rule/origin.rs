@@ -1,0 +1,121 @@
+//! Origins: scheme, host and port of an allow-rule, and the URLs that are
+//! theirs.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+use super::RuleError;
+
+/// Scheme, host and port. The host may be `*.` and a domain, for one label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    scheme: Scheme,
+    host: HostPattern,
+    port: u16,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum HostPattern {
+    Exact(Host),
+    AnyLabelOf(String),
+}
+
+impl Origin {
+    /// Parses `scheme://host[:port]`.
+    pub fn parse(text: &str) -> Result<Self, RuleError> {
+        let refuse = |reason: &str| RuleError::Origin {
+            origin: text.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let (wildcard, plain) = match text.split_once("://*.") {
+            Some((scheme, domain)) => (true, format!("{scheme}://{domain}")),
+            None => (false, text.to_owned()),
+        };
+        let url = Url::parse(&plain).map_err(|error| refuse(&error.to_string()))?;
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(refuse("it goes on after the port; put paths into `paths`"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("it holds a user or a password"));
+        }
+        let (Some(scheme), Some(host), Some(port)) =
+            (Scheme::of(&url), url.host(), url.port_or_known_default())
+        else {
+            return Err(refuse("the scheme is neither http nor https"));
+        };
+        let host = match (host.to_owned(), wildcard) {
+            (Host::Domain(domain), _) if domain.ends_with('.') => {
+                return Err(refuse("the host ends in a dot"));
+            }
+            (Host::Domain(domain), true) if !domain.contains('*') => {
+                HostPattern::AnyLabelOf(domain)
+            }
+            (Host::Ipv4(_) | Host::Ipv6(_), true) => {
+                return Err(refuse("an address takes no wildcard"));
+            }
+            (host, _) if host.to_string().contains('*') => {
+                return Err(refuse(
+                    "a wildcard stands for the first label only, as in https://*.turso.io",
+                ));
+            }
+            (host, _) => HostPattern::Exact(host),
+        };
+        Ok(Self { scheme, host, port })
+    }
+
+    /// Whether a URL is of this origin.
+    #[must_use]
+    pub fn matches(&self, url: &Url) -> bool {
+        Scheme::of(url) == Some(self.scheme)
+            && url.port_or_known_default() == Some(self.port)
+            && url.host().is_some_and(|host| self.host.matches(&host))
+    }
+}
+
+impl Scheme {
+    fn of(url: &Url) -> Option<Self> {
+        match url.scheme() {
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            _ => None,
+        }
+    }
+}
+
+impl HostPattern {
+    fn matches(&self, host: &Host<&str>) -> bool {
+        match (self, host) {
+            (Self::Exact(own), host) => own == host,
+            (Self::AnyLabelOf(domain), Host::Domain(host)) => host
+                .strip_suffix(domain.as_str())
+                .and_then(|rest| rest.strip_suffix('.'))
+                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
+            (Self::AnyLabelOf(_), _) => false,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, default) = match self.scheme {
+            Scheme::Http => ("http", 80),
+            Scheme::Https => ("https", 443),
+        };
+        match &self.host {
+            HostPattern::Exact(host) => write!(f, "{scheme}://{host}")?,
+            HostPattern::AnyLabelOf(domain) => write!(f, "{scheme}://*.{domain}")?,
+        }
+        if self.port == default {
+            Ok(())
+        } else {
+            write!(f, ":{}", self.port)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Paths of an allow-rule, and which paths no rule can be sure of.
+
+/// A path, in which `*` stands for any characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PathPattern(pub(super) String);
+
+impl PathPattern {
+    pub(super) fn matches(&self, path: &str) -> bool {
+        let mut parts = self.0.split('*');
+        let first = parts.next().unwrap_or_default();
+        let Some(mut rest) = path.strip_prefix(first) else {
+            return false;
+        };
+        let mut parts = parts.peekable();
+        if parts.peek().is_none() {
+            return rest.is_empty();
+        }
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                return rest.ends_with(part);
+            }
+            let Some(at) = rest.find(part) else {
+                return false;
+            };
+            rest = &rest[at + part.len()..];
+        }
+        true
+    }
+}
+
+/// Whether a server may read the path as another one than was judged: it
+/// holds encoded separators, dots or control characters, another layer of
+/// encoding, one that is invalid (old servers take overlong forms for dots),
+/// empty segments, or dots with parameters, which some servers cut off.
+pub(super) fn is_ambiguous(path: &str) -> bool {
+    if path.contains("//") || path.contains('\\') {
+        return true;
+    }
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let Some((&[high, low], after)) = rest.split_first_chunk() else {
+            return true;
+        };
+        let digits = [high, low].map(|digit| char::from(digit).to_digit(16));
+        let [Some(high), Some(low)] = digits else {
+            return true;
+        };
+        let byte = u8::try_from(high << 4 | low).unwrap_or_default();
+        if byte.is_ascii_control() || b"./\\%".contains(&byte) {
+            return true;
+        }
+        decoded.push(byte);
+        rest = after;
+    }
+    let Ok(decoded) = str::from_utf8(&decoded) else {
+        return true;
+    };
+    decoded.split('/').any(|segment| {
+        let name = segment.split_once(';').map_or("", |(name, _)| name);
+        matches!(name, "." | "..")
+    })
+}

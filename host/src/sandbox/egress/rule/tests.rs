@@ -1,0 +1,172 @@
+use super::*;
+
+fn rules(origin: &str, methods: &[&str], paths: &[&str]) -> Rules {
+    let own = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Rules::new(vec![
+        Rule::new(origin, &own(methods), &own(paths), &own(&["token"]), false).unwrap(),
+    ])
+}
+
+fn judge(rules: &Rules, method: &str, url: &str) -> Result<(), Uncovered> {
+    let method = Method::from_bytes(method.as_bytes()).unwrap();
+    rules.allow(&method, &Url::parse(url).unwrap()).map(|_| ())
+}
+
+#[test]
+fn only_the_named_origin_is_covered() {
+    let rules = rules("https://db.turso.io", &[], &[]);
+    for url in [
+        "https://db.turso.io/",
+        "https://DB.turso.io:443/x",
+        "https://db.turso.io/a?b=c",
+    ] {
+        assert_eq!(judge(&rules, "GET", url), Ok(()), "{url}");
+    }
+    for url in [
+        "http://db.turso.io/",
+        "https://db.turso.io:8443/",
+        "https://db.turso.io./",
+        "https://turso.io/",
+        "https://x.db.turso.io/",
+        "https://db.turso.io.evil.com/",
+    ] {
+        assert_eq!(judge(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
+    }
+    assert_eq!(
+        judge(&rules, "POST", "https://db.turso.io/"),
+        Err(Uncovered::Method)
+    );
+}
+
+#[test]
+fn a_wildcard_stands_for_exactly_one_label() {
+    let rules = rules("https://*.turso.io", &[], &[]);
+    assert_eq!(judge(&rules, "GET", "https://a.turso.io/"), Ok(()));
+    for url in [
+        "https://turso.io/",
+        "https://a.b.turso.io/",
+        "https://.turso.io.evil/",
+        "https://aturso.io/",
+    ] {
+        assert_eq!(judge(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
+    }
+}
+
+#[test]
+fn spellings_of_an_address_are_one_address() {
+    let rules = rules("http://127.0.0.1:8080", &[], &[]);
+    for url in [
+        "http://127.0.0.1:8080/",
+        "http://2130706433:8080/",
+        "http://0x7f.1:8080/",
+        "http://017700000001:8080/",
+    ] {
+        assert_eq!(judge(&rules, "GET", url), Ok(()), "{url}");
+    }
+    assert_eq!(
+        judge(&rules, "GET", "http://[::ffff:127.0.0.1]:8080/"),
+        Err(Uncovered::Origin)
+    );
+}
+
+#[test]
+fn paths_are_judged_after_dot_segments_are_resolved() {
+    let rules = rules("https://db.turso.io", &["POST"], &["/v2/*", "/v3/pipeline"]);
+    assert_eq!(
+        judge(&rules, "POST", "https://db.turso.io/v2/pipeline"),
+        Ok(())
+    );
+    assert_eq!(
+        judge(&rules, "POST", "https://db.turso.io/v3/pipeline?x"),
+        Ok(())
+    );
+    for url in [
+        "https://db.turso.io/v3/pipelines",
+        "https://db.turso.io/dump",
+        "https://db.turso.io/v2/../dump",
+        "https://db.turso.io/v2/%2e%2e/dump",
+        "https://db.turso.io/v2",
+    ] {
+        assert_eq!(judge(&rules, "POST", url), Err(Uncovered::Path), "{url}");
+    }
+    for url in [
+        "https://db.turso.io/v2/..%2fdump",
+        "https://db.turso.io/v2/%252e",
+    ] {
+        assert!(judge(&rules, "POST", url).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn a_path_is_ambiguous_when_servers_may_read_it_differently() {
+    for path in [
+        "/a%2fb",
+        "/a%5Cb",
+        "/%2e",
+        "/%2E%2e",
+        "/%25",
+        "/%00",
+        "/%0a",
+        "/%7f",
+        "/a//b",
+        "/a\\b",
+        "/%",
+        "/%2",
+        "/%zz",
+        "/%u002e",
+        "/%c0%ae",
+        "/%e0%80%af",
+        "/%ff",
+        "/..;/x",
+        "/.;x",
+        "/..%3b/x",
+    ] {
+        assert!(is_ambiguous(path), "{path}");
+    }
+    for path in [
+        "/",
+        "/a;b",
+        "/...;b",
+        "/a.b",
+        "/b%C3%BCcher",
+        "/a%20b",
+        "/a%3Bb",
+        "/a%26b",
+        "/~a",
+    ] {
+        assert!(!is_ambiguous(path), "{path}");
+    }
+}
+
+#[test]
+fn no_rule_grants_a_tunnel() {
+    let rule = |method: &str| Rule::new("https://x", &[method.to_owned()], &[], &[], false);
+    assert!(rule("CONNECT").is_err());
+    assert!(rule("G T").is_err());
+    assert!(rule("PROPFIND").is_ok());
+}
+
+#[test]
+fn bad_origins_are_refused_with_the_reason() {
+    for origin in [
+        "db.turso.io",
+        "ftp://x",
+        "https://u:p@x",
+        "https://x/v2",
+        "https://*.*.x.io",
+        "https://*.1.2.3.4",
+        "https://x.",
+        "https://a*.x.io",
+        "https://",
+    ] {
+        assert!(Origin::parse(origin).is_err(), "{origin}");
+    }
+    assert_eq!(
+        Origin::parse("https://*.Turso.io:443").unwrap().to_string(),
+        "https://*.turso.io"
+    );
+    assert_eq!(
+        Origin::parse("http://[::1]:80").unwrap().to_string(),
+        "http://[::1]"
+    );
+}
