@@ -79,6 +79,15 @@ impl<'a> Upload<'a> {
     }
 }
 
+impl Drop for Upload<'_> {
+    /// Takes back what is not finished, and waits for it: the store would do so
+    /// some time later, when another upload to the same path may be on its way.
+    fn drop(&mut self) {
+        let _ = self.settle();
+        let _ = self.place.runtime.block_on(self.parts.abort());
+    }
+}
+
 impl Write for Upload<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.buffer.extend_from_slice(bytes);
