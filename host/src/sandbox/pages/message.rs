@@ -86,6 +86,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
         }
     }
     let mut buffers = batch.buffers().into_iter().flatten();
+    let mut together = 0_usize;
     for (field, node) in schema
         .fields()
         .iter()
@@ -94,6 +95,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
         for part in layout(field.data_type()) {
             let buffer = buffers.next().ok_or("a buffer is missing")?;
             let length = inside(buffer, body)?;
+            together = together.saturating_add(length);
             if !part.holds(length, node) {
                 return Err(format!(
                     "a buffer of `{}` has {length} bytes for {} rows",
@@ -102,6 +104,11 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
                 ));
             }
         }
+    }
+    // Columns that share their bytes would be many times as large once they
+    // are stored.
+    if together > body.len() {
+        return Err("its buffers overlap".to_owned());
     }
     let body = buffer.slice(buffer.len() - body.len());
     // What is left to judge, the values against each other, Arrow does.

@@ -190,6 +190,42 @@ async fn text_that_is_no_text_is_refused() {
     assert!(reason.contains("no Arrow IPC batch"), "{reason}");
 }
 
+#[tokio::test]
+async fn columns_that_share_their_bytes_are_refused() {
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![7; 100]));
+    let columns: Vec<_> = (0..50)
+        .map(|number| (format!("c{number}"), Arc::clone(&numbers)))
+        .collect();
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let (schema, page) = messages(&batch);
+    let load = Load::new();
+    load.run(read("t", 100, (&schema, &page))).await.unwrap();
+
+    let page = sharing(page, 100);
+    let load = Load::new();
+    let reason = load.contract(load.run(read("t", 100, (&schema, &page))).await);
+    assert!(reason.contains("overlap"), "{reason}");
+}
+
+/// A page of so many numbers in each column, whose buffers all begin where the
+/// body does, and of whose body no more is left than one column needs.
+fn sharing(mut page: Vec<u8>, rows: usize) -> Vec<u8> {
+    let number = |number: usize| i64::try_from(number).unwrap().to_le_bytes();
+    let values = rows * size_of::<i64>();
+    let metadata: [u8; 4] = page[4..8].try_into().unwrap();
+    let body = 8 + usize::try_from(i32::from_le_bytes(metadata)).unwrap();
+    // In the metadata, a column is two buffers, each its offset and its length.
+    for at in 24..=body - 8 {
+        if page[at..at + 8] == number(values) {
+            page[at - 8..at].copy_from_slice(&number(0));
+            page[at - 24..at - 16].copy_from_slice(&number(0));
+        }
+    }
+    let before = number(page.len() - body);
+    page.truncate(body + values);
+    replaced(page, &before, &number(values))
+}
+
 /// The bytes with every occurrence of some replaced by as many others.
 fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut found = 0;
