@@ -26,6 +26,7 @@ struct Load {
     folder: TempDir,
     limits: Limits,
     asked: Vec<&'static str>,
+    format: FileFormat,
 }
 
 impl Load {
@@ -34,12 +35,18 @@ impl Load {
             folder: tempfile::tempdir().unwrap(),
             limits: Limits::default(),
             asked: Vec::new(),
+            format: FileFormat::Jsonl,
         }
     }
 
     /// Asks for this resource and no other.
     fn asking_for(mut self, resource: &'static str) -> Self {
         self.asked.push(resource);
+        self
+    }
+
+    fn into(mut self, format: FileFormat) -> Self {
+        self.format = format;
         self
     }
 
@@ -71,7 +78,7 @@ impl Load {
             destination: DestinationSpec::Files {
                 url: self.folder.path().join("out").display().to_string(),
                 dataset: "data".to_owned(),
-                format: FileFormat::Jsonl,
+                format: self.format,
             },
         };
         let pipeline = Pipeline::open(&World::new().engine(), spec, Vec::new())?;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, DictionaryArray, FixedSizeListArray, Int64Array, ListArray,
-    NullArray, RecordBatch, RecordBatchOptions, StructArray,
+    Array, ArrayRef, BooleanArray, Date32Array, DictionaryArray, FixedSizeListArray, Int64Array,
+    ListArray, NullArray, RecordBatch, RecordBatchOptions, StructArray, TimestampMicrosecondArray,
 };
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
-use connector_host::model::{Limit, Limits};
+use connector_host::model::{FileFormat, Limit, Limits};
+use connector_host::pipeline::PipelineError;
 use connector_host::sandbox::SandboxError;
 
 use super::{Load, messages, read, three_rows};
@@ -188,6 +189,32 @@ async fn text_that_is_no_text_is_refused() {
     let load = Load::new();
     let reason = load.contract(load.run(read("t", 3, (&schema, &page))).await);
     assert!(reason.contains("no Arrow IPC batch"), "{reason}");
+}
+
+#[tokio::test]
+async fn times_that_no_calendar_has_crash_no_format() {
+    let times = TimestampMicrosecondArray::from(vec![i64::MIN, 0, i64::MAX]);
+    let columns: [(&str, ArrayRef); 4] = [
+        (
+            "days",
+            Arc::new(Date32Array::from(vec![i32::MIN, 0, i32::MAX])),
+        ),
+        ("times", Arc::new(times.clone())),
+        ("nowhere", Arc::new(times.clone().with_timezone("No/Where"))),
+        ("beyond", Arc::new(times.with_timezone("+99:99"))),
+    ];
+    for column in columns {
+        let batch = RecordBatch::try_from_iter([column]).unwrap();
+        let (schema, page) = messages(&batch);
+        for format in [FileFormat::Jsonl, FileFormat::Csv, FileFormat::Parquet] {
+            let load = Load::new().into(format);
+            match load.run(read("t", 3, (&schema, &page))).await {
+                // The value as it can be shown, or a refusal.
+                Ok(_) | Err(PipelineError::Destination(_)) => {}
+                other => panic!("{format:?}: {other:?}"),
+            }
+        }
+    }
 }
 
 #[tokio::test]
