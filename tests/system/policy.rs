@@ -81,6 +81,6 @@ fn the_card_shows_what_is_asked_for_granted_and_bounded() -> Result<()> {
     }
     let card = pipeline.host(&["inspect", "--json"])?.json()?;
     assert_eq!(card["limits"]["memory"], "96MiB");
-    assert_eq!(card["limits"]["handles"], 10_000);
+    assert_eq!(card["limits"]["handles"], 1_000);
     Ok(())
 }

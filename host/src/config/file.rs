@@ -66,7 +66,7 @@ pub(super) struct RawLimits {
     pub(super) memory: Option<String>,
     /// Elements of its tables (100000).
     pub(super) tables: Option<u64>,
-    /// Handles that it holds at once (10000).
+    /// Handles that it holds at once (1000).
     pub(super) handles: Option<u64>,
     /// Time of one command (1h).
     pub(super) time: Option<String>,

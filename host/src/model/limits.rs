@@ -52,7 +52,7 @@ impl Default for Limits {
         Self {
             memory: 256 * MIB,
             tables: 100_000,
-            handles: 10_000,
+            handles: 1_000,
             time: Duration::from_hours(1),
             requests: 1_000_000,
             open_responses: 64,

@@ -2,10 +2,11 @@
 
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, SchemaRef};
+use arrow_select::concat::concat_batches;
 
 use super::{Pipeline, PipelineError};
 use crate::destination;
-use crate::model::{Event, ReadOptions, Selection};
+use crate::model::{Event, Limit, ReadOptions, Selection};
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::EventDecoder;
 
@@ -54,6 +55,7 @@ impl Pipeline {
         let (mut schema, mut batches): (Option<SchemaRef>, Vec<RecordBatch>) = (None, Vec::new());
         let mut shown: Option<String> = None;
         let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut bytes = 0;
         while let Some(event) = instance.next(reader).await? {
             match decoder.decode(event)? {
                 Event::Schema {
@@ -73,11 +75,20 @@ impl Pipeline {
                     let rows = batch.num_rows().min(left);
                     left -= rows;
                     if rows > 0 {
-                        batches.push(batch.slice(0, rows));
+                        // A copy: a slice would keep the whole page.
+                        let slice = batch.slice(0, rows);
+                        let copy = concat_batches(&batch.schema(), [&slice])
+                            .map_err(|error| SandboxError::Contract(error.to_string()))?;
+                        bytes += copy.get_array_memory_size() as u64;
+                        if bytes > self.spec.limits.page {
+                            return Err(SandboxError::Limit(Limit::Page).into());
+                        }
+                        batches.push(copy);
                     }
                 }
                 Event::Restarted(_) => {
                     batches.clear();
+                    bytes = 0;
                     left = usize::try_from(limit).unwrap_or(usize::MAX);
                 }
                 Event::Done(summary) => {

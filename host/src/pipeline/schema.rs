@@ -1,7 +1,7 @@
 //! Checks a config against the JSON Schema that its connector declares,
 //! before the connector sees it.
 
-use boon::{Compiler, Schemas};
+use boon::{Compiler, Schemas, SchemeUrlLoader};
 use serde_json::Value;
 
 use super::error::PipelineError;
@@ -15,11 +15,13 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
         )
     };
     let schema: Value = serde_json::from_str(schema).map_err(|error| broken(error.to_string()))?;
+    bounded(&schema).map_err(broken)?;
     let known = known_keys(&schema);
     let mut schemas = Schemas::new();
     let mut compiler = Compiler::new();
-    // A name of no scheme that could be fetched: nothing is loaded from
-    // anywhere, a `$ref` out of the document is an error.
+    // One that knows no scheme, and so no file: nothing is loaded from
+    // anywhere.
+    compiler.use_loader(Box::new(SchemeUrlLoader::new()));
     compiler
         .add_resource("connector:config", schema)
         .map_err(|error| broken(error.to_string()))?;
@@ -40,6 +42,42 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
             hint(leaf, &known),
         )
     })
+}
+
+/// Refuses a schema that could keep the host busy: the connector wrote it, and
+/// it is applied outside of the connector's limits. Without references it is a
+/// tree, each part of which looks once at its part of the config.
+fn bounded(schema: &Value) -> Result<(), String> {
+    /// Far more than the settings of any connector take.
+    const MOST_PARTS: usize = 2_000;
+    /// They lead elsewhere, or back, or take long to prepare.
+    const REFUSED: [&str; 5] = [
+        "$ref",
+        "$dynamicRef",
+        "$recursiveRef",
+        "pattern",
+        "patternProperties",
+    ];
+
+    let mut parts = 0;
+    let mut left = vec![schema];
+    while let Some(part) = left.pop() {
+        parts += 1;
+        if parts > MOST_PARTS {
+            return Err(format!("it has more than {MOST_PARTS} parts"));
+        }
+        match part {
+            Value::Object(object) => {
+                if let Some(key) = object.keys().find(|key| REFUSED.contains(&key.as_str())) {
+                    return Err(format!("`{key}` is not supported"));
+                }
+                left.extend(object.values());
+            }
+            Value::Array(array) => left.extend(array),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The error that says most: validators report a tree, whose leaves name the
@@ -91,6 +129,35 @@ mod tests {
     fn an_unknown_key_is_answered_with_the_nearest_known_one() {
         let error = error(&serde_json::json!({"database_url": "x", "page_row": 1}));
         assert_eq!(error.hint().as_deref(), Some("did you mean `page_rows`?"));
+    }
+
+    #[test]
+    fn a_schema_that_leads_elsewhere_is_refused() {
+        let file = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        for schema in [
+            serde_json::json!({ "$ref": file }),
+            serde_json::json!({ "$schema": file }),
+            serde_json::json!({ "properties": { "a": { "$dynamicRef": file } } }),
+        ] {
+            let error = validate(&schema.to_string(), &serde_json::json!({})).unwrap_err();
+            assert!(error.to_string().contains("a config schema that is none"));
+            // Nothing of the file, and not even whether it is there.
+            assert!(!error.to_string().contains("connector-host\""), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_schema_that_multiplies_is_refused() {
+        let mut schema = serde_json::json!({ "$defs": { "a60": true }, "$ref": "#/$defs/a0" });
+        for level in 0..60 {
+            let next = format!("#/$defs/a{}", level + 1);
+            schema["$defs"][format!("a{level}")] =
+                serde_json::json!({ "allOf": [{ "$ref": next }, { "$ref": next }] });
+        }
+        assert!(validate(&schema.to_string(), &serde_json::json!({})).is_err());
+        let wide: Vec<_> = (0..2_000).map(|_| serde_json::json!({})).collect();
+        let wide = serde_json::json!({ "allOf": wide });
+        assert!(validate(&wide.to_string(), &serde_json::json!({})).is_err());
     }
 
     #[test]

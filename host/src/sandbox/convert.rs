@@ -15,6 +15,10 @@ use crate::model::{Limit, Limits};
 /// The longest message of a guest that is shown.
 const SHOWN: usize = 4 << 10;
 
+/// The most methods, paths or secrets of one origin, and the most origins and
+/// secrets together: they are compared each with each.
+const REQUESTED: usize = 64;
+
 /// A guest's message as it may be shown: bounded, and on its lines.
 pub(super) fn bounded(text: &str) -> String {
     let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
@@ -62,8 +66,18 @@ pub(super) fn source_error(error: &types::Error) -> SourceError {
 }
 
 pub(super) fn descriptor(d: wit::Descriptor, limits: &Limits) -> Result<Descriptor, SandboxError> {
-    if d.config_schema.len() as u64 > limits.text || d.secrets.len() + d.origins.len() > SHOWN {
+    if d.config_schema.len() as u64 > limits.text || d.secrets.len() + d.origins.len() > REQUESTED {
         return Err(SandboxError::Limit(Limit::Text));
+    }
+    let long = |o: &wit::OriginRequest| {
+        [&o.methods, &o.paths, &o.secrets]
+            .iter()
+            .any(|texts| texts.len() > REQUESTED)
+    };
+    if d.origins.iter().any(long) {
+        return Err(SandboxError::Contract(format!(
+            "an origin that it asks for has more than {REQUESTED} methods, paths or secrets"
+        )));
     }
     let texts = |texts: Vec<String>| texts.iter().map(|text| bounded(text)).collect();
     let secret = |s: wit::SecretRequest| SecretRequest {

@@ -9,6 +9,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::bindings::connector::source as contract;
 use super::error::SandboxError;
+use super::requests;
 use super::state::State;
 
 /// The interfaces of the world, and those that Rust's standard library brings
@@ -123,5 +124,6 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
         State::http,
     )?;
     http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, State::http)?;
+    requests::bound(l)?;
     Ok(linker)
 }

@@ -18,6 +18,7 @@ mod log;
 mod memory;
 pub mod pages;
 mod random;
+mod requests;
 mod secrets;
 mod state;
 

@@ -40,6 +40,8 @@ enum Raw {
 pub struct EventDecoder {
     limits: Limits,
     resources: BTreeMap<String, SchemaRef>,
+    /// Bytes of all schemas that came.
+    schemas: u64,
     done: bool,
 }
 
@@ -117,6 +119,7 @@ impl EventDecoder {
         Self {
             limits,
             resources: BTreeMap::new(),
+            schemas: 0,
             done: false,
         }
     }
@@ -131,6 +134,11 @@ impl EventDecoder {
                 let known = self.resources.contains_key(&resource);
                 if !known && self.resources.len() as u64 >= self.limits.resources {
                     return Err(SandboxError::Limit(Limit::Resources));
+                }
+                // They stay for as long as the read.
+                self.schemas += schema.len() as u64;
+                if self.schemas > self.limits.page {
+                    return Err(SandboxError::Limit(Limit::Page));
                 }
                 let schema = self::schema(&schema, &self.limits)?;
                 if schema.fields().is_empty() {
@@ -175,6 +183,14 @@ impl EventDecoder {
             }
             Raw::Other(event) => {
                 match &event {
+                    Event::Rejected(rejected)
+                        if !self.resources.contains_key(&rejected.resource) =>
+                    {
+                        return Err(broken(&format!(
+                            "a rejected record of `{}` came before its schema",
+                            convert::bounded(&rejected.resource)
+                        )));
+                    }
                     Event::Done(_) => self.done = true,
                     Event::Restarted(_) => self.resources.clear(),
                     _ => {}
@@ -190,15 +206,16 @@ pub(super) fn schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef, Sandbox
     if bytes.len() as u64 > limits.page {
         return Err(SandboxError::Limit(Limit::Page));
     }
-    let schema = message::schema(bytes).map_err(|reason| {
+    let no_schema = |reason: String| {
         broken(&format!(
             "a schema is no Arrow IPC schema: {}",
             convert::bounded(&reason)
         ))
-    })?;
-    if schema.fields().len() as u64 > limits.columns {
+    };
+    if message::columns(bytes).map_err(no_schema)? > limits.columns {
         return Err(SandboxError::Limit(Limit::Columns));
     }
+    let schema = message::schema(bytes).map_err(no_schema)?;
     let mut names = Vec::with_capacity(schema.fields().len());
     for field in schema.fields() {
         if field.name().len() as u64 > limits.text {

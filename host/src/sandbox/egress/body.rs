@@ -23,6 +23,8 @@ use crate::model::Limit;
 const WINDOW: u32 = 8 << 20;
 /// The same for a response that came while others took all there is.
 const NARROW: u32 = 64 << 10;
+/// What a chunk takes beside its bytes: a server may send them one by one.
+const CHUNK_COST: usize = 512;
 /// How much is received ahead over all responses of an instance, but for
 /// those narrow ones: a reader works on one response while the next arrives.
 const AHEAD: u32 = 2 * WINDOW;
@@ -140,7 +142,8 @@ async fn forward(
                 return;
             }
         };
-        let size = u32::try_from(chunk.len()).unwrap_or(room).min(room);
+        let size = chunk.len() + CHUNK_COST;
+        let size = u32::try_from(size).unwrap_or(room).min(room);
         let permit = tokio::select! {
             permit = Arc::clone(&free).acquire_many_owned(size) => permit,
             () = sender.closed() => return,

@@ -44,6 +44,11 @@ use self::tally::{OpenResponse, Sending};
 use super::secrets::GrantedSecrets;
 use crate::model::{Limit, Limits};
 
+/// What a guest may write to a request at once.
+const BODY_CHUNK: usize = 16 << 10;
+/// The longest method; the registry's longest has 17 letters.
+const LONGEST_METHOD: usize = 32;
+
 /// The egress of one instance. Cheap to clone; the clones share everything.
 #[derive(Clone)]
 pub struct Egress(Arc<Inner>);
@@ -96,6 +101,12 @@ impl Egress {
 impl WasiHttpHooks for Egress {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
         Arc::new(|name: &HeaderName| headers::is_reserved(name))
+    }
+
+    /// What a guest writes to a request before it sends it waits in the host's
+    /// memory.
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
     }
 
     fn send_request(
@@ -160,6 +171,10 @@ impl Inner {
     /// What is judged is what is sent: the returned value, as it serializes.
     fn judge(&self, mut parts: http::request::Parts) -> Result<Judged, Error> {
         let method = parts.method;
+        if method.as_str().len() > LONGEST_METHOD {
+            let reason = "its method is longer than any".to_owned();
+            return Err(self.deny(Denial::malformed(&Method::GET, reason)));
+        }
         let url = match judged_url(&parts.uri) {
             Ok(url) => url,
             Err(reason) => return Err(self.deny(Denial::malformed(&method, reason))),

@@ -11,17 +11,29 @@ use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::read_record_batch;
-use arrow_ipc::{FieldNode, Message, root_as_message};
+use arrow_ipc::{FieldNode, Message, root_as_message_with_opts};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use flatbuffers::VerifierOptions;
 
 use crate::sandbox::convert;
 
 /// What begins a message: a marker, then the length of the metadata.
 const CONTINUATION: [u8; 4] = [0xFF; 4];
 const PREFIX: usize = 8;
+/// What a small message may share.
+const SLACK: usize = 64 << 10;
 
 /// Why a message is not one.
 pub(super) type Reason = String;
+
+/// How many columns a schema says it has.
+pub(super) fn columns(bytes: &[u8]) -> Result<u64, Reason> {
+    let (message, _) = parts(bytes)?;
+    let schema = message
+        .header_as_schema()
+        .ok_or("it is another kind of message")?;
+    Ok(schema.fields().map_or(0, |fields| fields.len() as u64))
+}
 
 /// The schema in a message: names and types, and nothing else that the guest
 /// may have said. What extensions mean by their metadata, a destination might
@@ -136,7 +148,14 @@ fn parts(bytes: &[u8]) -> Result<(Message<'_>, &[u8]), Reason> {
         .ok()
         .and_then(|length| rest.split_at_checked(length))
         .ok_or_else(too_short)?;
-    let message = root_as_message(metadata).map_err(|error| error.to_string())?;
+    // Parts of a message may be shared; taken out, they are as large as they
+    // appear.
+    let options = VerifierOptions {
+        max_apparent_size: 2 * metadata.len() + SLACK,
+        ..VerifierOptions::default()
+    };
+    let message =
+        root_as_message_with_opts(&options, metadata).map_err(|error| error.to_string())?;
     match usize::try_from(message.bodyLength()) {
         Ok(length) if length == body.len() => Ok((message, body)),
         Ok(length) if length < body.len() => Err("more than one message".to_owned()),

@@ -124,6 +124,16 @@ async fn a_million_resources_are_refused() {
 }
 
 #[tokio::test]
+async fn a_rejected_record_of_a_resource_that_never_came_is_refused() {
+    let events = [json!({ "rejected": {
+        "resource": "theirs", "record": "{}", "reason": "because",
+    } })];
+    let load = Load::new();
+    let reason = load.contract(load.run(json!({ "events": events })).await);
+    assert!(reason.contains("before its schema"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_rejected_record_larger_than_a_text_is_refused() {
     let events = [json!({ "rejected": {
         "resource": "t", "record": "x".repeat(2 << 20), "reason": "because",
