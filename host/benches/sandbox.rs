@@ -40,6 +40,7 @@ async fn main() -> Result<()> {
         ("computes", json!("loop")),
         ("calls the host", json!("call_the_host")),
         ("sleeps", json!("sleep")),
+        ("polls 900 handles", json!({ "poll": 900 })),
     ] {
         let late = overtime(&hostile, &json!({ "check": [step] })).await?;
         row(&format!("past the deadline, a guest that {what}"), late);

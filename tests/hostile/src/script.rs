@@ -36,6 +36,8 @@ pub(crate) enum Step {
     Recurse,
     /// Takes memory until there is none: in MiB at once.
     Grow(u32),
+    /// Asks for ever which of so many handles, all of them one, is ready.
+    Poll(u32),
     /// Takes so many handles.
     Handles(u32),
     /// Logs a text.

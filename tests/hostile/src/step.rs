@@ -3,6 +3,7 @@
 use crate::bindings::connector::source::log::{self, Level};
 use crate::bindings::connector::source::secrets;
 use crate::bindings::wasi::clocks::monotonic_clock;
+use crate::bindings::wasi::io::poll;
 use crate::bindings::wasi::random::random;
 use crate::request::{self, Failure};
 use crate::script::Step;
@@ -36,6 +37,13 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
         }
         Step::Recurse => Ok(recurse(0).to_string()),
         Step::Grow(mib) => grow(*mib as usize),
+        Step::Poll(count) => {
+            let ready = monotonic_clock::subscribe_duration(0);
+            let handles = vec![&ready; *count as usize];
+            loop {
+                std::hint::black_box(poll::poll(&handles));
+            }
+        }
         Step::Handles(count) => {
             let handles: Vec<_> = (0..*count)
                 .map(|_| monotonic_clock::subscribe_duration(0))

@@ -38,24 +38,24 @@ pub(super) fn output(words: &[&str], folder: &Path) -> Result<String, String> {
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
     let deadline = Instant::now() + PATIENCE;
-    let printed = printed(&mut child);
-    let status = ended(&mut child, deadline)
-        .ok_or_else(|| format!("`{program}` did not end within {PATIENCE:?}"))?;
+    let late = || format!("`{program}` did not end within {PATIENCE:?}");
+    // Its output first: a program whose output is not taken does not end.
+    let Ok(bytes) = printed(&mut child).recv_timeout(PATIENCE) else {
+        stop(&mut child);
+        return Err(late());
+    };
+    if bytes.len() as u64 > LONGEST {
+        stop(&mut child);
+        return Err(format!("`{program}` printed more than a credential has"));
+    }
+    let status = ended(&mut child, deadline).ok_or_else(late)?;
     if !status.success() {
         return Err(format!("`{program}` failed with {status}"));
-    }
-    // Whoever inherited the pipe may still hold it.
-    let left = deadline.saturating_duration_since(Instant::now());
-    let bytes = printed
-        .recv_timeout(left)
-        .map_err(|_| format!("the output of `{program}` did not end"))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(format!("`{program}` printed more than a credential has"));
     }
     String::from_utf8(bytes).map_err(|_| format!("`{program}` did not print UTF-8"))
 }
 
-/// The standard output of a program, once it is closed.
+/// The standard output of a program, once it is closed or too long.
 fn printed(child: &mut Child) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
@@ -76,13 +76,17 @@ fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
             Ok(Some(status)) => return Some(status),
             Ok(None) if Instant::now() < deadline => std::thread::sleep(POLL),
             _ => {
-                // It may have ended by itself.
-                let _ = child.kill();
-                let _ = child.wait();
+                stop(child);
                 return None;
             }
         }
     }
+}
+
+fn stop(child: &mut Child) {
+    // It may have ended by itself.
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 #[cfg(all(test, unix))]

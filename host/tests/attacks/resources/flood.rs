@@ -68,6 +68,14 @@ async fn a_million_handles_end_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_poll_of_a_million_handles_ends_at_the_limit_though_all_are_one() {
+    for count in [100_000, 1_000_000] {
+        let outcome = World::new().attack(json!([{ "poll": count }])).await;
+        assert_eq!(limit(outcome.result), Limit::Handles, "{count}");
+    }
+}
+
+#[tokio::test]
 async fn handles_that_are_given_back_do_not_count() {
     let steps = json!(vec![json!({ "handles": 400 }); 10]);
     assert!(World::new().attack(steps).await.result.is_ok());
