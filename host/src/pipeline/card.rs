@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use url::Url;
 
 use super::{Pipeline, PipelineError};
 use crate::model::{AllowRule, Amount, Descriptor, Limits};
@@ -58,12 +59,9 @@ impl Pipeline {
     /// The card of the pipeline's connector, against what it is granted.
     pub async fn card(&self) -> Result<Card, PipelineError> {
         let mut card = Card::of(&self.connector).await?;
-        card.differences = differences(
-            &card.descriptor,
-            &self.spec.config,
-            &self.spec.allow,
-            |name| self.spec.secrets.contains_key(name),
-        );
+        card.differences = differences(&card.descriptor, &self.spec.config, &self.rules, |name| {
+            self.spec.secrets.contains_key(name)
+        });
         card.grants = Some(self.spec.allow.clone());
         card.limits = limits(&self.spec.limits);
         Ok(card)
@@ -80,7 +78,7 @@ fn limits(limits: &Limits) -> BTreeMap<&'static str, Amount> {
 fn differences(
     descriptor: &Descriptor,
     config: &serde_json::Value,
-    allow: &[AllowRule],
+    rules: &Rules,
     granted: impl Fn(&str) -> bool,
 ) -> Vec<Difference> {
     let mut found = Vec::new();
@@ -92,32 +90,34 @@ fn differences(
     };
     let mut asked = Vec::new();
     for request in &descriptor.origins {
-        let Some(origin) = expand(&request.origin, config) else {
+        let Some(url) = expand(&request.origin, config) else {
             continue;
         };
-        let rules: Vec<_> = allow.iter().filter(|rule| covers(rule, &origin)).collect();
-        if rules.is_empty() {
+        let origin = url.origin().ascii_serialization();
+        let covering = || rules.iter().filter(|rule| rule.origin().matches(&url));
+        if covering().next().is_none() {
             note(
                 &origin,
                 format!("asked for ({}), not granted", request.purpose),
             );
         } else {
             for method in &request.methods {
-                let refused = |path: &&String| !allowed(&rules, &origin, method, path);
-                let paths: Vec<_> = request.paths.iter().filter(refused).collect();
+                let refused = |path: &&str| !allowed(rules, &url, method, path);
+                let paths = request.paths.iter().map(String::as_str);
+                let paths: Vec<_> = paths.filter(refused).collect();
                 if !paths.is_empty() {
-                    let paths: Vec<_> = paths.into_iter().map(String::as_str).collect();
                     let paths = paths.join(" ");
                     note(
                         &origin,
                         format!("{method} {paths} is asked for, not granted"),
                     );
-                } else if request.paths.is_empty() && !allowed(&rules, &origin, method, "/") {
+                } else if request.paths.is_empty() && refused(&"/") {
                     note(&origin, format!("{method} is asked for, not granted"));
                 }
             }
             for secret in &request.secrets {
-                if granted(secret) && !rules.iter().any(|rule| rule.secrets.contains(secret)) {
+                let named = |rule: &Rule| rule.secrets().any(|name| name == secret);
+                if granted(secret) && !covering().any(named) {
                     note(
                         &origin,
                         format!("the secret `{secret}` is asked for, no rule names it"),
@@ -125,11 +125,12 @@ fn differences(
                 }
             }
         }
-        asked.push(origin);
+        asked.push(url);
     }
-    for rule in allow {
-        if !asked.iter().any(|origin| covers(rule, origin)) {
-            note(&rule.origin, "granted, not asked for".to_owned());
+    for rule in rules.iter() {
+        if !asked.iter().any(|url| rule.origin().matches(url)) {
+            let origin = rule.origin().to_string();
+            note(&origin, "granted, not asked for".to_owned());
         }
     }
     for secret in &descriptor.secrets {
@@ -145,12 +146,12 @@ fn differences(
 
 /// The origin that a template stands for; none if the config lacks the
 /// setting that it names.
-fn expand(template: &str, config: &serde_json::Value) -> Option<String> {
+fn expand(template: &str, config: &serde_json::Value) -> Option<Url> {
     let Some(key) = template
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'))
     else {
-        return Some(template.to_owned());
+        return Url::parse(template).ok();
     };
     let text = config.get(key)?.as_str()?;
     // Databases write their URLs with schemes of their own.
@@ -159,32 +160,14 @@ fn expand(template: &str, config: &serde_json::Value) -> Option<String> {
         "http" | "ws" => "http",
         _ => "https",
     };
-    let url = url::Url::parse(&format!("{scheme}://{rest}")).ok()?;
-    Some(url.origin().ascii_serialization())
+    Url::parse(&format!("{scheme}://{rest}")).ok()
 }
 
-/// Whether one of these rules allows a request.
-fn allowed(rules: &[&AllowRule], origin: &str, method: &str, path: &str) -> bool {
-    let parsed = |rule: &&AllowRule| {
-        Rule::new(
-            &rule.origin,
-            &rule.methods,
-            &rule.paths,
-            &rule.secrets,
-            rule.private,
-        )
-        .ok()
-    };
-    let rules = Rules::new(rules.iter().filter_map(parsed).collect());
-    let url = url::Url::parse(&format!("{origin}{path}"));
+/// Whether the rules allow a request for a path of this origin.
+fn allowed(rules: &Rules, origin: &Url, method: &str, path: &str) -> bool {
+    let url = origin.join(path);
     let method = http::Method::from_bytes(method.as_bytes());
     matches!((method, url), (Ok(method), Ok(url)) if rules.allow(&method, &url).is_ok())
-}
-
-fn covers(rule: &AllowRule, origin: &str) -> bool {
-    let rule = crate::sandbox::egress::rule::Origin::parse(&rule.origin);
-    let url = url::Url::parse(origin);
-    matches!((rule, url), (Ok(rule), Ok(url)) if rule.matches(&url))
 }
 
 #[cfg(test)]
@@ -207,6 +190,7 @@ mod tests {
                 purpose: "the database".to_owned(),
             }],
         };
+        let rules = |written: &[AllowRule]| Rules::new(written).unwrap();
         let config = serde_json::json!({"database_url": "libsql://db.turso.io"});
         let rule = |origin: &str| AllowRule {
             origin: origin.to_owned(),
@@ -215,7 +199,7 @@ mod tests {
         let found = differences(
             &descriptor,
             &config,
-            &[rule("https://db.turso.io"), rule("https://x.io")],
+            &rules(&[rule("https://db.turso.io"), rule("https://x.io")]),
             |_| true,
         );
         let subjects: Vec<_> = found
@@ -233,7 +217,7 @@ mod tests {
                 ("https://x.io", "granted, not asked for"),
             ]
         );
-        let found = differences(&descriptor, &config, &[], |_| true);
+        let found = differences(&descriptor, &config, &rules(&[]), |_| true);
         assert_eq!(found[0].message, "asked for (the database), not granted");
         // Two rules of one origin count together.
         let post = AllowRule {
@@ -242,6 +226,6 @@ mod tests {
             ..rule("https://db.turso.io")
         };
         let both = [rule("https://db.turso.io"), post];
-        assert!(differences(&descriptor, &config, &both, |_| true).is_empty());
+        assert!(differences(&descriptor, &config, &rules(&both), |_| true).is_empty());
     }
 }

@@ -28,7 +28,7 @@ pub use crate::sandbox::egress::Record;
 
 use crate::destination;
 use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Resource, names};
-use crate::sandbox::egress::rule::{Rule, RuleError, Rules};
+use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Engine, Grants, Instance};
 
 /// A pipeline whose component is loaded and whose rules are understood. It
@@ -52,20 +52,7 @@ impl Pipeline {
         spec: PipelineSpec,
         drivers: Vec<PathBuf>,
     ) -> Result<Self, PipelineError> {
-        let rule = |rule: &crate::model::AllowRule| {
-            Rule::new(
-                &rule.origin,
-                &rule.methods,
-                &rule.paths,
-                &rule.secrets,
-                rule.private,
-            )
-        };
-        let rules = spec
-            .allow
-            .iter()
-            .map(rule)
-            .collect::<Result<Vec<_>, RuleError>>()?;
+        let rules = Rules::new(&spec.allow)?;
         for name in rules.iter().flat_map(Rule::secrets) {
             if !spec.secrets.contains_key(name) {
                 let known = names::nearest(name, spec.secrets.keys().map(String::as_str));
@@ -86,7 +73,7 @@ impl Pipeline {
         Ok(Self {
             spec,
             connector,
-            rules: Rules::new(rules),
+            rules,
             config,
             drivers,
         })

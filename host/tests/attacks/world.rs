@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use connector_host::model::{AllowRule, Finding, Limits, Secret};
 use connector_host::sandbox::egress::client::{Network, Roots};
-use connector_host::sandbox::egress::rule::{Rule, Rules};
+use connector_host::sandbox::egress::rule::Rules;
 use connector_host::sandbox::egress::{Denial, Tally};
 use connector_host::sandbox::{Connector, Engine, EngineOptions, Grants, Instance, SandboxError};
 use serde_json::{Value as Json, json};
@@ -107,18 +107,8 @@ impl World {
     }
 
     pub(crate) fn grants(&self) -> Grants {
-        let rule = |rule: &AllowRule| {
-            Rule::new(
-                &rule.origin,
-                &rule.methods,
-                &rule.paths,
-                &rule.secrets,
-                rule.private,
-            )
-            .unwrap()
-        };
         Grants {
-            rules: Rules::new(self.allow.iter().map(rule).collect()),
+            rules: Rules::new(&self.allow).unwrap(),
             secrets: self.secrets.clone(),
             limits: self.limits.clone(),
             record: None,

@@ -8,6 +8,7 @@
 
 use std::collections::BTreeSet;
 
+use connector_host::model::AllowRule;
 use connector_host::sandbox::egress::rule::{Origin, Rule, Rules, Uncovered};
 use http::Method;
 use libfuzzer_sys::fuzz_target;
@@ -143,8 +144,13 @@ fuzz_target!(|text: &str| {
             .unwrap_or_default()
             .split_whitespace()
             .collect();
-        let owned: Vec<String> = paths.iter().map(ToString::to_string).collect();
-        let Ok(rule) = Rule::new(origin, &[], &owned, &[secret.to_owned()], false) else {
+        let asked = AllowRule {
+            origin: origin.to_owned(),
+            paths: paths.iter().map(ToString::to_string).collect(),
+            secrets: vec![secret.to_owned()],
+            ..AllowRule::default()
+        };
+        let Ok(rule) = Rule::new(&asked) else {
             continue;
         };
         let shown = rule.origin().to_string();
@@ -157,7 +163,7 @@ fuzz_target!(|text: &str| {
             paths.iter().all(|path| path.starts_with(['/', '*'])),
             "{paths:?}"
         );
-        rules.push(rule);
+        rules.push(asked);
         written.push(Written {
             origin: shown,
             paths,
@@ -167,7 +173,11 @@ fuzz_target!(|text: &str| {
     let (Ok(url), Ok(method)) = (Url::parse(url), Method::from_bytes(method.as_bytes())) else {
         return;
     };
-    let rules = Rules::new(rules);
+    let rules = Rules::new(&rules);
+    assert!(rules.is_ok(), "each of them was understood alone");
+    let Ok(rules) = rules else {
+        return;
+    };
     let judged = rules.allow(&method, &url);
     assert!(judged.as_ref().is_ok_and(|allowance| !allowance.private) || judged.is_err());
     let judged = judged.map(|allowance| allowance.secrets);

@@ -14,6 +14,7 @@ use url::Url;
 
 pub use self::origin::Origin;
 use self::path::{PathPattern, is_ambiguous};
+use crate::model::AllowRule;
 
 /// One allow-rule.
 #[derive(Clone, Debug)]
@@ -72,16 +73,9 @@ pub enum Uncovered {
 }
 
 impl Rule {
-    /// A rule, from the texts of the pipeline file. No methods means GET, no
-    /// paths any path.
-    pub fn new(
-        origin: &str,
-        methods: &[String],
-        paths: &[String],
-        secrets: &[String],
-        private: bool,
-    ) -> Result<Self, RuleError> {
-        let methods = if methods.is_empty() {
+    /// A rule as the operator wrote it.
+    pub fn new(written: &AllowRule) -> Result<Self, RuleError> {
+        let methods = if written.methods.is_empty() {
             vec![Method::GET]
         } else {
             let parse = |text: &String| {
@@ -90,9 +84,14 @@ impl Rule {
                     .filter(|method| method != Method::CONNECT)
                     .ok_or_else(|| RuleError::Method(text.clone()))
             };
-            methods.iter().map(parse).collect::<Result<_, _>>()?
+            written
+                .methods
+                .iter()
+                .map(parse)
+                .collect::<Result<_, _>>()?
         };
-        let paths = paths
+        let paths = written
+            .paths
             .iter()
             .map(|path| match path.as_bytes().first() {
                 Some(b'/' | b'*') => Ok(PathPattern(path.clone())),
@@ -100,11 +99,11 @@ impl Rule {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self {
-            origin: Origin::parse(origin)?,
+            origin: Origin::parse(&written.origin)?,
             methods,
             paths,
-            secrets: secrets.iter().cloned().collect(),
-            private,
+            secrets: written.secrets.iter().cloned().collect(),
+            private: written.private,
         })
     }
 
@@ -132,9 +131,9 @@ impl Rule {
 
 impl Rules {
     /// All the rules of one instance.
-    #[must_use]
-    pub fn new(rules: Vec<Rule>) -> Self {
-        Self(rules)
+    pub fn new(written: &[AllowRule]) -> Result<Self, RuleError> {
+        let rules = written.iter().map(Rule::new);
+        rules.collect::<Result<_, _>>().map(Self)
     }
 
     /// The rules one by one.

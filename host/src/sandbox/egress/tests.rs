@@ -13,8 +13,8 @@ use tokio_rustls::TlsAcceptor;
 
 use super::client::Roots;
 use super::resolver::{Resolve, Resolving};
-use super::rule::Rule;
 use super::*;
+use crate::model::AllowRule;
 
 #[test]
 fn answers_are_compressed_unless_they_stay_on_this_machine() {
@@ -84,9 +84,13 @@ fn egress(origin: &str, certificate: CertificateDer<'static>) -> Egress {
         }
     }
 
-    let rule = Rule::new(origin, &[], &[], &[], true).unwrap();
+    let rule = AllowRule {
+        origin: origin.to_owned(),
+        private: true,
+        ..AllowRule::default()
+    };
     Egress::new(
-        Rules::new(vec![rule]),
+        Rules::new(&[rule]).unwrap(),
         Arc::new(GrantedSecrets::default()),
         Limits::default(),
         None,

@@ -171,11 +171,12 @@ async fn a_tunnel_is_refused_and_no_rule_can_grant_one() {
     Denied(reason).check("CONNECT", &victim.origin(), &outcome);
     assert_eq!(victim.connections(), 0);
     // What passes through a tunnel could not be judged.
-    let AllowRule { origin, .. } = AllowRule {
+    let rule = Rule::new(&AllowRule {
         origin: victim.origin(),
+        methods: vec!["CONNECT".to_owned()],
+        private: true,
         ..AllowRule::default()
-    };
-    let rule = Rule::new(&origin, &["CONNECT".to_owned()], &[], &[], true);
+    });
     assert!(matches!(rule, Err(RuleError::Method(method)) if method == "CONNECT"));
 }
 

@@ -2,9 +2,14 @@ use super::*;
 
 fn rules(origin: &str, methods: &[&str], paths: &[&str]) -> Rules {
     let own = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
-    Rules::new(vec![
-        Rule::new(origin, &own(methods), &own(paths), &own(&["token"]), false).unwrap(),
-    ])
+    Rules::new(&[AllowRule {
+        origin: origin.to_owned(),
+        methods: own(methods),
+        paths: own(paths),
+        secrets: own(&["token"]),
+        private: false,
+    }])
+    .unwrap()
 }
 
 fn judge(rules: &Rules, method: &str, url: &str) -> Result<(), Uncovered> {
@@ -140,7 +145,13 @@ fn a_path_is_ambiguous_when_servers_may_read_it_differently() {
 
 #[test]
 fn no_rule_grants_a_tunnel() {
-    let rule = |method: &str| Rule::new("https://x", &[method.to_owned()], &[], &[], false);
+    let rule = |method: &str| {
+        Rule::new(&AllowRule {
+            origin: "https://x".to_owned(),
+            methods: vec![method.to_owned()],
+            ..AllowRule::default()
+        })
+    };
     assert!(rule("CONNECT").is_err());
     assert!(rule("G T").is_err());
     assert!(rule("PROPFIND").is_ok());
