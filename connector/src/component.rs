@@ -117,8 +117,8 @@ fn open(config: &str) -> Result<(Server, Config)> {
 fn selection(selection: wit::Selection) -> Result<Selection> {
     let asked = [
         (
-            "mode = \"incremental\"",
-            selection.mode == wit::Mode::Incremental || selection.cursor.is_some(),
+            "this mode",
+            selection.mode != wit::Mode::Full || selection.cursor.is_some(),
         ),
         (
             "`cursor`",
@@ -126,10 +126,6 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         ),
         ("a row filter", selection.filter.is_some()),
         ("`types`", !selection.types.is_empty()),
-        (
-            "`schema`",
-            selection.schema_policy != wit::SchemaPolicy::Evolve,
-        ),
         (
             "a limit on billed rows",
             selection.max_rows_billed.is_some(),
@@ -217,15 +213,20 @@ impl From<list::Resource> for wit::Resource {
 impl From<Event> for wit::Event {
     fn from(event: Event) -> Self {
         match event {
-            Event::Schema { resource, schema } => {
-                Self::Schema(wit::SchemaEvent { resource, schema })
-            }
+            Event::Schema { resource, schema } => Self::Schema(wit::SchemaEvent {
+                resource,
+                kind: wit::PageKind::Rows,
+                schema,
+                primary_key: Vec::new(),
+                siblings: Vec::new(),
+            }),
             Event::Page {
                 resource,
                 rows,
                 batch,
             } => Self::Page(wit::Page {
                 resource,
+                kind: wit::PageKind::Rows,
                 rows,
                 batch,
                 cursor: None,
@@ -255,6 +256,7 @@ impl From<Tally> for wit::ResourceSummary {
             requests: tally.requests,
             failure: tally.failure.map(wit::Error::from),
             cursor: None,
+            notes: Vec::new(),
         }
     }
 }

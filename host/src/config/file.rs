@@ -101,13 +101,25 @@ pub(super) struct RawLimits {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawResource {
     pub(super) name: String,
-    /// `full`.
+    /// `full`, `incremental` or `changes`.
     pub(super) mode: Option<String>,
+    /// The column that an incremental read goes by; without one, it goes by
+    /// a key that only grows.
     pub(super) cursor: Option<String>,
+    /// How far an incremental read goes back for rows that came late, in the
+    /// unit of the cursor (seconds for times).
+    pub(super) lag: Option<toml::Value>,
     #[serde(default)]
     pub(super) primary_key: Vec<String>,
-    /// `replace` or `append`.
+    /// `replace`, `append`, `merge` or `scd2`.
     pub(super) write: Option<String>,
+    /// `ignore`, `soft` or `hard`.
+    pub(super) deletes: Option<String>,
+    /// A condition on the rows, in the language of the source.
+    #[serde(rename = "where")]
+    pub(super) filter: Option<String>,
+    /// The most rows that the source may bill.
+    pub(super) max_rows_read: Option<u64>,
     /// The columns to read, by default all.
     #[serde(default)]
     pub(super) columns: Vec<String>,

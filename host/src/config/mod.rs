@@ -17,7 +17,8 @@ pub use error::ConfigError;
 
 use self::file::{RawDestination, RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec, ResourceSpec, Write,
+    AllowRule, Deletes, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec, ResourceSpec,
+    Write,
 };
 
 /// Looks up an environment variable.
@@ -117,35 +118,55 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         ConfigError::value(
             key,
             format!("`{what}` is not supported by this version"),
-            "leave it out: the resource is then read in full, and replaced",
+            "leave it out: new columns are then added",
         )
     };
-    let mode = match raw.mode.as_deref() {
-        None | Some("full") => Mode::Full,
-        Some("incremental") => return Err(later("resource.mode", "incremental")),
+    let mode = choice(
+        "resource.mode",
+        raw.mode.as_deref(),
+        &[
+            ("full", Mode::Full),
+            ("incremental", Mode::Incremental),
+            ("changes", Mode::Changes),
+        ],
+    )?;
+    let write = choice(
+        "resource.write",
+        raw.write.as_deref(),
+        &[
+            ("replace", Write::Replace),
+            ("append", Write::Append),
+            ("merge", Write::Merge),
+            ("scd2", Write::Scd2),
+        ],
+    )?;
+    let deletes = choice(
+        "resource.deletes",
+        raw.deletes.as_deref(),
+        &[
+            ("ignore", Deletes::Ignore),
+            ("soft", Deletes::Soft),
+            ("hard", Deletes::Hard),
+        ],
+    )?;
+    let lag = match raw.lag {
+        None => None,
+        Some(toml::Value::Integer(number)) if number >= 0 => Some(number.to_string()),
+        Some(toml::Value::Float(number)) if number >= 0.0 && number.is_finite() => {
+            Some(number.to_string())
+        }
+        Some(toml::Value::String(text)) => {
+            let time = units::duration("resource.lag", &text)?;
+            Some(time.as_secs_f64().to_string())
+        }
         Some(other) => {
-            return Err(ConfigError::choice(
-                "resource.mode",
-                other,
-                &["full", "incremental"],
+            return Err(ConfigError::value(
+                "resource.lag",
+                format!("it is {other}"),
+                "it is a number in the unit of the cursor, or a time such as \"10m\"",
             ));
         }
     };
-    let write = match raw.write.as_deref() {
-        None | Some("replace") => Write::Replace,
-        Some("append") => Write::Append,
-        Some("merge") => return Err(later("resource.write", "merge")),
-        Some(other) => {
-            return Err(ConfigError::choice(
-                "resource.write",
-                other,
-                &["replace", "append", "merge"],
-            ));
-        }
-    };
-    if raw.cursor.is_some() {
-        return Err(later("resource.cursor", "cursor"));
-    }
     match raw.schema.as_deref() {
         None | Some("evolve") => {}
         Some(known @ ("freeze" | "discard_row" | "discard_value")) => {
@@ -161,12 +182,34 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
     }
     Ok(ResourceSpec {
         name: raw.name,
-        mode,
-        cursor: None,
+        mode: mode.unwrap_or_default(),
+        cursor: raw.cursor,
+        lag,
         primary_key: raw.primary_key,
         write,
+        deletes,
         columns: raw.columns,
+        filter: raw.filter,
+        max_rows_read: raw.max_rows_read,
     })
+}
+
+/// What one of several words stands for.
+fn choice<T: Copy>(
+    key: &str,
+    word: Option<&str>,
+    choices: &[(&str, T)],
+) -> Result<Option<T>, ConfigError> {
+    let Some(word) = word else {
+        return Ok(None);
+    };
+    match choices.iter().find(|(known, _)| *known == word) {
+        Some((_, meaning)) => Ok(Some(*meaning)),
+        None => {
+            let words: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
+            Err(ConfigError::choice(key, word, &words))
+        }
+    }
 }
 
 fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {

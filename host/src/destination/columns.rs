@@ -79,6 +79,16 @@ pub(super) struct Column {
     pub(super) stored: StoredType,
 }
 
+impl Column {
+    /// A column of truth values.
+    pub(super) fn boolean(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            stored: StoredType::Boolean,
+        }
+    }
+}
+
 /// Why rows cannot go into a table.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ColumnError {
@@ -131,6 +141,12 @@ impl Columns {
             });
         }
         Ok(Self(columns))
+    }
+
+    /// Those of these names.
+    pub(super) fn only(&self, names: &[String]) -> Self {
+        let named = self.0.iter().filter(|column| names.contains(&column.name));
+        Self(named.cloned().collect())
     }
 
     /// Columns that were written down before.

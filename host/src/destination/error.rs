@@ -54,6 +54,16 @@ pub enum DestinationError {
         #[source]
         source: Cause,
     },
+    /// Rows cannot be told apart.
+    #[error("{rows} rows of `{table}` have no value in a column of their key ({key})")]
+    NoKey {
+        /// The table.
+        table: String,
+        /// How many rows.
+        rows: u64,
+        /// The columns of the key.
+        key: String,
+    },
     /// It refused or lost something that it should have taken.
     #[error("could not {action} in {location}")]
     Failed {
@@ -126,6 +136,9 @@ impl DestinationError {
             Self::ReadOnly { .. } => "give this user write permission, or choose another path".to_owned(),
             Self::Full { .. } => {
                 "free some space and run again; what was loaded before is untouched".to_owned()
+            }
+            Self::NoKey { .. } => {
+                "choose another `primary_key` in its [[resource]], or `write = \"append\"`".to_owned()
             }
             Self::Unusable { .. } => "look at `path` or `url` in [destination]".to_owned(),
             Self::Failed { .. } => {

@@ -13,15 +13,18 @@ mod rejected;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 pub use columns::{StoredType, stored_type};
 pub use error::{Cause, DestinationError};
 pub(crate) use files::json_array;
 
-use crate::model::{Cursor, DestinationSpec, LoadId, LoadRecord, Rejected, Write};
+use crate::model::{
+    Cursor, Deletes, DestinationSpec, LoadId, LoadRecord, Rejected, Sibling, Write, names,
+};
 
 /// How to open a destination.
 #[derive(Clone, Debug)]
@@ -73,29 +76,120 @@ pub trait Destination: Send {
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError>;
 }
 
+/// How the rows of a table arrive, and what becomes of those that are there.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Their columns. Types are those of [`stored_type`]; the last column is
+    /// [`LOAD_ID`](crate::model::names::LOAD_ID), dictionary-encoded text.
+    /// Names are not quoted, folded or otherwise made safe: that is the
+    /// destination's part.
+    pub schema: SchemaRef,
+    /// Which columns hold values that do not fit others.
+    pub siblings: Vec<Sibling>,
+    /// What becomes of the rows that are there.
+    pub write: Write,
+    /// The columns that tell rows apart. Never empty where rows are compared:
+    /// with [`Write::Merge`], [`Write::Scd2`], or [`Presence`] that is known.
+    pub key: Vec<String>,
+    /// Whether what is there gives way as a whole.
+    pub fresh: bool,
+    /// How it is known which rows are no longer in the source.
+    pub presence: Presence,
+    /// What becomes of those.
+    pub deletes: Deletes,
+}
+
+impl Arrival {
+    /// Rows that are not compared with others.
+    #[must_use]
+    pub fn plain(schema: SchemaRef, write: Write) -> Self {
+        Self {
+            schema,
+            siblings: Vec::new(),
+            write,
+            key: Vec::new(),
+            fresh: false,
+            presence: Presence::Unknown,
+            deletes: Deletes::Ignore,
+        }
+    }
+
+    /// Whether rows are told apart by their key.
+    fn compares(&self) -> bool {
+        matches!(self.write, Write::Merge | Write::Scd2)
+    }
+
+    /// For each column of the key, itself and its siblings.
+    fn key_families(&self) -> Vec<Vec<String>> {
+        let family = |column: &String| {
+            let siblings = self
+                .siblings
+                .iter()
+                .filter(|sibling| sibling.column == *column);
+            let names = siblings.map(|sibling| sibling.name.clone());
+            std::iter::once(column.clone()).chain(names).collect()
+        };
+        self.key.iter().map(family).collect()
+    }
+
+    /// The columns of the table: those that come, and those that the
+    /// destination fills itself.
+    fn stored_schema(&self) -> SchemaRef {
+        let own = match (self.write, self.deletes) {
+            (Write::Scd2, _) => names::VALID_TO,
+            (Write::Merge, Deletes::Soft) => names::DELETED_AT,
+            _ => return SchemaRef::clone(&self.schema),
+        };
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+        let mut fields: Vec<FieldRef> = self.schema.fields().iter().cloned().collect();
+        fields.push(Arc::new(Field::new(own, time, true)));
+        Arc::new(Schema::new(fields))
+    }
+}
+
+/// How it is known which rows are no longer in the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// It is not.
+    #[default]
+    Unknown,
+    /// The rows of this load are all that there are.
+    Rows,
+    /// The keys that come with [`Load::keys`] are those of all.
+    Keys,
+    /// The rows say it themselves, in the column
+    /// [`IS_DELETED`](crate::model::names::IS_DELETED). They come in the order in which they changed.
+    Marked,
+}
+
+/// What a load does to a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Rows that were stored.
+    pub written: u64,
+    /// Rows that were deleted, marked as deleted, or ended.
+    pub deleted: u64,
+    /// Rows that came, and were followed by others of the same key.
+    pub superseded: u64,
+}
+
 /// A load that is being written. Dropping it without [`commit`](Self::commit)
 /// undoes it.
 pub trait Load: Send {
     /// Announces a resource with its columns, before its first batch, and
-    /// again when columns were added (at the end). Batches that follow have
-    /// these columns. The table exists after the commit even if no batch
-    /// comes. With [`Write::Append`], columns that the stored table lacks are
-    /// added to it, and those that only it has are null in the new rows.
-    ///
-    /// Column types are those of [`stored_type`]; the last column is
-    /// [`LOAD_ID`](crate::model::names::LOAD_ID), dictionary-encoded text.
-    /// Names are not quoted, folded or otherwise made safe: that is the
-    /// destination's part.
-    fn open(
-        &mut self,
-        table: &str,
-        schema: &SchemaRef,
-        write: Write,
-    ) -> Result<(), DestinationError>;
+    /// again when columns were added. Batches that follow have these columns.
+    /// The table exists after the commit even if no batch comes. Unless it is
+    /// replaced, columns that the stored table lacks are added to it, and
+    /// those that only it has are null in the new rows.
+    fn open(&mut self, table: &str, arrival: &Arrival) -> Result<(), DestinationError>;
 
     /// Takes rows of a table that was opened. May return before they are
     /// stored; an error of theirs then comes with a later call.
     fn write(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
+
+    /// Takes keys of a table that was opened with [`Presence::Keys`]: columns
+    /// of its key, and siblings of those.
+    fn keys(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
 
     /// Keeps a record that could not be stored.
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError>;
@@ -109,6 +203,10 @@ pub trait Load: Send {
     /// Waits until every batch is stored, and counts the rows of this load in
     /// each table, by asking the store and not by adding up what was sent.
     fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError>;
+
+    /// Brings what came together with what is there, as each table's
+    /// [`Arrival`] says. Called once, before the commit; nothing comes after.
+    fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError>;
 
     /// Makes the load visible, with its record, its rejected records and its
     /// cursors, in one step that is durable when it returns.

@@ -19,6 +19,13 @@ impl LoadId {
         Self(format!("{}.{:06}", since.as_secs(), since.subsec_micros()))
     }
 
+    /// The time that it names, in microseconds since 1970.
+    #[must_use]
+    pub fn micros(&self) -> i64 {
+        let digits: String = self.0.chars().filter(|digit| *digit != '.').collect();
+        digits.parse().unwrap_or(i64::MAX)
+    }
+
     /// The identity as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -41,6 +48,8 @@ pub enum Mode {
     Full,
     /// What has come since the last load.
     Incremental,
+    /// What a feed of changes has recorded since the last load.
+    Changes,
 }
 
 /// What becomes of the rows that the destination already holds.
@@ -52,6 +61,39 @@ pub enum Write {
     Replace,
     /// They stay, and the new ones come after them.
     Append,
+    /// Those whose key comes again give way to the new ones.
+    Merge,
+    /// They stay. Where a row has changed, its older version ends, and the
+    /// new one begins.
+    Scd2,
+}
+
+/// What becomes of rows that are no longer in the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deletes {
+    /// They stay.
+    #[default]
+    Ignore,
+    /// They stay, and are marked with the time at which they were missed.
+    Soft,
+    /// They go.
+    Hard,
+}
+
+/// What becomes of columns that the destination does not have yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaPolicy {
+    /// They are added.
+    #[default]
+    Evolve,
+    /// The load is refused before anything is written.
+    Freeze,
+    /// Rows that have a value in one are rejected.
+    DiscardRow,
+    /// Their values are dropped.
+    DiscardValue,
 }
 
 /// How a load ended.
@@ -82,6 +124,7 @@ impl Mode {
         match self {
             Self::Full => "full",
             Self::Incremental => "incremental",
+            Self::Changes => "changes",
         }
     }
 }
@@ -120,6 +163,8 @@ pub struct ResourceRecord {
     pub rows_read: u64,
     /// Rows that the destination stored.
     pub rows_written: u64,
+    /// Rows that it deleted, marked as deleted, or ended.
+    pub rows_deleted: u64,
     /// Records that could not be stored.
     pub rows_rejected: u64,
     /// Rows that the source bills for, where it says so.

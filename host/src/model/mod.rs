@@ -12,10 +12,13 @@ mod spec;
 pub use cursor::Cursor;
 pub use error::{Category, SourceError};
 pub use limits::{Amount, Limit, Limits};
-pub use load::{LoadId, LoadRecord, Mode, Rejected, ResourceRecord, Status, Write};
+pub use load::{
+    Deletes, LoadId, LoadRecord, Mode, Rejected, ResourceRecord, SchemaPolicy, Status, Write,
+};
 pub use secret::Secret;
 pub use source::{
-    Descriptor, Event, Finding, OriginRequest, Progress, ReadOptions, Resource, ResourceKind,
-    ResourceSummary, SecretRequest, Selection, Severity, Summary,
+    Descriptor, Event, Finding, OriginRequest, PageKind, Progress, ReadOptions, Resource,
+    ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, Sibling, SourceSchema,
+    Summary,
 };
 pub use spec::{AllowRule, DestinationSpec, FileFormat, PipelineSpec, ResourceSpec};

@@ -3,6 +3,17 @@
 /// The column that says which load a row came with.
 pub const LOAD_ID: &str = "_load_id";
 
+/// The time at which a row was found to be gone from the source; null while
+/// it is there. Of tables whose deleted rows are marked.
+pub const DELETED_AT: &str = "_deleted_at";
+/// The time from which on a version of a row is true. Of tables that keep
+/// all versions.
+pub const VALID_FROM: &str = "_valid_from";
+/// The time from which on it no longer is; null for the current version.
+pub const VALID_TO: &str = "_valid_to";
+/// Says in rows of a feed of changes which of them are deleted. Never stored.
+pub const IS_DELETED: &str = "_is_deleted";
+
 /// One row for each load.
 pub const LOADS: &str = "_loads";
 /// One row for each load and resource.
@@ -32,7 +43,11 @@ pub fn table_of(resource: &str) -> String {
 /// The stored name of a source column, likewise.
 #[must_use]
 pub fn column_of(column: &str) -> String {
-    if column.eq_ignore_ascii_case(LOAD_ID) {
+    let reserved = [LOAD_ID, DELETED_AT, VALID_FROM, VALID_TO, IS_DELETED];
+    if reserved
+        .iter()
+        .any(|name| name.eq_ignore_ascii_case(column))
+    {
         format!("{column}__source")
     } else {
         column.to_owned()

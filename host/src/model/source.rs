@@ -124,10 +124,20 @@ pub struct Selection {
     pub cursor: Option<Cursor>,
     /// The column that an incremental read goes by.
     pub cursor_field: Option<String>,
+    /// How far it goes back.
+    pub lag: Option<String>,
     /// Columns to read; empty reads all.
     pub columns: Vec<String>,
+    /// A condition in the language of the source.
+    pub filter: Option<String>,
     /// Key columns, where the source does not know them.
     pub primary_key: Vec<String>,
+    /// The most that the source may bill for it.
+    pub max_rows_billed: Option<u64>,
+    /// Whether a row that is sent again replaces its older self.
+    pub idempotent: bool,
+    /// Whether the keys of all rows are wanted as well.
+    pub keys: bool,
 }
 
 /// Bounds of one read.
@@ -145,6 +155,38 @@ pub struct ReadOptions {
     pub resumable: bool,
 }
 
+/// What the rows of a page are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PageKind {
+    /// Rows as they are now.
+    Rows,
+    /// Rows as a feed of changes has them; the last column, of booleans, says
+    /// which of them are deleted.
+    Changes,
+    /// The key columns of rows that are there; in the end, of all of them.
+    Keys,
+}
+
+/// A column that holds the values that do not fit another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sibling {
+    /// Its name.
+    pub name: String,
+    /// The column that they belong to.
+    pub column: String,
+}
+
+/// The columns of a resource, as far as a page has them.
+#[derive(Clone, Debug)]
+pub struct SourceSchema {
+    /// The columns.
+    pub columns: SchemaRef,
+    /// Names of the key columns; empty when there is no key.
+    pub primary_key: Vec<String>,
+    /// Which of them belong to others.
+    pub siblings: Vec<Sibling>,
+}
+
 /// What a read yields.
 #[derive(Debug)]
 pub enum Event {
@@ -152,13 +194,17 @@ pub enum Event {
     Schema {
         /// Its name.
         resource: String,
-        /// All of its columns.
-        schema: SchemaRef,
+        /// The pages that have them.
+        kind: PageKind,
+        /// The columns.
+        schema: SourceSchema,
     },
     /// Rows.
     Page {
         /// The resource they belong to.
         resource: String,
+        /// What they are.
+        kind: PageKind,
         /// The rows.
         batch: RecordBatch,
         /// The cursor that is true once they are stored.
@@ -217,4 +263,6 @@ pub struct ResourceSummary {
     pub failure: Option<SourceError>,
     /// The cursor that is true once all pages are stored.
     pub cursor: Option<Cursor>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Limits, Mode, Secret, Write};
+use super::{Deletes, Limits, Mode, Secret, Write};
 
 /// One pipeline.
 #[derive(Clone, Debug)]
@@ -52,14 +52,25 @@ pub struct ResourceSpec {
     pub name: String,
     /// How much of it is read.
     pub mode: Mode,
-    /// The column that an incremental read goes by.
+    /// The column that an incremental read goes by; without one, it goes by
+    /// a key that only grows.
     pub cursor: Option<String>,
+    /// How far an incremental read goes back, in the unit of the cursor
+    /// (seconds for times).
+    pub lag: Option<String>,
     /// Its key, where the source does not say.
     pub primary_key: Vec<String>,
-    /// What becomes of the rows that are there.
-    pub write: Write,
+    /// What becomes of the rows that are there; follows from the mode, if
+    /// nothing is said.
+    pub write: Option<Write>,
+    /// What becomes of rows that are no longer in the source, likewise.
+    pub deletes: Option<Deletes>,
     /// The columns to read; empty reads all.
     pub columns: Vec<String>,
+    /// A condition on its rows, in the language of the source.
+    pub filter: Option<String>,
+    /// The most rows that the source may bill for it.
+    pub max_rows_read: Option<u64>,
 }
 
 /// Where rows go.

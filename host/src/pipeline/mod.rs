@@ -7,14 +7,16 @@
 mod asked;
 mod card;
 mod error;
-mod load_id;
+mod mark;
 mod observer;
+mod plan;
 mod preview;
 mod report;
 mod run;
 mod schema;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use card::{Card, Difference};
@@ -24,6 +26,7 @@ pub use preview::Preview;
 pub use report::{Report, ResourceReport};
 pub use run::RunOptions;
 
+use self::plan::ResourcePlan;
 pub use crate::sandbox::egress::Record;
 
 use crate::destination;
@@ -37,6 +40,8 @@ pub struct Pipeline {
     spec: PipelineSpec,
     connector: Connector,
     rules: Rules,
+    /// How the resources are loaded that the pipeline describes, by name.
+    plans: BTreeMap<String, ResourcePlan>,
     /// The connector's config as JSON text.
     config: String,
     /// Where the host keeps drivers of destinations.
@@ -68,12 +73,14 @@ impl Pipeline {
                 ));
             }
         }
+        let plans = plan::plans(&spec.resources)?;
         let connector = engine.load(&spec.component, spec.sha256.as_deref())?;
         let config = spec.config.to_string();
         Ok(Self {
             spec,
             connector,
             rules,
+            plans,
             config,
             drivers,
         })

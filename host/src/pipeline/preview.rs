@@ -37,12 +37,11 @@ impl Pipeline {
             .resources
             .iter()
             .find(|spec| spec.name == resource);
+        // In full, whatever its mode: no cursor says where to begin.
         let selection = Selection {
             resource: resource.to_owned(),
             columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
-            primary_key: spec
-                .map(|spec| spec.primary_key.clone())
-                .unwrap_or_default(),
+            filter: spec.and_then(|spec| spec.filter.clone()),
             ..Selection::default()
         };
         let options = ReadOptions {
@@ -61,6 +60,7 @@ impl Pipeline {
                 Event::Schema {
                     resource: name,
                     schema: columns,
+                    ..
                 } => {
                     if *shown.get_or_insert_with(|| name.clone()) != name {
                         return Err(PipelineError::settings(
@@ -68,7 +68,7 @@ impl Pipeline {
                             format!("preview one of them, such as `{name}`"),
                         ));
                     }
-                    schema = Some(columns);
+                    schema = Some(columns.columns);
                 }
                 Event::Page { batch, .. } => {
                     // A connector may send more than it was asked for.

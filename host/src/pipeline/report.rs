@@ -45,6 +45,8 @@ pub struct ResourceReport {
     pub rows_read: u64,
     /// Rows that the destination stored.
     pub rows_written: u64,
+    /// Rows that the destination deleted, marked as deleted, or ended.
+    pub rows_deleted: u64,
     /// Records that could not be stored.
     pub rows_rejected: u64,
     /// Values that went to a sibling column because they did not fit.
@@ -60,6 +62,8 @@ pub struct ResourceReport {
     pub elapsed: Duration,
     /// Why it could not be read.
     pub failure: Option<SourceError>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

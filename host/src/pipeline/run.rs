@@ -1,5 +1,6 @@
 //! One load, from the first request to the commit.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,10 +11,11 @@ use super::Pipeline;
 use super::asked::Asked;
 use super::error::PipelineError;
 use super::observer::Observer;
+use super::plan::ResourcePlan;
 use super::report::Report;
 use super::writer::{self, LoadHead, Written};
-use crate::destination;
-use crate::model::{Descriptor, LoadId, ReadOptions, ResourceSpec, Selection};
+use crate::destination::{self, DestinationError};
+use crate::model::{Descriptor, LoadId, ReadOptions, Selection};
 use crate::sandbox::egress::Record;
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Grants, Instance, SandboxError};
@@ -63,7 +65,13 @@ impl Pipeline {
         // The destination first: nothing is asked of the source for a load
         // that could not be stored.
         let settings = self.destination_settings();
-        let mut destination = blocking(move || destination::open(settings)).await??;
+        let name = self.spec.name.clone();
+        let opening = move || {
+            let mut destination = destination::open(settings)?;
+            let cursors = destination.cursors(&name)?;
+            Ok::<_, DestinationError>((destination, cursors))
+        };
+        let (mut destination, cursors) = blocking(opening).await??;
         let location = destination.location();
 
         let ready = async {
@@ -83,13 +91,13 @@ impl Pipeline {
                 return Err(error);
             }
         };
-        let selections = self.selections(&options.only);
-        let head = self.head(
-            load_id.clone(),
-            started.0,
-            &descriptor,
-            options.full_refresh,
-        );
+        let plans = self.plans.iter().map(|(name, plan)| {
+            let plan = plan.at(cursors.get(name), options.full_refresh);
+            (name.clone(), plan)
+        });
+        let plans: BTreeMap<_, _> = plans.collect();
+        let selections = self.selections(&options.only, &plans);
+        let head = self.head(load_id.clone(), started.0, &descriptor, plans);
 
         let (sender, events) = mpsc::channel(WAITING_PAGES);
         let limits = self.spec.limits.clone();
@@ -193,28 +201,24 @@ impl Pipeline {
     }
 
     /// What to ask the connector for; nothing means its defaults.
-    fn selections(&self, only: &[String]) -> Vec<Selection> {
-        let selection = |spec: &ResourceSpec| Selection {
-            resource: spec.name.clone(),
-            mode: spec.mode,
-            cursor: None,
-            cursor_field: spec.cursor.clone(),
-            columns: spec.columns.clone(),
-            primary_key: spec.primary_key.clone(),
-        };
-        if only.is_empty() {
-            return self.spec.resources.iter().map(selection).collect();
-        }
+    fn selections(
+        &self,
+        only: &[String],
+        plans: &BTreeMap<String, ResourcePlan>,
+    ) -> Vec<Selection> {
         let named = |name: &String| {
-            let spec = self.spec.resources.iter().find(|spec| spec.name == *name);
-            spec.map_or_else(
+            plans.get(name).map_or_else(
                 || Selection {
                     resource: name.clone(),
                     ..Selection::default()
                 },
-                selection,
+                ResourcePlan::selection,
             )
         };
+        if only.is_empty() {
+            let described = self.spec.resources.iter();
+            return described.map(|spec| named(&spec.name)).collect();
+        }
         only.iter().map(named).collect()
     }
 
@@ -223,11 +227,8 @@ impl Pipeline {
         load_id: LoadId,
         started: SystemTime,
         descriptor: &Descriptor,
-        full_refresh: bool,
+        plans: BTreeMap<String, ResourcePlan>,
     ) -> LoadHead {
-        // A full refresh replaces whatever is there.
-        let resources = self.spec.resources.iter().filter(|_| !full_refresh);
-        let write = resources.map(|spec| (spec.name.clone(), spec.write));
         LoadHead {
             load_id,
             pipeline: self.spec.name.clone(),
@@ -235,8 +236,7 @@ impl Pipeline {
             connector_version: descriptor.version.clone(),
             connector_sha256: self.connector.digest().to_owned(),
             started,
-            write: write.collect(),
-            cursors: std::collections::BTreeMap::new(),
+            plans,
         }
     }
 }

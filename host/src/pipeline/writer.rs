@@ -10,13 +10,14 @@ use arrow_schema::SchemaRef;
 use tokio::sync::mpsc;
 
 use super::error::PipelineError;
-use super::load_id::Marker;
+use super::mark::Marker;
 use super::observer::{Observer, Update};
+use super::plan::ResourcePlan;
 use super::report::ResourceReport;
 use crate::destination::{Destination, Load};
 use crate::model::{
-    Cursor, Event, Limits, LoadId, LoadRecord, Mode, ResourceRecord, ResourceSummary, Status,
-    Summary, Write, names,
+    Cursor, Event, Limits, LoadId, LoadRecord, Mode, PageKind, ResourceRecord, ResourceSummary,
+    SourceSchema, Status, Summary, Write, names,
 };
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
@@ -29,10 +30,8 @@ pub(super) struct LoadHead {
     pub(super) connector_version: String,
     pub(super) connector_sha256: String,
     pub(super) started: SystemTime,
-    /// What becomes of the rows of each resource that are there; replaced
-    /// where it does not say.
-    pub(super) write: BTreeMap<String, Write>,
-    pub(super) cursors: BTreeMap<String, Cursor>,
+    /// How each resource is loaded; replaced where it does not say.
+    pub(super) plans: BTreeMap<String, ResourcePlan>,
 }
 
 /// What a load came to, as far as the writer knows.
@@ -46,7 +45,9 @@ pub(super) struct Written {
 /// A resource that is being written.
 struct Open {
     table: String,
+    /// The columns as they are stored, and what its pages are.
     schema: SchemaRef,
+    kind: PageKind,
     rows: u64,
     bytes: u64,
     first: Instant,
@@ -98,14 +99,31 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
         match event {
-            Event::Schema { resource, schema } => self.schema(resource, &Marker::schema(&schema)),
+            Event::Schema {
+                kind: PageKind::Keys,
+                resource,
+                ..
+            } => self.opened(&resource).map(drop),
+            Event::Schema {
+                resource,
+                kind,
+                schema,
+            } => self.schema(resource, kind, &schema),
+            Event::Page {
+                kind: PageKind::Keys,
+                resource,
+                batch,
+                ..
+            } => {
+                let table = self.opened(&resource)?.table.clone();
+                let keys = Marker::keys(&batch).map_err(|error| contract(error.to_string()))?;
+                Ok(self.load.keys(&table, keys)?)
+            }
             Event::Page {
                 resource, batch, ..
             } => {
                 let Some(open) = self.open.get_mut(&resource) else {
-                    return Err(contract(format!(
-                        "a page of `{resource}` came before its schema"
-                    )));
+                    return Err(unopened(&resource));
                 };
                 let _entered = open.span.clone().entered();
                 tracing::debug!(rows = batch.num_rows(), bytes, "page");
@@ -149,31 +167,52 @@ impl Writer<'_> {
         }
     }
 
-    fn schema(&mut self, resource: String, schema: &SchemaRef) -> Result<(), PipelineError> {
+    fn opened(&self, resource: &str) -> Result<&Open, PipelineError> {
+        self.open.get(resource).ok_or_else(|| unopened(resource))
+    }
+
+    /// How a resource is loaded.
+    fn plan(&self, resource: &str) -> Result<ResourcePlan, PipelineError> {
+        if let Some(plan) = self.head.plans.get(resource) {
+            return Ok(plan.clone());
+        }
+        // One selection may stand for several resources. Which of them are to
+        // be added to is then not known, and to guess could replace what is
+        // there.
+        let mut others = self.head.plans.values();
+        if others.any(|plan| plan.write != Write::Replace) {
+            return Err(PipelineError::settings(
+                format!(
+                    "`{resource}` is not selected by its own name, and other resources are not replaced"
+                ),
+                format!(
+                    "add to the file\n\n[[resource]]\nname = \"{resource}\"\nwrite = \"replace\"   # or append"
+                ),
+            ));
+        }
+        Ok(ResourcePlan::default())
+    }
+
+    fn schema(
+        &mut self,
+        resource: String,
+        kind: PageKind,
+        source: &SourceSchema,
+    ) -> Result<(), PipelineError> {
         let table = names::table_of(&resource);
-        let write = match self.head.write.get(&resource) {
-            Some(write) => *write,
-            // One selection may stand for several resources. Which of them
-            // are to be appended to is then not known, and to guess could
-            // replace what is there.
-            None if self
-                .head
-                .write
-                .values()
-                .any(|write| *write == Write::Append) =>
-            {
-                return Err(PipelineError::settings(
-                    format!(
-                        "`{resource}` is not selected by its own name, and other resources are appended to"
-                    ),
-                    format!(
-                        "add to the file\n\n[[resource]]\nname = \"{resource}\"\nwrite = \"replace\"   # or append"
-                    ),
-                ));
-            }
-            None => Write::default(),
-        };
-        self.load.open(&table, schema, write)?;
+        let plan = self.plan(&resource)?;
+        if self
+            .open
+            .get(&resource)
+            .is_some_and(|open| open.kind != kind)
+        {
+            return Err(contract(format!(
+                "`{resource}` brings both rows and changes"
+            )));
+        }
+        let schema = &Marker::schema(&source.columns, kind, plan.write);
+        let arrival = plan.arrival(&resource, kind, source, Arc::clone(schema))?;
+        self.load.open(&table, &arrival)?;
         if let Some(open) = self.open.get_mut(&resource) {
             open.schema = Arc::clone(schema);
         } else {
@@ -186,6 +225,7 @@ impl Writer<'_> {
             let open = Open {
                 table,
                 schema: Arc::clone(schema),
+                kind,
                 rows: 0,
                 bytes: 0,
                 first: now,
@@ -224,6 +264,18 @@ impl Writer<'_> {
         let mut resources = Vec::with_capacity(summary.resources.len());
         for resource in &summary.resources {
             resources.push(self.reconcile(resource, &stored)?);
+        }
+        let effects = self.load.apply()?;
+        for report in &mut resources {
+            let effect = effects.get(&report.table).copied().unwrap_or_default();
+            report.rows_written = effect.written;
+            report.rows_deleted = effect.deleted;
+            if effect.superseded > 0 {
+                report.notes.push(format!(
+                    "{} rows were followed by others of the same key, which took their place",
+                    effect.superseded
+                ));
+            }
         }
         if let Some(unsummed) = self.open.keys().find(|name| {
             !summary
@@ -289,9 +341,14 @@ impl Writer<'_> {
         Ok(ResourceReport {
             table: names::table_of(&resource),
             resource,
-            mode: Mode::Full,
+            mode: self
+                .head
+                .plans
+                .get(&summary.resource)
+                .map_or(Mode::Full, ResourcePlan::mode),
             rows_read: if failed { 0 } else { sent },
-            rows_written: written,
+            rows_written: 0,
+            rows_deleted: 0,
             rows_rejected: rejected,
             misfits: summary.misfits,
             bytes: open.map_or(0, |open| open.bytes),
@@ -299,7 +356,13 @@ impl Writer<'_> {
             rows_billed: summary.rows_billed,
             elapsed: open.map_or_else(Default::default, |open| open.last - open.first),
             failure: summary.failure.clone(),
+            notes: summary.notes.clone(),
         })
+    }
+
+    /// Where the read of a resource began.
+    fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
+        self.head.plans.get(resource)?.cursor.as_ref()
     }
 
     fn record(&self, status: Status, reports: &[ResourceReport], summary: &Summary) -> LoadRecord {
@@ -312,9 +375,10 @@ impl Writer<'_> {
             mode: report.mode,
             rows_read: report.rows_read,
             rows_written: report.rows_written,
+            rows_deleted: report.rows_deleted,
             rows_rejected: report.rows_rejected,
             rows_billed: report.rows_billed,
-            cursor_before: self.head.cursors.get(&report.resource).cloned(),
+            cursor_before: self.cursor_before(&report.resource).cloned(),
             cursor_after: summary.cursor.clone(),
         });
         LoadRecord {
@@ -329,6 +393,10 @@ impl Writer<'_> {
             resources: resources.collect(),
         }
     }
+}
+
+fn unopened(resource: &str) -> PipelineError {
+    contract(format!("a page of `{resource}` came before its schema"))
 }
 
 fn contract(reason: String) -> PipelineError {

@@ -1,14 +1,18 @@
 //! From the types of the WIT to those of the model and back. What comes from a
 //! guest is bounded here; nothing is interpreted.
 
+use std::collections::BTreeSet;
+
+use arrow_schema::SchemaRef;
+
 use super::bindings::connector::source::types;
 use super::bindings::exports::connector::source::source as wit;
 use super::error::SandboxError;
 use super::pages;
 use crate::model::{
-    Category, Cursor, Descriptor, Event, Finding, Mode, OriginRequest, Progress, ReadOptions,
-    Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection, Severity,
-    SourceError, Summary,
+    Category, Cursor, Descriptor, Event, Finding, Mode, OriginRequest, PageKind, Progress,
+    ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection,
+    Severity, Sibling, SourceError, SourceSchema, Summary,
 };
 use crate::model::{Limit, Limits};
 
@@ -18,6 +22,12 @@ const SHOWN: usize = 4 << 10;
 /// The most methods, paths or secrets of one origin, and the most origins and
 /// secrets together: they are compared each with each.
 const REQUESTED: usize = 64;
+
+/// How many modes there are.
+const MODES: usize = 3;
+
+/// The most notes about one resource.
+const NOTES: usize = 16;
 
 /// A guest's message as it may be shown: bounded, and on its lines.
 pub(super) fn bounded(text: &str) -> String {
@@ -147,6 +157,7 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
     let mode = |mode| match mode {
         types::Mode::Full => Mode::Full,
         types::Mode::Incremental => Mode::Incremental,
+        types::Mode::Changes => Mode::Changes,
     };
     Ok(Resource {
         name: name(r.name, limits)?,
@@ -161,7 +172,7 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
         schema: pages::schema(&r.schema, limits)?,
         primary_key: names(r.primary_key)?,
         cursor_fields: names(r.cursor_fields)?,
-        modes: r.modes.into_iter().take(2).map(mode).collect(),
+        modes: r.modes.into_iter().take(MODES).map(mode).collect(),
         parent: r.parent.map(|parent| name(parent, limits)).transpose()?,
         by_default: r.by_default,
         estimated_rows: r.estimated_rows,
@@ -174,19 +185,21 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
         mode: match s.mode {
             Mode::Full => types::Mode::Full,
             Mode::Incremental => types::Mode::Incremental,
+            Mode::Changes => types::Mode::Changes,
         },
         cursor: s.cursor.as_ref().map(|c| types::Cursor {
             version: c.version,
             value: c.value.clone(),
         }),
         cursor_field: s.cursor_field.clone(),
-        lag: None,
+        lag: s.lag.clone(),
         columns: s.columns.clone(),
-        filter: None,
+        filter: s.filter.clone(),
         primary_key: s.primary_key.clone(),
         types: Vec::new(),
-        schema_policy: wit::SchemaPolicy::Evolve,
-        max_rows_billed: None,
+        max_rows_billed: s.max_rows_billed,
+        idempotent: s.idempotent,
+        keys: s.keys,
     }
 }
 
@@ -202,6 +215,48 @@ pub(super) fn read_options(o: &ReadOptions) -> wit::ReadOptions {
             wit::Consistency::Snapshot
         },
     }
+}
+
+pub(super) fn page_kind(kind: wit::PageKind) -> PageKind {
+    match kind {
+        wit::PageKind::Rows => PageKind::Rows,
+        wit::PageKind::Changes => PageKind::Changes,
+        wit::PageKind::Keys => PageKind::Keys,
+    }
+}
+
+/// The columns of a resource, with which of them are its key and which belong
+/// to others.
+pub(super) fn source_schema(
+    columns: SchemaRef,
+    primary_key: Vec<String>,
+    siblings: Vec<wit::Sibling>,
+) -> Result<SourceSchema, SandboxError> {
+    let names: BTreeSet<&str> = columns
+        .fields()
+        .iter()
+        .map(|field| field.name().as_str())
+        .collect();
+    let of = |pick: fn(&wit::Sibling) -> &str| siblings.iter().map(pick).collect::<BTreeSet<_>>();
+    let (own, bases) = (of(|sibling| &sibling.name), of(|sibling| &sibling.column));
+    let key: BTreeSet<&str> = primary_key.iter().map(String::as_str).collect();
+    let known = own.is_subset(&names) && bases.is_subset(&names) && key.is_subset(&names);
+    let apart = own.is_disjoint(&bases) && own.is_disjoint(&key);
+    let once = own.len() == siblings.len() && key.len() == primary_key.len();
+    if !(known && apart && once) {
+        return Err(SandboxError::Contract(
+            "the key or the siblings of a schema are not among its columns, or not once".to_owned(),
+        ));
+    }
+    let sibling = |sibling: wit::Sibling| Sibling {
+        name: sibling.name,
+        column: sibling.column,
+    };
+    Ok(SourceSchema {
+        primary_key,
+        siblings: siblings.into_iter().map(sibling).collect(),
+        columns,
+    })
 }
 
 /// Every event but schemas and pages, which [`pages`] decodes.
@@ -245,6 +300,12 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             requests: r.requests,
             failure: r.failure.as_ref().map(source_error),
             cursor: cursor(r.cursor, limits)?,
+            notes: r
+                .notes
+                .iter()
+                .take(NOTES)
+                .map(|note| bounded(note))
+                .collect(),
         })
     };
     Ok(Summary {

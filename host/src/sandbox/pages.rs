@@ -8,13 +8,12 @@ mod message;
 
 use std::collections::BTreeMap;
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 
 use super::bindings::exports::connector::source::source as wit;
 use super::convert;
 use super::error::SandboxError;
-use crate::model::{Cursor, Event};
-use crate::model::{Limit, Limits};
+use crate::model::{Cursor, Event, Limit, Limits, PageKind};
 
 /// An event whose schemas and pages are still bytes.
 #[derive(Debug)]
@@ -22,12 +21,10 @@ pub struct RawEvent(Raw);
 
 #[derive(Debug)]
 enum Raw {
-    Schema {
-        resource: String,
-        schema: Vec<u8>,
-    },
+    Schema(wit::SchemaEvent),
     Page {
         resource: String,
+        kind: PageKind,
         rows: u64,
         batch: Vec<u8>,
         cursor: Option<Cursor>,
@@ -39,7 +36,8 @@ enum Raw {
 #[derive(Debug)]
 pub struct EventDecoder {
     limits: Limits,
-    resources: BTreeMap<String, SchemaRef>,
+    /// By resource, the columns of each kind of page.
+    resources: BTreeMap<String, BTreeMap<PageKind, SchemaRef>>,
     /// Bytes of all schemas that came.
     schemas: u64,
     done: bool,
@@ -59,7 +57,7 @@ impl RawEvent {
     #[must_use]
     pub fn opens(&self) -> Option<&str> {
         match &self.0 {
-            Raw::Schema { resource, .. } => Some(resource),
+            Raw::Schema(event) => Some(&event.resource),
             _ => None,
         }
     }
@@ -67,10 +65,13 @@ impl RawEvent {
     /// The columns of a resource, as an IPC schema message.
     #[must_use]
     pub fn schema(resource: &str, message: Vec<u8>) -> Self {
-        Self(Raw::Schema {
+        Self(Raw::Schema(wit::SchemaEvent {
             resource: resource.to_owned(),
+            kind: wit::PageKind::Rows,
             schema: message,
-        })
+            primary_key: Vec::new(),
+            siblings: Vec::new(),
+        }))
     }
 
     /// Rows of a resource, as an IPC message that is said to hold so many.
@@ -78,6 +79,7 @@ impl RawEvent {
     pub fn page(resource: &str, rows: u64, message: Vec<u8>) -> Self {
         Self(Raw::Page {
             resource: resource.to_owned(),
+            kind: PageKind::Rows,
             rows,
             batch: message,
             cursor: None,
@@ -92,16 +94,23 @@ impl RawEvent {
 
     pub(super) fn new(event: wit::Event, limits: &Limits) -> Result<Self, SandboxError> {
         Ok(Self(match event {
-            wit::Event::Schema(event) => Raw::Schema {
-                resource: convert::name(event.resource, limits)?,
-                schema: event.schema,
-            },
+            wit::Event::Schema(event) => {
+                let named = event.primary_key.len().max(event.siblings.len());
+                if named as u64 > limits.columns {
+                    return Err(SandboxError::Limit(Limit::Columns));
+                }
+                Raw::Schema(wit::SchemaEvent {
+                    resource: convert::name(event.resource, limits)?,
+                    ..event
+                })
+            }
             wit::Event::Page(page) => {
                 if page.batch.len() as u64 > limits.page {
                     return Err(SandboxError::Limit(Limit::Page));
                 }
                 Raw::Page {
                     resource: page.resource,
+                    kind: convert::page_kind(page.kind),
                     rows: page.rows,
                     batch: page.batch,
                     cursor: convert::cursor(page.cursor, limits)?,
@@ -130,7 +139,9 @@ impl EventDecoder {
             return Err(broken("an event came after `done`"));
         }
         Ok(match event.0 {
-            Raw::Schema { resource, schema } => {
+            Raw::Schema(event) => {
+                let (resource, schema) = (event.resource, event.schema);
+                let kind = convert::page_kind(event.kind);
                 let known = self.resources.contains_key(&resource);
                 if !known && self.resources.len() as u64 >= self.limits.resources {
                     return Err(SandboxError::Limit(Limit::Resources));
@@ -144,17 +155,32 @@ impl EventDecoder {
                 if schema.fields().is_empty() {
                     return Err(broken(&format!("`{resource}` has no columns")));
                 }
+                let is_flag =
+                    |field: &arrow_schema::FieldRef| *field.data_type() == DataType::Boolean;
+                if kind == PageKind::Changes && !schema.fields().last().is_some_and(is_flag) {
+                    return Err(broken(&format!(
+                        "the changes of `{resource}` do not say which rows are deleted"
+                    )));
+                }
                 self.resources
-                    .insert(resource.clone(), SchemaRef::clone(&schema));
-                Event::Schema { resource, schema }
+                    .entry(resource.clone())
+                    .or_default()
+                    .insert(kind, SchemaRef::clone(&schema));
+                Event::Schema {
+                    resource,
+                    kind,
+                    schema: convert::source_schema(schema, event.primary_key, event.siblings)?,
+                }
             }
             Raw::Page {
                 resource,
+                kind,
                 rows,
                 batch,
                 cursor,
             } => {
-                let Some(schema) = self.resources.get(&resource) else {
+                let known = self.resources.get(&resource);
+                let Some(schema) = known.and_then(|kinds| kinds.get(&kind)) else {
                     return Err(broken(&format!(
                         "a page of `{resource}` came before its schema"
                     )));
@@ -177,6 +203,7 @@ impl EventDecoder {
                 let batch = message::batch(batch, schema).map_err(no_batch)?;
                 Event::Page {
                     resource,
+                    kind,
                     batch,
                     cursor,
                 }

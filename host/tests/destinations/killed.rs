@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use connector_host::destination::Arrival;
 use connector_host::model::Write;
 
 use crate::files;
@@ -38,9 +39,11 @@ fn a_writer_that_dies() {
     let mut destination = open(kind, Path::new(folder)).unwrap();
     let mut load = destination.begin(&load_id(2)).unwrap();
     let rows = batch(2, vec![("id", integers(&(0..200_000).collect::<Vec<_>>()))]);
-    load.open("t", &rows.schema(), Write::Replace).unwrap();
+    load.open("t", &Arrival::plain(rows.schema(), Write::Replace))
+        .unwrap();
     load.write("t", rows.clone()).unwrap();
-    load.open("u", &rows.schema(), Write::Append).unwrap();
+    load.open("u", &Arrival::plain(rows.schema(), Write::Append))
+        .unwrap();
     load.write("u", rows.slice(0, 10)).unwrap();
     match when {
         "writing" => std::process::abort(),

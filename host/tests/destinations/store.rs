@@ -10,7 +10,7 @@ use arrow_array::{
     StringArray,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use connector_host::destination::{self, Destination, DestinationError, Load, Settings};
+use connector_host::destination::{self, Arrival, Destination, DestinationError, Load, Settings};
 use connector_host::model::{
     Cursor, DestinationSpec, FileFormat, LoadId, LoadRecord, Mode, ResourceRecord, Status, Write,
 };
@@ -59,7 +59,8 @@ impl Store {
     /// Loads into one table, and commits.
     pub(crate) fn load(&self, number: u64, table: &str, write: Write, batch: &RecordBatch) {
         self.commit(number, |load| {
-            load.open(table, &batch.schema(), write).unwrap();
+            load.open(table, &Arrival::plain(batch.schema(), write))
+                .unwrap();
             load.write(table, batch.clone()).unwrap();
         });
     }
@@ -127,6 +128,7 @@ pub(crate) fn commit(
 ) {
     let mut load = destination.begin(&load_id(number)).unwrap();
     fill(load.as_mut());
+    load.apply().unwrap();
     load.commit(&record(number, &[("t", None)])).unwrap();
 }
 
@@ -146,6 +148,7 @@ pub(crate) fn record(number: u64, resources: &[(&str, Option<Cursor>)]) -> LoadR
         mode: Mode::Full,
         rows_read: 3,
         rows_written: 2,
+        rows_deleted: 0,
         rows_rejected: 1,
         rows_billed: None,
         cursor_before: None,

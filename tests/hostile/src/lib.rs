@@ -141,7 +141,10 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
     Ok(match event {
         Event::Schema { resource, schema } => wit::Event::Schema(wit::SchemaEvent {
             resource,
+            kind: wit::PageKind::Rows,
             schema: bytes(&schema)?,
+            primary_key: Vec::new(),
+            siblings: Vec::new(),
         }),
         Event::Page {
             resource,
@@ -150,6 +153,7 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
             cursor,
         } => wit::Event::Page(wit::Page {
             resource,
+            kind: wit::PageKind::Rows,
             rows,
             batch: bytes(&batch)?,
             cursor: cursor.map(|size| wit::Cursor {
@@ -192,6 +196,7 @@ fn summary((resource, rows): (String, u64)) -> wit::ResourceSummary {
         rows_billed: None,
         requests: 0,
         failure: None,
+        notes: Vec::new(),
         cursor: None,
     }
 }

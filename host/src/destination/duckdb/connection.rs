@@ -8,6 +8,8 @@ use adbc_core::options::{IngestMode, OptionDatabase, OptionStatement, OptionValu
 use adbc_core::{Connection as _, Database as _, Driver as _, Optionable as _, Statement as _};
 use adbc_driver_manager::{ManagedConnection, ManagedDriver, ManagedStatement};
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int64Type;
 use arrow_schema::Schema;
 
 use super::sql::Dataset;
@@ -37,6 +39,9 @@ const MEMORY_OF_COLUMN: usize = 512 << 10;
 /// columns need some 250 MB.
 const MEMORY_OF_ANY_COLUMN: usize = 64 << 10;
 
+/// What it needs in addition to find rows by their keys.
+const MEMORY_OF_MERGE: usize = 192 << 20;
+
 /// Less than this is no space: a write of DuckDB's is a block of 256 KiB for
 /// each column, and one that fails leaves what is smaller.
 const NO_SPACE: u64 = 16 << 20;
@@ -49,6 +54,8 @@ pub(super) struct Connection {
     widest: usize,
     /// The columns of all tables so far.
     columns: usize,
+    /// What is needed beside that.
+    beside: usize,
 }
 
 impl Connection {
@@ -61,7 +68,7 @@ impl Connection {
                 source: "the path is not UTF-8".into(),
             });
         };
-        let memory = memory_limit(0, 0);
+        let memory = memory_limit(0, 0, 0);
         let settings = SETTINGS
             .iter()
             .copied()
@@ -77,6 +84,7 @@ impl Connection {
             location,
             widest: 0,
             columns: 0,
+            beside: 0,
         })
     }
 
@@ -87,10 +95,25 @@ impl Connection {
 
     /// Gives DuckDB the memory that another table of so many columns needs.
     pub(super) fn expect_columns(&mut self, columns: usize) -> Result<(), DestinationError> {
-        let before = memory_limit(self.widest, self.columns);
+        let before = self.memory_limit();
         self.widest = self.widest.max(columns);
         self.columns += columns;
-        let limit = memory_limit(self.widest, self.columns);
+        self.limit_memory(&before)
+    }
+
+    /// Gives DuckDB the memory that it needs to find rows by their keys.
+    pub(super) fn expect_merge(&mut self) -> Result<(), DestinationError> {
+        let before = self.memory_limit();
+        self.beside = MEMORY_OF_MERGE;
+        self.limit_memory(&before)
+    }
+
+    fn memory_limit(&self) -> String {
+        memory_limit(self.widest, self.columns, self.beside)
+    }
+
+    fn limit_memory(&mut self, before: &str) -> Result<(), DestinationError> {
+        let limit = self.memory_limit();
         if limit == before {
             return Ok(());
         }
@@ -107,6 +130,19 @@ impl Connection {
             .and_then(|mut statement| statement.execute_update());
         done.map(drop)
             .map_err(|error| doing(action, &self.location, error))
+    }
+
+    /// Runs a query or a statement that says how many rows it touched, and
+    /// gives that number.
+    pub(super) fn count(&mut self, action: &str, sql: &str) -> Result<u64, DestinationError> {
+        let batches = self.query(action, sql)?;
+        let count = batches.first().and_then(|batch| {
+            let counts = batch.column(0).as_primitive_opt::<Int64Type>()?;
+            u64::try_from(counts.iter().next()??).ok()
+        });
+        count.ok_or_else(|| {
+            DestinationError::failed(action, &self.location, "DuckDB did not say how many")
+        })
     }
 
     /// Runs a query.
@@ -166,9 +202,9 @@ impl Connection {
 }
 
 /// In steps, so that not every table asks for another limit.
-fn memory_limit(widest: usize, columns: usize) -> String {
+fn memory_limit(widest: usize, columns: usize, beside: usize) -> String {
     const STEP: usize = 4 << 20;
-    let bytes = MEMORY + widest * MEMORY_OF_COLUMN + columns * MEMORY_OF_ANY_COLUMN;
+    let bytes = MEMORY + beside + widest * MEMORY_OF_COLUMN + columns * MEMORY_OF_ANY_COLUMN;
     format!("{}MiB", bytes.next_multiple_of(STEP) >> 20)
 }
 

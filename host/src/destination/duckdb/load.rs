@@ -1,25 +1,25 @@
 //! One load into DuckDB: one transaction.
 //!
-//! Rows that replace others go into a new table beside the old one, which
-//! takes its name when the load is committed; rows that are added go into the
-//! table itself. Either way they are written once, and a reader sees none of
-//! them before the commit. Must not leave a stream running when it runs a
+//! Rows that replace a table go into a new one beside it, which takes its name
+//! when the load is committed; rows that are added go into the table itself;
+//! rows that replace others of the same key are staged, and brought together
+//! with those when all have come. A reader sees none of them before the
+//! commit. Must not leave a stream running when it runs a
 //! statement: they share the connection.
 
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
-use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
 use super::connection::{self, Connection};
+use super::merge::{Counts, Key, Merge};
 use super::sql::{Dataset, literal, quoted};
 use super::stream::{Stream, StreamError};
 use super::{records, stored_name};
 use crate::destination::columns::{Column, ColumnError, Columns, Shape};
 use crate::destination::rejected::Waiting;
-use crate::destination::{DestinationError, Load};
+use crate::destination::{Arrival, DestinationError, Effect, Load, Presence};
 use crate::model::{LoadId, LoadRecord, Mode, Rejected, Write, names};
 
 /// A load that is being written.
@@ -43,8 +43,12 @@ struct Table {
     /// Where its rows go.
     stored: String,
     origin: Origin,
+    arrival: Arrival,
+    /// The columns of what is stored.
     columns: Columns,
     shape: Shape,
+    /// Where the keys of all rows go, if they come.
+    keys: Option<Keys>,
 }
 
 /// How a load came to a table.
@@ -55,6 +59,18 @@ enum Origin {
     Created,
     /// Found, and given these columns.
     Found(Vec<Column>),
+    /// Created by it, to be brought together with one that was found.
+    Beside {
+        target: String,
+        /// Columns that were given to that.
+        added: Vec<Column>,
+    },
+}
+
+/// The keys of all rows.
+struct Keys {
+    stored: String,
+    columns: Columns,
 }
 
 impl<'a> DuckDbLoad<'a> {
@@ -94,52 +110,80 @@ impl<'a> DuckDbLoad<'a> {
         Ok(())
     }
 
-    fn create(
+    /// Comes to a table that this load has not written yet.
+    fn reach(
         &mut self,
-        table: &str,
-        columns: Columns,
-        shape: Shape,
-        write: Write,
+        name: &str,
+        incoming: &Columns,
+        arrival: &Arrival,
     ) -> Result<Table, DestinationError> {
-        let name = table.to_owned();
-        let stored = match write {
-            Write::Replace => {
-                self.staged += 1;
-                format!("_staged {} {}", self.id, self.staged)
-            }
-            Write::Append => name.clone(),
+        let found = match arrival.write {
+            Write::Replace => None,
+            _ if arrival.fresh => None,
+            _ => stored_name(self.connection, self.dataset, name)?,
         };
-        let action = format!("create the table `{table}`");
-        self.run(
-            &action,
-            &self.dataset.create_table(&stored, columns.as_slice()),
-        )?;
-        let origin = match write {
-            Write::Replace => Origin::Staged,
-            Write::Append => Origin::Created,
+        let (stored, origin, columns) = match (arrival.write, found) {
+            (Write::Append, Some(found)) => {
+                let columns = self.stored_columns(name, &found)?;
+                (found, Origin::Found(Vec::new()), columns)
+            }
+            (Write::Append, None) if !arrival.fresh => {
+                (name.to_owned(), Origin::Created, incoming.clone())
+            }
+            (_, None) => (self.staged_name(), Origin::Staged, incoming.clone()),
+            (_, Some(target)) => {
+                let columns = self.stored_columns(name, &target)?;
+                let added = Vec::new();
+                (
+                    self.staged_name(),
+                    Origin::Beside { target, added },
+                    columns,
+                )
+            }
+        };
+        if !matches!(origin, Origin::Found(_)) {
+            self.create(name, &stored, &columns)?;
+        }
+        let keys = match arrival.presence {
+            Presence::Keys => {
+                let stored = self.staged_name();
+                let columns = incoming.only(&arrival.key_families().concat());
+                self.create(name, &stored, &columns)?;
+                Some(Keys { stored, columns })
+            }
+            _ => None,
         };
         Ok(Table {
-            name,
+            name: name.to_owned(),
             stored,
             origin,
+            arrival: arrival.clone(),
+            shape: Shape::new(&arrival.schema, &columns),
             columns,
-            shape,
+            keys,
         })
     }
 
-    fn find(&mut self, table: &str, stored: String) -> Result<Table, DestinationError> {
-        let action = format!("look at the table `{table}`");
-        let sql = format!("SELECT * FROM {}", self.dataset.table(&stored));
+    fn create(
+        &mut self,
+        name: &str,
+        stored: &str,
+        columns: &Columns,
+    ) -> Result<(), DestinationError> {
+        let sql = self.dataset.create_table(stored, columns.as_slice());
+        self.run(&format!("create the table `{name}`"), &sql)
+    }
+
+    fn staged_name(&mut self) -> String {
+        self.staged += 1;
+        format!("_staged {} {}", self.id, self.staged)
+    }
+
+    fn stored_columns(&mut self, name: &str, stored: &str) -> Result<Columns, DestinationError> {
+        let action = format!("look at the table `{name}`");
+        let sql = format!("SELECT * FROM {}", self.dataset.table(stored));
         let schema = self.connection.schema(&action, &sql)?;
-        let columns = self.columns(table, &schema)?;
-        let shape = Shape::new(&schema, &columns);
-        Ok(Table {
-            name: table.to_owned(),
-            stored,
-            origin: Origin::Found(Vec::new()),
-            columns,
-            shape,
-        })
+        self.columns(name, &schema)
     }
 
     /// Gives a table the columns that come and are not there.
@@ -156,13 +200,115 @@ impl<'a> DuckDbLoad<'a> {
             .map_err(|error| self.refused(&table.name, error))?;
         for column in added {
             self.run(&action, &self.dataset.add_column(&table.stored, &column))?;
-            if let Origin::Found(all) = &mut table.origin {
-                all.push(column);
+            match &mut table.origin {
+                Origin::Found(all) => all.push(column),
+                Origin::Beside { target, added } if column.name != names::IS_DELETED => {
+                    self.run(&action, &self.dataset.add_column(target, &column))?;
+                    added.push(column);
+                }
+                _ => {}
             }
         }
         table.shape = Shape::new(schema, &table.columns);
         self.connection
             .expect_columns(table.columns.as_slice().len())
+    }
+
+    /// Brings a table together with what is there.
+    fn apply_to(&mut self, table: &Table) -> Result<Effect, DestinationError> {
+        let (dataset, name) = (self.dataset, &table.name);
+        let arrival = &table.arrival;
+        let action = format!("merge into `{name}`");
+        if !arrival.compares() {
+            let sql = self.count_of(&table.stored);
+            let written = self.connection.count(&action, &sql)?;
+            return Ok(Effect {
+                written,
+                ..Effect::default()
+            });
+        }
+        self.connection.expect_merge()?;
+        let key = Key(arrival.key_families());
+        let keys = table.keys.as_ref().map(|keys| keys.stored.as_str());
+        for staged in [Some(table.stored.as_str()), keys].into_iter().flatten() {
+            let rows = self
+                .connection
+                .count(&action, &key.count_missing(dataset, staged))?;
+            if rows > 0 {
+                return Err(DestinationError::NoKey {
+                    table: name.clone(),
+                    rows,
+                    key: arrival.key.join(", "),
+                });
+            }
+        }
+        let superseded = self
+            .connection
+            .count(&action, &key.count_superseded(dataset, &table.stored))?;
+        if superseded > 0 {
+            self.run(&action, &key.keep_last(dataset, &table.stored))?;
+        }
+        let mut effect = Effect {
+            superseded,
+            ..Effect::default()
+        };
+        let marked = arrival.presence == Presence::Marked;
+        let Origin::Beside { target, .. } = &table.origin else {
+            if marked {
+                self.run(&action, &Merge::drop_marked(dataset, &table.stored))?;
+                let flag = Column::boolean(names::IS_DELETED);
+                self.run(&action, &dataset.drop_column(&table.stored, &flag))?;
+            }
+            let sql = self.count_of(&table.stored);
+            effect.written = self.connection.count(&action, &sql)?;
+            return Ok(effect);
+        };
+        let now = format!("make_timestamptz({})", self.id.micros());
+        let merge = Merge {
+            dataset,
+            target,
+            staged: &table.stored,
+            keys: match arrival.presence {
+                Presence::Rows => Some(table.stored.as_str()),
+                _ => keys,
+            },
+            key: &key,
+            marked,
+            deletes: arrival.deletes,
+            now: &now,
+        };
+        let statements = if arrival.write == Write::Scd2 {
+            let own = [
+                names::LOAD_ID,
+                names::VALID_FROM,
+                names::VALID_TO,
+                names::IS_DELETED,
+            ];
+            let columns = table.columns.as_slice().iter();
+            let names = columns.map(|column| column.name.as_str());
+            merge.versions(names.filter(|name| !own.contains(name)))
+        } else {
+            merge.merge()
+        };
+        for (counts, sql) in statements.0 {
+            let rows = self.connection.count(&action, &sql)?;
+            match counts {
+                Counts::Written => effect.written += rows,
+                Counts::Deleted => effect.deleted += rows,
+                Counts::Nothing => {}
+            }
+        }
+        self.run(&action, &dataset.drop_table(&table.stored))?;
+        Ok(effect)
+    }
+
+    /// The query that counts the rows of this load in a table.
+    fn count_of(&self, stored: &str) -> String {
+        format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            self.dataset.table(stored),
+            self.of_this_load()
+        )
     }
 
     /// Appends rows to one of the tables that describe the dataset.
@@ -176,7 +322,7 @@ impl<'a> DuckDbLoad<'a> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        self.open(name, &rows.schema(), Write::Append)?;
+        self.open(name, &Arrival::plain(rows.schema(), Write::Append))?;
         self.write(name, rows)?;
         self.settle()?;
         // It is no table of a resource, so nobody asks for its rows.
@@ -229,10 +375,32 @@ impl<'a> DuckDbLoad<'a> {
         let Some(table) = self.tables.get(key) else {
             return Err(self.failed("append rows", format!("the table `{key}` was not opened")));
         };
-        let statement = self.connection.append(self.dataset, &table.stored)?;
-        let stream = Stream::start(statement, SchemaRef::clone(table.shape.schema()));
+        let (stored, schema) = (table.stored.clone(), SchemaRef::clone(table.shape.schema()));
+        self.stream_into(key.to_owned(), &stored, schema)
+    }
+
+    /// Begins a stream into a table, which is known by `key` from then on.
+    fn stream_into(
+        &mut self,
+        key: String,
+        stored: &str,
+        schema: SchemaRef,
+    ) -> Result<(), DestinationError> {
+        let statement = self.connection.append(self.dataset, stored)?;
+        let stream = Stream::start(statement, schema);
         let stream = stream.map_err(|error| self.streaming("append rows", error))?;
-        self.stream = Some((key.to_owned(), stream));
+        self.stream = Some((key, stream));
+        Ok(())
+    }
+
+    /// Sends rows down the stream that runs.
+    fn send(&mut self, action: &str, rows: RecordBatch) -> Result<(), DestinationError> {
+        if let Some((_, stream)) = &mut self.stream
+            && !stream.send(rows)
+        {
+            self.settle()?;
+            return Err(self.failed(action, "DuckDB stopped taking them"));
+        }
         Ok(())
     }
 
@@ -278,15 +446,10 @@ impl<'a> DuckDbLoad<'a> {
 }
 
 impl Load for DuckDbLoad<'_> {
-    fn open(
-        &mut self,
-        name: &str,
-        schema: &SchemaRef,
-        write: Write,
-    ) -> Result<(), DestinationError> {
+    fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
         self.settle()?;
         let key = name.to_ascii_lowercase();
-        let incoming = self.columns(name, schema)?;
+        let incoming = self.columns(name, &arrival.stored_schema())?;
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
                 let reason = format!(
@@ -296,16 +459,10 @@ impl Load for DuckDbLoad<'_> {
                 return Err(self.failed(&format!("store `{name}`"), reason));
             }
             Some(open) => open,
-            None => match write {
-                Write::Append
-                    if let Some(stored) = stored_name(self.connection, self.dataset, name)? =>
-                {
-                    self.find(name, stored)?
-                }
-                _ => self.create(name, incoming.clone(), Shape::new(schema, &incoming), write)?,
-            },
+            None => self.reach(name, &incoming, arrival)?,
         };
-        self.widen(&mut table, schema, &incoming)?;
+        self.widen(&mut table, &arrival.schema, &incoming)?;
+        table.arrival = arrival.clone();
         self.tables.insert(key, table);
         Ok(())
     }
@@ -324,18 +481,40 @@ impl Load for DuckDbLoad<'_> {
             .get(&key)
             .map(|table| table.shape.fit(&batch))
             .transpose();
-        let fitted =
-            fitted.map_err(|error| self.failed(&format!("append rows to `{name}`"), error))?;
-        if let (Some((_, stream)), Some(rows)) = (&mut self.stream, fitted)
-            && !stream.send(rows)
-        {
+        let action = format!("append rows to `{name}`");
+        let fitted = fitted.map_err(|error| self.failed(&action, error))?;
+        fitted.map_or(Ok(()), |rows| self.send(&action, rows))
+    }
+
+    fn keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+        let action = format!("store the keys of `{name}`");
+        let key = name.to_ascii_lowercase();
+        let incoming = self.columns(name, &batch.schema())?;
+        let Some(Table {
+            keys: Some(keys), ..
+        }) = self.tables.get_mut(&key)
+        else {
+            return Err(self.failed(&action, "nobody said that they would come"));
+        };
+        let added = keys.columns.extend(&incoming);
+        let (stored, columns) = (keys.stored.clone(), keys.columns.clone());
+        let added = added.map_err(|error| self.refused(name, error))?;
+        let of_keys = format!("{key}\0keys");
+        let running = self
+            .stream
+            .as_ref()
+            .is_some_and(|(open, _)| *open == of_keys);
+        if !added.is_empty() || !running {
             self.settle()?;
-            return Err(self.failed(
-                &format!("append rows to `{name}`"),
-                "DuckDB stopped taking them",
-            ));
+            for column in added {
+                self.run(&action, &self.dataset.add_column(&stored, &column))?;
+            }
+            let shape = Shape::new(&batch.schema(), &columns);
+            self.stream_into(of_keys, &stored, SchemaRef::clone(shape.schema()))?;
         }
-        Ok(())
+        let rows = Shape::new(&batch.schema(), &columns).fit(&batch);
+        let rows = rows.map_err(|error| self.failed(&action, error))?;
+        self.send(&action, rows)
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
@@ -357,9 +536,18 @@ impl Load for DuckDbLoad<'_> {
             return Ok(());
         };
         let action = format!("discard the rows of `{name}`");
+        if let Some(keys) = table.keys {
+            self.run(&action, &self.dataset.drop_table(&keys.stored))?;
+        }
         match table.origin {
             Origin::Staged | Origin::Created => {
                 self.run(&action, &self.dataset.drop_table(&table.stored))
+            }
+            Origin::Beside { target, added } => {
+                self.run(&action, &self.dataset.drop_table(&table.stored))?;
+                added.iter().try_for_each(|column| {
+                    self.run(&action, &self.dataset.drop_column(&target, column))
+                })
             }
             Origin::Found(added) => {
                 let rows = format!(
@@ -380,27 +568,26 @@ impl Load for DuckDbLoad<'_> {
         let mut stored = BTreeMap::new();
         for table in self.tables.values() {
             let action = format!("count the rows of `{}`", table.name);
-            let sql = format!(
-                "SELECT count(*) FROM {} WHERE {}",
-                self.dataset.table(&table.stored),
-                self.of_this_load()
-            );
-            let batches = self.connection.query(&action, &sql)?;
-            let count = batches.first().and_then(|batch| {
-                batch
-                    .column(0)
-                    .as_primitive_opt::<Int64Type>()?
-                    .iter()
-                    .next()?
-            });
-            stored.insert(
-                table.name.clone(),
-                count
-                    .and_then(|count| u64::try_from(count).ok())
-                    .unwrap_or(0),
-            );
+            let sql = self.count_of(&table.stored);
+            let rows = self.connection.count(&action, &sql)?;
+            stored.insert(table.name.clone(), rows);
         }
         Ok(stored)
+    }
+
+    fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
+        self.settle()?;
+        let tables = std::mem::take(&mut self.tables);
+        let mut effects = BTreeMap::new();
+        for table in tables.values() {
+            effects.insert(table.name.clone(), self.apply_to(table)?);
+            if let Some(keys) = &table.keys {
+                let action = format!("forget the keys of `{}`", table.name);
+                self.run(&action, &self.dataset.drop_table(&keys.stored))?;
+            }
+        }
+        self.tables = tables;
+        Ok(effects)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {

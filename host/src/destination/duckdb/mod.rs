@@ -1,13 +1,14 @@
 //! A DuckDB database file, reached through ADBC.
 //!
 //! Reading order: this file (opening, cursors), [`load`] (one load is one
-//! transaction), [`stream`] (rows on their way), [`records`] (what is written
+//! transaction), [`merge`] (rows that replace others), [`stream`] (rows on their way), [`records`] (what is written
 //! about a load), [`sql`], [`connection`], [`driver`]. The only place that
 //! names ADBC or DuckDB.
 
 mod connection;
 mod driver;
 mod load;
+mod merge;
 mod records;
 mod sql;
 mod stream;

@@ -17,7 +17,7 @@ use super::upload::{Upload, io_error};
 use super::{Place, folder};
 use crate::destination::columns::{Columns, Shape};
 use crate::destination::rejected::Waiting;
-use crate::destination::{Cause, DestinationError, Load};
+use crate::destination::{Arrival, Cause, DestinationError, Effect, Load};
 use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Write, names};
 
 /// A file that has grown to this is followed by another.
@@ -306,13 +306,14 @@ impl<'a> FilesLoad<'a> {
 }
 
 impl Load for FilesLoad<'_> {
-    fn open(
-        &mut self,
-        name: &str,
-        schema: &SchemaRef,
-        write: Write,
-    ) -> Result<(), DestinationError> {
-        self.announced(name, schema, write, self.format)
+    fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
+        if matches!(arrival.write, Write::Merge | Write::Scd2) {
+            return Err(self.failed(
+                &format!("store `{name}`"),
+                "files cannot be merged into by this version",
+            ));
+        }
+        self.announced(name, &arrival.schema, arrival.write, self.format)
     }
 
     fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
@@ -336,6 +337,13 @@ impl Load for FilesLoad<'_> {
             }
         }
         Ok(())
+    }
+
+    fn keys(&mut self, name: &str, _batch: RecordBatch) -> Result<(), DestinationError> {
+        Err(self.failed(
+            &format!("store the keys of `{name}`"),
+            "nobody said that they would come",
+        ))
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
@@ -372,6 +380,18 @@ impl Load for FilesLoad<'_> {
                     table.written.iter().map(|file| file.rows).sum(),
                 )
             })
+            .collect())
+    }
+
+    fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
+        let effect = |written| Effect {
+            written,
+            ..Effect::default()
+        };
+        let stored = self.stored_rows()?;
+        Ok(stored
+            .into_iter()
+            .map(|(table, rows)| (table, effect(rows)))
             .collect())
     }
 

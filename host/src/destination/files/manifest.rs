@@ -51,6 +51,8 @@ struct Resource {
     rows_written: u64,
     rows_rejected: u64,
     rows_billed: Option<u64>,
+    #[serde(default)]
+    rows_deleted: u64,
     cursor_before: Option<Cursor>,
     cursor_after: Option<Cursor>,
 }
@@ -220,6 +222,7 @@ fn resource(record: &ResourceRecord) -> Resource {
         rows_written: record.rows_written,
         rows_rejected: record.rows_rejected,
         rows_billed: record.rows_billed,
+        rows_deleted: record.rows_deleted,
         cursor_before: record.cursor_before.as_ref().map(Cursor::of),
         cursor_after: record.cursor_after.as_ref().map(Cursor::of),
     }

@@ -22,6 +22,7 @@ fn done(rows: u64, rejected: u64) -> Event {
             requests: 1,
             failure: None,
             cursor: None,
+            notes: Vec::new(),
         }],
         requests: 1,
         point_in_time: true,
@@ -65,8 +66,7 @@ fn load(
         connector_version: "1".to_owned(),
         connector_sha256: String::new(),
         started: SystemTime::now(),
-        write: BTreeMap::new(),
-        cursors: BTreeMap::new(),
+        plans: BTreeMap::new(),
     };
     write(
         destination.as_mut(),

@@ -1,6 +1,6 @@
 //! What becomes of a load: given up, committed, written down.
 
-use connector_host::destination::DestinationError;
+use connector_host::destination::{Arrival, DestinationError};
 use connector_host::model::{Cursor, LoadRecord, Mode, Rejected, Write};
 
 use super::{ids, numbers};
@@ -12,16 +12,16 @@ pub(crate) fn a_restart_forgets_everything(store: &Store) {
     store.load(1, "old", Write::Append, &ids(1, &[1]));
     store.commit(2, |load| {
         for table in ["t", "u"] {
-            load.open(table, &ids(2, &[]).schema(), Write::Replace)
+            load.open(table, &Arrival::plain(ids(2, &[]).schema(), Write::Replace))
                 .unwrap();
             load.write(table, ids(2, &[1, 2])).unwrap();
         }
-        load.open("old", &ids(2, &[]).schema(), Write::Append)
+        load.open("old", &Arrival::plain(ids(2, &[]).schema(), Write::Append))
             .unwrap();
         load.write("old", ids(2, &[2])).unwrap();
         load.reject(rejected("t", "early")).unwrap();
         load.restart().unwrap();
-        load.open("t", &ids(2, &[]).schema(), Write::Replace)
+        load.open("t", &Arrival::plain(ids(2, &[]).schema(), Write::Replace))
             .unwrap();
         load.write("t", ids(2, &[3])).unwrap();
         assert_eq!(load.stored_rows().unwrap(), [("t".to_owned(), 1)].into());
@@ -35,7 +35,7 @@ pub(crate) fn a_restart_forgets_everything(store: &Store) {
 pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store) {
     store.commit(1, |load| {
         for table in ["replaced", "appended"] {
-            load.open(table, &ids(1, &[]).schema(), Write::Replace)
+            load.open(table, &Arrival::plain(ids(1, &[]).schema(), Write::Replace))
                 .unwrap();
             load.write(table, ids(1, &[1])).unwrap();
         }
@@ -48,7 +48,8 @@ pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store)
             ("created", Write::Append),
             ("other", Write::Replace),
         ] {
-            load.open(table, &wide.schema(), write).unwrap();
+            load.open(table, &Arrival::plain(wide.schema(), write))
+                .unwrap();
             load.write(table, wide.clone()).unwrap();
         }
         for table in ["replaced", "appended", "created"] {
@@ -72,7 +73,8 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(2)).unwrap();
     for (table, write) in [("t", Write::Replace), ("u", Write::Append)] {
-        load.open(table, &ids(2, &[]).schema(), write).unwrap();
+        load.open(table, &Arrival::plain(ids(2, &[]).schema(), write))
+            .unwrap();
         load.write(table, ids(2, &[7, 8])).unwrap();
     }
     load.reject(rejected("t", "lost")).unwrap();
@@ -80,11 +82,11 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
     drop(load);
     // The same open destination goes on.
     commit(destination.as_mut(), 3, |load| {
-        load.open("v", &ids(3, &[]).schema(), Write::Replace)
+        load.open("v", &Arrival::plain(ids(3, &[]).schema(), Write::Replace))
             .unwrap();
     });
     let mut load = destination.begin(&load_id(4)).unwrap();
-    load.open("t", &ids(4, &[]).schema(), Write::Replace)
+    load.open("t", &Arrival::plain(ids(4, &[]).schema(), Write::Replace))
         .unwrap();
     load.write("t", ids(4, &[9])).unwrap();
     drop(load);
@@ -176,7 +178,7 @@ pub(crate) fn rejected_records_are_kept(store: &Store) {
     for load in [1, 2] {
         store.commit(load, |writing| {
             writing
-                .open("t", &ids(load, &[]).schema(), Write::Append)
+                .open("t", &Arrival::plain(ids(load, &[]).schema(), Write::Append))
                 .unwrap();
             writing.write("t", ids(load, &[1])).unwrap();
             for number in 0..1_500 {

@@ -1,5 +1,6 @@
 //! Names, exactly as they came, and nothing but names.
 
+use connector_host::destination::Arrival;
 use connector_host::model::Write;
 
 use super::ids;
@@ -40,7 +41,7 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
         let expected = batch(load, columns.clone());
         store.commit(load, |load| {
             for table in names {
-                load.open(table, &expected.schema(), Write::Replace)
+                load.open(table, &Arrival::plain(expected.schema(), Write::Replace))
                     .unwrap();
                 load.write(table, expected.clone()).unwrap();
             }
@@ -53,7 +54,8 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
     let expected = batch(3, columns.clone());
     store.commit(3, |load| {
         for table in names {
-            load.open(table, &expected.schema(), Write::Append).unwrap();
+            load.open(table, &Arrival::plain(expected.schema(), Write::Append))
+                .unwrap();
             load.write(table, expected.clone()).unwrap();
         }
     });
@@ -97,7 +99,8 @@ pub(crate) fn a_hostile_name_is_only_a_name(store: &Store) {
     let expected = batch(2, columns);
     store.commit(2, |load| {
         for table in hostile {
-            load.open(table, &expected.schema(), Write::Append).unwrap();
+            load.open(table, &Arrival::plain(expected.schema(), Write::Append))
+                .unwrap();
             load.write(table, expected.clone()).unwrap();
         }
     });
@@ -121,7 +124,7 @@ pub(crate) fn a_name_with_a_nul_harms_nothing(store: &Store) {
             let mut destination = store.open();
             let mut load = destination.begin(&load_id(number)).unwrap();
             let stored = load
-                .open(table, &incoming.schema(), write)
+                .open(table, &Arrival::plain(incoming.schema(), write))
                 .and_then(|()| load.write(table, incoming))
                 .and_then(|()| load.commit(&record(number, &[])));
             assert_eq!(stored.is_err(), store.kind == Kind::DuckDb, "{table:?}");

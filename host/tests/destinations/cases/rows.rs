@@ -1,6 +1,6 @@
 //! What becomes of rows: replaced, appended, widened.
 
-use connector_host::destination::DestinationError;
+use connector_host::destination::{Arrival, DestinationError};
 use connector_host::model::Write;
 
 use super::{ids, numbers};
@@ -36,9 +36,11 @@ pub(crate) fn a_table_widens_within_a_load(store: &Store) {
     );
     for write in [Write::Replace, Write::Append] {
         store.commit(if write == Write::Replace { 1 } else { 2 }, |load| {
-            load.open("t", &ids(1, &[]).schema(), write).unwrap();
+            load.open("t", &Arrival::plain(ids(1, &[]).schema(), write))
+                .unwrap();
             load.write("t", ids(1, &[1])).unwrap();
-            load.open("t", &wide.schema(), write).unwrap();
+            load.open("t", &Arrival::plain(wide.schema(), write))
+                .unwrap();
             load.write("t", wide.clone()).unwrap();
         });
     }
@@ -86,7 +88,7 @@ pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
     let mut load = destination.begin(&load_id(2)).unwrap();
     let changed = batch(2, vec![("id", texts(&[Some("one")]))]);
     let error = load
-        .open("t", &changed.schema(), Write::Append)
+        .open("t", &Arrival::plain(changed.schema(), Write::Append))
         .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
     drop(load);
@@ -97,9 +99,9 @@ pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
 pub(crate) fn an_empty_table_is_there_after_the_commit(store: &Store) {
     store.load(1, "t", Write::Replace, &ids(1, &[1]));
     store.commit(2, |load| {
-        load.open("t", &ids(2, &[]).schema(), Write::Replace)
+        load.open("t", &Arrival::plain(ids(2, &[]).schema(), Write::Replace))
             .unwrap();
-        load.open("u", &ids(2, &[]).schema(), Write::Append)
+        load.open("u", &Arrival::plain(ids(2, &[]).schema(), Write::Append))
             .unwrap();
         assert_eq!(
             load.stored_rows().unwrap(),
@@ -113,7 +115,7 @@ pub(crate) fn an_empty_table_is_there_after_the_commit(store: &Store) {
 pub(crate) fn interleaved_tables_keep_their_rows(store: &Store) {
     store.commit(1, |load| {
         for table in ["a", "b"] {
-            load.open(table, &ids(1, &[]).schema(), Write::Replace)
+            load.open(table, &Arrival::plain(ids(1, &[]).schema(), Write::Replace))
                 .unwrap();
         }
         for number in 0..6 {
@@ -128,7 +130,7 @@ pub(crate) fn interleaved_tables_keep_their_rows(store: &Store) {
 pub(crate) fn counts_are_those_of_the_store(store: &Store) {
     store.load(1, "t", Write::Append, &ids(1, &[1, 2, 3]));
     store.commit(2, |load| {
-        load.open("t", &ids(2, &[]).schema(), Write::Append)
+        load.open("t", &Arrival::plain(ids(2, &[]).schema(), Write::Append))
             .unwrap();
         for _ in 0..30 {
             load.write("t", ids(2, &(0..10_000).collect::<Vec<_>>()))

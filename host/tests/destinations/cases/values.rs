@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray, UInt8Array,
 };
-use connector_host::destination::DestinationError;
+use connector_host::destination::{Arrival, DestinationError};
 use connector_host::model::Write;
 
 use super::ids;
@@ -125,7 +125,8 @@ pub(crate) fn nasty_values_come_back(store: &Store) {
     ];
     let whole = batch(1, columns);
     store.commit(1, |load| {
-        load.open("t", &whole.schema(), Write::Replace).unwrap();
+        load.open("t", &Arrival::plain(whole.schema(), Write::Replace))
+            .unwrap();
         // Slices, too: a batch need not begin at the start of its memory.
         load.write("t", whole.slice(0, 3)).unwrap();
         load.write("t", whole.slice(3, 3)).unwrap();
@@ -158,7 +159,8 @@ pub(crate) fn a_table_of_many_columns_is_stored(store: &Store) {
             .collect(),
     );
     store.commit(1, |load| {
-        load.open("t", &wide.schema(), Write::Replace).unwrap();
+        load.open("t", &Arrival::plain(wide.schema(), Write::Replace))
+            .unwrap();
         for _ in 0..5 {
             load.write("t", wide.clone()).unwrap();
         }
@@ -177,7 +179,9 @@ pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
     );
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(1)).unwrap();
-    let error = load.open("t", &odd.schema(), Write::Replace).unwrap_err();
+    let error = load
+        .open("t", &Arrival::plain(odd.schema(), Write::Replace))
+        .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
@@ -190,12 +194,21 @@ pub(crate) fn names_that_differ_only_in_case_are_refused(store: &Store) {
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(1)).unwrap();
     let twice = batch(1, vec![("Name", integers(&[1])), ("name", integers(&[1]))]);
-    assert!(load.open("t", &twice.schema(), Write::Replace).is_err());
-    load.open("Orders", &ids(1, &[]).schema(), Write::Replace)
-        .unwrap();
     assert!(
-        load.open("orders", &ids(1, &[]).schema(), Write::Replace)
+        load.open("t", &Arrival::plain(twice.schema(), Write::Replace))
             .is_err()
+    );
+    load.open(
+        "Orders",
+        &Arrival::plain(ids(1, &[]).schema(), Write::Replace),
+    )
+    .unwrap();
+    assert!(
+        load.open(
+            "orders",
+            &Arrival::plain(ids(1, &[]).schema(), Write::Replace)
+        )
+        .is_err()
     );
     drop(load);
     drop(destination);

@@ -73,15 +73,17 @@ async fn interrupted() {
 
 fn summary(report: &Report) -> anyhow::Result<()> {
     let header = [
-        "resource", "mode", "read", "written", "rejected", "bytes", "requests", "billed", "time",
+        "resource", "mode", "read", "written", "deleted", "rejected", "bytes", "requests",
+        "billed", "time",
     ];
-    let mut table = Table::new(header, &[2, 3, 4, 5, 6, 7, 8]);
+    let mut table = Table::new(header, &[2, 3, 4, 5, 6, 7, 8, 9]);
     for resource in &report.resources {
         table.row([
             resource.resource.clone(),
             resource.mode.as_str().to_owned(),
             count(resource.rows_read),
             count(resource.rows_written),
+            count(resource.rows_deleted),
             count(resource.rows_rejected),
             size(resource.bytes),
             count(resource.requests),
@@ -100,6 +102,9 @@ fn summary(report: &Report) -> anyhow::Result<()> {
             if let Some(hint) = &error.hint {
                 text.push_str(&format!("\nhint: {hint}"));
             }
+        }
+        for note in &resource.notes {
+            text.push_str(&format!("\n{}: {note}", resource.resource));
         }
         if resource.misfits > 0 {
             text.push_str(&format!(

@@ -1,0 +1,189 @@
+//! How each resource is loaded: what the pipeline says, with everything filled
+//! in that it leaves out. Refuses what would lose rows or mean nothing.
+
+use std::collections::BTreeMap;
+
+use super::PipelineError;
+use crate::destination::{Arrival, Presence};
+use crate::model::{
+    Cursor, Deletes, Mode, PageKind, ResourceSpec, Selection, Sibling, SourceSchema, Write, names,
+};
+
+/// How one resource is loaded.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ResourcePlan {
+    spec: ResourceSpec,
+    pub(super) write: Write,
+    pub(super) deletes: Deletes,
+    /// Where the read goes on.
+    pub(super) cursor: Option<Cursor>,
+    /// Whether what is there gives way as a whole.
+    fresh: bool,
+}
+
+impl ResourcePlan {
+    /// The plan for a resource as the operator described it.
+    pub(super) fn new(spec: &ResourceSpec) -> Result<Self, PipelineError> {
+        let write = spec.write.unwrap_or(match (spec.mode, &spec.cursor) {
+            (Mode::Full, _) => Write::Replace,
+            (Mode::Incremental, None) => Write::Append,
+            (Mode::Incremental, Some(_)) | (Mode::Changes, _) => Write::Merge,
+        });
+        // A feed says which rows are deleted, and versions end when they are.
+        let deletes = spec.deletes.unwrap_or(match (spec.mode, write) {
+            (Mode::Changes, _) => Deletes::Hard,
+            (Mode::Full, Write::Scd2) => Deletes::Soft,
+            _ => Deletes::Ignore,
+        });
+        let refuse = |what: &str, hint: &str| {
+            Err(PipelineError::settings(
+                format!("the resource `{}`: {what}", spec.name),
+                hint.to_owned(),
+            ))
+        };
+        let compares = matches!(write, Write::Merge | Write::Scd2);
+        match (spec.mode, write) {
+            (Mode::Incremental | Mode::Changes, Write::Replace) => {
+                return refuse(
+                    "what a part of the rows replaces is lost",
+                    "use `write = \"merge\"` or `\"append\"`, or `mode = \"full\"`",
+                );
+            }
+            (Mode::Changes, Write::Append) => {
+                return refuse(
+                    "a feed of changes brings older rows up to date, and cannot be appended",
+                    "use `write = \"merge\"`, or `\"scd2\"` to keep older versions",
+                );
+            }
+            _ => {}
+        }
+        if deletes != Deletes::Ignore && !compares {
+            return refuse(
+                "`deletes` needs rows that can be told apart",
+                "use `write = \"merge\"`; a table that is replaced holds no deleted rows",
+            );
+        }
+        if spec.cursor.is_some() && spec.mode != Mode::Incremental {
+            return refuse(
+                "`cursor` has no effect in this mode",
+                "add `mode = \"incremental\"`",
+            );
+        }
+        if spec.lag.is_some() && (spec.cursor.is_none() || !compares) {
+            return refuse(
+                "`lag` reads rows again, which only `cursor` and `write = \"merge\"` make good",
+                "leave it out, or merge",
+            );
+        }
+        Ok(Self {
+            spec: spec.clone(),
+            write,
+            deletes,
+            cursor: None,
+            fresh: false,
+        })
+    }
+
+    /// The plan for a run that goes on from a cursor, or starts afresh.
+    pub(super) fn at(&self, cursor: Option<&Cursor>, fresh: bool) -> Self {
+        let resumes = !fresh && self.spec.mode != Mode::Full;
+        Self {
+            cursor: cursor.filter(|_| resumes).cloned(),
+            fresh,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn mode(&self) -> Mode {
+        self.spec.mode
+    }
+
+    /// What to ask the connector for.
+    pub(super) fn selection(&self) -> Selection {
+        let spec = &self.spec;
+        Selection {
+            resource: spec.name.clone(),
+            mode: spec.mode,
+            cursor: self.cursor.clone(),
+            cursor_field: spec.cursor.clone(),
+            lag: spec.lag.clone(),
+            columns: spec.columns.clone(),
+            filter: spec.filter.clone(),
+            primary_key: spec.primary_key.clone(),
+            max_rows_billed: spec.max_rows_read,
+            idempotent: self.compares(),
+            keys: self.presence(PageKind::Rows) == Presence::Keys,
+        }
+    }
+
+    /// What the destination is told of its rows.
+    pub(super) fn arrival(
+        &self,
+        name: &str,
+        kind: PageKind,
+        source: &SourceSchema,
+        schema: arrow_schema::SchemaRef,
+    ) -> Result<Arrival, PipelineError> {
+        let known = if self.spec.primary_key.is_empty() {
+            &source.primary_key
+        } else {
+            &self.spec.primary_key
+        };
+        if self.compares() && known.is_empty() {
+            return Err(PipelineError::settings(
+                format!("`{name}` has no primary key by which its rows could be merged"),
+                "name columns that tell its rows apart with `primary_key`, or use `write = \"append\"`"
+                    .to_owned(),
+            ));
+        }
+        let mut key = Vec::with_capacity(known.len());
+        for column in known.iter().filter(|_| self.compares()) {
+            let stored = names::column_of(column);
+            let mut fields = schema.fields().iter();
+            let Some(field) = fields.find(|field| field.name().eq_ignore_ascii_case(&stored))
+            else {
+                return Err(PipelineError::settings(
+                    format!("`{name}` is merged by `{column}`, which is not among its columns"),
+                    "add it to `columns`, or look at `primary_key`".to_owned(),
+                ));
+            };
+            key.push(field.name().clone());
+        }
+        let stored = |sibling: &Sibling| Sibling {
+            name: names::column_of(&sibling.name),
+            column: names::column_of(&sibling.column),
+        };
+        Ok(Arrival {
+            schema,
+            siblings: source.siblings.iter().map(stored).collect(),
+            write: self.write,
+            key,
+            fresh: self.fresh,
+            presence: self.presence(kind),
+            deletes: self.deletes,
+        })
+    }
+
+    fn compares(&self) -> bool {
+        matches!(self.write, Write::Merge | Write::Scd2)
+    }
+
+    fn presence(&self, kind: PageKind) -> Presence {
+        match (kind, self.deletes, &self.cursor) {
+            (PageKind::Changes, _, _) => Presence::Marked,
+            (_, Deletes::Ignore, _) => Presence::Unknown,
+            // Without a cursor, everything comes.
+            (_, _, None) => Presence::Rows,
+            (_, _, Some(_)) if self.spec.mode == Mode::Incremental => Presence::Keys,
+            (_, _, Some(_)) => Presence::Unknown,
+        }
+    }
+}
+
+/// The plans of all resources that the pipeline describes, by name.
+pub(super) fn plans(
+    resources: &[ResourceSpec],
+) -> Result<BTreeMap<String, ResourcePlan>, PipelineError> {
+    let plan = |spec: &ResourceSpec| Ok((spec.name.clone(), ResourcePlan::new(spec)?));
+    resources.iter().map(plan).collect()
+}
