@@ -4,7 +4,7 @@
 
 use std::cell::RefCell;
 
-use crate::bindings::connector::source::types::ResourceKind as WitKind;
+use crate::bindings::connector::source::types::{Cursor, ResourceKind as WitKind};
 use crate::bindings::exports::connector::source::source as wit;
 use crate::check::Severity;
 use crate::config::{Config, SCHEMA};
@@ -13,9 +13,10 @@ use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, VERSION};
 use crate::error::{Category, Error, Result};
 use crate::http::Credential;
 use crate::list::ResourceKind;
-use crate::output::{Event, Tally};
+use crate::output::{Event, Kind, Tally};
 use crate::read::Read;
-use crate::selection::{Options, Selection};
+use crate::read::position::{self, Position};
+use crate::selection::{Mode, Options, Selection};
 use crate::{arrow, check, list};
 
 /// The component.
@@ -115,35 +116,40 @@ fn open(config: &str) -> Result<(Server, Config)> {
 
 /// What is asked for; what this version cannot do is refused.
 fn selection(selection: wit::Selection) -> Result<Selection> {
-    let asked = [
-        (
-            "this mode",
-            selection.mode != wit::Mode::Full || selection.cursor.is_some(),
-        ),
-        (
-            "`cursor`",
-            selection.cursor_field.is_some() || selection.lag.is_some(),
-        ),
-        ("a row filter", selection.filter.is_some()),
-        ("`types`", !selection.types.is_empty()),
-        (
-            "a limit on billed rows",
-            selection.max_rows_billed.is_some(),
-        ),
-    ];
-    match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((what, _)) => Err(Error::config(
-            format!(
-                "`{}`: this version of the connector does not support {what}",
-                selection.resource
-            ),
+    let name = &selection.resource;
+    if !selection.types.is_empty() {
+        return Err(Error::config(
+            format!("`{name}`: this version of the connector does not support `types`"),
             "leave it out",
-        )),
-        None => Ok(Selection {
-            resource: selection.resource,
-            columns: selection.columns,
-        }),
+        ));
     }
+    let lag = selection.lag.as_deref().map(|lag| {
+        let parsed: Option<f64> = lag.parse().ok();
+        let usable = parsed.filter(|lag| lag.is_finite() && *lag >= 0.0);
+        usable.ok_or_else(|| {
+            Error::config(
+                format!("the lag of `{name}` is `{lag}`"),
+                "it is a number in the unit of the cursor, or seconds",
+            )
+        })
+    });
+    let lag = lag.transpose()?;
+    let position = selection
+        .cursor
+        .map(|cursor| Position::decode(cursor.version, &cursor.value, name));
+    Ok(Selection {
+        mode: selection.mode.into(),
+        position: position.transpose()?,
+        lag,
+        columns: selection.columns,
+        filter: selection.filter,
+        primary_key: selection.primary_key,
+        cursor: selection.cursor_field,
+        max_rows_billed: selection.max_rows_billed,
+        idempotent: selection.idempotent,
+        keys: selection.keys,
+        resource: selection.resource,
+    })
 }
 
 impl From<Error> for wit::Error {
@@ -202,7 +208,7 @@ impl From<list::Resource> for wit::Resource {
             schema: arrow::schema(&resource.schema),
             primary_key: resource.primary_key,
             cursor_fields: resource.cursor_fields,
-            modes: vec![wit::Mode::Full],
+            modes: resource.modes.into_iter().map(wit::Mode::from).collect(),
             parent: resource.parent,
             by_default: resource.by_default,
             estimated_rows: resource.estimated_rows,
@@ -213,23 +219,34 @@ impl From<list::Resource> for wit::Resource {
 impl From<Event> for wit::Event {
     fn from(event: Event) -> Self {
         match event {
-            Event::Schema { resource, schema } => Self::Schema(wit::SchemaEvent {
+            Event::Schema {
                 resource,
-                kind: wit::PageKind::Rows,
+                kind,
                 schema,
-                primary_key: Vec::new(),
-                siblings: Vec::new(),
-            }),
+                primary_key,
+                siblings,
+            } => {
+                let sibling = |(name, column)| wit::Sibling { name, column };
+                Self::Schema(wit::SchemaEvent {
+                    resource,
+                    kind: kind.into(),
+                    schema,
+                    primary_key,
+                    siblings: siblings.into_iter().map(sibling).collect(),
+                })
+            }
             Event::Page {
                 resource,
+                kind,
                 rows,
                 batch,
+                position,
             } => Self::Page(wit::Page {
                 resource,
-                kind: wit::PageKind::Rows,
+                kind: kind.into(),
                 rows,
                 batch,
-                cursor: None,
+                cursor: position.map(cursor),
             }),
             Event::Restarted(reason) => Self::Restarted(reason),
             Event::Done(summary) => Self::Done(wit::Summary {
@@ -245,6 +262,43 @@ impl From<Event> for wit::Event {
     }
 }
 
+fn cursor(value: Vec<u8>) -> Cursor {
+    Cursor {
+        version: position::VERSION,
+        value,
+    }
+}
+
+impl From<wit::Mode> for Mode {
+    fn from(mode: wit::Mode) -> Self {
+        match mode {
+            wit::Mode::Full => Self::Full,
+            wit::Mode::Incremental => Self::Incremental,
+            wit::Mode::Changes => Self::Changes,
+        }
+    }
+}
+
+impl From<Mode> for wit::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Full => Self::Full,
+            Mode::Incremental => Self::Incremental,
+            Mode::Changes => Self::Changes,
+        }
+    }
+}
+
+impl From<Kind> for wit::PageKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Rows => Self::Rows,
+            Kind::Changes => Self::Changes,
+            Kind::Keys => Self::Keys,
+        }
+    }
+}
+
 impl From<Tally> for wit::ResourceSummary {
     fn from(tally: Tally) -> Self {
         Self {
@@ -255,8 +309,8 @@ impl From<Tally> for wit::ResourceSummary {
             rows_billed: tally.rows_billed,
             requests: tally.requests,
             failure: tally.failure.map(wit::Error::from),
-            cursor: None,
-            notes: Vec::new(),
+            cursor: tally.position.map(cursor),
+            notes: tally.notes,
         }
     }
 }

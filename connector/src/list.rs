@@ -6,13 +6,14 @@ use crate::builtin::Builtin;
 use crate::config::Config;
 use crate::database::discovery;
 use crate::database::server::Server;
-use crate::database::statement::quoted;
+use crate::database::statement;
 use crate::database::stream::Stream;
-use crate::database::table::{Key, Kind, Table};
+use crate::database::table::{Column, Key, Kind, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::ColumnSpec;
-use crate::hrana::request::{Request, Statement};
+use crate::hrana::request::Request;
 use crate::read::plan;
+use crate::selection::Mode;
 
 /// Statements in one request; more would only make one answer long.
 const AT_ONCE: usize = 200;
@@ -47,6 +48,8 @@ pub struct Resource {
     pub primary_key: Vec<String>,
     /// Columns that an incremental read could go by.
     pub cursor_fields: Vec<String>,
+    /// How it can be read.
+    pub modes: Vec<Mode>,
     /// The resource that it is fanned out from.
     pub parent: Option<String>,
     /// Whether it is read when nothing is selected.
@@ -80,6 +83,7 @@ pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
             schema: schema(&columns),
             primary_key: query.query.primary_key,
             cursor_fields: query.query.cursor.into_iter().collect(),
+            modes: vec![Mode::Full],
             parent: Some(plan::QUERIES.to_owned()),
             by_default: true,
             estimated_rows: None,
@@ -113,10 +117,37 @@ fn of_table(table: &Table, estimated_rows: Option<u64>) -> Resource {
         description: description.map(str::to_owned),
         schema: schema(&columns),
         primary_key: table.primary_key(),
-        cursor_fields: Vec::new(),
+        cursor_fields: cursor_fields(table),
+        modes: match table.key() {
+            Some(_) => vec![Mode::Full, Mode::Incremental],
+            None => vec![Mode::Full],
+        },
         parent: None,
         by_default: table.kind == Kind::Table,
         estimated_rows,
+    }
+}
+
+/// Columns that may tell what is new: a key that grows, and what is called or
+/// declared like the time of a change.
+fn cursor_fields(table: &Table) -> Vec<String> {
+    let Some(key) = table.key() else {
+        return Vec::new();
+    };
+    let is_time = |column: &&Column| {
+        let name = column.name.to_ascii_lowercase();
+        let declared = column.declared.to_ascii_uppercase();
+        name.ends_with("_at")
+            || ["updated", "modified", "changed"]
+                .iter()
+                .any(|word| name.contains(word))
+            || ["DATE", "TIME"].iter().any(|word| declared.contains(word))
+    };
+    let times = table.columns.iter().filter(is_time);
+    let times = times.map(|column| column.name.clone());
+    match key {
+        Key::Alias(key) => times.chain([key]).collect(),
+        _ => times.collect(),
     }
 }
 
@@ -130,6 +161,7 @@ fn all_queries() -> Resource {
         schema: Schema::empty(),
         primary_key: Vec::new(),
         cursor_fields: Vec::new(),
+        modes: vec![Mode::Full],
         parent: None,
         by_default: false,
         estimated_rows: None,
@@ -153,6 +185,7 @@ fn of_builtin(builtin: Builtin) -> Resource {
             .map(|column| (*column).to_owned())
             .collect(),
         cursor_fields: Vec::new(),
+        modes: vec![Mode::Full],
         parent: about.parent.map(str::to_owned),
         by_default: false,
         estimated_rows: None,
@@ -169,15 +202,8 @@ fn schema(columns: &[ColumnSpec]) -> Schema {
 fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
     let mut estimates = vec![None; tables.len()];
     let statement = |table: &Table| {
-        let key = match table.key()? {
-            Key::Alias(column) => quoted(&column),
-            Key::RowId(name) => name.to_owned(),
-            Key::Primary(_) => return None,
-        };
-        Some(Statement::new(format!(
-            "SELECT max({key}) FROM {}",
-            quoted(&table.name)
-        )))
+        let row_id = table.key()?.row_id()?;
+        Some(statement::largest(&table.name, &row_id))
     };
     let asked: Vec<_> = tables
         .iter()

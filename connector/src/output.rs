@@ -16,22 +16,43 @@ pub enum Event {
     Schema {
         /// Its name.
         resource: String,
+        /// The pages that have them.
+        kind: Kind,
         /// An IPC message.
         schema: Vec<u8>,
+        /// The columns of its key.
+        primary_key: Vec<String>,
+        /// Columns whose values do not fit others, and those.
+        siblings: Vec<(String, String)>,
     },
     /// Rows.
     Page {
         /// The resource they belong to.
         resource: String,
+        /// What they are.
+        kind: Kind,
         /// How many.
         rows: u64,
         /// An IPC message.
         batch: Vec<u8>,
+        /// The position that is true once they are stored.
+        position: Option<Vec<u8>>,
     },
     /// All before this is void.
     Restarted(String),
     /// The end.
     Done(Summary),
+}
+
+/// What the rows of a page are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows as they are.
+    Rows,
+    /// Rows with a mark of those that are deleted.
+    Changes,
+    /// Keys.
+    Keys,
 }
 
 /// What a read came to.
@@ -60,6 +81,12 @@ pub struct Tally {
     pub requests: u64,
     /// Why it could not be read.
     pub failure: Option<Error>,
+    /// The columns of its key.
+    pub primary_key: Vec<String>,
+    /// The position that is true once all is stored.
+    pub position: Option<Vec<u8>>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
 }
 
 /// Where events and counts of a read are gathered. The last resource that
@@ -99,10 +126,21 @@ impl Output {
 
     /// Begins a resource.
     pub fn begin(&mut self, resource: &str) {
+        self.begin_keyed(resource, &[]);
+    }
+
+    /// Begins a resource that has a key.
+    pub fn begin_keyed(&mut self, resource: &str, primary_key: &[String]) {
         self.tallies.push(Tally {
             resource: resource.to_owned(),
+            primary_key: primary_key.to_vec(),
             ..Tally::default()
         });
+    }
+
+    /// What the last resource came to so far.
+    pub fn tally(&mut self) -> Option<&mut Tally> {
+        self.tallies.last_mut()
     }
 
     /// Counts a request of the current resource.
@@ -122,14 +160,25 @@ impl Output {
 
     /// Sends the page that a decoder holds, and its columns if they are new.
     pub fn page(&mut self, decoder: &mut Decoder) -> Result<()> {
+        self.page_of(Kind::Rows, decoder, None)
+    }
+
+    /// The same, of another kind of page, or with the position that it leads
+    /// to.
+    pub fn page_of(
+        &mut self,
+        kind: Kind,
+        decoder: &mut Decoder,
+        position: Option<Vec<u8>>,
+    ) -> Result<()> {
         let (schema, batch) = decoder
             .take_page()
             .map_err(|error| internal(&error.to_string()))?;
         if let Some(schema) = schema {
-            self.schema(&schema);
+            self.schema(kind, &schema, decoder);
         }
-        self.batch(&batch)?;
-        if let Some(tally) = self.tallies.last_mut() {
+        self.batch(kind, &batch, position)?;
+        if let Some(tally) = self.tallies.last_mut().filter(|_| kind != Kind::Keys) {
             tally.misfits = decoder.misfits();
         }
         Ok(())
@@ -137,11 +186,16 @@ impl Output {
 
     /// Ends a resource: its columns are sent even if it has no rows.
     pub fn end(&mut self, decoder: &mut Decoder) -> Result<()> {
+        self.end_of(Kind::Rows, decoder)
+    }
+
+    /// The same for another kind of page.
+    pub fn end_of(&mut self, kind: Kind, decoder: &mut Decoder) -> Result<()> {
         if decoder.rows() > 0 {
-            self.page(decoder)?;
+            self.page_of(kind, decoder, None)?;
         }
         if let Some(schema) = decoder.unannounced() {
-            self.schema(&schema);
+            self.schema(kind, &schema, decoder);
         }
         Ok(())
     }
@@ -175,27 +229,43 @@ impl Output {
         }));
     }
 
-    fn schema(&mut self, schema: &Schema) {
+    fn schema(&mut self, kind: Kind, schema: &Schema, decoder: &Decoder) {
         let Some(tally) = self.tallies.last() else {
             return;
         };
+        let has = |name: &String| schema.fields().iter().any(|field| field.name() == name);
+        let siblings = decoder.siblings();
         self.queue.push_back(Event::Schema {
             resource: tally.resource.clone(),
+            kind,
             schema: arrow::schema(schema),
+            // Of some columns only, it is no key.
+            primary_key: if tally.primary_key.iter().all(has) {
+                tally.primary_key.clone()
+            } else {
+                Vec::new()
+            },
+            siblings: siblings
+                .map(|(name, of)| (name.to_owned(), of.to_owned()))
+                .collect(),
         });
     }
 
-    fn batch(&mut self, batch: &RecordBatch) -> Result<()> {
+    fn batch(&mut self, kind: Kind, batch: &RecordBatch, position: Option<Vec<u8>>) -> Result<()> {
         let Some(tally) = self.tallies.last_mut().filter(|_| batch.num_rows() > 0) else {
             return Ok(());
         };
         let rows = batch.num_rows() as u64;
-        tally.rows += rows;
+        if kind != Kind::Keys {
+            tally.rows += rows;
+        }
         let batch = arrow::batch(batch).map_err(|error| internal(&error.to_string()))?;
         self.queue.push_back(Event::Page {
             resource: tally.resource.clone(),
+            kind,
             rows,
             batch,
+            position,
         });
         Ok(())
     }

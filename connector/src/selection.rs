@@ -1,12 +1,44 @@
 //! What a read is asked for, and within which bounds.
 
+use crate::read::position::Position;
+
 /// One resource that was asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
     /// Its name.
     pub resource: String,
+    /// How much of it.
+    pub mode: Mode,
     /// Its columns; all, if empty.
     pub columns: Vec<String>,
+    /// A condition on its rows.
+    pub filter: Option<String>,
+    /// Its key, where the database does not say.
+    pub primary_key: Vec<String>,
+    /// The column that an incremental read goes by.
+    pub cursor: Option<String>,
+    /// How far it goes back.
+    pub lag: Option<f64>,
+    /// Where it goes on.
+    pub position: Option<Position>,
+    /// The most rows that the server may bill.
+    pub max_rows_billed: Option<u64>,
+    /// Whether a row that is sent again replaces its older self.
+    pub idempotent: bool,
+    /// Whether the keys of all rows are wanted as well.
+    pub keys: bool,
+}
+
+/// How much of a resource is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// All of it.
+    #[default]
+    Full,
+    /// What has come since the last time.
+    Incremental,
+    /// What the feed of changes has recorded since the last time.
+    Changes,
 }
 
 /// Bounds of a read.

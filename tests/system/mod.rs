@@ -7,6 +7,7 @@ mod duckdb_load;
 mod endpoints;
 mod faults;
 mod files_load;
+mod incremental;
 mod keys;
 mod kills;
 mod nasty_source;

@@ -32,67 +32,210 @@ fn typed(expression: &str) -> String {
     )
 }
 
+/// A condition on rows, with its arguments.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Condition {
+    sql: String,
+    args: Vec<Value>,
+    /// Whether a user wrote part of it, which no index need help with.
+    is_written: bool,
+}
+
+impl Condition {
+    /// As a user wrote it.
+    #[must_use]
+    pub fn written(sql: &str) -> Self {
+        // Its last line may be a comment.
+        Self {
+            is_written: true,
+            ..Self::of(format!("({sql}\n)"))
+        }
+    }
+
+    /// Whether a column has no value.
+    #[must_use]
+    pub fn is_null(table: &str, column: &str) -> Self {
+        Self::of(format!("{} IS NULL", qualified(table, column)))
+    }
+
+    /// Whether a column has a value.
+    #[must_use]
+    pub fn is_some(table: &str, column: &str) -> Self {
+        Self::of(format!("{} IS NOT NULL", qualified(table, column)))
+    }
+
+    /// Whether a column compares in this way with a value.
+    #[must_use]
+    pub fn compares(table: &str, column: &str, operator: &str, value: &Value) -> Self {
+        Self::tuple(
+            &[qualified(table, column)],
+            operator,
+            std::slice::from_ref(value),
+        )
+    }
+
+    /// Whether all of these are true; whether rows are, without any.
+    #[must_use]
+    pub fn all(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        Self::joined(conditions, " AND ")
+    }
+
+    /// Whether any of these is true.
+    #[must_use]
+    pub fn any(conditions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        Self::joined(conditions, " OR ")
+    }
+
+    fn of(sql: String) -> Self {
+        Self {
+            sql,
+            ..Self::default()
+        }
+    }
+
+    /// Rows of expressions compare with rows of values as SQL compares them:
+    /// by the first that differs.
+    fn tuple(expressions: &[String], operator: &str, values: &[Value]) -> Self {
+        let places: Vec<_> = values.iter().map(place).collect();
+        let sql = match (expressions, places.as_slice()) {
+            ([expression], [place]) => format!("{expression} {operator} {place}"),
+            (expressions, places) => format!(
+                "({}) {operator} ({})",
+                expressions.join(", "),
+                places.join(", ")
+            ),
+        };
+        let args = values.iter().filter(|value| !is_infinite(value));
+        Self {
+            sql,
+            args: args.cloned().collect(),
+            is_written: false,
+        }
+    }
+
+    fn joined(conditions: impl IntoIterator<Item = Self>, word: &str) -> Option<Self> {
+        let mut conditions = conditions.into_iter();
+        let mut joined = conditions.next()?;
+        let mut several = false;
+        for condition in conditions {
+            joined.sql = format!("{}{word}{}", joined.sql, condition.sql);
+            joined.args.extend(condition.args);
+            joined.is_written |= condition.is_written;
+            several = true;
+        }
+        if several {
+            joined.sql = format!("({})", joined.sql);
+        }
+        Some(joined)
+    }
+}
+
 /// How a table is read in pages.
 #[derive(Clone, Debug)]
 pub struct Paging {
     table: String,
     columns: Vec<String>,
-    /// Expressions of the key.
+    /// Expressions of the key, in whose order pages come.
     key: Vec<String>,
     /// Where the key is in a row, if it is among the columns.
     among: Option<Vec<usize>>,
+    /// An expression whose value comes with every row, after the key.
+    beside: Option<String>,
+    /// Which rows are read.
+    filter: Option<Condition>,
 }
 
 impl Paging {
     /// By a key of the table, over these columns.
     #[must_use]
     pub fn new(table: &Table, key: &Key, columns: &[ColumnSpec]) -> Self {
-        let names = match key {
-            Key::Alias(name) => vec![name.clone()],
-            Key::RowId(_) => Vec::new(),
-            Key::Primary(names) => names.clone(),
-        };
+        Self::by(table, None, key, columns)
+    }
+
+    /// By a column and then a key of the table, over these columns.
+    #[must_use]
+    pub fn by_column(table: &Table, column: &str, key: &Key, columns: &[ColumnSpec]) -> Self {
+        Self::by(table, Some(column), key, columns)
+    }
+
+    /// By some columns, and over nothing else.
+    #[must_use]
+    pub fn of_columns(table: &Table, columns: &[ColumnSpec]) -> Self {
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        Self::by(table, None, &Key::Primary(names), columns)
+    }
+
+    fn by(table: &Table, first: Option<&str>, key: &Key, columns: &[ColumnSpec]) -> Self {
+        let mut names: Vec<String> = first.map(str::to_owned).into_iter().collect();
+        let mut expressions: Vec<String> = first
+            .map(|column| qualified(&table.name, column))
+            .into_iter()
+            .collect();
+        match key {
+            // One of the three names that SQLite gives it.
+            Key::RowId(name) => expressions.push(format!("{}.{name}", quoted(&table.name))),
+            Key::Alias(name) => names.push(name.clone()),
+            Key::Primary(key) => names.extend(key.iter().cloned()),
+        }
+        let of_key = names.iter().skip(expressions.len().min(names.len()));
+        let of_key: Vec<_> = of_key.map(|name| qualified(&table.name, name)).collect();
+        expressions.extend(of_key);
         let place = |name: &String| columns.iter().position(|column| column.name == *name);
         let among: Option<Vec<_>> = names.iter().map(place).collect();
-        let expressions = match key {
-            // One of the three names that SQLite gives it.
-            Key::RowId(name) => vec![format!("{}.{name}", quoted(&table.name))],
-            _ => names
-                .iter()
-                .map(|name| qualified(&table.name, name))
-                .collect(),
-        };
         Self {
             table: quoted(&table.name),
             columns: columns
                 .iter()
                 .map(|column| qualified(&table.name, &column.name))
                 .collect(),
+            among: among.filter(|among| among.len() == expressions.len()),
             key: expressions,
-            among: among.filter(|among| !among.is_empty()),
+            beside: None,
+            filter: None,
         }
     }
 
-    /// Values of the key that come before those of the columns.
+    /// Only rows for which a condition is true.
+    #[must_use]
+    pub fn filtered(mut self, filter: Option<Condition>) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// With the value of a column beside the key.
+    #[must_use]
+    pub fn beside(mut self, table: &str, column: &str) -> Self {
+        self.beside = Some(qualified(table, column));
+        self.among = None;
+        self
+    }
+
+    /// The condition that rows are beyond a key.
+    #[must_use]
+    pub fn beyond(&self, after: &[Value]) -> Condition {
+        Condition::tuple(&self.key, ">", after)
+    }
+
+    /// Values that come before those of the columns.
     #[must_use]
     pub fn hidden(&self, wire: Wire) -> usize {
+        let all = self.key.len() + usize::from(self.beside.is_some());
         match (wire, &self.among) {
             (Wire::Plain, Some(_)) => 0,
-            (Wire::Plain, None) => self.key.len(),
-            (Wire::Typed, _) => 2 * self.key.len(),
+            (Wire::Plain, None) => all,
+            (Wire::Typed, _) => 2 * all,
         }
     }
 
     /// The page of `limit` rows after a key; the first page without one.
     #[must_use]
     pub fn page(&self, wire: Wire, after: Option<&[Value]>, limit: u64) -> Statement {
-        let key = if self.hidden(wire) > 0 {
-            self.key.as_slice()
-        } else {
-            &[]
+        let hidden: Vec<_> = match self.hidden(wire) {
+            0 => Vec::new(),
+            _ => self.key.iter().chain(&self.beside).collect(),
         };
-        let selected: Vec<_> = key
-            .iter()
+        let selected: Vec<_> = hidden
+            .into_iter()
             .enumerate()
             .map(|(index, expression)| match wire {
                 Wire::Plain => format!("{expression} AS \"__key{index}\""),
@@ -103,46 +246,79 @@ impl Paging {
                 Wire::Typed => typed(column),
             }))
             .collect();
-        let mut sql = format!("SELECT {} FROM {}", selected.join(", "), self.table);
-        if let Some(after) = after {
-            let places: Vec<_> = after.iter().map(place).collect();
-            let _ = match (self.key.as_slice(), places.as_slice()) {
-                ([key], [place]) => write!(sql, " WHERE {key} > {place}"),
-                (keys, places) => write!(
-                    sql,
-                    " WHERE ({}) > ({})",
-                    keys.join(", "),
-                    places.join(", ")
-                ),
-            };
+        let (conditions, args) = self.conditions(after);
+        let sql = format!(
+            "SELECT {} FROM {}{conditions} ORDER BY {} LIMIT {limit}",
+            selected.join(", "),
+            self.table,
+            self.key.join(", ")
+        );
+        Statement::with(sql, args)
+    }
+
+    /// Whether the server may have to look at more rows than it sends.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.is_written)
+    }
+
+    /// Whether there is any row after a key.
+    #[must_use]
+    pub fn probe(&self, after: Option<&[Value]>) -> Statement {
+        let (conditions, args) = self.conditions(after);
+        Statement::with(
+            format!("SELECT 1 FROM {}{conditions} LIMIT 1", self.table),
+            args,
+        )
+    }
+
+    /// How the server would look for the rows after a key. Costs nothing.
+    #[must_use]
+    pub fn explain(&self, after: Option<&[Value]>) -> Statement {
+        let Statement { sql, args } = self.page(Wire::Plain, after, 1);
+        Statement::with(format!("EXPLAIN QUERY PLAN {sql}"), args)
+    }
+
+    fn conditions(&self, after: Option<&[Value]>) -> (String, Vec<Value>) {
+        let after = after.map(|after| self.beyond(after));
+        match Condition::all(self.filter.clone().into_iter().chain(after)) {
+            Some(Condition { sql, args, .. }) => (format!(" WHERE {sql}"), args),
+            None => (String::new(), Vec::new()),
         }
-        let _ = write!(sql, " ORDER BY {} LIMIT {limit}", self.key.join(", "));
-        let bound = after
-            .unwrap_or_default()
-            .iter()
-            .filter(|key| !is_infinite(key));
-        Statement::with(sql, bound.cloned().collect())
     }
 
     /// The key of a row, for the next page; none if the row is not one of
     /// these.
     #[must_use]
     pub fn key_of(&self, wire: Wire, row: &[Value]) -> Option<Vec<Value>> {
+        let key = self.key.len();
         match (wire, &self.among) {
             (Wire::Plain, Some(among)) => {
                 among.iter().map(|index| row.get(*index).cloned()).collect()
             }
-            (Wire::Plain, None) => row.get(..self.key.len()).map(<[Value]>::to_vec),
-            (Wire::Typed, _) => {
-                let pairs = row.get(..2 * self.key.len())?.chunks_exact(2);
-                Some(
-                    pairs
-                        .map(|pair| untyped(&pair[0], pair[1].as_text().unwrap_or_default()))
-                        .collect(),
-                )
-            }
+            (Wire::Plain, None) => row.get(..key).map(<[Value]>::to_vec),
+            (Wire::Typed, _) => row.get(..2 * key).map(|row| untyped_all(row)),
         }
     }
+
+    /// The key of a row and the value beside it, from the values that came
+    /// before its columns.
+    #[must_use]
+    pub fn hidden_of(&self, wire: Wire, hidden: Vec<Value>) -> Option<(Vec<Value>, Value)> {
+        let mut values = match wire {
+            Wire::Plain => hidden,
+            Wire::Typed => untyped_all(&hidden),
+        };
+        let beside = values.pop()?;
+        (values.len() == self.key.len()).then_some((values, beside))
+    }
+}
+
+fn untyped_all(row: &[Value]) -> Vec<Value> {
+    let pairs = row.chunks_exact(2);
+    pairs
+        .map(|pair| untyped(&pair[0], pair[1].as_text().unwrap_or_default()))
+        .collect()
 }
 
 /// Where a value of the key stands. JSON has no infinities, so those are
@@ -189,6 +365,12 @@ pub fn whole(relation: &str, columns: &[ColumnSpec], wire: Wire, limit: Option<u
         wire,
         limit,
     )
+}
+
+/// The largest row id of a table: one row, wherever it is.
+#[must_use]
+pub fn largest(table: &str, row_id: &str) -> Statement {
+    Statement::new(format!("SELECT max({row_id}) FROM {}", quoted(table)))
 }
 
 /// No row of a relation, for its columns.

@@ -52,6 +52,18 @@ pub enum Key {
     Primary(Vec<String>),
 }
 
+impl Key {
+    /// The expression of the row id, if that is what it is.
+    #[must_use]
+    pub fn row_id(&self) -> Option<String> {
+        match self {
+            Self::Alias(column) => Some(super::statement::quoted(column)),
+            Self::RowId(name) => Some((*name).to_owned()),
+            Self::Primary(_) => None,
+        }
+    }
+}
+
 impl Table {
     /// By what it can be read in pages; none if there is nothing for that.
     #[must_use]

@@ -35,6 +35,8 @@ pub enum Wire {
 pub struct Decoder {
     /// Values at the beginning of each row that only serve as its key.
     hidden: usize,
+    /// Those of this page, if they are wanted.
+    kept: Option<Vec<Vec<Value>>>,
     wire: Wire,
     columns: Vec<Column>,
     siblings: Vec<Sibling>,
@@ -80,6 +82,7 @@ impl Decoder {
         };
         Self {
             hidden: 0,
+            kept: None,
             wire: Wire::Plain,
             columns: columns.iter().map(column).collect(),
             siblings: Vec::new(),
@@ -96,6 +99,24 @@ impl Decoder {
     pub fn set_wire(&mut self, wire: Wire, hidden: usize) {
         self.wire = wire;
         self.hidden = hidden;
+    }
+
+    /// Whether the values that come before those of the columns are kept.
+    pub fn keep_hidden(&mut self, keep: bool) {
+        self.kept = keep.then(Vec::new);
+    }
+
+    /// Those of this page.
+    pub fn take_hidden(&mut self) -> Vec<Vec<Value>> {
+        self.kept.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// The columns that hold values which do not fit others: their names, and
+    /// those of the others.
+    pub fn siblings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let of = |sibling: &Sibling| &self.columns[sibling.of].name;
+        let siblings = self.siblings.iter();
+        siblings.map(move |sibling| (sibling.name.as_str(), of(sibling).as_str()))
     }
 
     /// Rows of this page so far.
@@ -129,6 +150,7 @@ impl Decoder {
     /// Forgets this page.
     pub fn give_up_page(&mut self) {
         self.rows = 0;
+        self.take_hidden();
         self.misfits = self.begun.misfits;
         self.siblings.truncate(self.begun.siblings);
         for column in &mut self.columns {
@@ -307,11 +329,18 @@ impl RowSink for Decoder {
 
     fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
         scanner.expect(b'[', "a row")?;
+        let mut key = self.kept.is_some().then(Vec::new);
         for _ in 0..self.hidden {
-            scanner.cell()?;
+            let cell = scanner.cell()?;
+            if let Some(key) = &mut key {
+                key.push(Value::of(cell)?);
+            }
             if !self.columns.is_empty() {
                 scanner.expect(b',', "a value of the row")?;
             }
+        }
+        if let (Some(kept), Some(key)) = (&mut self.kept, key) {
+            kept.push(key);
         }
         for column in 0..self.columns.len() {
             if column > 0 {

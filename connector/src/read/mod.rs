@@ -1,16 +1,20 @@
 //! One read over several resources, pulled event by event.
 //!
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
-//! read and how), [`tables`] (tables in pages), [`streamed`] (what has no
-//! key). Built-in resources are in [`crate::builtin`], events and counts in
+//! read and how), [`increment`] and [`position`] (reads that go on from the
+//! last), [`survey`] (what they cost), [`tables`] (tables in pages),
+//! [`streamed`] (what has no key). Built-in resources are in [`crate::builtin`], events and counts in
 //! [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
 //! is never sent.
 
+pub mod increment;
 pub mod plan;
+pub mod position;
 mod streamed;
+mod survey;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -208,6 +212,8 @@ impl Read {
         let mut plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
             self.knowledge.is_typed(name)
         })?;
+        survey::survey(stream, &mut plan, self.options.resumable)?;
+        self.output.requests += stream.take_requests();
         let excluded = self.knowledge.excluded.iter();
         let excluded = excluded
             .filter(|(resource, _)| plan.has(resource))

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::increment::{Increment, Phase, Rows};
 use crate::builtin::Builtin;
 use crate::config::{Config, Query};
 use crate::database::catalog::Catalog;
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
-use crate::database::statement::{self, Paging};
+use crate::database::statement::{self, Condition, Paging};
 use crate::database::stream::Stream;
 use crate::database::table::{Kind, Table};
 use crate::error::{Category, Error, Result};
@@ -15,7 +16,7 @@ use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::decoder::Wire;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Column, Outcome};
-use crate::selection::Selection;
+use crate::selection::{Mode, Selection};
 
 /// The parent of all queries of the config. To select it is to select them.
 pub const QUERIES: &str = "db_pipeline";
@@ -32,8 +33,11 @@ pub struct DescribedQuery {
 /// How a resource is read.
 #[derive(Clone, Debug)]
 pub enum How {
-    /// In pages, by a key.
-    Paged(Paging),
+    /// In pages, in the phases of the target.
+    Paged,
+    /// In pages, from where the last read ended. Becomes phases when the
+    /// server has said how it can be read.
+    Increment(Box<Increment>),
     /// All at once: a view, or a table without a key.
     Whole,
     /// All at once: the query.
@@ -51,14 +55,30 @@ pub struct Target {
     pub how: How,
     /// How its values travel.
     pub wire: Wire,
+    /// Columns of its key.
+    pub primary_key: Vec<String>,
+    /// What is read one after the other, if it is read in pages.
+    pub phases: VecDeque<Phase>,
+    /// The keys of all rows, if they are wanted as well, and their columns.
+    pub keys: Option<(Phase, Vec<ColumnSpec>)>,
+    /// Its row id, if it has one.
+    pub row_id: Option<String>,
+    /// The most rows that the server may bill.
+    pub max_rows_billed: Option<u64>,
+    /// Rows that it has billed before the first page.
+    pub billed: u64,
+    /// Whether all rows are looked at to find the new ones.
+    pub is_scan: bool,
+    /// What the operator should know.
+    pub notes: Vec<String>,
 }
 
 /// What the database's part of a read consists of.
 #[derive(Debug, Default)]
 pub struct Plan {
-    targets: Vec<Target>,
-    /// Queries that cannot be run, and why. They leave the rest alone.
-    failed: Vec<(String, Error)>,
+    pub(super) targets: Vec<Target>,
+    /// What cannot be read, and why. It leaves the rest alone.
+    pub(super) failed: Vec<(String, Error)>,
 }
 
 impl Plan {
@@ -115,6 +135,12 @@ impl Plan {
                 ));
             }
             if is_query || Builtin::named(name, config).is_some() {
+                if selection.mode != Mode::Full || selection.filter.is_some() {
+                    return Err(Error::config(
+                        format!("`{name}` is read in full, and without a condition"),
+                        "leave `mode` and `where` out",
+                    ));
+                }
                 if selection.columns.is_empty() {
                     continue;
                 }
@@ -126,11 +152,8 @@ impl Plan {
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
             };
-            plan.targets.push(Target::of_table(
-                table,
-                &selection.columns,
-                wire(&table.name),
-            )?);
+            plan.targets
+                .push(Target::of_table(table, selection, wire(&table.name))?);
         }
         if asked.is_empty() {
             for table in catalog
@@ -138,8 +161,9 @@ impl Plan {
                 .iter()
                 .filter(|table| table.kind == Kind::Table)
             {
+                let all = Selection::default();
                 plan.targets
-                    .push(Target::of_table(table, &[], wire(&table.name))?);
+                    .push(Target::of_table(table, &all, wire(&table.name))?);
             }
         }
         for DescribedQuery { query, columns } in queries {
@@ -149,10 +173,8 @@ impl Plan {
             let wire = wire(&query.name);
             match columns {
                 Ok(columns) => plan.targets.push(Target {
-                    columns,
-                    how: How::Query(query.sql),
-                    resource: query.name,
-                    wire,
+                    primary_key: query.primary_key,
+                    ..Target::new(query.name, columns, How::Query(query.sql), wire)
                 }),
                 Err(error) => plan.failed.push((query.name, error)),
             }
@@ -183,22 +205,33 @@ impl Plan {
 
     /// What is read in pages, and the rest.
     #[must_use]
-    pub fn split(self) -> (VecDeque<(Target, Paging)>, Vec<Target>) {
-        let mut paged = VecDeque::new();
-        let mut rest = Vec::new();
-        for target in self.targets {
-            match &target.how {
-                How::Paged(paging) => paged.push_back((target.clone(), paging.clone())),
-                How::Whole | How::Query(_) => rest.push(target),
-            }
-        }
-        (paged, rest)
+    pub fn split(self) -> (VecDeque<Target>, Vec<Target>) {
+        let in_pages = |target: &Target| matches!(target.how, How::Paged | How::Increment(_));
+        let (paged, rest): (Vec<_>, Vec<_>) = self.targets.into_iter().partition(in_pages);
+        (paged.into(), rest)
     }
 }
 
 impl Target {
-    /// A table or view, with these columns or all.
-    pub fn of_table(table: &Table, columns: &[String], wire: Wire) -> Result<Self> {
+    fn new(resource: String, columns: Vec<ColumnSpec>, how: How, wire: Wire) -> Self {
+        Self {
+            resource,
+            columns,
+            how,
+            wire,
+            primary_key: Vec::new(),
+            phases: VecDeque::new(),
+            keys: None,
+            row_id: None,
+            max_rows_billed: None,
+            billed: 0,
+            is_scan: false,
+            notes: Vec::new(),
+        }
+    }
+
+    /// A table or view, as it was asked for.
+    pub fn of_table(table: &Table, selection: &Selection, wire: Wire) -> Result<Self> {
         let column = |name: &String| {
             let found = table
                 .columns
@@ -218,25 +251,64 @@ impl Target {
                     )
                 })
         };
-        let columns: Vec<_> = if columns.is_empty() {
+        let columns: Vec<_> = if selection.columns.is_empty() {
             table
                 .columns
                 .iter()
                 .map(crate::database::table::Column::spec)
                 .collect()
         } else {
-            columns.iter().map(column).collect::<Result<_>>()?
+            let names = selection.columns.iter();
+            names.map(column).collect::<Result<_>>()?
         };
-        let how = match table.key() {
-            Some(key) => How::Paged(Paging::new(table, &key, &columns)),
-            None => How::Whole,
+        let primary_key = if selection.primary_key.is_empty() {
+            table.primary_key()
+        } else {
+            let names = selection.primary_key.iter().map(column);
+            let specs = names.collect::<Result<Vec<_>>>()?;
+            specs.into_iter().map(|spec| spec.name).collect()
         };
-        Ok(Self {
-            resource: table.name.clone(),
-            columns,
-            how,
-            wire,
-        })
+        let mut target = Self {
+            max_rows_billed: selection.max_rows_billed,
+            row_id: table.key().and_then(|key| key.row_id()),
+            ..Self::new(table.name.clone(), columns, How::Whole, wire)
+        };
+        let filter = selection.filter.as_deref().map(Condition::written);
+        if selection.keys && !primary_key.is_empty() {
+            let specs: Vec<_> = primary_key.iter().map(column).collect::<Result<_>>()?;
+            let paging = Paging::of_columns(table, &specs).filtered(filter.clone());
+            let phase = Phase {
+                rows: Rows::Keys,
+                ..Phase::all(paging)
+            };
+            target.keys = Some((phase, specs));
+        }
+        target.primary_key = primary_key;
+        match (selection.mode, table.key()) {
+            (Mode::Full, Some(key)) => {
+                let paging = Paging::new(table, &key, &target.columns).filtered(filter);
+                target.how = How::Paged;
+                target.phases = [Phase::all(paging)].into();
+            }
+            (Mode::Full, None) if filter.is_none() => {}
+            (Mode::Full, None) => {
+                return Err(Error::config(
+                    format!("`{}` is read as a whole, without a condition", table.name),
+                    "leave `where` out, or write a query (`queries`)",
+                ));
+            }
+            (Mode::Incremental, _) => {
+                let increment = Increment::new(table, &target.columns, selection)?;
+                target.how = How::Increment(Box::new(increment));
+            }
+            (Mode::Changes, _) => {
+                return Err(Error::config(
+                    format!("`{}`: this server keeps no feed of changes", table.name),
+                    "use `mode = \"incremental\"`",
+                ));
+            }
+        }
+        Ok(target)
     }
 
     /// The statement that reads all of it at once.

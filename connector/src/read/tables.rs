@@ -7,7 +7,8 @@
 
 use std::collections::VecDeque;
 
-use super::plan::Target;
+use super::increment::{Phase, Progress, Rows as PhaseRows};
+use super::plan::{How, Target};
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
 use crate::database::statement::Paging;
@@ -20,7 +21,7 @@ use crate::hrana::request::Request;
 use crate::hrana::response::{Outcome, Response, Rows};
 use crate::hrana::value::Value;
 use crate::http::Pending;
-use crate::output::Output;
+use crate::output::{Kind, Output};
 use crate::selection::Options;
 
 /// The size that answers are steered to. Servers refuse to build ones of
@@ -39,7 +40,7 @@ pub(super) struct Tables {
     pub(super) stream: Stream,
     /// Whether all happens in one transaction.
     pub(super) snapshot: bool,
-    left: VecDeque<(Target, Paging)>,
+    left: VecDeque<Target>,
     current: Option<Table>,
     in_flight: Option<InFlight>,
     body: Vec<u8>,
@@ -54,44 +55,104 @@ pub(super) struct Tables {
 #[derive(Debug)]
 struct Table {
     resource: String,
-    paging: Paging,
     wire: Wire,
-    decoder: Decoder,
-    /// Key of the last row that was sent.
+    /// What is read now; nothing when all has been.
+    phase: Option<Phase>,
+    /// What comes after it.
+    phases: VecDeque<Phase>,
+    rows: Decoder,
+    keys: Option<Decoder>,
+    /// Key of the last row that was sent in this phase.
     after: Option<Vec<Value>>,
     /// Rows to ask for at once.
     page_rows: u64,
     /// Rows that may still be sent.
     left: Option<u64>,
+    /// Rows that the server may still bill.
+    billable: Option<u64>,
+    progress: Option<Progress>,
 }
 
 /// A request whose answer is on its way.
 #[derive(Debug)]
 struct InFlight {
     pending: Pending,
-    resource: String,
+    /// Whether it goes on in the phase that is being read.
+    same_phase: bool,
     /// The most rows that it may bring.
     limit: u64,
 }
 
+/// What a page leaves to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// There is more in its phase.
+    Page,
+    /// Its phase is over.
+    Phase,
+    /// Its table is over.
+    Table,
+}
+
 impl Table {
-    fn new((target, paging): (Target, Paging), page_rows: u64, row_limit: Option<u64>) -> Self {
+    fn new(target: Target, page_rows: u64, row_limit: Option<u64>) -> Self {
+        let mut phases = target.phases;
+        let mut keys = None;
+        if let Some((phase, columns)) = target.keys {
+            phases.push_back(phase);
+            keys = Some(Decoder::new(&columns));
+        }
         let mut table = Self {
-            decoder: Decoder::new(&target.columns),
+            rows: Decoder::new(&target.columns),
+            keys,
             resource: target.resource,
             wire: target.wire,
-            paging,
+            phase: None,
+            phases,
             after: None,
             page_rows,
             left: row_limit,
+            billable: target.max_rows_billed,
+            progress: match target.how {
+                How::Increment(increment) => Some(increment.progress()),
+                _ => None,
+            },
         };
-        table.travel(target.wire);
+        table.next_phase();
         table
+    }
+
+    /// Goes on to the next phase.
+    fn next_phase(&mut self) {
+        self.phase = self.phases.pop_front();
+        self.after = self.phase.as_ref().and_then(|phase| phase.after.clone());
+        self.travel(self.wire);
     }
 
     fn travel(&mut self, wire: Wire) {
         self.wire = wire;
-        self.decoder.set_wire(wire, self.paging.hidden(wire));
+        let Some(phase) = &self.phase else {
+            return;
+        };
+        let hidden = phase.paging.hidden(wire);
+        let decoder = match (phase.rows, &mut self.keys) {
+            (PhaseRows::Keys, Some(keys)) => keys,
+            _ => &mut self.rows,
+        };
+        decoder.set_wire(wire, hidden);
+        decoder.keep_hidden(phase.rows == PhaseRows::Unordered);
+    }
+
+    /// What decodes the rows of this phase.
+    fn decoder(&mut self) -> &mut Decoder {
+        let of_keys = self
+            .phase
+            .as_ref()
+            .is_some_and(|phase| phase.rows == PhaseRows::Keys);
+        match &mut self.keys {
+            Some(keys) if of_keys => keys,
+            _ => &mut self.rows,
+        }
     }
 
     /// The size of the next page.
@@ -110,13 +171,88 @@ impl Table {
             self.page_rows = good.min(self.page_rows.saturating_mul(4)).min(most);
         }
     }
+
+    /// Sends the page that was decoded, and takes note of where it leads.
+    fn send_page(
+        &mut self,
+        rows: u64,
+        last: Option<&[Value]>,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let Some(phase) = &self.phase else {
+            return Ok(());
+        };
+        let mut position = None;
+        if let Some(progress) = &mut self.progress {
+            for hidden in self.rows.take_hidden() {
+                if let Some((key, value)) = phase.paging.hidden_of(self.wire, hidden) {
+                    progress.meet(&key, &value);
+                }
+            }
+            if phase.rows == PhaseRows::WithoutValue {
+                progress.count_nulls(rows);
+            }
+            if let Some(last) = last {
+                progress.advance(phase.rows, last);
+            }
+            // In no order, rows that are still to come may be older.
+            if !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::Keys) {
+                position = Some(progress.position().encode());
+            }
+        }
+        if phase.rows == PhaseRows::Keys {
+            return Ok(output.page_of(Kind::Keys, self.decoder(), None)?);
+        }
+        Ok(output.page_of(Kind::Rows, self.decoder(), position)?)
+    }
+
+    /// Counts what the server has billed. True when no more may be.
+    fn spend(&mut self, rows: Option<u64>) -> bool {
+        self.billable = self
+            .billable
+            .map(|billable| billable.saturating_sub(rows.unwrap_or(0)));
+        self.billable == Some(0)
+    }
+
+    /// Ends the table before all has been read, since the server may bill no
+    /// more: what has a position goes on from there the next time.
+    fn stop_early(&mut self, output: &mut Output) -> Then {
+        let what = "the server has read as many rows as it may (`max_rows_read`)";
+        let ordered = self.phase.as_ref().is_some_and(|phase| {
+            matches!(phase.rows, PhaseRows::ByKey | PhaseRows::ByColumn { .. })
+        });
+        if self.progress.is_some() && ordered && self.keys.is_none() {
+            if let Some(tally) = output.tally() {
+                tally
+                    .notes
+                    .push(format!("{what}; the next run goes on from there"));
+            }
+        } else {
+            let error = Error::config(format!("`{}`: {what}", self.resource), "allow more rows");
+            output.fail(&self.resource, error);
+        }
+        Then::Table
+    }
+
+    /// Sends what there is to say when all has been read.
+    fn end(mut self, output: &mut Output) -> Result<(), Failure> {
+        output.end(&mut self.rows)?;
+        if let Some(keys) = &mut self.keys {
+            output.end_of(Kind::Keys, keys)?;
+        }
+        if let (Some(progress), Some(tally)) = (&self.progress, output.tally()) {
+            tally.position = Some(progress.position().encode());
+            tally.notes.extend(progress.notes());
+        }
+        Ok(())
+    }
 }
 
 impl Tables {
     pub(super) fn new(
         stream: Stream,
         snapshot: bool,
-        left: VecDeque<(Target, Paging)>,
+        left: VecDeque<Target>,
         options: &Options,
     ) -> Self {
         let first_rows = match stream.dialect() {
@@ -141,28 +277,39 @@ impl Tables {
         let mut table = match self.current.take() {
             Some(table) => table,
             None => match self.left.pop_front() {
-                Some(next) => {
-                    let table = Table::new(next, self.first_rows, self.row_limit);
-                    output.begin(&table.resource);
-                    table
+                Some(mut target) => {
+                    output.begin_keyed(&target.resource, &target.primary_key);
+                    if let Some(tally) = output.tally() {
+                        tally.notes.append(&mut target.notes);
+                    }
+                    if target.billed > 0 {
+                        output.billed(Some(target.billed));
+                    }
+                    Table::new(target, self.first_rows, self.row_limit)
                 }
                 None => return Ok(false),
             },
         };
-        let ended = self.page(&mut table, output)?;
-        if ended {
-            output.end(&mut table.decoder)?;
-        } else {
+        if table.phase.is_some() {
+            match self.page(&mut table, output)? {
+                Then::Page => {}
+                Then::Phase => table.next_phase(),
+                Then::Table => table.phase = None,
+            }
+        }
+        if table.phase.is_some() {
             self.current = Some(table);
+        } else {
+            table.end(output)?;
         }
         Ok(true)
     }
 
-    /// Reads a page of a table, and says whether it was the last.
-    fn page(&mut self, table: &mut Table, output: &mut Output) -> Result<bool, Failure> {
+    /// Reads a page of a table, and says what is left to do.
+    fn page(&mut self, table: &mut Table, output: &mut Output) -> Result<Then, Failure> {
         let (pending, limit) = match self.in_flight.take() {
             Some(in_flight) => (in_flight.pending, in_flight.limit),
-            None if table.limit() == 0 => return Ok(true),
+            None if table.limit() == 0 => return Ok(Then::Table),
             None => (self.send(table)?, table.limit()),
         };
         output.request();
@@ -180,7 +327,7 @@ impl Tables {
         body: &[u8],
         limit: u64,
         output: &mut Output,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Then, Failure> {
         let url = self.stream.url();
         let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
         let text = simdutf8::basic::from_utf8(body).map_err(|_| Failure::NotUtf8)?;
@@ -189,10 +336,10 @@ impl Tables {
         if let Some(glance) = &glance {
             next_key = self.foresee(table, glance, limit)?;
         }
-        let response = match Response::parse(text, &mut table.decoder) {
+        let response = match Response::parse(text, table.decoder()) {
             Ok(response) => response,
             Err(DecodeError::LostInfinity) => {
-                table.decoder.give_up_page();
+                table.decoder().give_up_page();
                 self.forget_in_flight(output)?;
                 if glance.is_none() {
                     self.follow(text).map_err(|error| malformed(&error))?;
@@ -201,7 +348,7 @@ impl Tables {
                     return Err(malformed(&DecodeError::LostInfinity));
                 }
                 table.travel(Wire::Typed);
-                return Ok(false);
+                return Ok(Then::Page);
             }
             Err(error) => return Err(malformed(&error)),
         };
@@ -214,12 +361,12 @@ impl Tables {
         let executed = match response.outcomes.as_slice() {
             [Outcome::Failed(error), ..] if failure::is_too_large(error) && limit > 1 => {
                 table.page_rows = (limit / 4).max(1);
-                return Ok(false);
+                return Ok(Then::Page);
             }
             [Outcome::Failed(error), ..] => match failure::of_sql(error, &table.resource) {
                 Failure::Other(error) if !error.retryable => {
                     output.fail(&table.resource, too_large_or(error));
-                    return Ok(true);
+                    return Ok(Then::Table);
                 }
                 other => return Err(other),
             },
@@ -240,33 +387,40 @@ impl Tables {
         output.billed(executed.rows_read);
         table.adapt(rows, body.len(), self.page_rows);
         table.left = table.left.map(|left| left.saturating_sub(rows));
+        let last = match next_key {
+            _ if rows == 0 => None,
+            Some(key) => Some(key),
+            None => Self::last_key(table, text).map_err(|error| malformed(&error))?,
+        };
         if rows > 0 {
-            output.page(&mut table.decoder)?;
+            table.send_page(rows, last.as_deref(), output)?;
         }
-        let ended = rows < limit || table.left == Some(0);
-        if !ended {
-            let key = match next_key {
-                Some(key) => key,
-                None => Self::last_key(table, text).map_err(|error| malformed(&error))?,
-            };
-            if table.after.as_ref() == Some(&key) {
+        let spent = table.spend(executed.rows_read);
+        let then = if table.left == Some(0) {
+            Then::Table
+        } else if rows < limit {
+            Then::Phase
+        } else if spent {
+            table.stop_early(output)
+        } else {
+            if table.after == last {
                 let same = DecodeError::Malformed {
                     at: 0,
                     expected: "another key than that of the page before",
                 };
                 return Err(malformed(&same));
             }
-            table.after = Some(key);
-        }
-        let expected = |in_flight: &InFlight| (in_flight.resource == table.resource) != ended;
-        if self
-            .in_flight
-            .as_ref()
-            .is_some_and(|in_flight| !expected(in_flight))
+            table.after = last;
+            Then::Page
+        };
+        let same_phase = then == Then::Page;
+        let stopped = then == Then::Table && !table.phases.is_empty();
+        if let Some(in_flight) = &self.in_flight
+            && (in_flight.same_phase != same_phase || stopped)
         {
             self.forget_in_flight(output)?;
         }
-        Ok(ended)
+        Ok(then)
     }
 
     /// Goes on from what a glance has shown: sends the next request, if it
@@ -281,44 +435,63 @@ impl Tables {
             baton: glance.baton.clone(),
             base_url: glance.base_url.clone(),
         })?;
-        let key = table.paging.key_of(table.wire, &glance.last_row);
+        let Some(phase) = &table.phase else {
+            return Ok(None);
+        };
+        let key = phase.paging.key_of(table.wire, &glance.last_row);
         if self.snapshot && (glance.autocommit == Some(true) || !self.stream.is_open()) {
             return Ok(key);
         }
         // A server that does not say how many rows it read leaves nothing to
-        // guess by.
-        let Some(rows_read) = glance.rows_read.filter(|rows| *rows > 0) else {
+        // guess by, and where it may look at more rows than it sends, a wrong
+        // guess is billed.
+        let guessed_by = glance.rows_read.filter(|rows| *rows > 0);
+        let Some(rows_read) = guessed_by.filter(|_| !phase.looks_further()) else {
             return Ok(key);
         };
         let left = table
             .left
             .map_or(u64::MAX, |left| left.saturating_sub(limit));
+        let affordable = table.billable.is_none_or(|billable| billable > rows_read);
         if rows_read >= limit && left > 0 {
-            if let Some(key) = &key {
+            if let (Some(key), true) = (&key, affordable) {
                 let limit = table.page_rows.min(left);
-                let requests = self.requests(&table.paging, table.wire, Some(key), limit);
-                let pending = self.stream.send(&requests)?;
+                let requests = self.requests(&phase.paging, table.wire, Some(key), limit);
                 self.in_flight = Some(InFlight {
-                    pending,
-                    resource: table.resource.clone(),
+                    pending: self.stream.send(&requests)?,
+                    same_phase: true,
                     limit,
                 });
             }
-        } else if let Some((target, paging)) = self.left.front() {
-            let limit = self
-                .row_limit
-                .map_or(self.first_rows, |most| most.min(self.first_rows));
-            if limit > 0 {
-                let requests = self.requests(paging, target.wire, None, limit);
-                let pending = self.stream.send(&requests)?;
-                self.in_flight = Some(InFlight {
-                    pending,
-                    resource: target.resource.clone(),
-                    limit,
-                });
-            }
+            return Ok(key);
+        }
+        let next_of_table = table.phases.front().filter(|_| left > 0);
+        let next = match next_of_table {
+            Some(phase) => Some((phase, table.wire, table.page_rows.min(left))),
+            None => self.first_of_next(),
+        };
+        if let Some((phase, wire, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
+            let requests = self.requests(&phase.paging, wire, phase.after.as_deref(), limit);
+            self.in_flight = Some(InFlight {
+                pending: self.stream.send(&requests)?,
+                same_phase: false,
+                limit,
+            });
         }
         Ok(key)
+    }
+
+    /// The first phase of the tables that are left, and the size of its first
+    /// page.
+    fn first_of_next(&self) -> Option<(&Phase, Wire, u64)> {
+        let limit = self
+            .row_limit
+            .map_or(self.first_rows, |most| most.min(self.first_rows));
+        self.left.iter().find_map(|target| {
+            let keys = target.keys.as_ref().map(|(phase, _)| phase);
+            let phase = target.phases.front().or(keys)?;
+            Some((phase, target.wire, limit))
+        })
     }
 
     /// Whether an answer proves that it is of the transaction. Hrana 2 cannot
@@ -329,13 +502,11 @@ impl Tables {
     }
 
     fn send(&self, table: &Table) -> Result<Pending, Failure> {
-        let requests = self.requests(
-            &table.paging,
-            table.wire,
-            table.after.as_deref(),
-            table.limit(),
-        );
-        Ok(self.stream.send(&requests)?)
+        let requests = table.phase.as_ref().map(|phase| {
+            let after = table.after.as_deref();
+            self.requests(&phase.paging, table.wire, after, table.limit())
+        });
+        Ok(self.stream.send(&requests.unwrap_or_default())?)
     }
 
     /// A page, and the proof that it is of the same transaction as the others.
@@ -393,17 +564,18 @@ impl Tables {
     }
 
     /// The key of the last row, for answers that a glance does not recognize.
-    fn last_key(table: &Table, text: &str) -> Result<Vec<Value>, DecodeError> {
+    fn last_key(table: &Table, text: &str) -> Result<Option<Vec<Value>>, DecodeError> {
         let mut rows = Rows::default();
         Response::parse(text, &mut rows)?;
         let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();
-        table
-            .paging
-            .key_of(table.wire, &last)
-            .ok_or(DecodeError::Malformed {
-                at: 0,
-                expected: "the key in the last row",
-            })
+        let Some(phase) = &table.phase else {
+            return Ok(None);
+        };
+        let key = phase.paging.key_of(table.wire, &last);
+        key.map(Some).ok_or(DecodeError::Malformed {
+            at: 0,
+            expected: "the key in the last row",
+        })
     }
 }
 

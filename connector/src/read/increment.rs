@@ -1,0 +1,501 @@
+//! What an incremental read of a table reads: its phases, from where the last
+//! read ended. Asks nobody: what has to be known of the server comes in.
+//!
+//! A cursor column is read in its own order where an index has it; then every
+//! page is a place to go on from. Without an index the server would look at
+//! all rows for each page, so the table is read once in the order of its key,
+//! and the cursor is the largest value that came.
+//!
+//! SQLite compares values by their class first: every text is larger than any
+//! number. A column that holds several classes is therefore followed in each
+//! of them: a new number after the last number, a new text after the last
+//! text. Rows without a value are followed by their key.
+
+use super::position::{self, Place, Position, Stored};
+use crate::clock;
+use crate::database::statement::{Condition, Paging};
+use crate::database::table::{Key, Table};
+use crate::error::{Error, Result};
+use crate::hrana::columns::{ColumnSpec, Storage};
+use crate::hrana::request::Statement;
+use crate::hrana::value::{Class, Value};
+use crate::selection::Selection;
+
+/// Rows of a table that are read in one go.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// The statement of its pages.
+    pub paging: Paging,
+    /// The key after which it begins.
+    pub after: Option<Vec<Value>>,
+    /// What its rows are, and what they say of the position.
+    pub rows: Rows,
+}
+
+impl Phase {
+    /// All rows of a table, by its key.
+    #[must_use]
+    pub fn all(paging: Paging) -> Self {
+        Self {
+            paging,
+            after: None,
+            rows: Rows::All,
+        }
+    }
+
+    /// Whether the server may look at more rows than it sends.
+    #[must_use]
+    pub fn looks_further(&self) -> bool {
+        self.rows == Rows::Unordered || self.paging.is_filtered()
+    }
+
+    /// The first value of the key after which it begins.
+    #[must_use]
+    pub fn first_of_key(&self) -> Option<Value> {
+        self.after.as_ref()?.first().cloned()
+    }
+
+    /// Whether there is anything in it.
+    #[must_use]
+    pub fn probe(&self) -> Statement {
+        self.paging.probe(self.after.as_deref())
+    }
+
+    /// How the server would read it.
+    #[must_use]
+    pub fn explain(&self) -> Statement {
+        self.paging.explain(self.after.as_deref())
+    }
+}
+
+/// What the rows of a phase are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rows {
+    /// All rows, in no connection with a position.
+    All,
+    /// Rows in the order of the key that the position is.
+    ByKey,
+    /// Rows in the order of the cursor column. Some may have been read before,
+    /// if it overlaps.
+    ByColumn {
+        /// Whether it does.
+        overlaps: bool,
+    },
+    /// Rows without a value in the cursor column, in the order of their key.
+    WithoutValue,
+    /// Rows in the order of their key; the value of the cursor column comes
+    /// with each.
+    Unordered,
+    /// Keys, of all rows.
+    Keys,
+}
+
+/// How far a table has been read.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    position: Position,
+    /// Rows without a value that came.
+    nulls: u64,
+    /// Whether numbers, text or bytes came where only others had been.
+    mixed: bool,
+}
+
+/// An incremental read of a table.
+#[derive(Clone, Debug)]
+pub struct Increment {
+    table: Table,
+    key: Key,
+    columns: Vec<ColumnSpec>,
+    cursor: Option<String>,
+    filter: Option<String>,
+    lag: Option<f64>,
+    idempotent: bool,
+    /// Where it begins.
+    from: Position,
+}
+
+impl Increment {
+    /// The read of a table that a selection asks for.
+    pub fn new(table: &Table, columns: &[ColumnSpec], selection: &Selection) -> Result<Self> {
+        let name = &table.name;
+        let Some(key) = table.key() else {
+            return Err(Error::config(
+                format!("`{name}` has no key that its rows could be followed by"),
+                "read it in full (`mode = \"full\"`)",
+            ));
+        };
+        let cursor = selection.cursor.as_ref().map(|wanted| {
+            let mut known = table.columns.iter().map(|column| &column.name);
+            let found = known.find(|known| known.eq_ignore_ascii_case(wanted));
+            found.cloned().ok_or_else(|| {
+                let names: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
+                Error::config(
+                    format!("`{name}` has no column `{wanted}`, which its cursor names"),
+                    format!("it has {}", names.join(", ")),
+                )
+            })
+        });
+        let cursor = cursor.transpose()?;
+        if cursor.is_none() && matches!(key, Key::Primary(_)) {
+            return Err(Error::config(
+                format!("`{name}` is a WITHOUT ROWID table, whose key need not grow"),
+                "name a column that grows with `cursor`",
+            ));
+        }
+        let fresh = Position {
+            by: cursor.clone(),
+            key: match &key {
+                Key::Alias(column) => vec![column.clone()],
+                Key::RowId(name) => vec![(*name).to_owned()],
+                Key::Primary(columns) => columns.clone(),
+            },
+            filter: selection.filter.clone(),
+            last: Vec::new(),
+            nulls: None,
+        };
+        let from = match &selection.position {
+            None => fresh,
+            Some(position) => {
+                let differs = if position.by != fresh.by {
+                    Some("goes by another column")
+                } else if position.key != fresh.key {
+                    Some("is of another key")
+                } else if position.filter != fresh.filter {
+                    Some("was made with another `where`")
+                } else {
+                    None
+                };
+                if let Some(reason) = differs {
+                    return Err(Error::config(
+                        format!("the cursor of `{name}` {reason}"),
+                        format!(
+                            "begin anew with `connector-host run --full-refresh --resource {name}`, \
+                             or `state reset` if the rows that are there may stay"
+                        ),
+                    ));
+                }
+                position.clone()
+            }
+        };
+        Ok(Self {
+            table: table.clone(),
+            key,
+            columns: columns.to_vec(),
+            cursor,
+            filter: selection.filter.clone(),
+            lag: selection.lag,
+            idempotent: selection.idempotent,
+            from,
+        })
+    }
+
+    /// Whether it goes on from an earlier one.
+    #[must_use]
+    pub fn continues(&self) -> bool {
+        !self.from.last.is_empty() || self.from.nulls.is_some()
+    }
+
+    /// The column that it goes by, if it is not the key.
+    #[must_use]
+    pub fn cursor(&self) -> Option<&str> {
+        self.cursor.as_deref()
+    }
+
+    /// Where it begins.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress {
+            position: self.from.clone(),
+            nulls: 0,
+            mixed: false,
+        }
+    }
+
+    /// Whether its key may be another after the server has tidied up.
+    #[must_use]
+    pub fn has_loose_key(&self) -> bool {
+        matches!(self.key, Key::RowId(_))
+    }
+
+    /// The phases of a read in the order of the cursor column, which needs an
+    /// index; or of the key, if there is no column.
+    pub fn ordered(&self) -> Result<Vec<Phase>> {
+        let Some(column) = &self.cursor else {
+            let place = self.from.last.first();
+            return Ok(vec![Phase {
+                paging: self.by_key(None),
+                after: place.map(|place| position::values(&place.key)),
+                rows: Rows::ByKey,
+            }]);
+        };
+        let mut phases = vec![self.without_value(column)];
+        for range in self.ranges()? {
+            let overlaps = range.overlaps;
+            let conditions = range.from.into_iter().chain(range.to);
+            let paging = Paging::by_column(&self.table, column, &self.key, &self.columns);
+            phases.push(Phase {
+                paging: paging.filtered(self.with_filter(conditions)),
+                after: range.after,
+                rows: Rows::ByColumn { overlaps },
+            });
+        }
+        Ok(phases)
+    }
+
+    /// The one phase of a read in the order of the key.
+    pub fn unordered(&self, column: &str) -> Result<Phase> {
+        let table = &self.table.name;
+        let filter = if self.continues() {
+            let by_column = Paging::by_column(&self.table, column, &self.key, &self.columns);
+            let ranges = self.ranges()?.into_iter().filter_map(|range| {
+                let beyond = range.after.map(|after| by_column.beyond(&after));
+                Condition::all(range.from.into_iter().chain(range.to).chain(beyond))
+            });
+            let without = self.without_value(column);
+            let nulls = without.after.map(|after| without.paging.beyond(&after));
+            let nulls = [Condition::is_null(table, column)].into_iter().chain(nulls);
+            Condition::any(ranges.chain(Condition::all(nulls)))
+        } else {
+            None
+        };
+        let paging = self.by_key(filter).beside(table, column);
+        Ok(Phase {
+            paging,
+            after: None,
+            rows: Rows::Unordered,
+        })
+    }
+
+    /// Rows without a value. Those that are merged are read each time: when
+    /// one changes, nothing tells.
+    fn without_value(&self, column: &str) -> Phase {
+        let begun = self.from.last.is_empty();
+        let after = self
+            .from
+            .nulls
+            .as_deref()
+            .filter(|_| begun || !self.idempotent);
+        Phase {
+            paging: self.by_key(Some(Condition::is_null(&self.table.name, column))),
+            after: after.map(position::values),
+            rows: Rows::WithoutValue,
+        }
+    }
+
+    fn by_key(&self, condition: Option<Condition>) -> Paging {
+        Paging::new(&self.table, &self.key, &self.columns).filtered(self.with_filter(condition))
+    }
+
+    fn with_filter(&self, conditions: impl IntoIterator<Item = Condition>) -> Option<Condition> {
+        let written = self.filter.as_deref().map(Condition::written);
+        Condition::all(conditions.into_iter().chain(written))
+    }
+
+    /// The ranges of values that are new, from the smallest on.
+    fn ranges(&self) -> Result<Vec<Range>> {
+        let Some(column) = &self.cursor else {
+            return Ok(Vec::new());
+        };
+        let table = &self.table.name;
+        let below = |class: Class| Condition::compares(table, column, "<", &smallest(class));
+        let known: Vec<(Class, &Place)> = self
+            .from
+            .last
+            .iter()
+            .filter_map(|place| Some((place.value.as_ref()?.value()?.class()?, place)))
+            .collect();
+        let Some((first, _)) = known.first() else {
+            return Ok(vec![Range {
+                from: Some(Condition::is_some(table, column)),
+                ..Range::default()
+            }]);
+        };
+        let mut ranges = Vec::with_capacity(known.len() + 1);
+        if *first > Class::Number && self.may_hold_numbers(column) {
+            ranges.push(Range {
+                to: Some(below(*first)),
+                ..Range::default()
+            });
+        }
+        for (index, (_, place)) in known.iter().enumerate() {
+            let to = known.get(index + 1).map(|(next, _)| below(*next));
+            let range = self.beyond(column, place)?;
+            ranges.push(Range { to, ..range });
+        }
+        Ok(ranges)
+    }
+
+    /// The rows beyond a place, or from it on where only that is safe.
+    fn beyond(&self, column: &str, place: &Place) -> Result<Range> {
+        let value = place
+            .value
+            .as_ref()
+            .and_then(Stored::value)
+            .unwrap_or(Value::Null);
+        let from = |value: &Value| Condition::compares(&self.table.name, column, ">=", value);
+        if let Some(lag) = self.lag.filter(|lag| *lag > 0.0) {
+            let Some(earlier) = earlier(&value, lag) else {
+                return Err(Error::config(
+                    format!(
+                        "the cursor `{column}` of `{}` holds a value from which no `lag` can be taken",
+                        self.table.name
+                    ),
+                    "it takes numbers, and times such as 2024-12-24 01:26:47; leave `lag` out",
+                ));
+            };
+            return Ok(Range {
+                from: Some(from(&earlier)),
+                overlaps: true,
+                ..Range::default()
+            });
+        }
+        if self.idempotent && self.has_loose_key() {
+            return Ok(Range {
+                from: Some(from(&value)),
+                overlaps: true,
+                ..Range::default()
+            });
+        }
+        let mut after = vec![value];
+        after.extend(position::values(&place.key));
+        Ok(Range {
+            after: Some(after),
+            ..Range::default()
+        })
+    }
+
+    /// A column of text turns numbers into text.
+    fn may_hold_numbers(&self, column: &str) -> bool {
+        let mut columns = self.table.columns.iter();
+        let declared = columns.find(|known| known.name == *column);
+        declared.is_none_or(|column| Storage::declared(&column.declared) != Storage::Text)
+    }
+}
+
+/// A range of values of the cursor column.
+#[derive(Debug, Default)]
+struct Range {
+    from: Option<Condition>,
+    to: Option<Condition>,
+    /// The value and the key after which it begins.
+    after: Option<Vec<Value>>,
+    overlaps: bool,
+}
+
+impl Progress {
+    /// Takes note of the last row of a page: its key, as its phase orders it.
+    pub fn advance(&mut self, rows: Rows, key: &[Value]) {
+        match (rows, key) {
+            (Rows::ByKey, key) => {
+                self.position.last = vec![Place {
+                    value: None,
+                    key: position::stored(key),
+                }];
+            }
+            (Rows::ByColumn { overlaps }, [value, key @ ..]) => self.reach(value, key, overlaps),
+            (Rows::WithoutValue, key) => self.position.nulls = Some(position::stored(key)),
+            _ => {}
+        }
+    }
+
+    /// Takes note of a row that came in no order.
+    pub fn meet(&mut self, key: &[Value], value: &Value) {
+        if value.class().is_some() {
+            self.reach(value, key, true);
+        } else {
+            self.nulls += 1;
+            self.position.nulls = Some(position::stored(key));
+        }
+    }
+
+    /// Counts rows without a value.
+    pub fn count_nulls(&mut self, rows: u64) {
+        self.nulls += rows;
+    }
+
+    /// The position from which the next read goes on.
+    #[must_use]
+    pub fn position(&self) -> &Position {
+        &self.position
+    }
+
+    /// What is worth saying of it.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let column = self.position.by.as_deref().unwrap_or_default();
+        let mut notes = Vec::new();
+        if self.nulls > 0 {
+            notes.push(format!(
+                "{} rows have no value in `{column}`; they were loaded, but whether they change cannot be told by it",
+                self.nulls
+            ));
+        }
+        if self.position.last.len() > 1 && self.mixed {
+            notes.push(format!(
+                "`{column}` holds values of several types, which do not compare with each other; each type is followed by itself"
+            ));
+        }
+        notes
+    }
+
+    fn reach(&mut self, value: &Value, key: &[Value], only_forward: bool) {
+        let class = value.class();
+        let of = |place: &Place| place.value.as_ref().and_then(Stored::value);
+        let new = Place {
+            value: Some(Stored::of(value)),
+            key: position::stored(key),
+        };
+        let last = &mut self.position.last;
+        let known = last
+            .iter_mut()
+            .find(|place| of(place).is_some_and(|value| value.class() == class));
+        match known {
+            Some(place) => {
+                let forward = || {
+                    let reached = of(place).unwrap_or(Value::Null);
+                    let keys = position::values(&place.key);
+                    let by_key = || key.iter().zip(&keys).map(|(new, old)| new.compare(old));
+                    value
+                        .compare(&reached)
+                        .then_with(|| {
+                            by_key()
+                                .find(|order| order.is_ne())
+                                .unwrap_or(std::cmp::Ordering::Equal)
+                        })
+                        .is_gt()
+                };
+                if !only_forward || forward() {
+                    *place = new;
+                }
+            }
+            None => {
+                self.mixed |= !last.is_empty();
+                last.push(new);
+                last.sort_by_key(|place| of(place).and_then(|value| value.class()));
+            }
+        }
+    }
+}
+
+/// The value before all others of a class.
+fn smallest(class: Class) -> Value {
+    match class {
+        Class::Number => Value::Real(f64::NEG_INFINITY),
+        Class::Text => Value::Text(String::new()),
+        Class::Blob => Value::Blob(Vec::new()),
+    }
+}
+
+/// A value by so much earlier, in its unit; of times, by so many seconds.
+fn earlier(value: &Value, lag: f64) -> Option<Value> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "an `as` saturates, and so does the subtraction"
+    )]
+    Some(match value {
+        Value::Integer(value) => Value::Integer(value.saturating_sub(lag.ceil() as i64)),
+        Value::Real(value) => Value::Real(value - lag),
+        Value::Text(text) => Value::Text(clock::earlier(text, lag.ceil() as i64)?),
+        Value::Null | Value::TextBytes(_) | Value::Blob(_) => return None,
+    })
+}

@@ -1,0 +1,448 @@
+//! Reads that go on from the last one: what is read, and what it costs.
+
+use anyhow::Result;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::sqld::Sqld;
+use connector_tests::value::Value;
+use serde_json::Value as Json;
+
+/// A server whose statements are run one after the other.
+fn serve(statements: &[&str]) -> Result<Sqld> {
+    let server = Sqld::start()?;
+    server.client().run(statements)?;
+    Ok(server)
+}
+
+/// The report of the only resource.
+fn of_one(report: &Json) -> &Json {
+    &report["resources"][0]
+}
+
+/// The values of a query on the destination, row after row, as text.
+fn shown(pipeline: &Pipeline, sql: &str) -> Result<Vec<String>> {
+    let rows = DuckDb::open(&pipeline.database())?.query(sql)?;
+    let text = |value: &Value| match value {
+        Value::Null => "-".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        other => other
+            .as_text()
+            .map_or_else(|| format!("{other:?}"), str::to_owned),
+    };
+    let row = |row: &Vec<Value>| row.iter().map(text).collect::<Vec<_>>().join(" ");
+    Ok(rows.rows.iter().map(row).collect())
+}
+
+#[test]
+fn an_append_only_table_needs_nothing_but_the_mode() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)",
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO events SELECT i, 'e' || i FROM n",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with("events", "mode = \"incremental\"");
+    let report = pipeline.load()?;
+    assert_eq!(of_one(&report)["rows_written"], 25_000);
+    let report = pipeline.load()?;
+    assert_eq!(of_one(&report)["rows_read"], 0);
+    // The largest key, and nothing else.
+    assert_eq!(of_one(&report)["rows_billed"], 1);
+    server
+        .client()
+        .run(&["INSERT INTO events(what) VALUES ('new'), ('newer')"])?;
+    let report = pipeline.load()?;
+    assert_eq!(of_one(&report)["rows_read"], 2);
+    assert!(
+        of_one(&report)["rows_billed"].as_u64() < Some(5),
+        "{report}"
+    );
+    assert_eq!(
+        shown(
+            &pipeline,
+            "SELECT count(*), count(DISTINCT id), max(what) FROM turso_data.events"
+        )?,
+        ["25002 25002 newer"]
+    );
+    assert_eq!(
+        shown(
+            &pipeline,
+            "SELECT resource, decode(value) FROM turso_data._cursors"
+        )?,
+        [r#"events {"key":["id"],"last":[{"key":[{"integer":25002}]}]}"#]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_table_that_was_made_anew_is_not_taken_for_the_old_one() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+        "INSERT INTO t VALUES (1, 1), (7, 7)",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with("t", "mode = \"incremental\"");
+    pipeline.load()?;
+    server.client().run(&[
+        "DROP TABLE t",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+        "INSERT INTO t VALUES (1, 'new')",
+    ])?;
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("the largest row id of `t` is 1, and rows up to 7 have been read"),
+        "{outcome:?}"
+    );
+    assert_eq!(
+        shown(&pipeline, "SELECT count(*) FROM turso_data.t")?,
+        ["2"]
+    );
+    let outcome = pipeline.host(&["run", "--full-refresh", "--resource", "t"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(
+        shown(&pipeline, "SELECT id, a FROM turso_data.t")?,
+        ["1 new"]
+    );
+    Ok(())
+}
+
+/// Orders with a time of their last change, in ties.
+const ORDERS: [&str; 2] = [
+    "CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL, updated_at TEXT)",
+    "INSERT INTO orders VALUES (1, 10, '2024-01-01'), (2, 20, '2024-01-02'), (3, 30, '2024-01-02'), (4, 40, NULL)",
+];
+const INDEX: &str = "CREATE INDEX orders_updated ON orders(updated_at)";
+
+#[test]
+fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
+    for index in [true, false] {
+        let server = serve(&ORDERS)?;
+        if index {
+            server.client().run(&[INDEX])?;
+        }
+        let pipeline = Pipeline::of(&server.url())?
+            .resource_with("orders", "mode = \"incremental\"\ncursor = \"updated_at\"");
+        let report = pipeline.load()?;
+        assert_eq!(of_one(&report)["rows_written"], 4, "{report}");
+        // A row that ties with the last value, one that changes, a new one,
+        // and one without a value.
+        server.client().run(&[
+            "INSERT INTO orders VALUES (5, 50, '2024-01-02'), (0, 5, '2024-01-03'), (6, 60, NULL)",
+            "UPDATE orders SET total = 21, updated_at = '2024-01-04' WHERE id = 2",
+        ])?;
+        let report = pipeline.load()?;
+        let note = of_one(&report)["notes"].to_string();
+        assert_eq!(note.contains("no index has `updated_at`"), !index, "{note}");
+        assert!(
+            note.contains("rows have no value in `updated_at`"),
+            "{note}"
+        );
+        // NULLs are read again each time.
+        assert_eq!(of_one(&report)["rows_read"], 5, "{report}");
+        assert_eq!(
+            shown(
+                &pipeline,
+                "SELECT id, total::INT, updated_at FROM turso_data.orders ORDER BY id"
+            )?,
+            [
+                "0 5 2024-01-03",
+                "1 10 2024-01-01",
+                "2 21 2024-01-04",
+                "3 30 2024-01-02",
+                "4 40 -",
+                "5 50 2024-01-02",
+                "6 60 -"
+            ],
+            "index: {index}"
+        );
+        server
+            .client()
+            .run(&["DELETE FROM orders WHERE updated_at IS NULL"])?;
+        let report = pipeline.load()?;
+        assert_eq!(of_one(&report)["rows_read"], 0, "{report}");
+        let billed = of_one(&report)["rows_billed"].as_u64().unwrap_or(0);
+        // With an index, no more than the row that was read last.
+        assert!(if index { billed <= 1 } else { billed >= 5 }, "{report}");
+    }
+    Ok(())
+}
+
+#[test]
+fn rows_are_appended_once_each_even_in_ties() -> Result<()> {
+    for index in [true, false] {
+        let server = serve(&ORDERS)?;
+        if index {
+            server.client().run(&[INDEX])?;
+        }
+        let pipeline = Pipeline::of(&server.url())?.resource_with(
+            "orders",
+            "mode = \"incremental\"\ncursor = \"updated_at\"\nwrite = \"append\"",
+        );
+        for (insert, expected) in [
+            ("SELECT 1", 4),
+            ("SELECT 1", 4),
+            (
+                "INSERT INTO orders VALUES (8, 1, '2024-01-02'), (9, 1, NULL)",
+                6,
+            ),
+            (
+                "UPDATE orders SET updated_at = '2024-02-01' WHERE id = 1",
+                7,
+            ),
+        ] {
+            server.client().run(&[insert])?;
+            pipeline.load()?;
+            assert_eq!(
+                shown(&pipeline, "SELECT count(*) FROM turso_data.orders")?,
+                [expected.to_string()],
+                "{insert}, index: {index}"
+            );
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn values_of_several_classes_are_each_followed() -> Result<()> {
+    for index in [true, false] {
+        let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, at DATETIME)"])?;
+        if index {
+            server.client().run(&["CREATE INDEX t_at ON t(at)"])?;
+        }
+        let pipeline = Pipeline::of(&server.url())?
+            .resource_with("t", "mode = \"incremental\"\ncursor = \"at\"");
+        let mut notes = String::new();
+        for (insert, expected) in [
+            ("INSERT INTO t VALUES (1, '2024-01-01')", 1),
+            ("INSERT INTO t VALUES (2, 1700000000)", 2),
+            (
+                "INSERT INTO t VALUES (3, 1700000001.5), (4, '2024-01-02')",
+                4,
+            ),
+            ("INSERT INTO t VALUES (5, x'00'), (6, 1700000001.75)", 6),
+            (
+                "INSERT INTO t VALUES (7, 1700000002), (8, '2024-01-03'), (9, x'01')",
+                9,
+            ),
+        ] {
+            server.client().run(&[insert])?;
+            let report = pipeline.load()?;
+            notes.push_str(&of_one(&report)["notes"].to_string());
+            assert_eq!(
+                shown(&pipeline, "SELECT count(*) FROM turso_data.t")?,
+                [expected.to_string()],
+                "{insert}, index: {index}"
+            );
+        }
+        assert!(notes.contains("holds values of several types"), "{notes}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_lag_catches_rows_that_come_late() -> Result<()> {
+    let server = serve(&ORDERS)?;
+    server.client().run(&[INDEX])?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with(
+        "orders",
+        "mode = \"incremental\"\ncursor = \"updated_at\"\nlag = \"1d\"",
+    );
+    pipeline.load()?;
+    server
+        .client()
+        .run(&["INSERT INTO orders VALUES (7, 70, '2024-01-01'), (8, 80, '2023-12-31')"])?;
+    pipeline.load()?;
+    assert_eq!(
+        shown(&pipeline, "SELECT id FROM turso_data.orders ORDER BY id")?,
+        ["1", "2", "3", "4", "7"]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_condition_is_part_of_what_the_cursor_means() -> Result<()> {
+    let server = serve(&ORDERS)?;
+    let with = |filter: &str| -> Result<Pipeline> {
+        Ok(Pipeline::of(&server.url())?.resource_with(
+            "orders",
+            &format!("mode = \"incremental\"\ncursor = \"updated_at\"\nwhere = \"{filter}\""),
+        ))
+    };
+    let pipeline = with("total > 15 -- only large ones")?;
+    let report = pipeline.load()?;
+    assert_eq!(of_one(&report)["rows_read"], 3, "{report}");
+    let other = with("total > 5")?.into_database(&pipeline.database());
+    let outcome = other.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("the cursor of `orders` was made with another `where`"),
+        "{outcome:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_would_cost_too_much_is_not_begun() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, at INTEGER)",
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, i FROM n",
+    ])?;
+    let limited = |database: &Pipeline| -> Result<Pipeline> {
+        Ok(Pipeline::of(&server.url())?
+            .resource_with(
+                "t",
+                "mode = \"incremental\"\ncursor = \"at\"\nmax_rows_read = 1000",
+            )
+            .into_database(&database.database()))
+    };
+    let free =
+        Pipeline::of(&server.url())?.resource_with("t", "mode = \"incremental\"\ncursor = \"at\"");
+    free.load()?;
+    let pipeline = limited(&free)?;
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("at most 1000 are allowed"),
+        "{outcome:?}"
+    );
+    assert!(outcome.stderr.contains("CREATE INDEX"), "{outcome:?}");
+    server.client().run(&["CREATE INDEX t_at ON t(at)"])?;
+    pipeline.load()?;
+    Ok(())
+}
+
+#[test]
+fn a_composite_key_and_one_without_row_ids_are_merged_by() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE pairs(a TEXT, b INT, v TEXT, at INTEGER, PRIMARY KEY (b, a)) WITHOUT ROWID",
+        "CREATE INDEX pairs_at ON pairs(at)",
+        "CREATE TABLE loose(a TEXT, b INT, v TEXT, at INTEGER, PRIMARY KEY (b, a))",
+        "CREATE INDEX loose_at ON loose(at)",
+        "INSERT INTO pairs VALUES ('x', 1, 'old', 1), ('y', 1, 'old', 1), ('x', 2, 'old', 2)",
+        "INSERT INTO loose SELECT * FROM pairs",
+    ])?;
+    let lines = "mode = \"incremental\"\ncursor = \"at\"";
+    let pipeline = Pipeline::of(&server.url())?
+        .resource_with("pairs", lines)
+        .resource_with("loose", lines);
+    pipeline.load()?;
+    for table in ["pairs", "loose"] {
+        server.client().run(&[
+            &format!("UPDATE {table} SET v = 'new', at = 3 WHERE a = 'x'"),
+            &format!("INSERT INTO {table} VALUES ('z', 3, 'new', 2)"),
+        ])?;
+    }
+    pipeline.load()?;
+    for table in ["pairs", "loose"] {
+        assert_eq!(
+            shown(
+                &pipeline,
+                &format!("SELECT a, b, v, \"at\" FROM turso_data.{table} ORDER BY b, a")
+            )?,
+            ["x 1 new 3", "y 1 old 1", "x 2 new 3", "z 3 new 2"],
+            "{table}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
+    for (deletes, left, marked) in [
+        ("hard", "2 4", 0),
+        ("soft", "1 2 3 4", 2),
+        ("ignore", "1 2 3 4", 0),
+    ] {
+        let server = serve(&ORDERS)?;
+        server.client().run(&[INDEX])?;
+        let pipeline = Pipeline::of(&server.url())?.resource_with(
+            "orders",
+            &format!("mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"{deletes}\""),
+        );
+        pipeline.load()?;
+        server
+            .client()
+            .run(&["DELETE FROM orders WHERE id IN (1, 3)"])?;
+        let report = pipeline.load()?;
+        let deleted = if deletes == "ignore" { 0 } else { 2 };
+        assert_eq!(of_one(&report)["rows_deleted"], deleted, "{report}");
+        assert_eq!(
+            shown(
+                &pipeline,
+                "SELECT string_agg(id, ' ' ORDER BY id) FROM turso_data.orders"
+            )?,
+            [left],
+            "{deletes}"
+        );
+        if deletes == "soft" {
+            let count = "SELECT count(_deleted_at) FROM turso_data.orders";
+            assert_eq!(shown(&pipeline, count)?, [marked.to_string()]);
+            // It comes back.
+            server
+                .client()
+                .run(&["INSERT INTO orders VALUES (3, 33, '2024-05-01')"])?;
+            pipeline.load()?;
+            assert_eq!(shown(&pipeline, count)?, ["1"]);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_full_read_can_be_merged_and_tells_what_was_deleted() -> Result<()> {
+    let server = serve(&ORDERS)?;
+    let pipeline = Pipeline::of(&server.url())?
+        .resource_with("orders", "write = \"merge\"\ndeletes = \"soft\"");
+    pipeline.load()?;
+    server.client().run(&[
+        "DELETE FROM orders WHERE id = 1",
+        "UPDATE orders SET total = 99 WHERE id = 4",
+    ])?;
+    let report = pipeline.load()?;
+    assert_eq!(of_one(&report)["rows_deleted"], 1, "{report}");
+    assert_eq!(
+        shown(
+            &pipeline,
+            "SELECT id, total::INT, _deleted_at IS NOT NULL FROM turso_data.orders ORDER BY id"
+        )?,
+        ["1 10 1", "2 20 0", "3 30 0", "4 99 0"]
+    );
+    Ok(())
+}
+
+#[test]
+fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
+    let server = serve(&ORDERS)?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with("orders", "write = \"scd2\"");
+    pipeline.load()?;
+    server.client().run(&[
+        "DELETE FROM orders WHERE id = 1",
+        "UPDATE orders SET total = 22 WHERE id = 2",
+        "INSERT INTO orders VALUES (5, 50, NULL)",
+    ])?;
+    let report = pipeline.load()?;
+    assert_eq!(of_one(&report)["rows_written"], 2, "{report}");
+    assert_eq!(of_one(&report)["rows_deleted"], 1, "{report}");
+    pipeline.load()?;
+    assert_eq!(
+        shown(
+            &pipeline,
+            "SELECT id, total::INT, dense_rank() OVER (ORDER BY _valid_from), _valid_to IS NULL \
+             FROM turso_data.orders ORDER BY id, _valid_from"
+        )?,
+        [
+            "1 10 1 0", "2 20 1 0", "2 22 2 1", "3 30 1 1", "4 40 1 1", "5 50 2 1"
+        ]
+    );
+    assert_eq!(
+        shown(
+            &pipeline,
+            "SELECT count(*) FROM turso_data.orders a JOIN turso_data.orders b \
+             ON a.id = b.id AND a._valid_to = b._valid_from"
+        )?,
+        ["1"]
+    );
+    Ok(())
+}
