@@ -123,7 +123,7 @@ pub(super) struct RawResource {
     /// The columns to read, by default all.
     #[serde(default)]
     pub(super) columns: Vec<String>,
-    /// `evolve`.
+    /// `evolve`, `freeze`, `discard_row` or `discard_value`.
     pub(super) schema: Option<String>,
 }
 

@@ -18,7 +18,7 @@ pub use error::ConfigError;
 use self::file::{RawDestination, RawFile, RawLimits, RawResource};
 use crate::model::{
     AllowRule, Deletes, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec, ResourceSpec,
-    Write,
+    SchemaPolicy, Write,
 };
 
 /// Looks up an environment variable.
@@ -114,13 +114,6 @@ fn meaning(
 }
 
 fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
-    let later = |key: &str, what: &str| {
-        ConfigError::value(
-            key,
-            format!("`{what}` is not supported by this version"),
-            "leave it out: new columns are then added",
-        )
-    };
     let mode = choice(
         "resource.mode",
         raw.mode.as_deref(),
@@ -167,19 +160,16 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
             ));
         }
     };
-    match raw.schema.as_deref() {
-        None | Some("evolve") => {}
-        Some(known @ ("freeze" | "discard_row" | "discard_value")) => {
-            return Err(later("resource.schema", known));
-        }
-        Some(other) => {
-            return Err(ConfigError::choice(
-                "resource.schema",
-                other,
-                &["evolve", "freeze", "discard_row", "discard_value"],
-            ));
-        }
-    }
+    let schema = choice(
+        "resource.schema",
+        raw.schema.as_deref(),
+        &[
+            ("evolve", SchemaPolicy::Evolve),
+            ("freeze", SchemaPolicy::Freeze),
+            ("discard_row", SchemaPolicy::DiscardRow),
+            ("discard_value", SchemaPolicy::DiscardValue),
+        ],
+    )?;
     Ok(ResourceSpec {
         name: raw.name,
         mode: mode.unwrap_or_default(),
@@ -188,6 +178,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         primary_key: raw.primary_key,
         write,
         deletes,
+        schema: schema.unwrap_or_default(),
         columns: raw.columns,
         filter: raw.filter,
         max_rows_read: raw.max_rows_read,

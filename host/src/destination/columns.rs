@@ -4,6 +4,7 @@
 //! Knows no destination: how a type is called there is that destination's
 //! part.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
@@ -53,6 +54,22 @@ pub fn stored_type(column: &DataType) -> Option<StoredType> {
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => StoredType::TimestampUtc,
         _ => return None,
     })
+}
+
+impl fmt::Display for StoredType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Int32 => "a 32-bit integer",
+            Self::Int64 => "an integer",
+            Self::Float64 => "a float",
+            Self::Text => "text",
+            Self::Blob => "bytes",
+            Self::Boolean => "a boolean",
+            Self::Date => "a date",
+            Self::Timestamp => "a time",
+            Self::TimestampUtc => "a time in UTC",
+        })
+    }
 }
 
 impl StoredType {
@@ -156,6 +173,12 @@ impl Columns {
 
     pub(super) fn as_slice(&self) -> &[Column] {
         &self.0
+    }
+
+    /// The columns as a schema.
+    pub(super) fn schema(&self) -> SchemaRef {
+        let field = |column: &Column| Field::new(&column.name, column.stored.arrow(), true);
+        Arc::new(Schema::new(self.0.iter().map(field).collect::<Vec<_>>()))
     }
 
     /// Adds the columns of `incoming` that are not there, and returns them.

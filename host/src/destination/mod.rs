@@ -176,6 +176,9 @@ pub struct Effect {
 /// A load that is being written. Dropping it without [`commit`](Self::commit)
 /// undoes it.
 pub trait Load: Send {
+    /// The columns that a table has before this load; none if there is none.
+    fn known(&mut self, table: &str) -> Result<Option<SchemaRef>, DestinationError>;
+
     /// Announces a resource with its columns, before its first batch, and
     /// again when columns were added. Batches that follow have these columns.
     /// The table exists after the commit even if no batch comes. Unless it is

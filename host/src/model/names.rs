@@ -14,6 +14,9 @@ pub const VALID_TO: &str = "_valid_to";
 /// Says in rows of a feed of changes which of them are deleted. Never stored.
 pub const IS_DELETED: &str = "_is_deleted";
 
+/// The columns that the host fills itself.
+pub const OWN_COLUMNS: [&str; 5] = [LOAD_ID, DELETED_AT, VALID_FROM, VALID_TO, IS_DELETED];
+
 /// One row for each load.
 pub const LOADS: &str = "_loads";
 /// One row for each load and resource.
@@ -43,8 +46,7 @@ pub fn table_of(resource: &str) -> String {
 /// The stored name of a source column, likewise.
 #[must_use]
 pub fn column_of(column: &str) -> String {
-    let reserved = [LOAD_ID, DELETED_AT, VALID_FROM, VALID_TO, IS_DELETED];
-    if reserved
+    if OWN_COLUMNS
         .iter()
         .any(|name| name.eq_ignore_ascii_case(column))
     {

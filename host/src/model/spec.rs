@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Deletes, Limits, Mode, Secret, Write};
+use super::{Deletes, Limits, Mode, SchemaPolicy, Secret, Write};
 
 /// One pipeline.
 #[derive(Clone, Debug)]
@@ -65,6 +65,8 @@ pub struct ResourceSpec {
     pub write: Option<Write>,
     /// What becomes of rows that are no longer in the source, likewise.
     pub deletes: Option<Deletes>,
+    /// What becomes of columns that the destination does not have yet.
+    pub schema: SchemaPolicy,
     /// The columns to read; empty reads all.
     pub columns: Vec<String>,
     /// A condition on its rows, in the language of the source.

@@ -7,6 +7,7 @@
 mod asked;
 mod card;
 mod error;
+mod fit;
 mod mark;
 mod observer;
 mod plan;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 
 pub use card::{Card, Difference};
 pub use error::PipelineError;
+pub use fit::Change;
 pub use observer::{Observer, Update};
 pub use preview::Preview;
 pub use report::{Report, ResourceReport};

@@ -2,11 +2,17 @@
 //! in that it leaves out. Refuses what would lose rows or mean nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_schema::Schema;
 
 use super::PipelineError;
+use super::fit::{Change, Fit};
+use super::mark::Marker;
 use crate::destination::{Arrival, Presence};
 use crate::model::{
-    Cursor, Deletes, Mode, PageKind, ResourceSpec, Selection, Sibling, SourceSchema, Write, names,
+    Cursor, Deletes, Mode, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling, SourceSchema,
+    Write, names,
 };
 
 /// How one resource is loaded.
@@ -122,24 +128,27 @@ impl ResourcePlan {
         name: &str,
         kind: PageKind,
         source: &SourceSchema,
-        schema: arrow_schema::SchemaRef,
+        fit: &Fit,
+        known: Option<&Schema>,
     ) -> Result<Arrival, PipelineError> {
-        let known = if self.spec.primary_key.is_empty() {
+        let wanted = if self.spec.primary_key.is_empty() {
             &source.primary_key
         } else {
             &self.spec.primary_key
         };
-        if self.compares() && known.is_empty() {
+        if self.compares() && wanted.is_empty() {
             return Err(PipelineError::settings(
                 format!("`{name}` has no primary key by which its rows could be merged"),
                 "name columns that tell its rows apart with `primary_key`, or use `write = \"append\"`"
                     .to_owned(),
             ));
         }
-        let mut key = Vec::with_capacity(known.len());
-        for column in known.iter().filter(|_| self.compares()) {
+        let mut key = Vec::with_capacity(wanted.len());
+        for column in wanted.iter().filter(|_| self.compares()) {
             let stored = names::column_of(column);
-            let mut fields = schema.fields().iter();
+            // Of a column that is there with another type, only siblings come.
+            let known = known.into_iter().flat_map(Schema::fields);
+            let mut fields = fit.schema.fields().iter().chain(known);
             let Some(field) = fields.find(|field| field.name().eq_ignore_ascii_case(&stored))
             else {
                 return Err(PipelineError::settings(
@@ -149,19 +158,72 @@ impl ResourcePlan {
             };
             key.push(field.name().clone());
         }
-        let stored = |sibling: &Sibling| Sibling {
-            name: names::column_of(&sibling.name),
-            column: names::column_of(&sibling.column),
-        };
         Ok(Arrival {
-            schema,
-            siblings: source.siblings.iter().map(stored).collect(),
+            schema: Arc::clone(&fit.schema),
+            siblings: fit.siblings.clone(),
             write: self.write,
             key,
             fresh: self.fresh,
             presence: self.presence(kind),
             deletes: self.deletes,
         })
+    }
+
+    /// How its columns go into the table that is there.
+    pub(super) fn fit(
+        &self,
+        name: &str,
+        kind: PageKind,
+        source: &SourceSchema,
+        known: Option<&Schema>,
+    ) -> Result<Fit, PipelineError> {
+        let stored = |sibling: &Sibling| Sibling {
+            name: names::column_of(&sibling.name),
+            column: names::column_of(&sibling.column),
+        };
+        let mut fit = Fit::new(
+            Marker::schema(&source.columns, kind, self.write),
+            source.siblings.iter().map(stored).collect(),
+        );
+        let Some(known) = known else {
+            return Ok(fit);
+        };
+        let policy = self.spec.schema;
+        if self.write != Write::Replace && !self.fresh {
+            fit = fit.into_table(known);
+        } else if policy != SchemaPolicy::Evolve {
+            // A table that is replaced takes any type; to say that one has
+            // changed, it is looked at as if it stayed.
+            let changed = fit.clone().into_table(known).changes(Some(known));
+            self.judge(name, &changed)?;
+        }
+        self.judge(name, &fit.changes(Some(known)))?;
+        Ok(fit.under(policy, known))
+    }
+
+    /// Refuses changes, if the table is to stay as it is.
+    fn judge(&self, name: &str, changes: &[Change]) -> Result<(), PipelineError> {
+        if self.spec.schema != SchemaPolicy::Freeze {
+            return Ok(());
+        }
+        let shown = changes.iter().filter_map(|change| match change {
+            Change::ColumnAdded { column, kind } => {
+                Some(format!("column `{column}` ({kind}) is new"))
+            }
+            Change::TypeChanged {
+                column, from, to, ..
+            } => Some(format!("column `{column}` was {from} and is {to}")),
+            Change::TableAdded | Change::ColumnMissing { .. } => None,
+        });
+        let shown: Vec<_> = shown.collect();
+        if shown.is_empty() {
+            return Ok(());
+        }
+        Err(PipelineError::settings(
+            format!("the columns of `{name}` have changed: {}", shown.join(", ")),
+            "`schema = \"freeze\"` refuses that; `evolve` adds columns, `discard_value` leaves them out"
+                .to_owned(),
+        ))
     }
 
     fn compares(&self) -> bool {

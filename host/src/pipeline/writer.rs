@@ -3,21 +3,22 @@
 //! of its own, so that decoding and storing overlap with reading.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use tokio::sync::mpsc;
 
 use super::error::PipelineError;
+use super::fit::Fit;
 use super::mark::Marker;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
-use crate::destination::{Destination, Load};
+use crate::destination::{self, Destination, Load};
 use crate::model::{
-    Cursor, Event, Limits, LoadId, LoadRecord, Mode, PageKind, ResourceRecord, ResourceSummary,
-    SourceSchema, Status, Summary, Write, names,
+    Cursor, Event, Limits, LoadId, LoadRecord, Mode, PageKind, Rejected, ResourceRecord,
+    ResourceSummary, SourceSchema, Status, Summary, Write, names,
 };
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
@@ -45,10 +46,17 @@ pub(super) struct Written {
 /// A resource that is being written.
 struct Open {
     table: String,
-    /// The columns as they are stored, and what its pages are.
-    schema: SchemaRef,
+    /// The columns with those of the host, as they come.
+    marked: SchemaRef,
+    /// How they are stored.
+    fit: Fit,
+    /// What its pages are.
     kind: PageKind,
+    /// The columns that the table had before.
+    known: Option<SchemaRef>,
     rows: u64,
+    /// Rows that the host rejected.
+    refused: u64,
     bytes: u64,
     first: Instant,
     last: Instant,
@@ -127,13 +135,18 @@ impl Writer<'_> {
                 };
                 let _entered = open.span.clone().entered();
                 tracing::debug!(rows = batch.num_rows(), bytes, "page");
-                let marked = self
-                    .marker
-                    .mark(&batch, &open.schema)
-                    .map_err(|error| contract(error.to_string()))?;
-                open.rows += marked.num_rows() as u64;
+                let marked = self.marker.mark(&batch, &open.marked);
+                let split = marked.and_then(|marked| open.fit.rows(marked));
+                let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;
+                open.rows += batch.num_rows() as u64;
                 open.bytes += bytes;
-                self.load.write(&open.table, marked)?;
+                if let Some(refused) = refused {
+                    open.refused += refused.num_rows() as u64;
+                    for record in records(&resource, &refused)? {
+                        self.load.reject(record)?;
+                    }
+                }
+                self.load.write(&open.table, rows)?;
                 open.last = Instant::now();
                 self.observer.update(Update::Rows {
                     resource: &resource,
@@ -210,11 +223,18 @@ impl Writer<'_> {
                 "`{resource}` brings both rows and changes"
             )));
         }
-        let schema = &Marker::schema(&source.columns, kind, plan.write);
-        let arrival = plan.arrival(&resource, kind, source, Arc::clone(schema))?;
+        let known = match self.open.get(&resource) {
+            Some(open) => open.known.clone(),
+            None => self.load.known(&table)?,
+        };
+        let known_columns = known.as_deref();
+        let fit = plan.fit(&resource, kind, source, known_columns)?;
+        let arrival = plan.arrival(&resource, kind, source, &fit, known_columns)?;
         self.load.open(&table, &arrival)?;
+        let marked = Marker::schema(&source.columns, kind, plan.write);
         if let Some(open) = self.open.get_mut(&resource) {
-            open.schema = Arc::clone(schema);
+            open.marked = marked;
+            open.fit = fit;
         } else {
             let span = tracing::info_span!("resource", resource, table);
             span.in_scope(|| tracing::info!("reading"));
@@ -224,9 +244,12 @@ impl Writer<'_> {
             let now = Instant::now();
             let open = Open {
                 table,
-                schema: Arc::clone(schema),
+                marked,
+                fit,
                 kind,
+                known,
                 rows: 0,
+                refused: 0,
                 bytes: 0,
                 first: now,
                 last: now,
@@ -324,7 +347,8 @@ impl Writer<'_> {
                 "`done` says that `{resource}` was read, and its columns never came"
             )));
         }
-        if !failed && (sent != decoded || decoded != written) {
+        let refused = open.map_or(0, |open| open.refused);
+        if !failed && (sent != decoded || decoded != written + refused) {
             return Err(PipelineError::Mismatch {
                 resource,
                 sent,
@@ -349,7 +373,7 @@ impl Writer<'_> {
             rows_read: if failed { 0 } else { sent },
             rows_written: 0,
             rows_deleted: 0,
-            rows_rejected: rejected,
+            rows_rejected: rejected + refused,
             misfits: summary.misfits,
             bytes: open.map_or(0, |open| open.bytes),
             requests: summary.requests,
@@ -393,6 +417,22 @@ impl Writer<'_> {
             resources: resources.collect(),
         }
     }
+}
+
+/// Rows that the host rejects, as records.
+fn records(resource: &str, rows: &RecordBatch) -> Result<Vec<Rejected>, PipelineError> {
+    let json = destination::json_array(std::slice::from_ref(rows));
+    let json = json.map_err(|error| contract(error.to_string()))?;
+    let values: Vec<serde_json::Value> =
+        serde_json::from_str(&json).map_err(|error| contract(error.to_string()))?;
+    let record = |value: serde_json::Value| Rejected {
+        resource: resource.to_owned(),
+        record: value.to_string(),
+        reason:
+            "it has a value in a column that the table does not have (`schema = \"discard_row\"`)"
+                .to_owned(),
+    };
+    Ok(values.into_iter().map(record).collect())
 }
 
 fn unopened(resource: &str) -> PipelineError {

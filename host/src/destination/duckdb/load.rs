@@ -180,9 +180,10 @@ impl<'a> DuckDbLoad<'a> {
     }
 
     fn stored_columns(&mut self, name: &str, stored: &str) -> Result<Columns, DestinationError> {
-        let action = format!("look at the table `{name}`");
-        let sql = format!("SELECT * FROM {}", self.dataset.table(stored));
-        let schema = self.connection.schema(&action, &sql)?;
+        let schema = self.connection.schema(
+            &format!("look at the table `{name}`"),
+            &format!("SELECT * FROM {}", self.dataset.table(stored)),
+        )?;
         self.columns(name, &schema)
     }
 
@@ -446,6 +447,17 @@ impl<'a> DuckDbLoad<'a> {
 }
 
 impl Load for DuckDbLoad<'_> {
+    fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
+        self.settle()?;
+        let Some(stored) = stored_name(self.connection, self.dataset, name)? else {
+            return Ok(None);
+        };
+        let action = format!("look at the table `{name}`");
+        let sql = format!("SELECT * FROM {}", self.dataset.table(&stored));
+        let schema = self.connection.schema(&action, &sql)?;
+        Ok(Some(SchemaRef::new(schema)))
+    }
+
     fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
         self.settle()?;
         let key = name.to_ascii_lowercase();

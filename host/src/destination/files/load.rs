@@ -306,6 +306,11 @@ impl<'a> FilesLoad<'a> {
 }
 
 impl Load for FilesLoad<'_> {
+    fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
+        let known = self.latest.as_ref().and_then(|latest| latest.table(name));
+        Ok(known.map(|known| Columns::stored(known.columns.clone()).schema()))
+    }
+
     fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
         if matches!(arrival.write, Write::Merge | Write::Scd2) {
             return Err(self.failed(

@@ -1,0 +1,386 @@
+//! How the columns that come go into a table that is there. Columns are never
+//! converted and never changed: values of another type than the table's go to
+//! a sibling column, and back to the column itself when it has their type.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+
+use crate::destination::{StoredType, stored_type};
+use crate::model::{SchemaPolicy, Sibling, names};
+
+/// The columns of a source in the table that takes them.
+#[derive(Clone, Debug)]
+pub(super) struct Fit {
+    /// The columns, under the names by which they are stored.
+    pub(super) schema: SchemaRef,
+    pub(super) siblings: Vec<Sibling>,
+    /// For each of them, where the batches have it; all, if none is left out.
+    kept: Option<Vec<usize>>,
+    /// Columns of which a value makes a row one that is rejected.
+    forbidden: Vec<usize>,
+}
+
+/// A difference between what comes and what is there.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// There is no table yet.
+    TableAdded,
+    /// A column is new.
+    ColumnAdded {
+        /// Its name in the destination.
+        column: String,
+        /// Its type.
+        #[serde(rename = "type")]
+        kind: StoredType,
+    },
+    /// Values come with another type than the column has, and get one of
+    /// their own.
+    TypeChanged {
+        /// The column.
+        column: String,
+        /// Its type.
+        from: StoredType,
+        /// The type that comes.
+        to: StoredType,
+        /// The column that takes them.
+        into: String,
+    },
+    /// A column does not come any more. It stays, and is null in new rows.
+    ColumnMissing {
+        /// Its name.
+        column: String,
+    },
+}
+
+impl Fit {
+    /// Columns as they come.
+    pub(super) fn new(schema: SchemaRef, siblings: Vec<Sibling>) -> Self {
+        Self {
+            schema,
+            siblings,
+            kept: None,
+            forbidden: Vec::new(),
+        }
+    }
+
+    /// The same in a table that has the `known` columns.
+    pub(super) fn into_table(self, known: &Schema) -> Self {
+        let renamed: Vec<String> = (0..self.schema.fields().len())
+            .map(|at| self.stored_name(at, known))
+            .collect();
+        let siblings = self.schema.fields().iter().zip(&renamed);
+        let siblings = siblings.filter_map(|(field, name)| {
+            let column = self.base_of(field.name());
+            (name != column).then(|| Sibling {
+                name: name.clone(),
+                column: column.to_owned(),
+            })
+        });
+        let siblings = siblings.collect();
+        let fields = self.schema.fields().iter().zip(renamed);
+        let fields = fields.map(|(field, name)| Arc::new(field.as_ref().clone().with_name(name)));
+        Self {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            siblings,
+            kept: self.kept,
+            forbidden: self.forbidden,
+        }
+    }
+
+    /// The same under a policy for columns that a table does not have. The
+    /// policy to refuse them is the caller's.
+    pub(super) fn under(mut self, policy: SchemaPolicy, known: &Schema) -> Self {
+        let fields = self.schema.fields();
+        let is_new = |field: &Field| find(known, field.name()).is_none() && !is_own(field.name());
+        let (new, old): (Vec<usize>, Vec<usize>) =
+            (0..fields.len()).partition(|at| is_new(&fields[*at]));
+        if new.is_empty() || matches!(policy, SchemaPolicy::Evolve | SchemaPolicy::Freeze) {
+            return self;
+        }
+        let left = old.iter().map(|at| Arc::clone(&fields[*at]));
+        let schema = Arc::new(Schema::new(left.collect::<Vec<_>>()));
+        self.siblings
+            .retain(|sibling| find(&schema, &sibling.name).is_some());
+        if policy == SchemaPolicy::DiscardRow {
+            self.forbidden = new;
+        }
+        Self {
+            schema,
+            kept: Some(old),
+            ..self
+        }
+    }
+
+    /// The rows of a batch that may be stored, with the columns that may; and
+    /// those that may not be, whole.
+    pub(super) fn rows(
+        &self,
+        batch: RecordBatch,
+    ) -> Result<(RecordBatch, Option<RecordBatch>), ArrowError> {
+        let (batch, rejected) = self.split(batch)?;
+        let columns = match &self.kept {
+            None => batch.columns().to_vec(),
+            Some(kept) => kept
+                .iter()
+                .map(|at| Arc::clone(batch.column(*at)))
+                .collect(),
+        };
+        Ok((
+            RecordBatch::try_new(Arc::clone(&self.schema), columns)?,
+            rejected,
+        ))
+    }
+
+    fn split(&self, batch: RecordBatch) -> Result<(RecordBatch, Option<RecordBatch>), ArrowError> {
+        let bad = |row: usize| {
+            self.forbidden
+                .iter()
+                .any(|at| batch.column(*at).is_valid(row))
+        };
+        let bad: Vec<bool> = match self.forbidden.as_slice() {
+            [] => return Ok((batch, None)),
+            _ => (0..batch.num_rows()).map(bad).collect(),
+        };
+        if !bad.contains(&true) {
+            return Ok((batch, None));
+        }
+        let rejected = arrow_array::BooleanArray::from(bad);
+        let good =
+            arrow_array::BooleanArray::from_iter(rejected.iter().map(|bad| bad.map(|bad| !bad)));
+        Ok((
+            arrow_select::filter::filter_record_batch(&batch, &good)?,
+            Some(arrow_select::filter::filter_record_batch(
+                &batch, &rejected,
+            )?),
+        ))
+    }
+
+    /// What differs between what comes and what is there.
+    pub(super) fn changes(&self, known: Option<&Schema>) -> Vec<Change> {
+        let Some(known) = known else {
+            return vec![Change::TableAdded];
+        };
+        let mut changes = Vec::new();
+        for field in self.schema.fields() {
+            let Some(kind) = stored_type(field.data_type()) else {
+                continue;
+            };
+            if is_own(field.name()) || find(known, field.name()).is_some() {
+                continue;
+            }
+            let column = self.base_of(field.name());
+            let from = find(known, column).and_then(|field| stored_type(field.data_type()));
+            let is_base = column == field.name();
+            changes.push(match from.filter(|from| !is_base && *from != kind) {
+                Some(from) => Change::TypeChanged {
+                    column: column.to_owned(),
+                    from,
+                    to: kind,
+                    into: field.name().clone(),
+                },
+                None => Change::ColumnAdded {
+                    column: field.name().clone(),
+                    kind,
+                },
+            });
+        }
+        for field in known.fields() {
+            let missing = find(&self.schema, field.name()).is_none() && !is_own(field.name());
+            // A sibling is there only in loads that need it.
+            if missing && !field.name().contains("__") {
+                changes.push(Change::ColumnMissing {
+                    column: field.name().clone(),
+                });
+            }
+        }
+        changes
+    }
+
+    /// The column whose values a column holds: itself, unless it is a sibling.
+    fn base_of<'a>(&'a self, name: &'a str) -> &'a str {
+        let sibling = self.siblings.iter().find(|sibling| sibling.name == name);
+        sibling.map_or(name, |sibling| &sibling.column)
+    }
+
+    fn stored_name(&self, at: usize, known: &Schema) -> String {
+        let field = self.schema.field(at);
+        let name = field.name();
+        if is_own(name) {
+            return name.clone();
+        }
+        let base = self.base_of(name);
+        let is_base = base == name;
+        let of_base = find(known, base);
+        let fits = |field: &Field, other: &Field| {
+            stored_type(field.data_type()) == stored_type(other.data_type())
+        };
+        // A value that once did not fit its column may be what the column of
+        // the table is made for.
+        let base_has_moved = || {
+            let own = find(&self.schema, base);
+            let moved = |own: &Field| of_base.is_some_and(|of_base| !fits(own, of_base));
+            own.is_some_and(moved)
+        };
+        if !is_base
+            && !is_bytes_of_text(name)
+            && of_base.is_some_and(|of_base| fits(field, of_base))
+            && base_has_moved()
+        {
+            return of_base.map_or_else(|| base.to_owned(), |field| field.name().clone());
+        }
+        let mut candidate = name.clone();
+        while let Some(taken) = find(known, &candidate) {
+            if fits(field, taken) {
+                return taken.name().clone();
+            }
+            candidate = if candidate == *name {
+                format!("{base}__{}", class(field.data_type()))
+            } else {
+                candidate + "_"
+            };
+        }
+        candidate
+    }
+}
+
+/// A column, whatever the case of its name.
+fn find<'a>(schema: &'a Schema, name: &str) -> Option<&'a Field> {
+    let mut fields = schema.fields().iter();
+    fields
+        .find(|field| field.name().eq_ignore_ascii_case(name))
+        .map(AsRef::as_ref)
+}
+
+/// Whether the host fills a column itself.
+fn is_own(name: &str) -> bool {
+    names::OWN_COLUMNS
+        .iter()
+        .any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whether a column holds text that is not UTF-8, and is no blob.
+fn is_bytes_of_text(name: &str) -> bool {
+    name.trim_end_matches('_').ends_with("__text_bytes")
+}
+
+/// The end of a sibling's name.
+fn class(data_type: &DataType) -> &'static str {
+    match data_type {
+        DataType::Int32 | DataType::Int64 => "integer",
+        DataType::Float64 => "real",
+        DataType::Binary => "blob",
+        DataType::Boolean => "boolean",
+        DataType::Date32 => "date",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
+        DataType::Decimal128(_, _) => "decimal",
+        _ => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Array as _, ArrayRef, Int64Array, StringArray};
+
+    use super::*;
+
+    fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
+        let field = |(name, kind): &(&str, DataType)| Field::new(*name, kind.clone(), true);
+        Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
+    }
+
+    fn sibling(name: &str, column: &str) -> Sibling {
+        Sibling {
+            name: name.to_owned(),
+            column: column.to_owned(),
+        }
+    }
+
+    fn names(fit: &Fit) -> Vec<&str> {
+        let fields = fit.schema.fields().iter();
+        fields.map(|field| field.name().as_str()).collect()
+    }
+
+    #[test]
+    fn values_go_where_their_type_is() {
+        let incoming = schema(&[
+            ("id", DataType::Int64),
+            ("at", DataType::Int64),
+            ("at__text", DataType::Utf8),
+            ("at__text_bytes", DataType::Binary),
+        ]);
+        let siblings = vec![sibling("at__text", "at"), sibling("at__text_bytes", "at")];
+        let fit = Fit::new(incoming, siblings);
+        let known = schema(&[("id", DataType::Int64), ("At", DataType::Utf8)]);
+        let fitted = fit.clone().into_table(&known);
+        assert_eq!(
+            names(&fitted),
+            ["id", "at__integer", "At", "at__text_bytes"]
+        );
+        assert_eq!(
+            fitted.siblings,
+            [
+                sibling("at__integer", "at"),
+                sibling("At", "at"),
+                sibling("at__text_bytes", "at")
+            ]
+            .into_iter()
+            .filter(|sibling| !sibling.name.eq_ignore_ascii_case("at"))
+            .collect::<Vec<_>>()
+        );
+        // The other way round.
+        let known = schema(&[("at", DataType::Int64), ("at__text", DataType::Utf8)]);
+        assert_eq!(
+            names(&fit.clone().into_table(&known)),
+            ["id", "at", "at__text", "at__text_bytes"]
+        );
+        // Bytes of text are no blobs.
+        let known = schema(&[("at", DataType::Binary)]);
+        assert_eq!(
+            names(&fit.into_table(&known)),
+            ["id", "at__integer", "at__text", "at__text_bytes"]
+        );
+    }
+
+    #[test]
+    fn a_name_that_is_taken_gives_way() {
+        let fit = Fit::new(schema(&[("a", DataType::Float64)]), Vec::new());
+        let known = schema(&[("a", DataType::Int64), ("a__real", DataType::Utf8)]);
+        let fitted = fit.into_table(&known);
+        assert_eq!(names(&fitted), ["a__real_"]);
+        assert_eq!(
+            fitted.changes(Some(&known)),
+            [Change::TypeChanged {
+                column: "a".to_owned(),
+                from: StoredType::Int64,
+                to: StoredType::Float64,
+                into: "a__real_".to_owned(),
+            }]
+        );
+    }
+
+    #[test]
+    fn columns_and_rows_can_be_refused() {
+        let incoming = schema(&[("id", DataType::Int64), ("new", DataType::Utf8)]);
+        let known = schema(&[("id", DataType::Int64)]);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from(vec![1, 2])),
+            Arc::new(StringArray::from(vec![None, Some("x")])),
+        ];
+        let batch = RecordBatch::try_new(Arc::clone(&incoming), columns).unwrap();
+        let fit = Fit::new(incoming, Vec::new());
+        let values = fit.clone().under(SchemaPolicy::DiscardValue, &known);
+        let (rows, rejected) = values.rows(batch.clone()).unwrap();
+        assert_eq!((rows.num_rows(), rows.num_columns()), (2, 1));
+        assert!(rejected.is_none());
+        let rows = fit.clone().under(SchemaPolicy::DiscardRow, &known);
+        let (kept, rejected) = rows.rows(batch.clone()).unwrap();
+        assert_eq!((kept.num_rows(), kept.num_columns()), (1, 1));
+        assert_eq!(rejected.unwrap().column(1).null_count(), 0);
+        let (all, _) = fit.under(SchemaPolicy::Evolve, &known).rows(batch).unwrap();
+        assert_eq!((all.num_rows(), all.num_columns()), (2, 2));
+    }
+}
