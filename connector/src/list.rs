@@ -1,6 +1,6 @@
 //! What can be read.
 
-use arrow_schema::{Field, Schema};
+use arrow_schema::{DataType, Field, Schema};
 
 use crate::builtin::Builtin;
 use crate::config::Config;
@@ -10,7 +10,7 @@ use crate::database::statement;
 use crate::database::stream::Stream;
 use crate::database::table::{Column, Key, Kind, Table};
 use crate::error::{Error, Result};
-use crate::hrana::columns::ColumnSpec;
+use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
 use crate::read::plan;
 use crate::selection::Mode;
@@ -193,7 +193,14 @@ fn of_builtin(builtin: Builtin) -> Resource {
 }
 
 fn schema(columns: &[ColumnSpec]) -> Schema {
-    let field = |column: &ColumnSpec| Field::new(&column.name, column.storage.data_type(), true);
+    let field = |column: &ColumnSpec| {
+        let data_type = match column.storage {
+            // The first value decides.
+            Storage::ByValue => DataType::Null,
+            storage => storage.data_type(),
+        };
+        Field::new(&column.name, data_type, true)
+    };
     Schema::new(columns.iter().map(field).collect::<Vec<_>>())
 }
 

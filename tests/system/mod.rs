@@ -17,6 +17,7 @@ mod queries;
 mod readme;
 mod refusals;
 mod servers;
+mod state;
 mod tokens;
 mod transport;
 mod tursodb_load;

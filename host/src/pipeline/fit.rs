@@ -32,9 +32,9 @@ pub enum Change {
     ColumnAdded {
         /// Its name in the destination.
         column: String,
-        /// Its type.
+        /// Its type, if it is known before its first value.
         #[serde(rename = "type")]
-        kind: StoredType,
+        kind: Option<StoredType>,
     },
     /// Values come with another type than the column has, and get one of
     /// their own.
@@ -165,23 +165,21 @@ impl Fit {
         };
         let mut changes = Vec::new();
         for field in self.schema.fields() {
-            let Some(kind) = stored_type(field.data_type()) else {
-                continue;
-            };
+            let kind = stored_type(field.data_type());
             if is_own(field.name()) || find(known, field.name()).is_some() {
                 continue;
             }
             let column = self.base_of(field.name());
             let from = find(known, column).and_then(|field| stored_type(field.data_type()));
             let is_base = column == field.name();
-            changes.push(match from.filter(|from| !is_base && *from != kind) {
-                Some(from) => Change::TypeChanged {
+            changes.push(match (from, kind) {
+                (Some(from), Some(to)) if !is_base && from != to => Change::TypeChanged {
                     column: column.to_owned(),
                     from,
-                    to: kind,
+                    to,
                     into: field.name().clone(),
                 },
-                None => Change::ColumnAdded {
+                _ => Change::ColumnAdded {
                     column: field.name().clone(),
                     kind,
                 },
@@ -215,7 +213,9 @@ impl Fit {
         let is_base = base == name;
         let of_base = find(known, base);
         let fits = |field: &Field, other: &Field| {
-            stored_type(field.data_type()) == stored_type(other.data_type())
+            // Of what no value has decided yet, any type will do.
+            *field.data_type() == DataType::Null
+                || stored_type(field.data_type()) == stored_type(other.data_type())
         };
         // A value that once did not fit its column may be what the column of
         // the table is made for.

@@ -6,6 +6,7 @@
 
 mod asked;
 mod card;
+mod diff;
 mod error;
 mod fit;
 mod mark;
@@ -15,12 +16,14 @@ mod preview;
 mod report;
 mod run;
 mod schema;
+mod state;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use card::{Card, Difference};
+pub use diff::Diff;
 pub use error::PipelineError;
 pub use fit::Change;
 pub use observer::{Observer, Update};

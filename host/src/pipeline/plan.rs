@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_schema::Schema;
+use arrow_schema::{Schema, SchemaRef};
 
 use super::PipelineError;
 use super::fit::{Change, Fit};
@@ -177,28 +177,59 @@ impl ResourcePlan {
         source: &SourceSchema,
         known: Option<&Schema>,
     ) -> Result<Fit, PipelineError> {
+        let fit = self.as_it_comes(kind, source);
+        let Some(known) = known else {
+            return Ok(fit);
+        };
+        self.judge(name, &self.changes(kind, source, Some(known)))?;
+        let fit = if self.stays() {
+            fit.into_table(known)
+        } else {
+            fit
+        };
+        Ok(fit.under(self.spec.schema, known))
+    }
+
+    /// What would change about the table that is there. One that is replaced
+    /// takes any column; to say what has changed, it is looked at as if it
+    /// stayed.
+    pub(super) fn changes(
+        &self,
+        kind: PageKind,
+        source: &SourceSchema,
+        known: Option<&Schema>,
+    ) -> Vec<Change> {
+        let fit = self.as_it_comes(kind, source);
+        match known {
+            Some(known) => fit.into_table(known).changes(Some(known)),
+            None => fit.changes(None),
+        }
+    }
+
+    /// The columns that are read.
+    pub(super) fn chosen(&self, all: &SchemaRef) -> SchemaRef {
+        let chosen = |name: &str| {
+            let mut columns = self.spec.columns.iter();
+            self.spec.columns.is_empty() || columns.any(|column| column.eq_ignore_ascii_case(name))
+        };
+        let fields = all.fields().iter().filter(|field| chosen(field.name()));
+        Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+    }
+
+    fn as_it_comes(&self, kind: PageKind, source: &SourceSchema) -> Fit {
         let stored = |sibling: &Sibling| Sibling {
             name: names::column_of(&sibling.name),
             column: names::column_of(&sibling.column),
         };
-        let mut fit = Fit::new(
+        Fit::new(
             Marker::schema(&source.columns, kind, self.write),
             source.siblings.iter().map(stored).collect(),
-        );
-        let Some(known) = known else {
-            return Ok(fit);
-        };
-        let policy = self.spec.schema;
-        if self.write != Write::Replace && !self.fresh {
-            fit = fit.into_table(known);
-        } else if policy != SchemaPolicy::Evolve {
-            // A table that is replaced takes any type; to say that one has
-            // changed, it is looked at as if it stayed.
-            let changed = fit.clone().into_table(known).changes(Some(known));
-            self.judge(name, &changed)?;
-        }
-        self.judge(name, &fit.changes(Some(known)))?;
-        Ok(fit.under(policy, known))
+        )
+    }
+
+    /// Whether the table that is there stays.
+    fn stays(&self) -> bool {
+        self.write != Write::Replace && !self.fresh
     }
 
     /// Refuses changes, if the table is to stay as it is.
@@ -208,7 +239,8 @@ impl ResourcePlan {
         }
         let shown = changes.iter().filter_map(|change| match change {
             Change::ColumnAdded { column, kind } => {
-                Some(format!("column `{column}` ({kind}) is new"))
+                let kind = kind.map(|kind| format!(" ({kind})")).unwrap_or_default();
+                Some(format!("column `{column}`{kind} is new"))
             }
             Change::TypeChanged {
                 column, from, to, ..

@@ -241,7 +241,7 @@ impl Pipeline {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PipelineError> {
     tokio::task::spawn_blocking(work)

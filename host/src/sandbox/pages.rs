@@ -155,6 +155,14 @@ impl EventDecoder {
                 if schema.fields().is_empty() {
                     return Err(broken(&format!("`{resource}` has no columns")));
                 }
+                let undecided =
+                    |field: &&arrow_schema::FieldRef| *field.data_type() == DataType::Null;
+                if let Some(field) = schema.fields().iter().find(undecided) {
+                    return Err(broken(&format!(
+                        "the column `{}` has the type Null, which does not cross",
+                        convert::bounded(field.name())
+                    )));
+                }
                 let is_flag =
                     |field: &arrow_schema::FieldRef| *field.data_type() == DataType::Boolean;
                 if kind == PageKind::Changes && !schema.fields().last().is_some_and(is_flag) {

@@ -47,6 +47,11 @@ pub(crate) enum Command {
     List(Common),
     /// Show the first rows of a resource.
     Preview(Preview),
+    /// Show what the next load would change about the tables, and change nothing.
+    Diff(Common),
+    /// Show or change where incremental reads go on.
+    #[command(subcommand)]
+    State(State),
     /// Show what a component imports and asks for, and what a pipeline grants.
     Inspect(Inspect),
 }
@@ -79,6 +84,56 @@ pub(crate) struct Run {
     /// Write the least allow-rules that the run needed into this file.
     #[arg(long, value_name = "OUT.toml")]
     pub(crate) record_policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum State {
+    /// Show the cursors.
+    Show(StateShow),
+    /// Give a resource another cursor.
+    Set(StateSet),
+    /// Forget the cursor of a resource, or of all: the next load reads from the beginning.
+    Reset(StateReset),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateShow {
+    #[command(flatten)]
+    pub(crate) common: Common,
+
+    /// Only that of this resource.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resource: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateSet {
+    /// The pipeline file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// The resource.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resource: String,
+
+    /// The cursor, as `state show` prints it.
+    #[arg(value_name = "CURSOR")]
+    pub(crate) cursor: String,
+
+    /// The format of the cursor, by default that of the one that is there.
+    #[arg(long, value_name = "N")]
+    pub(crate) version: Option<u32>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct StateReset {
+    /// The pipeline file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: PathBuf,
+
+    /// The resource; without one, all.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) resource: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

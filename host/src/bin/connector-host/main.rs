@@ -48,6 +48,8 @@ async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Check(args) => commands::check::run(args).await,
         Command::List(args) => commands::list::run(args).await,
         Command::Preview(args) => commands::preview::run(args).await,
+        Command::Diff(args) => commands::diff::run(args).await,
+        Command::State(args) => commands::state::run(args).await,
         Command::Inspect(args) => commands::inspect::run(args).await,
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn columns(bytes: &[u8]) -> Result<u64, Reason> {
 }
 
 /// The schema in a message: names and types, and nothing else that the guest
-/// may have said. What extensions mean by their metadata, a destination might
+/// may have said. A column may have the type `Null`, which no page has. What extensions mean by their metadata, a destination might
 /// believe.
 pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
     let (message, body) = parts(bytes)?;
@@ -48,7 +48,7 @@ pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
         .ok_or("it is another kind of message")?;
     let schema = try_fb_to_schema(schema).map_err(|error| error.to_string())?;
     let field = |field: &Field| {
-        if crosses(field.data_type()) {
+        if crosses(field.data_type()) || *field.data_type() == DataType::Null {
             let data_type = field.data_type().clone();
             return Ok(Field::new(field.name(), data_type, field.is_nullable()));
         }

@@ -68,7 +68,11 @@ fn listed(resource: &Resource) -> Listed<'_> {
 fn column(field: &arrow_schema::Field) -> Column<'_> {
     Column {
         name: field.name(),
-        data_type: field.data_type().to_string(),
+        data_type: match field.data_type() {
+            // The first value decides.
+            arrow_schema::DataType::Null => "any".to_owned(),
+            known => known.to_string(),
+        },
         nullable: field.is_nullable(),
     }
 }
@@ -81,10 +85,11 @@ fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
             "default",
             "columns",
             "key",
+            "cursors",
             "rows",
             "description",
         ],
-        &[3, 5],
+        &[3, 6],
     );
     for resource in resources {
         let kind = match resource.kind {
@@ -100,6 +105,7 @@ fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
             if resource.by_default { "yes" } else { "no" }.to_owned(),
             resource.schema.fields().len().to_string(),
             resource.primary_key.join(", "),
+            resource.cursor_fields.join(", "),
             resource
                 .estimated_rows
                 .map_or_else(|| "-".to_owned(), count),

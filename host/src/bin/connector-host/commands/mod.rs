@@ -1,10 +1,12 @@
 //! One file for each command, and how they print JSON.
 
 pub(crate) mod check;
+pub(crate) mod diff;
 pub(crate) mod inspect;
 pub(crate) mod list;
 pub(crate) mod preview;
 pub(crate) mod run;
+pub(crate) mod state;
 
 use std::io::{Write, stdout};
 

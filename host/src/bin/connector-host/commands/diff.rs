@@ -1,0 +1,56 @@
+//! `diff`: what the next load would change about the tables.
+
+use std::process::ExitCode;
+
+use connector_host::pipeline::Change;
+
+use super::{print, print_json};
+use crate::args::Common;
+use crate::environment;
+use crate::failure::{FAILED, Failure};
+
+pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
+    let diffs = environment::pipeline(&args.config)?.diff().await?;
+    if args.json {
+        print_json(&diffs)?;
+    } else {
+        let mut text = String::new();
+        for diff in &diffs {
+            for change in &diff.changes {
+                text.push_str(&format!("{}: {}\n", diff.table, shown(change)));
+            }
+            if let Some(reason) = &diff.refused {
+                text.push_str(&format!("error: {reason}\n"));
+            }
+        }
+        if text.is_empty() {
+            text.push_str("nothing would change\n");
+        }
+        print(&text)?;
+    }
+    let refused = diffs.iter().any(|diff| diff.refused.is_some());
+    Ok(if refused {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn shown(change: &Change) -> String {
+    match change {
+        Change::TableAdded => "+ the table".to_owned(),
+        Change::ColumnAdded { column, kind } => match kind {
+            Some(kind) => format!("+ column `{column}`, {kind}"),
+            None => format!("+ column `{column}`"),
+        },
+        Change::TypeChanged {
+            column,
+            from,
+            to,
+            into,
+        } => format!("~ column `{column}` is {from} here; {to} comes, and goes to `{into}`"),
+        Change::ColumnMissing { column } => {
+            format!("- column `{column}` does not come any more")
+        }
+    }
+}

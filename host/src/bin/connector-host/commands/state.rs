@@ -1,0 +1,109 @@
+//! `state`: where incremental reads go on.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use connector_host::model::Cursor;
+use serde::Serialize;
+
+use super::{print, print_json};
+use crate::args::{State, StateReset, StateSet, StateShow};
+use crate::environment;
+use crate::failure::Failure;
+use crate::table::Table;
+
+/// The format of a cursor where none is there yet.
+const FIRST_VERSION: u32 = 1;
+
+/// A cursor as JSON.
+#[derive(Serialize)]
+struct Shown {
+    resource: String,
+    version: u32,
+    cursor: String,
+}
+
+pub(crate) async fn run(args: State) -> Result<ExitCode, Failure> {
+    match args {
+        State::Show(args) => show(args).await?,
+        State::Set(args) => set(args).await?,
+        State::Reset(args) => reset(args).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(args: StateShow) -> Result<(), Failure> {
+    let state = environment::pipeline(&args.common.config)?.state().await?;
+    let wanted = state.into_iter().filter(|(resource, _)| {
+        let mut only = args.resource.iter();
+        args.resource.is_none() || only.any(|only| only == resource)
+    });
+    let shown: Vec<_> = wanted
+        .map(|(resource, cursor)| Shown {
+            resource,
+            version: cursor.version,
+            cursor: text(&cursor),
+        })
+        .collect();
+    if args.common.json {
+        return Ok(print_json(&shown)?);
+    }
+    if shown.is_empty() {
+        return Ok(print("no resource has a cursor\n")?);
+    }
+    let mut table = Table::new(["resource", "version", "cursor"], &[1]);
+    for row in shown {
+        table.row([row.resource, row.version.to_string(), row.cursor]);
+    }
+    let printed = table.print().context("cannot write to standard output");
+    Ok(printed?)
+}
+
+async fn set(args: StateSet) -> Result<(), Failure> {
+    let pipeline = environment::pipeline(&args.config)?;
+    let before = pipeline.state().await?.remove(&args.resource);
+    let version = before.as_ref().map(|cursor| cursor.version);
+    let cursor = Cursor {
+        version: args.version.or(version).unwrap_or(FIRST_VERSION),
+        value: args.cursor.into_bytes(),
+    };
+    pipeline.set_state(&args.resource, Some(cursor)).await?;
+    changed(&args.resource, before.as_ref())
+}
+
+async fn reset(args: StateReset) -> Result<(), Failure> {
+    let pipeline = environment::pipeline(&args.config)?;
+    let state = pipeline.state().await?;
+    let resources: Vec<String> = match args.resource {
+        None => state.into_keys().collect(),
+        Some(resource) if state.contains_key(&resource) => vec![resource],
+        Some(resource) => {
+            let known: Vec<_> = state.keys().map(String::as_str).collect();
+            return Err(Failure::command_line(
+                anyhow!("`{resource}` has no cursor"),
+                &format!("those that have one: {}", known.join(", ")),
+            ));
+        }
+    };
+    if resources.is_empty() {
+        return Ok(print("no resource has a cursor\n")?);
+    }
+    for resource in resources {
+        let before = pipeline.set_state(&resource, None).await?;
+        changed(&resource, before.as_ref())?;
+    }
+    Ok(())
+}
+
+fn changed(resource: &str, before: Option<&Cursor>) -> Result<(), Failure> {
+    let before = before.map_or_else(|| "none".to_owned(), text);
+    Ok(print(&format!(
+        "{resource}: the cursor before was {before}\n"
+    ))?)
+}
+
+/// A cursor as text. What is none is shown in hexadecimal digits.
+fn text(cursor: &Cursor) -> String {
+    let hex = || cursor.value.iter().map(|byte| format!("{byte:02x}"));
+    String::from_utf8(cursor.value.clone()).unwrap_or_else(|_| hex().collect())
+}

@@ -1,0 +1,178 @@
+//! The commands that show and change what a pipeline remembers, and what a
+//! load would change.
+
+use anyhow::Result;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::sqld::Sqld;
+
+const EVENTS: [&str; 2] = [
+    "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)",
+    "INSERT INTO events VALUES (1, 'a'), (2, 'b'), (3, 'c')",
+];
+
+fn events(pipeline: &Pipeline) -> Result<i64> {
+    DuckDb::open(&pipeline.database())?.number("SELECT count(*) FROM turso_data.events")
+}
+
+#[test]
+fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
+    for files in [false, true] {
+        let server = Sqld::start()?;
+        server.client().run(&EVENTS)?;
+        let mut pipeline =
+            Pipeline::of(&server.url())?.resource_with("events", "mode = \"incremental\"");
+        if files {
+            pipeline = pipeline.into_files("jsonl");
+        }
+        let state = |arguments: &[&str]| -> Result<String> {
+            let outcome = pipeline.host(arguments)?;
+            anyhow::ensure!(outcome.code == Some(0), "{outcome:?}");
+            Ok(outcome.stdout)
+        };
+        // `host` puts the file after the first word, which is one of two here.
+        let file = pipeline.write()?.display().to_string();
+        let state_of = |action: &str, more: &[&str]| -> Result<String> {
+            let outcome = connector_tests::pipeline::host(
+                &[&["state", action, "--config", &file], more].concat(),
+            )?;
+            anyhow::ensure!(outcome.code == Some(0), "{outcome:?}");
+            Ok(outcome.stdout)
+        };
+        assert_eq!(state_of("show", &[])?, "no resource has a cursor\n");
+        pipeline.load()?;
+        let shown = state_of("show", &["--json"])?;
+        let shown: serde_json::Value = serde_json::from_str(&shown)?;
+        let cursor = r#"{"key":["id"],"last":[{"key":[{"integer":3}]}]}"#;
+        assert_eq!(shown[0]["cursor"], cursor);
+        let earlier = cursor.replace('3', "2");
+        let said = state_of("set", &["--resource", "events", &earlier])?;
+        assert_eq!(said, format!("events: the cursor before was {cursor}\n"));
+        let report = pipeline.load()?;
+        assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
+        state_of("reset", &["--resource", "events"])?;
+        let report = pipeline.load()?;
+        assert_eq!(report["resources"][0]["rows_read"], 3, "{report}");
+        state_of("set", &["--resource", "events", "nonsense"])?;
+        let outcome = pipeline.host(&["run"])?;
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(
+            outcome
+                .stderr
+                .contains("the cursor of `events` cannot be read"),
+            "{outcome:?}"
+        );
+        state_of("reset", &[])?;
+        state(&["check"])?;
+        if !files {
+            // Each change is written down as a load of no rows.
+            let mut duckdb = DuckDb::open(&pipeline.database())?;
+            let changes = "SELECT count(*) FROM turso_data._loads WHERE connector_name = 'state'";
+            assert_eq!(duckdb.number(changes)?, 4);
+            assert_eq!(events(&pipeline)?, 7);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_cursor_of_nothing_cannot_be_forgotten() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&EVENTS)?;
+    let pipeline = Pipeline::of(&server.url())?.resource("events");
+    let file = pipeline.write()?.display().to_string();
+    let arguments = ["state", "reset", "--config", &file, "--resource", "event"];
+    let outcome = connector_tests::pipeline::host(&arguments)?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("`event` has no cursor"),
+        "{outcome:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&EVENTS)?;
+    let pipeline = |schema: &str| -> Result<Pipeline> {
+        Ok(Pipeline::of(&server.url())?.resource_with(
+            "events",
+            &format!("mode = \"incremental\"\nschema = \"{schema}\""),
+        ))
+    };
+    let evolve = pipeline("evolve")?;
+    let outcome = evolve.host(&["diff"])?;
+    assert_eq!(outcome.stdout, "events: + the table\n", "{outcome:?}");
+    evolve.load()?;
+    let outcome = evolve.host(&["diff"])?;
+    assert_eq!(outcome.stdout, "nothing would change\n", "{outcome:?}");
+    server.client().run(&[
+        "ALTER TABLE events ADD COLUMN size INTEGER",
+        "ALTER TABLE events ADD COLUMN free",
+        "ALTER TABLE events DROP COLUMN what",
+    ])?;
+    let outcome = evolve.host(&["diff"])?;
+    assert_eq!(
+        outcome.stdout,
+        "events: + column `size`, an integer\n\
+         events: + column `free`\n\
+         events: - column `what` does not come any more\n",
+        "{outcome:?}"
+    );
+    let freeze = pipeline("freeze")?.into_database(&evolve.database());
+    let outcome = freeze.host(&["diff"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let refusal = "the columns of `events` have changed: column `size` (an integer) is new, column `free` is new";
+    assert!(outcome.stdout.contains(refusal), "{outcome:?}");
+    server
+        .client()
+        .run(&["INSERT INTO events(size, free) VALUES (1, 2)"])?;
+    let outcome = freeze.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(outcome.stderr.contains("have changed"), "{outcome:?}");
+    assert_eq!(events(&evolve)?, 3);
+    evolve.load()?;
+    let mut duckdb = DuckDb::open(&evolve.database())?;
+    let row = duckdb.query("SELECT id, what, size, free FROM turso_data.events WHERE id > 3")?;
+    assert_eq!(
+        format!("{:?}", row.rows),
+        "[[Integer(4), Null, Integer(1), Integer(2)]]"
+    );
+    Ok(())
+}
+
+#[test]
+fn columns_that_are_not_wanted_are_discarded_with_their_rows_or_alone() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&EVENTS)?;
+    for (policy, rows, rejected) in [("discard_value", 5, 0), ("discard_row", 4, 1)] {
+        let pipeline = Pipeline::of(&server.url())?.resource_with(
+            "events",
+            &format!("mode = \"incremental\"\nschema = \"{policy}\""),
+        );
+        pipeline.load()?;
+        server.client().run(&[
+            "ALTER TABLE events ADD COLUMN size INTEGER",
+            "INSERT INTO events VALUES (4, 'd', NULL), (5, 'e', 5)",
+        ])?;
+        let report = pipeline.load()?;
+        assert_eq!(
+            report["resources"][0]["rows_rejected"], rejected,
+            "{report}"
+        );
+        assert_eq!(events(&pipeline)?, rows, "{policy}");
+        let mut duckdb = DuckDb::open(&pipeline.database())?;
+        let kept = duckdb.query("SELECT record FROM turso_data._rejected")?;
+        assert_eq!(kept.rows.len(), usize::from(rejected > 0));
+        if let Some(record) = kept.rows.first().and_then(|row| row[0].as_text()) {
+            assert!(record.contains(r#""what":"e""#), "{record}");
+        }
+        assert!(!duckdb.table("events")?.columns.contains(&"size".to_owned()));
+        server.client().run(&[
+            "DELETE FROM events WHERE id > 3",
+            "ALTER TABLE events DROP COLUMN size",
+        ])?;
+    }
+    Ok(())
+}
