@@ -87,6 +87,8 @@ pub struct Tally {
     pub position: Option<Vec<u8>>,
     /// What the operator should know.
     pub notes: Vec<String>,
+    /// Whether all of its rows have been sent.
+    pub ended: bool,
 }
 
 /// Where events and counts of a read are gathered. The last resource that
@@ -131,11 +133,33 @@ impl Output {
 
     /// Begins a resource that has a key.
     pub fn begin_keyed(&mut self, resource: &str, primary_key: &[String]) {
+        // One that goes on is counted on.
+        let known = |tally: &Tally| tally.resource == resource;
+        if let Some(at) = self.tallies.iter().position(known) {
+            let tally = self.tallies.remove(at);
+            self.tallies.push(tally);
+            return;
+        }
         self.tallies.push(Tally {
             resource: resource.to_owned(),
             primary_key: primary_key.to_vec(),
             ..Tally::default()
         });
+    }
+
+    /// The resources whose rows have all been sent.
+    #[must_use]
+    pub fn ended(&self) -> Vec<String> {
+        let ended = self.tallies.iter().filter(|tally| tally.ended);
+        ended.map(|tally| tally.resource.clone()).collect()
+    }
+
+    /// The resource of which some rows have been sent, and not all.
+    #[must_use]
+    pub fn begun(&self) -> Option<&str> {
+        let begun = |tally: &&Tally| !tally.ended && tally.failure.is_none() && tally.rows > 0;
+        let last = self.tallies.last().filter(begun);
+        last.map(|tally| tally.resource.as_str())
     }
 
     /// What the last resource came to so far.

@@ -17,6 +17,7 @@ use crate::paths;
 pub struct Pipeline {
     folder: TempDir,
     name: String,
+    top: String,
     url: String,
     component: PathBuf,
     config: String,
@@ -36,6 +37,7 @@ impl Pipeline {
                 .tempdir()
                 .context("cannot make a folder")?,
             name: "test".to_owned(),
+            top: String::new(),
             url: url.to_owned(),
             component: paths::component()?,
             config: String::new(),
@@ -51,6 +53,14 @@ impl Pipeline {
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
+        self
+    }
+
+    /// Adds lines before the first table.
+    #[must_use]
+    pub fn top(mut self, lines: &str) -> Self {
+        self.top.push_str(lines);
+        self.top.push('\n');
         self
     }
 
@@ -168,9 +178,10 @@ name = {name}
             )
         });
         format!(
-            "name = {}\n\n[connector]\ncomponent = {}\n\n[connector.config]\ndatabase_url = \"{}\"\n{}\n\
+            "name = {}\n{}\n[connector]\ncomponent = {}\n\n[connector.config]\ndatabase_url = \"{}\"\n{}\n\
              [connector.secrets]\n{secrets}\n{allow}\n[connector.limits]\n{}\n{}\n[destination]\n{}\n",
             toml_text(&self.name),
+            self.top,
             toml_text(&self.component.display().to_string()),
             self.url,
             self.config,

@@ -446,3 +446,50 @@ fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT, at INTEGER)",
+        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO events SELECT i, 'e' || i, i / 7 FROM n",
+        "CREATE INDEX events_at ON events(at)",
+    ])?;
+    for lines in ["", "cursor = \"at\"", "cursor = \"at\"\nwrite = \"append\""] {
+        let pipeline = Pipeline::of(&server.url())?
+            .config("page_rows = 500")
+            .top("consistency = \"resumable\"\ncommit_every = \"1ms\"")
+            .resource_with("events", &format!("mode = \"incremental\"\n{lines}"));
+        let mut child = pipeline.spawn()?;
+        let stored = || -> i64 {
+            let rows = DuckDb::open(&pipeline.database())
+                .and_then(|mut duckdb| duckdb.number("SELECT count(*) FROM turso_data.events"));
+            rows.unwrap_or(0)
+        };
+        // A part is committed and written to the file itself: DuckDB lets no
+        // other process look while the run has it open.
+        let wal = pipeline.database().with_extension("duckdb.wal");
+        while child.try_wait()?.is_none() && wal.metadata().map_or(0, |file| file.len()) < 400_000 {
+            std::thread::yield_now();
+        }
+        child.kill()?;
+        child.wait()?;
+        let before = stored();
+        assert!((500..60_000).contains(&before), "{before} rows, {lines}");
+        let report = pipeline.load()?;
+        assert_eq!(
+            of_one(&report)["rows_read"].as_i64(),
+            Some(60_000 - before),
+            "{lines}: {report}"
+        );
+        assert!(report["loads"].as_u64() > Some(1), "{report}");
+        assert_eq!(
+            shown(
+                &pipeline,
+                "SELECT count(*), count(DISTINCT id), sum(id) FROM turso_data.events"
+            )?,
+            ["60000 60000 1800030000"],
+            "{lines}"
+        );
+    }
+    Ok(())
+}

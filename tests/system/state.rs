@@ -137,7 +137,7 @@ fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
     let row = duckdb.query("SELECT id, what, size, free FROM turso_data.events WHERE id > 3")?;
     assert_eq!(
         format!("{:?}", row.rows),
-        "[[Integer(4), Null, Integer(1), Integer(2)]]"
+        "[[4, NULL, 1, 2]]"
     );
     Ok(())
 }

@@ -61,6 +61,8 @@ struct Knowledge {
     all_typed: bool,
     /// Resources that the token may not read.
     excluded: BTreeMap<String, Error>,
+    /// Whether the read has gone on in another snapshot.
+    resumed: bool,
 }
 
 #[derive(Debug)]
@@ -187,14 +189,14 @@ impl Read {
     /// inside of it: that read is also what fixes the snapshot.
     fn begin(&mut self) -> Result<Phase, Failure> {
         let dialect = self.server.dialect().map_err(Failure::Final)?;
-        let snapshot = dialect != Dialect::Minimal && !self.options.resumable;
+        let snapshot = dialect != Dialect::Minimal;
         let mut stream = Stream::new(&self.server, dialect);
         let begun = self.begin_on(&mut stream, snapshot);
         if begun.is_err() {
             stream.close();
         }
         let plan = begun?;
-        self.output.point_in_time = snapshot;
+        self.output.point_in_time = snapshot && !self.knowledge.resumed;
         let (tables, rest) = plan.split();
         Ok(Phase::Tables(
             Box::new(Tables::new(stream, snapshot, tables, &self.options)),
@@ -276,10 +278,56 @@ impl Read {
                 return Err(failure.into());
             }
         };
+        if self.options.resumable {
+            return self.resume(&reason);
+        }
         self.close();
         self.phase = Phase::Begin;
         log::warn(&format!("{reason}; the read starts anew"));
         self.output.restart(reason);
+        Ok(())
+    }
+
+    /// Goes on from the last page, in another snapshot. What was read without
+    /// a position has to be read anew, by another run.
+    fn resume(&mut self, reason: &str) -> Result<()> {
+        if let Some(begun) = self.output.begun().map(str::to_owned) {
+            let reading = match &self.phase {
+                Phase::Tables(tables, _) => tables.reading(),
+                _ => None,
+            };
+            let position =
+                reading.and_then(|(resource, position)| position.filter(|_| resource == begun));
+            let mut selections = self.asked.iter_mut();
+            let selection =
+                selections.find(|selection| selection.resource.eq_ignore_ascii_case(&begun));
+            match (position, selection) {
+                (Some(position), Some(selection)) => selection.position = Some(position),
+                // It had not gone on since the last time.
+                (None, Some(selection))
+                    if matches!(self.phase, Phase::Begin) && selection.position.is_some() => {}
+                _ => {
+                    return Err(Error::new(
+                        Category::Unavailable,
+                        format!("`{begun}` cannot go on from where it was: {reason}"),
+                    )
+                    .hint("run again; what was committed stays")
+                    .retryable());
+                }
+            }
+        }
+        let ended = self.output.ended();
+        self.asked
+            .retain(|selection| !ended.contains(&selection.resource));
+        self.close();
+        self.knowledge.resumed = true;
+        log::warn(&format!("{reason}; the read goes on from its last page"));
+        self.phase = if self.asked.is_empty() {
+            self.output.done();
+            Phase::Finished
+        } else {
+            Phase::Begin
+        };
         Ok(())
     }
 

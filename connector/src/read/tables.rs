@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 
 use super::increment::{Phase, Progress, Rows as PhaseRows};
 use super::plan::{How, Target};
+use super::position;
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
 use crate::database::statement::Paging;
@@ -206,6 +207,14 @@ impl Table {
         Ok(output.page_of(Kind::Rows, self.decoder(), position)?)
     }
 
+    /// Where it goes on, if every page so far led to a position.
+    fn resumable_position(&self) -> Option<position::Position> {
+        let in_order = |phase: &Phase| !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::All);
+        let progress = self.progress.as_ref()?;
+        let all = self.phase.iter().chain(&self.phases).all(in_order);
+        (all && self.keys.is_none()).then(|| progress.position().clone())
+    }
+
     /// Counts what the server has billed. True when no more may be.
     fn spend(&mut self, rows: Option<u64>) -> bool {
         self.billable = self
@@ -244,6 +253,9 @@ impl Table {
             tally.position = Some(progress.position().encode());
             tally.notes.extend(progress.notes());
         }
+        if let Some(tally) = output.tally() {
+            tally.ended = true;
+        }
         Ok(())
     }
 }
@@ -272,6 +284,12 @@ impl Tables {
         }
     }
 
+    /// The table that is being read, and where it goes on if it can.
+    pub(super) fn reading(&self) -> Option<(&str, Option<position::Position>)> {
+        let table = self.current.as_ref()?;
+        Some((&table.resource, table.resumable_position()))
+    }
+
     /// Reads a page. False when there is nothing left.
     pub(super) fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
         let mut table = match self.current.take() {
@@ -291,10 +309,14 @@ impl Tables {
             },
         };
         if table.phase.is_some() {
-            match self.page(&mut table, output)? {
-                Then::Page => {}
-                Then::Phase => table.next_phase(),
-                Then::Table => table.phase = None,
+            match self.page(&mut table, output) {
+                Ok(Then::Page) => {}
+                Ok(Then::Phase) => table.next_phase(),
+                Ok(Then::Table) => table.phase = None,
+                Err(failure) => {
+                    self.current = Some(table);
+                    return Err(failure);
+                }
             }
         }
         if table.phase.is_some() {

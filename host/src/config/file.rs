@@ -12,6 +12,10 @@ pub(super) struct RawFile {
     /// The name under which state is kept; by default the file's name without
     /// its ending.
     pub(super) name: Option<String>,
+    /// `snapshot` or `resumable`.
+    pub(super) consistency: Option<String>,
+    /// How often a run that can be resumed is committed (10s).
+    pub(super) commit_every: Option<String>,
     pub(super) connector: RawConnector,
     /// What is read; without any, the connector's defaults.
     #[serde(default)]

@@ -12,13 +12,14 @@ mod units;
 mod variables;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use error::ConfigError;
 
 use self::file::{RawDestination, RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, Deletes, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec, ResourceSpec,
-    SchemaPolicy, Write,
+    AllowRule, Consistency, Deletes, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec,
+    ResourceSpec, SchemaPolicy, Write,
 };
 
 /// Looks up an environment variable.
@@ -86,6 +87,7 @@ fn meaning(
         secrets: rule.secrets,
         private: rule.private,
     });
+    let consistency = consistency(raw.consistency.as_deref(), raw.commit_every.as_deref())?;
     let mut resources: Vec<ResourceSpec> = Vec::new();
     for resource in raw.resource {
         if resources
@@ -109,8 +111,37 @@ fn meaning(
         allow: allow.collect(),
         limits: limits(connector.limits.unwrap_or_default())?,
         resources,
+        consistency,
         destination: destination(raw.destination, folder)?,
     })
+}
+
+/// How often a run that can be resumed is committed, if the file does not say.
+const COMMIT_EVERY: Duration = Duration::from_secs(10);
+
+fn consistency(
+    consistency: Option<&str>,
+    commit_every: Option<&str>,
+) -> Result<Consistency, ConfigError> {
+    let resumable = choice(
+        "consistency",
+        consistency,
+        &[("snapshot", false), ("resumable", true)],
+    )?;
+    match (resumable, commit_every) {
+        (Some(true), None) => Ok(Consistency::Resumable {
+            commit_every: COMMIT_EVERY,
+        }),
+        (Some(true), Some(every)) => Ok(Consistency::Resumable {
+            commit_every: units::duration("commit_every", every)?,
+        }),
+        (_, Some(_)) => Err(ConfigError::value(
+            "commit_every",
+            "a run that is of one point in time is committed once".to_owned(),
+            "add `consistency = \"resumable\"`, or leave it out",
+        )),
+        _ => Ok(Consistency::Snapshot),
+    }
 }
 
 fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {

@@ -104,6 +104,8 @@ pub enum Status {
     Loaded,
     /// Some resources could not be read; the others were loaded.
     Partial,
+    /// It is a part of a run that goes on.
+    Ongoing,
 }
 
 impl Status {
@@ -113,6 +115,7 @@ impl Status {
         match self {
             Self::Loaded => "loaded",
             Self::Partial => "partial",
+            Self::Ongoing => "ongoing",
         }
     }
 }

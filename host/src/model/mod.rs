@@ -21,4 +21,4 @@ pub use source::{
     ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, Sibling, SourceSchema,
     Summary,
 };
-pub use spec::{AllowRule, DestinationSpec, FileFormat, PipelineSpec, ResourceSpec};
+pub use spec::{AllowRule, Consistency, DestinationSpec, FileFormat, PipelineSpec, ResourceSpec};

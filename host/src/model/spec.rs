@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::{Deletes, Limits, Mode, SchemaPolicy, Secret, Write};
 
@@ -26,8 +27,24 @@ pub struct PipelineSpec {
     pub limits: Limits,
     /// What is read; empty reads the connector's defaults.
     pub resources: Vec<ResourceSpec>,
+    /// Whether all rows of a run are of one moment.
+    pub consistency: Consistency,
     /// Where it goes.
     pub destination: DestinationSpec,
+}
+
+/// Whether all rows of a run are of one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Consistency {
+    /// They are, and become visible at once.
+    #[default]
+    Snapshot,
+    /// What can be resumed is committed now and then, so that a run that is
+    /// killed does not begin from the beginning.
+    Resumable {
+        /// How often.
+        commit_every: Duration,
+    },
 }
 
 /// What a connector may reach, as the operator writes it.

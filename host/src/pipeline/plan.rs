@@ -104,6 +104,14 @@ impl ResourcePlan {
         self.spec.mode
     }
 
+    /// Whether rows can be committed before all have come. Not where what is
+    /// there gives way as a whole, nor where all must be known to tell which
+    /// rows were deleted.
+    pub(super) fn can_be_resumed(&self) -> bool {
+        self.write != Write::Replace && !self.fresh && self.deletes == Deletes::Ignore
+            || self.spec.mode == Mode::Changes && self.cursor.is_some()
+    }
+
     /// What to ask the connector for.
     pub(super) fn selection(&self) -> Selection {
         let spec = &self.spec;

@@ -11,8 +11,11 @@ use crate::model::{LoadId, Mode, SourceError, Status};
 pub struct Report {
     /// Name of the pipeline.
     pub pipeline: String,
-    /// Identity of the load.
+    /// Identity of the load, the last one of the run.
     pub load_id: LoadId,
+    /// How many loads the run was: more than one, if it was committed in
+    /// parts.
+    pub loads: u64,
     /// How it ended.
     pub status: Status,
     /// Where the rows are.

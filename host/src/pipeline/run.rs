@@ -15,7 +15,7 @@ use super::plan::ResourcePlan;
 use super::report::Report;
 use super::writer::{self, LoadHead, Written};
 use crate::destination::{self, DestinationError};
-use crate::model::{Descriptor, LoadId, ReadOptions, Selection};
+use crate::model::{Consistency, Descriptor, LoadId, Mode, ReadOptions, Selection};
 use crate::sandbox::egress::Record;
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Grants, Instance, SandboxError};
@@ -131,7 +131,8 @@ impl Pipeline {
         tracing::info!(status = written.status.as_str(), "committed");
         Ok(Report {
             pipeline: self.spec.name.clone(),
-            load_id,
+            load_id: written.load_id,
+            loads: written.loads,
             status: written.status,
             destination: location,
             resources: written.resources,
@@ -153,6 +154,7 @@ impl Pipeline {
         cancel: impl Future<Output = ()>,
     ) -> Result<(), PipelineError> {
         let options = ReadOptions {
+            resumable: self.spec.consistency != Consistency::Snapshot,
             time_limit: u64::try_from(self.spec.limits.time.as_millis()).ok(),
             ..ReadOptions::default()
         };
@@ -215,11 +217,18 @@ impl Pipeline {
                 ResourcePlan::selection,
             )
         };
-        if only.is_empty() {
+        let mut selections: Vec<_> = if only.is_empty() {
             let described = self.spec.resources.iter();
-            return described.map(|spec| named(&spec.name)).collect();
+            described.map(|spec| named(&spec.name)).collect()
+        } else {
+            only.iter().map(named).collect()
+        };
+        // What is committed as it comes comes first: nothing can be committed
+        // while a table is half replaced.
+        if self.spec.consistency != Consistency::Snapshot {
+            selections.sort_by_key(|selection| selection.mode == Mode::Full);
         }
-        only.iter().map(named).collect()
+        selections
     }
 
     fn head(
@@ -237,6 +246,10 @@ impl Pipeline {
             connector_sha256: self.connector.digest().to_owned(),
             started,
             plans,
+            commit_every: match self.spec.consistency {
+                Consistency::Snapshot => None,
+                Consistency::Resumable { commit_every } => Some(commit_every),
+            },
         }
     }
 }

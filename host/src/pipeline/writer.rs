@@ -1,21 +1,26 @@
-//! The writing half of a load: decodes what the connector sent, hands it to
+//! The writing half of a run: decodes what the connector sent, hands it to
 //! the destination, and commits only when all counts agree. Runs on a thread
 //! of its own, so that decoding and storing overlap with reading.
+//!
+//! A run is one load. Only one that may be resumed is several: then every few
+//! seconds what has come is committed, with the cursors that are true from
+//! then on.
+
+mod open;
 
 use std::collections::BTreeMap;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
 use tokio::sync::mpsc;
 
+use self::open::{Open, Part};
 use super::error::PipelineError;
-use super::fit::Fit;
 use super::mark::Marker;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
-use crate::destination::{self, Destination, Load};
+use crate::destination::{self, Destination, Effect, Load};
 use crate::model::{
     Cursor, Event, Limits, LoadId, LoadRecord, Mode, PageKind, Rejected, ResourceRecord,
     ResourceSummary, SourceSchema, Status, Summary, Write, names,
@@ -23,8 +28,9 @@ use crate::model::{
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
-/// What is written down about a load, known before it begins.
+/// What is written down about a run, known before it begins.
 pub(super) struct LoadHead {
+    /// The identity of its first load.
     pub(super) load_id: LoadId,
     pub(super) pipeline: String,
     pub(super) connector_name: String,
@@ -33,39 +39,26 @@ pub(super) struct LoadHead {
     pub(super) started: SystemTime,
     /// How each resource is loaded; replaced where it does not say.
     pub(super) plans: BTreeMap<String, ResourcePlan>,
+    /// How often a read that can be resumed is committed before its end;
+    /// never, if none.
+    pub(super) commit_every: Option<Duration>,
 }
 
-/// What a load came to, as far as the writer knows.
+/// What a run came to, as far as the writer knows.
 pub(super) struct Written {
+    /// The identity of its last load.
+    pub(super) load_id: LoadId,
+    /// How many loads it was.
+    pub(super) loads: u64,
     pub(super) status: Status,
     pub(super) resources: Vec<ResourceReport>,
     pub(super) point_in_time: bool,
     pub(super) restarts: u32,
 }
 
-/// A resource that is being written.
-struct Open {
-    table: String,
-    /// The columns with those of the host, as they come.
-    marked: SchemaRef,
-    /// How they are stored.
-    fit: Fit,
-    /// What its pages are.
-    kind: PageKind,
-    /// The columns that the table had before.
-    known: Option<SchemaRef>,
-    rows: u64,
-    /// Rows that the host rejected.
-    refused: u64,
-    bytes: u64,
-    first: Instant,
-    last: Instant,
-    span: tracing::Span,
-}
-
 /// Writes everything that comes through the channel. When the channel ends
-/// before `done`, the load is undone and `None` is returned: whoever dropped
-/// the other end knows why.
+/// before `done`, what is not committed is undone and `None` is returned:
+/// whoever dropped the other end knows why.
 pub(super) fn write(
     destination: &mut dyn Destination,
     head: &LoadHead,
@@ -73,113 +66,366 @@ pub(super) fn write(
     mut events: mpsc::Receiver<RawEvent>,
     observer: &dyn Observer,
 ) -> Result<Option<Written>, PipelineError> {
-    let load = destination.begin(&head.load_id)?;
-    let mut writer = Writer {
-        load,
+    let mut decoder = EventDecoder::new(limits.clone());
+    let mut run = Run {
         head,
         observer,
-        marker: Marker::new(&head.load_id),
         open: BTreeMap::new(),
         rejected: BTreeMap::new(),
         restarts: 0,
+        loads: 0,
+        load_id: head.load_id.clone(),
     };
-    let mut decoder = EventDecoder::new(limits.clone());
-    while let Some(event) = events.blocking_recv() {
-        let bytes = event.bytes();
-        match decoder.decode(event)? {
-            Event::Done(summary) => return writer.finish(&summary).map(Some),
-            event => writer.event(event, bytes)?,
+    loop {
+        let writer = Writer {
+            load: destination.begin(&run.load_id)?,
+            marker: Marker::new(&run.load_id),
+            begun: Instant::now(),
+            run: &mut run,
+        };
+        match writer.take(&mut events, &mut decoder)? {
+            Taken::Part => run.load_id = next_load_id(&run.load_id),
+            Taken::All(written) => return Ok(Some(written)),
+            Taken::Nothing => return Ok(None),
         }
     }
-    Ok(None)
 }
 
-struct Writer<'a> {
-    load: Box<dyn Load + 'a>,
+/// The identity of a load that starts now, after another.
+fn next_load_id(last: &LoadId) -> LoadId {
+    loop {
+        let next = LoadId::at(SystemTime::now());
+        if next > *last {
+            return next;
+        }
+        std::thread::sleep(Duration::from_micros(1));
+    }
+}
+
+/// What stays the same over the loads of a run.
+struct Run<'a> {
     head: &'a LoadHead,
     observer: &'a dyn Observer,
-    marker: Marker,
     open: BTreeMap<String, Open>,
     rejected: BTreeMap<String, u64>,
     restarts: u32,
+    /// Loads that were committed.
+    loads: u64,
+    /// The identity of the load that is written.
+    load_id: LoadId,
 }
 
-impl Writer<'_> {
+/// Writes one load.
+struct Writer<'l, 'r, 'a> {
+    load: Box<dyn Load + 'l>,
+    marker: Marker,
+    begun: Instant,
+    run: &'r mut Run<'a>,
+}
+
+/// What a load has taken of the run.
+enum Taken {
+    /// A part, which is committed.
+    Part,
+    /// The rest, which is committed.
+    All(Written),
+    /// Nothing: the read ended before its end.
+    Nothing,
+}
+
+impl Writer<'_, '_, '_> {
+    fn take(
+        mut self,
+        events: &mut mpsc::Receiver<RawEvent>,
+        decoder: &mut EventDecoder,
+    ) -> Result<Taken, PipelineError> {
+        while let Some(event) = events.blocking_recv() {
+            let bytes = event.bytes();
+            match decoder.decode(event)? {
+                Event::Done(summary) => return self.finish(&summary).map(Taken::All),
+                event => self.event(event, bytes)?,
+            }
+            if self.may_commit() {
+                self.commit_part()?;
+                return Ok(Taken::Part);
+            }
+        }
+        Ok(Taken::Nothing)
+    }
+
     fn event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
         match event {
             Event::Schema {
                 kind: PageKind::Keys,
                 resource,
                 ..
-            } => self.opened(&resource).map(drop),
+            } => self.run.opened(&resource).map(drop),
             Event::Schema {
                 resource,
                 kind,
                 schema,
-            } => self.schema(resource, kind, &schema),
+            } => self.schema(&resource, kind, schema),
             Event::Page {
                 kind: PageKind::Keys,
                 resource,
                 batch,
                 ..
             } => {
-                let table = self.opened(&resource)?.table.clone();
+                let table = self.run.opened(&resource)?.table.clone();
                 let keys = Marker::keys(&batch).map_err(|error| contract(error.to_string()))?;
                 Ok(self.load.keys(&table, keys)?)
             }
             Event::Page {
-                resource, batch, ..
-            } => {
-                let Some(open) = self.open.get_mut(&resource) else {
-                    return Err(unopened(&resource));
-                };
-                let _entered = open.span.clone().entered();
-                tracing::debug!(rows = batch.num_rows(), bytes, "page");
-                let marked = self.marker.mark(&batch, &open.marked);
-                let split = marked.and_then(|marked| open.fit.rows(marked));
-                let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;
-                open.rows += batch.num_rows() as u64;
-                open.bytes += bytes;
-                if let Some(refused) = refused {
-                    open.refused += refused.num_rows() as u64;
-                    for record in records(&resource, &refused)? {
-                        self.load.reject(record)?;
-                    }
-                }
-                self.load.write(&open.table, rows)?;
-                open.last = Instant::now();
-                self.observer.update(Update::Rows {
-                    resource: &resource,
-                    rows: open.rows,
-                });
-                Ok(())
-            }
+                resource,
+                batch,
+                cursor,
+                ..
+            } => self.page(&resource, &batch, cursor, bytes),
             Event::Rejected(rejected) => {
-                *self.rejected.entry(rejected.resource.clone()).or_default() += 1;
+                let rejected_of = self.run.rejected.entry(rejected.resource.clone());
+                *rejected_of.or_default() += 1;
                 Ok(self.load.reject(rejected)?)
             }
             Event::Progress(progress) => {
                 if let Some(reason) = &progress.waiting {
-                    self.observer.update(Update::Waiting { reason });
+                    self.run.observer.update(Update::Waiting { reason });
                 }
                 if let (Some(resource), Some(rows)) = (&progress.resource, progress.estimated_rows)
                 {
-                    self.observer.update(Update::Expected { resource, rows });
+                    self.run
+                        .observer
+                        .update(Update::Expected { resource, rows });
                 }
                 Ok(())
             }
             Event::Restarted(reason) => {
+                if self.run.loads > 0 {
+                    return Err(contract(
+                        "the read starts anew, and part of it is committed".to_owned(),
+                    ));
+                }
                 tracing::warn!(reason, "the read starts anew");
-                self.observer.update(Update::Restarted { reason: &reason });
-                self.open.clear();
-                self.rejected.clear();
-                self.restarts += 1;
+                self.run
+                    .observer
+                    .update(Update::Restarted { reason: &reason });
+                self.run.open.clear();
+                self.run.rejected.clear();
+                self.run.restarts += 1;
                 Ok(self.load.restart()?)
             }
             Event::Done(_) => Ok(()),
         }
     }
 
+    /// Announces the columns of a resource to the destination.
+    fn schema(
+        &mut self,
+        resource: &str,
+        kind: PageKind,
+        source: SourceSchema,
+    ) -> Result<(), PipelineError> {
+        let table = names::table_of(resource);
+        let open = self.run.open.get(resource);
+        if open.is_some_and(|open| open.kind != kind) {
+            return Err(contract(format!(
+                "`{resource}` brings both rows and changes"
+            )));
+        }
+        let plan = match open {
+            Some(open) => open.plan.clone(),
+            None => self.run.plan(resource)?,
+        };
+        let part = open.and_then(|open| open.part.as_ref());
+        let known = match part {
+            Some(part) => part.known.clone(),
+            None => self.load.known(&table)?,
+        };
+        let fit = plan.fit(resource, kind, &source, known.as_deref())?;
+        let arrival = plan.arrival(resource, kind, &source, &fit, known.as_deref())?;
+        self.load.open(&table, &arrival)?;
+        if open.is_none() {
+            let span = tracing::info_span!("resource", resource, table);
+            span.in_scope(|| tracing::info!("reading"));
+            self.run.observer.update(Update::Opened { resource });
+            let open = Open::new(table, kind, plan.clone(), span);
+            self.run.open.insert(resource.to_owned(), open);
+        }
+        if let Some(open) = self.run.open.get_mut(resource) {
+            let marked = Marker::schema(&source.columns, kind, plan.write);
+            open.source = Some(source);
+            match &mut open.part {
+                Some(part) => {
+                    part.marked = marked;
+                    part.fit = fit;
+                }
+                None => open.part = Some(Part::new(marked, fit, known)),
+            }
+        }
+        Ok(())
+    }
+
+    fn page(
+        &mut self,
+        resource: &str,
+        batch: &RecordBatch,
+        cursor: Option<Cursor>,
+        bytes: u64,
+    ) -> Result<(), PipelineError> {
+        let open = self.run.opened(resource)?;
+        // The first page after a commit: its columns are still those.
+        if let (None, Some(source)) = (&open.part, open.source.clone()) {
+            self.schema(resource, open.kind, source)?;
+        }
+        let Some((open, part)) = self.run.open.get_mut(resource).and_then(Open::writing) else {
+            return Err(unopened(resource));
+        };
+        let _entered = open.span.clone().entered();
+        tracing::debug!(rows = batch.num_rows(), bytes, "page");
+        let marked = self.marker.mark(batch, &part.marked);
+        let split = marked.and_then(|marked| part.fit.rows(marked));
+        let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;
+        part.rows += batch.num_rows() as u64;
+        part.cursor = cursor;
+        open.totals.add_page(batch.num_rows() as u64, bytes);
+        if let Some(refused) = refused {
+            let count = refused.num_rows() as u64;
+            part.refused += count;
+            open.totals.refused += count;
+            for record in records(resource, &refused)? {
+                self.load.reject(record)?;
+            }
+        }
+        self.load.write(open.table, rows)?;
+        self.run.observer.update(Update::Rows {
+            resource,
+            rows: open.totals.rows,
+        });
+        Ok(())
+    }
+
+    /// Whether what has come can be committed, and it is time.
+    fn may_commit(&self) -> bool {
+        let due = |every: Duration| self.begun.elapsed() >= every;
+        self.run.head.commit_every.is_some_and(due)
+            && self.run.open.values().any(|open| open.has_rows())
+            && self.run.open.values().all(Open::can_be_resumed)
+    }
+
+    /// Commits what has come so far, with the cursors that are true then.
+    fn commit_part(mut self) -> Result<(), PipelineError> {
+        let effects = self.settle()?;
+        let mut records = Vec::new();
+        for (resource, open) in &mut self.run.open {
+            let Some(part) = open.part.take() else {
+                continue;
+            };
+            let effect = effects.get(&open.table).copied().unwrap_or_default();
+            open.totals.add(effect);
+            records.push(ResourceRecord {
+                resource: resource.clone(),
+                mode: open.plan.mode(),
+                rows_read: part.rows,
+                rows_written: effect.written,
+                rows_deleted: effect.deleted,
+                rows_rejected: part.refused,
+                rows_billed: None,
+                cursor_before: open.plan.cursor.clone(),
+                cursor_after: part.cursor.clone(),
+            });
+            if part.cursor.is_some() {
+                open.plan.cursor = part.cursor;
+            }
+        }
+        let record = self.run.record(Status::Ongoing, records);
+        self.load.commit(&record)?;
+        self.run.loads += 1;
+        tracing::info!(load_id = %record.load_id, "committed a part");
+        Ok(())
+    }
+
+    /// Waits until all rows are stored, compares them with those that came,
+    /// and brings them together with what is there.
+    fn settle(&mut self) -> Result<BTreeMap<String, Effect>, PipelineError> {
+        let stored = self.load.stored_rows()?;
+        for (resource, open) in &self.run.open {
+            let Some(part) = &open.part else {
+                continue;
+            };
+            let stored = stored.get(&open.table).copied().unwrap_or(0);
+            if part.rows != stored + part.refused {
+                return Err(PipelineError::Mismatch {
+                    resource: resource.clone(),
+                    sent: open.totals.rows,
+                    decoded: part.rows,
+                    stored,
+                });
+            }
+        }
+        Ok(self.load.apply()?)
+    }
+
+    /// Reconciles all counts, then commits.
+    fn finish(mut self, summary: &Summary) -> Result<Written, PipelineError> {
+        let mut failed = summary
+            .resources
+            .iter()
+            .filter(|resource| resource.failure.is_some())
+            .peekable();
+        let status = if failed.peek().is_some() {
+            Status::Partial
+        } else {
+            Status::Loaded
+        };
+        for failed in failed {
+            if let Some(open) = self.run.open.get_mut(&failed.resource) {
+                open.part = None;
+                self.load.discard(&open.table)?;
+            }
+        }
+        let all_failed = summary
+            .resources
+            .iter()
+            .all(|resource| resource.failure.is_some());
+        if let Some(first) = summary.resources.first()
+            && let (true, Some(error)) = (all_failed && self.run.loads == 0, &first.failure)
+        {
+            return Err(PipelineError::NothingRead {
+                resource: first.resource.clone(),
+                error: error.clone(),
+            });
+        }
+        self.run.reconcile(summary)?;
+        let effects = self.settle()?;
+        let mut resources = Vec::with_capacity(summary.resources.len());
+        let mut records = Vec::with_capacity(summary.resources.len());
+        for of_source in &summary.resources {
+            let name = &of_source.resource;
+            let open = self.run.open.get_mut(name);
+            let mut effect = Effect::default();
+            if let Some(open) = open {
+                effect = effects.get(&open.table).copied().unwrap_or_default();
+                open.totals.add(effect);
+            }
+            if of_source.failure.is_none() {
+                records.push(self.run.resource_record(of_source, effect));
+            }
+            resources.push(self.run.report(of_source));
+        }
+        self.run.observer.update(Update::Committing);
+        let record = self.run.record(status, records);
+        self.load.commit(&record)?;
+        Ok(Written {
+            load_id: record.load_id,
+            loads: self.run.loads + 1,
+            status,
+            resources,
+            point_in_time: summary.point_in_time,
+            restarts: self.run.restarts,
+        })
+    }
+}
+
+impl Run<'_> {
     fn opened(&self, resource: &str) -> Result<&Open, PipelineError> {
         self.open.get(resource).ok_or_else(|| unopened(resource))
     }
@@ -206,207 +452,103 @@ impl Writer<'_> {
         Ok(ResourcePlan::default())
     }
 
-    fn schema(
-        &mut self,
-        resource: String,
-        kind: PageKind,
-        source: &SourceSchema,
-    ) -> Result<(), PipelineError> {
-        let table = names::table_of(&resource);
-        let plan = self.plan(&resource)?;
-        if self
-            .open
-            .get(&resource)
-            .is_some_and(|open| open.kind != kind)
-        {
-            return Err(contract(format!(
-                "`{resource}` brings both rows and changes"
-            )));
-        }
-        let known = match self.open.get(&resource) {
-            Some(open) => open.known.clone(),
-            None => self.load.known(&table)?,
-        };
-        let known_columns = known.as_deref();
-        let fit = plan.fit(&resource, kind, source, known_columns)?;
-        let arrival = plan.arrival(&resource, kind, source, &fit, known_columns)?;
-        self.load.open(&table, &arrival)?;
-        let marked = Marker::schema(&source.columns, kind, plan.write);
-        if let Some(open) = self.open.get_mut(&resource) {
-            open.marked = marked;
-            open.fit = fit;
-        } else {
-            let span = tracing::info_span!("resource", resource, table);
-            span.in_scope(|| tracing::info!("reading"));
-            self.observer.update(Update::Opened {
-                resource: &resource,
-            });
-            let now = Instant::now();
-            let open = Open {
-                table,
-                marked,
-                fit,
-                kind,
-                known,
-                rows: 0,
-                refused: 0,
-                bytes: 0,
-                first: now,
-                last: now,
-                span,
+    /// Compares what the connector says it sent with what came.
+    fn reconcile(&self, summary: &Summary) -> Result<(), PipelineError> {
+        for of_source in &summary.resources {
+            let resource = &of_source.resource;
+            let Some(open) = self.open.get(resource) else {
+                if of_source.failure.is_some() {
+                    continue;
+                }
+                return Err(contract(format!(
+                    "`done` says that `{resource}` was read, and its columns never came"
+                )));
             };
-            self.open.insert(resource, open);
-        }
-        Ok(())
-    }
-
-    /// Reconciles all counts, then commits.
-    fn finish(mut self, summary: &Summary) -> Result<Written, PipelineError> {
-        for failed in summary
-            .resources
-            .iter()
-            .filter(|resource| resource.failure.is_some())
-        {
-            if let Some(open) = self.open.remove(&failed.resource) {
-                self.load.discard(&open.table)?;
+            if of_source.failure.is_some() {
+                continue;
+            }
+            if of_source.rows != open.totals.rows {
+                return Err(PipelineError::Mismatch {
+                    resource: resource.clone(),
+                    sent: of_source.rows,
+                    decoded: open.totals.rows,
+                    stored: open.totals.rows,
+                });
+            }
+            let rejected = self.rejected.get(resource).copied().unwrap_or(0);
+            if of_source.rejected != rejected {
+                return Err(contract(format!(
+                    "`done` says {} rejected records of `{resource}`, {rejected} came",
+                    of_source.rejected
+                )));
             }
         }
-        let all_failed = summary
-            .resources
-            .iter()
-            .all(|resource| resource.failure.is_some());
-        if let Some(first) = summary.resources.first()
-            && let (true, Some(error)) = (all_failed, &first.failure)
-        {
-            return Err(PipelineError::NothingRead {
-                resource: first.resource.clone(),
-                error: error.clone(),
-            });
-        }
-        let stored = self.load.stored_rows()?;
-        let mut resources = Vec::with_capacity(summary.resources.len());
-        for resource in &summary.resources {
-            resources.push(self.reconcile(resource, &stored)?);
-        }
-        let effects = self.load.apply()?;
-        for report in &mut resources {
-            let effect = effects.get(&report.table).copied().unwrap_or_default();
-            report.rows_written = effect.written;
-            report.rows_deleted = effect.deleted;
-            if effect.superseded > 0 {
-                report.notes.push(format!(
-                    "{} rows were followed by others of the same key, which took their place",
-                    effect.superseded
-                ));
-            }
-        }
-        if let Some(unsummed) = self.open.keys().find(|name| {
-            !summary
-                .resources
-                .iter()
-                .any(|resource| resource.resource == **name)
-        }) {
-            return Err(contract(format!("`done` says nothing of `{unsummed}`")));
-        }
-        let failed = summary
-            .resources
-            .iter()
-            .any(|resource| resource.failure.is_some());
-        let status = if failed {
-            Status::Partial
-        } else {
-            Status::Loaded
+        let summed = |name: &String| {
+            let mut resources = summary.resources.iter();
+            resources.any(|resource| resource.resource == *name)
         };
-        self.observer.update(Update::Committing);
-        let record = self.record(status, &resources, summary);
-        self.load.commit(&record)?;
-        Ok(Written {
-            status,
-            resources,
-            point_in_time: summary.point_in_time,
-            restarts: self.restarts,
-        })
+        match self.open.keys().find(|name| !summed(name)) {
+            Some(unsummed) => Err(contract(format!("`done` says nothing of `{unsummed}`"))),
+            None => Ok(()),
+        }
     }
 
-    fn reconcile(
-        &self,
-        summary: &ResourceSummary,
-        stored: &BTreeMap<String, u64>,
-    ) -> Result<ResourceReport, PipelineError> {
-        let resource = summary.resource.clone();
-        let open = self.open.get(&resource);
-        let (sent, decoded) = (summary.rows, open.map_or(0, |open| open.rows));
-        let rejected = self.rejected.get(&resource).copied().unwrap_or(0);
-        let written = open
-            .and_then(|open| stored.get(&open.table))
-            .copied()
-            .unwrap_or(0);
+    fn report(&self, summary: &ResourceSummary) -> ResourceReport {
+        let open = self.open.get(&summary.resource);
+        let totals = open.map(|open| open.totals).unwrap_or_default();
+        let rejected = self.rejected.get(&summary.resource).copied().unwrap_or(0);
+        let mut notes = summary.notes.clone();
+        if totals.effect.superseded > 0 {
+            notes.push(format!(
+                "{} rows were followed by others of the same key, which took their place",
+                totals.effect.superseded
+            ));
+        }
         let failed = summary.failure.is_some();
-        if !failed && open.is_none() {
-            return Err(contract(format!(
-                "`done` says that `{resource}` was read, and its columns never came"
-            )));
-        }
-        let refused = open.map_or(0, |open| open.refused);
-        if !failed && (sent != decoded || decoded != written + refused) {
-            return Err(PipelineError::Mismatch {
-                resource,
-                sent,
-                decoded,
-                stored: written,
-            });
-        }
-        if !failed && summary.rejected != rejected {
-            return Err(contract(format!(
-                "`done` says {} rejected records of `{resource}`, {rejected} came",
-                summary.rejected
-            )));
-        }
-        Ok(ResourceReport {
-            table: names::table_of(&resource),
-            resource,
-            mode: self
-                .head
-                .plans
-                .get(&summary.resource)
-                .map_or(Mode::Full, ResourcePlan::mode),
-            rows_read: if failed { 0 } else { sent },
-            rows_written: 0,
-            rows_deleted: 0,
-            rows_rejected: rejected + refused,
+        ResourceReport {
+            table: names::table_of(&summary.resource),
+            resource: summary.resource.clone(),
+            mode: self.mode(&summary.resource),
+            rows_read: if failed { 0 } else { summary.rows },
+            rows_written: totals.effect.written,
+            rows_deleted: totals.effect.deleted,
+            rows_rejected: rejected + totals.refused,
             misfits: summary.misfits,
-            bytes: open.map_or(0, |open| open.bytes),
+            bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
-            elapsed: open.map_or_else(Default::default, |open| open.last - open.first),
+            elapsed: open.map(Open::elapsed).unwrap_or_default(),
             failure: summary.failure.clone(),
-            notes: summary.notes.clone(),
-        })
+            notes,
+        }
     }
 
-    /// Where the read of a resource began.
-    fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
-        self.head.plans.get(resource)?.cursor.as_ref()
-    }
-
-    fn record(&self, status: Status, reports: &[ResourceReport], summary: &Summary) -> LoadRecord {
-        let loaded = reports
-            .iter()
-            .zip(&summary.resources)
-            .filter(|(report, _)| report.failure.is_none());
-        let resources = loaded.map(|(report, summary)| ResourceRecord {
-            resource: report.resource.clone(),
-            mode: report.mode,
-            rows_read: report.rows_read,
-            rows_written: report.rows_written,
-            rows_deleted: report.rows_deleted,
-            rows_rejected: report.rows_rejected,
-            rows_billed: report.rows_billed,
-            cursor_before: self.cursor_before(&report.resource).cloned(),
+    /// What is written down of a resource's part in the last load.
+    fn resource_record(&self, summary: &ResourceSummary, effect: Effect) -> ResourceRecord {
+        let open = self.open.get(&summary.resource);
+        let part = open.and_then(|open| open.part.as_ref());
+        let rejected = self.rejected.get(&summary.resource).copied().unwrap_or(0);
+        ResourceRecord {
+            resource: summary.resource.clone(),
+            mode: self.mode(&summary.resource),
+            rows_read: part.map_or(0, |part| part.rows),
+            rows_written: effect.written,
+            rows_deleted: effect.deleted,
+            rows_rejected: rejected + part.map_or(0, |part| part.refused),
+            rows_billed: summary.rows_billed,
+            cursor_before: open.and_then(|open| open.plan.cursor.clone()),
             cursor_after: summary.cursor.clone(),
-        });
+        }
+    }
+
+    fn mode(&self, resource: &str) -> Mode {
+        let plan = self.head.plans.get(resource);
+        plan.map_or(Mode::Full, ResourcePlan::mode)
+    }
+
+    fn record(&self, status: Status, resources: Vec<ResourceRecord>) -> LoadRecord {
         LoadRecord {
-            load_id: self.head.load_id.clone(),
+            load_id: self.load_id.clone(),
             pipeline: self.head.pipeline.clone(),
             connector_name: self.head.connector_name.clone(),
             connector_version: self.head.connector_version.clone(),
@@ -414,7 +556,7 @@ impl Writer<'_> {
             started: self.head.started,
             finished: SystemTime::now(),
             status,
-            resources: resources.collect(),
+            resources,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! destination.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_ipc::writer::StreamWriter;
@@ -67,6 +68,7 @@ fn load(
         connector_sha256: String::new(),
         started: SystemTime::now(),
         plans: BTreeMap::new(),
+        commit_every: None,
     };
     write(
         destination.as_mut(),

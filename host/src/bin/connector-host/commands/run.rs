@@ -44,7 +44,8 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     written?;
     Ok(match report.status {
         Status::Loaded => ExitCode::SUCCESS,
-        Status::Partial => ExitCode::from(FAILED),
+        // A run that has ended does not go on.
+        Status::Partial | Status::Ongoing => ExitCode::from(FAILED),
     })
 }
 

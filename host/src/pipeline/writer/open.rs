@@ -1,0 +1,137 @@
+//! A resource that is being written: what has come of it in the run, and in
+//! the load that is open.
+
+use std::time::{Duration, Instant};
+
+use arrow_schema::SchemaRef;
+
+use crate::destination::Effect;
+use crate::model::{Cursor, PageKind, SourceSchema};
+use crate::pipeline::fit::Fit;
+use crate::pipeline::plan::ResourcePlan;
+
+/// A resource that is being written.
+pub(super) struct Open {
+    pub(super) table: String,
+    /// What its pages are.
+    pub(super) kind: PageKind,
+    /// How it is loaded; its cursor is that of the last commit.
+    pub(super) plan: ResourcePlan,
+    /// The columns that it has now.
+    pub(super) source: Option<SourceSchema>,
+    pub(super) totals: Totals,
+    pub(super) part: Option<Part>,
+    pub(super) span: tracing::Span,
+}
+
+/// What has come of a resource in the run.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    /// Rows that the host rejected.
+    pub(super) refused: u64,
+    pub(super) effect: Effect,
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
+/// What has come of it in the load that is open.
+pub(super) struct Part {
+    /// The columns with those of the host, as they come.
+    pub(super) marked: SchemaRef,
+    /// How they are stored.
+    pub(super) fit: Fit,
+    /// The columns that the table had before.
+    pub(super) known: Option<SchemaRef>,
+    pub(super) rows: u64,
+    /// Rows that the host rejected.
+    pub(super) refused: u64,
+    /// The cursor of the last page.
+    pub(super) cursor: Option<Cursor>,
+}
+
+/// What a page needs of its resource, beside the part that it is written to.
+pub(super) struct Writing<'a> {
+    pub(super) table: &'a str,
+    pub(super) span: &'a tracing::Span,
+    pub(super) totals: &'a mut Totals,
+}
+
+impl Open {
+    pub(super) fn new(
+        table: String,
+        kind: PageKind,
+        plan: ResourcePlan,
+        span: tracing::Span,
+    ) -> Self {
+        Self {
+            table,
+            kind,
+            plan,
+            source: None,
+            totals: Totals::default(),
+            part: None,
+            span,
+        }
+    }
+
+    pub(super) fn writing(&mut self) -> Option<(Writing<'_>, &mut Part)> {
+        let writing = Writing {
+            table: &self.table,
+            span: &self.span,
+            totals: &mut self.totals,
+        };
+        Some((writing, self.part.as_mut()?))
+    }
+
+    /// Whether anything of it waits for a commit.
+    pub(super) fn has_rows(&self) -> bool {
+        self.part.as_ref().is_some_and(|part| part.rows > 0)
+    }
+
+    /// Whether a run that is killed after a commit can go on where it ended.
+    pub(super) fn can_be_resumed(&self) -> bool {
+        let Some(part) = &self.part else {
+            return true;
+        };
+        self.plan.can_be_resumed() && (part.rows == 0 || part.cursor.is_some())
+    }
+
+    /// From its first page to its last.
+    pub(super) fn elapsed(&self) -> Duration {
+        match (self.totals.first, self.totals.last) {
+            (Some(first), Some(last)) => last - first,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+impl Totals {
+    pub(super) fn add_page(&mut self, rows: u64, bytes: u64) {
+        let now = Instant::now();
+        self.rows += rows;
+        self.bytes += bytes;
+        self.first.get_or_insert(now);
+        self.last = Some(now);
+    }
+
+    pub(super) fn add(&mut self, effect: Effect) {
+        self.effect.written += effect.written;
+        self.effect.deleted += effect.deleted;
+        self.effect.superseded += effect.superseded;
+    }
+}
+
+impl Part {
+    pub(super) fn new(marked: SchemaRef, fit: Fit, known: Option<SchemaRef>) -> Self {
+        Self {
+            marked,
+            fit,
+            known,
+            rows: 0,
+            refused: 0,
+            cursor: None,
+        }
+    }
+}
