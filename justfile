@@ -51,6 +51,10 @@ build: wasm-target (fetch "duckdb")
 test *arguments: build hostile (fetch "sqld" "tursodb")
     cargo test --release --workspace "$@"
 
+# Kill at least 200 loads of a source that changes, amid faults of its server
+test-long: build (fetch "sqld")
+    CHAOS_KILLS="${CHAOS_KILLS:-200}" cargo test --release --workspace --test system -- chaos:: --nocapture
+
 # Everything that CI checks
 ci: lock fmt-check typos lint doc deny test
 

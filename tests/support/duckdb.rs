@@ -146,7 +146,8 @@ impl DuckDb {
 /// does not have become text.
 fn values(column: &ArrayRef) -> Result<Vec<Value>> {
     let to = match column.data_type() {
-        DataType::Boolean => DataType::Int64,
+        // Of a time, its microseconds: names of time zones are not known here.
+        DataType::Boolean | DataType::Timestamp(_, _) => DataType::Int64,
         kind if kind.is_integer() => DataType::Int64,
         kind if kind.is_floating() => DataType::Float64,
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView => DataType::LargeBinary,

@@ -16,6 +16,9 @@ pub struct Client {
     agent: ureq::Agent,
     url: String,
     token: Option<String>,
+    /// Whether it closes its streams, as sqld can: it keeps a connection to
+    /// the database for each, for ten seconds.
+    closes: bool,
 }
 
 impl Client {
@@ -30,6 +33,16 @@ impl Client {
             agent: config.new_agent(),
             url: url.to_owned(),
             token: None,
+            closes: false,
+        }
+    }
+
+    /// The same, which closes its streams.
+    #[must_use]
+    pub fn closing(self) -> Self {
+        Self {
+            closes: true,
+            ..self
         }
     }
 
@@ -44,14 +57,14 @@ impl Client {
 
     /// What one statement yields.
     pub fn query(&self, sql: &str, arguments: &[Value]) -> Result<Rows> {
-        let answer = self.pipeline(&json!({"requests": [execute(sql, arguments)]}))?;
+        let answer = self.requests(vec![execute(sql, arguments)])?;
         rows(result(&answer, 0)?)
     }
 
     /// Runs statements one after the other, in one request, until one fails.
     pub fn run(&self, statements: &[&str]) -> Result<()> {
-        let requests: Vec<Json> = statements.iter().map(|sql| execute(sql, &[])).collect();
-        let answer = self.pipeline(&json!({"requests": requests}))?;
+        let requests = statements.iter().map(|sql| execute(sql, &[]));
+        let answer = self.requests(requests.collect())?;
         for (index, sql) in statements.iter().enumerate() {
             result(&answer, index).with_context(|| (*sql).to_owned())?;
         }
@@ -79,6 +92,13 @@ impl Client {
             .flatten()
             .find(|error| !error.is_null());
         failed.map_or(Ok(()), |error| Err(anyhow!("{sql}: {error}")))
+    }
+
+    fn requests(&self, mut requests: Vec<Json>) -> Result<Json> {
+        if self.closes {
+            requests.push(json!({"type": "close"}));
+        }
+        self.pipeline(&json!({"requests": requests}))
     }
 
     /// One request as it is, its answer as it is.

@@ -2,6 +2,7 @@
 //! databases, pipelines to run, and clients that read both ends without any
 //! code of the product. It never names a type of the host or the connector.
 
+pub mod chaos;
 pub mod compare;
 pub mod duckdb;
 pub mod faulty;

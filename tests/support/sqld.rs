@@ -32,6 +32,7 @@ pub struct Sqld {
     port: u16,
     admin_port: Option<u16>,
     folder: TempDir,
+    options: Options,
 }
 
 impl Sqld {
@@ -62,12 +63,14 @@ impl Sqld {
         fs::create_dir_all(file.parent().unwrap_or(folder.path()))
             .context("cannot make sqld's folder")?;
         make(&file)?;
-        let (process, port, admin_port) = serve(folder.path(), options)?;
+        let port = free_port()?;
+        let (process, admin_port) = serve(folder.path(), options, port)?;
         Ok(Self {
             process,
             port,
             admin_port,
             folder,
+            options: options.clone(),
         })
     }
 
@@ -100,7 +103,7 @@ impl Sqld {
     /// A client of its own.
     #[must_use]
     pub fn client(&self) -> hrana::Client {
-        hrana::Client::new(&self.url())
+        hrana::Client::new(&self.url()).closing()
     }
 
     /// The SQLite file that it serves. Others may read it, none may write it.
@@ -119,14 +122,20 @@ impl Sqld {
     pub fn kill(&mut self) {
         self.process.kill();
     }
+
+    /// Ends it, and starts it again where it was.
+    pub fn restart(&mut self) -> Result<()> {
+        self.kill();
+        (self.process, self.admin_port) = serve(self.folder.path(), &self.options, self.port)?;
+        Ok(())
+    }
 }
 
 fn data_file(folder: &Path) -> PathBuf {
     folder.join("db/dbs/default/data")
 }
 
-fn serve(folder: &Path, options: &Options) -> Result<(Process, u16, Option<u16>)> {
-    let port = free_port()?;
+fn serve(folder: &Path, options: &Options, port: u16) -> Result<(Process, Option<u16>)> {
     let mut command = Command::new(paths::sqld()?);
     command.arg("--no-welcome").arg("-d").arg(folder.join("db"));
     command
@@ -156,5 +165,5 @@ fn serve(folder: &Path, options: &Options) -> Result<(Process, u16, Option<u16>)
     let process = Process::start(command, &folder.join("log"), || {
         ureq::get(&health).call().is_ok()
     })?;
-    Ok((process, port, admin_port))
+    Ok((process, admin_port))
 }

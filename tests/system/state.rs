@@ -135,10 +135,7 @@ fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
     evolve.load()?;
     let mut duckdb = DuckDb::open(&evolve.database())?;
     let row = duckdb.query("SELECT id, what, size, free FROM turso_data.events WHERE id > 3")?;
-    assert_eq!(
-        format!("{:?}", row.rows),
-        "[[4, NULL, 1, 2]]"
-    );
+    assert_eq!(format!("{:?}", row.rows), "[[4, NULL, 1, 2]]");
     Ok(())
 }
 

@@ -202,6 +202,8 @@ impl Table {
             }
         }
         if phase.rows == PhaseRows::Keys {
+            // Its columns come first, even if it has no new rows.
+            output.end(&mut self.rows)?;
             return Ok(output.page_of(Kind::Keys, self.decoder(), None)?);
         }
         Ok(output.page_of(Kind::Rows, self.decoder(), position)?)

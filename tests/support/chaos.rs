@@ -1,0 +1,405 @@
+//! A source that changes at random while loads of it are killed at random,
+//! behind a server that resets, stalls, truncates, refuses and restarts. In
+//! between it is quiet, and then the destination must be equal to the source.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::compare;
+use crate::faulty::{Fault, Faulty};
+use crate::pipeline::Pipeline;
+use crate::sqld::Sqld;
+use crate::value::{Rows, Value};
+
+/// The tables, and how each of them is loaded.
+const TABLES: [(&str, &str, &str); 5] = [
+    (
+        "orders",
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL, note TEXT, updated_at INTEGER)",
+        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"",
+    ),
+    (
+        "pairs",
+        "CREATE TABLE pairs(a TEXT, b INT, v TEXT, updated_at INTEGER, PRIMARY KEY(b, a)) WITHOUT ROWID",
+        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"soft\"",
+    ),
+    (
+        "events",
+        "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT, size)",
+        "mode = \"incremental\"",
+    ),
+    (
+        "prices",
+        "CREATE TABLE prices(sku TEXT PRIMARY KEY, price REAL)",
+        "write = \"scd2\"",
+    ),
+    (
+        "ticks",
+        "CREATE TABLE ticks(id INTEGER PRIMARY KEY, tick INTEGER)",
+        "",
+    ),
+];
+
+/// A source, a destination, and what goes on between them.
+pub struct Chaos {
+    server: Sqld,
+    mood: Arc<AtomicU8>,
+    faults: Arc<AtomicUsize>,
+    pipeline: Pipeline,
+    read: Box<dyn FnMut(&Pipeline, &str) -> Result<Option<Rows>>>,
+    random: Random,
+    /// Grows with every change of the source.
+    tick: i64,
+    added_columns: u32,
+    /// How long a load takes that nobody kills.
+    usual: Duration,
+    tally: Tally,
+}
+
+/// What went on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// Loads that were killed.
+    pub kills: u32,
+    /// Loads that ended by themselves while something was wrong.
+    pub ended: u32,
+    /// Answers that were spoilt.
+    pub faults: usize,
+    /// Restarts of the server.
+    pub restarts: u32,
+    /// Transactions of the source.
+    pub changes: i64,
+    /// Comparisons of everything.
+    pub comparisons: u32,
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} kills, {} loads that ended amid faults, {} spoilt answers, {} restarts of the server, \
+             {} changes of the source, {} comparisons, 0 differences",
+            self.kills, self.ended, self.faults, self.restarts, self.changes, self.comparisons
+        )
+    }
+}
+
+/// What is wrong with the server.
+const MOODS: u8 = 8;
+
+impl Chaos {
+    /// A world that grows from `seed`. `shape` makes the pipeline; `read` the
+    /// rows of a table of its destination, or none if it is not there yet.
+    pub fn new(
+        seed: u64,
+        shape: impl FnOnce(Pipeline) -> Pipeline,
+        read: impl FnMut(&Pipeline, &str) -> Result<Option<Rows>> + 'static,
+    ) -> Result<Self> {
+        let server = Sqld::start()?;
+        for (_, create, _) in TABLES {
+            server.client().run(&[create])?;
+        }
+        server.client().run(&[
+            "CREATE INDEX orders_updated ON orders(updated_at)",
+            "INSERT INTO ticks VALUES (1, 0)",
+            "INSERT INTO orders VALUES (0, 0, 'the tick', 0)",
+            "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
+             INSERT INTO events SELECT i, 'event ' || i, i FROM n",
+        ])?;
+        let mood = Arc::new(AtomicU8::new(0));
+        let faults = Arc::new(AtomicUsize::new(0));
+        let shared = (Arc::clone(&mood), Arc::clone(&faults));
+        let faulty = Faulty::before(&server.url(), move |number, _, _| {
+            let fault = fault(shared.0.load(Ordering::Relaxed), number);
+            if !matches!(fault, Fault::None) {
+                shared.1.fetch_add(1, Ordering::Relaxed);
+            }
+            fault
+        })?;
+        let mut pipeline = Pipeline::of(&faulty.url())?.config("page_rows = 1000");
+        for (name, _, lines) in TABLES {
+            pipeline = pipeline.resource_with(name, lines);
+        }
+        let mut chaos = Self {
+            server,
+            mood,
+            faults,
+            pipeline: shape(pipeline),
+            read: Box::new(read),
+            random: Random(seed | 1),
+            tick: 0,
+            added_columns: 0,
+            usual: Duration::ZERO,
+            tally: Tally::default(),
+        };
+        let start = Instant::now();
+        chaos.settle()?;
+        chaos.usual = start.elapsed();
+        let kills = chaos.tally;
+        chaos.tally = Tally {
+            comparisons: kills.comparisons,
+            ..Tally::default()
+        };
+        Ok(chaos)
+    }
+
+    /// Goes on until so many loads were killed, and says what went on.
+    pub fn run(mut self, kills: u32) -> Result<Tally> {
+        let mut attempt = 0;
+        while self.tally.kills < kills {
+            attempt += 1;
+            self.round(attempt)
+                .with_context(|| format!("attempt {attempt}, tick {}", self.tick))?;
+            if attempt % 4 == 0 {
+                self.settle()
+                    .with_context(|| format!("after attempt {attempt}, tick {}", self.tick))?;
+            }
+        }
+        self.settle()?;
+        self.tally.changes = self.tick;
+        self.tally.faults = self.faults.load(Ordering::Relaxed);
+        Ok(self.tally)
+    }
+
+    /// One load amid changes and faults, killed at some moment or left alone.
+    fn round(&mut self, attempt: u32) -> Result<()> {
+        for _ in 0..=self.random.below(4) {
+            self.change()?;
+        }
+        // Every other load meets a server in order: one that is spoilt seldom
+        // comes as far as the commit.
+        let mood = if attempt % 2 == 0 {
+            0
+        } else {
+            u8::try_from(self.random.below(u64::from(MOODS)))?
+        };
+        self.mood.store(mood, Ordering::Relaxed);
+        // Moments from the first to a little after the last, each as often as
+        // any other, so that no step of a commit is left out for long.
+        let percent = u32::try_from(self.random.below(125))?;
+        let end = self.usual * percent / 100;
+        let restarts = self.random.below(6) == 0;
+        let mut child = self.pipeline.spawn()?;
+        let start = Instant::now();
+        let mut restarted = false;
+        let killed = loop {
+            if child.try_wait()?.is_some() {
+                break false;
+            }
+            if start.elapsed() >= end {
+                child.kill()?;
+                break true;
+            }
+            if restarts && !restarted && start.elapsed() > end / 2 {
+                self.server.restart()?;
+                self.tally.restarts += 1;
+                restarted = true;
+            }
+            self.change()?;
+        };
+        child.wait()?;
+        self.mood.store(0, Ordering::Relaxed);
+        self.tally.kills += u32::from(killed);
+        self.tally.ended += u32::from(!killed && mood > 0);
+        self.look()
+    }
+
+    /// Changes the source in one transaction.
+    fn change(&mut self) -> Result<()> {
+        self.tick += 1;
+        let tick = self.tick;
+        let mut statements = vec!["BEGIN IMMEDIATE".to_owned()];
+        for _ in 0..=self.random.below(5) {
+            let id = self.random.below(400) + 1;
+            let note = self.random.text();
+            statements.push(match self.random.below(9) {
+                0 | 1 => format!("INSERT OR REPLACE INTO orders(id, total, note, updated_at) VALUES ({id}, {id}.5, '{note}', {tick})"),
+                2 => format!("UPDATE orders SET note = '{note}', updated_at = {tick} WHERE id BETWEEN {id} AND {id} + 20"),
+                3 => format!("DELETE FROM orders WHERE id BETWEEN {id} AND {id} + 3"),
+                4 => format!("INSERT OR REPLACE INTO pairs VALUES ('{note}', {id}, 'v{tick}', {tick})"),
+                5 => format!("UPDATE OR REPLACE pairs SET b = b + 1000, updated_at = {tick} WHERE b = {id}"),
+                6 => format!("DELETE FROM pairs WHERE b BETWEEN {id} AND {id} + 20"),
+                7 => format!("INSERT INTO events(what, size) VALUES ('{note}', {}), (NULL, {tick})", self.random.any_value()),
+                _ => format!("INSERT OR REPLACE INTO prices VALUES ('sku {}', {tick})", id % 20),
+            });
+        }
+        if self.random.below(40) == 0 {
+            statements.push(format!(
+                "UPDATE orders SET total = 'on request', updated_at = {tick} WHERE id = 7"
+            ));
+        }
+        if self.random.below(60) == 0 {
+            statements.push(format!(
+                "DELETE FROM prices WHERE sku = 'sku {}'",
+                tick % 20
+            ));
+        }
+        if self.random.below(50) == 0 && self.added_columns < 8 {
+            self.added_columns += 1;
+            let column = format!("added_{}", self.added_columns);
+            statements.push(format!("ALTER TABLE orders ADD COLUMN {column} TEXT"));
+            statements.push(format!(
+                "UPDATE orders SET {column} = 'x', updated_at = {tick} WHERE id % 3 = 0"
+            ));
+        }
+        statements.push(format!(
+            "UPDATE orders SET total = {tick}, updated_at = {tick} WHERE id = 0"
+        ));
+        statements.push(format!("UPDATE ticks SET tick = {tick}"));
+        statements.push("COMMIT".to_owned());
+        let statements: Vec<_> = statements.iter().map(String::as_str).collect();
+        self.server.client().run(&statements)
+    }
+
+    /// What must be true of the destination whatever happened.
+    fn look(&mut self) -> Result<()> {
+        for (table, key) in [
+            ("orders", &["id"][..]),
+            ("pairs", &["a", "b"]),
+            ("events", &["id"]),
+        ] {
+            let Some(rows) = (self.read)(&self.pipeline, table)? else {
+                continue;
+            };
+            let columns: Vec<_> = key.iter().map(|column| rows.column(column)).collect();
+            let mut keys: Vec<Vec<&Value>> = (0..rows.rows.len())
+                .map(|row| columns.iter().map(|column| column[row]).collect())
+                .collect();
+            let all = keys.len();
+            keys.sort();
+            keys.dedup();
+            ensure!(
+                keys.len() == all,
+                "`{table}` holds {} rows twice",
+                all - keys.len()
+            );
+        }
+        if self.is_of_one_moment() {
+            let (orders, ticks) = (
+                self.tick_of("orders", "total")?,
+                self.tick_of("ticks", "tick")?,
+            );
+            ensure!(
+                orders == ticks,
+                "orders are of tick {orders:?}, ticks of {ticks:?}"
+            );
+        }
+        Ok(())
+    }
+
+    fn is_of_one_moment(&self) -> bool {
+        !self.pipeline.text().contains("resumable")
+    }
+
+    fn tick_of(&mut self, table: &str, column: &str) -> Result<Option<i64>> {
+        let Some(rows) = (self.read)(&self.pipeline, table)? else {
+            return Ok(None);
+        };
+        let id = if table == "orders" { 0 } else { 1 };
+        let ids = rows.column("id");
+        let row = ids.iter().position(|value| value.as_integer() == Some(id));
+        let value = row.map(|row| rows.column(column)[row].clone());
+        Ok(value.and_then(|value| match value {
+            Value::Integer(tick) => Some(tick),
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "it is a small whole number"
+            )]
+            Value::Real(bits) => Some(f64::from_bits(bits) as i64),
+            _ => None,
+        }))
+    }
+
+    /// Loads while all is quiet, and compares everything.
+    fn settle(&mut self) -> Result<()> {
+        self.change()?;
+        self.pipeline.load()?;
+        self.look()?;
+        for (table, ..) in TABLES {
+            let source = self
+                .server
+                .client()
+                .query(&format!("SELECT * FROM {table}"), &[])?;
+            let stored = (self.read)(&self.pipeline, table)?;
+            let stored = stored.with_context(|| format!("`{table}` is not there"))?;
+            compare::same(table, &source, &current(stored))?;
+        }
+        self.tally.comparisons += 1;
+        Ok(())
+    }
+}
+
+/// The rows that are in the source, without the columns of the host.
+fn current(mut rows: Rows) -> Rows {
+    let ends: Vec<usize> = (0..rows.columns.len())
+        .filter(|at| matches!(rows.columns[*at].as_str(), "_deleted_at" | "_valid_to"))
+        .collect();
+    rows.rows
+        .retain(|row| ends.iter().all(|at| row[*at] == Value::Null));
+    let kept: Vec<usize> = (0..rows.columns.len())
+        .filter(|at| !ends.contains(at) && rows.columns[*at] != "_valid_from")
+        .collect();
+    rows.columns = kept.iter().map(|at| rows.columns[*at].clone()).collect();
+    for row in &mut rows.rows {
+        *row = kept.iter().map(|at| row[*at].clone()).collect();
+    }
+    rows
+}
+
+/// What becomes of a request in a mood.
+fn fault(mood: u8, number: usize) -> Fault {
+    let seldom = number % 7 == 3;
+    let answer = |status, body: &str| Fault::Answer(status, "", body.as_bytes().to_vec());
+    match mood {
+        1 if seldom => Fault::Reset,
+        2 if seldom => Fault::Stall,
+        3 if seldom => Fault::Truncate,
+        4 if seldom => answer("503 Service Unavailable", "busy"),
+        5 if seldom => answer(
+            "400 Bad Request",
+            r#"{"message":"The stream has expired due to inactivity","code":"STREAM_EXPIRED"}"#,
+        ),
+        6 => answer(
+            "401 Unauthorized",
+            r#"{"error":"Unauthorized: the token has expired"}"#,
+        ),
+        7 if seldom => answer("200 OK", "{\"baton\":"),
+        _ => Fault::None,
+    }
+}
+
+/// The same numbers each time: xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 16) % bound
+    }
+
+    fn text(&mut self) -> String {
+        const PIECES: [&str; 8] = ["a", "Ä", "\n", "\"", "''", ",", "表", " "];
+        let pieces = (0..self.below(6)).map(|_| self.0);
+        let count = pieces.count();
+        (0..count)
+            .map(|_| PIECES[usize::try_from(self.below(8)).unwrap_or(0)])
+            .collect()
+    }
+
+    /// A value of any class, as SQL.
+    fn any_value(&mut self) -> String {
+        match self.below(5) {
+            0 => "NULL".to_owned(),
+            1 => self.below(1 << 40).to_string(),
+            2 => format!("{}.25", self.below(1000)),
+            3 => format!("'{}'", self.text()),
+            _ => "x'00ff'".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Exactly once, whatever happens: see [`connector_tests::chaos`]. The number
+//! of kills is that of `CHAOS_KILLS`, shared by the destinations; `just
+//! test-long` sets it to 200. `CHAOS_SEED` repeats a run.
+
+use std::time::SystemTime;
+
+use anyhow::{Context, Result};
+use connector_tests::chaos::Chaos;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::value::Rows;
+
+/// Kills in a run of all tests.
+const KILLS: u32 = 24;
+const DESTINATIONS: u32 = 2;
+
+/// Runs a world, and prints what went on; its seed, if something is wrong.
+fn run(
+    shape: impl FnOnce(Pipeline) -> Pipeline,
+    read: impl FnMut(&Pipeline, &str) -> Result<Option<Rows>> + 'static,
+) -> Result<()> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let kills =
+        number("CHAOS_KILLS").map_or(KILLS, |kills: u64| u32::try_from(kills).unwrap_or(KILLS));
+    let seed = number("CHAOS_SEED").unwrap_or_else(|| {
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        now.as_secs() ^ u64::from(now.subsec_nanos()) << 20
+    });
+    let world = || Chaos::new(seed, shape, read)?.run(kills.div_ceil(DESTINATIONS));
+    let tally = world().with_context(|| format!("CHAOS_SEED={seed}"))?;
+    eprintln!("{tally}");
+    Ok(())
+}
+
+fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    if duckdb.tables()?.iter().any(|known| known == table) {
+        return duckdb.table(table).map(Some);
+    }
+    Ok(None)
+}
+
+#[test]
+fn duckdb_is_equal_to_the_source_after_any_kill() -> Result<()> {
+    run(|pipeline| pipeline, of_duckdb)
+}
+
+#[test]
+fn duckdb_is_equal_to_the_source_after_kills_of_runs_in_parts() -> Result<()> {
+    run(
+        |pipeline| pipeline.top("consistency = \"resumable\"\ncommit_every = \"1ms\""),
+        of_duckdb,
+    )
+}
