@@ -159,7 +159,7 @@ impl Writer<'_, '_, '_> {
                 kind: PageKind::Keys,
                 resource,
                 ..
-            } => self.run.opened(&resource).map(drop),
+            } => self.run.keys_of(&resource).map(drop),
             Event::Schema {
                 resource,
                 kind,
@@ -171,7 +171,7 @@ impl Writer<'_, '_, '_> {
                 batch,
                 ..
             } => {
-                let table = self.run.opened(&resource)?.table.clone();
+                let table = self.run.keys_of(&resource)?.to_owned();
                 let keys = Marker::keys(&batch).map_err(|error| contract(error.to_string()))?;
                 Ok(self.load.keys(&table, keys)?)
             }
@@ -235,6 +235,11 @@ impl Writer<'_, '_, '_> {
             Some(open) => open.plan.clone(),
             None => self.run.plan(resource)?,
         };
+        if kind == PageKind::Changes && plan.mode() != Mode::Changes {
+            return Err(contract(format!(
+                "it sends changes of `{resource}`, for which nobody asked"
+            )));
+        }
         let part = open.and_then(|open| open.part.as_ref());
         let known = match part {
             Some(part) => part.known.clone(),
@@ -428,6 +433,18 @@ impl Writer<'_, '_, '_> {
 impl Run<'_> {
     fn opened(&self, resource: &str) -> Result<&Open, PipelineError> {
         self.open.get(resource).ok_or_else(|| unopened(resource))
+    }
+
+    /// The table whose keys come, if they were asked for.
+    fn keys_of(&self, resource: &str) -> Result<&str, PipelineError> {
+        let open = self.opened(resource)?;
+        if open.plan.selection().keys {
+            Ok(&open.table)
+        } else {
+            Err(contract(format!(
+                "it sends keys of `{resource}`, for which nobody asked"
+            )))
+        }
     }
 
     /// How a resource is loaded.

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are its product")]
 
 mod floor;
+mod incremental;
 mod measure;
 mod orders;
 mod peers;
@@ -68,6 +69,7 @@ fn bench(args: &Args) -> Result<()> {
         list(&server, &now, args.rounds)?,
     ));
     drop(server);
+    lines.extend(incremental::measure(&now, args)?);
     if args.large > 0 {
         eprint_step(&format!("making {} rows", args.large));
         let server = Sqld::holding(|file| orders::write(file, args.large))?;
