@@ -44,13 +44,16 @@ const TABLES: [(&str, &str, &str); 5] = [
     ),
 ];
 
+/// Reads a table of a destination.
+type Read = dyn FnMut(&Pipeline, &str) -> Result<Option<Rows>>;
+
 /// A source, a destination, and what goes on between them.
 pub struct Chaos {
     server: Sqld,
     mood: Arc<AtomicU8>,
     faults: Arc<AtomicUsize>,
     pipeline: Pipeline,
-    read: Box<dyn FnMut(&Pipeline, &str) -> Result<Option<Rows>>>,
+    read: Box<Read>,
     random: Random,
     /// Grows with every change of the source.
     tick: i64,
@@ -113,14 +116,14 @@ impl Chaos {
         let mood = Arc::new(AtomicU8::new(0));
         let faults = Arc::new(AtomicUsize::new(0));
         let shared = (Arc::clone(&mood), Arc::clone(&faults));
-        let faulty = Faulty::before(&server.url(), move |number, _, _| {
+        let before = Faulty::before(&server.url(), move |number, _, _| {
             let fault = fault(shared.0.load(Ordering::Relaxed), number);
             if !matches!(fault, Fault::None) {
                 shared.1.fetch_add(1, Ordering::Relaxed);
             }
             fault
         })?;
-        let mut pipeline = Pipeline::of(&faulty.url())?.config("page_rows = 1000");
+        let mut pipeline = Pipeline::of(&before.url())?.config("page_rows = 1000");
         for (name, _, lines) in TABLES {
             pipeline = pipeline.resource_with(name, lines);
         }
@@ -154,7 +157,7 @@ impl Chaos {
             attempt += 1;
             self.round(attempt)
                 .with_context(|| format!("attempt {attempt}, tick {}", self.tick))?;
-            if attempt % 4 == 0 {
+            if attempt.is_multiple_of(4) {
                 self.settle()
                     .with_context(|| format!("after attempt {attempt}, tick {}", self.tick))?;
             }
@@ -172,7 +175,7 @@ impl Chaos {
         }
         // Every other load meets a server in order: one that is spoilt seldom
         // comes as far as the commit.
-        let mood = if attempt % 2 == 0 {
+        let mood = if attempt.is_multiple_of(2) {
             0
         } else {
             u8::try_from(self.random.below(u64::from(MOODS)))?
@@ -299,7 +302,7 @@ impl Chaos {
         let Some(rows) = (self.read)(&self.pipeline, table)? else {
             return Ok(None);
         };
-        let id = if table == "orders" { 0 } else { 1 };
+        let id = i64::from(table != "orders");
         let ids = rows.column("id");
         let row = ids.iter().position(|value| value.as_integer() == Some(id));
         let value = row.map(|row| rows.column(column)[row].clone());

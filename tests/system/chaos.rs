@@ -15,6 +15,11 @@ const KILLS: u32 = 24;
 const DESTINATIONS: u32 = 2;
 
 /// Runs a world, and prints what went on; its seed, if something is wrong.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "`just test-long` sets the number of kills, and shows what went on"
+)]
 fn run(
     shape: impl FnOnce(Pipeline) -> Pipeline,
     read: impl FnMut(&Pipeline, &str) -> Result<Option<Rows>> + 'static,

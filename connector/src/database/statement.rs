@@ -297,7 +297,7 @@ impl Paging {
                 among.iter().map(|index| row.get(*index).cloned()).collect()
             }
             (Wire::Plain, None) => row.get(..key).map(<[Value]>::to_vec),
-            (Wire::Typed, _) => row.get(..2 * key).map(|row| untyped_all(row)),
+            (Wire::Typed, _) => row.get(..2 * key).map(untyped_all),
         }
     }
 

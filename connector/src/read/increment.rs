@@ -11,6 +11,8 @@
 //! of them: a new number after the last number, a new text after the last
 //! text. Rows without a value are followed by their key.
 
+use std::cmp::Ordering;
+
 use super::position::{self, Place, Position, Stored};
 use crate::clock;
 use crate::database::statement::{Condition, Paging};
@@ -449,32 +451,26 @@ impl Progress {
         let known = last
             .iter_mut()
             .find(|place| of(place).is_some_and(|value| value.class() == class));
-        match known {
-            Some(place) => {
-                let forward = || {
-                    let reached = of(place).unwrap_or(Value::Null);
-                    let keys = position::values(&place.key);
-                    let by_key = || key.iter().zip(&keys).map(|(new, old)| new.compare(old));
-                    value
-                        .compare(&reached)
-                        .then_with(|| {
-                            by_key()
-                                .find(|order| order.is_ne())
-                                .unwrap_or(std::cmp::Ordering::Equal)
-                        })
-                        .is_gt()
-                };
-                if !only_forward || forward() {
-                    *place = new;
-                }
-            }
-            None => {
-                self.mixed |= !last.is_empty();
-                last.push(new);
-                last.sort_by_key(|place| of(place).and_then(|value| value.class()));
-            }
+        let Some(place) = known else {
+            self.mixed |= !last.is_empty();
+            last.push(new);
+            last.sort_by_key(|place| of(place).and_then(|value| value.class()));
+            return;
+        };
+        if !only_forward || is_beyond(value, key, place) {
+            *place = new;
         }
     }
+}
+
+/// Whether a row comes after a place.
+fn is_beyond(value: &Value, key: &[Value], place: &Place) -> bool {
+    let reached = place.value.as_ref().and_then(Stored::value);
+    let by_value = value.compare(&reached.unwrap_or(Value::Null));
+    let keys = position::values(&place.key);
+    let mut by_key = key.iter().zip(&keys).map(|(new, old)| new.compare(old));
+    let by_key = by_key.find(|order| order.is_ne());
+    by_value.then(by_key.unwrap_or(Ordering::Equal)).is_gt()
 }
 
 /// The value before all others of a class.

@@ -1,6 +1,8 @@
 //! Where an incremental read goes on: the cursor that the host keeps. JSON, so
 //! that a person can read it and, with care, write it.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -139,7 +141,12 @@ pub fn stored(values: &[Value]) -> Vec<Stored> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // A string takes everything.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {

@@ -141,7 +141,7 @@ impl Questions {
                 Question::Phase(_) => {}
                 Question::Size => {
                     let largest = answer.rows.first().and_then(|row| row.first()).cloned();
-                    if let Err(error) = target.judge_size(largest.unwrap_or(Value::Null)) {
+                    if let Err(error) = target.judge_size(&largest.unwrap_or(Value::Null)) {
                         let name = target.resource.clone();
                         plan.failed.push((name, error));
                     }
@@ -159,7 +159,7 @@ impl Questions {
 
 impl Target {
     /// What its largest row id says of its cost, and of where it goes on.
-    fn judge_size(&mut self, largest: Value) -> Result<(), Error> {
+    fn judge_size(&mut self, largest: &Value) -> Result<(), Error> {
         let name = &self.resource;
         let rows = largest
             .as_integer()
@@ -170,7 +170,7 @@ impl Target {
             && let Some(last) = self.phases.front().and_then(Phase::first_of_key)
         {
             return match largest.compare(&last) {
-                Ordering::Less => Err(recreated(name, &largest, &last)),
+                Ordering::Less => Err(recreated(name, largest, &last)),
                 Ordering::Equal => {
                     self.phases.clear();
                     Ok(())

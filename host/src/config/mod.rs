@@ -225,13 +225,11 @@ fn choice<T: Copy>(
     let Some(word) = word else {
         return Ok(None);
     };
-    match choices.iter().find(|(known, _)| *known == word) {
-        Some((_, meaning)) => Ok(Some(*meaning)),
-        None => {
-            let words: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
-            Err(ConfigError::choice(key, word, &words))
-        }
+    if let Some((_, meaning)) = choices.iter().find(|(known, _)| *known == word) {
+        return Ok(Some(*meaning));
     }
+    let words: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
+    Err(ConfigError::choice(key, word, &words))
 }
 
 fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {

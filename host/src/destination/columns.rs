@@ -162,8 +162,8 @@ impl Columns {
 
     /// Those of these names.
     pub(super) fn only(&self, names: &[String]) -> Self {
-        let named = self.0.iter().filter(|column| names.contains(&column.name));
-        Self(named.cloned().collect())
+        let only = self.0.iter().filter(|column| names.contains(&column.name));
+        Self(only.cloned().collect())
     }
 
     /// Columns that were written down before.

@@ -60,17 +60,14 @@ impl Pipeline {
         let known = blocking(look).await??;
         let diff = |(resource, known): (&Resource, Option<arrow_schema::SchemaRef>)| {
             let plan = self.plans.get(&resource.name).cloned();
-            self.diff_of(resource, &plan.unwrap_or_default(), known.as_deref())
+            Diff::of(resource, &plan.unwrap_or_default(), known.as_deref())
         };
         Ok(listed.iter().zip(known).map(diff).collect())
     }
+}
 
-    fn diff_of(
-        &self,
-        resource: &Resource,
-        plan: &ResourcePlan,
-        known: Option<&arrow_schema::Schema>,
-    ) -> Diff {
+impl Diff {
+    fn of(resource: &Resource, plan: &ResourcePlan, known: Option<&arrow_schema::Schema>) -> Self {
         let source = SourceSchema {
             columns: plan.chosen(&resource.schema),
             primary_key: resource.primary_key.clone(),
@@ -78,7 +75,7 @@ impl Pipeline {
         };
         let changes = plan.changes(PageKind::Rows, &source, known);
         let fitted = plan.fit(&resource.name, PageKind::Rows, &source, known);
-        Diff {
+        Self {
             resource: resource.name.clone(),
             table: names::table_of(&resource.name),
             changes,

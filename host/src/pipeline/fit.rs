@@ -148,8 +148,10 @@ impl Fit {
             return Ok((batch, None));
         }
         let rejected = arrow_array::BooleanArray::from(bad);
-        let good =
-            arrow_array::BooleanArray::from_iter(rejected.iter().map(|bad| bad.map(|bad| !bad)));
+        let good = rejected
+            .iter()
+            .map(|bad| bad.map(|bad| !bad))
+            .collect::<arrow_array::BooleanArray>();
         Ok((
             arrow_select::filter::filter_record_batch(&batch, &good)?,
             Some(arrow_select::filter::filter_record_batch(

@@ -312,7 +312,7 @@ impl Writer<'_, '_, '_> {
     fn may_commit(&self) -> bool {
         let due = |every: Duration| self.begun.elapsed() >= every;
         self.run.head.commit_every.is_some_and(due)
-            && self.run.open.values().any(|open| open.has_rows())
+            && self.run.open.values().any(Open::has_rows)
             && self.run.open.values().all(Open::can_be_resumed)
     }
 

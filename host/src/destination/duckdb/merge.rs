@@ -106,13 +106,13 @@ impl Merge<'_> {
         if self.marked {
             let gone = format!(
                 "EXISTS (SELECT 1 FROM {staged} s WHERE {came} AND {})",
-                self.flag()
+                flag()
             );
             statements.delete(self.without(&gone));
         }
         // Marked rows that stay are not to be replaced by nothing.
         let stay = if self.marked {
-            format!(" AND NOT {}", self.flag())
+            format!(" AND NOT {}", flag())
         } else {
             String::new()
         };
@@ -141,7 +141,7 @@ impl Merge<'_> {
                 statements.delete(end(&gone));
             }
             if self.marked {
-                let flag = self.flag();
+                let flag = flag();
                 statements.delete(end(&format!(
                     "EXISTS (SELECT 1 FROM {staged} s WHERE {came} AND {flag})"
                 )));
@@ -158,7 +158,7 @@ impl Merge<'_> {
             "DELETE FROM {staged} s USING {target} t WHERE {came} AND t.{ended} IS NULL AND {same}"
         ));
         let stay = if self.marked {
-            format!(" AND NOT {}", self.flag())
+            format!(" AND NOT {}", flag())
         } else {
             String::new()
         };
@@ -220,10 +220,6 @@ impl Merge<'_> {
         self.key.matches("t", staged)
     }
 
-    fn flag(&self) -> String {
-        format!("s.{}", quoted(names::IS_DELETED))
-    }
-
     fn target(&self) -> String {
         self.dataset.table(self.target)
     }
@@ -231,6 +227,11 @@ impl Merge<'_> {
     fn staged(&self) -> String {
         self.dataset.table(self.staged)
     }
+}
+
+/// Whether a staged row says that it is deleted.
+fn flag() -> String {
+    format!("s.{}", quoted(names::IS_DELETED))
 }
 
 /// Statements in their order, and what their counts mean.
