@@ -9,7 +9,7 @@
 //! use std::sync::Arc;
 //!
 //! use connector_host::model::{
-//!     AllowRule, DestinationSpec, FileFormat, Limits, PipelineSpec, Secret,
+//!     AllowRule, Consistency, DestinationSpec, FileFormat, Limits, PipelineSpec, Secret,
 //! };
 //! use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
 //! use connector_host::sandbox::{Engine, EngineOptions};
@@ -60,6 +60,7 @@
 //!             dataset: "turso_data".to_owned(),
 //!             format: FileFormat::Parquet,
 //!         },
+//!         consistency: Consistency::Snapshot,
 //!     };
 //!     let pipeline = Pipeline::open(engine, spec, Vec::new())?;
 //!     pipeline.run(&RunOptions::default(), Arc::new(Dashboard), cancel).await

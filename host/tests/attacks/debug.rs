@@ -31,6 +31,7 @@ fn spec(secrets: BTreeMap<String, Secret>) -> PipelineSpec {
             dataset: "none".to_owned(),
             format: FileFormat::Csv,
         },
+        consistency: connector_host::model::Consistency::Snapshot,
     }
 }
 

@@ -80,6 +80,7 @@ impl Load {
                 dataset: "data".to_owned(),
                 format: self.format,
             },
+            consistency: connector_host::model::Consistency::Snapshot,
         };
         let pipeline = Pipeline::open(&World::new().engine(), spec, Vec::new())?;
         pipeline

@@ -254,6 +254,7 @@ fuzz_target!(|data: &[u8]| {
     let Ok(Event::Schema { schema, .. }) = decoder.decode(RawEvent::schema("t", schema)) else {
         return;
     };
+    let schema = schema.columns;
     let names = |schema: &Schema| -> BTreeSet<_> {
         schema
             .fields()
