@@ -184,19 +184,50 @@ fn keys_of_another_destination_are_refused() {
 }
 
 #[test]
-fn what_this_version_cannot_do_is_refused_and_not_ignored() {
-    for key in [
-        "mode = \"incremental\"",
-        "cursor = \"x\"",
-        "write = \"merge\"",
-        "schema = \"freeze\"",
+fn a_resource_says_how_it_is_loaded() {
+    let spec = parsed(&format!(
+        "consistency = \"resumable\"\ncommit_every = \"2s\"\n{SMALLEST}[[resource]]\nname = \"orders\"\n\
+         mode = \"incremental\"\ncursor = \"at\"\nlag = \"10m\"\nwrite = \"scd2\"\ndeletes = \"soft\"\n\
+         schema = \"discard_row\"\nwhere = \"total > 1\"\nmax_rows_read = 9"
+    ));
+    let spec = spec.unwrap();
+    let resumable = Consistency::Resumable {
+        commit_every: Duration::from_secs(2),
+    };
+    assert_eq!(spec.consistency, resumable);
+    let orders = &spec.resources[0];
+    assert_eq!(orders.mode, Mode::Incremental);
+    assert_eq!(orders.lag.as_deref(), Some("600"));
+    assert_eq!(
+        (orders.write, orders.deletes, orders.schema),
+        (
+            Some(Write::Scd2),
+            Some(Deletes::Soft),
+            SchemaPolicy::DiscardRow
+        )
+    );
+    assert_eq!(orders.filter.as_deref(), Some("total > 1"));
+    assert_eq!(orders.max_rows_read, Some(9));
+}
+
+#[test]
+fn words_that_mean_nothing_are_refused() {
+    for (line, part) in [
+        ("mode = \"increment\"", "resource.mode"),
+        ("write = \"upsert\"", "resource.write"),
+        ("deletes = \"yes\"", "resource.deletes"),
+        ("schema = \"frozen\"", "resource.schema"),
+        ("lag = -1", "resource.lag"),
+        ("lag = true", "resource.lag"),
+        ("lag = \"soon\"", "resource.lag"),
     ] {
-        let (message, _) = refused(&format!("{SMALLEST}[[resource]]\nname = \"orders\"\n{key}"));
-        assert!(
-            message.contains("not supported by this version"),
-            "{message}"
-        );
+        let (message, hint) = refused(&format!(
+            "{SMALLEST}[[resource]]\nname = \"orders\"\n{line}"
+        ));
+        assert!(message.contains(part) && !hint.is_empty(), "{message}");
     }
+    let (message, _) = refused(&format!("commit_every = \"1s\"\n{SMALLEST}"));
+    assert!(message.contains("commit_every"), "{message}");
     let (message, _) = refused(&format!(
         "{SMALLEST}[[resource]]\nname = \"a\"\n[[resource]]\nname = \"a\""
     ));

@@ -73,7 +73,8 @@ impl Fit {
             .collect();
         let siblings = self.schema.fields().iter().zip(&renamed);
         let siblings = siblings.filter_map(|(field, name)| {
-            let column = self.base_of(field.name());
+            let base = self.base_of(field.name());
+            let column = find(known, base).map_or(base, |field| field.name());
             (name != column).then(|| Sibling {
                 name: name.clone(),
                 column: column.to_owned(),
@@ -188,7 +189,11 @@ impl Fit {
             });
         }
         for field in known.fields() {
-            let missing = find(&self.schema, field.name()).is_none() && !is_own(field.name());
+            let name = field.name();
+            let mut siblings = self.siblings.iter();
+            let comes = find(&self.schema, name).is_some()
+                || siblings.any(|sibling| sibling.column.eq_ignore_ascii_case(name));
+            let missing = !comes && !is_own(name);
             // A sibling is there only in loads that need it.
             if missing && !field.name().contains("__") {
                 changes.push(Change::ColumnMissing {
@@ -325,13 +330,9 @@ mod tests {
         assert_eq!(
             fitted.siblings,
             [
-                sibling("at__integer", "at"),
-                sibling("At", "at"),
-                sibling("at__text_bytes", "at")
+                sibling("at__integer", "At"),
+                sibling("at__text_bytes", "At")
             ]
-            .into_iter()
-            .filter(|sibling| !sibling.name.eq_ignore_ascii_case("at"))
-            .collect::<Vec<_>>()
         );
         // The other way round.
         let known = schema(&[("at", DataType::Int64), ("at__text", DataType::Utf8)]);

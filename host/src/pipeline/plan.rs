@@ -289,3 +289,79 @@ pub(super) fn plans(
     let plan = |spec: &ResourceSpec| Ok((spec.name.clone(), ResourcePlan::new(spec)?));
     resources.iter().map(plan).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(mode: Mode, cursor: Option<&str>, write: Option<Write>) -> ResourceSpec {
+        ResourceSpec {
+            name: "orders".to_owned(),
+            mode,
+            cursor: cursor.map(str::to_owned),
+            write,
+            ..ResourceSpec::default()
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_follows_from_the_mode() {
+        let write = |mode, cursor| ResourcePlan::new(&spec(mode, cursor, None)).unwrap().write;
+        assert_eq!(write(Mode::Full, None), Write::Replace);
+        assert_eq!(write(Mode::Incremental, None), Write::Append);
+        assert_eq!(write(Mode::Incremental, Some("at")), Write::Merge);
+        assert_eq!(write(Mode::Changes, None), Write::Merge);
+        let versions = spec(Mode::Full, None, Some(Write::Scd2));
+        assert_eq!(ResourcePlan::new(&versions).unwrap().deletes, Deletes::Soft);
+    }
+
+    #[test]
+    fn what_would_lose_rows_or_mean_nothing_is_refused() {
+        let with = |change: fn(&mut ResourceSpec)| {
+            let mut spec = spec(Mode::Incremental, Some("at"), None);
+            change(&mut spec);
+            spec
+        };
+        for refused in [
+            with(|spec| spec.write = Some(Write::Replace)),
+            with(|spec| spec.mode = Mode::Full),
+            with(|spec| {
+                spec.mode = Mode::Changes;
+                spec.cursor = None;
+                spec.write = Some(Write::Append);
+            }),
+            with(|spec| {
+                spec.write = Some(Write::Append);
+                spec.lag = Some("1".to_owned());
+            }),
+            with(|spec| {
+                spec.write = Some(Write::Append);
+                spec.deletes = Some(Deletes::Hard);
+            }),
+        ] {
+            let error = ResourcePlan::new(&refused).unwrap_err();
+            assert!(
+                error.to_string().starts_with("the resource `orders`: "),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn deleted_rows_show_in_what_comes() {
+        let mut spec = spec(Mode::Incremental, Some("at"), None);
+        spec.deletes = Some(Deletes::Hard);
+        let plan = ResourcePlan::new(&spec).unwrap();
+        let cursor = Cursor {
+            version: 1,
+            value: Vec::new(),
+        };
+        // Without a cursor everything comes; with one, the keys are asked for.
+        assert_eq!(plan.presence(PageKind::Rows), Presence::Rows);
+        assert!(!plan.selection().keys);
+        let later = plan.at(Some(&cursor), false);
+        assert_eq!(later.presence(PageKind::Rows), Presence::Keys);
+        assert!(later.selection().keys);
+        assert_eq!(plan.at(Some(&cursor), true).cursor, None);
+    }
+}
