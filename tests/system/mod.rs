@@ -17,6 +17,7 @@ mod policy;
 mod queries;
 mod readme;
 mod refusals;
+mod schema_changes;
 mod servers;
 mod state;
 mod tokens;

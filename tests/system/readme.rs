@@ -31,6 +31,7 @@ fn every_key_of_the_pipeline_file_is_explained() -> Result<()> {
         let (field, _) = str::trim(line)
             .strip_prefix("pub(super) ")?
             .split_once(':')?;
+        let field = field.trim_start_matches("r#");
         Some(if field == "kind" { "type" } else { field })
     };
     let keys: Vec<_> = shapes.lines().filter_map(key).collect();

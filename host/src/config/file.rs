@@ -120,8 +120,7 @@ pub(super) struct RawResource {
     /// `ignore`, `soft` or `hard`.
     pub(super) deletes: Option<String>,
     /// A condition on the rows, in the language of the source.
-    #[serde(rename = "where")]
-    pub(super) filter: Option<String>,
+    pub(super) r#where: Option<String>,
     /// The most rows that the source may bill.
     pub(super) max_rows_read: Option<u64>,
     /// The columns to read, by default all.

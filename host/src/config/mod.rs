@@ -211,7 +211,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         deletes,
         schema: schema.unwrap_or_default(),
         columns: raw.columns,
-        filter: raw.filter,
+        filter: raw.r#where,
         max_rows_read: raw.max_rows_read,
     })
 }

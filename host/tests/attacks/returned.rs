@@ -3,6 +3,7 @@
 
 mod arrow;
 mod events;
+mod kinds;
 mod names;
 
 use std::fs;
@@ -25,7 +26,7 @@ use crate::world::{self, World};
 struct Load {
     folder: TempDir,
     limits: Limits,
-    asked: Vec<&'static str>,
+    asked: Vec<ResourceSpec>,
     format: FileFormat,
 }
 
@@ -40,7 +41,15 @@ impl Load {
     }
 
     /// Asks for this resource and no other.
-    fn asking_for(mut self, resource: &'static str) -> Self {
+    fn asking_for(self, resource: &str) -> Self {
+        self.asking(ResourceSpec {
+            name: resource.to_owned(),
+            ..ResourceSpec::default()
+        })
+    }
+
+    /// Asks for a resource in this way.
+    fn asking(mut self, resource: ResourceSpec) -> Self {
         self.asked.push(resource);
         self
     }
@@ -62,10 +71,6 @@ impl Load {
             fn update(&self, _: Update<'_>) {}
         }
 
-        let asked = self.asked.iter().map(|name| ResourceSpec {
-            name: (*name).to_owned(),
-            ..ResourceSpec::default()
-        });
         let spec = PipelineSpec {
             name: "attack".to_owned(),
             component: world::component(),
@@ -74,7 +79,7 @@ impl Load {
             secrets: std::collections::BTreeMap::new(),
             allow: Vec::new(),
             limits: self.limits.clone(),
-            resources: asked.collect(),
+            resources: self.asked.clone(),
             destination: DestinationSpec::Files {
                 url: self.folder.path().join("out").display().to_string(),
                 dataset: "data".to_owned(),

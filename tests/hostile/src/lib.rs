@@ -17,7 +17,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::bindings::exports::connector::source::source as wit;
 use crate::request::Failure;
-use crate::script::{Event, Script, Step};
+use crate::script::{Event, Kind, Script, Step};
 
 /// The component.
 struct Hostile;
@@ -137,23 +137,51 @@ fn resource(r: script::Resource) -> Result<wit::Resource, wit::Error> {
     })
 }
 
+fn repeated<T: Clone>(items: &[T], times: usize) -> Vec<T> {
+    let count = items.len() * times;
+    items.iter().cycle().take(count).cloned().collect()
+}
+
+impl From<Kind> for wit::PageKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Rows => Self::Rows,
+            Kind::Changes => Self::Changes,
+            Kind::Keys => Self::Keys,
+        }
+    }
+}
+
 fn event(event: Event) -> Result<wit::Event, wit::Error> {
     Ok(match event {
-        Event::Schema { resource, schema } => wit::Event::Schema(wit::SchemaEvent {
+        Event::Schema {
             resource,
-            kind: wit::PageKind::Rows,
-            schema: bytes(&schema)?,
-            primary_key: Vec::new(),
-            siblings: Vec::new(),
-        }),
+            kind,
+            schema,
+            primary_key,
+            siblings,
+            copies,
+        } => {
+            let times = copies.unwrap_or(1) as usize;
+            let sibling = |(name, column)| wit::Sibling { name, column };
+            let siblings: Vec<_> = siblings.into_iter().map(sibling).collect();
+            wit::Event::Schema(wit::SchemaEvent {
+                resource,
+                kind: kind.into(),
+                schema: bytes(&schema)?,
+                primary_key: repeated(&primary_key, times),
+                siblings: repeated(&siblings, times),
+            })
+        }
         Event::Page {
             resource,
+            kind,
             rows,
             batch,
             cursor,
         } => wit::Event::Page(wit::Page {
             resource,
-            kind: wit::PageKind::Rows,
+            kind: kind.into(),
             rows,
             batch: bytes(&batch)?,
             cursor: cursor.map(|size| wit::Cursor {

@@ -95,16 +95,37 @@ pub(crate) struct Resource {
     pub(crate) parent: Option<String>,
 }
 
+/// What the rows of a page are.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    #[default]
+    Rows,
+    Changes,
+    Keys,
+}
+
 /// One event of a read. Bytes are in base64.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Event {
     Schema {
         resource: String,
+        #[serde(default)]
+        kind: Kind,
         schema: String,
+        #[serde(default)]
+        primary_key: Vec<String>,
+        /// Columns, and those that they belong to.
+        #[serde(default)]
+        siblings: Vec<(String, String)>,
+        /// The key and the siblings so many times.
+        copies: Option<u32>,
     },
     Page {
         resource: String,
+        #[serde(default)]
+        kind: Kind,
         rows: u64,
         batch: String,
         /// A cursor of so many bytes.

@@ -1,0 +1,150 @@
+//! Keys, marks of deleted rows and siblings: what decides which rows of a
+//! table go or give way.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, NullArray, RecordBatch};
+use connector_host::model::{Limit, Mode, ResourceSpec};
+use connector_host::sandbox::SandboxError;
+use serde_json::{Value as Json, json};
+
+use super::{Load, done, messages, page, rows, schema, three_rows};
+
+fn of_kind(mut event: Json, name: &str, kind: &str) -> Json {
+    event[name]["kind"] = json!(kind);
+    event
+}
+
+/// Three rows and a mark of those that are deleted: none.
+fn three_changes() -> RecordBatch {
+    let columns: [(&str, ArrayRef); 2] = [
+        ("id", Arc::new(Int64Array::from(vec![1, 2, 3]))),
+        ("gone", Arc::new(BooleanArray::from(vec![false; 3]))),
+    ];
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+#[tokio::test]
+async fn keys_for_which_nobody_asked_delete_nothing() {
+    let (first, batch) = messages(&three_rows());
+    let events = [
+        schema("t", &first),
+        page("t", 3, &batch),
+        of_kind(schema("t", &first), "schema", "keys"),
+        of_kind(page("t", 3, &batch), "page", "keys"),
+        done("t", 3),
+    ];
+    for events in [&events[..], &events[..3]] {
+        let load = Load::new();
+        let reason = load.contract(load.run(json!({ "events": events })).await);
+        assert!(
+            reason.contains("keys of `t`, for which nobody asked"),
+            "{reason}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn changes_for_which_nobody_asked_delete_nothing() {
+    let (first, batch) = messages(&three_changes());
+    let events = [
+        of_kind(schema("t", &first), "schema", "changes"),
+        of_kind(page("t", 3, &batch), "page", "changes"),
+        done("t", 3),
+    ];
+    let load = Load::new();
+    let reason = load.contract(load.run(json!({ "events": events })).await);
+    assert!(
+        reason.contains("changes of `t`, for which nobody asked"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn changes_that_do_not_say_what_is_deleted_are_refused() {
+    let (first, _) = messages(&three_rows());
+    let load = Load::new().asking(ResourceSpec {
+        name: "t".to_owned(),
+        mode: Mode::Changes,
+        ..ResourceSpec::default()
+    });
+    let events = [of_kind(schema("t", &first), "schema", "changes")];
+    let reason = load.contract(load.run(json!({ "events": events })).await);
+    assert!(
+        reason.contains("do not say which rows are deleted"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_of_another_kind_than_its_schema_is_refused() {
+    let (first, batch) = messages(&three_rows());
+    for kind in ["keys", "changes"] {
+        let events = [
+            schema("t", &first),
+            of_kind(page("t", 3, &batch), "page", kind),
+            done("t", 3),
+        ];
+        let load = Load::new();
+        let reason = load.contract(load.run(json!({ "events": events })).await);
+        assert!(reason.contains("before its schema"), "{kind}: {reason}");
+    }
+}
+
+#[tokio::test]
+async fn keys_and_siblings_that_are_no_columns_are_refused() {
+    let (first, batch) = messages(&three_rows());
+    for (key, siblings) in [
+        (json!(["other"]), json!([])),
+        (json!(["id", "id"]), json!([])),
+        (json!([]), json!([["other", "id"]])),
+        (json!([]), json!([["t", "other"]])),
+        (json!([]), json!([["t", "t"]])),
+        (json!([]), json!([["t", "id"], ["id", "t"]])),
+        (json!([]), json!([["t", "id"], ["t", "id"]])),
+        (json!(["t"]), json!([["t", "id"]])),
+    ] {
+        let mut first = schema("t", &first);
+        first["schema"]["primary_key"] = key.clone();
+        first["schema"]["siblings"] = siblings.clone();
+        let events = [first, page("t", 3, &batch), done("t", 3)];
+        let load = Load::new();
+        let reason = load.contract(load.run(json!({ "events": events })).await);
+        assert!(
+            reason.contains("not among its columns"),
+            "{key} {siblings}: {reason}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_million_keys_are_refused() {
+    let (first, _) = messages(&three_rows());
+    let mut first = schema("t", &first);
+    first["schema"]["primary_key"] = json!(["id"]);
+    first["schema"]["copies"] = json!(1_000_000);
+    let load = Load::new();
+    let error = load.refused(load.run(json!({ "events": [first] })).await);
+    assert!(
+        matches!(error, SandboxError::Limit(Limit::Columns | Limit::Memory)),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_column_without_a_type_has_no_rows() {
+    let nothing: ArrayRef = Arc::new(NullArray::new(1 << 20));
+    let (first, batch) = messages(&RecordBatch::try_from_iter([("t", nothing)]).unwrap());
+    let events = [
+        schema("t", &first),
+        page("t", 1 << 20, &batch),
+        done("t", 1 << 20),
+    ];
+    let load = Load::new();
+    let reason = load.contract(load.run(json!({ "events": events })).await);
+    assert!(
+        reason.contains("has the type Null, which does not cross"),
+        "{reason}"
+    );
+    assert_eq!(rows(load.folder.path()), 0);
+}
