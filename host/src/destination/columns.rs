@@ -162,8 +162,22 @@ impl Columns {
 
     /// Those of these names.
     pub(super) fn only(&self, names: &[String]) -> Self {
-        let only = self.0.iter().filter(|column| names.contains(&column.name));
-        Self(only.cloned().collect())
+        let columns = self.0.iter();
+        let columns = columns.filter(|column| names.contains(&column.name));
+        Self(columns.cloned().collect())
+    }
+
+    /// Those of other names.
+    pub(super) fn without(mut self, name: &str) -> Self {
+        self.0.retain(|column| column.name != name);
+        self
+    }
+
+    /// Where the column of a name is.
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.0
+            .iter()
+            .position(|column| column.name.eq_ignore_ascii_case(name))
     }
 
     /// Columns that were written down before.
@@ -241,6 +255,11 @@ impl Shape {
     /// The schema of the batches that come out.
     pub(super) fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    /// For each column of the table, where a batch that comes in has it.
+    pub(super) fn sources(&self) -> &[Option<usize>] {
+        &self.sources
     }
 
     /// The rows in the shape of the table. Copies no value.

@@ -215,6 +215,24 @@ impl<'a> DuckDbLoad<'a> {
             .expect_columns(table.columns.as_slice().len())
     }
 
+    /// Gives the table of all keys the columns that come and are not there, and
+    /// says whether there were some.
+    fn widen_keys(
+        &mut self,
+        name: &str,
+        keys: &mut Keys,
+        incoming: &Columns,
+    ) -> Result<bool, DestinationError> {
+        let added = keys.columns.extend(incoming);
+        let added = added.map_err(|error| self.refused(name, error))?;
+        for column in &added {
+            self.settle()?;
+            let action = format!("store the keys of `{name}`");
+            self.run(&action, &self.dataset.add_column(&keys.stored, column))?;
+        }
+        Ok(!added.is_empty())
+    }
+
     /// Brings a table together with what is there.
     fn apply_to(&mut self, table: &Table) -> Result<Effect, DestinationError> {
         let (dataset, name) = (self.dataset, &table.name);
@@ -474,6 +492,9 @@ impl Load for DuckDbLoad<'_> {
             None => self.reach(name, &incoming, arrival)?,
         };
         self.widen(&mut table, &arrival.schema, &incoming)?;
+        if let Some(keys) = &mut table.keys {
+            self.widen_keys(name, keys, &incoming.only(&arrival.key_families().concat()))?;
+        }
         table.arrival = arrival.clone();
         self.tables.insert(key, table);
         Ok(())
@@ -502,25 +523,22 @@ impl Load for DuckDbLoad<'_> {
         let action = format!("store the keys of `{name}`");
         let key = name.to_ascii_lowercase();
         let incoming = self.columns(name, &batch.schema())?;
-        let Some(Table {
-            keys: Some(keys), ..
-        }) = self.tables.get_mut(&key)
-        else {
+        let keys = self.tables.get_mut(&key);
+        let Some(mut keys) = keys.and_then(|table| table.keys.take()) else {
             return Err(self.failed(&action, "nobody said that they would come"));
         };
-        let added = keys.columns.extend(&incoming);
+        let widened = self.widen_keys(name, &mut keys, &incoming);
         let (stored, columns) = (keys.stored.clone(), keys.columns.clone());
-        let added = added.map_err(|error| self.refused(name, error))?;
+        if let Some(table) = self.tables.get_mut(&key) {
+            table.keys = Some(keys);
+        }
         let of_keys = format!("{key}\0keys");
         let running = self
             .stream
             .as_ref()
             .is_some_and(|(open, _)| *open == of_keys);
-        if !added.is_empty() || !running {
+        if widened? || !running {
             self.settle()?;
-            for column in added {
-                self.run(&action, &self.dataset.add_column(&stored, &column))?;
-            }
             let shape = Shape::new(&batch.schema(), &columns);
             self.stream_into(of_keys, &stored, SchemaRef::clone(shape.schema()))?;
         }
