@@ -132,13 +132,20 @@ impl Arrival {
         self.key.iter().map(family).collect()
     }
 
+    /// The column that the destination fills itself: when a row went.
+    fn own_column(&self) -> Option<&'static str> {
+        match (self.write, self.deletes) {
+            (Write::Scd2, _) => Some(names::VALID_TO),
+            (Write::Merge, Deletes::Soft) => Some(names::DELETED_AT),
+            _ => None,
+        }
+    }
+
     /// The columns of the table: those that come, and those that the
     /// destination fills itself.
     fn stored_schema(&self) -> SchemaRef {
-        let own = match (self.write, self.deletes) {
-            (Write::Scd2, _) => names::VALID_TO,
-            (Write::Merge, Deletes::Soft) => names::DELETED_AT,
-            _ => return SchemaRef::clone(&self.schema),
+        let Some(own) = self.own_column() else {
+            return SchemaRef::clone(&self.schema);
         };
         let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
         let mut fields: Vec<FieldRef> = self.schema.fields().iter().cloned().collect();

@@ -1,6 +1,7 @@
 //! What every destination promises, a case for each promise.
 
 mod loads;
+mod merges;
 mod names;
 mod rows;
 mod values;
@@ -8,6 +9,7 @@ mod values;
 use arrow_array::RecordBatch;
 
 pub(crate) use self::loads::*;
+pub(crate) use self::merges::*;
 pub(crate) use self::names::*;
 pub(crate) use self::rows::*;
 pub(crate) use self::values::*;

@@ -1,6 +1,7 @@
 //! A destination in a scratch folder, what is loaded into it, and what an
 //! independent reader finds there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -10,7 +11,9 @@ use arrow_array::{
     StringArray,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use connector_host::destination::{self, Arrival, Destination, DestinationError, Load, Settings};
+use connector_host::destination::{
+    self, Arrival, Destination, DestinationError, Effect, Load, Settings,
+};
 use connector_host::model::{
     Cursor, DestinationSpec, FileFormat, LoadId, LoadRecord, Mode, ResourceRecord, Status, Write,
 };
@@ -20,6 +23,9 @@ use crate::value::{Row, Value};
 use crate::{duckdb, files};
 
 pub(crate) const DATASET: &str = "turso data";
+/// What a load did, by table.
+pub(crate) type Effects = BTreeMap<String, Effect>;
+
 pub(crate) const PIPELINE: &str = "a pipeline";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +71,9 @@ impl Store {
         });
     }
 
-    /// Runs a load, and commits.
-    pub(crate) fn commit(&self, number: u64, fill: impl FnOnce(&mut dyn Load)) {
-        commit(self.open().as_mut(), number, fill);
+    /// Runs a load, and commits. Says what it did to each table.
+    pub(crate) fn commit(&self, number: u64, fill: impl FnOnce(&mut dyn Load)) -> Effects {
+        commit(self.open().as_mut(), number, fill)
     }
 
     /// The rows of a table, in order of their values; `None` if it is not
@@ -120,16 +126,17 @@ pub(crate) fn open(kind: Kind, folder: &Path) -> Result<Box<dyn Destination>, De
     })
 }
 
-/// Runs a load, and commits.
+/// Runs a load, and commits. Says what it did to each table.
 pub(crate) fn commit(
     destination: &mut dyn Destination,
     number: u64,
     fill: impl FnOnce(&mut dyn Load),
-) {
+) -> Effects {
     let mut load = destination.begin(&load_id(number)).unwrap();
     fill(load.as_mut());
-    load.apply().unwrap();
+    let effects = load.apply().unwrap();
     load.commit(&record(number, &[("t", None)])).unwrap();
+    effects
 }
 
 pub(crate) fn database(folder: &Path) -> PathBuf {

@@ -3,6 +3,7 @@
 //! base64 (standard alphabet, padded), times as RFC 3339 writes them, infinities
 //! `Infinity` and `-Infinity`.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 
@@ -16,6 +17,9 @@ use super::part::Encoder;
 use super::text;
 use super::upload::{Upload, io_error};
 
+/// The end of a record.
+const END: &[u8] = b"\r\n";
+
 /// Writes one CSV file.
 pub(super) struct Csv<'a> {
     upload: Upload<'a>,
@@ -25,13 +29,8 @@ pub(super) struct Csv<'a> {
 
 impl<'a> Csv<'a> {
     pub(super) fn new(mut upload: Upload<'a>, schema: &SchemaRef) -> io::Result<Self> {
-        let mut header = Vec::new();
-        for (at, field) in schema.fields().iter().enumerate() {
-            separate(at, &mut header);
-            self::field(field.name().as_bytes(), &mut header);
-        }
-        header.extend_from_slice(b"\r\n");
-        upload.write_all(&header)?;
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        upload.write_all(&header(names))?;
         Ok(Self {
             upload,
             lines: Vec::new(),
@@ -54,7 +53,7 @@ impl<'a> Encoder<'a> for Csv<'a> {
                     write(row, &mut self.lines)?;
                 }
             }
-            self.lines.extend_from_slice(b"\r\n");
+            self.lines.extend_from_slice(END);
         }
         self.upload.write_all(&self.lines)
     }
@@ -66,6 +65,70 @@ impl<'a> Encoder<'a> for Csv<'a> {
     fn finish(self: Box<Self>) -> io::Result<Upload<'a>> {
         Ok(self.upload)
     }
+}
+
+/// The line that names the columns.
+pub(super) fn header<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
+    let mut header = Vec::new();
+    for (at, name) in names.enumerate() {
+        separate(at, &mut header);
+        field(name.as_bytes(), &mut header);
+    }
+    header.extend_from_slice(END);
+    header
+}
+
+/// Reads a record with its end, and says how many bytes that were.
+pub(super) fn read_record(file: &mut impl BufRead, record: &mut Vec<u8>) -> io::Result<usize> {
+    let (mut bytes, mut inside) = (0, false);
+    loop {
+        let line = file.read_until(b'\n', record)?;
+        bytes += line;
+        // A quote in a quoted text is doubled, so it closes and opens again.
+        let quotes = memchr::memchr_iter(b'"', &record[record.len() - line..]).count();
+        inside ^= quotes % 2 == 1;
+        if line == 0 || !inside {
+            return Ok(bytes);
+        }
+    }
+}
+
+/// The fields of a record as they are written. Null is nothing.
+pub(super) fn cells(record: &[u8]) -> Vec<&[u8]> {
+    let record = record.strip_suffix(END).unwrap_or(record);
+    let (mut cells, mut from, mut quoted) = (Vec::new(), 0, false);
+    for at in memchr::memchr2_iter(b'"', b',', record) {
+        if record[at] == b'"' {
+            quoted = !quoted;
+        } else if !quoted {
+            cells.push(&record[from..at]);
+            from = at + 1;
+        }
+    }
+    cells.push(&record[from..]);
+    cells
+}
+
+/// Writes fields as they were read.
+pub(super) fn write_cells(cells: &[&[u8]], out: &mut Vec<u8>) {
+    for (at, cell) in cells.iter().enumerate() {
+        separate(at, out);
+        out.extend_from_slice(cell);
+    }
+    out.extend_from_slice(END);
+}
+
+/// The text of a field that is not null.
+pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
+    let cell = std::str::from_utf8(cell).map_err(io_error)?;
+    let inner = cell
+        .strip_prefix('"')
+        .and_then(|cell| cell.strip_suffix('"'));
+    Ok(match inner {
+        None => cell.into(),
+        Some(text) if text.contains('"') => text.replace("\"\"", "\"").into(),
+        Some(text) => text.into(),
+    })
 }
 
 /// How many records a file has after its header.
@@ -181,6 +244,38 @@ mod tests {
         assert_eq!(written(b""), r#""""#);
         assert_eq!(written(br#"say "hi""#), r#""say ""hi""""#);
         assert_eq!(written(b"a,b\r\nc"), "\"a,b\r\nc\"");
+    }
+
+    #[test]
+    fn fields_are_read_as_they_are_written() {
+        let texts = [
+            "plain",
+            "",
+            "say \"hi\"",
+            "a,b\r\nc",
+            "\"",
+            "\"\"",
+            ",",
+            "\n",
+            "日本 🦀",
+        ];
+        let mut written = header(texts.into_iter());
+        written.extend_from_slice(b",x\r\n");
+        let (mut file, mut record) = (written.as_slice(), Vec::new());
+        read_record(&mut file, &mut record).unwrap();
+        let read: Vec<_> = cells(&record)
+            .into_iter()
+            .map(|cell| text(cell).unwrap())
+            .collect();
+        assert_eq!(read, texts);
+        let mut again = Vec::new();
+        write_cells(&cells(&record), &mut again);
+        assert_eq!(again, record);
+
+        record.clear();
+        assert_eq!(read_record(&mut file, &mut record).unwrap(), 4);
+        assert_eq!(cells(&record), [b"".as_slice(), b"x"]);
+        assert_eq!(read_record(&mut file, &mut record).unwrap(), 0);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! alphabet, padded), times as RFC 3339 writes them, and `"Infinity"`,
 //! `"-Infinity"`, `"NaN"`.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
@@ -14,9 +16,14 @@ use arrow_json::writer::{JsonArray, LineDelimited, NullableEncoder};
 use arrow_json::{Encoder as ValueEncoder, EncoderFactory, EncoderOptions, Writer, WriterBuilder};
 use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit};
 
+use serde::Deserializer as _;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
 use super::part::Encoder;
 use super::text;
 use super::upload::{Upload, io_error};
+use crate::destination::columns::Column;
 
 /// Writes one file of JSON lines.
 pub(super) struct Jsonl<'a> {
@@ -68,6 +75,37 @@ pub(crate) fn array(batches: &[RecordBatch]) -> Result<String, ArrowError> {
     })
 }
 
+/// The values of a line as they are written, by column. Null is nothing.
+pub(super) fn cells<'a>(line: &'a [u8], columns: &[Column]) -> io::Result<Vec<&'a [u8]>> {
+    let mut values = serde_json::Deserializer::from_slice(line);
+    Ok(values.deserialize_map(Named(columns))?)
+}
+
+/// Writes values as they were read.
+pub(super) fn write_cells(names: &[String], cells: &[&[u8]], out: &mut Vec<u8>) {
+    for (at, (name, cell)) in names.iter().zip(cells).enumerate() {
+        out.push(if at == 0 { b'{' } else { b',' });
+        out.extend_from_slice(name.as_bytes());
+        out.push(b':');
+        out.extend_from_slice(if cell.is_empty() { NULL } else { cell });
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+/// The text of a value that is not null.
+pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
+    if cell.first() == Some(&b'"') {
+        Ok(serde_json::from_slice::<Text>(cell)?.0)
+    } else {
+        Ok(std::str::from_utf8(cell).map_err(io_error)?.into())
+    }
+}
+
+/// A text as JSON writes it.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 /// How many lines a file has.
 pub(super) fn rows(file: File) -> io::Result<u64> {
     let mut reader = BufReader::with_capacity(1 << 18, file);
@@ -80,6 +118,46 @@ pub(super) fn rows(file: File) -> io::Result<u64> {
         rows += memchr::memchr_iter(b'\n', bytes).count() as u64;
         let read = bytes.len();
         reader.consume(read);
+    }
+}
+
+const NULL: &[u8] = b"null";
+
+/// A text that is copied only where something in it is escaped.
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Picks the values of columns from an object.
+struct Named<'c>(&'c [Column]);
+
+impl<'de> Visitor<'de> for Named<'_> {
+    type Value = Vec<&'de [u8]>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut cells = vec![[].as_slice(); self.0.len()];
+        // Lines have their columns in the order of the table, so the next name
+        // is mostly that of the next column.
+        let mut next = 0;
+        while let Some(Text(name)) = map.next_key()? {
+            let value = map.next_value::<&RawValue>()?.get().as_bytes();
+            let is_it = |column: &Column| column.name.eq_ignore_ascii_case(&name);
+            let place = if self.0.get(next).is_some_and(is_it) {
+                Some(next)
+            } else {
+                self.0.iter().position(is_it)
+            };
+            if let Some(place) = place {
+                if value != NULL {
+                    cells[place] = value;
+                }
+                next = place + 1;
+            }
+        }
+        Ok(cells)
     }
 }
 
@@ -136,5 +214,30 @@ impl ValueEncoder for Times<'_> {
         out.push(b'"');
         out.extend_from_slice(text::time(self.times.value(row), self.utc).as_bytes());
         out.push(b'"');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_read_as_they_are_written() {
+        let columns = ["a\"b", "n", "none", "t"].map(Column::boolean);
+        let names = columns.each_ref().map(|column| quoted(&column.name));
+        let line =
+            b"{\"a\\\"b\":0.30000000000000004,\"n\":null,\"none\":null,\"t\":\"\\n\\u0000 x\"}\n";
+        let found = cells(line, &columns).unwrap();
+        assert_eq!(found[1], b"");
+        assert_eq!(text(found[3]).unwrap(), "\n\0 x");
+        let mut again = Vec::new();
+        write_cells(&names, &found, &mut again);
+        assert_eq!(
+            String::from_utf8(again).unwrap(),
+            String::from_utf8(line.to_vec()).unwrap()
+        );
+        let lacks = cells(b"{\"t\":1,\"other\":2}\n", &columns).unwrap();
+        assert_eq!(lacks, [b"".as_slice(), b"", b"", b"1"]);
+        assert!(cells(b"[1]\n", &columns).is_err());
     }
 }

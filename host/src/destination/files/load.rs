@@ -6,22 +6,22 @@ use std::io;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
-use super::manifest::{self, Manifest};
+use super::manifest::Manifest;
 use super::part::{self, Encoder};
-use super::sweep::{self, STAGED};
+use super::table::Table;
 use super::upload::{Upload, io_error};
-use super::{Place, folder};
-use crate::destination::columns::{Columns, Shape};
+use super::{Place, apply, sweep};
+use crate::destination::columns::Columns;
 use crate::destination::rejected::Waiting;
-use crate::destination::{Arrival, Cause, DestinationError, Effect, Load};
+use crate::destination::{Arrival, Cause, DestinationError, Effect, Load, Presence};
 use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Write, names};
 
 /// A file that has grown to this is followed by another.
-const PART_BYTES: u64 = 512 << 20;
+pub(super) const PART_BYTES: u64 = 512 << 20;
 
 /// A load that is being written.
 pub(super) struct FilesLoad<'a> {
@@ -37,19 +37,6 @@ pub(super) struct FilesLoad<'a> {
     rejected: Waiting,
     /// Files moved into place that no manifest names yet.
     moved: Vec<Path>,
-}
-
-/// A table that this load writes.
-struct Table {
-    name: String,
-    folder: String,
-    format: FileFormat,
-    columns: Columns,
-    shape: Shape,
-    /// Files of older loads that stay.
-    kept: Vec<manifest::File>,
-    /// Files of this load.
-    written: Vec<manifest::File>,
 }
 
 /// A file that is being written.
@@ -77,45 +64,13 @@ impl<'a> FilesLoad<'a> {
         }
     }
 
-    fn announce(
-        &self,
-        name: &str,
-        incoming: Columns,
-        schema: &SchemaRef,
-        write: Write,
-        format: FileFormat,
-    ) -> Table {
-        let known = self.latest.as_ref().and_then(|latest| latest.table(name));
-        let (columns, kept) = match (write, known) {
-            (Write::Append, Some(known)) => {
-                (Columns::stored(known.columns.clone()), known.files.clone())
-            }
-            _ => (incoming, Vec::new()),
-        };
-        Table {
-            name: name.to_owned(),
-            folder: known.map_or_else(|| folder::name(name), |known| known.folder.clone()),
-            format,
-            shape: Shape::new(schema, &columns),
-            columns,
-            kept,
-            written: Vec::new(),
-        }
-    }
-
     /// Begins the next file of a table.
-    fn part(&self, key: &str) -> Result<Part<'a>, DestinationError> {
-        let Some(table) = self.tables.get(key) else {
+    fn part(&mut self, key: &str) -> Result<Part<'a>, DestinationError> {
+        let Some(table) = self.tables.get_mut(key) else {
             return Err(self.failed("write rows", format!("the table `{key}` was not opened")));
         };
-        let number = table.written.len();
-        let path = format!(
-            "{}/{}-{number:05}.{}",
-            table.folder,
-            self.id,
-            part::ending(table.format)
-        );
-        let begun = staged(&path).and_then(|staged| Upload::new(self.place, &staged));
+        let path = table.next_path(&self.id, table.format);
+        let begun = part::staged(&path).and_then(|staged| Upload::new(self.place, &staged));
         let encoder =
             begun.and_then(|upload| part::encoder(table.format, upload, table.shape.schema()));
         let encoder = encoder.map_err(|error| self.doing(&format!("create {path}"), error))?;
@@ -127,22 +82,13 @@ impl<'a> FilesLoad<'a> {
         let Some((key, part)) = self.open.take() else {
             return Ok(());
         };
-        let action = format!("write {}", part.path);
-        let bytes = part
-            .encoder
-            .finish()
-            .and_then(Upload::finish)
-            .map_err(|error| self.doing(&action, error))?;
-        let staged = self.place.root.join(STAGED).join(&part.path);
         if let Some(table) = self.tables.get_mut(&key) {
-            let rows = part::rows(table.format, &staged);
-            let rows = rows
+            let action = format!("write {}", part.path);
+            let upload = part.encoder.finish();
+            let file = upload
+                .and_then(|upload| part::finish(upload, self.place, part.path, table.format))
                 .map_err(|error| DestinationError::doing(&action, &self.place.location, error))?;
-            table.written.push(manifest::File {
-                path: part.path,
-                rows,
-                bytes,
-            });
+            table.written.push(file);
         }
         Ok(())
     }
@@ -187,20 +133,25 @@ impl<'a> FilesLoad<'a> {
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns)
             .map_err(|error| self.failed("write rejected records", error))?;
         // A record is JSON, so its file is too, whatever the format of tables.
-        self.announced(names::REJECTED, &schema, Write::Append, FileFormat::Jsonl)?;
+        let arrival = Arrival::plain(schema, Write::Append);
+        self.announce(names::REJECTED, &arrival, FileFormat::Jsonl)?;
         self.write(names::REJECTED, rows)
     }
 
-    fn announced(
+    fn announce(
         &mut self,
         name: &str,
-        schema: &SchemaRef,
-        write: Write,
+        arrival: &Arrival,
         format: FileFormat,
     ) -> Result<(), DestinationError> {
         let action = format!("store `{name}`");
         let key = name.to_ascii_lowercase();
-        let incoming = Columns::of(schema).map_err(|error| self.failed(&action, error))?;
+        let incoming = Columns::of(&arrival.stored_schema());
+        let incoming = incoming.map_err(|error| self.failed(&action, error))?;
+        let incoming = match arrival.presence {
+            Presence::Marked => incoming.without(names::IS_DELETED),
+            _ => incoming,
+        };
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
                 let reason = format!(
@@ -210,15 +161,13 @@ impl<'a> FilesLoad<'a> {
                 return Err(self.failed(&action, reason));
             }
             Some(open) => open,
-            None => self.announce(name, incoming.clone(), schema, write, format),
+            None => {
+                let known = self.latest.as_ref().and_then(|latest| latest.table(name));
+                Table::new(name, format, arrival, known)
+            }
         };
-        let before = table.columns.as_slice().len();
-        table
-            .columns
-            .extend(&incoming)
-            .map_err(|error| self.failed(&action, error))?;
-        table.shape = Shape::new(schema, &table.columns);
-        let widened = table.columns.as_slice().len() > before;
+        let widened = table.widen(arrival, &incoming);
+        let widened = widened.map_err(|error| self.failed(&action, error))?;
         self.tables.insert(key.clone(), table);
         // A file has one set of columns.
         if widened && self.open.as_ref().is_some_and(|(open, _)| *open == key) {
@@ -237,7 +186,7 @@ impl<'a> FilesLoad<'a> {
             .map(|file| file.path.clone())
             .collect();
         for path in paths {
-            let (from, to) = (staged(&path)?, Path::parse(&path).map_err(io_error)?);
+            let (from, to) = (part::staged(&path)?, Path::parse(&path).map_err(io_error)?);
             self.place
                 .runtime
                 .block_on(self.place.store.rename(&from, &to))
@@ -312,13 +261,7 @@ impl Load for FilesLoad<'_> {
     }
 
     fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
-        if matches!(arrival.write, Write::Merge | Write::Scd2) {
-            return Err(self.failed(
-                &format!("store `{name}`"),
-                "files cannot be merged into by this version",
-            ));
-        }
-        self.announced(name, &arrival.schema, arrival.write, self.format)
+        self.announce(name, arrival, self.format)
     }
 
     fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
@@ -329,12 +272,13 @@ impl Load for FilesLoad<'_> {
             self.open = Some((key.clone(), part));
         }
         let action = format!("write rows of `{name}`");
-        let fitted = self
-            .tables
-            .get(&key)
-            .map(|table| table.shape.fit(&batch))
-            .transpose();
-        let fitted = fitted.map_err(|error| self.failed(&action, error))?;
+        let mut fitted = None;
+        if let Some(table) = self.tables.get_mut(&key) {
+            let rows = table.shape.fit(&batch);
+            let noted = table.note(&batch);
+            fitted = Some(rows.map_err(|error| self.failed(&action, error))?);
+            noted.map_err(|error| self.doing(&action, error))?;
+        }
         if let (Some((_, part)), Some(rows)) = (&mut self.open, fitted) {
             let written = part.encoder.write(&rows).map(|()| part.encoder.bytes());
             if written.map_err(|error| self.doing(&action, error))? >= PART_BYTES {
@@ -344,11 +288,20 @@ impl Load for FilesLoad<'_> {
         Ok(())
     }
 
-    fn keys(&mut self, name: &str, _batch: RecordBatch) -> Result<(), DestinationError> {
-        Err(self.failed(
-            &format!("store the keys of `{name}`"),
-            "nobody said that they would come",
-        ))
+    fn keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+        let action = format!("store the keys of `{name}`");
+        let key = name.to_ascii_lowercase();
+        let incoming = Columns::of(&batch.schema());
+        let incoming = incoming.map_err(|error| self.failed(&action, error))?;
+        let table = self.tables.get_mut(&key);
+        let Some(table) = table.filter(|table| table.arrival.presence == Presence::Keys) else {
+            return Err(self.failed(&action, "nobody said that they would come"));
+        };
+        // Of another type they would match no row.
+        let known = table.columns.clone().extend(&incoming);
+        let noted = table.note_keys(&batch);
+        known.map_err(|error| self.failed(&action, error))?;
+        noted.map_err(|error| self.doing(&action, error))
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
@@ -389,28 +342,37 @@ impl Load for FilesLoad<'_> {
     }
 
     fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
-        let effect = |written| Effect {
-            written,
-            ..Effect::default()
-        };
-        let stored = self.stored_rows()?;
-        Ok(stored
-            .into_iter()
-            .map(|(table, rows)| (table, effect(rows)))
-            .collect())
+        self.complete()?;
+        let mut effects = BTreeMap::new();
+        for table in self.tables.values_mut() {
+            let rows = table.without_key();
+            if rows > 0 {
+                return Err(DestinationError::NoKey {
+                    table: table.name.clone(),
+                    rows,
+                    key: table.arrival.key.join(", "),
+                });
+            }
+            let effect = apply::bring_together(self.place, &self.id, table).map_err(|error| {
+                let action = format!("merge into `{}`", table.name);
+                DestinationError::doing(&action, &self.place.location, error)
+            })?;
+            effects.insert(table.name.clone(), effect);
+        }
+        effects.remove(names::REJECTED);
+        Ok(effects)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
+        // What came must not stand beside what it takes the place of.
+        if self.tables.values().any(Table::is_waiting) {
+            self.apply()?;
+        }
         self.store_rejected()?;
         self.complete()?;
         self.move_into_place()
             .map_err(|error| self.doing("commit", error))?;
-        let tables = self.tables.values().map(|table| manifest::Table {
-            name: table.name.clone(),
-            folder: table.folder.clone(),
-            columns: table.columns.as_slice().to_vec(),
-            files: table.kept.iter().chain(&table.written).cloned().collect(),
-        });
+        let tables = self.tables.values().map(Table::entry);
         let manifest = Manifest::after(self.latest.as_ref(), record, tables.collect());
         self.write_manifest(&manifest)
             .map_err(|error| self.doing("commit", error))?;
@@ -420,11 +382,6 @@ impl Load for FilesLoad<'_> {
         }
         Ok(())
     }
-}
-
-/// Where a file is until it is moved to `path`.
-fn staged(path: &str) -> io::Result<Path> {
-    Path::parse(format!("{STAGED}/{path}")).map_err(io_error)
 }
 
 impl Drop for FilesLoad<'_> {

@@ -6,21 +6,37 @@
 //! exactly one point in time. Whoever reads `<table>/*` instead may, while a
 //! load is being committed, see rows of two loads, but never none.
 //!
-//! Reading order: this file (opening, cursors), [`load`] (one load),
-//! [`manifest`], [`part`] (one file that is being written) with its formats
-//! [`parquet`], [`jsonl`] and [`csv`], [`upload`], [`text`], [`folder`]
-//! (names), [`sweep`] (what killed loads left).
+//! Files are never changed. A load that merges looks at the older files of
+//! its table, and those in which a row changes are replaced by files of its
+//! own; the others stay.
+//!
+//! Reading order: this file (opening, cursors), [`load`] (one load) and
+//! [`table`] (one table of it), [`manifest`], [`part`] (one file that is being
+//! written) with its formats [`parquet`], [`jsonl`] and [`csv`], [`upload`],
+//! [`text`], [`folder`] (names), [`sweep`] (what killed loads left). Then
+//! merging: [`apply`], [`arrived`] (the keys that came) with [`value`] and
+//! [`digest`], [`merge`] (what becomes of each row), [`stored`] and [`lines`]
+//! (reading), [`rewrite`] (writing).
 
+mod apply;
+mod arrived;
 mod csv;
+mod digest;
 mod folder;
 mod jsonl;
+mod lines;
 mod load;
 mod manifest;
+mod merge;
 mod parquet;
 mod part;
+mod rewrite;
+mod stored;
 mod sweep;
+mod table;
 mod text;
 mod upload;
+mod value;
 
 pub(crate) use jsonl::array as json_array;
 

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
+use object_store::path::Path as StorePath;
 
-use super::upload::Upload;
-use super::{csv, jsonl, parquet};
+use super::sweep::STAGED;
+use super::upload::{Upload, io_error};
+use super::{Place, csv, jsonl, manifest, parquet};
 use crate::model::FileFormat;
 
 /// Turns batches into the bytes of one format.
@@ -45,8 +47,38 @@ pub(super) fn ending(format: FileFormat) -> &'static str {
     }
 }
 
+/// The format of a file, by its ending.
+pub(super) fn format(path: &str) -> io::Result<FileFormat> {
+    match path.rsplit('.').next() {
+        Some("parquet") => Ok(FileFormat::Parquet),
+        Some("jsonl") => Ok(FileFormat::Jsonl),
+        Some("csv") => Ok(FileFormat::Csv),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{path} has no ending that is known"),
+        )),
+    }
+}
+
+/// Where a file is until it is moved to `path`.
+pub(super) fn staged(path: &str) -> io::Result<StorePath> {
+    StorePath::parse(format!("{STAGED}/{path}")).map_err(io_error)
+}
+
+/// Waits until a file is there, and counts what is in it.
+pub(super) fn finish(
+    upload: Upload,
+    place: &Place,
+    path: String,
+    format: FileFormat,
+) -> io::Result<manifest::File> {
+    let bytes = upload.finish()?;
+    let rows = rows(format, &place.root.join(STAGED).join(&path))?;
+    Ok(manifest::File { path, rows, bytes })
+}
+
 /// How many rows a file holds, by reading it.
-pub(super) fn rows(format: FileFormat, path: &Path) -> io::Result<u64> {
+fn rows(format: FileFormat, path: &Path) -> io::Result<u64> {
     let file = File::open(path)?;
     match format {
         FileFormat::Parquet => parquet::rows(file),

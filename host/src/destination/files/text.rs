@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use arrow_array::temporal_conversions::timestamp_us_to_datetime;
+use arrow_array::temporal_conversions::{date32_to_datetime, timestamp_us_to_datetime};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -16,6 +16,12 @@ pub(super) fn time(micros: i64, utc: bool) -> String {
     };
     timestamp_us_to_datetime(micros)
         .map_or_else(|| micros.to_string(), |time| time.format(form).to_string())
+}
+
+/// Days since 1970 as RFC 3339 writes a date. A day that no calendar reaches is
+/// its number.
+pub(super) fn date(days: i32) -> String {
+    date32_to_datetime(days).map_or_else(|| days.to_string(), |time| time.date().to_string())
 }
 
 /// Bytes in base64, standard alphabet, padded.

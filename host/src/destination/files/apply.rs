@@ -1,0 +1,178 @@
+//! Brings the rows of a load together with those that are there: looks at
+//! every older file, and writes anew only those in which a row changes.
+//! Nothing that is there is touched; the manifest says which files count.
+
+use std::io;
+use std::path::Path;
+
+use super::arrived::Compared;
+use super::merge::{Merge, Old, Verdict};
+use super::rewrite::Rewrite;
+use super::stored::{Judge, Stamp, Stored};
+use super::sweep::STAGED;
+use super::table::Table;
+use super::value::Row;
+use super::{Place, manifest, part};
+use crate::destination::Effect;
+use crate::destination::columns::Columns;
+use crate::model::{LoadId, Write};
+
+/// Brings a table together, once all its rows are written.
+pub(super) fn bring_together(
+    place: &Place,
+    load: &LoadId,
+    table: &mut Table,
+) -> io::Result<Effect> {
+    let arrived: u64 = table.written.iter().map(|file| file.rows).sum();
+    let mut effect = Effect {
+        written: arrived,
+        ..Effect::default()
+    };
+    let Some((compared, mut merge)) = table.take_merge() else {
+        return Ok(effect);
+    };
+    effect.superseded = merge.arrived.superseded();
+
+    let (mut kept, mut touched) = (Vec::new(), Vec::new());
+    for file in std::mem::take(&mut table.kept) {
+        let changes = is_touched(&place.root, &file, &table.columns, &compared, &mut merge);
+        if of(&file, changes)? {
+            touched.push(file);
+        } else {
+            kept.push(file);
+        }
+    }
+    table.kept = kept;
+
+    let mut copy = Copy {
+        rewrite: Rewrite::new(place, table.columns.clone()),
+        stamp: compared.own().map(|column| Stamp {
+            column,
+            time: load.micros(),
+        }),
+        load,
+        rows: 0,
+    };
+    for file in touched {
+        let judge = &mut |row: &dyn Row| {
+            let old = look(row, &compared, &merge)?;
+            Ok(merge.judge_old(old, &mut effect))
+        };
+        let copied = copy.file(&place.root, &file, table, judge);
+        of(&file, copied)?;
+    }
+    if !merge.all_new_stay() {
+        effect.written = 0;
+        let mut at = 0;
+        let staged = place.root.join(STAGED);
+        for file in std::mem::take(&mut table.written) {
+            let judge = &mut |row: &dyn Row| {
+                let verdict = merge.judge_new(compared.key(row)?, at, &mut effect);
+                at += 1;
+                Ok(verdict)
+            };
+            let copied = copy.file(&staged, &file, table, judge);
+            of(&file, copied)?;
+        }
+    }
+    table.written.extend(copy.finish()?);
+    Ok(effect)
+}
+
+/// Whether something becomes of a row of a file.
+fn is_touched(
+    root: &Path,
+    file: &manifest::File,
+    columns: &Columns,
+    compared: &Compared,
+    merge: &mut Merge,
+) -> io::Result<bool> {
+    let format = part::format(&file.path)?;
+    let places = compared.places();
+    let mut stored = Stored::open(&root.join(&file.path), format, columns, Some(&places))?;
+    let mut touched = false;
+    loop {
+        let judge = &mut |row: &dyn Row| {
+            let old = look(row, compared, merge)?;
+            touched |= merge.notice(old);
+            Ok(Verdict::Drop)
+        };
+        let more = stored.next(None, judge)?.is_some();
+        // Of versions each is looked at: it may make the new one needless.
+        if !more || (touched && merge.write != Write::Scd2) {
+            return Ok(touched);
+        }
+    }
+}
+
+fn look(row: &dyn Row, compared: &Compared, merge: &Merge) -> io::Result<Old> {
+    let (key, went) = (compared.key(row)?, compared.went(row)?);
+    let matters = !went && key.is_some_and(|key| merge.arrived.rows.contains_key(&key));
+    let content = if matters {
+        compared.content(row)?
+    } else {
+        None
+    };
+    Ok(Old { key, content, went })
+}
+
+/// Rows on their way into files of this load.
+struct Copy<'a> {
+    rewrite: Rewrite<'a>,
+    stamp: Option<Stamp>,
+    load: &'a LoadId,
+    /// How many were copied.
+    rows: u64,
+}
+
+impl Copy<'_> {
+    /// Copies the rows of a file that stay.
+    fn file(
+        &mut self,
+        root: &Path,
+        file: &manifest::File,
+        table: &mut Table,
+        judge: &mut Judge,
+    ) -> io::Result<()> {
+        let format = part::format(&file.path)?;
+        let mut stored = Stored::open(&root.join(&file.path), format, &table.columns, None)?;
+        let (mut seen, rows, stamp) = (0, &mut self.rows, self.stamp);
+        let judge = &mut |row: &dyn Row| {
+            let verdict = judge(row)?;
+            seen += 1;
+            *rows += u64::from(verdict != Verdict::Drop);
+            Ok(verdict)
+        };
+        while let Some(piece) = stored.next(stamp, judge)? {
+            let name = &mut |format| table.next_path(self.load, format);
+            self.rewrite.take(format, piece, name)?;
+        }
+        expect(file.rows, seen, "read")
+    }
+
+    fn finish(self) -> io::Result<Vec<manifest::File>> {
+        let files = self.rewrite.finish()?;
+        expect(
+            self.rows,
+            files.iter().map(|file| file.rows).sum(),
+            "written",
+        )?;
+        Ok(files)
+    }
+}
+
+/// A row that is lost on the way must not be missed by the commit.
+fn expect(rows: u64, found: u64, done: &str) -> io::Result<()> {
+    if rows == found {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("{found} rows were {done}, and not {rows}"),
+    ))
+}
+
+/// An error with the file that it is about.
+fn of<T>(file: &manifest::File, result: io::Result<T>) -> io::Result<T> {
+    result.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.path)))
+}

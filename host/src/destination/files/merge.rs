@@ -1,0 +1,134 @@
+//! What becomes of each row, old and new, when they are brought together.
+//! Decides, and touches no file.
+
+use super::arrived::Arrived;
+use super::digest::Digest;
+use crate::destination::{Effect, Presence};
+use crate::model::{Deletes, Write};
+
+/// What becomes of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It stays as it is.
+    Keep,
+    /// It goes.
+    Drop,
+    /// It stays, and gets the time at which it went.
+    Stamp,
+}
+
+/// A row of an earlier load, as far as it matters here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Old {
+    /// None if it cannot be told apart.
+    pub(super) key: Option<Digest>,
+    pub(super) content: Option<Digest>,
+    /// Whether it went before.
+    pub(super) went: bool,
+}
+
+/// Rows that arrived, on their way into a table.
+#[derive(Debug)]
+pub(super) struct Merge {
+    pub(super) arrived: Arrived,
+    pub(super) write: Write,
+    pub(super) presence: Presence,
+    pub(super) deletes: Deletes,
+    /// Whether there are older rows that they are brought together with.
+    pub(super) beside: bool,
+}
+
+impl Merge {
+    /// Notes that a row is there, and says whether something may become of it.
+    /// All older rows are shown before the first is judged, because one of
+    /// them may make the new row of its key needless.
+    pub(super) fn notice(&mut self, old: Old) -> bool {
+        let stays = self.write == Write::Scd2 && !old.went && !self.goes(old.key);
+        if stays
+            && let Some(last) = old.key.and_then(|key| self.arrived.rows.get_mut(&key))
+            && !last.deleted
+            && old.content == last.content
+        {
+            last.same = true;
+            return false;
+        }
+        self.judge_old(old, &mut Effect::default()) != Verdict::Keep
+    }
+
+    /// What becomes of an older row.
+    pub(super) fn judge_old(&self, old: Old, effect: &mut Effect) -> Verdict {
+        let last = old.key.and_then(|key| self.arrived.rows.get(&key));
+        let deleted = last.is_some_and(|last| last.deleted);
+        match self.write {
+            Write::Scd2 if old.went => Verdict::Keep,
+            Write::Scd2 => {
+                if deleted || self.goes(old.key) {
+                    self.delete(old.went, effect)
+                } else if last.is_some_and(|last| !last.same) {
+                    Verdict::Stamp
+                } else {
+                    Verdict::Keep
+                }
+            }
+            _ if last.is_some() && !deleted => Verdict::Drop,
+            _ if deleted || self.is_gone(old.key) => self.delete(old.went, effect),
+            _ => Verdict::Keep,
+        }
+    }
+
+    /// What becomes of a row that arrived after `at` others.
+    pub(super) fn judge_new(&self, key: Option<Digest>, at: u64, effect: &mut Effect) -> Verdict {
+        let last = key.and_then(|key| self.arrived.rows.get(&key));
+        if !last.is_some_and(|last| last.at == at && !last.deleted && !last.same) {
+            return Verdict::Drop;
+        }
+        effect.written += 1;
+        // It came, and went before all keys were read.
+        if self.goes_at_once(key) {
+            self.delete(false, effect)
+        } else {
+            Verdict::Keep
+        }
+    }
+
+    /// Whether all rows that arrived stay as they are.
+    pub(super) fn all_new_stay(&self) -> bool {
+        let mut rows = self.arrived.rows.iter();
+        self.arrived.superseded() == 0
+            && rows.all(|(key, last)| !last.deleted && !last.same && !self.goes_at_once(Some(*key)))
+    }
+
+    fn goes_at_once(&self, key: Option<Digest>) -> bool {
+        self.beside
+            && self.write == Write::Merge
+            && self.presence == Presence::Keys
+            && self.goes(key)
+    }
+
+    /// Whether a row is no longer in the source, and something follows from
+    /// that.
+    fn goes(&self, key: Option<Digest>) -> bool {
+        self.deletes != Deletes::Ignore && self.is_gone(key)
+    }
+
+    /// Whether a row is no longer in the source, if that can be told.
+    fn is_gone(&self, key: Option<Digest>) -> bool {
+        let is_there = |there: &dyn Fn(&Digest) -> bool| key.is_some_and(|key| there(&key));
+        match self.presence {
+            Presence::Rows => !is_there(&|key| self.arrived.rows.contains_key(key)),
+            Presence::Keys => !is_there(&|key| self.arrived.keys.contains(key)),
+            Presence::Unknown | Presence::Marked => false,
+        }
+    }
+
+    fn delete(&self, went: bool, effect: &mut Effect) -> Verdict {
+        let verdict = match (self.write, self.deletes) {
+            (_, Deletes::Ignore) => return Verdict::Keep,
+            (Write::Merge, Deletes::Hard) => Verdict::Drop,
+            _ if went => return Verdict::Keep,
+            _ => Verdict::Stamp,
+        };
+        effect.deleted += 1;
+        verdict
+    }
+}
