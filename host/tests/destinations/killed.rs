@@ -1,9 +1,11 @@
 //! Processes that die: what was there stays whole, what was committed is
 //! there, and what is left over goes.
 
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
+use arrow_array::RecordBatch;
 use connector_host::destination::Arrival;
 use connector_host::model::Write;
 
@@ -38,6 +40,16 @@ fn a_writer_that_dies() {
     let (_, kind) = KINDS.into_iter().find(|(name, _)| *name == kind).unwrap();
     let mut destination = open(kind, Path::new(folder)).unwrap();
     let mut load = destination.begin(&load_id(2)).unwrap();
+    if let "applied" | "merged" = when {
+        let rows = ids(2, 500..1500);
+        load.open("t", &merge(&rows)).unwrap();
+        load.write("t", rows).unwrap();
+        load.apply().unwrap();
+        if when == "merged" {
+            load.commit(&record(2, &[])).unwrap();
+        }
+        std::process::abort();
+    }
     let rows = batch(2, vec![("id", integers(&(0..200_000).collect::<Vec<_>>()))]);
     load.open("t", &Arrival::plain(rows.schema(), Write::Replace))
         .unwrap();
@@ -72,7 +84,46 @@ fn die(kind: &str, store: &Store, when: &str) {
     );
 }
 
-fn old() -> arrow_array::RecordBatch {
+fn ids(load: u64, ids: Range<i64>) -> RecordBatch {
+    batch(load, vec![("id", integers(&ids.collect::<Vec<_>>()))])
+}
+
+/// Rows that take the place of those of the same `id`.
+fn merge(rows: &RecordBatch) -> Arrival {
+    Arrival {
+        key: vec!["id".to_owned()],
+        ..Arrival::plain(rows.schema(), Write::Merge)
+    }
+}
+
+#[test]
+fn a_merge_that_is_killed_is_there_as_a_whole_or_not_at_all() {
+    for (name, kind) in KINDS {
+        for (when, expected) in [("applied", 1000), ("merged", 1500)] {
+            let store = Store::new(kind);
+            store.load(0, "t", Write::Append, &ids(0, 0..10));
+            store.load(1, "t", Write::Append, &ids(1, 10..1000));
+            die(name, &store, when);
+            let all: Vec<_> = (0..expected).map(Value::Integer).collect();
+            assert_eq!(store.column("t", "id"), all, "{name} {when}");
+            // What it left goes, and nothing else does.
+            let rows = ids(3, 500..1500);
+            store.commit(3, |load| {
+                load.open("t", &merge(&rows)).unwrap();
+                load.write("t", rows.clone()).unwrap();
+            });
+            let all: Vec<_> = (0..1500).map(Value::Integer).collect();
+            assert_eq!(store.column("t", "id"), all, "{name} {when}");
+            if kind != Kind::DuckDb {
+                let left = files::all(&store.folder().join("turso%20data").join("t"));
+                assert_eq!(left.len(), 3, "untouched, copied, and new: {left:?}");
+                assert!(!store.folder().join("turso%20data/.staged").exists());
+            }
+        }
+    }
+}
+
+fn old() -> RecordBatch {
     batch(1, vec![("id", integers(&[1]))])
 }
 

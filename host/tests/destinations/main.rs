@@ -11,6 +11,7 @@ mod cases;
 mod csv;
 mod duckdb;
 mod files;
+mod formats;
 mod killed;
 mod opening;
 mod store;

@@ -90,14 +90,18 @@ fn is_touched(
     let format = part::format(&file.path)?;
     let places = compared.places();
     let mut stored = Stored::open(&root.join(&file.path), format, columns, Some(&places))?;
-    let mut touched = false;
+    let (mut touched, mut seen) = (false, 0);
     loop {
         let judge = &mut |row: &dyn Row| {
+            seen += 1;
             let old = look(row, compared, merge)?;
             touched |= merge.notice(old);
             Ok(Verdict::Drop)
         };
         let more = stored.next(None, judge)?.is_some();
+        if !more {
+            expect(file.rows, seen, "read")?;
+        }
         // Of versions each is looked at: it may make the new one needless.
         if !more || (touched && merge.write != Write::Scd2) {
             return Ok(touched);

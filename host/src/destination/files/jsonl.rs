@@ -78,7 +78,9 @@ pub(crate) fn array(batches: &[RecordBatch]) -> Result<String, ArrowError> {
 /// The values of a line as they are written, by column. Null is nothing.
 pub(super) fn cells<'a>(line: &'a [u8], columns: &[Column]) -> io::Result<Vec<&'a [u8]>> {
     let mut values = serde_json::Deserializer::from_slice(line);
-    Ok(values.deserialize_map(Named(columns))?)
+    let cells = values.deserialize_map(Named(columns))?;
+    values.end()?;
+    Ok(cells)
 }
 
 /// Writes values as they were read.
@@ -238,6 +240,8 @@ mod tests {
         );
         let lacks = cells(b"{\"t\":1,\"other\":2}\n", &columns).unwrap();
         assert_eq!(lacks, [b"".as_slice(), b"", b"", b"1"]);
-        assert!(cells(b"[1]\n", &columns).is_err());
+        for bad in ["[1]\n", "\n", "{\"t\":1", "{\"t\":1}{\"t\":2}\n"] {
+            assert!(cells(bad.as_bytes(), &columns).is_err(), "{bad}");
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct FilesLoad<'a> {
     rejected: Waiting,
     /// Files moved into place that no manifest names yet.
     moved: Vec<Path>,
+    /// Whether tables are half brought together, and must not be committed.
+    torn: bool,
 }
 
 /// A file that is being written.
@@ -61,6 +63,7 @@ impl<'a> FilesLoad<'a> {
             open: None,
             rejected: Waiting::default(),
             moved: Vec::new(),
+            torn: false,
         }
     }
 
@@ -235,6 +238,7 @@ impl<'a> FilesLoad<'a> {
     fn undo(&mut self) -> io::Result<()> {
         self.open = None;
         self.tables.clear();
+        self.torn = false;
         self.rejected = Waiting::default();
         for path in std::mem::take(&mut self.moved) {
             self.place
@@ -344,6 +348,7 @@ impl Load for FilesLoad<'_> {
     fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
         self.complete()?;
         let mut effects = BTreeMap::new();
+        self.torn = true;
         for table in self.tables.values_mut() {
             let rows = table.without_key();
             if rows > 0 {
@@ -359,11 +364,15 @@ impl Load for FilesLoad<'_> {
             })?;
             effects.insert(table.name.clone(), effect);
         }
+        self.torn = false;
         effects.remove(names::REJECTED);
         Ok(effects)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
+        if self.torn {
+            return Err(self.failed("commit", "the rows could not be brought together"));
+        }
         // What came must not stand beside what it takes the place of.
         if self.tables.values().any(Table::is_waiting) {
             self.apply()?;

@@ -66,6 +66,13 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_rfc_3339() {
+        assert_eq!(date(0), "1970-01-01");
+        assert_eq!(date(-25_000), "1901-07-21");
+        assert_eq!(date(i32::MAX), i32::MAX.to_string());
+    }
+
+    #[test]
     fn a_float_reads_back_as_itself() {
         for number in [
             0.1 + 0.2,
