@@ -1,18 +1,27 @@
 //! What every destination promises, a case for each promise.
 
+mod deletes;
+mod keyed;
 mod loads;
 mod merges;
 mod names;
+mod rewrites;
 mod rows;
+mod siblings;
 mod values;
+mod versions;
 
 use arrow_array::RecordBatch;
 
+pub(crate) use self::deletes::*;
 pub(crate) use self::loads::*;
 pub(crate) use self::merges::*;
 pub(crate) use self::names::*;
+pub(crate) use self::rewrites::*;
 pub(crate) use self::rows::*;
+pub(crate) use self::siblings::*;
 pub(crate) use self::values::*;
+pub(crate) use self::versions::*;
 use crate::store::{batch, integers};
 use crate::value::Value;
 

@@ -1,0 +1,191 @@
+//! Rows that are told apart by their key, how they are loaded, and what is
+//! found of them.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
+use connector_host::destination::{Arrival, Effect, Presence};
+use connector_host::model::{Deletes, Sibling, Write};
+
+use crate::store::{Store, batch, integers, load_id, texts};
+use crate::value::{Row, Value};
+
+pub(crate) const MERGE: Write = Write::Merge;
+
+/// Loads one batch, merged by `id`.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan<'k> {
+    pub(crate) write: Write,
+    pub(crate) presence: Presence,
+    pub(crate) deletes: Deletes,
+    pub(crate) fresh: bool,
+    pub(crate) key: &'k [&'static str],
+    pub(crate) siblings: &'static [(&'static str, &'static str)],
+}
+
+impl Plan<'_> {
+    pub(crate) const fn new(write: Write, presence: Presence, deletes: Deletes) -> Self {
+        Self {
+            write,
+            presence,
+            deletes,
+            fresh: false,
+            key: &["id"],
+            siblings: &[],
+        }
+    }
+
+    pub(crate) fn arrival(&self, batch: &RecordBatch) -> Arrival {
+        let siblings = self.siblings.iter().map(|(column, name)| Sibling {
+            column: (*column).to_owned(),
+            name: (*name).to_owned(),
+        });
+        Arrival {
+            key: self.key.iter().map(|key| (*key).to_owned()).collect(),
+            siblings: siblings.collect(),
+            fresh: self.fresh,
+            presence: self.presence,
+            deletes: self.deletes,
+            ..Arrival::plain(batch.schema(), self.write)
+        }
+    }
+
+    pub(crate) fn load(&self, store: &Store, number: u64, batch: &RecordBatch) -> Effect {
+        self.load_with_keys(store, number, batch, None)
+    }
+
+    pub(crate) fn load_with_keys(
+        &self,
+        store: &Store,
+        number: u64,
+        batch: &RecordBatch,
+        keys: Option<&RecordBatch>,
+    ) -> Effect {
+        let effects = store.commit(number, |load| {
+            load.open("t", &self.arrival(batch)).unwrap();
+            load.write("t", batch.clone()).unwrap();
+            if let Some(keys) = keys {
+                load.keys("t", keys.clone()).unwrap();
+            }
+            let stored = load.stored_rows().unwrap();
+            assert_eq!(stored["t"], batch.num_rows() as u64);
+        });
+        effects["t"]
+    }
+}
+
+pub(crate) fn plain() -> Plan<'static> {
+    Plan::new(MERGE, Presence::Unknown, Deletes::Ignore)
+}
+
+/// Rows of a number and a name.
+pub(crate) fn people(load: u64, people: &[(i64, &str)]) -> RecordBatch {
+    batch(load, columns(people))
+}
+
+pub(crate) fn columns<'n>(people: &[(i64, &str)]) -> Vec<(&'n str, ArrayRef)> {
+    let ids: Vec<_> = people.iter().map(|(id, _)| *id).collect();
+    let names: Vec<_> = people.iter().map(|(_, name)| Some(*name)).collect();
+    vec![("id", integers(&ids)), ("name", texts(&names))]
+}
+
+/// The same, with word of which are deleted.
+pub(crate) fn changes(load: u64, changes: &[(i64, &str, bool)]) -> RecordBatch {
+    batch(load, change_columns(changes))
+}
+
+pub(crate) fn change_columns<'n>(changes: &[(i64, &str, bool)]) -> Vec<(&'n str, ArrayRef)> {
+    let people: Vec<_> = changes.iter().map(|(id, name, _)| (*id, *name)).collect();
+    let deleted: Vec<_> = changes.iter().map(|(_, _, deleted)| *deleted).collect();
+    let mut columns = columns(&people);
+    columns.push(("_is_deleted", Arc::new(BooleanArray::from(deleted))));
+    columns
+}
+
+/// The same, with the time at which they begin.
+pub(crate) fn versions(load: u64, people: &[(i64, &str)]) -> RecordBatch {
+    begin(load, columns(people))
+}
+
+pub(crate) fn begin(load: u64, mut columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+    let rows = columns[0].1.len();
+    let times = TimestampMicrosecondArray::from(vec![load_id(load).micros(); rows]);
+    columns.push(("_valid_from", Arc::new(times.with_timezone("UTC"))));
+    batch(load, columns)
+}
+
+/// Keys without rows.
+pub(crate) fn keys(ids: &[i64]) -> RecordBatch {
+    batch(0, vec![("id", integers(ids))]).project(&[0]).unwrap()
+}
+
+pub(crate) fn effect(written: u64, deleted: u64, superseded: u64) -> Effect {
+    Effect {
+        written,
+        deleted,
+        superseded,
+    }
+}
+
+pub(crate) fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+pub(crate) fn time(load: u64) -> Value {
+    Value::Time(load_id(load).micros())
+}
+
+/// Some columns of the table, row by row in order of their values.
+pub(crate) fn found<const N: usize>(store: &Store, columns: [&str; N]) -> Vec<[Value; N]> {
+    let rows = store.rows("t").unwrap();
+    let pick = |row: &Row| columns.map(|column| row[column].clone());
+    let mut found: Vec<_> = rows.iter().map(pick).collect();
+    found.sort();
+    found
+}
+
+/// Who is there, as `id:name@load`.
+pub(crate) fn present(store: &Store) -> String {
+    let rows = found(store, ["id", "name", "_load_id"]);
+    let row = |[id, name, load]: &[Value; 3]| {
+        let (Value::Integer(id), Value::Text(name), Value::Text(load)) = (id, name, load) else {
+            panic!("{id:?} {name:?} {load:?}")
+        };
+        let number = (0..100).find(|number| load_id(*number).as_str() == load);
+        format!("{id}:{name}@{}", number.unwrap())
+    };
+    rows.iter().map(row).collect::<Vec<_>>().join(" ")
+}
+
+/// Who has gone, and with which load.
+pub(crate) fn gone(store: &Store, column: &str) -> String {
+    let rows = found(store, ["id", "name", column]);
+    let row = |[id, name, at]: &[Value; 3]| {
+        let (Value::Integer(id), Value::Text(name)) = (id, name) else {
+            panic!("{id:?} {name:?}")
+        };
+        match at {
+            Value::Null => format!("{id}:{name}"),
+            at => {
+                let number = (0..100).find(|number| time(*number) == *at).unwrap();
+                format!("{id}:{name}-{number}")
+            }
+        }
+    };
+    rows.iter().map(row).collect::<Vec<_>>().join(" ")
+}
+
+/// Two columns of the table, as `one=other`.
+pub(crate) fn pairs(store: &Store, columns: [&str; 2]) -> String {
+    let show = |value: &Value| match value {
+        Value::Null => "null".to_owned(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    };
+    let rows = found(store, columns);
+    let pairs = rows
+        .iter()
+        .map(|[one, other]| format!("{}={}", show(one), show(other)));
+    pairs.collect::<Vec<_>>().join(" ")
+}

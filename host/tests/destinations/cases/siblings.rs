@@ -1,0 +1,155 @@
+//! Keys whose values are in several columns, and rows that have none.
+
+use std::sync::Arc;
+
+use arrow_array::{Int64Array, RecordBatch};
+use connector_host::destination::{DestinationError, Presence};
+use connector_host::model::Deletes;
+
+use super::keyed::{MERGE, Plan, effect, found, keys, pairs, people, plain, present, text};
+use crate::store::{Store, batch, load_id, texts};
+use crate::value::Value;
+
+/// Keys that are numbers, and others of the same column that are texts.
+fn mixed(load: u64, rows: &[(Option<i64>, Option<&str>, &str)]) -> RecordBatch {
+    let ids: Vec<_> = rows.iter().map(|row| row.0).collect();
+    let others: Vec<_> = rows.iter().map(|row| row.1).collect();
+    let names: Vec<_> = rows.iter().map(|row| Some(row.2)).collect();
+    batch(
+        load,
+        vec![
+            ("id", Arc::new(Int64Array::from(ids))),
+            ("name", texts(&names)),
+            ("id__text", texts(&others)),
+        ],
+    )
+}
+
+const MIXED: &[(&str, &str)] = &[("id", "id__text")];
+
+pub(crate) fn siblings_of_key_columns_tell_rows_apart(store: &Store) {
+    plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
+    let plan = Plan {
+        siblings: MIXED,
+        ..plain()
+    };
+    let rows = mixed(
+        2,
+        &[
+            (Some(1), None, "Ann"),
+            (None, Some("1"), "Eve"),
+            (None, Some("x"), "Xa"),
+        ],
+    );
+    assert_eq!(plan.load(store, 2, &rows), effect(3, 0, 0));
+    let rows = mixed(3, &[(None, Some("x"), "Xb"), (Some(2), None, "Bob")]);
+    assert_eq!(plan.load(store, 3, &rows), effect(2, 0, 0));
+    let found = found(store, ["id", "id__text", "name"]);
+    let row = |id: Option<i64>, other: Option<&str>, name| {
+        [
+            id.map_or(Value::Null, Value::Integer),
+            other.map_or(Value::Null, text),
+            text(name),
+        ]
+    };
+    assert_eq!(
+        found,
+        [
+            row(None, Some("1"), "Eve"),
+            row(None, Some("x"), "Xb"),
+            row(Some(1), None, "Ann"),
+            row(Some(2), None, "Bob"),
+        ]
+    );
+}
+
+pub(crate) fn siblings_may_come_late_in_a_load(store: &Store) {
+    let hard = Plan::new(MERGE, Presence::Keys, Deletes::Hard);
+    let late = Plan {
+        siblings: MIXED,
+        ..hard
+    };
+    plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
+    let (first, second) = (
+        people(2, &[(2, "Bob")]),
+        mixed(2, &[(Some(2), None, "Bill"), (None, Some("x"), "Xa")]),
+    );
+    let effects = store.commit(2, |load| {
+        load.open("t", &hard.arrival(&first)).unwrap();
+        load.write("t", first.clone()).unwrap();
+        load.keys("t", keys(&[2])).unwrap();
+        load.open("t", &late.arrival(&second)).unwrap();
+        load.write("t", second.clone()).unwrap();
+        let keys = second.project(&[2, 0]).unwrap();
+        load.keys("t", keys.slice(1, 1)).unwrap();
+    });
+    assert_eq!(effects["t"], effect(2, 1, 1));
+    assert_eq!(pairs(store, ["id", "name"]), "null=Xa 2=Bill");
+    // The older rows have one, and nothing that comes does.
+    let effects = store.commit(3, |load| {
+        load.open("t", &hard.arrival(&people(3, &[]))).unwrap();
+        load.keys("t", keys(&[2])).unwrap();
+    });
+    assert_eq!(effects["t"], effect(0, 1, 0));
+    assert_eq!(pairs(store, ["id", "name"]), "2=Bill");
+}
+
+pub(crate) fn keys_need_not_have_the_siblings_that_rows_have(store: &Store) {
+    let plan = Plan {
+        siblings: MIXED,
+        ..Plan::new(MERGE, Presence::Keys, Deletes::Hard)
+    };
+    plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
+    let (narrow, wide) = (
+        people(2, &[(2, "Bob")]),
+        mixed(2, &[(None, Some("x"), "Xa")]),
+    );
+    let effects = store.commit(2, |load| {
+        let narrower = Plan {
+            siblings: &[],
+            ..plan
+        };
+        load.open("t", &narrower.arrival(&narrow)).unwrap();
+        load.write("t", narrow.clone()).unwrap();
+        load.open("t", &plan.arrival(&wide)).unwrap();
+        load.write("t", wide.clone()).unwrap();
+        load.keys("t", keys(&[2])).unwrap();
+    });
+    assert_eq!(effects["t"], effect(2, 2, 0));
+    assert_eq!(pairs(store, ["id", "name"]), "2=Bob");
+}
+
+pub(crate) fn a_row_without_a_key_is_refused(store: &Store) {
+    plain().load(store, 1, &people(1, &[(1, "Ada")]));
+    let plan = Plan {
+        siblings: MIXED,
+        ..Plan::new(MERGE, Presence::Keys, Deletes::Hard)
+    };
+    let bad = mixed(
+        2,
+        &[(Some(1), None, "Ann"), (None, None, "?"), (None, None, "?")],
+    );
+    let good = bad.slice(0, 1);
+    for (rows, keys, expected) in [(&bad, &good, 2), (&good, &bad, 2), (&bad, &bad, 2)] {
+        let mut destination = store.open();
+        let mut load = destination.begin(&load_id(2)).unwrap();
+        load.open("t", &plan.arrival(rows)).unwrap();
+        load.write("t", rows.clone()).unwrap();
+        load.keys("t", keys.project(&[0, 2]).unwrap()).unwrap();
+        let error = load.apply().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{expected} rows of `t` have no value in a column of their key (id)")
+        );
+        assert!(matches!(error, DestinationError::NoKey { .. }));
+    }
+    assert_eq!(present(store), "1:Ada@1");
+}
+
+pub(crate) fn keys_that_nobody_announced_are_refused(store: &Store) {
+    let mut destination = store.open();
+    let mut load = destination.begin(&load_id(1)).unwrap();
+    assert!(load.keys("t", keys(&[1])).is_err());
+    load.open("t", &plain().arrival(&people(1, &[]))).unwrap();
+    assert!(load.keys("t", keys(&[1])).is_err());
+}
