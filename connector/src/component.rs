@@ -16,7 +16,7 @@ use crate::list::ResourceKind;
 use crate::output::{Event, Kind, Tally};
 use crate::read::Read;
 use crate::read::position::{self, Position};
-use crate::selection::{Mode, Options, Selection};
+use crate::selection::{Mode, Options, Selection, TypeOverride};
 use crate::{arrow, check, list};
 
 /// The component.
@@ -114,15 +114,9 @@ fn open(config: &str) -> Result<(Server, Config)> {
     Ok((server, config))
 }
 
-/// What is asked for; what this version cannot do is refused.
+/// What is asked for, as far as it can be understood.
 fn selection(selection: wit::Selection) -> Result<Selection> {
     let name = &selection.resource;
-    if !selection.types.is_empty() {
-        return Err(Error::config(
-            format!("`{name}`: this version of the connector does not support `types`"),
-            "leave it out",
-        ));
-    }
     let lag = selection.lag.as_deref().map(|lag| {
         let parsed: Option<f64> = lag.parse().ok();
         let usable = parsed.filter(|lag| lag.is_finite() && *lag >= 0.0);
@@ -142,6 +136,7 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         position: position.transpose()?,
         lag,
         columns: selection.columns,
+        types: types(selection.types)?,
         filter: selection.filter,
         primary_key: selection.primary_key,
         cursor: selection.cursor_field,
@@ -150,6 +145,13 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         keys: selection.keys,
         resource: selection.resource,
     })
+}
+
+fn types(types: Vec<wit::TypeOverride>) -> Result<Vec<TypeOverride>> {
+    let wanted = types.into_iter();
+    wanted
+        .map(|wanted| TypeOverride::named(wanted.column, &wanted.type_name))
+        .collect()
 }
 
 impl From<Error> for wit::Error {

@@ -1,5 +1,7 @@
 //! What a read is asked for, and within which bounds.
 
+use crate::error::{Error, Result};
+use crate::hrana::wanted::Wanted;
 use crate::read::position::Position;
 
 /// One resource that was asked for.
@@ -11,6 +13,8 @@ pub struct Selection {
     pub mode: Mode,
     /// Its columns; all, if empty.
     pub columns: Vec<String>,
+    /// Types in place of those that columns would get.
+    pub types: Vec<TypeOverride>,
     /// A condition on its rows.
     pub filter: Option<String>,
     /// Its key, where the database does not say.
@@ -39,6 +43,28 @@ pub enum Mode {
     Incremental,
     /// What the feed of changes has recorded since the last time.
     Changes,
+}
+
+/// A type that the operator wants for a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeOverride {
+    /// The column.
+    pub column: String,
+    /// The type.
+    pub wanted: Wanted,
+}
+
+impl TypeOverride {
+    /// The type of a name, for a column.
+    pub fn named(column: String, type_name: &str) -> Result<Self> {
+        match Wanted::named(type_name) {
+            Some(wanted) => Ok(Self { column, wanted }),
+            None => Err(Error::config(
+                format!("`types` wants \"{type_name}\" for `{column}`, which is no known type"),
+                format!("there are {}", Wanted::NAMES),
+            )),
+        }
+    }
 }
 
 /// Bounds of a read.

@@ -2,6 +2,8 @@
 
 use arrow_schema::DataType;
 
+use super::wanted::Wanted;
+
 /// How the values of a column are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
@@ -18,6 +20,8 @@ pub enum Storage {
     Blob,
     /// The declaration does not say; the first value does.
     ByValue,
+    /// Whatever was declared, the operator wants this.
+    Wanted(Wanted),
 }
 
 /// A column as it is selected.
@@ -82,6 +86,7 @@ impl Storage {
             Self::Real | Self::Numeric => DataType::Float64,
             Self::Text | Self::ByValue => DataType::Utf8,
             Self::Blob => DataType::Binary,
+            Self::Wanted(wanted) => wanted.data_type(),
         }
     }
 }

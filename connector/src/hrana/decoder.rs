@@ -5,6 +5,8 @@
 //! column holds NULL there. Never knows where rows come from.
 
 mod builder;
+mod cast;
+mod exact;
 
 use std::sync::Arc;
 

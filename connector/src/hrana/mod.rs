@@ -18,6 +18,7 @@ pub mod request;
 pub mod response;
 pub mod scan;
 pub mod value;
+pub mod wanted;
 
 use std::fmt;
 

@@ -16,6 +16,7 @@ pub mod position;
 mod streamed;
 mod survey;
 mod tables;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

@@ -141,6 +141,13 @@ impl Plan {
                         "leave `mode` and `where` out",
                     ));
                 }
+                let stands_for_others = !is_query || name == QUERIES;
+                if stands_for_others && !selection.types.is_empty() {
+                    return Err(Error::config(
+                        format!("the types of `{name}` cannot be chosen"),
+                        "leave `types` out; those of a query go to a [[resource]] of its own name",
+                    ));
+                }
                 if selection.columns.is_empty() {
                     continue;
                 }
@@ -152,8 +159,8 @@ impl Plan {
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
             };
-            plan.targets
-                .push(Target::of_table(table, selection, wire(&table.name))?);
+            let target = Target::of_table(table, selection, wire(&table.name))?;
+            plan.targets.push(target.with_types(&selection.types)?);
         }
         if asked.is_empty() {
             for table in catalog
@@ -171,11 +178,16 @@ impl Plan {
                 continue;
             }
             let wire = wire(&query.name);
+            let mut own = asked.iter().filter(|asked| asked.resource == query.name);
+            let types = own.next().map_or(&[][..], |selection| &selection.types);
             match columns {
-                Ok(columns) => plan.targets.push(Target {
-                    primary_key: query.primary_key,
-                    ..Target::new(query.name, columns, How::Query(query.sql), wire)
-                }),
+                Ok(columns) => {
+                    let target = Target {
+                        primary_key: query.primary_key,
+                        ..Target::new(query.name, columns, How::Query(query.sql), wire)
+                    };
+                    plan.targets.push(target.with_types(types)?);
+                }
                 Err(error) => plan.failed.push((query.name, error)),
             }
         }

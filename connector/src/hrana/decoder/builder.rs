@@ -7,6 +7,7 @@ use arrow_array::builder::{
 };
 use arrow_array::{Array as _, ArrayRef};
 
+use super::cast::Cast;
 use crate::hrana::columns::Storage;
 
 /// A value on its way into a column.
@@ -42,6 +43,8 @@ pub(super) enum Builder {
     Blob(BinaryBuilder),
     /// Bytes of text that is not UTF-8.
     TextBytes(BinaryBuilder),
+    /// Of a type that the operator wants.
+    Wanted(Box<Cast>),
 }
 
 impl Datum<'_> {
@@ -88,6 +91,7 @@ impl Builder {
             Storage::Text => Self::Text(StringBuilder::new()),
             Storage::Blob => Self::Blob(BinaryBuilder::new()),
             Storage::ByValue => Self::Undecided(0),
+            Storage::Wanted(wanted) => Self::Wanted(Box::new(Cast::new(wanted))),
         }
     }
 
@@ -106,6 +110,7 @@ impl Builder {
             Self::Numeric(_) => Storage::Numeric,
             Self::Undecided(_) | Self::Text(_) => Storage::Text,
             Self::Blob(_) | Self::TextBytes(_) => Storage::Blob,
+            Self::Wanted(cast) => Storage::Wanted(cast.wanted()),
         }
     }
 
@@ -140,6 +145,7 @@ impl Builder {
                 this.pad(nulls);
                 return this.push(datum);
             }
+            (Self::Wanted(cast), _) => return cast.push(datum),
             _ => return false,
         }
         true
@@ -159,6 +165,7 @@ impl Builder {
             Self::Real(builder) | Self::Numeric(builder) => builder.len(),
             Self::Text(builder) => builder.len(),
             Self::Blob(builder) | Self::TextBytes(builder) => builder.len(),
+            Self::Wanted(cast) => cast.len(),
         }
     }
 
@@ -194,13 +201,14 @@ impl Builder {
                 *builder = BinaryBuilder::with_capacity(array.len(), array.value_data().len());
                 Arc::new(array)
             }
+            Self::Wanted(cast) => cast.finish(),
         }
     }
 }
 
 /// The float that is the same number, if there is one. SQLite itself stores
 /// whole floats of NUMERIC columns as integers.
-fn exact_real(value: i64) -> Option<f64> {
+pub(super) fn exact_real(value: i64) -> Option<f64> {
     const EXACT: i64 = 1 << 53;
     #[expect(
         clippy::cast_precision_loss,

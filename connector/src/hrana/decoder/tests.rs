@@ -1,13 +1,16 @@
 //! The decoder against `serde_json`, which reads the same answer slowly.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
+};
 use serde_json::{Value as Json, json};
 
 use arrow_array::Array as _;
 
 use super::*;
 use crate::hrana::response::Response;
+use crate::hrana::wanted::Wanted;
 
 fn columns(storages: &[(&str, Storage)]) -> Vec<ColumnSpec> {
     storages
@@ -218,4 +221,94 @@ fn a_row_of_another_width_is_refused() {
         ]));
         assert!(decode(&mut decoder, &rows).is_err(), "{rows}");
     }
+}
+
+#[test]
+fn a_value_becomes_what_the_operator_wants_or_keeps_its_own_column() {
+    let wanted = |name| Storage::Wanted(Wanted::named(name).unwrap());
+    let mut decoder = Decoder::new(&columns(&[
+        ("at", wanted("timestamptz")),
+        ("price", wanted("decimal(6,2)")),
+        ("paid", wanted("boolean")),
+        ("day", wanted("date")),
+    ]));
+    let none = json!({"type": "null"});
+    let first = json!([
+        [
+            text("2024-01-01T01:00:00+01:00"),
+            text("1.5"),
+            integer(1),
+            text("2024-01-01")
+        ],
+        [none, none, none, none],
+    ]);
+    let batch = decode(&mut decoder, &first).unwrap();
+    let types: Vec<_> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|f| f.data_type().to_string())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "Timestamp(µs, \"UTC\")",
+            "Decimal128(6, 2)",
+            "Boolean",
+            "Date32"
+        ]
+    );
+    assert_eq!(decoder.misfits(), 0);
+    let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
+    assert_eq!(
+        (times.value(0), times.is_null(1)),
+        (1_704_067_200_000_000, true)
+    );
+    assert_eq!(
+        batch.column(1).as_primitive::<Decimal128Type>().value(0),
+        150
+    );
+    assert!(batch.column(2).as_boolean().value(0));
+    assert_eq!(
+        batch.column(3).as_primitive::<Date32Type>().value(0),
+        19_723
+    );
+
+    let second = json!([
+        [text("yesterday"), text("1.005"), integer(2), integer(19_723)],
+        [integer(0), {"type": "float", "value": 0.1}, text("FALSE"), {"type": "blob", "base64": "AA"}],
+    ]);
+    let batch = decode(&mut decoder, &second).unwrap();
+    assert_eq!(decoder.misfits(), 5);
+    for column in ["at", "price", "paid", "day"] {
+        assert!(batch.column_by_name(column).unwrap().is_null(0), "{column}");
+    }
+    assert_eq!(shown(&batch, "at__text")[0], text("yesterday"));
+    assert_eq!(shown(&batch, "price__text")[0], text("1.005"));
+    assert_eq!(shown(&batch, "paid__integer")[0], integer(2));
+    assert_eq!(shown(&batch, "day__integer")[0], integer(19_723));
+    assert_eq!(
+        shown(&batch, "day__blob")[1],
+        json!({"type": "blob", "base64": "AA"})
+    );
+    assert_eq!(
+        batch.column(1).as_primitive::<Decimal128Type>().value(1),
+        10
+    );
+    assert!(!batch.column(2).as_boolean().value(1));
+}
+
+#[test]
+fn a_page_that_is_given_up_leaves_the_wanted_types() {
+    let wanted = Wanted::named("decimal(3,1)").unwrap();
+    let mut decoder = Decoder::new(&columns(&[("d", Storage::Wanted(wanted))]));
+    decode(&mut decoder, &json!([[integer(1)]])).unwrap();
+    Response::parse(&answer(&json!([[text("x")]])), &mut decoder).unwrap();
+    decoder.give_up_page();
+    let batch = decode(&mut decoder, &json!([[text("2.50")]])).unwrap();
+    assert_eq!(batch.num_columns(), 1);
+    assert_eq!(
+        batch.column(0).as_primitive::<Decimal128Type>().value(0),
+        25
+    );
 }
