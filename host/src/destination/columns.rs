@@ -10,9 +10,9 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
-/// A type that every destination stores exactly.
+/// A type that every destination stores exactly. Written down by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "String", try_from = "String")]
 pub enum StoredType {
     /// 32-bit integer.
     Int32,
@@ -32,6 +32,9 @@ pub enum StoredType {
     Timestamp,
     /// Microseconds since 1970 in UTC.
     TimestampUtc,
+    /// Decimal numbers: how many digits, and how many of them are after the
+    /// point.
+    Decimal(u8, u8),
 }
 
 /// The type as which a column is stored, or none if no destination stores it.
@@ -52,6 +55,12 @@ pub fn stored_type(column: &DataType) -> Option<StoredType> {
         DataType::Date32 => StoredType::Date,
         DataType::Timestamp(TimeUnit::Microsecond, None) => StoredType::Timestamp,
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => StoredType::TimestampUtc,
+        DataType::Decimal128(precision @ 1..=38, scale) => {
+            let scale = u8::try_from(*scale)
+                .ok()
+                .filter(|scale| scale <= precision)?;
+            StoredType::Decimal(*precision, scale)
+        }
         _ => return None,
     })
 }
@@ -68,11 +77,67 @@ impl fmt::Display for StoredType {
             Self::Date => "a date",
             Self::Timestamp => "a time",
             Self::TimestampUtc => "a time in UTC",
+            Self::Decimal(precision, scale) => return write!(f, "a decimal({precision},{scale})"),
         })
     }
 }
 
+impl From<StoredType> for String {
+    fn from(stored: StoredType) -> Self {
+        let name = match stored {
+            StoredType::Int32 => "int32",
+            StoredType::Int64 => "int64",
+            StoredType::Float64 => "float64",
+            StoredType::Text => "text",
+            StoredType::Blob => "blob",
+            StoredType::Boolean => "boolean",
+            StoredType::Date => "date",
+            StoredType::Timestamp => "timestamp",
+            StoredType::TimestampUtc => "timestamp_utc",
+            StoredType::Decimal(precision, scale) => {
+                return format!("decimal({precision},{scale})");
+            }
+        };
+        name.to_owned()
+    }
+}
+
+impl TryFrom<String> for StoredType {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        const PLAIN: [StoredType; 9] = [
+            StoredType::Int32,
+            StoredType::Int64,
+            StoredType::Float64,
+            StoredType::Text,
+            StoredType::Blob,
+            StoredType::Boolean,
+            StoredType::Date,
+            StoredType::Timestamp,
+            StoredType::TimestampUtc,
+        ];
+        let decimal = || {
+            let digits = name.strip_prefix("decimal(")?.strip_suffix(')')?;
+            let (precision, scale) = digits.split_once(',')?;
+            stored_type(&DataType::Decimal128(
+                precision.parse().ok()?,
+                scale.parse().ok()?,
+            ))
+        };
+        let mut plain = PLAIN.into_iter();
+        plain
+            .find(|stored| Self::is_named(*stored, &name))
+            .or_else(decimal)
+            .ok_or_else(|| format!("`{name}` is no type of a column"))
+    }
+}
+
 impl StoredType {
+    fn is_named(self, name: &str) -> bool {
+        String::from(self) == name
+    }
+
     fn arrow(self) -> DataType {
         match self {
             Self::Int32 => DataType::Int32,
@@ -84,6 +149,7 @@ impl StoredType {
             Self::Date => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Self::TimestampUtc => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Self::Decimal(precision, scale) => DataType::Decimal128(precision, scale.cast_signed()),
         }
     }
 }
@@ -320,6 +386,39 @@ mod tests {
             "columns `Name` and `name` differ only in case"
         );
         assert!(columns(&[("Ä", DataType::Int64), ("ä", DataType::Int64)]).is_ok());
+    }
+
+    #[test]
+    fn a_decimal_is_stored_with_its_digits() {
+        let stored = |precision, scale| stored_type(&DataType::Decimal128(precision, scale));
+        assert_eq!(stored(38, 0), Some(StoredType::Decimal(38, 0)));
+        assert_eq!(stored(18, 2).unwrap().arrow(), DataType::Decimal128(18, 2));
+        for (precision, scale) in [(0, 0), (39, 2), (5, 6), (5, -1)] {
+            assert_eq!(stored(precision, scale), None, "{precision}, {scale}");
+        }
+    }
+
+    #[test]
+    fn types_are_written_down_as_they_always_were() {
+        for (stored, written) in [
+            (StoredType::TimestampUtc, r#""timestamp_utc""#),
+            (StoredType::Int64, r#""int64""#),
+            (StoredType::Decimal(18, 2), r#""decimal(18,2)""#),
+        ] {
+            assert_eq!(serde_json::to_string(&stored).unwrap(), written);
+            let read: StoredType = serde_json::from_str(written).unwrap();
+            assert_eq!(read, stored);
+        }
+        for none in [
+            "",
+            "Text",
+            "decimal",
+            "decimal(39,2)",
+            "decimal(2,3)",
+            "decimal(2,-1)",
+        ] {
+            assert!(StoredType::try_from(none.to_owned()).is_err(), "{none}");
+        }
     }
 
     #[test]

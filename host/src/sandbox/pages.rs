@@ -279,7 +279,10 @@ fn broken(reason: &str) -> SandboxError {
 mod tests {
     use std::sync::Arc;
 
-    use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+    use arrow_array::{
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray,
+        TimestampMicrosecondArray,
+    };
     use arrow_ipc::writer::StreamWriter;
 
     use super::*;
@@ -338,6 +341,79 @@ mod tests {
         }
         for end in 0..page.len() {
             assert!(decode(schema.clone(), page[..end].to_vec(), 3).is_err());
+        }
+    }
+
+    /// One column of three rows, of each type that destinations store.
+    fn of_each_type() -> Vec<ArrayRef> {
+        let times = || TimestampMicrosecondArray::from(vec![Some(i64::MIN), None, Some(i64::MAX)]);
+        let most = 10_i128.pow(38) - 1;
+        let decimals = |values: [i128; 2], precision, scale| {
+            let [first, last] = values;
+            let array = Decimal128Array::from(vec![Some(first), None, Some(last)]);
+            Arc::new(array.with_precision_and_scale(precision, scale).unwrap())
+        };
+        vec![
+            Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])),
+            Arc::new(Date32Array::from(vec![
+                Some(i32::MIN),
+                None,
+                Some(i32::MAX),
+            ])),
+            Arc::new(times()),
+            Arc::new(times().with_timezone("UTC")),
+            decimals([-99_999, 99_999], 5, 2),
+            decimals([-most, most], 38, 38),
+        ]
+    }
+
+    #[test]
+    fn every_type_that_is_stored_crosses_as_it_is() {
+        for column in of_each_type() {
+            let batch = RecordBatch::try_from_iter([("c", column)]).unwrap();
+            let (schema, page) = messages(&batch);
+            let Ok(Event::Page { batch: read, .. }) = decode(schema.clone(), page.clone(), 3)
+            else {
+                panic!("{:?}", batch.schema())
+            };
+            assert_eq!(read.column(0), batch.column(0));
+            for lie in [0x00, 0x01, 0x7F, 0xFF] {
+                for at in 0..page.len() {
+                    let mut page = page.clone();
+                    page[at] = lie;
+                    drop(decode(schema.clone(), page, 3));
+                }
+                for at in 0..schema.len() {
+                    let mut schema = schema.clone();
+                    schema[at] = lie;
+                    drop(decode(schema, page.clone(), 3));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_decimal_of_more_digits_than_its_column_is_refused() {
+        for value in [100_000, -100_000, i128::MAX, i128::MIN] {
+            let column = Decimal128Array::from(vec![Some(1), None, Some(value)]);
+            let column = column.with_precision_and_scale(5, 2).unwrap();
+            let batch = RecordBatch::try_from_iter([("c", Arc::new(column) as ArrayRef)]).unwrap();
+            let (schema, page) = messages(&batch);
+            let error = decode(schema, page, 3).unwrap_err().to_string();
+            assert!(error.contains("more than 5 digits"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_decimal_that_no_digits_make_does_not_cross() {
+        for (precision, scale) in [(0, 0), (39, 2), (255, 127), (5, 6), (5, -1), (38, -128)] {
+            let data_type = arrow_schema::DataType::Decimal128(precision, scale);
+            let field = arrow_schema::Field::new("c", data_type, true);
+            let schema = arrow_schema::Schema::new(vec![field]);
+            let writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
+            let (_, page) = messages(&three_rows());
+            let error = decode(writer.get_ref().clone(), page, 3).unwrap_err();
+            assert!(error.to_string().contains("does not cross"), "{error}");
         }
     }
 

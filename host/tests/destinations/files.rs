@@ -190,8 +190,8 @@ fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     let mut rows: Vec<Row> = reader.flat_map(|batch| rows_of(&batch.unwrap())).collect();
     for row in &mut rows {
         for (name, value) in row.iter_mut() {
-            if let (Value::Text(text), "blob" | "timestamp" | "timestamp_utc") =
-                (&*value, columns[name].as_str())
+            if let Value::Text(text) = &*value
+                && columns[name] != "text"
             {
                 *value = self::value(&columns[name], text.clone());
             }
@@ -231,6 +231,7 @@ fn value(stored: &str, text: String) -> Value {
         "blob" => Value::Blob(STANDARD.decode(text).unwrap()),
         "date" => Value::Date(Date32Type::parse(&text).unwrap()),
         "timestamp" => Value::Time(time(&text)),
+        decimal if decimal.starts_with("decimal") => Value::Decimal(text),
         "timestamp_utc" => Value::Time(time(text.strip_suffix('Z').unwrap())),
         _ => Value::Text(text),
     }

@@ -59,6 +59,7 @@ conformance!([
     a_hostile_name_is_only_a_name,
     a_name_with_a_nul_harms_nothing,
     nasty_values_come_back,
+    decimals_are_added_to_decimals,
     a_table_of_many_columns_is_stored,
     a_type_that_is_not_stored_is_refused,
     names_that_differ_only_in_case_are_refused,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
+};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 
@@ -18,6 +20,8 @@ pub(crate) enum Value {
     Boolean(bool),
     Date(i32),
     Time(i64),
+    /// With all its digits.
+    Decimal(String),
 }
 
 /// A row by column.
@@ -51,6 +55,9 @@ fn value(column: &dyn Array, row: usize) -> Value {
         DataType::Date32 => Value::Date(column.as_primitive::<Date32Type>().value(row)),
         DataType::Timestamp(TimeUnit::Microsecond, _) => {
             Value::Time(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        DataType::Decimal128(..) => {
+            Value::Decimal(column.as_primitive::<Decimal128Type>().value_as_string(row))
         }
         DataType::Dictionary(..) => {
             let dictionary = column.as_dictionary::<Int32Type>();

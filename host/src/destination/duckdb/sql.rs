@@ -1,5 +1,7 @@
 //! The few SQL texts that DuckDB is given. The one place that quotes a name.
 
+use std::borrow::Cow;
+
 use crate::destination::columns::{Column, StoredType};
 
 /// A name as an identifier, whatever is in it.
@@ -76,8 +78,11 @@ fn definition(column: &Column) -> String {
     format!("{} {}", quoted(&column.name), type_name(column.stored))
 }
 
-fn type_name(stored: StoredType) -> &'static str {
-    match stored {
+fn type_name(stored: StoredType) -> Cow<'static, str> {
+    let name = match stored {
+        StoredType::Decimal(precision, scale) => {
+            return format!("DECIMAL({precision},{scale})").into();
+        }
         StoredType::Int32 => "INTEGER",
         StoredType::Int64 => "BIGINT",
         StoredType::Float64 => "DOUBLE",
@@ -87,7 +92,8 @@ fn type_name(stored: StoredType) -> &'static str {
         StoredType::Date => "DATE",
         StoredType::Timestamp => "TIMESTAMP",
         StoredType::TimestampUtc => "TIMESTAMP WITH TIME ZONE",
-    }
+    };
+    name.into()
 }
 
 #[cfg(test)]
@@ -207,10 +213,14 @@ mod tests {
                 name: "at".to_owned(),
                 stored: StoredType::TimestampUtc,
             },
+            Column {
+                name: "price".to_owned(),
+                stored: StoredType::Decimal(18, 2),
+            },
         ];
         assert_eq!(
             dataset.create_table("a.b", &columns),
-            r#"CREATE TABLE "db"."s""x"."a.b" ("select" BIGINT, "at" TIMESTAMP WITH TIME ZONE)"#
+            r#"CREATE TABLE "db"."s""x"."a.b" ("select" BIGINT, "at" TIMESTAMP WITH TIME ZONE, "price" DECIMAL(18,2))"#
         );
     }
 }

@@ -1,14 +1,14 @@
 //! Comma-separated values as RFC 4180 has them, with a header line. Null is
 //! nothing between the commas, an empty text is `""`. Blobs are
-//! base64 (standard alphabet, padded), times as RFC 3339 writes them, infinities
-//! `Infinity` and `-Infinity`.
+//! base64 (standard alphabet, padded), dates and times as RFC 3339 writes them,
+//! decimals all their digits, infinities `Infinity` and `-Infinity`.
 
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
@@ -179,6 +179,10 @@ fn value_writer(column: &dyn Array) -> io::Result<ValueWriter<'_>> {
                 field(text::blob(blobs.value(row)).as_bytes(), out);
                 Ok(())
             })
+        }
+        DataType::Date32 => {
+            let dates = column.as_primitive::<Date32Type>();
+            Box::new(move |row, out| out.write_all(text::date(dates.value(row)).as_bytes()))
         }
         DataType::Timestamp(TimeUnit::Microsecond, zone) => {
             let (times, utc) = (

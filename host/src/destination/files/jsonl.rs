@@ -1,7 +1,8 @@
 //! One JSON object on each line. Every column is there in every line, null
 //! included. What JSON has no form for is text: blobs in base64 (standard
-//! alphabet, padded), times as RFC 3339 writes them, and `"Infinity"`,
-//! `"-Infinity"`, `"NaN"`.
+//! alphabet, padded), dates and times as RFC 3339 writes them, and
+//! `"Infinity"`, `"-Infinity"`, `"NaN"`. Decimals are text too: JSON has a form
+//! for them, but most readers would make it a float, which loses digits.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,8 +11,11 @@ use std::io::{self, BufRead, BufReader};
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float64Type, TimestampMicrosecondType};
-use arrow_array::{Array, BinaryArray, Float64Array, RecordBatch, TimestampMicrosecondArray};
+use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, TimestampMicrosecondType};
+use arrow_array::{
+    Array, BinaryArray, Date32Array, Decimal128Array, Float64Array, RecordBatch,
+    TimestampMicrosecondArray,
+};
 use arrow_json::writer::{JsonArray, LineDelimited, NullableEncoder};
 use arrow_json::{Encoder as ValueEncoder, EncoderFactory, EncoderOptions, Writer, WriterBuilder};
 use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit};
@@ -180,6 +184,8 @@ impl EncoderFactory for Exact {
                 times: array.as_primitive::<TimestampMicrosecondType>(),
                 utc: zone.is_some(),
             }),
+            DataType::Date32 => Box::new(Dates(array.as_primitive::<Date32Type>())),
+            DataType::Decimal128(..) => Box::new(Decimals(array.as_primitive::<Decimal128Type>())),
             DataType::Float64 => Box::new(Floats(array.as_primitive::<Float64Type>())),
             _ => return Ok(None),
         };
@@ -203,6 +209,26 @@ impl ValueEncoder for Floats<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
         // Writing to memory does not fail.
         let _ = text::float(self.0.value(row), "\"", out);
+    }
+}
+
+struct Dates<'a>(&'a Date32Array);
+
+impl ValueEncoder for Dates<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(text::date(self.0.value(row)).as_bytes());
+        out.push(b'"');
+    }
+}
+
+struct Decimals<'a>(&'a Decimal128Array);
+
+impl ValueEncoder for Decimals<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.push(b'"');
+        out.extend_from_slice(self.0.value_as_string(row).as_bytes());
+        out.push(b'"');
     }
 }
 

@@ -18,10 +18,13 @@ pub(super) fn time(micros: i64, utc: bool) -> String {
         .map_or_else(|| micros.to_string(), |time| time.format(form).to_string())
 }
 
-/// Days since 1970 as RFC 3339 writes a date. A day that no calendar reaches is
+/// Days since 1970 as ISO 8601 writes a date. One that no calendar reaches is
 /// its number.
 pub(super) fn date(days: i32) -> String {
-    date32_to_datetime(days).map_or_else(|| days.to_string(), |time| time.date().to_string())
+    date32_to_datetime(days).map_or_else(
+        || days.to_string(),
+        |time| time.format("%Y-%m-%d").to_string(),
+    )
 }
 
 /// Bytes in base64, standard alphabet, padded.
@@ -66,10 +69,10 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_rfc_3339() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(-25_000), "1901-07-22");
-        assert_eq!(date(i32::MAX), i32::MAX.to_string());
+    fn a_date_is_iso_8601() {
+        assert_eq!(date(19_723), "2024-01-01");
+        assert_eq!(date(-719_528), "0000-01-01");
+        assert_eq!(date(i32::MIN), i32::MIN.to_string());
     }
 
     #[test]

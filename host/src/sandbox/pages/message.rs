@@ -8,6 +8,8 @@
 use std::collections::HashMap;
 
 use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Decimal128Type;
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::read_record_batch;
@@ -124,7 +126,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
     }
     let body = buffer.slice(buffer.len() - body.len());
     // What is left to judge, the values against each other, Arrow does.
-    read_record_batch(
+    let batch = read_record_batch(
         &body,
         batch,
         SchemaRef::clone(schema),
@@ -132,7 +134,23 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
         None,
         &message.version(),
     )
-    .map_err(|error| error.to_string())
+    .map_err(|error| error.to_string())?;
+    // But for this: a number that is longer than its column's is cut by who
+    // stores it in as many bytes as the digits take.
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if let DataType::Decimal128(precision, _) = field.data_type() {
+            let numbers = column.as_primitive::<Decimal128Type>();
+            numbers
+                .validate_decimal_precision(*precision)
+                .map_err(|_| {
+                    format!(
+                        "`{}` holds a number of more than {precision} digits",
+                        convert::bounded(field.name())
+                    )
+                })?;
+        }
+    }
+    Ok(batch)
 }
 
 /// A message and its body, which ends where the bytes end.
@@ -229,7 +247,12 @@ fn inside(buffer: &arrow_ipc::Buffer, body: &[u8]) -> Result<usize, Reason> {
 
 /// Whether a column of this type is as large as its message.
 fn crosses(data_type: &DataType) -> bool {
-    data_type.is_primitive()
+    if let DataType::Decimal128(precision, scale) = data_type {
+        // Others than these are no numbers of so many digits.
+        return (1..=38).contains(precision)
+            && u8::try_from(*scale).is_ok_and(|scale| scale <= *precision);
+    }
+    data_type.is_primitive() && !data_type.is_decimal()
         || matches!(
             data_type,
             DataType::Boolean

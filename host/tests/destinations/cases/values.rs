@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray, UInt8Array,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, TimestampMicrosecondArray,
+    UInt8Array,
 };
 use connector_host::destination::{Arrival, DestinationError};
 use connector_host::model::Write;
@@ -11,7 +12,7 @@ use connector_host::model::Write;
 use super::ids;
 use crate::duckdb;
 use crate::store::{Kind, Store, batch, blobs, database, floats, integers, load_id, texts};
-use crate::value::rows;
+use crate::value::{Value, rows};
 
 #[expect(clippy::too_many_lines, reason = "a list of values")]
 pub(crate) fn nasty_values_come_back(store: &Store) {
@@ -122,6 +123,11 @@ pub(crate) fn nasty_values_come_back(store: &Store) {
             "time_utc",
             Arc::new(TimestampMicrosecondArray::from(time.to_vec()).with_timezone("UTC")),
         ),
+        // Of so many digits that each is stored in a size of its own.
+        ("decimal_4", decimals(4, 1)),
+        ("decimal_9", decimals(9, 9)),
+        ("decimal_18", decimals(18, 2)),
+        ("decimal_38", decimals(38, 38)),
     ];
     let whole = batch(1, columns);
     store.commit(1, |load| {
@@ -218,4 +224,27 @@ pub(crate) fn names_that_differ_only_in_case_are_refused(store: &Store) {
             None
         );
     }
+}
+
+/// Decimals up to the largest.
+fn decimals(precision: u8, scale: i8) -> ArrayRef {
+    let most = 10_i128.pow(precision.into()) - 1;
+    let values = vec![Some(most), Some(-most), None, Some(0), Some(1), Some(-1)];
+    let column = Decimal128Array::from(values).with_precision_and_scale(precision, scale);
+    Arc::new(column.unwrap())
+}
+
+pub(crate) fn decimals_are_added_to_decimals(store: &Store) {
+    for number in 1..=2 {
+        let rows = batch(number, vec![("price", decimals(18, 2))]);
+        store.commit(number, |load| {
+            let arrival = Arrival::plain(rows.schema(), Write::Append);
+            load.open("t", &arrival).unwrap();
+            load.write("t", rows.clone()).unwrap();
+        });
+    }
+    let found = store.rows("t").unwrap();
+    let least = Value::Decimal("-9999999999999999.99".to_owned());
+    let count = found.iter().filter(|row| row["price"] == least);
+    assert_eq!((found.len(), count.count()), (12, 2));
 }
