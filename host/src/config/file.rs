@@ -1,6 +1,7 @@
 //! The shapes of the pipeline file, exactly as they are written. What the
 //! values mean is decided elsewhere.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -126,6 +127,14 @@ pub(super) struct RawResource {
     /// The columns to read, by default all.
     #[serde(default)]
     pub(super) columns: Vec<String>,
+    /// Types of columns in place of those that they would get, such as
+    /// `timestamp` or `decimal(18,2)`. The connector knows which there are.
+    #[serde(default)]
+    pub(super) types: BTreeMap<String, String>,
+    /// `sha256`, `null` or `partial`, for columns whose values are not to be
+    /// stored as they are.
+    #[serde(default)]
+    pub(super) mask: BTreeMap<String, String>,
     /// `evolve`, `freeze`, `discard_row` or `discard_value`.
     pub(super) schema: Option<String>,
 }

@@ -11,6 +11,7 @@ mod secret;
 mod units;
 mod variables;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ pub use error::ConfigError;
 
 use self::file::{RawDestination, RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, Consistency, Deletes, DestinationSpec, FileFormat, Limits, Mode, PipelineSpec,
+    AllowRule, Consistency, Deletes, DestinationSpec, FileFormat, Limits, Mask, Mode, PipelineSpec,
     ResourceSpec, SchemaPolicy, Write,
 };
 
@@ -211,9 +212,43 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         deletes,
         schema: schema.unwrap_or_default(),
         columns: raw.columns,
+        types: by_column("resource.types", raw.types)?,
+        mask: masks(raw.mask)?,
         filter: raw.r#where,
         max_rows_read: raw.max_rows_read,
     })
+}
+
+fn masks(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Mask>, ConfigError> {
+    const MASKS: [(&str, Mask); 3] = [
+        ("sha256", Mask::Sha256),
+        ("null", Mask::Null),
+        ("partial", Mask::Partial),
+    ];
+    let mut masks = BTreeMap::new();
+    for (column, word) in by_column("resource.mask", raw)? {
+        if let Some(mask) = choice("resource.mask", Some(&word), &MASKS)? {
+            masks.insert(column, mask);
+        }
+    }
+    Ok(masks)
+}
+
+/// What is said of columns, which are the same in any letter case.
+fn by_column(
+    key: &str,
+    said: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, ConfigError> {
+    let mut columns: Vec<_> = said.keys().map(|name| name.to_ascii_lowercase()).collect();
+    columns.sort_unstable();
+    match columns.array_windows().find(|[one, next]| one == next) {
+        None => Ok(said),
+        Some([column, _]) => Err(ConfigError::value(
+            key,
+            format!("there are two entries for the column `{column}`"),
+            "letter case does not tell columns apart; keep one",
+        )),
+    }
 }
 
 /// What one of several words stands for.

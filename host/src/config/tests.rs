@@ -233,3 +233,53 @@ fn words_that_mean_nothing_are_refused() {
     ));
     assert!(message.contains("two entries"), "{message}");
 }
+
+fn resource_with(lines: &str) -> String {
+    format!("{SMALLEST}[[resource]]\nname = \"orders\"\n{lines}")
+}
+
+#[test]
+fn types_and_masks_are_said_by_column() {
+    let text = resource_with(
+        r#"types = { created_at = "timestamp", "Unit Price" = "decimal(18,2)" }
+mask = { email = "sha256", phone = "partial", note = "null" }"#,
+    );
+    let spec = parsed(&text).unwrap();
+    let resource = &spec.resources[0];
+    assert_eq!(resource.types["created_at"], "timestamp");
+    assert_eq!(resource.types["Unit Price"], "decimal(18,2)");
+    assert_eq!(
+        resource.mask,
+        BTreeMap::from([
+            ("email".to_owned(), Mask::Sha256),
+            ("phone".to_owned(), Mask::Partial),
+            ("note".to_owned(), Mask::Null),
+        ])
+    );
+    let spec = parsed(&resource_with("")).unwrap();
+    assert!(spec.resources[0].types.is_empty() && spec.resources[0].mask.is_empty());
+}
+
+#[test]
+fn a_mask_that_is_none_names_those_that_are() {
+    let (message, hint) = refused(&resource_with("mask = { email = \"sha265\" }"));
+    assert_eq!(message, "`resource.mask` is wrong: \"sha265\" is not known");
+    assert_eq!(hint, "did you mean \"sha256\"?");
+    let (_, hint) = refused(&resource_with("mask = { email = \"encrypt\" }"));
+    assert_eq!(hint, "it can be sha256, null, partial");
+    let (message, _) = refused(&resource_with("mask = { email = true }"));
+    assert!(message.contains("expected a string"), "{message}");
+}
+
+#[test]
+fn a_column_that_is_named_twice_is_refused() {
+    for key in ["types", "mask"] {
+        let (message, _) = refused(&resource_with(&format!(
+            "{key} = {{ Email = \"null\", email = \"null\" }}"
+        )));
+        assert_eq!(
+            message,
+            format!("`resource.{key}` is wrong: there are two entries for the column `email`")
+        );
+    }
+}

@@ -21,4 +21,6 @@ pub use source::{
     ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, Sibling, SourceSchema,
     Summary,
 };
-pub use spec::{AllowRule, Consistency, DestinationSpec, FileFormat, PipelineSpec, ResourceSpec};
+pub use spec::{
+    AllowRule, Consistency, DestinationSpec, FileFormat, Mask, PipelineSpec, ResourceSpec,
+};

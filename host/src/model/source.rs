@@ -1,6 +1,8 @@
 //! What a connector offers, is asked for and sends, in the host's own types.
 //! The shapes of `wit/connector.wit`, with everything checked.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -128,6 +130,8 @@ pub struct Selection {
     pub lag: Option<String>,
     /// Columns to read; empty reads all.
     pub columns: Vec<String>,
+    /// Types for columns, by the connector's names for them.
+    pub types: BTreeMap<String, String>,
     /// A condition in the language of the source.
     pub filter: Option<String>,
     /// Key columns, where the source does not know them.

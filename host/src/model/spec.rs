@@ -86,10 +86,26 @@ pub struct ResourceSpec {
     pub schema: SchemaPolicy,
     /// The columns to read; empty reads all.
     pub columns: Vec<String>,
+    /// Types for columns in place of those that they would get, by the names
+    /// that the connector knows.
+    pub types: BTreeMap<String, String>,
+    /// Columns whose values are not stored as they are.
+    pub mask: BTreeMap<String, Mask>,
     /// A condition on its rows, in the language of the source.
     pub filter: Option<String>,
     /// The most rows that the source may bill for it.
     pub max_rows_read: Option<u64>,
+}
+
+/// What is stored in place of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Its SHA-256, as text in lower-case hex.
+    Sha256,
+    /// Nothing.
+    Null,
+    /// The first character of its text, and the domain of an email address.
+    Partial,
 }
 
 /// Where rows go.

@@ -73,8 +73,13 @@ impl Diff {
             primary_key: resource.primary_key.clone(),
             siblings: Vec::new(),
         };
-        let changes = plan.changes(PageKind::Rows, &source, known);
-        let fitted = plan.fit(&resource.name, PageKind::Rows, &source, known);
+        let masking = plan.masking(&resource.name, PageKind::Rows, &source);
+        let stored = match &masking {
+            Ok(masking) => masking.stored(&source),
+            Err(_) => source,
+        };
+        let changes = plan.changes(PageKind::Rows, &stored, known);
+        let fitted = masking.and(plan.fit(&resource.name, PageKind::Rows, &stored, known));
         Self {
             resource: resource.name.clone(),
             table: names::table_of(&resource.name),

@@ -10,6 +10,7 @@ mod diff;
 mod error;
 mod fit;
 mod mark;
+mod mask;
 mod observer;
 mod plan;
 mod preview;

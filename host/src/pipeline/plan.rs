@@ -9,10 +9,11 @@ use arrow_schema::{Schema, SchemaRef};
 use super::PipelineError;
 use super::fit::{Change, Fit};
 use super::mark::Marker;
+use super::mask::{self, Masking, Masks};
 use crate::destination::{Arrival, Presence};
 use crate::model::{
-    Cursor, Deletes, Mode, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling, SourceSchema,
-    Write, names,
+    Cursor, Deletes, Mask, Mode, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling,
+    SourceSchema, Write, names,
 };
 
 /// How one resource is loaded.
@@ -81,13 +82,15 @@ impl ResourcePlan {
                 "leave it out, or merge",
             );
         }
-        Ok(Self {
+        let plan = Self {
             spec: spec.clone(),
             write,
             deletes,
             cursor: None,
             fresh: false,
-        })
+        };
+        plan.judge_masks(&spec.primary_key)?;
+        Ok(plan)
     }
 
     /// The plan for a run that goes on from a cursor, or starts afresh.
@@ -98,6 +101,11 @@ impl ResourcePlan {
             fresh,
             ..self.clone()
         }
+    }
+
+    /// What is stored in place of values of its columns.
+    pub(super) fn masks(&self) -> &Masks {
+        &self.spec.mask
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -122,12 +130,25 @@ impl ResourcePlan {
             cursor_field: spec.cursor.clone(),
             lag: spec.lag.clone(),
             columns: spec.columns.clone(),
+            types: spec.types.clone(),
             filter: spec.filter.clone(),
             primary_key: spec.primary_key.clone(),
             max_rows_billed: spec.max_rows_read,
             idempotent: self.compares(),
             keys: self.presence(PageKind::Rows) == Presence::Keys,
         }
+    }
+
+    /// How its rows are masked before they are stored. Refuses masks that
+    /// would tell no rows apart, or hide what is stored elsewhere.
+    pub(super) fn masking(
+        &self,
+        name: &str,
+        kind: PageKind,
+        source: &SourceSchema,
+    ) -> Result<Masking, PipelineError> {
+        self.judge_masks(self.key(source))?;
+        Masking::new(&self.spec.mask, name, source, kind)
     }
 
     /// What the destination is told of its rows.
@@ -139,11 +160,7 @@ impl ResourcePlan {
         fit: &Fit,
         known: Option<&Schema>,
     ) -> Result<Arrival, PipelineError> {
-        let wanted = if self.spec.primary_key.is_empty() {
-            &source.primary_key
-        } else {
-            &self.spec.primary_key
-        };
+        let wanted = self.key(source);
         if self.compares() && wanted.is_empty() {
             return Err(PipelineError::settings(
                 format!("`{name}` has no primary key by which its rows could be merged"),
@@ -266,6 +283,42 @@ impl ResourcePlan {
         ))
     }
 
+    /// The columns of its key: the source's, unless the operator says others.
+    fn key<'a>(&'a self, source: &'a SourceSchema) -> &'a [String] {
+        if self.spec.primary_key.is_empty() {
+            &source.primary_key
+        } else {
+            &self.spec.primary_key
+        }
+    }
+
+    fn judge_masks(&self, key: &[String]) -> Result<(), PipelineError> {
+        let spec = &self.spec;
+        let refuse = |what: String, hint: &str| {
+            let message = format!("the resource `{}`: {what}", spec.name);
+            Err(PipelineError::settings(message, hint.to_owned()))
+        };
+        let cursor = spec.cursor.iter();
+        let key_in_cursor = key.iter().filter(|_| spec.mode == Mode::Incremental);
+        for column in cursor.chain(key_in_cursor) {
+            if mask::of(&spec.mask, column).is_some() {
+                return refuse(
+                    format!("`mask` names `{column}`, by which it is read incrementally"),
+                    "the cursor that is stored with the rows holds values of this column as they are; use another cursor, `mode = \"full\"`, or leave the mask out",
+                );
+            }
+        }
+        for column in key.iter().filter(|_| self.compares()) {
+            if let Some(Mask::Null | Mask::Partial) = mask::of(&spec.mask, column) {
+                return refuse(
+                    format!("`mask` hides `{column}`, by which its rows are merged"),
+                    "use \"sha256\" for it, which keeps different values different",
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn compares(&self) -> bool {
         matches!(self.write, Write::Merge | Write::Scd2)
     }
@@ -292,6 +345,8 @@ pub(super) fn plans(
 
 #[cfg(test)]
 mod tests {
+    use arrow_schema::{DataType, Field};
+
     use super::*;
 
     fn spec(mode: Mode, cursor: Option<&str>, write: Option<Write>) -> ResourceSpec {
@@ -363,5 +418,61 @@ mod tests {
         assert_eq!(later.presence(PageKind::Rows), Presence::Keys);
         assert!(later.selection().keys);
         assert_eq!(plan.at(Some(&cursor), true).cursor, None);
+    }
+
+    fn masked(mask: Mask) -> ResourceSpec {
+        ResourceSpec {
+            name: "users".to_owned(),
+            mask: BTreeMap::from([("Id".to_owned(), mask)]),
+            ..ResourceSpec::default()
+        }
+    }
+
+    fn of_key(key: &str) -> SourceSchema {
+        let field = Field::new("id", DataType::Int64, true);
+        SourceSchema {
+            columns: Schema::new(vec![field]).into(),
+            primary_key: vec![key.to_owned()],
+            siblings: Vec::new(),
+        }
+    }
+
+    fn masking(spec: &ResourceSpec) -> Result<Masking, PipelineError> {
+        let plan = ResourcePlan::new(spec).unwrap();
+        plan.masking("users", PageKind::Rows, &of_key("id"))
+    }
+
+    #[test]
+    fn a_key_that_is_hidden_merges_nothing() {
+        for mask in [Mask::Null, Mask::Partial] {
+            let mut spec = masked(mask);
+            assert!(masking(&spec).is_ok());
+            spec.write = Some(Write::Merge);
+            let error = masking(&spec).unwrap_err();
+            assert!(error.to_string().contains("rows are merged"), "{error}");
+            spec.primary_key = vec!["ID".to_owned()];
+            assert!(ResourcePlan::new(&spec).is_err());
+        }
+        let mut spec = masked(Mask::Sha256);
+        spec.write = Some(Write::Merge);
+        let stored = masking(&spec).unwrap();
+        assert_eq!(stored.schema().field(0).data_type(), &DataType::Utf8);
+    }
+
+    #[test]
+    fn what_a_cursor_holds_is_not_masked() {
+        let mut spec = masked(Mask::Sha256);
+        spec.mode = Mode::Incremental;
+        let error = masking(&spec).unwrap_err();
+        assert!(error.hint().unwrap().contains("cursor"), "{error}");
+        spec.cursor = Some("ID".to_owned());
+        assert!(ResourcePlan::new(&spec).is_err());
+        spec.cursor = Some("updated_at".to_owned());
+        let plan = ResourcePlan::new(&spec).unwrap();
+        assert!(
+            plan.masking("users", PageKind::Rows, &of_key("id"))
+                .is_err()
+        );
+        assert!(plan.masking("users", PageKind::Rows, &of_key("k")).is_ok());
     }
 }

@@ -4,6 +4,7 @@ use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
+use super::mask::{self, Masking};
 use super::{Pipeline, PipelineError};
 use crate::destination;
 use crate::model::{Event, Limit, ReadOptions, Selection};
@@ -41,6 +42,7 @@ impl Pipeline {
         let selection = Selection {
             resource: resource.to_owned(),
             columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
+            types: spec.map(|spec| spec.types.clone()).unwrap_or_default(),
             filter: spec.and_then(|spec| spec.filter.clone()),
             ..Selection::default()
         };
@@ -51,7 +53,7 @@ impl Pipeline {
         };
         let reader = instance.read(&self.config, &[selection], &options).await?;
         let mut decoder = EventDecoder::new(self.spec.limits.clone());
-        let (mut schema, mut batches): (Option<SchemaRef>, Vec<RecordBatch>) = (None, Vec::new());
+        let (mut masking, mut batches): (Option<Masking>, Vec<RecordBatch>) = (None, Vec::new());
         let mut shown: Option<String> = None;
         let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut bytes = 0;
@@ -59,8 +61,8 @@ impl Pipeline {
             match decoder.decode(event)? {
                 Event::Schema {
                     resource: name,
-                    schema: columns,
-                    ..
+                    kind,
+                    schema,
                 } => {
                     if *shown.get_or_insert_with(|| name.clone()) != name {
                         return Err(PipelineError::settings(
@@ -68,9 +70,24 @@ impl Pipeline {
                             format!("preview one of them, such as `{name}`"),
                         ));
                     }
-                    schema = Some(columns.columns);
+                    // By the name that came, because that is whose rows these
+                    // are.
+                    let own = self.spec.resources.iter();
+                    let own = own
+                        .filter(|spec| spec.name.eq_ignore_ascii_case(&name))
+                        .map(|spec| &spec.mask)
+                        .find(|masks| !masks.is_empty());
+                    if own.is_none() && spec.is_some_and(|spec| !spec.mask.is_empty()) {
+                        return Err(mask::unselected(&name));
+                    }
+                    let masks = own.cloned().unwrap_or_default();
+                    masking = Some(Masking::new(&masks, &name, &schema, kind)?);
                 }
                 Event::Page { batch, .. } => {
+                    // It does not come before its schema.
+                    let Some(masking) = &masking else {
+                        continue;
+                    };
                     // A connector may send more than it was asked for.
                     let rows = batch.num_rows().min(left);
                     left -= rows;
@@ -78,6 +95,7 @@ impl Pipeline {
                         // A copy: a slice would keep the whole page.
                         let slice = batch.slice(0, rows);
                         let copy = concat_batches(&batch.schema(), [&slice])
+                            .and_then(|rows| masking.apply(&rows))
                             .map_err(|error| SandboxError::Contract(error.to_string()))?;
                         bytes += copy.get_array_memory_size() as u64;
                         if bytes > self.spec.limits.page {
@@ -106,7 +124,8 @@ impl Pipeline {
         if let Err(error) = instance.close(reader).await {
             tracing::debug!(%error, "the connector could not close its read");
         }
-        let schema = schema
+        let schema = masking
+            .map(|masking| SchemaRef::clone(masking.schema()))
             .ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
         let batches = batches.iter().map(|batch| widened(batch, &schema));
         let batches = batches

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use self::open::{Open, Part};
 use super::error::PipelineError;
 use super::mark::Marker;
+use super::mask;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
@@ -184,6 +185,10 @@ impl Writer<'_, '_, '_> {
             Event::Rejected(rejected) => {
                 let rejected_of = self.run.rejected.entry(rejected.resource.clone());
                 *rejected_of.or_default() += 1;
+                let rejected = match self.run.head.plans.get(&rejected.resource) {
+                    Some(plan) => mask::rejected(plan.masks(), rejected),
+                    None => rejected,
+                };
                 Ok(self.load.reject(rejected)?)
             }
             Event::Progress(progress) => {
@@ -245,8 +250,10 @@ impl Writer<'_, '_, '_> {
             Some(part) => part.known.clone(),
             None => self.load.known(&table)?,
         };
-        let fit = plan.fit(resource, kind, &source, known.as_deref())?;
-        let arrival = plan.arrival(resource, kind, &source, &fit, known.as_deref())?;
+        let masking = plan.masking(resource, kind, &source)?;
+        let stored = masking.stored(&source);
+        let fit = plan.fit(resource, kind, &stored, known.as_deref())?;
+        let arrival = plan.arrival(resource, kind, &stored, &fit, known.as_deref())?;
         self.load.open(&table, &arrival)?;
         if open.is_none() {
             let span = tracing::info_span!("resource", resource, table);
@@ -256,14 +263,15 @@ impl Writer<'_, '_, '_> {
             self.run.open.insert(resource.to_owned(), open);
         }
         if let Some(open) = self.run.open.get_mut(resource) {
-            let marked = Marker::schema(&source.columns, kind, plan.write);
+            let marked = Marker::schema(&stored.columns, kind, plan.write);
             open.source = Some(source);
             match &mut open.part {
                 Some(part) => {
+                    part.masking = masking;
                     part.marked = marked;
                     part.fit = fit;
                 }
-                None => open.part = Some(Part::new(marked, fit, known)),
+                None => open.part = Some(Part::new(masking, marked, fit, known)),
             }
         }
         Ok(())
@@ -286,7 +294,8 @@ impl Writer<'_, '_, '_> {
         };
         let _entered = open.span.clone().entered();
         tracing::debug!(rows = batch.num_rows(), bytes, "page");
-        let marked = self.marker.mark(batch, &part.marked);
+        let masked = part.masking.apply(batch);
+        let marked = masked.and_then(|masked| self.marker.mark(&masked, &part.marked));
         let split = marked.and_then(|marked| part.fit.rows(marked));
         let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;
         part.rows += batch.num_rows() as u64;
@@ -453,8 +462,12 @@ impl Run<'_> {
             return Ok(plan.clone());
         }
         // One selection may stand for several resources. Which of them are to
-        // be added to is then not known, and to guess could replace what is
-        // there.
+        // be added to, or masked, is then not known, and to guess could
+        // replace what is there, or store what is to be masked.
+        let mut others = self.head.plans.values();
+        if others.any(|plan| !plan.masks().is_empty()) {
+            return Err(mask::unselected(resource));
+        }
         let mut others = self.head.plans.values();
         if others.any(|plan| plan.write != Write::Replace) {
             return Err(PipelineError::settings(

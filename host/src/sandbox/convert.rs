@@ -196,7 +196,14 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
         columns: s.columns.clone(),
         filter: s.filter.clone(),
         primary_key: s.primary_key.clone(),
-        types: Vec::new(),
+        types: s
+            .types
+            .iter()
+            .map(|(column, type_name)| wit::TypeOverride {
+                column: column.clone(),
+                type_name: type_name.clone(),
+            })
+            .collect(),
         max_rows_billed: s.max_rows_billed,
         idempotent: s.idempotent,
         keys: s.keys,

@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 use crate::destination::Effect;
 use crate::model::{Cursor, PageKind, SourceSchema};
 use crate::pipeline::fit::Fit;
+use crate::pipeline::mask::Masking;
 use crate::pipeline::plan::ResourcePlan;
 
 /// A resource that is being written.
@@ -38,6 +39,8 @@ pub(super) struct Totals {
 
 /// What has come of it in the load that is open.
 pub(super) struct Part {
+    /// What is stored in place of its values.
+    pub(super) masking: Masking,
     /// The columns with those of the host, as they come.
     pub(super) marked: SchemaRef,
     /// How they are stored.
@@ -124,8 +127,14 @@ impl Totals {
 }
 
 impl Part {
-    pub(super) fn new(marked: SchemaRef, fit: Fit, known: Option<SchemaRef>) -> Self {
+    pub(super) fn new(
+        masking: Masking,
+        marked: SchemaRef,
+        fit: Fit,
+        known: Option<SchemaRef>,
+    ) -> Self {
         Self {
+            masking,
             marked,
             fit,
             known,

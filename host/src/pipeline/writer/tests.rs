@@ -4,12 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
 
 use super::*;
 use crate::destination::{self, Settings};
-use crate::model::{DestinationSpec, FileFormat, Rejected};
+use crate::model::{DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec};
+use crate::pipeline::plan;
 
 /// What the connector says at the end.
 fn done(rows: u64, rejected: u64) -> Event {
@@ -45,6 +46,15 @@ fn load(
     folder: &Path,
     events: impl IntoIterator<Item = RawEvent>,
 ) -> Result<Option<Written>, PipelineError> {
+    load_as(folder, &[], events)
+}
+
+/// The same, of a pipeline that describes these resources.
+fn load_as(
+    folder: &Path,
+    resources: &[ResourceSpec],
+    events: impl IntoIterator<Item = RawEvent>,
+) -> Result<Option<Written>, PipelineError> {
     let spec = DestinationSpec::Files {
         url: folder.display().to_string(),
         dataset: "d".to_owned(),
@@ -67,7 +77,7 @@ fn load(
         connector_version: "1".to_owned(),
         connector_sha256: String::new(),
         started: SystemTime::now(),
-        plans: BTreeMap::new(),
+        plans: plan::plans(resources)?,
         commit_every: None,
     };
     write(
@@ -135,4 +145,71 @@ fn rejected_records_are_counted_and_kept() {
     let written = load(folder.path(), events).unwrap().unwrap();
     assert_eq!(written.resources[0].rows_rejected, 1);
     assert!(folder.path().join("d/_rejected").is_dir());
+}
+
+fn masking(name: &str, column: &str, mask: Mask) -> ResourceSpec {
+    ResourceSpec {
+        name: name.to_owned(),
+        mask: BTreeMap::from([(column.to_owned(), mask)]),
+        ..ResourceSpec::default()
+    }
+}
+
+/// Everything that was written, as text.
+fn written(folder: &Path) -> String {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let texts = entries.map(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            written(&path)
+        } else {
+            std::fs::read_to_string(path).unwrap()
+        }
+    });
+    texts.collect()
+}
+
+fn names() -> [RawEvent; 2] {
+    let names: ArrayRef = Arc::new(StringArray::from(vec!["bob@x.org", "eve@x.org"]));
+    let batch = RecordBatch::try_from_iter([("email", names)]).unwrap();
+    let mut stream = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
+    let schema = stream.get_ref().clone();
+    stream.write(&batch).unwrap();
+    let page = stream.get_ref()[schema.len()..].to_vec();
+    [RawEvent::schema("t", schema), RawEvent::page("t", 2, page)]
+}
+
+#[test]
+fn what_is_masked_is_written_nowhere() {
+    let rejected = || {
+        RawEvent::other(Event::Rejected(Rejected {
+            resource: "t".to_owned(),
+            record: r#"{"email":"bob@x.org"}"#.to_owned(),
+            reason: "bob@x.org".to_owned(),
+        }))
+    };
+    for mask in [Mask::Sha256, Mask::Null, Mask::Partial] {
+        let folder = tempfile::tempdir().unwrap();
+        let events = names()
+            .into_iter()
+            .chain([rejected(), RawEvent::other(done(2, 1))]);
+        load_as(folder.path(), &[masking("t", "EMAIL", mask)], events).unwrap();
+        let written = written(folder.path());
+        assert!(!written.contains("bob@"), "{mask:?}: {written}");
+        assert!(written.contains("_load_id"));
+    }
+}
+
+#[test]
+fn a_mask_that_cannot_be_is_refused_before_anything_is_written() {
+    for resource in [
+        masking("t", "emial", Mask::Null),
+        masking("T", "email", Mask::Null),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let events = names().into_iter().chain([RawEvent::other(done(2, 0))]);
+        let error = load_as(folder.path(), &[resource], events).err().unwrap();
+        assert!(matches!(error, PipelineError::Settings { .. }), "{error}");
+        assert_eq!(manifests(folder.path()), 0);
+    }
 }

@@ -1,0 +1,486 @@
+//! Masks: what is stored in place of values that are not to be stored as
+//! they are. Applied before anything is written, and never asks the connector
+//! for it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::cast::AsArray as _;
+use arrow_array::temporal_conversions::timestamp_us_to_datetime;
+use arrow_array::types::{Float64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
+use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
+
+use super::PipelineError;
+use crate::model::{Mask, PageKind, Rejected, SourceSchema, names};
+
+/// What stands for the characters that are left out.
+const HIDDEN: &str = "***";
+
+/// The masks of a resource, by its columns.
+pub(super) type Masks = BTreeMap<String, Mask>;
+
+/// The mask of a column. Letter case does not tell columns apart.
+pub(super) fn of(masks: &Masks, column: &str) -> Option<Mask> {
+    let mut masks = masks.iter();
+    masks
+        .find(|(name, _)| name.eq_ignore_ascii_case(column))
+        .map(|(_, mask)| *mask)
+}
+
+/// A resource that came without being selected by its own name, while others
+/// are masked: whether it should be is not known.
+pub(super) fn unselected(resource: &str) -> PipelineError {
+    PipelineError::settings(
+        format!("`{resource}` is not selected by its own name, and other resources are masked"),
+        format!(
+            "add to the file\n\n[[resource]]\nname = \"{resource}\"\nmask = {{}}   # or the columns to mask"
+        ),
+    )
+}
+
+/// A rejected record without what is masked. Of a record that is no JSON
+/// object nothing is left, nor of values with others inside, because it is
+/// not known which column they are of; and a reason may quote any.
+pub(super) fn rejected(masks: &Masks, rejected: Rejected) -> Rejected {
+    if masks.is_empty() {
+        return rejected;
+    }
+    // A sibling is not declared here, but has the name of its column.
+    let is_masked = |key: &str| {
+        let base = key.match_indices("__").map(|(at, _)| &key[..at]);
+        std::iter::once(key)
+            .chain(base)
+            .any(|column| of(masks, column).is_some())
+    };
+    let record = match serde_json::from_str(&rejected.record) {
+        Ok(Json::Object(mut fields)) => {
+            for (key, value) in &mut fields {
+                if is_masked(key) || value.is_object() || value.is_array() {
+                    *value = Json::Null;
+                }
+            }
+            Json::Object(fields)
+        }
+        _ => Json::Null,
+    };
+    Rejected {
+        resource: rejected.resource,
+        record: record.to_string(),
+        reason: "not kept, because columns of the resource are masked".to_owned(),
+    }
+}
+
+/// The columns of a resource as they are stored, and how its rows become
+/// that.
+#[derive(Clone, Debug)]
+pub(super) struct Masking {
+    schema: SchemaRef,
+    /// For each column.
+    masks: Vec<Option<Mask>>,
+}
+
+impl Masking {
+    /// Refuses a mask on a column that is not there. A column and its
+    /// siblings have the same mask.
+    pub(super) fn new(
+        masks: &Masks,
+        resource: &str,
+        source: &SourceSchema,
+        kind: PageKind,
+    ) -> Result<Self, PipelineError> {
+        let fields = source.columns.fields();
+        // The last column of changes is not of the resource.
+        let own = fields.len() - usize::from(kind == PageKind::Changes && !fields.is_empty());
+        let own = || fields.iter().take(own).map(|field| field.name().as_str());
+        for column in masks.keys() {
+            if !own().any(|name| name.eq_ignore_ascii_case(column)) {
+                let hint = names::nearest(column, own()).map_or_else(
+                    || format!("it has {}", own().collect::<Vec<_>>().join(", ")),
+                    |nearest| format!("did you mean `{nearest}`?"),
+                );
+                return Err(PipelineError::settings(
+                    format!("`mask` names `{column}`, which is no column of `{resource}`"),
+                    hint,
+                ));
+            }
+        }
+        let mask = |name: &str| {
+            let siblings = source.siblings.iter();
+            let bases = siblings
+                .filter(|sibling| sibling.name.eq_ignore_ascii_case(name))
+                .map(|sibling| sibling.column.as_str());
+            std::iter::once(name)
+                .chain(bases)
+                .find_map(|column| of(masks, column))
+        };
+        let mut by_column: Vec<_> = own().map(mask).collect();
+        by_column.resize(fields.len(), None);
+        let stored = fields.iter().zip(&by_column).map(|(field, mask)| {
+            let data_type = match mask {
+                None => return Arc::clone(field),
+                Some(Mask::Null) => field.data_type().clone(),
+                Some(Mask::Sha256 | Mask::Partial) => DataType::Utf8,
+            };
+            Arc::new(Field::new(field.name(), data_type, true))
+        });
+        Ok(Self {
+            schema: Arc::new(Schema::new(stored.collect::<Vec<_>>())),
+            masks: by_column,
+        })
+    }
+
+    /// The same resource with the columns as they are stored.
+    pub(super) fn stored(&self, source: &SourceSchema) -> SourceSchema {
+        SourceSchema {
+            columns: Arc::clone(&self.schema),
+            ..source.clone()
+        }
+    }
+
+    /// The columns as they are stored.
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Rows as they are stored.
+    pub(super) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if self.masks.iter().all(Option::is_none) {
+            return Ok(batch.clone());
+        }
+        let columns = batch.columns().iter().zip(&self.masks);
+        let columns = columns.map(|(column, mask)| match mask {
+            None => Ok(Arc::clone(column)),
+            Some(Mask::Null) => Ok(new_null_array(column.data_type(), column.len())),
+            Some(Mask::Sha256) => texts(column, |value| sha256(value.bytes())),
+            Some(Mask::Partial) => texts(column, |value| value.partial()),
+        });
+        let columns = columns.collect::<Result<_, _>>()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+    }
+}
+
+/// A value that is not masked yet.
+enum Plain<'a> {
+    Text(&'a str),
+    Blob(&'a [u8]),
+    /// Whose first character says it all.
+    Truth(bool),
+    /// A number or a time, as text.
+    Shown(String),
+}
+
+impl Plain<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Text(text) => text.as_bytes(),
+            Self::Blob(bytes) => bytes,
+            Self::Truth(true) => b"true",
+            Self::Truth(false) => b"false",
+            Self::Shown(text) => text.as_bytes(),
+        }
+    }
+
+    fn partial(&self) -> String {
+        match self {
+            Self::Text(text) => partial(text),
+            Self::Shown(text) => partial(text),
+            Self::Blob(_) | Self::Truth(_) => HIDDEN.to_owned(),
+        }
+    }
+}
+
+/// A column of text, made of the values of another. Null stays null.
+fn texts(column: &dyn Array, text: impl Fn(Plain<'_>) -> String) -> Result<ArrayRef, ArrowError> {
+    /// What the offsets of a column of text reach.
+    const MOST_BYTES: usize = i32::MAX as usize;
+    let options = FormatOptions::new();
+    let formatter = match column.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => None,
+        // It would want to know the zone, whose name is any text.
+        DataType::Timestamp(TimeUnit::Microsecond, _) => None,
+        _ => Some(ArrayFormatter::try_new(column, &options)?),
+    };
+    let value = |row| {
+        Ok::<_, ArrowError>(match (column.data_type(), &formatter) {
+            (DataType::Utf8, _) => Plain::Text(column.as_string::<i32>().value(row)),
+            (DataType::LargeUtf8, _) => Plain::Text(column.as_string::<i64>().value(row)),
+            (DataType::Binary, _) => Plain::Blob(column.as_binary::<i32>().value(row)),
+            (DataType::LargeBinary, _) => Plain::Blob(column.as_binary::<i64>().value(row)),
+            (DataType::Boolean, _) => Plain::Truth(column.as_boolean().value(row)),
+            (DataType::Float64, _) => {
+                Plain::Shown(column.as_primitive::<Float64Type>().value(row).to_string())
+            }
+            (DataType::Timestamp(TimeUnit::Microsecond, zone), _) => {
+                let times = column.as_primitive::<TimestampMicrosecondType>();
+                Plain::Shown(time(times.value(row), zone.is_some()))
+            }
+            (_, Some(formatter)) => Plain::Shown(formatter.value(row).try_to_string()?),
+            (other, None) => return Err(ArrowError::NotYetImplemented(other.to_string())),
+        })
+    };
+    let mut builder = StringBuilder::with_capacity(column.len(), 0);
+    for row in 0..column.len() {
+        if column.is_null(row) {
+            builder.append_null();
+            continue;
+        }
+        let masked = text(value(row)?);
+        if builder.values_slice().len() + masked.len() > MOST_BYTES {
+            return Err(ArrowError::OffsetOverflowError(
+                builder.values_slice().len(),
+            ));
+        }
+        builder.append_value(masked);
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// As RFC 3339 writes it, with `Z` if it is of UTC.
+fn time(micros: i64, utc: bool) -> String {
+    let time = timestamp_us_to_datetime(micros);
+    let time = time.map_or_else(
+        || micros.to_string(),
+        |time| time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string(),
+    );
+    time + if utc { "Z" } else { "" }
+}
+
+/// In lower-case hex.
+fn sha256(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to memory does not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// The first character, and what follows the name in an email address. Of
+/// what is shorter than three characters, that would be most of it.
+fn partial(text: &str) -> String {
+    const SHORT: usize = 3;
+    if text.chars().take(SHORT).count() < SHORT {
+        return HIDDEN.to_owned();
+    }
+    let first = text.chars().take(1).collect::<String>();
+    format!("{first}{HIDDEN}{}", domain(text).unwrap_or_default())
+}
+
+/// From the last `@`, of what looks like an email address.
+fn domain(text: &str) -> Option<&str> {
+    let at = text.rfind('@').filter(|at| *at > 0)?;
+    let labels = text[at + 1..].split('.');
+    let is_label = |label: &str| {
+        let part = |c: char| c.is_alphanumeric() || c == '-';
+        !label.is_empty() && label.chars().all(part)
+    };
+    let is_domain = labels.clone().count() > 1 && labels.into_iter().all(is_label);
+    (is_domain && !text.contains(char::is_whitespace)).then(|| &text[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
+        StringArray, TimestampMicrosecondArray,
+    };
+
+    use super::*;
+    use crate::model::Sibling;
+
+    fn masks(masks: &[(&str, Mask)]) -> Masks {
+        let owned = masks.iter().map(|(name, mask)| ((*name).to_owned(), *mask));
+        owned.collect()
+    }
+
+    fn source(batch: &RecordBatch, siblings: &[(&str, &str)]) -> SourceSchema {
+        let sibling = |(name, column): &(&str, &str)| Sibling {
+            name: (*name).to_owned(),
+            column: (*column).to_owned(),
+        };
+        SourceSchema {
+            columns: batch.schema(),
+            primary_key: Vec::new(),
+            siblings: siblings.iter().map(sibling).collect(),
+        }
+    }
+
+    fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+        let nullable = columns
+            .into_iter()
+            .map(|(name, column)| (name, column, true));
+        RecordBatch::try_from_iter_with_nullable(nullable).unwrap()
+    }
+
+    /// One column under a mask.
+    fn masked(mask: Mask, column: ArrayRef) -> ArrayRef {
+        let batch = rows(vec![("c", column)]);
+        let masking = Masking::new(
+            &masks(&[("c", mask)]),
+            "t",
+            &source(&batch, &[]),
+            PageKind::Rows,
+        );
+        let stored = masking.unwrap().apply(&batch).unwrap();
+        Arc::clone(stored.column(0))
+    }
+
+    fn shown(column: &ArrayRef) -> Vec<Option<&str>> {
+        column.as_string::<i32>().iter().collect()
+    }
+
+    #[test]
+    fn a_hash_is_of_the_bytes_of_the_value() {
+        // echo -n abc | sha256sum
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let text = masked(
+            Mask::Sha256,
+            Arc::new(StringArray::from(vec![Some("abc"), None])),
+        );
+        assert_eq!(shown(&text), [Some(abc), None]);
+        let blob = masked(Mask::Sha256, Arc::new(BinaryArray::from(vec![&b"abc"[..]])));
+        assert_eq!(shown(&blob), [Some(abc)]);
+        let same = |column: ArrayRef, text: &str| {
+            assert_eq!(
+                shown(&masked(Mask::Sha256, column)),
+                [Some(&*sha256(text.as_bytes()))]
+            );
+        };
+        same(Arc::new(Int64Array::from(vec![-12])), "-12");
+        same(Arc::new(Float64Array::from(vec![1.0])), "1");
+        same(Arc::new(Float64Array::from(vec![0.1])), "0.1");
+        same(Arc::new(BooleanArray::from(vec![true])), "true");
+        same(Arc::new(Date32Array::from(vec![0])), "1970-01-01");
+        let decimals = Decimal128Array::from(vec![150]).with_precision_and_scale(5, 2);
+        same(Arc::new(decimals.unwrap()), "1.50");
+        let times = TimestampMicrosecondArray::from(vec![1]).with_timezone("UTC");
+        same(Arc::new(times), "1970-01-01T00:00:00.000001Z");
+    }
+
+    #[test]
+    fn a_mask_of_null_leaves_the_type_and_nothing_else() {
+        let column = masked(Mask::Null, Arc::new(Int64Array::from(vec![Some(1), None])));
+        assert_eq!(
+            (column.data_type(), column.null_count()),
+            (&DataType::Int64, 2)
+        );
+    }
+
+    #[test]
+    fn a_partial_value_tells_its_beginning_and_a_domain() {
+        for (text, left) in [
+            ("bob@example.com", "b***@example.com"),
+            ("b@b@example.co.uk", "b***@example.co.uk"),
+            ("Ångström", "Å***"),
+            ("abc", "a***"),
+            ("ab", "***"),
+            ("é", "***"),
+            ("", "***"),
+            ("@example.com", "@***"),
+            ("me@localhost", "m***"),
+            ("me@example.", "m***"),
+            ("ask bob@example.com", "a***"),
+            ("bob@example.com, +1 555 1234.5", "b***"),
+            ("x@y.z!", "x***"),
+        ] {
+            assert_eq!(partial(text), left, "{text}");
+        }
+        let numbers = masked(
+            Mask::Partial,
+            Arc::new(Int64Array::from(vec![Some(1_234), Some(7), None])),
+        );
+        assert_eq!(shown(&numbers), [Some("1***"), Some("***"), None]);
+        let truths = masked(Mask::Partial, Arc::new(BooleanArray::from(vec![false])));
+        assert_eq!(shown(&truths), [Some("***")]);
+        let blobs = masked(
+            Mask::Partial,
+            Arc::new(BinaryArray::from(vec![&b"secret"[..]])),
+        );
+        assert_eq!(shown(&blobs), [Some("***")]);
+    }
+
+    #[test]
+    fn a_mask_covers_the_siblings_in_whatever_case() {
+        let batch = rows(vec![
+            ("id", Arc::new(Int64Array::from(vec![1]))),
+            ("Email", Arc::new(StringArray::from(vec![None::<&str>]))),
+            (
+                "Email__blob",
+                Arc::new(BinaryArray::from(vec![&b"abc"[..]])),
+            ),
+        ]);
+        let source = source(&batch, &[("Email__blob", "Email")]);
+        let masking = Masking::new(
+            &masks(&[("EMAIL", Mask::Sha256)]),
+            "t",
+            &source,
+            PageKind::Rows,
+        );
+        let masking = masking.unwrap();
+        let stored = masking.apply(&batch).unwrap();
+        assert_eq!(stored.schema_ref(), masking.schema());
+        assert_eq!(stored.column(0), batch.column(0));
+        assert_eq!(shown(stored.column(1)), [None]);
+        assert_eq!(shown(stored.column(2)), [Some(&*sha256(b"abc"))]);
+    }
+
+    #[test]
+    fn a_mask_on_a_column_that_is_not_there_is_refused() {
+        let batch = rows(vec![
+            ("email", Arc::new(StringArray::from(vec!["a"]))),
+            ("gone", Arc::new(BooleanArray::from(vec![true]))),
+        ]);
+        let new = |column, kind| {
+            let masks = masks(&[(column, Mask::Null)]);
+            Masking::new(&masks, "users", &source(&batch, &[]), kind)
+        };
+        let error = new("emial", PageKind::Rows).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`mask` names `emial`, which is no column of `users`"
+        );
+        assert_eq!(error.hint().as_deref(), Some("did you mean `email`?"));
+        let error = new("phone_number", PageKind::Rows).unwrap_err();
+        assert_eq!(error.hint().as_deref(), Some("it has email, gone"));
+        // Which rows are deleted is not a value of theirs.
+        assert!(new("gone", PageKind::Rows).is_ok());
+        assert!(new("gone", PageKind::Changes).is_err());
+    }
+
+    #[test]
+    fn nothing_masked_is_left_in_a_rejected_record() {
+        let of = |record: &str| {
+            let rejected = Rejected {
+                resource: "t".to_owned(),
+                record: record.to_owned(),
+                reason: "`bob@x.org` is too long".to_owned(),
+            };
+            super::rejected(&masks(&[("email", Mask::Partial)]), rejected)
+        };
+        let kept =
+            of(r#"{"id":1,"EMAIL":"bob@x.org","email__text":"bob@x.org","row":["bob@x.org"]}"#);
+        let record: Json = serde_json::from_str(&kept.record).unwrap();
+        assert_eq!(
+            record,
+            serde_json::json!({"id": 1, "EMAIL": null, "email__text": null, "row": null})
+        );
+        assert!(!kept.reason.contains("bob"));
+        for record in [r#""bob@x.org""#, r#"["bob@x.org"]"#, r#"{"email":"bob@x.o"#] {
+            assert_eq!(of(record).record, "null");
+        }
+        let open = Rejected {
+            resource: "t".to_owned(),
+            record: "no JSON".to_owned(),
+            reason: "why".to_owned(),
+        };
+        let kept = super::rejected(&Masks::new(), open);
+        assert_eq!((&*kept.record, &*kept.reason), ("no JSON", "why"));
+    }
+}
