@@ -11,8 +11,8 @@ impl Target {
     pub(super) fn with_types(mut self, types: &[TypeOverride]) -> Result<Self> {
         for wanted in types {
             let mut columns = self.columns.iter_mut();
-            let named = columns.find(|column| column.name.eq_ignore_ascii_case(&wanted.column));
-            let Some(column) = named else {
+            let found = columns.find(|column| column.name.eq_ignore_ascii_case(&wanted.column));
+            let Some(column) = found else {
                 let names: Vec<_> = self.columns.iter().map(|c| c.name.as_str()).collect();
                 return Err(Error::config(
                     format!(

@@ -201,10 +201,14 @@ fn texts(column: &dyn Array, text: impl Fn(Plain<'_>) -> String) -> Result<Array
     /// What the offsets of a column of text reach.
     const MOST_BYTES: usize = i32::MAX as usize;
     let options = FormatOptions::new();
+    // Times are not its part: it would want to know the zone, whose name is
+    // any text.
     let formatter = match column.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Binary | DataType::LargeBinary => None,
-        // It would want to know the zone, whose name is any text.
-        DataType::Timestamp(TimeUnit::Microsecond, _) => None,
+        DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Binary
+        | DataType::LargeBinary
+        | DataType::Timestamp(TimeUnit::Microsecond, _) => None,
         _ => Some(ArrayFormatter::try_new(column, &options)?),
     };
     let value = |row| {

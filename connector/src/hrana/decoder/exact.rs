@@ -179,60 +179,77 @@ impl<'a> Written<'a> {
 /// A time in ISO 8601: days since 1970, microseconds of the day, and how many
 /// it is ahead of UTC, if it says so. A date alone is its midnight.
 fn moment(text: &str) -> Option<(i64, i64, Option<i64>)> {
-    let [y, e, a, r, b'-', m, n, b'-', d, f, rest @ ..] = text.as_bytes() else {
-        return None;
-    };
-    let year = 100 * two(*y, *e, 99)? + two(*a, *r, 99)?;
-    let day = day(year, two(*m, *n, 12)?, two(*d, *f, 31)?)?;
-    let [b'T' | b't' | b' ', h, i, b':', m, n, rest @ ..] = rest else {
-        return rest.is_empty().then_some((day, 0, None));
-    };
-    let minutes = 60 * two(*h, *i, 23)? + two(*m, *n, 59)?;
-    let mut micros = minutes * 60_000_000;
-    let mut rest = rest;
-    if let [b':', s, t, after @ ..] = rest {
-        micros += two(*s, *t, 59)? * 1_000_000;
-        rest = after;
-        if let [b'.', after @ ..] = rest {
-            let end = after.iter().position(|byte| !byte.is_ascii_digit());
-            let (digits, after) = after.split_at(end.unwrap_or(after.len()));
-            micros += fraction(digits)?;
-            rest = after;
+    let mut rest = Rest(text.as_bytes());
+    let year = 100 * rest.two(99)? + rest.two(99)?;
+    rest.one_of(b"-")?;
+    let month = rest.two(12)?;
+    rest.one_of(b"-")?;
+    let day = day(year, month, rest.two(31)?)?;
+    if rest.0.is_empty() {
+        return Some((day, 0, None));
+    }
+    rest.one_of(b"Tt ")?;
+    let hour = rest.two(23)?;
+    rest.one_of(b":")?;
+    let mut micros = (60 * hour + rest.two(59)?) * 60_000_000;
+    if rest.one_of(b":").is_some() {
+        micros += rest.two(59)? * 1_000_000;
+        if rest.one_of(b".").is_some() {
+            micros += rest.fraction()?;
         }
     }
-    let offset = match rest {
-        [] => None,
-        [b'Z' | b'z'] => Some(0),
-        [sign @ (b'+' | b'-'), h, i, minutes @ ..] => {
-            let minutes = match minutes {
-                [] => 0,
-                [b':', m, n] | [m, n] => two(*m, *n, 59)?,
-                _ => return None,
-            };
-            let ahead = 60 * two(*h, *i, 23)? + minutes;
-            Some(if *sign == b'+' { ahead } else { -ahead } * 60_000_000)
+    let offset = match rest.one_of(b"Zz+-") {
+        None => None,
+        Some(b'Z' | b'z') => Some(0),
+        Some(sign) => {
+            let hours = rest.two(23)?;
+            let more = rest.one_of(b":").is_some() || !rest.0.is_empty();
+            let minutes = if more { rest.two(59)? } else { 0 };
+            let ahead = (60 * hours + minutes) * 60_000_000;
+            Some(if sign == b'+' { ahead } else { -ahead })
         }
-        _ => return None,
     };
-    Some((day, micros, offset))
+    rest.0.is_empty().then_some((day, micros, offset))
 }
 
-/// Two digits, up to a number.
-fn two(tens: u8, ones: u8, most: i64) -> Option<i64> {
-    let digits = tens.is_ascii_digit() && ones.is_ascii_digit();
-    let value = || i64::from(tens - b'0') * 10 + i64::from(ones - b'0');
-    digits.then(value).filter(|value| *value <= most)
-}
+/// What is left of a text.
+struct Rest<'a>(&'a [u8]);
 
-/// Digits after the point of a second, as microseconds.
-fn fraction(digits: &[u8]) -> Option<i64> {
-    let (micros, beyond) = digits.split_at(digits.len().min(6));
-    if digits.is_empty() || beyond.iter().any(|digit| *digit != b'0') {
-        return None;
+impl Rest<'_> {
+    /// Takes one of these characters.
+    fn one_of(&mut self, characters: &[u8]) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        characters.contains(first).then(|| {
+            self.0 = rest;
+            *first
+        })
     }
-    let zeros = std::iter::repeat_n(&b'0', 6 - micros.len());
-    let digits = micros.iter().chain(zeros);
-    Some(digits.fold(0, |value, digit| 10 * value + i64::from(digit - b'0')))
+
+    /// Takes two digits, up to a number.
+    fn two(&mut self, most: i64) -> Option<i64> {
+        let value = 10 * self.digit()? + self.digit()?;
+        (value <= most).then_some(value)
+    }
+
+    /// Takes the digits after the point of a second, as microseconds.
+    fn fraction(&mut self) -> Option<i64> {
+        let mut value = self.digit()? * 100_000;
+        let mut unit = 10_000;
+        while let Some(digit) = self.digit() {
+            // Finer than a microsecond.
+            if unit == 0 && digit != 0 {
+                return None;
+            }
+            value += digit * unit;
+            unit /= 10;
+        }
+        Some(value)
+    }
+
+    fn digit(&mut self) -> Option<i64> {
+        self.one_of(b"0123456789")
+            .map(|digit| i64::from(digit - b'0'))
+    }
 }
 
 /// Days since 1970 of a day of the calendar, if it has that day.
