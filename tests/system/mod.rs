@@ -12,6 +12,7 @@ mod incremental;
 mod keys;
 mod kills;
 mod nasty_source;
+mod overrides;
 mod point_in_time;
 mod policy;
 mod queries;

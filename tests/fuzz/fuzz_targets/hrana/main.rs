@@ -17,14 +17,24 @@ use turso_connector::hrana::decoder::{Decoder, Wire};
 use turso_connector::hrana::page::glance;
 use turso_connector::hrana::response::{Outcome, Response, Rows};
 use turso_connector::hrana::value::Value;
+use turso_connector::hrana::wanted::{Unit, Wanted};
 
-const STORAGES: [Storage; 6] = [
+const STORAGES: [Storage; 9] = [
     Storage::Integer,
     Storage::Real,
     Storage::Numeric,
     Storage::Text,
     Storage::Blob,
     Storage::ByValue,
+    Storage::Wanted(Wanted::Date),
+    Storage::Wanted(Wanted::Timestamp {
+        unit: Unit::Milli,
+        utc: true,
+    }),
+    Storage::Wanted(Wanted::Decimal {
+        precision: 18,
+        scale: 2,
+    }),
 ];
 
 /// A decoder for a row of any few columns.
