@@ -135,26 +135,8 @@ impl Plan {
                 ));
             }
             if is_query || Builtin::named(name, config).is_some() {
-                if selection.mode != Mode::Full || selection.filter.is_some() {
-                    return Err(Error::config(
-                        format!("`{name}` is read in full, and without a condition"),
-                        "leave `mode` and `where` out",
-                    ));
-                }
-                let stands_for_others = !is_query || name == QUERIES;
-                if stands_for_others && !selection.types.is_empty() {
-                    return Err(Error::config(
-                        format!("the types of `{name}` cannot be chosen"),
-                        "leave `types` out; those of a query go to a [[resource]] of its own name",
-                    ));
-                }
-                if selection.columns.is_empty() {
-                    continue;
-                }
-                return Err(Error::config(
-                    format!("the columns of `{name}` cannot be chosen"),
-                    "leave `columns` out; those of a query are chosen in its SQL",
-                ));
+                judge_whole(selection, is_query && name != QUERIES)?;
+                continue;
             }
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
@@ -424,6 +406,30 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
         specs.push(ColumnSpec { name, storage });
     }
     specs
+}
+
+/// Refuses what cannot be asked of a resource that is no table.
+fn judge_whole(selection: &Selection, is_own_query: bool) -> Result<()> {
+    let name = &selection.resource;
+    if selection.mode != Mode::Full || selection.filter.is_some() {
+        return Err(Error::config(
+            format!("`{name}` is read in full, and without a condition"),
+            "leave `mode` and `where` out",
+        ));
+    }
+    if !is_own_query && !selection.types.is_empty() {
+        return Err(Error::config(
+            format!("the types of `{name}` cannot be chosen"),
+            "leave `types` out; those of a query go to a [[resource]] of its own name",
+        ));
+    }
+    if !selection.columns.is_empty() {
+        return Err(Error::config(
+            format!("the columns of `{name}` cannot be chosen"),
+            "leave `columns` out; those of a query are chosen in its SQL",
+        ));
+    }
+    Ok(())
 }
 
 fn unknown(name: &str, catalog: &Catalog) -> Error {

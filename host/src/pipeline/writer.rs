@@ -294,9 +294,11 @@ impl Writer<'_, '_, '_> {
         };
         let _entered = open.span.clone().entered();
         tracing::debug!(rows = batch.num_rows(), bytes, "page");
-        let masked = part.masking.apply(batch);
-        let marked = masked.and_then(|masked| self.marker.mark(&masked, &part.marked));
-        let split = marked.and_then(|marked| part.fit.rows(marked));
+        let split = part
+            .masking
+            .apply(batch)
+            .and_then(|rows| self.marker.mark(&rows, &part.marked))
+            .and_then(|rows| part.fit.rows(rows));
         let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;
         part.rows += batch.num_rows() as u64;
         part.cursor = cursor;

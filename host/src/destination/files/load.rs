@@ -6,7 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 

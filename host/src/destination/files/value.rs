@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::io;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
+};
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use base64::Engine as _;
@@ -70,6 +72,10 @@ fn of_array(array: &dyn Array, row: usize) -> io::Result<Option<Value<'_>>> {
             let micros = array.as_primitive::<TimestampMicrosecondType>().value(row);
             Value::Text(text::time(micros, zone.is_some()).into())
         }
+        DataType::Decimal128(_, _) => {
+            let digits = array.as_primitive::<Decimal128Type>().value_as_string(row);
+            Value::Text(digits.into())
+        }
         DataType::Dictionary(..) => {
             let dictionary = array.as_dictionary::<Int32Type>();
             return match dictionary.key(row) {
@@ -96,9 +102,11 @@ pub(super) fn of_text(stored: StoredType, text: Cow<'_, str>) -> io::Result<Valu
             let bytes = STANDARD.decode(text.as_bytes()).ok();
             bytes.map(|bytes| Value::Blob(bytes.into()))
         }
-        StoredType::Text | StoredType::Date | StoredType::Timestamp | StoredType::TimestampUtc => {
-            return Ok(Value::Text(text));
-        }
+        StoredType::Text
+        | StoredType::Date
+        | StoredType::Timestamp
+        | StoredType::TimestampUtc
+        | StoredType::Decimal(_, _) => return Ok(Value::Text(text)),
     };
     value.ok_or_else(|| {
         let start: String = text.chars().take(40).collect();
