@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
 
 use crate::duckdb::DuckDb;
@@ -95,6 +97,41 @@ pub fn jsonl_columns(files: &[PathBuf]) -> Result<Vec<String>> {
         }
     }
     Ok(columns)
+}
+
+/// The rows of files of JSON objects, with the types of JSON; of a column
+/// whose name ends in `__blob`, the bytes. What a line lacks is null.
+pub fn json_values(files: &[PathBuf]) -> Result<Rows> {
+    let columns = jsonl_columns(files)?;
+    let mut rows = Rows {
+        columns,
+        ..Rows::default()
+    };
+    for file in files {
+        for line in std::fs::read_to_string(file)?.lines() {
+            let object: serde_json::Map<String, Json> = serde_json::from_str(line)?;
+            let values = rows.columns.iter().map(|column| {
+                let value = object.get(column).unwrap_or(&Json::Null);
+                json_value(column, value).with_context(|| line.to_owned())
+            });
+            rows.rows.push(values.collect::<Result<_>>()?);
+        }
+    }
+    Ok(rows)
+}
+
+fn json_value(column: &str, value: &Json) -> Result<Value> {
+    Ok(match value {
+        Json::Null => Value::Null,
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(integer), _) => Value::Integer(integer),
+            (None, Some(real)) => Value::real(real),
+            _ => bail!("{number} is no number"),
+        },
+        Json::String(text) if column.ends_with("__blob") => Value::Blob(STANDARD.decode(text)?),
+        Json::String(text) => Value::text(text),
+        other => bail!("{other} is no value"),
+    })
 }
 
 /// The rows of CSV files: what is empty and not in quotes is null.

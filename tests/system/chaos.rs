@@ -2,17 +2,19 @@
 //! of kills is that of `CHAOS_KILLS`, shared by the destinations; `just
 //! test-long` sets it to 200. `CHAOS_SEED` repeats a run.
 
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use connector_tests::chaos::Chaos;
 use connector_tests::duckdb::DuckDb;
+use connector_tests::files;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::value::Rows;
 
 /// Kills in a run of all tests.
 const KILLS: u32 = 24;
-const DESTINATIONS: u32 = 2;
+const DESTINATIONS: u32 = 4;
 
 /// Runs a world, and prints what went on; its seed, if something is wrong.
 #[expect(
@@ -43,6 +45,37 @@ fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
         return duckdb.table(table).map(Some);
     }
     Ok(None)
+}
+
+fn of_parquet(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+    files_of(pipeline, table)?
+        .map(|parts| files::parquet(&parts))
+        .transpose()
+}
+
+fn of_jsonl(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+    let Some(parts) = files_of(pipeline, table)? else {
+        return Ok(None);
+    };
+    files::json_values(&parts).map(Some)
+}
+
+/// The files of a table, once it is there.
+fn files_of(pipeline: &Pipeline, table: &str) -> Result<Option<Vec<PathBuf>>> {
+    if !pipeline.dataset().join("_loads").is_dir() {
+        return Ok(None);
+    }
+    files::of(&pipeline.dataset(), table).map(Some)
+}
+
+#[test]
+fn parquet_is_equal_to_the_source_after_any_kill() -> Result<()> {
+    run(|pipeline| pipeline.into_files("parquet"), of_parquet)
+}
+
+#[test]
+fn json_lines_are_equal_to_the_source_after_any_kill() -> Result<()> {
+    run(|pipeline| pipeline.into_files("jsonl"), of_jsonl)
 }
 
 #[test]

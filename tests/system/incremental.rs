@@ -493,3 +493,39 @@ fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> 
     }
     Ok(())
 }
+
+#[test]
+fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE t(id INT PRIMARY KEY, at INTEGER)",
+        "INSERT INTO t VALUES (1, 1), ('one', 1), (x'01', 1), (1.5, 1), (2, 1)",
+    ])?;
+    for format in ["duckdb", "parquet", "jsonl", "csv"] {
+        let lines = "mode = \"incremental\"\ncursor = \"at\"\ndeletes = \"hard\"";
+        let mut pipeline = Pipeline::of(&server.url())?.resource_with("t", lines);
+        if format != "duckdb" {
+            pipeline = pipeline.into_files(format);
+        }
+        pipeline.load()?;
+        server.client().run(&[
+            "DELETE FROM t WHERE id = 1 OR id = x'01'",
+            "INSERT INTO t VALUES (3, 2)",
+        ])?;
+        let report = pipeline.load()?;
+        assert_eq!(of_one(&report)["rows_deleted"], 2, "{format}: {report}");
+        if format == "duckdb" {
+            assert_eq!(
+                shown(
+                    &pipeline,
+                    "SELECT id, id__text, id__real::INT FROM turso_data.t ORDER BY 1, 2, 3"
+                )?,
+                ["2 - -", "3 - -", "- one -", "- - 2"]
+            );
+        }
+        server.client().run(&[
+            "DELETE FROM t WHERE id = 3",
+            "INSERT INTO t VALUES (1, 1), (x'01', 1)",
+        ])?;
+    }
+    Ok(())
+}

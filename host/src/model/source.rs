@@ -191,6 +191,31 @@ pub struct SourceSchema {
     pub siblings: Vec<Sibling>,
 }
 
+impl SourceSchema {
+    /// Adds the siblings that another schema of the same resource has, of
+    /// columns that this one has too.
+    pub fn add_siblings(&mut self, other: &Self) {
+        let mut fields: Vec<_> = self.columns.fields().iter().cloned().collect();
+        let has = |fields: &[arrow_schema::FieldRef], name: &str| {
+            let mut fields = fields.iter();
+            fields.any(|field| field.name().eq_ignore_ascii_case(name))
+        };
+        for sibling in &other.siblings {
+            let column = other.columns.field_with_name(&sibling.name);
+            if let Ok(column) = column
+                && has(&fields, &sibling.column)
+                && !has(&fields, &sibling.name)
+            {
+                fields.push(std::sync::Arc::new(column.clone()));
+                self.siblings.push(sibling.clone());
+            }
+        }
+        if fields.len() > self.columns.fields().len() {
+            self.columns = std::sync::Arc::new(arrow_schema::Schema::new(fields));
+        }
+    }
+}
+
 /// What a read yields.
 #[derive(Debug)]
 pub enum Event {

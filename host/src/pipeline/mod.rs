@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod schema;
 mod state;
+mod widen;
 mod writer;
 
 use std::collections::BTreeMap;

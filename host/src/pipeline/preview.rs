@@ -1,10 +1,11 @@
 //! The first rows of one resource, written nowhere.
 
-use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
 use super::mask::{self, Masking};
+use super::widen::widened;
 use super::{Pipeline, PipelineError};
 use crate::destination;
 use crate::model::{Event, Limit, ReadOptions, Selection};
@@ -133,14 +134,4 @@ impl Pipeline {
             .map_err(|error| SandboxError::Contract(error.to_string()))?;
         Ok(Preview { schema, batches })
     }
-}
-
-/// Rows with the columns that came after them, which are null there.
-fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
-    let rows = batch.num_rows();
-    let missing = schema.fields().iter().skip(batch.num_columns());
-    let missing = missing.map(|field| new_null_array(field.data_type(), rows));
-    let columns = batch.columns().iter().cloned().chain(missing).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)
 }

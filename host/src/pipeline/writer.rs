@@ -21,6 +21,7 @@ use super::mask;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
+use super::widen::widened;
 use crate::destination::{self, Destination, Effect, Load};
 use crate::model::{
     Cursor, Event, Limits, LoadId, LoadRecord, Mode, PageKind, Rejected, ResourceRecord,
@@ -159,8 +160,8 @@ impl Writer<'_, '_, '_> {
             Event::Schema {
                 kind: PageKind::Keys,
                 resource,
-                ..
-            } => self.run.keys_of(&resource).map(drop),
+                schema,
+            } => self.schema_of_keys(&resource, &schema),
             Event::Schema {
                 resource,
                 kind,
@@ -231,6 +232,10 @@ impl Writer<'_, '_, '_> {
     ) -> Result<(), PipelineError> {
         let table = names::table_of(resource);
         let open = self.run.open.get(resource);
+        let mut source = source;
+        if let Some(known) = open.and_then(|open| open.source.as_ref()) {
+            source.add_siblings(known);
+        }
         if open.is_some_and(|open| open.kind != kind) {
             return Err(contract(format!(
                 "`{resource}` brings both rows and changes"
@@ -277,6 +282,26 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
+    /// Takes note of the columns of keys. What a key may be instead of the
+    /// values of its columns, rows may be too, even if none of those that come
+    /// is.
+    fn schema_of_keys(&mut self, resource: &str, keys: &SourceSchema) -> Result<(), PipelineError> {
+        self.run.keys_of(resource)?;
+        let Some(open) = self.run.open.get_mut(resource) else {
+            return Err(unopened(resource));
+        };
+        let Some(mut source) = open.source.clone() else {
+            return Err(unopened(resource));
+        };
+        let known = source.columns.fields().len();
+        source.add_siblings(keys);
+        if source.columns.fields().len() == known {
+            return Ok(());
+        }
+        let kind = open.kind;
+        self.schema(resource, kind, source)
+    }
+
     fn page(
         &mut self,
         resource: &str,
@@ -294,9 +319,8 @@ impl Writer<'_, '_, '_> {
         };
         let _entered = open.span.clone().entered();
         tracing::debug!(rows = batch.num_rows(), bytes, "page");
-        let split = part
-            .masking
-            .apply(batch)
+        let split = widened(batch, open.columns)
+            .and_then(|rows| part.masking.apply(&rows))
             .and_then(|rows| self.marker.mark(&rows, &part.marked))
             .and_then(|rows| part.fit.rows(rows));
         let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;

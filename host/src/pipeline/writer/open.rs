@@ -57,6 +57,8 @@ pub(super) struct Part {
 /// What a page needs of its resource, beside the part that it is written to.
 pub(super) struct Writing<'a> {
     pub(super) table: &'a str,
+    /// The columns that it has now.
+    pub(super) columns: &'a SchemaRef,
     pub(super) span: &'a tracing::Span,
     pub(super) totals: &'a mut Totals,
 }
@@ -82,6 +84,7 @@ impl Open {
     pub(super) fn writing(&mut self) -> Option<(Writing<'_>, &mut Part)> {
         let writing = Writing {
             table: &self.table,
+            columns: &self.source.as_ref()?.columns,
             span: &self.span,
             totals: &mut self.totals,
         };
