@@ -9,6 +9,7 @@
 //! | [`describe`], [`check`], [`list`] | what is asked for, what works, what there is | read rows |
 //! | [`read`] | one read, event by event | speak HTTP by itself |
 //! | [`builtin`] | probes, dump, changes, jobs | touch tables |
+//! | [`changes`] | the feed of changes, into rows | ask the server |
 //! | [`selection`], [`output`] | what is asked for; events and counts | know where rows come from |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
 //! | [`hrana`] | the wire protocol, into Arrow | know a network |
@@ -17,6 +18,7 @@
 pub mod arrow;
 mod bindings;
 pub mod builtin;
+pub mod changes;
 pub mod check;
 pub mod clock;
 pub mod component;

@@ -12,6 +12,7 @@ use crate::database::table::{Column, Key, Kind, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
+use crate::read::changes::can_be_followed;
 use crate::read::plan;
 use crate::selection::Mode;
 
@@ -70,7 +71,7 @@ pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
         .tables
         .iter()
         .zip(estimates)
-        .map(|(table, rows)| of_table(table, rows))
+        .map(|(table, rows)| of_table(table, catalog.has_changes, rows))
         .collect();
     for query in queries {
         let (columns, description) = match query.columns {
@@ -100,7 +101,7 @@ pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
     Ok(resources)
 }
 
-fn of_table(table: &Table, estimated_rows: Option<u64>) -> Resource {
+fn of_table(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Resource {
     let columns: Vec<_> = table
         .columns
         .iter()
@@ -111,6 +112,9 @@ fn of_table(table: &Table, estimated_rows: Option<u64>) -> Resource {
         Kind::Virtual => (ResourceKind::Table, Some("A virtual table")),
         Kind::View => (ResourceKind::View, None),
     };
+    let mut modes = vec![Mode::Full];
+    modes.extend(table.key().map(|_| Mode::Incremental));
+    modes.extend((has_changes && can_be_followed(table)).then_some(Mode::Changes));
     Resource {
         name: table.name.clone(),
         kind,
@@ -118,10 +122,7 @@ fn of_table(table: &Table, estimated_rows: Option<u64>) -> Resource {
         schema: schema(&columns),
         primary_key: table.primary_key(),
         cursor_fields: cursor_fields(table),
-        modes: match table.key() {
-            Some(_) => vec![Mode::Full, Mode::Incremental],
-            None => vec![Mode::Full],
-        },
+        modes,
         parent: None,
         by_default: table.kind == Kind::Table,
         estimated_rows,

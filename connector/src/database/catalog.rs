@@ -37,8 +37,8 @@ const INTERNAL: [&str; 6] = [
 ];
 const INTERNAL_PREFIXES: [&str; 3] = ["sqlite_", "sqlite3_", "__turso_internal_"];
 /// The table in which Turso's new engine records changes: internal too, but
-/// worth a feed of its own.
-const CHANGES: &str = "turso_cdc";
+/// the feed of the mode `changes`.
+pub const CHANGES: &str = "turso_cdc";
 
 /// The statements to ask, in the order in which [`Catalog::of`] takes their
 /// rows.
@@ -59,6 +59,8 @@ pub fn columns_of(relation: &str) -> Statement {
 pub struct Catalog {
     /// In the order of their names.
     pub tables: Vec<Table>,
+    /// Whether there is a feed of changes.
+    pub has_changes: bool,
 }
 
 impl Catalog {
@@ -115,7 +117,11 @@ impl Catalog {
             })
             .collect();
         tables.sort_by(|a, b| a.name.cmp(&b.name));
-        Self { tables }
+        let is_feed = |row: &Vec<Value>| text(row, 0) == CHANGES && text(row, 1) == "table";
+        Self {
+            tables,
+            has_changes: relations.iter().any(is_feed),
+        }
     }
 
     /// Adds columns: rows of the third or fourth statement, or of
@@ -225,6 +231,7 @@ mod tests {
             row(&["_litestream_seq", "table", "0"]),
             row(&["a view", "view", "0"]),
             row(&["pairs", "table", "1"]),
+            row(&["turso_cdc", "table", "0"]),
         ];
         let catalog = Catalog::of(&schema, &relations);
         let names: Vec<_> = catalog
@@ -242,6 +249,7 @@ mod tests {
             ]
         );
         assert!(catalog.get("pairs").unwrap().without_rowid);
+        assert!(catalog.has_changes);
     }
 
     #[test]

@@ -10,8 +10,9 @@ mod exact;
 
 use std::sync::Arc;
 
+use arrow_array::builder::BooleanBuilder;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use base64::Engine as _;
 
 use self::builder::{Builder, Class, Datum};
@@ -42,6 +43,8 @@ pub struct Decoder {
     wire: Wire,
     columns: Vec<Column>,
     siblings: Vec<Sibling>,
+    /// A last column that marks some of the rows, after all siblings.
+    mark: Option<(String, BooleanBuilder)>,
     /// Rows of this page.
     rows: usize,
     misfits: u64,
@@ -88,12 +91,22 @@ impl Decoder {
             wire: Wire::Plain,
             columns: columns.iter().map(column).collect(),
             siblings: Vec::new(),
+            mark: None,
             rows: 0,
             misfits: 0,
             begun: Begun::default(),
             announced: None,
             scratch: Vec::new(),
         }
+    }
+
+    /// The same with a last column of booleans, under this name or, if that is
+    /// taken, one like it.
+    #[must_use]
+    pub fn marked(mut self, name: &str) -> Self {
+        let name = self.free_name(name.to_owned());
+        self.mark = Some((name, BooleanBuilder::new()));
+        self
     }
 
     /// How the rows from here on travel, and how many values of the key come
@@ -149,6 +162,14 @@ impl Decoder {
         self.rows += 1;
     }
 
+    /// The same, with the value of the last column.
+    pub fn push_marked(&mut self, values: &[Value], mark: bool) {
+        self.push_row(values);
+        if let Some((_, marks)) = &mut self.mark {
+            marks.append_value(mark);
+        }
+    }
+
     /// Forgets this page.
     pub fn give_up_page(&mut self) {
         self.rows = 0;
@@ -160,6 +181,9 @@ impl Decoder {
         }
         for sibling in &mut self.siblings {
             sibling.builder = Builder::of(sibling.class);
+        }
+        if let Some((_, marks)) = &mut self.mark {
+            *marks = BooleanBuilder::new();
         }
     }
 
@@ -178,6 +202,9 @@ impl Decoder {
         for sibling in &mut self.siblings {
             sibling.builder.pad(rows);
             arrays.push(sibling.builder.finish());
+        }
+        if let Some((_, marks)) = &mut self.mark {
+            arrays.push(Arc::new(marks.finish()));
         }
         self.begun = Begun {
             siblings: self.siblings.len(),
@@ -215,8 +242,10 @@ impl Decoder {
             .siblings
             .iter()
             .map(|sibling| (&sibling.name, sibling.class.storage().data_type()));
+        let mark = self.mark.iter().map(|(name, _)| (name, DataType::Boolean));
         let fields = own
             .chain(siblings)
+            .chain(mark)
             .map(|(name, data_type)| Field::new(name, data_type, true));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
@@ -245,15 +274,7 @@ impl Decoder {
     }
 
     fn add_sibling(&mut self, of: usize, class: Class) -> usize {
-        let mut name = format!("{}__{}", self.columns[of].name, class.name());
-        let taken = |name: &str| {
-            let own = self.columns.iter().map(|column| &column.name);
-            own.chain(self.siblings.iter().map(|sibling| &sibling.name))
-                .any(|other| other.eq_ignore_ascii_case(name))
-        };
-        while taken(&name) {
-            name.push('_');
-        }
+        let name = self.free_name(format!("{}__{}", self.columns[of].name, class.name()));
         self.siblings.push(Sibling {
             name,
             of,
@@ -261,6 +282,20 @@ impl Decoder {
             builder: Builder::of(class),
         });
         self.siblings.len() - 1
+    }
+
+    /// A name that no column has.
+    fn free_name(&self, mut name: String) -> String {
+        let taken = |name: &str| {
+            let own = self.columns.iter().map(|column| &column.name);
+            own.chain(self.siblings.iter().map(|sibling| &sibling.name))
+                .chain(self.mark.iter().map(|(mark, _)| mark))
+                .any(|other| other.eq_ignore_ascii_case(name))
+        };
+        while taken(&name) {
+            name.push('_');
+        }
+        name
     }
 
     #[inline]

@@ -154,6 +154,7 @@ impl Increment {
             filter: selection.filter.clone(),
             last: Vec::new(),
             nulls: None,
+            change: None,
         };
         let from = match &selection.position {
             None => fresh,

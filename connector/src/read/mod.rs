@@ -3,13 +3,14 @@
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
 //! read and how), [`increment`] and [`position`] (reads that go on from the
 //! last), [`survey`] (what they cost), [`tables`] (tables in pages),
-//! [`streamed`] (what has no key). Built-in resources are in [`crate::builtin`], events and counts in
+//! [`changes`] (tables by the feed of changes), [`streamed`] (what has no key). Built-in resources are in [`crate::builtin`], events and counts in
 //! [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
 //! is never sent.
 
+pub mod changes;
 pub mod increment;
 pub mod plan;
 pub mod position;
@@ -20,6 +21,7 @@ mod types;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use self::changes::Changes;
 use self::plan::{Plan, Target};
 use self::streamed::Streamed;
 use self::tables::Tables;
@@ -75,10 +77,19 @@ enum Phase {
         current: Option<Box<Dump>>,
         then_database: bool,
     },
-    /// Then what cannot be read in pages.
-    Tables(Box<Tables>, Vec<Target>),
+    Tables(Box<Tables>, Rest),
+    Changes(Box<Changes>, Vec<Target>),
     Streamed(Box<Streamed>),
     Finished,
+}
+
+/// What is read after the tables.
+#[derive(Debug, Default)]
+struct Rest {
+    /// By the feed of changes.
+    followed: VecDeque<Target>,
+    /// What cannot be read in pages.
+    streamed: Vec<Target>,
 }
 
 impl Knowledge {
@@ -126,6 +137,7 @@ impl Read {
     pub fn close(&mut self) {
         match std::mem::replace(&mut self.phase, Phase::Finished) {
             Phase::Tables(mut tables, _) => tables.close(),
+            Phase::Changes(mut changes, _) => changes.close(),
             Phase::Streamed(mut streamed) => streamed.close(),
             Phase::Begin | Phase::Builtins { .. } | Phase::Finished => {}
         }
@@ -172,7 +184,16 @@ impl Read {
                     && let Phase::Tables(tables, rest) =
                         std::mem::replace(&mut self.phase, Phase::Begin)
                 {
-                    self.phase = Phase::Streamed(Box::new(Streamed::new(*tables, rest)));
+                    let changes = Changes::new(*tables, rest.followed, &self.options);
+                    self.phase = Phase::Changes(Box::new(changes), rest.streamed);
+                }
+            }
+            Phase::Changes(changes, _) => {
+                if !changes.step(&mut self.output)?
+                    && let Phase::Changes(changes, rest) =
+                        std::mem::replace(&mut self.phase, Phase::Begin)
+                {
+                    self.phase = Phase::Streamed(Box::new(Streamed::new(changes.tables, rest)));
                 }
             }
             Phase::Streamed(streamed) => {
@@ -196,12 +217,13 @@ impl Read {
         if begun.is_err() {
             stream.close();
         }
-        let plan = begun?;
+        let mut plan = begun?;
         self.output.point_in_time = snapshot && !self.knowledge.resumed;
-        let (tables, rest) = plan.split();
+        let followed = plan.take_followed();
+        let (tables, streamed) = plan.split();
         Ok(Phase::Tables(
             Box::new(Tables::new(stream, snapshot, tables, &self.options)),
-            rest,
+            Rest { followed, streamed },
         ))
     }
 
@@ -215,6 +237,7 @@ impl Read {
         let mut plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
             self.knowledge.is_typed(name)
         })?;
+        changes::survey(stream, &mut plan)?;
         survey::survey(stream, &mut plan, self.options.resumable)?;
         self.output.requests += stream.take_requests();
         let excluded = self.knowledge.excluded.iter();
@@ -295,6 +318,7 @@ impl Read {
         if let Some(begun) = self.output.begun().map(str::to_owned) {
             let reading = match &self.phase {
                 Phase::Tables(tables, _) => tables.reading(),
+                Phase::Changes(changes, _) => changes.reading(),
                 _ => None,
             };
             let position =

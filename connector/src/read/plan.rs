@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::changes::Followed;
 use super::increment::{Increment, Phase, Rows};
+use super::position::Position;
 use crate::builtin::Builtin;
 use crate::config::{Config, Query};
 use crate::database::catalog::Catalog;
@@ -38,6 +40,8 @@ pub enum How {
     /// In pages, from where the last read ended. Becomes phases when the
     /// server has said how it can be read.
     Increment(Box<Increment>),
+    /// By the feed of changes. Without a position, it becomes pages.
+    Followed(Box<Followed>),
     /// All at once: a view, or a table without a key.
     Whole,
     /// All at once: the query.
@@ -61,6 +65,8 @@ pub struct Target {
     pub phases: VecDeque<Phase>,
     /// The keys of all rows, if they are wanted as well, and their columns.
     pub keys: Option<(Phase, Vec<ColumnSpec>)>,
+    /// Where the next read goes on, if that is known before this one.
+    pub position: Option<Position>,
     /// Its row id, if it has one.
     pub row_id: Option<String>,
     /// The most rows that the server may bill.
@@ -141,7 +147,7 @@ impl Plan {
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
             };
-            let target = Target::of_table(table, selection, wire(&table.name))?;
+            let target = Target::of_table(table, selection, catalog, wire(&table.name))?;
             plan.targets.push(target.with_types(&selection.types)?);
         }
         if asked.is_empty() {
@@ -152,7 +158,7 @@ impl Plan {
             {
                 let all = Selection::default();
                 plan.targets
-                    .push(Target::of_table(table, &all, wire(&table.name))?);
+                    .push(Target::of_table(table, &all, catalog, wire(&table.name))?);
             }
         }
         for DescribedQuery { query, columns } in queries {
@@ -197,6 +203,16 @@ impl Plan {
         self
     }
 
+    /// Takes out what goes on by the feed of changes.
+    #[must_use]
+    pub fn take_followed(&mut self) -> VecDeque<Target> {
+        let followed = |target: &Target| matches!(target.how, How::Followed(_));
+        let targets = std::mem::take(&mut self.targets).into_iter();
+        let (taken, left): (Vec<_>, Vec<_>) = targets.partition(followed);
+        self.targets = left;
+        taken.into()
+    }
+
     /// What is read in pages, and the rest.
     #[must_use]
     pub fn split(self) -> (VecDeque<Target>, Vec<Target>) {
@@ -216,6 +232,7 @@ impl Target {
             primary_key: Vec::new(),
             phases: VecDeque::new(),
             keys: None,
+            position: None,
             row_id: None,
             max_rows_billed: None,
             billed: 0,
@@ -225,7 +242,12 @@ impl Target {
     }
 
     /// A table or view, as it was asked for.
-    pub fn of_table(table: &Table, selection: &Selection, wire: Wire) -> Result<Self> {
+    pub fn of_table(
+        table: &Table,
+        selection: &Selection,
+        catalog: &Catalog,
+        wire: Wire,
+    ) -> Result<Self> {
         let column = |name: &String| {
             let found = table
                 .columns
@@ -296,10 +318,9 @@ impl Target {
                 target.how = How::Increment(Box::new(increment));
             }
             (Mode::Changes, _) => {
-                return Err(Error::config(
-                    format!("`{}`: this server keeps no feed of changes", table.name),
-                    "use `mode = \"incremental\"`",
-                ));
+                let key = &target.primary_key;
+                let followed = Followed::new(table, catalog.has_changes, key, selection)?;
+                target.how = How::Followed(Box::new(followed));
             }
         }
         Ok(target)

@@ -30,6 +30,23 @@ pub struct Position {
     /// The key of the last row that has no value in the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nulls: Option<Vec<Stored>>,
+    /// How far the feed of changes has been read, if it goes by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+/// A place in the feed of changes, and the table as it was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// The number of the last change that was read.
+    pub id: i64,
+    /// When it was made, in seconds.
+    pub time: i64,
+    /// The entry of the table in the schema.
+    pub entry: i64,
+    /// The columns of the table.
+    pub columns: Vec<String>,
 }
 
 /// The place of a row.
@@ -193,6 +210,29 @@ mod tests {
     }
 
     #[test]
+    fn a_place_in_the_feed_is_readable() {
+        let position = Position {
+            by: Some("turso_cdc".into()),
+            key: vec!["id".into()],
+            filter: None,
+            last: Vec::new(),
+            nulls: None,
+            change: Some(Change {
+                id: 47,
+                time: 1_795_491_177,
+                entry: 5,
+                columns: vec!["id".into(), "a".into()],
+            }),
+        };
+        let json = position.encode();
+        assert_eq!(
+            String::from_utf8(json.clone()).unwrap(),
+            r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":47,"time":1795491177,"entry":5,"columns":["id","a"]}}"#
+        );
+        assert_eq!(Position::decode(1, &json, "t"), Ok(position));
+    }
+
+    #[test]
     fn a_position_is_readable() {
         let position = Position {
             by: Some("at".into()),
@@ -203,6 +243,7 @@ mod tests {
                 key: vec![Stored::Integer(7)],
             }],
             nulls: None,
+            change: None,
         };
         let json = position.encode();
         assert_eq!(

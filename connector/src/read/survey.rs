@@ -25,7 +25,9 @@ pub(super) fn survey(stream: &mut Stream, plan: &mut Plan, resumable: bool) -> R
     let mut questions = Questions::default();
     for (at, target) in plan.targets.iter_mut().enumerate() {
         let How::Increment(increment) = &target.how else {
-            if target.max_rows_billed.is_some() {
+            // Of a table that is followed, only its changes are read.
+            let is_followed = matches!(target.how, How::Followed(_));
+            if target.max_rows_billed.is_some() && !is_followed {
                 questions.size(at, target);
             }
             continue;
@@ -92,10 +94,10 @@ fn has_index(stream: &mut Stream, plan: &Plan) -> Result<Vec<bool>, Failure> {
 
 /// An answer that may have failed.
 #[derive(Debug, Default)]
-struct Answer {
-    rows: Vec<Vec<Value>>,
+pub(super) struct Answer {
+    pub(super) rows: Vec<Vec<Value>>,
     billed: u64,
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 /// What is asked of a target.
@@ -231,7 +233,7 @@ fn recreated(name: &str, largest: &Value, last: &Value) -> Error {
     ))
 }
 
-fn ask(stream: &mut Stream, statements: &[Statement]) -> Result<Vec<Answer>, Failure> {
+pub(super) fn ask(stream: &mut Stream, statements: &[Statement]) -> Result<Vec<Answer>, Failure> {
     let mut answers = Vec::with_capacity(statements.len());
     for some in statements.chunks(AT_ONCE) {
         let requests: Vec<_> = some.iter().cloned().map(Request::execute).collect();

@@ -9,11 +9,11 @@ use std::collections::VecDeque;
 
 use super::increment::{Phase, Progress, Rows as PhaseRows};
 use super::plan::{How, Target};
-use super::position;
+use super::position::Position;
 use crate::database::failure::{self, Failure};
 use crate::database::server::Dialect;
 use crate::database::statement::Paging;
-use crate::database::stream::{Position, Stream};
+use crate::database::stream::{self, Stream};
 use crate::error::{Category, Error};
 use crate::hrana::DecodeError;
 use crate::hrana::decoder::{Decoder, Wire};
@@ -72,6 +72,8 @@ struct Table {
     /// Rows that the server may still bill.
     billable: Option<u64>,
     progress: Option<Progress>,
+    /// Where the next read goes on, once all has been read.
+    position: Option<Position>,
 }
 
 /// A request whose answer is on its way.
@@ -118,6 +120,7 @@ impl Table {
                 How::Increment(increment) => Some(increment.progress()),
                 _ => None,
             },
+            position: target.position.filter(|_| row_limit.is_none()),
         };
         table.next_phase();
         table
@@ -210,7 +213,7 @@ impl Table {
     }
 
     /// Where it goes on, if every page so far led to a position.
-    fn resumable_position(&self) -> Option<position::Position> {
+    fn resumable_position(&self) -> Option<Position> {
         let in_order = |phase: &Phase| !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::All);
         let progress = self.progress.as_ref()?;
         let all = self.phase.iter().chain(&self.phases).all(in_order);
@@ -257,6 +260,9 @@ impl Table {
         }
         if let Some(tally) = output.tally() {
             tally.ended = true;
+            if let Some(position) = &self.position {
+                tally.position = Some(position.encode());
+            }
         }
         Ok(())
     }
@@ -287,7 +293,7 @@ impl Tables {
     }
 
     /// The table that is being read, and where it goes on if it can.
-    pub(super) fn reading(&self) -> Option<(&str, Option<position::Position>)> {
+    pub(super) fn reading(&self) -> Option<(&str, Option<Position>)> {
         let table = self.current.as_ref()?;
         Some((&table.resource, table.resumable_position()))
     }
@@ -377,7 +383,7 @@ impl Tables {
             Err(error) => return Err(malformed(&error)),
         };
         if glance.is_none() {
-            self.stream.go_on(Position {
+            self.stream.go_on(stream::Position {
                 baton: response.baton.clone(),
                 base_url: response.base_url.clone(),
             })?;
@@ -402,11 +408,7 @@ impl Tables {
                 }));
             }
         };
-        if self.snapshot && !self.is_inside_transaction(&response.outcomes) {
-            return Err(Failure::StreamLost(
-                "it is no longer inside of the transaction".to_owned(),
-            ));
-        }
+        self.prove(&response.outcomes)?;
         let rows = executed.rows;
         output.billed(executed.rows_read);
         table.adapt(rows, body.len(), self.page_rows);
@@ -455,7 +457,7 @@ impl Tables {
         glance: &Glance,
         limit: u64,
     ) -> Result<Option<Vec<Value>>, Failure> {
-        self.stream.go_on(Position {
+        self.stream.go_on(stream::Position {
             baton: glance.baton.clone(),
             base_url: glance.base_url.clone(),
         })?;
@@ -542,10 +544,24 @@ impl Tables {
         limit: u64,
     ) -> Vec<Request> {
         let mut requests = vec![Request::execute(paging.page(wire, after, limit))];
-        if self.snapshot && self.stream.dialect() == Dialect::V3 {
-            requests.push(Request::GetAutocommit);
-        }
+        requests.extend(self.proof());
         requests
+    }
+
+    /// What to ask beside a page, so that the answer proves where it is from.
+    pub(super) fn proof(&self) -> Option<Request> {
+        let asks = self.snapshot && self.stream.dialect() == Dialect::V3;
+        asks.then_some(Request::GetAutocommit)
+    }
+
+    /// Refuses an answer that is not of the transaction.
+    pub(super) fn prove(&self, outcomes: &[Outcome]) -> Result<(), Failure> {
+        if self.snapshot && !self.is_inside_transaction(outcomes) {
+            return Err(Failure::StreamLost(
+                "it is no longer inside of the transaction".to_owned(),
+            ));
+        }
+        Ok(())
     }
 
     /// Takes an answer that is not wanted, so that the stream can go on.
@@ -577,7 +593,7 @@ impl Tables {
     fn follow(&mut self, text: &str) -> Result<(), DecodeError> {
         let response = Response::parse(text, &mut Discarded)?;
         self.stream
-            .go_on(Position {
+            .go_on(stream::Position {
                 baton: response.baton,
                 base_url: response.base_url,
             })

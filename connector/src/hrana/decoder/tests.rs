@@ -312,3 +312,26 @@ fn a_page_that_is_given_up_leaves_the_wanted_types() {
         25
     );
 }
+
+#[test]
+fn the_mark_stays_the_last_column() {
+    let columns = columns(&[("n", Storage::Integer), ("__deleted", Storage::Text)]);
+    let mut decoder = Decoder::new(&columns).marked("__deleted");
+    decoder.push_marked(&[Value::Integer(1), Value::Null], true);
+    let (schema, batch) = decoder.take_page().unwrap();
+    let names = |schema: SchemaRef| {
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(schema.unwrap()), ["n", "__deleted", "__deleted_"]);
+    assert!(batch.column(2).as_boolean().value(0));
+    decoder.push_marked(&[Value::from("x")], true);
+    decoder.give_up_page();
+    decoder.push_marked(&[Value::from("y")], false);
+    let (schema, batch) = decoder.take_page().unwrap();
+    let schema = schema.unwrap();
+    assert_eq!(schema.field(3).data_type(), &DataType::Boolean);
+    assert_eq!(names(schema), ["n", "__deleted", "n__text", "__deleted_"]);
+    assert_eq!(batch.num_rows(), 1);
+    assert!(!batch.column(3).as_boolean().value(0));
+}
