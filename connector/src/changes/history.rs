@@ -126,20 +126,47 @@ pub fn judge_defaults(table: &Table, known: &Known, defaults: &[Vec<Value>]) -> 
     Ok(())
 }
 
-/// Whether a statement, as the engine writes it, is `ALTER TABLE name ADD
-/// COLUMN`.
+/// Whether a statement, as it was written, is `ALTER TABLE name ADD`, and
+/// nothing else.
 fn adds_column(statement: &str) -> bool {
-    let after_name = |rest: &str| -> Option<String> {
-        let Some(quoted) = rest.strip_prefix('"') else {
-            return Some(rest.split_once(' ')?.1.to_owned());
-        };
-        // Two quotes are one of the name.
-        let quoted = quoted.replace("\"\"", "");
-        let (_, rest) = quoted.split_once('"')?;
-        Some(rest.strip_prefix(' ')?.to_owned())
+    let Some(tokens) = tokens(statement) else {
+        return false;
     };
-    let rest = statement.strip_prefix("ALTER TABLE ").and_then(after_name);
-    rest.is_some_and(|rest| rest.starts_with("ADD COLUMN "))
+    let is = |token: &str, word: &str| token.eq_ignore_ascii_case(word);
+    let (alter, rest) = match tokens.as_slice() {
+        [alter, table, _schema, ".", _name, rest @ ..] | [alter, table, _name, rest @ ..] => {
+            (is(alter, "ALTER") && is(table, "TABLE"), rest)
+        }
+        _ => return false,
+    };
+    let rest = rest.strip_suffix(&[";"]).unwrap_or(rest);
+    alter && rest.first().is_some_and(|token| is(token, "ADD")) && !rest.contains(&";")
+}
+
+/// Words, names with their quotes, and single signs; without comments. None
+/// if a quote is not closed.
+fn tokens(sql: &str) -> Option<Vec<&str>> {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
+    let mut tokens = Vec::new();
+    let mut rest = sql.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let length = if rest.starts_with("--") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            comment.find("*/").map_or(rest.len(), |end| end + 4)
+        } else {
+            let length = match first {
+                '"' | '`' | '\'' => rest[1..].find(first)? + 2,
+                '[' => rest.find(']')? + 1,
+                _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+                _ => first.len_utf8(),
+            };
+            tokens.push(&rest[..length]);
+            length
+        };
+        rest = rest[length..].trim_start();
+    }
+    Some(tokens)
 }
 
 #[cfg(test)]
@@ -263,17 +290,24 @@ mod tests {
     fn only_what_adds_a_column_adds_a_column() {
         for adds in [
             "ALTER TABLE k ADD COLUMN w DEFAULT 7",
-            "ALTER TABLE \"we ird\" ADD COLUMN e",
-            "ALTER TABLE \"a\"\"b\" ADD COLUMN e",
+            "ALTER TABLE \"we ird\" ADD COLUMN e;",
+            "alter table k add v2 text default null",
+            "ALTER   TABLE main.k ADD\n  COLUMN /* ; */ [v ; 3] TEXT -- ;",
+            "ALTER TABLE \"a`b\".`c\"` ADD 'd;'",
         ] {
             assert!(adds_column(adds), "{adds}");
         }
         for other in [
             "",
-            "ALTER TABLE k DROP COLUMN w",
-            "ALTER TABLE \"x ADD COLUMN y\" DROP COLUMN z",
-            "ALTER TABLE \"x\"\" ADD COLUMN y\" DROP COLUMN z",
             "ALTER TABLE k",
+            "ALTER TABLE k DROP COLUMN w",
+            "ALTER TABLE k /* ADD COLUMN x */ DROP COLUMN w",
+            "ALTER TABLE \"x ADD COLUMN y\" DROP COLUMN z",
+            "ALTER TABLE \"add\" DROP COLUMN z",
+            "ALTER TABLE k \"ADD\" z",
+            "ALTER TABLE k ADD a; ALTER TABLE k DROP b",
+            "ALTER TABLE \"k ADD b",
+            "/* never closed",
         ] {
             assert!(!adds_column(other), "{other}");
         }
