@@ -134,7 +134,7 @@ fn adds_column(statement: &str) -> bool {
     };
     let is = |token: &str, word: &str| token.eq_ignore_ascii_case(word);
     let (alter, rest) = match tokens.as_slice() {
-        [alter, table, _schema, ".", _name, rest @ ..] | [alter, table, _name, rest @ ..] => {
+        [alter, table, _, ".", _, rest @ ..] | [alter, table, _, rest @ ..] => {
             (is(alter, "ALTER") && is(table, "TABLE"), rest)
         }
         _ => return false,

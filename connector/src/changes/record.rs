@@ -248,7 +248,7 @@ pub(crate) mod tests {
             let mut bytes = Vec::new();
             for _ in 0..seed % 24 {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                bytes.push((seed >> 40) as u8);
+                bytes.push((seed >> 40 & 0xff) as u8);
             }
             seed = seed.wrapping_add(1);
             if let Some(first) = bytes.first_mut() {

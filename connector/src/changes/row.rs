@@ -1,8 +1,8 @@
 //! Changes into rows of a table: one that is there now, or the key of one that
 //! is not. Refuses a change from which neither can be told.
 
-use super::lost;
 use super::record;
+use super::{anew, lost};
 use crate::database::table::{Key, Table};
 use crate::error::{Category, Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
@@ -116,7 +116,7 @@ impl Layout {
                 // Verified on tursodb 0.6.0: when an update gives a row
                 // another row id, the new row stands in `before`.
                 let image = after.or(before).ok_or_else(|| self.no_image(change))?;
-                Ok(vec![self.there(self.values(change, image)?)])
+                Ok(vec![self.there(&self.values(change, image)?)])
             }
             Kind::Updated => {
                 let image = after.ok_or_else(|| self.no_image(change))?;
@@ -129,7 +129,7 @@ impl Layout {
                         rows.push(self.gone(&old));
                     }
                 }
-                rows.push(self.there(new));
+                rows.push(self.there(&new));
                 Ok(rows)
             }
             Kind::Deleted => {
@@ -190,7 +190,7 @@ impl Layout {
         Ok(values)
     }
 
-    fn there(&self, values: Vec<Value>) -> Row {
+    fn there(&self, values: &[Value]) -> Row {
         let values = self.read.iter().map(|column| values[*column].clone());
         Row {
             values: values.collect(),
@@ -217,10 +217,9 @@ impl Layout {
             "change {} was recorded without the row: only the mode of capture `full` keeps it",
             change.number
         );
-        let Error { hint, .. } = lost(&self.table, &what);
         lost(&self.table, &what).hint(format!(
             "what writes has to run PRAGMA capture_data_changes_conn('full') on its connection; then {}",
-            hint.unwrap_or_default()
+            anew(&self.table)
         ))
     }
 }

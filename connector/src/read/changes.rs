@@ -311,7 +311,12 @@ fn alterations(
     let mut after = after;
     loop {
         let statement = feed::page(feed::SCHEMA, after, end, ALTERATIONS);
-        let Page { changes, .. } = page(stream, &[Request::execute(statement)])?;
+        let Page {
+            changes, outcomes, ..
+        } = page(stream, &[Request::execute(statement)])?;
+        if let Some(Outcome::Failed(error)) = outcomes.first() {
+            return Err(failure::of_sql(error, CHANGES));
+        }
         let alteration = |change: &Change| Some((change.number, Alteration::of(change)?));
         found.extend(changes.iter().filter_map(alteration));
         match changes.last() {
@@ -321,7 +326,7 @@ fn alterations(
     }
 }
 
-/// An answer with changes.
+/// An answer with changes, if its statement did not fail.
 #[derive(Debug, Default)]
 struct Page {
     changes: Vec<Change>,
@@ -336,8 +341,7 @@ fn page(stream: &mut Stream, requests: &[Request]) -> Result<Page, Failure> {
         ..Page::default()
     };
     match page.outcomes.first() {
-        Some(Outcome::Failed(error)) if failure::is_too_large(error) => return Ok(page),
-        Some(Outcome::Failed(error)) => return Err(failure::of_sql(error, CHANGES)),
+        Some(Outcome::Failed(_)) => return Ok(page),
         Some(Outcome::Executed(executed)) => page.billed = executed.rows_read,
         _ => return Err(Error::protocol("a page of changes has no result").into()),
     }
@@ -391,6 +395,12 @@ impl Changes {
         self.tables.close();
     }
 
+    /// The table that is being read, and where it goes on.
+    pub(super) fn reading(&self) -> Option<(&str, Option<Position>)> {
+        let reading = self.current.as_ref()?;
+        Some((&reading.resource, Some(reading.position())))
+    }
+
     /// Reads a page. False when there is nothing left.
     pub(super) fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
         let mut reading = match self.current.take() {
@@ -406,12 +416,20 @@ impl Changes {
                 None => return Ok(false),
             },
         };
-        match self.page(&mut reading, output)? {
-            Then::Page => self.current = Some(reading),
-            Then::End => reading.end(output)?,
-            Then::Failed(error) => {
+        match self.page(&mut reading, output) {
+            Ok(Then::Page) => self.current = Some(reading),
+            Ok(Then::End) => reading.end(output)?,
+            Ok(Then::Failed(error)) => {
                 output.fail(&reading.resource, error);
+                reading.decoder.give_up_page();
                 output.end_of(Kind::Changes, &mut reading.decoder)?;
+                if let Some(tally) = output.tally() {
+                    tally.ended = true;
+                }
+            }
+            Err(failure) => {
+                self.current = Some(reading);
+                return Err(failure);
             }
         }
         Ok(true)
@@ -433,15 +451,18 @@ impl Changes {
         output.request();
         let page = page(&mut self.tables.stream, &requests)?;
         if let Some(Outcome::Failed(error)) = page.outcomes.first() {
-            if reading.limit > 1 {
+            let is_too_large = failure::is_too_large(error);
+            if is_too_large && reading.limit > 1 {
                 reading.limit = (reading.limit / 4).max(1);
                 return Ok(Then::Page);
             }
-            return Ok(Then::Failed(
-                Error::from(failure::of_sql(error, name)).hint(
+            return match failure::of_sql(error, name) {
+                Failure::Other(error) if is_too_large => Ok(Then::Failed(error.hint(
                     "a single change is larger than the server sends; load the table in full",
-                ),
-            ));
+                ))),
+                Failure::Other(error) if !error.retryable => Ok(Then::Failed(error)),
+                other => Err(other),
+            };
         }
         self.tables.prove(&page.outcomes)?;
         output.billed(page.billed);
@@ -556,6 +577,7 @@ impl Reading {
         let position = self.position().encode();
         let stopped = self.at.number < self.followed.end.id && self.billable == Some(0);
         if let Some(tally) = output.tally() {
+            tally.ended = true;
             tally.position = Some(position);
             if stopped {
                 tally.notes.push(
