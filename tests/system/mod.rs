@@ -1,6 +1,7 @@
 //! One file for each promise.
 
 mod canary;
+mod changes;
 mod chaos;
 mod command_line;
 mod demo;

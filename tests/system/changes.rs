@@ -1,0 +1,319 @@
+//! Tables that are followed by the feed of changes of Turso's new engine:
+//! after every load the destination equals the source, and where the feed
+//! cannot tell what has changed, nothing is guessed.
+
+use anyhow::{Result, ensure};
+use connector_tests::compare;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::pipeline::{Outcome, Pipeline};
+use connector_tests::source::{self, quoted};
+use connector_tests::tursodb::Tursodb;
+use connector_tests::value::Value;
+use serde_json::Value as Json;
+
+/// All clients of the server share one connection, so that this records the
+/// changes of all of them.
+const CAPTURE: &str = "PRAGMA capture_data_changes_conn('full')";
+
+/// A server that records changes, after these statements.
+fn serve(before: &[&str]) -> Result<Tursodb> {
+    let server = Tursodb::holding(|file| source::create(file).map(drop))?;
+    server.client().run(before)?;
+    server.client().run(&[CAPTURE])?;
+    Ok(server)
+}
+
+/// A pipeline that follows these tables.
+fn follow(server: &Tursodb, tables: &[&str]) -> Result<Pipeline> {
+    let pipeline = Pipeline::of(&server.url())?;
+    let follow = |pipeline: Pipeline, table: &&str| {
+        let key = if *table == "keyless" {
+            "\nprimary_key = [\"a\"]"
+        } else {
+            ""
+        };
+        pipeline.resource_with(table, &format!("mode = \"changes\"{key}"))
+    };
+    Ok(tables.iter().fold(pipeline, follow))
+}
+
+/// Holds tables against the source.
+fn same(server: &Tursodb, pipeline: &Pipeline, tables: &[&str]) -> Result<()> {
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    for table in tables {
+        let sql = format!("SELECT * FROM {}", quoted(table));
+        let rows = server.client().query(&sql, &[])?;
+        compare::same(table, &rows, &duckdb.table(table)?)?;
+    }
+    Ok(())
+}
+
+fn of<'a>(report: &'a Json, resource: &str) -> &'a Json {
+    let resources = report["resources"].as_array().into_iter().flatten();
+    let mut resources = resources.filter(|found| found["resource"] == resource);
+    resources.next().unwrap_or(&Json::Null)
+}
+
+/// Whether a load failed, saying this.
+fn refused(outcome: &Outcome, says: &[&str]) -> Result<()> {
+    ensure!(outcome.code == Some(1), "{outcome:?}");
+    for part in says {
+        ensure!(outcome.stderr.contains(part), "no {part:?} in {outcome:?}");
+    }
+    Ok(())
+}
+
+/// What happens to four tables before each load.
+const ROUNDS: [&[&str]; 9] = [
+    &[],
+    &[],
+    // Interleaved.
+    &[
+        "INSERT INTO orders VALUES (3, 'ä表🙂', 1e300, x'', 3.25), (4, '', 0.1, x'00', NULL)",
+        "INSERT INTO words VALUES ('a', 1), ('b', 'x'), ('Ä', x'01'), ('', NULL)",
+        "INSERT INTO orders VALUES (-9223372036854775808, 'first', NULL, NULL, 9223372036854775807)",
+        "INSERT INTO pairs VALUES (1, 'x', 1), (1, 'y', 2), (2, 'x', 2.5)",
+        "INSERT INTO keyless VALUES (1, 'x'), (2, 'y')",
+    ],
+    // Other values, other keys, no rows, in any letter case.
+    &[
+        "UPDATE ORDERS SET name = 'new', anything = x'0102' WHERE id = 1",
+        "UPDATE orders SET id = 30, name = 'moved' WHERE id = 3",
+        "DELETE FROM orders WHERE id = 2",
+        "UPDATE Words SET word = 'c' WHERE word = 'a'",
+        "DELETE FROM words WHERE word = 'old'",
+        "UPDATE pairs SET a = a + 10",
+        "UPDATE keyless SET a = a + 10 WHERE a = 1",
+    ],
+    // Rows that come back, and keys that are taken again.
+    &[
+        "DELETE FROM orders WHERE id = 1",
+        "INSERT INTO orders(id, name) VALUES (1, 'again'), (2, 'again')",
+        "UPDATE orders SET id = 5 WHERE id = 2",
+        "UPDATE orders SET id = 2 WHERE id = 4",
+        "INSERT OR REPLACE INTO words VALUES ('b', 9)",
+        "INSERT INTO words VALUES ('b', 1) ON CONFLICT(word) DO UPDATE SET meaning = 'upserted'",
+        "INSERT INTO orders(id, name) VALUES (5, '') ON CONFLICT(id) DO UPDATE SET id = 6, name = 'up'",
+    ],
+    &[
+        "BEGIN",
+        "INSERT INTO orders(id) VALUES (100)",
+        "ROLLBACK",
+        "BEGIN",
+        "INSERT INTO orders(id) VALUES (101)",
+        "DELETE FROM keyless",
+        "COMMIT",
+    ],
+    // A column more.
+    &[
+        "UPDATE orders SET total = 7 WHERE id = 1",
+        "ALTER TABLE orders ADD COLUMN added TEXT",
+        "alter table words add more default null",
+        "UPDATE orders SET added = 'value' WHERE id = 6",
+        "INSERT INTO words VALUES ('wide', 1, 2)",
+    ],
+    // More than a page.
+    &[
+        "WITH n(i) AS (SELECT value FROM generate_series(1000, 2500)) \
+             INSERT INTO orders(id, name, data) SELECT i, 'row ' || i, zeroblob(i) FROM n",
+        "DELETE FROM orders WHERE id % 7 = 0",
+    ],
+    &[
+        "DELETE FROM orders",
+        "DELETE FROM words",
+        "DELETE FROM pairs",
+    ],
+];
+
+#[test]
+fn after_every_load_the_destination_equals_the_source() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE orders(id INTEGER PRIMARY KEY, name TEXT, total REAL, data BLOB, anything)",
+        "CREATE TABLE words(word TEXT PRIMARY KEY, meaning)",
+        "CREATE TABLE pairs(a INTEGER, b TEXT, c REAL, PRIMARY KEY (b, a))",
+        "CREATE TABLE keyless(a INTEGER, b TEXT)",
+        "INSERT INTO orders VALUES (1, 'one', 1.5, x'00ff', 1), (2, NULL, 2.0, NULL, 'two')",
+        "INSERT INTO words VALUES ('old', 1)",
+    ])?;
+    let tables = ["orders", "words", "pairs", "keyless"];
+    let pipeline = follow(&server, &tables)?;
+    let client = server.client();
+    for (round, statements) in ROUNDS.iter().enumerate() {
+        client.run(statements)?;
+        let report = pipeline.load()?;
+        same(&server, &pipeline, &tables).map_err(|error| error.context(round))?;
+        let orders = of(&report, "orders");
+        match round {
+            0 => assert_eq!(orders["rows_read"], 2),
+            1 | 5 => assert_eq!(orders["rows_deleted"], 0),
+            3 => assert_eq!(orders["rows_deleted"], 2),
+            _ => {}
+        }
+        if statements.is_empty() && round > 0 {
+            assert_eq!(orders["rows_read"], 0);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_not_committed_is_not_read() -> Result<()> {
+    let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, a)"])?;
+    let client = server.client();
+    let pipeline = follow(&server, &["t"])?;
+    client.run(&["BEGIN", "INSERT INTO t VALUES (1, 'undone')"])?;
+    let outcome = pipeline.host(&["run"])?;
+    refused(&outcome, &["a transaction is open on the one connection"])?;
+    client.run(&["ROLLBACK", "INSERT INTO t VALUES (1, 'kept')"])?;
+    pipeline.load()?;
+    client.run(&["BEGIN", "UPDATE t SET a = 'undone'"])?;
+    assert_eq!(of(&pipeline.load()?, "t")["rows_read"], 0);
+    client.run(&["ROLLBACK", "UPDATE t SET a = 'new'"])?;
+    assert_eq!(of(&pipeline.load()?, "t")["rows_read"], 1);
+    same(&server, &pipeline, &["t"])
+}
+
+#[test]
+fn the_position_is_readable() -> Result<()> {
+    let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, a)"])?;
+    server.client().run(&["INSERT INTO t VALUES (1, 'x')"])?;
+    let pipeline = follow(&server, &["t"])?;
+    pipeline.load()?;
+    let sql =
+        "SELECT regexp_replace(decode(value), 'time\":\\d+', 'time\":0') FROM turso_data._cursors";
+    let rows = DuckDb::open(&pipeline.database())?.query(sql)?;
+    assert_eq!(
+        rows.single().and_then(Value::as_text),
+        Some(
+            r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":2,"time":0,"entry":1,"columns":["id","a"]}}"#
+        )
+    );
+    Ok(())
+}
+
+#[test]
+fn a_table_that_is_another_is_refused_until_it_is_read_anew() -> Result<()> {
+    let create = "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)";
+    let cases: [(&[&str], &str); 5] = [
+        (
+            &["ALTER TABLE t RENAME COLUMN a TO c"],
+            "its columns were id, a, b",
+        ),
+        (&["ALTER TABLE t DROP COLUMN a"], "altered in another way"),
+        (
+            &["ALTER TABLE t ADD COLUMN c DEFAULT 7"],
+            "was added with a default",
+        ),
+        (&["DROP TABLE t", create], "was made anew, or renamed"),
+        (
+            &["ALTER TABLE t RENAME TO other", create],
+            "was made anew, or renamed",
+        ),
+    ];
+    for (statements, reason) in cases {
+        let server = serve(&[create, "INSERT INTO t VALUES (1, 2, 3), (2, 3, 4)"])?;
+        let pipeline = follow(&server, &["t"])?;
+        pipeline.load()?;
+        server.client().run(&["UPDATE t SET b = 5 WHERE id = 1"])?;
+        server.client().run(statements)?;
+        let outcome = pipeline.host(&["run"])?;
+        refused(&outcome, &[reason, "--full-refresh --resource t"])?;
+        let outcome = pipeline.host(&["run", "--full-refresh"])?;
+        ensure!(outcome.code == Some(0), "{outcome:?}");
+        same(&server, &pipeline, &["t"])?;
+        server.client().run(&["INSERT INTO t(id) VALUES (3)"])?;
+        pipeline.load()?;
+        same(&server, &pipeline, &["t"])?;
+    }
+    Ok(())
+}
+
+#[test]
+fn changes_that_are_missing_are_never_passed_over() -> Result<()> {
+    let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, a)"])?;
+    let client = server.client();
+    let pipeline = follow(&server, &["t"])?;
+    client.run(&["INSERT INTO t VALUES (1, 1)", "UPDATE t SET a = 2"])?;
+    pipeline.load()?;
+    // What was read may go.
+    client.run(&[
+        "DELETE FROM turso_cdc WHERE change_id < 4",
+        "UPDATE t SET a = 3",
+    ])?;
+    pipeline.load()?;
+    same(&server, &pipeline, &["t"])?;
+    client.run(&[
+        "UPDATE t SET a = 4",
+        "DELETE FROM turso_cdc WHERE change_id < 8",
+    ])?;
+    let outcome = pipeline.host(&["run"])?;
+    refused(
+        &outcome,
+        &["read up to change 6, and it begins at change 8 now"],
+    )?;
+    client.run(&["DELETE FROM turso_cdc"])?;
+    refused(&pipeline.host(&["run"])?, &["it is empty now"])?;
+    client.run(&["UPDATE t SET a = 5", "UPDATE t SET a = 6"])?;
+    refused(&pipeline.host(&["run"])?, &["it has begun anew since"])
+}
+
+#[test]
+fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
+    let server = Tursodb::holding(|file| source::create(file).map(drop))?;
+    let client = server.client();
+    client.run(&["CREATE TABLE t(k TEXT PRIMARY KEY)"])?;
+    let pipeline = follow(&server, &["t"])?;
+    let outcome = pipeline.host(&["run"])?;
+    ensure!(outcome.code == Some(2), "{outcome:?}");
+    for part in [
+        "there is no feed of changes (the table `turso_cdc`)",
+        "use `mode = \"incremental\"`",
+        "PRAGMA capture_data_changes_conn('full')",
+    ] {
+        ensure!(outcome.stderr.contains(part), "{outcome:?}");
+    }
+    for (mode, statement) in [
+        ("id", "INSERT INTO t VALUES ('a')"),
+        ("before", "INSERT INTO t VALUES ('b')"),
+        ("after", "UPDATE t SET k = k || k"),
+    ] {
+        client.run(&[CAPTURE])?;
+        let outcome = pipeline.host(&["run", "--full-refresh"])?;
+        ensure!(outcome.code == Some(0), "{outcome:?}");
+        client.run(&[
+            &format!("PRAGMA capture_data_changes_conn('{mode}')"),
+            statement,
+        ])?;
+        let outcome = pipeline.host(&["run"])?;
+        refused(
+            &outcome,
+            &[
+                "was recorded without the row",
+                "capture_data_changes_conn('full')",
+            ],
+        )?;
+    }
+    client.run(&["PRAGMA capture_data_changes_conn('off')"])?;
+    let outcome = pipeline.host(&["run", "--full-refresh", "--json"])?;
+    let notes = of(&outcome.json()?, "t")["notes"].to_string();
+    ensure!(notes.contains("records no changes now"), "{notes}");
+    Ok(())
+}
+
+#[test]
+fn the_list_shows_what_can_be_followed() -> Result<()> {
+    let server = serve(&["CREATE TABLE t(a)", "CREATE VIEW v AS SELECT * FROM t"])?;
+    let pipeline = Pipeline::of(&server.url())?;
+    let list = pipeline.host(&["list", "--json"])?.json()?;
+    let modes = |name: &str| {
+        let resources = list.as_array().or_else(|| list["resources"].as_array());
+        let mut resources = resources.into_iter().flatten();
+        let found = resources.find(|resource| resource["name"] == name);
+        found.map(|found| found["modes"].to_string())
+    };
+    let all = r#"["full","incremental","changes"]"#;
+    assert_eq!(modes("t").as_deref(), Some(all));
+    assert_eq!(modes("v").as_deref(), Some(r#"["full"]"#));
+    assert_eq!(modes("turso_cdc"), None);
+    Ok(())
+}
