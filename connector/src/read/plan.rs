@@ -151,14 +151,12 @@ impl Plan {
             plan.targets.push(target.with_types(&selection.types)?);
         }
         if asked.is_empty() {
-            for table in catalog
-                .tables
-                .iter()
-                .filter(|table| table.kind == Kind::Table)
-            {
-                let all = Selection::default();
+            let all = Selection::default();
+            let is_table = |table: &&Table| table.kind == Kind::Table;
+            for table in catalog.tables.iter().filter(is_table) {
+                let wire = wire(&table.name);
                 plan.targets
-                    .push(Target::of_table(table, &all, catalog, wire(&table.name))?);
+                    .push(Target::of_table(table, &all, catalog, wire)?);
             }
         }
         for DescribedQuery { query, columns } in queries {
