@@ -34,6 +34,8 @@ use crate::selection::{Options, Selection};
 /// Changes of the first page: rows may be large, each may come twice, and
 /// only an answer that fits tells how large they are.
 const FIRST_CHANGES: u64 = 100;
+/// The most rows that one change leads to.
+const ROWS_OF_CHANGE: u64 = 2;
 /// The size that answers are steered to.
 const GOOD_BYTES: usize = 4_000_000;
 /// Changes of the schema in one answer.
@@ -370,8 +372,9 @@ struct Reading {
     decoder: Decoder,
     /// The last change that was read.
     at: Place,
-    /// Changes to ask for at once.
+    /// Changes to ask for at once, and the most of them.
     limit: u64,
+    most: u64,
     /// Rows that may still be sent.
     left: Option<u64>,
     /// Rows that the server may still bill.
@@ -503,7 +506,8 @@ impl Reading {
                 number: from.id,
                 time: from.time,
             },
-            limit: page_rows.min(FIRST_CHANGES),
+            limit: (page_rows / ROWS_OF_CHANGE).clamp(1, FIRST_CHANGES),
+            most: (page_rows / ROWS_OF_CHANGE).max(1),
             left: row_limit,
             billable: target.max_rows_billed,
             hidden: 0,
@@ -548,7 +552,8 @@ impl Reading {
         let billed = page.billed.unwrap_or(0);
         self.billable = self.billable.map(|left| left.saturating_sub(billed));
         let good = GOOD_BYTES / (bytes / page.changes.len().max(1)).max(1);
-        self.limit = (self.limit.saturating_mul(4)).min(good.max(1) as u64);
+        let grown = self.limit.saturating_mul(4).min(self.most);
+        self.limit = grown.min(good.max(1) as u64);
         if sent > 0 {
             let position = self.position().encode();
             output.page_of(Kind::Changes, &mut self.decoder, Some(position))?;
