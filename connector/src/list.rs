@@ -12,7 +12,7 @@ use crate::database::table::{Column, Key, Kind, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
-use crate::read::changes::can_be_followed;
+use crate::read::followed::can_be_followed;
 use crate::read::plan;
 use crate::selection::Mode;
 

@@ -3,14 +3,15 @@
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
 //! read and how), [`increment`] and [`position`] (reads that go on from the
 //! last), [`survey`] (what they cost), [`tables`] (tables in pages),
-//! [`changes`] (tables by the feed of changes), [`streamed`] (what has no key). Built-in resources are in [`crate::builtin`], events and counts in
+//! [`followed`] and [`changes`] (tables by the feed of changes), [`streamed`] (what has no key). Built-in resources are in [`crate::builtin`], events and counts in
 //! [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
 //! is never sent.
 
-pub mod changes;
+mod changes;
+pub mod followed;
 pub mod increment;
 pub mod plan;
 pub mod position;
@@ -237,7 +238,7 @@ impl Read {
         let mut plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
             self.knowledge.is_typed(name)
         })?;
-        changes::survey(stream, &mut plan)?;
+        followed::survey(stream, &mut plan)?;
         survey::survey(stream, &mut plan, self.options.resumable)?;
         self.output.requests += stream.take_requests();
         let excluded = self.knowledge.excluded.iter();

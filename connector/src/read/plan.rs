@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::changes::Followed;
+use super::followed::Followed;
 use super::increment::{Increment, Phase, Rows};
 use super::position::Position;
 use crate::builtin::Builtin;
