@@ -329,7 +329,10 @@ impl Chaos {
                 .query(&format!("SELECT * FROM {table}"), &[])?;
             let stored = (self.read)(&self.pipeline, table)?;
             let stored = stored.with_context(|| format!("`{table}` is not there"))?;
-            compare::same(table, &source, &current(stored))?;
+            // A format without a schema has no columns where it has no rows.
+            if !(source.rows.is_empty() && stored.rows.is_empty()) {
+                compare::same(table, &source, &current(stored))?;
+            }
         }
         self.tally.comparisons += 1;
         Ok(())
