@@ -27,6 +27,8 @@ pub struct Config {
     pub listen: Option<Listen>,
     /// What `db_dump` asks for.
     pub preserve_row_ids: bool,
+    /// Whether nothing is read of a database in which nothing was written.
+    pub skip_unchanged: bool,
 }
 
 /// A query of the user's: a resource of its own.
@@ -73,6 +75,8 @@ struct Raw {
     listen: Option<Listen>,
     #[serde(default)]
     dump_preserve_row_ids: bool,
+    #[serde(default)]
+    skip_unchanged: bool,
 }
 
 fn ten() -> u64 {
@@ -119,6 +123,7 @@ impl Config {
             queries: raw.queries,
             listen: raw.listen,
             preserve_row_ids: raw.dump_preserve_row_ids,
+            skip_unchanged: raw.skip_unchanged,
         })
     }
 }

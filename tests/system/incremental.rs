@@ -529,3 +529,55 @@ fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()
     }
     Ok(())
 }
+
+#[test]
+fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
+    let server = serve(&ORDERS)?;
+    server.client().run(&[
+        INDEX,
+        "CREATE TABLE stock(id INTEGER PRIMARY KEY, n)",
+        "INSERT INTO stock VALUES (1, 1), (2, 2)",
+    ])?;
+    let with = |stock: &str| -> Result<Pipeline> {
+        Ok(Pipeline::of(&server.url())?
+            .config("skip_unchanged = true")
+            .resource_with(
+                "orders",
+                "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"",
+            )
+            .resource_with("stock", stock))
+    };
+    let pipeline = with("write = \"merge\"\ndeletes = \"soft\"")?;
+    let billed = |report: &Json| {
+        let resources = report["resources"].as_array().into_iter().flatten();
+        let billed = resources.map(|resource| resource["rows_billed"].as_u64().unwrap_or(0));
+        billed.sum::<u64>()
+    };
+    assert!(billed(&pipeline.load()?) > 0);
+    for _ in 0..2 {
+        let report = pipeline.load()?;
+        assert_eq!(billed(&report), 0, "{report}");
+        assert_eq!(report["resources"].as_array().map(Vec::len), Some(2));
+        let note = of_one(&report)["notes"].to_string();
+        assert!(
+            note.contains("nothing was written since the last run"),
+            "{note}"
+        );
+    }
+    let all = "SELECT (SELECT count(*) FROM turso_data.orders), (SELECT count(_deleted_at) FROM turso_data.stock)";
+    assert_eq!(shown(&pipeline, all)?, ["4 0"]);
+    // Any commit is one, and what was deleted is found.
+    server.client().run(&[
+        "DELETE FROM orders WHERE id = 1",
+        "DELETE FROM stock WHERE id = 2",
+    ])?;
+    assert!(billed(&pipeline.load()?) > 0);
+    assert_eq!(shown(&pipeline, all)?, ["3 1"]);
+    assert_eq!(billed(&pipeline.load()?), 0);
+    // Who asks for something else gets it.
+    let other = with("write = \"merge\"\ndeletes = \"soft\"\nwhere = \"id < 9\"")?
+        .into_database(&pipeline.database());
+    let report = other.load()?;
+    assert!(billed(&report) > 0, "{report}");
+    Ok(())
+}

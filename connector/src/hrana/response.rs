@@ -54,6 +54,9 @@ pub struct Executed {
     pub rows: u64,
     /// Rows that the server read and bills.
     pub rows_read: Option<u64>,
+    /// Where the log of the server is, if it keeps one: further with every
+    /// commit.
+    pub replication_index: Option<String>,
 }
 
 /// A column of a result.
@@ -193,6 +196,11 @@ pub(super) fn result_member(
         }),
         "rows_read" => {
             executed.rows_read = scanner.optional_count()?;
+            Ok(())
+        }
+        // Of any type, where a server means something else by it.
+        "replication_index" if scanner.peek() == Some(b'"') => {
+            executed.replication_index = Some(scanner.string()?.into_owned());
             Ok(())
         }
         _ => scanner.skip(),

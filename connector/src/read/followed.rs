@@ -76,7 +76,8 @@ impl Followed {
                 "leave `where` out, or use `mode = \"incremental\"`",
             );
         }
-        let from = match &selection.position {
+        let leads_on = |position: &&Position| position.leads_on();
+        let from = match selection.position.as_ref().filter(leads_on) {
             None => None,
             Some(Position {
                 change: Some(mark),
@@ -114,6 +115,7 @@ impl Followed {
             filter: None,
             last: Vec::new(),
             nulls: None,
+            seen: None,
             change: Some(mark),
         }
     }

@@ -13,7 +13,7 @@
 
 use std::cmp::Ordering;
 
-use super::position::{self, Place, Position, Stored};
+use super::position::{self, Place, Position, Seen, Stored};
 use crate::clock;
 use crate::database::statement::{Condition, Paging};
 use crate::database::table::{Key, Table};
@@ -96,6 +96,8 @@ pub enum Rows {
 #[derive(Clone, Debug)]
 pub struct Progress {
     position: Position,
+    /// What will have been seen at the end.
+    seen: Option<Seen>,
     /// Rows without a value that came.
     nulls: u64,
     /// Whether numbers, text or bytes came where only others had been.
@@ -114,6 +116,8 @@ pub struct Increment {
     idempotent: bool,
     /// Where it begins.
     from: Position,
+    /// What will have been seen when all has been read.
+    pub seen: Option<Seen>,
 }
 
 impl Increment {
@@ -154,9 +158,11 @@ impl Increment {
             filter: selection.filter.clone(),
             last: Vec::new(),
             nulls: None,
+            seen: None,
             change: None,
         };
-        let from = match &selection.position {
+        let leads_on = |position: &&Position| position.leads_on();
+        let from = match selection.position.as_ref().filter(leads_on) {
             None => fresh,
             Some(position) => {
                 let differs = if position.by != fresh.by {
@@ -177,7 +183,10 @@ impl Increment {
                         ),
                     ));
                 }
-                position.clone()
+                Position {
+                    seen: None,
+                    ..position.clone()
+                }
             }
         };
         Ok(Self {
@@ -189,6 +198,7 @@ impl Increment {
             lag: selection.lag,
             idempotent: selection.idempotent,
             from,
+            seen: None,
         })
     }
 
@@ -209,6 +219,7 @@ impl Increment {
     pub fn progress(&self) -> Progress {
         Progress {
             position: self.from.clone(),
+            seen: self.seen.clone(),
             nulls: 0,
             mixed: false,
         }
@@ -420,6 +431,20 @@ impl Progress {
     #[must_use]
     pub fn position(&self) -> &Position {
         &self.position
+    }
+
+    /// The same, once all rows have been read.
+    #[must_use]
+    pub fn end(&self) -> Position {
+        Position {
+            seen: self.seen.clone(),
+            ..self.position.clone()
+        }
+    }
+
+    /// Takes note that it ends before all rows have been read.
+    pub fn stop(&mut self) {
+        self.seen = None;
     }
 
     /// What is worth saying of it.

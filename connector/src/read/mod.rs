@@ -2,9 +2,10 @@
 //!
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
 //! read and how), [`increment`] and [`position`] (reads that go on from the
-//! last), [`survey`] (what they cost), [`tables`] (tables in pages),
-//! [`followed`] and [`changes`] (tables by the feed of changes), [`streamed`] (what has no key). Built-in resources are in [`crate::builtin`], events and counts in
-//! [`crate::output`].
+//! last), [`survey`] (what they cost), [`unchanged`] (what is left out),
+//! [`tables`] (tables in pages), [`followed`] and [`changes`] (tables by the
+//! feed of changes), [`streamed`] (what has no key). Built-in resources are in
+//! [`crate::builtin`], events and counts in [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
@@ -19,6 +20,7 @@ mod streamed;
 mod survey;
 mod tables;
 mod types;
+mod unchanged;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -67,6 +69,8 @@ struct Knowledge {
     excluded: BTreeMap<String, Error>,
     /// Whether the read has gone on in another snapshot.
     resumed: bool,
+    /// Where the log of the server was before the first.
+    commit: Option<String>,
 }
 
 #[derive(Debug)]
@@ -229,15 +233,34 @@ impl Read {
     }
 
     fn begin_on(&mut self, stream: &mut Stream, snapshot: bool) -> Result<Plan, Failure> {
+        // Before the transaction, so that all that is committed until then is
+        // in it. A read that goes on in another has seen what the first saw.
+        if self.config.skip_unchanged && !self.knowledge.resumed {
+            self.knowledge.commit = unchanged::commit(stream)?;
+        }
+        let commit = self.knowledge.commit.clone();
+        let asked = match &commit {
+            Some(commit) => {
+                unchanged::leave_out(&self.asked, commit, &self.config, &mut self.output)
+            }
+            None => self.asked.clone(),
+        };
+        if asked.is_empty() && !self.asked.is_empty() {
+            self.output.requests += stream.take_requests();
+            return Ok(Plan::default());
+        }
         if snapshot {
             discovery::begin(stream)?;
         }
         let catalog = discovery::catalog(stream)?;
         let described = plan::describe(stream, &self.config.queries)?;
         self.output.requests += stream.take_requests();
-        let mut plan = Plan::resolve(&catalog, described, &self.asked, &self.config, |name| {
+        let mut plan = Plan::resolve(&catalog, described, &asked, &self.config, |name| {
             self.knowledge.is_typed(name)
         })?;
+        if let Some(commit) = &commit {
+            plan.see(&asked, commit);
+        }
         followed::survey(stream, &mut plan)?;
         survey::survey(stream, &mut plan, self.options.resumable)?;
         self.output.requests += stream.take_requests();

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::followed::Followed;
 use super::increment::{Increment, Phase, Rows};
 use super::position::Position;
+use super::unchanged;
 use crate::builtin::Builtin;
 use crate::config::{Config, Query};
 use crate::database::catalog::Catalog;
@@ -178,6 +179,23 @@ impl Plan {
             }
         }
         Ok(plan)
+    }
+
+    /// Says of the tables what will have been seen of them when all has been
+    /// read.
+    pub(super) fn see(&mut self, asked: &[Selection], commit: &str) {
+        for target in &mut self.targets {
+            let mut own = asked.iter();
+            let own = own.find(|selection| selection.resource == target.resource);
+            let Some(seen) = own.map(|selection| unchanged::seen(selection, commit)) else {
+                continue;
+            };
+            match &mut target.how {
+                How::Paged => target.position = Some(Position::of_all(seen)),
+                How::Increment(increment) => increment.seen = Some(seen),
+                _ => {}
+            }
+        }
     }
 
     /// What is known to fail, and why.

@@ -30,9 +30,26 @@ pub struct Position {
     /// The key of the last row that has no value in the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nulls: Option<Vec<Stored>>,
+    /// The commit up to which all has been read, if the server counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
     /// How far the feed of changes has been read, if it goes by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+}
+
+/// A commit, and what was read of a table then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seen {
+    /// Where the log of the server was.
+    pub commit: String,
+    /// The columns that were chosen, and their types.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// The condition on the rows.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
 }
 
 /// A place in the feed of changes, and the table as it was there.
@@ -107,6 +124,26 @@ impl Position {
         } else {
             Err(refused("holds a value that is none".to_owned()))
         }
+    }
+
+    /// The position of a table that was read in full.
+    #[must_use]
+    pub fn of_all(seen: Seen) -> Self {
+        Self {
+            by: None,
+            key: Vec::new(),
+            filter: None,
+            last: Vec::new(),
+            nulls: None,
+            seen: Some(seen),
+            change: None,
+        }
+    }
+
+    /// Whether it says where to go on, and not only what was seen.
+    #[must_use]
+    pub fn leads_on(&self) -> bool {
+        !self.key.is_empty()
     }
 
     /// As the host keeps it.
@@ -243,6 +280,7 @@ mod tests {
                 key: vec![Stored::Integer(7)],
             }],
             nulls: None,
+            seen: None,
             change: None,
         };
         let json = position.encode();

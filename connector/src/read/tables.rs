@@ -235,7 +235,12 @@ impl Table {
         let ordered = self.phase.as_ref().is_some_and(|phase| {
             matches!(phase.rows, PhaseRows::ByKey | PhaseRows::ByColumn { .. })
         });
-        if self.progress.is_some() && ordered && self.keys.is_none() {
+        if let Some(progress) = self
+            .progress
+            .as_mut()
+            .filter(|_| ordered && self.keys.is_none())
+        {
+            progress.stop();
             if let Some(tally) = output.tally() {
                 tally
                     .notes
@@ -255,7 +260,7 @@ impl Table {
             output.end_of(Kind::Keys, keys)?;
         }
         if let (Some(progress), Some(tally)) = (&self.progress, output.tally()) {
-            tally.position = Some(progress.position().encode());
+            tally.position = Some(progress.end().encode());
             tally.notes.extend(progress.notes());
         }
         if let Some(tally) = output.tally() {

@@ -95,9 +95,8 @@ impl ResourcePlan {
 
     /// The plan for a run that goes on from a cursor, or starts afresh.
     pub(super) fn at(&self, cursor: Option<&Cursor>, fresh: bool) -> Self {
-        let resumes = !fresh && self.spec.mode != Mode::Full;
         Self {
-            cursor: cursor.filter(|_| resumes).cloned(),
+            cursor: cursor.filter(|_| !fresh).cloned(),
             fresh,
             ..self.clone()
         }
@@ -329,8 +328,11 @@ impl ResourcePlan {
             (_, Deletes::Ignore, _) => Presence::Unknown,
             // Without a cursor, everything comes.
             (_, _, None) => Presence::Rows,
-            (_, _, Some(_)) if self.spec.mode == Mode::Incremental => Presence::Keys,
-            (_, _, Some(_)) => Presence::Unknown,
+            (_, _, Some(_)) => match self.spec.mode {
+                Mode::Full => Presence::Rows,
+                Mode::Incremental => Presence::Keys,
+                Mode::Changes => Presence::Unknown,
+            },
         }
     }
 }

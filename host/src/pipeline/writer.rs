@@ -513,7 +513,9 @@ impl Run<'_> {
         for of_source in &summary.resources {
             let resource = &of_source.resource;
             let Some(open) = self.open.get(resource) else {
-                if of_source.failure.is_some() {
+                // Of what has not changed, not even the columns come.
+                let goes_on = self.cursor_before(resource).is_some();
+                if of_source.failure.is_some() || (of_source.rows == 0 && goes_on) {
                     continue;
                 }
                 return Err(contract(format!(
@@ -592,9 +594,17 @@ impl Run<'_> {
             rows_deleted: effect.deleted,
             rows_rejected: rejected + part.map_or(0, |part| part.refused),
             rows_billed: summary.rows_billed,
-            cursor_before: open.and_then(|open| open.plan.cursor.clone()),
+            cursor_before: match open {
+                Some(open) => open.plan.cursor.clone(),
+                None => self.cursor_before(&summary.resource).cloned(),
+            },
             cursor_after: summary.cursor.clone(),
         }
+    }
+
+    /// Where the read of a resource began.
+    fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
+        self.head.plans.get(resource)?.cursor.as_ref()
     }
 
     fn mode(&self, resource: &str) -> Mode {
