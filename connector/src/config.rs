@@ -175,7 +175,8 @@ mod tests {
                 "listen",
                 "page_rows",
                 "queries",
-                "schema_database_url"
+                "schema_database_url",
+                "skip_unchanged"
             ]
         );
     }

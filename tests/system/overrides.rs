@@ -96,7 +96,7 @@ fn a_masked_value_is_stored_and_shown_nowhere() -> Result<()> {
 fn a_mask_that_cannot_be_is_refused() -> Result<()> {
     let server = Sqld::holding(shop::write)?;
     for (mask, said) in [
-        ("mask = { emial = \"null\" }", "did you mean `email`?"),
+        ("mask = { emails = \"null\" }", "did you mean `email`?"),
         (
             "primary_key = [\"id\"]\nwrite = \"merge\"\nmask = { id = \"partial\" }",
             "sha256",

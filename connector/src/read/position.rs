@@ -254,6 +254,7 @@ mod tests {
             filter: None,
             last: Vec::new(),
             nulls: None,
+            seen: None,
             change: Some(Change {
                 id: 47,
                 time: 1_795_491_177,

@@ -445,10 +445,10 @@ mod tests {
             let masks = masks(&[(column, Mask::Null)]);
             Masking::new(&masks, "users", &source(&batch, &[]), kind)
         };
-        let error = new("emial", PageKind::Rows).unwrap_err();
+        let error = new("emails", PageKind::Rows).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`mask` names `emial`, which is no column of `users`"
+            "`mask` names `emails`, which is no column of `users`"
         );
         assert_eq!(error.hint().as_deref(), Some("did you mean `email`?"));
         let error = new("phone_number", PageKind::Rows).unwrap_err();

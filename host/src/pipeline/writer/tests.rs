@@ -203,7 +203,7 @@ fn what_is_masked_is_written_nowhere() {
 #[test]
 fn a_mask_that_cannot_be_is_refused_before_anything_is_written() {
     for resource in [
-        masking("t", "emial", Mask::Null),
+        masking("t", "emails", Mask::Null),
         masking("T", "email", Mask::Null),
     ] {
         let folder = tempfile::tempdir().unwrap();
