@@ -3,9 +3,10 @@
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
 //! read and how), [`increment`] and [`position`] (reads that go on from the
 //! last), [`survey`] (what they cost), [`unchanged`] (what is left out),
-//! [`tables`] (tables in pages), [`followed`] and [`changes`] (tables by the
-//! feed of changes), [`streamed`] (what has no key). Built-in resources are in
-//! [`crate::builtin`], events and counts in [`crate::output`].
+//! [`tables`] and [`table`] (tables in pages), [`followed`] and [`changes`]
+//! (tables by the feed of changes), [`streamed`] (what has no key). Built-in
+//! resources are in [`crate::builtin`], events and counts in
+//! [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
@@ -18,6 +19,7 @@ pub mod plan;
 pub mod position;
 mod streamed;
 mod survey;
+mod table;
 mod tables;
 mod types;
 mod unchanged;

@@ -4,22 +4,25 @@
 //! when the load is committed; rows that are added go into the table itself;
 //! rows that replace others of the same key are staged, and brought together
 //! with those when all have come. A reader sees none of them before the
-//! commit. Must not leave a stream running when it runs a
-//! statement: they share the connection.
+//! commit. Must not leave a stream running when it runs a statement: they
+//! share the connection.
+
+mod apply;
+mod table;
 
 use std::collections::BTreeMap;
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
+use self::table::{Origin, Table};
 use super::connection::{self, Connection};
-use super::merge::{Counts, Key, Merge};
 use super::sql::{Dataset, literal, quoted};
 use super::stream::{Stream, StreamError};
 use super::{records, stored_name};
-use crate::destination::columns::{Column, ColumnError, Columns, Shape};
+use crate::destination::columns::{ColumnError, Columns, Shape};
 use crate::destination::rejected::Waiting;
-use crate::destination::{Arrival, DestinationError, Effect, Load, Presence};
+use crate::destination::{Arrival, DestinationError, Effect, Load};
 use crate::model::{LoadId, LoadRecord, Mode, Rejected, Write, names};
 
 /// A load that is being written.
@@ -35,42 +38,6 @@ pub(super) struct DuckDbLoad<'a> {
     stream: Option<(String, Stream)>,
     rejected: Waiting,
     committed: bool,
-}
-
-/// A table that this load writes.
-struct Table {
-    name: String,
-    /// Where its rows go.
-    stored: String,
-    origin: Origin,
-    arrival: Arrival,
-    /// The columns of what is stored.
-    columns: Columns,
-    shape: Shape,
-    /// Where the keys of all rows go, if they come.
-    keys: Option<Keys>,
-}
-
-/// How a load came to a table.
-enum Origin {
-    /// Created by it, to replace what has the name.
-    Staged,
-    /// Created by it, under its own name.
-    Created,
-    /// Found, and given these columns.
-    Found(Vec<Column>),
-    /// Created by it, to be brought together with one that was found.
-    Beside {
-        target: String,
-        /// Columns that were given to that.
-        added: Vec<Column>,
-    },
-}
-
-/// The keys of all rows.
-struct Keys {
-    stored: String,
-    columns: Columns,
 }
 
 impl<'a> DuckDbLoad<'a> {
@@ -108,226 +75,6 @@ impl<'a> DuckDbLoad<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Comes to a table that this load has not written yet.
-    fn reach(
-        &mut self,
-        name: &str,
-        incoming: &Columns,
-        arrival: &Arrival,
-    ) -> Result<Table, DestinationError> {
-        let found = match arrival.write {
-            Write::Replace => None,
-            _ if arrival.fresh => None,
-            _ => stored_name(self.connection, self.dataset, name)?,
-        };
-        let (stored, origin, columns) = match (arrival.write, found) {
-            (Write::Append, Some(found)) => {
-                let columns = self.stored_columns(name, &found)?;
-                (found, Origin::Found(Vec::new()), columns)
-            }
-            (Write::Append, None) if !arrival.fresh => {
-                (name.to_owned(), Origin::Created, incoming.clone())
-            }
-            (_, None) => (self.staged_name(), Origin::Staged, incoming.clone()),
-            (_, Some(target)) => {
-                let columns = self.stored_columns(name, &target)?;
-                let added = Vec::new();
-                (
-                    self.staged_name(),
-                    Origin::Beside { target, added },
-                    columns,
-                )
-            }
-        };
-        if !matches!(origin, Origin::Found(_)) {
-            self.create(name, &stored, &columns)?;
-        }
-        let keys = match arrival.presence {
-            Presence::Keys => {
-                let stored = self.staged_name();
-                let columns = incoming.only(&arrival.key_families().concat());
-                self.create(name, &stored, &columns)?;
-                Some(Keys { stored, columns })
-            }
-            _ => None,
-        };
-        Ok(Table {
-            name: name.to_owned(),
-            stored,
-            origin,
-            arrival: arrival.clone(),
-            shape: Shape::new(&arrival.schema, &columns),
-            columns,
-            keys,
-        })
-    }
-
-    fn create(
-        &mut self,
-        name: &str,
-        stored: &str,
-        columns: &Columns,
-    ) -> Result<(), DestinationError> {
-        let sql = self.dataset.create_table(stored, columns.as_slice());
-        self.run(&format!("create the table `{name}`"), &sql)
-    }
-
-    fn staged_name(&mut self) -> String {
-        self.staged += 1;
-        format!("_staged {} {}", self.id, self.staged)
-    }
-
-    fn stored_columns(&mut self, name: &str, stored: &str) -> Result<Columns, DestinationError> {
-        let schema = self.connection.schema(
-            &format!("look at the table `{name}`"),
-            &format!("SELECT * FROM {}", self.dataset.table(stored)),
-        )?;
-        self.columns(name, &schema)
-    }
-
-    /// Gives a table the columns that come and are not there.
-    fn widen(
-        &mut self,
-        table: &mut Table,
-        schema: &SchemaRef,
-        incoming: &Columns,
-    ) -> Result<(), DestinationError> {
-        let action = format!("add columns to `{}`", table.name);
-        let added = table
-            .columns
-            .extend(incoming)
-            .map_err(|error| self.refused(&table.name, error))?;
-        for column in added {
-            self.run(&action, &self.dataset.add_column(&table.stored, &column))?;
-            match &mut table.origin {
-                Origin::Found(all) => all.push(column),
-                Origin::Beside { target, added } if column.name != names::IS_DELETED => {
-                    self.run(&action, &self.dataset.add_column(target, &column))?;
-                    added.push(column);
-                }
-                _ => {}
-            }
-        }
-        table.shape = Shape::new(schema, &table.columns);
-        self.connection
-            .expect_columns(table.columns.as_slice().len())
-    }
-
-    /// Gives the table of all keys the columns that come and are not there, and
-    /// says whether there were some.
-    fn widen_keys(
-        &mut self,
-        name: &str,
-        keys: &mut Keys,
-        incoming: &Columns,
-    ) -> Result<bool, DestinationError> {
-        let added = keys.columns.extend(incoming);
-        let added = added.map_err(|error| self.refused(name, error))?;
-        for column in &added {
-            self.settle()?;
-            let action = format!("store the keys of `{name}`");
-            self.run(&action, &self.dataset.add_column(&keys.stored, column))?;
-        }
-        Ok(!added.is_empty())
-    }
-
-    /// Brings a table together with what is there.
-    fn apply_to(&mut self, table: &Table) -> Result<Effect, DestinationError> {
-        let (dataset, name) = (self.dataset, &table.name);
-        let arrival = &table.arrival;
-        let action = format!("merge into `{name}`");
-        if !arrival.compares() {
-            let sql = self.count_of(&table.stored);
-            let written = self.connection.count(&action, &sql)?;
-            return Ok(Effect {
-                written,
-                ..Effect::default()
-            });
-        }
-        self.connection.expect_merge()?;
-        let key = Key(arrival.key_families());
-        let keys = table.keys.as_ref().map(|keys| keys.stored.as_str());
-        for staged in [Some(table.stored.as_str()), keys].into_iter().flatten() {
-            let rows = self
-                .connection
-                .count(&action, &key.count_missing(dataset, staged))?;
-            if rows > 0 {
-                return Err(DestinationError::NoKey {
-                    table: name.clone(),
-                    rows,
-                    key: arrival.key.join(", "),
-                });
-            }
-        }
-        let superseded = self
-            .connection
-            .count(&action, &key.count_superseded(dataset, &table.stored))?;
-        if superseded > 0 {
-            self.run(&action, &key.keep_last(dataset, &table.stored))?;
-        }
-        let mut effect = Effect {
-            superseded,
-            ..Effect::default()
-        };
-        let marked = arrival.presence == Presence::Marked;
-        let Origin::Beside { target, .. } = &table.origin else {
-            if marked {
-                self.run(&action, &Merge::drop_marked(dataset, &table.stored))?;
-                let flag = Column::boolean(names::IS_DELETED);
-                self.run(&action, &dataset.drop_column(&table.stored, &flag))?;
-            }
-            let sql = self.count_of(&table.stored);
-            effect.written = self.connection.count(&action, &sql)?;
-            return Ok(effect);
-        };
-        let now = format!("make_timestamptz({})", self.id.micros());
-        let merge = Merge {
-            dataset,
-            target,
-            staged: &table.stored,
-            keys: match arrival.presence {
-                Presence::Rows => Some(table.stored.as_str()),
-                _ => keys,
-            },
-            key: &key,
-            marked,
-            deletes: arrival.deletes,
-            now: &now,
-        };
-        let statements = if arrival.write == Write::Scd2 {
-            let own = [
-                names::LOAD_ID,
-                names::VALID_FROM,
-                names::VALID_TO,
-                names::IS_DELETED,
-            ];
-            let columns = table.columns.as_slice().iter();
-            let names = columns.map(|column| column.name.as_str());
-            merge.versions(names.filter(|name| !own.contains(name)))
-        } else {
-            merge.merge()
-        };
-        for (counts, sql) in statements.0 {
-            let rows = self.connection.count(&action, &sql)?;
-            match counts {
-                Counts::Written => effect.written += rows,
-                Counts::Deleted => effect.deleted += rows,
-                Counts::Nothing => {}
-            }
-        }
-        self.run(&action, &dataset.drop_table(&table.stored))?;
-        Ok(effect)
-    }
-
-    /// The query that counts the rows of this load in a table.
-    fn count_of(&self, stored: &str) -> String {
-        format!(
-            "SELECT count(*) FROM {} WHERE {}",
-            self.dataset.table(stored),
-            self.of_this_load()
-        )
     }
 
     /// Appends rows to one of the tables that describe the dataset.

@@ -1,0 +1,108 @@
+//! Brings a table that has come together with the one that is there. Moves
+//! no row through this process.
+
+use super::DuckDbLoad;
+use super::table::{Origin, Table};
+use crate::destination::columns::Column;
+use crate::destination::duckdb::merge::{Counts, Key, Merge};
+use crate::destination::{DestinationError, Effect, Presence};
+use crate::model::{Write, names};
+
+impl DuckDbLoad<'_> {
+    /// Brings a table together with what is there.
+    pub(super) fn apply_to(&mut self, table: &Table) -> Result<Effect, DestinationError> {
+        let (dataset, name) = (self.dataset, &table.name);
+        let arrival = &table.arrival;
+        let action = format!("merge into `{name}`");
+        if !arrival.compares() {
+            let sql = self.count_of(&table.stored);
+            let written = self.connection.count(&action, &sql)?;
+            return Ok(Effect {
+                written,
+                ..Effect::default()
+            });
+        }
+        self.connection.expect_merge()?;
+        let key = Key(arrival.key_families());
+        let keys = table.keys.as_ref().map(|keys| keys.stored.as_str());
+        for staged in [Some(table.stored.as_str()), keys].into_iter().flatten() {
+            let rows = self
+                .connection
+                .count(&action, &key.count_missing(dataset, staged))?;
+            if rows > 0 {
+                return Err(DestinationError::NoKey {
+                    table: name.clone(),
+                    rows,
+                    key: arrival.key.join(", "),
+                });
+            }
+        }
+        let superseded = self
+            .connection
+            .count(&action, &key.count_superseded(dataset, &table.stored))?;
+        if superseded > 0 {
+            self.run(&action, &key.keep_last(dataset, &table.stored))?;
+        }
+        let mut effect = Effect {
+            superseded,
+            ..Effect::default()
+        };
+        let marked = arrival.presence == Presence::Marked;
+        let Origin::Beside { target, .. } = &table.origin else {
+            if marked {
+                self.run(&action, &Merge::drop_marked(dataset, &table.stored))?;
+                let flag = Column::boolean(names::IS_DELETED);
+                self.run(&action, &dataset.drop_column(&table.stored, &flag))?;
+            }
+            let sql = self.count_of(&table.stored);
+            effect.written = self.connection.count(&action, &sql)?;
+            return Ok(effect);
+        };
+        let now = format!("make_timestamptz({})", self.id.micros());
+        let merge = Merge {
+            dataset,
+            target,
+            staged: &table.stored,
+            keys: match arrival.presence {
+                Presence::Rows => Some(table.stored.as_str()),
+                _ => keys,
+            },
+            key: &key,
+            marked,
+            deletes: arrival.deletes,
+            now: &now,
+        };
+        let statements = if arrival.write == Write::Scd2 {
+            let own = [
+                names::LOAD_ID,
+                names::VALID_FROM,
+                names::VALID_TO,
+                names::IS_DELETED,
+            ];
+            let columns = table.columns.as_slice().iter();
+            let names = columns.map(|column| column.name.as_str());
+            merge.versions(names.filter(|name| !own.contains(name)))
+        } else {
+            merge.merge()
+        };
+        for (counts, sql) in statements.0 {
+            let rows = self.connection.count(&action, &sql)?;
+            match counts {
+                Counts::Written => effect.written += rows,
+                Counts::Deleted => effect.deleted += rows,
+                Counts::Nothing => {}
+            }
+        }
+        self.run(&action, &dataset.drop_table(&table.stored))?;
+        Ok(effect)
+    }
+
+    /// The query that counts the rows of this load in a table.
+    pub(super) fn count_of(&self, stored: &str) -> String {
+        format!(
+            "SELECT count(*) FROM {} WHERE {}",
+            self.dataset.table(stored),
+            self.of_this_load()
+        )
+    }
+}

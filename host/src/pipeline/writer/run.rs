@@ -1,0 +1,208 @@
+//! A run over all of its loads: what is open, what is counted, and what is
+//! said of it in the end. Writes nothing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::open::Open;
+use super::{LoadHead, contract, unopened};
+use crate::destination::Effect;
+use crate::model::{
+    Cursor, LoadId, LoadRecord, Mode, ResourceRecord, ResourceSummary, Status, Summary, Write,
+    names,
+};
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::mask;
+use crate::pipeline::observer::Observer;
+use crate::pipeline::plan::ResourcePlan;
+use crate::pipeline::report::ResourceReport;
+
+/// What stays the same over the loads of a run.
+pub(super) struct Run<'a> {
+    pub(super) head: &'a LoadHead,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) open: BTreeMap<String, Open>,
+    pub(super) rejected: BTreeMap<String, u64>,
+    pub(super) restarts: u32,
+    /// Loads that were committed.
+    pub(super) loads: u64,
+    /// The identity of the load that is written.
+    pub(super) load_id: LoadId,
+}
+
+impl Run<'_> {
+    pub(super) fn opened(&self, resource: &str) -> Result<&Open, PipelineError> {
+        self.open.get(resource).ok_or_else(|| unopened(resource))
+    }
+
+    /// The table whose keys come, if they were asked for.
+    pub(super) fn keys_of(&self, resource: &str) -> Result<&str, PipelineError> {
+        let open = self.opened(resource)?;
+        if open.plan.selection().keys {
+            Ok(&open.table)
+        } else {
+            Err(contract(format!(
+                "it sends keys of `{resource}`, for which nobody asked"
+            )))
+        }
+    }
+
+    /// How a resource is loaded.
+    pub(super) fn plan(&self, resource: &str) -> Result<ResourcePlan, PipelineError> {
+        if let Some(plan) = self.head.plans.get(resource) {
+            return Ok(plan.clone());
+        }
+        // One selection may stand for several resources. Which of them are to
+        // be added to, or masked, is then not known, and to guess could
+        // replace what is there, or store what is to be masked.
+        let mut others = self.head.plans.values();
+        if others.any(|plan| !plan.masks().is_empty()) {
+            return Err(mask::unselected(resource));
+        }
+        let mut others = self.head.plans.values();
+        if others.any(|plan| plan.write != Write::Replace) {
+            return Err(PipelineError::settings(
+                format!(
+                    "`{resource}` is not selected by its own name, and other resources are not replaced"
+                ),
+                format!(
+                    "add to the file\n\n[[resource]]\nname = \"{resource}\"\nwrite = \"replace\"   # or append"
+                ),
+            ));
+        }
+        Ok(ResourcePlan::default())
+    }
+
+    /// Compares what the connector says it sent with what came.
+    pub(super) fn reconcile(&self, summary: &Summary) -> Result<(), PipelineError> {
+        for of_source in &summary.resources {
+            let resource = &of_source.resource;
+            let Some(open) = self.open.get(resource) else {
+                // Of what has not changed, not even the columns come.
+                let goes_on = self.cursor_before(resource).is_some();
+                if of_source.failure.is_some() || (of_source.rows == 0 && goes_on) {
+                    continue;
+                }
+                return Err(contract(format!(
+                    "`done` says that `{resource}` was read, and its columns never came"
+                )));
+            };
+            if of_source.failure.is_some() {
+                continue;
+            }
+            if of_source.rows != open.totals.rows {
+                return Err(PipelineError::Mismatch {
+                    resource: resource.clone(),
+                    sent: of_source.rows,
+                    decoded: open.totals.rows,
+                    stored: open.totals.rows,
+                });
+            }
+            let rejected = self.rejected.get(resource).copied().unwrap_or(0);
+            if of_source.rejected != rejected {
+                return Err(contract(format!(
+                    "`done` says {} rejected records of `{resource}`, {rejected} came",
+                    of_source.rejected
+                )));
+            }
+        }
+        let summed = |name: &String| {
+            let mut resources = summary.resources.iter();
+            resources.any(|resource| resource.resource == *name)
+        };
+        match self.open.keys().find(|name| !summed(name)) {
+            Some(unsummed) => Err(contract(format!("`done` says nothing of `{unsummed}`"))),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn report(&self, summary: &ResourceSummary) -> ResourceReport {
+        let open = self.open.get(&summary.resource);
+        let totals = open.map(|open| open.totals).unwrap_or_default();
+        let rejected = self.rejected.get(&summary.resource).copied().unwrap_or(0);
+        let mut notes = summary.notes.clone();
+        if totals.effect.superseded > 0 {
+            notes.push(format!(
+                "{} rows were followed by others of the same key, which took their place",
+                totals.effect.superseded
+            ));
+        }
+        let failed = summary.failure.is_some();
+        ResourceReport {
+            table: names::table_of(&summary.resource),
+            resource: summary.resource.clone(),
+            mode: self.mode(&summary.resource),
+            rows_read: if failed { 0 } else { summary.rows },
+            rows_written: totals.effect.written,
+            rows_deleted: totals.effect.deleted,
+            rows_rejected: rejected + totals.refused,
+            misfits: summary.misfits,
+            bytes: totals.bytes,
+            requests: summary.requests,
+            rows_billed: summary.rows_billed,
+            elapsed: open.map(Open::elapsed).unwrap_or_default(),
+            failure: summary.failure.clone(),
+            notes,
+        }
+    }
+
+    /// What is written down of a resource's part in the last load.
+    pub(super) fn resource_record(
+        &self,
+        summary: &ResourceSummary,
+        effect: Effect,
+    ) -> ResourceRecord {
+        let open = self.open.get(&summary.resource);
+        let part = open.and_then(|open| open.part.as_ref());
+        let rejected = self.rejected.get(&summary.resource).copied().unwrap_or(0);
+        ResourceRecord {
+            resource: summary.resource.clone(),
+            mode: self.mode(&summary.resource),
+            rows_read: part.map_or(0, |part| part.rows),
+            rows_written: effect.written,
+            rows_deleted: effect.deleted,
+            rows_rejected: rejected + part.map_or(0, |part| part.refused),
+            rows_billed: summary.rows_billed,
+            cursor_before: match open {
+                Some(open) => open.plan.cursor.clone(),
+                None => self.cursor_before(&summary.resource).cloned(),
+            },
+            cursor_after: summary.cursor.clone(),
+        }
+    }
+
+    /// Where the read of a resource began.
+    pub(super) fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
+        self.head.plans.get(resource)?.cursor.as_ref()
+    }
+
+    pub(super) fn mode(&self, resource: &str) -> Mode {
+        let plan = self.head.plans.get(resource);
+        plan.map_or(Mode::Full, ResourcePlan::mode)
+    }
+
+    pub(super) fn record(&self, status: Status, resources: Vec<ResourceRecord>) -> LoadRecord {
+        LoadRecord {
+            load_id: self.load_id.clone(),
+            pipeline: self.head.pipeline.clone(),
+            connector_name: self.head.connector_name.clone(),
+            connector_version: self.head.connector_version.clone(),
+            connector_sha256: self.head.connector_sha256.clone(),
+            started: self.head.started,
+            finished: SystemTime::now(),
+            status,
+            resources,
+        }
+    }
+}
+
+/// The identity of a load that starts now, after another.
+pub(super) fn next_load_id(last: &LoadId) -> LoadId {
+    loop {
+        let next = LoadId::at(SystemTime::now());
+        if next > *last {
+            return next;
+        }
+        std::thread::sleep(Duration::from_micros(1));
+    }
+}
