@@ -9,7 +9,7 @@ use arrow_ipc::writer::StreamWriter;
 
 use super::*;
 use crate::destination::{self, Settings};
-use crate::model::{DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec};
+use crate::model::{DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec, ResourceSummary};
 use crate::pipeline::plan;
 
 /// What the connector says at the end.
