@@ -96,6 +96,8 @@ pub enum Rows {
 #[derive(Clone, Debug)]
 pub struct Progress {
     position: Position,
+    /// Whether it began where another read ended.
+    continues: bool,
     /// What will have been seen at the end.
     seen: Option<Seen>,
     /// Rows without a value that came.
@@ -219,6 +221,7 @@ impl Increment {
     pub fn progress(&self) -> Progress {
         Progress {
             position: self.from.clone(),
+            continues: self.continues(),
             seen: self.seen.clone(),
             nulls: 0,
             mixed: false,
@@ -442,9 +445,11 @@ impl Progress {
         }
     }
 
-    /// Takes note that it ends before all rows have been read.
-    pub fn stop(&mut self) {
+    /// Takes note that it ends before all rows have been read. Not the first
+    /// read: what does not come with it counts as deleted.
+    pub fn stop(&mut self) -> bool {
         self.seen = None;
+        self.continues
     }
 
     /// What is worth saying of it.

@@ -191,12 +191,8 @@ impl Table {
         let ordered = self.phase.as_ref().is_some_and(|phase| {
             matches!(phase.rows, PhaseRows::ByKey | PhaseRows::ByColumn { .. })
         });
-        if let Some(progress) = self
-            .progress
-            .as_mut()
-            .filter(|_| ordered && self.keys.is_none())
-        {
-            progress.stop();
+        let may_stop = ordered && self.keys.is_none();
+        if may_stop && self.progress.as_mut().is_some_and(Progress::stop) {
             if let Some(tally) = output.tally() {
                 tally
                     .notes
