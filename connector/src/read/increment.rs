@@ -526,3 +526,112 @@ fn earlier(value: &Value, lag: f64) -> Option<Value> {
         Value::Null | Value::TextBytes(_) | Value::Blob(_) => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::table::tests::table;
+    use crate::hrana::decoder::Wire;
+
+    fn increment(selection: Selection) -> Result<Increment> {
+        let table = table(&[("id", "INTEGER", 1), ("at", "DATETIME", 0)], false);
+        let specs: Vec<_> = table.columns.iter().map(|column| column.spec()).collect();
+        Increment::new(&table, &specs, &selection)
+    }
+
+    fn by_time(position: Option<Position>) -> Selection {
+        Selection {
+            cursor: Some("AT".to_owned()),
+            idempotent: true,
+            position,
+            ..Selection::default()
+        }
+    }
+
+    /// What follows the table in the statement of each phase, and its values.
+    fn conditions(phases: &[Phase]) -> Vec<(String, Vec<Value>)> {
+        let of = |phase: &Phase| {
+            let page = phase.paging.page(Wire::Plain, phase.after.as_deref(), 9);
+            let (_, rest) = page.sql.split_once(r#" FROM "t""#).unwrap();
+            (rest.trim().to_owned(), page.args)
+        };
+        phases.iter().map(of).collect()
+    }
+
+    #[test]
+    fn what_is_new_is_new_in_each_class() {
+        let mut progress = increment(by_time(None)).unwrap().progress();
+        progress.meet(&[Value::Integer(7)], &Value::from("2024-01-02"));
+        progress.meet(&[Value::Integer(3)], &Value::from("2024-01-02"));
+        progress.meet(&[Value::Integer(9)], &Value::Null);
+        let later = increment(by_time(Some(progress.end()))).unwrap();
+        let text = "2024-01-02";
+        assert_eq!(
+            conditions(&later.ordered().unwrap()),
+            [
+                (
+                    r#"WHERE "t"."at" IS NULL ORDER BY "t"."id" LIMIT 9"#.to_owned(),
+                    vec![]
+                ),
+                (
+                    r#"WHERE "t"."at" < ? ORDER BY "t"."at", "t"."id" LIMIT 9"#.to_owned(),
+                    vec![Value::from("")]
+                ),
+                (
+                    r#"WHERE ("t"."at", "t"."id") > (?, ?) ORDER BY "t"."at", "t"."id" LIMIT 9"#
+                        .to_owned(),
+                    vec![Value::from(text), Value::Integer(7)]
+                ),
+            ]
+        );
+        assert_eq!(
+            conditions(&[later.unordered("at").unwrap()]),
+            [(
+                r#"WHERE ("t"."at" < ? OR ("t"."at", "t"."id") > (?, ?) OR "t"."at" IS NULL) ORDER BY "t"."id" LIMIT 9"#
+                    .to_owned(),
+                vec![Value::from(""), Value::from(text), Value::Integer(7)]
+            )]
+        );
+    }
+
+    #[test]
+    fn a_lag_goes_back_from_the_last_value_and_never_the_position() {
+        let mut progress = increment(by_time(None)).unwrap().progress();
+        progress.meet(&[Value::Integer(1)], &Value::Integer(1_000));
+        let selection = Selection {
+            lag: Some(60.0),
+            ..by_time(Some(progress.end()))
+        };
+        let later = increment(selection).unwrap();
+        let phases = later.ordered().unwrap();
+        let last = phases.last().unwrap();
+        assert_eq!(last.rows, Rows::ByColumn { overlaps: true });
+        assert_eq!(conditions(&phases).pop().unwrap().1, [Value::Integer(940)]);
+        let mut again = later.progress();
+        again.advance(last.rows, &[Value::Integer(950), Value::Integer(2)]);
+        assert_eq!(again.position(), progress.position());
+        again.advance(last.rows, &[Value::Integer(1_000), Value::Integer(2)]);
+        assert_ne!(again.position(), progress.position());
+    }
+
+    #[test]
+    fn a_cursor_that_meant_something_else_is_refused() {
+        let begun = increment(by_time(None)).unwrap().progress();
+        let mut position = begun.end();
+        position.last = vec![Place {
+            value: Some(Stored::Integer(1)),
+            key: vec![Stored::Integer(1)],
+        }];
+        for change in [
+            |position: &mut Position| position.by = Some("id".to_owned()),
+            |position: &mut Position| position.key = vec!["rowid".to_owned()],
+            |position: &mut Position| position.filter = Some("1".to_owned()),
+        ] {
+            let mut other = position.clone();
+            change(&mut other);
+            let error = increment(by_time(Some(other))).unwrap_err();
+            assert!(error.message.starts_with("the cursor of `t` "), "{error}");
+        }
+        assert!(increment(by_time(Some(position))).is_ok());
+    }
+}
