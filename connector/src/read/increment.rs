@@ -530,13 +530,14 @@ fn earlier(value: &Value, lag: f64) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::database::table::Column;
     use crate::database::table::tests::table;
     use crate::hrana::decoder::Wire;
 
-    fn increment(selection: Selection) -> Result<Increment> {
+    fn increment(selection: &Selection) -> Result<Increment> {
         let table = table(&[("id", "INTEGER", 1), ("at", "DATETIME", 0)], false);
-        let specs: Vec<_> = table.columns.iter().map(|column| column.spec()).collect();
-        Increment::new(&table, &specs, &selection)
+        let specs: Vec<_> = table.columns.iter().map(Column::spec).collect();
+        Increment::new(&table, &specs, selection)
     }
 
     fn by_time(position: Option<Position>) -> Selection {
@@ -560,11 +561,11 @@ mod tests {
 
     #[test]
     fn what_is_new_is_new_in_each_class() {
-        let mut progress = increment(by_time(None)).unwrap().progress();
+        let mut progress = increment(&by_time(None)).unwrap().progress();
         progress.meet(&[Value::Integer(7)], &Value::from("2024-01-02"));
         progress.meet(&[Value::Integer(3)], &Value::from("2024-01-02"));
         progress.meet(&[Value::Integer(9)], &Value::Null);
-        let later = increment(by_time(Some(progress.end()))).unwrap();
+        let later = increment(&by_time(Some(progress.end()))).unwrap();
         let text = "2024-01-02";
         assert_eq!(
             conditions(&later.ordered().unwrap()),
@@ -596,13 +597,13 @@ mod tests {
 
     #[test]
     fn a_lag_goes_back_from_the_last_value_and_never_the_position() {
-        let mut progress = increment(by_time(None)).unwrap().progress();
+        let mut progress = increment(&by_time(None)).unwrap().progress();
         progress.meet(&[Value::Integer(1)], &Value::Integer(1_000));
         let selection = Selection {
             lag: Some(60.0),
             ..by_time(Some(progress.end()))
         };
-        let later = increment(selection).unwrap();
+        let later = increment(&selection).unwrap();
         let phases = later.ordered().unwrap();
         let last = phases.last().unwrap();
         assert_eq!(last.rows, Rows::ByColumn { overlaps: true });
@@ -616,7 +617,7 @@ mod tests {
 
     #[test]
     fn a_cursor_that_meant_something_else_is_refused() {
-        let begun = increment(by_time(None)).unwrap().progress();
+        let begun = increment(&by_time(None)).unwrap().progress();
         let mut position = begun.end();
         position.last = vec![Place {
             value: Some(Stored::Integer(1)),
@@ -629,9 +630,9 @@ mod tests {
         ] {
             let mut other = position.clone();
             change(&mut other);
-            let error = increment(by_time(Some(other))).unwrap_err();
+            let error = increment(&by_time(Some(other))).unwrap_err();
             assert!(error.message.starts_with("the cursor of `t` "), "{error}");
         }
-        assert!(increment(by_time(Some(position))).is_ok());
+        assert!(increment(&by_time(Some(position))).is_ok());
     }
 }
