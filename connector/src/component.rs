@@ -133,6 +133,7 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         .map(|cursor| Position::decode(cursor.version, &cursor.value, name));
     Ok(Selection {
         mode: selection.mode.into(),
+        is_first: position.is_none(),
         position: position.transpose()?,
         lag,
         columns: selection.columns,

@@ -154,6 +154,16 @@ impl Output {
         ended.map(|tally| tally.resource.clone()).collect()
     }
 
+    /// A resource whose rows have been sent, and of which nothing says that
+    /// they were all: what is not read in pages of a table.
+    #[must_use]
+    pub fn stranded(&self) -> Option<&str> {
+        let (_, earlier) = self.tallies.split_last()?;
+        let stranded = |tally: &&Tally| !tally.ended && tally.failure.is_none() && tally.rows > 0;
+        let stranded = earlier.iter().find(stranded)?;
+        Some(&stranded.resource)
+    }
+
     /// The resource of which some rows have been sent, and not all.
     #[must_use]
     pub fn begun(&self) -> Option<&str> {

@@ -25,6 +25,8 @@ pub struct Selection {
     pub lag: Option<f64>,
     /// Where it goes on.
     pub position: Option<Position>,
+    /// Whether the host had no position to go on from.
+    pub is_first: bool,
     /// The most rows that the server may bill.
     pub max_rows_billed: Option<u64>,
     /// Whether a row that is sent again replaces its older self.

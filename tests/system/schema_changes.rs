@@ -211,3 +211,38 @@ fn a_second_run_of_a_pipeline_says_that_the_first_is_under_way() -> Result<()> {
     first.wait()?;
     Ok(())
 }
+
+#[test]
+fn a_type_that_no_value_has_shown_changes_nothing() -> Result<()> {
+    // Without a type, the first value decides; without a value, nothing.
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE items(id PRIMARY KEY, free, at DATETIME)",
+        "CREATE INDEX items_at ON items(at)",
+        "INSERT INTO items VALUES (1, 10, 1700000000)",
+    ])?;
+    let lines = format!("{MERGED}\ndeletes = \"hard\"\nschema = \"freeze\"");
+    let pipeline = Pipeline::of(&server.url())?.resource_with("items", &lines);
+    pipeline.load()?;
+    pipeline.load()?;
+    server
+        .client()
+        .run(&["INSERT INTO items VALUES (2, NULL, 1700000001)"])?;
+    pipeline.load()?;
+    assert_eq!(
+        shown(&pipeline, "* EXCLUDE (_load_id)")?,
+        "[[1, 10, 1700000000], [2, NULL, 1700000001]]"
+    );
+    server
+        .client()
+        .run(&["INSERT INTO items VALUES (3, 'text', 1700000002)"])?;
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("column `free` was an integer and is text"),
+        "{outcome:?}"
+    );
+    Ok(())
+}

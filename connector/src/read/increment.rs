@@ -116,6 +116,8 @@ pub struct Increment {
     filter: Option<String>,
     lag: Option<f64>,
     idempotent: bool,
+    /// Whether the host has no position yet.
+    first: bool,
     /// Where it begins.
     from: Position,
     /// What will have been seen when all has been read.
@@ -199,6 +201,7 @@ impl Increment {
             filter: selection.filter.clone(),
             lag: selection.lag,
             idempotent: selection.idempotent,
+            first: selection.is_first,
             from,
             seen: None,
         })
@@ -221,7 +224,7 @@ impl Increment {
     pub fn progress(&self) -> Progress {
         Progress {
             position: self.from.clone(),
-            continues: self.continues(),
+            continues: !self.first,
             seen: self.seen.clone(),
             nulls: 0,
             mixed: false,
@@ -328,7 +331,7 @@ impl Increment {
             }]);
         };
         let mut ranges = Vec::with_capacity(known.len() + 1);
-        if *first > Class::Number && self.may_hold_numbers(column) {
+        if *first > Class::Text || (*first > Class::Number && self.may_hold_numbers(column)) {
             ranges.push(Range {
                 to: Some(below(*first)),
                 ..Range::default()

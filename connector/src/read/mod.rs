@@ -341,6 +341,21 @@ impl Read {
     /// Goes on from the last page, in another snapshot. What was read without
     /// a position has to be read anew, by another run.
     fn resume(&mut self, reason: &str) -> Result<()> {
+        let lost = |resource: &str| {
+            Error::new(
+                Category::Unavailable,
+                format!("{resource} cannot go on from where it was: {reason}"),
+            )
+            .hint("run again; what was committed stays")
+            .retryable()
+        };
+        // All that there is has no selections that could be taken away.
+        if self.asked.is_empty() {
+            return Err(lost("a read of everything"));
+        }
+        if let Some(stranded) = self.output.stranded() {
+            return Err(lost(&format!("`{stranded}`")));
+        }
         if let Some(begun) = self.output.begun().map(str::to_owned) {
             let reading = match &self.phase {
                 Phase::Tables(tables, _) => tables.reading(),
@@ -357,14 +372,7 @@ impl Read {
                 // It had not gone on since the last time.
                 (None, Some(selection))
                     if matches!(self.phase, Phase::Begin) && selection.position.is_some() => {}
-                _ => {
-                    return Err(Error::new(
-                        Category::Unavailable,
-                        format!("`{begun}` cannot go on from where it was: {reason}"),
-                    )
-                    .hint("run again; what was committed stays")
-                    .retryable());
-                }
+                _ => return Err(lost(&format!("`{begun}`"))),
             }
         }
         let ended = self.output.ended();

@@ -189,7 +189,11 @@ impl Table {
     pub(super) fn stop_early(&mut self, output: &mut Output) -> Then {
         let what = "the server has read as many rows as it may (`max_rows_read`)";
         let ordered = self.phase.as_ref().is_some_and(|phase| {
-            matches!(phase.rows, PhaseRows::ByKey | PhaseRows::ByColumn { .. })
+            // What overlaps may not have come beyond where it began.
+            matches!(
+                phase.rows,
+                PhaseRows::ByKey | PhaseRows::ByColumn { overlaps: false }
+            )
         });
         let may_stop = ordered && self.keys.is_none();
         if may_stop && self.progress.as_mut().is_some_and(Progress::stop) {

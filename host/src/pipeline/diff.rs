@@ -1,6 +1,7 @@
 //! What the next load would change about the tables of the destination.
 //! Reads no rows, and changes nothing.
 
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -79,7 +80,13 @@ impl Diff {
             Err(_) => source,
         };
         let changes = plan.changes(PageKind::Rows, &stored, known);
-        let fitted = masking.and(plan.fit(&resource.name, PageKind::Rows, &stored, known));
+        let fitted = masking.and(plan.fit(
+            &resource.name,
+            PageKind::Rows,
+            &stored,
+            known,
+            &BTreeSet::new(),
+        ));
         Self {
             resource: resource.name.clone(),
             table: names::table_of(&resource.name),

@@ -2,10 +2,11 @@
 //! converted and never changed: values of another type than the table's go to
 //! a sibling column, and back to the column itself when it has their type.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::destination::{StoredType, stored_type};
 use crate::model::{SchemaPolicy, Sibling, names};
@@ -16,8 +17,11 @@ pub(super) struct Fit {
     /// The columns, under the names by which they are stored.
     pub(super) schema: SchemaRef,
     pub(super) siblings: Vec<Sibling>,
-    /// For each of them, where the batches have it; all, if none is left out.
-    kept: Option<Vec<usize>>,
+    /// For each of them, where the batches have it.
+    kept: Vec<usize>,
+    /// Columns of another type than the table's, of which no value has come:
+    /// where the batches have them, and what they would be called.
+    unseen: Vec<(usize, String)>,
     /// Columns of which a value makes a row one that is rejected.
     forbidden: Vec<usize>,
 }
@@ -59,9 +63,10 @@ impl Fit {
     /// Columns as they come.
     pub(super) fn new(schema: SchemaRef, siblings: Vec<Sibling>) -> Self {
         Self {
+            kept: (0..schema.fields().len()).collect(),
             schema,
             siblings,
-            kept: None,
+            unseen: Vec::new(),
             forbidden: Vec::new(),
         }
     }
@@ -86,14 +91,62 @@ impl Fit {
         Self {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             siblings,
-            kept: self.kept,
-            forbidden: self.forbidden,
+            ..self
+        }
+    }
+
+    /// The same without columns of another type than the table's of which no
+    /// value has come: of a column without any value, the type is only
+    /// a guess. `seen` are those of which one has.
+    pub(super) fn without_unseen(self, known: &Schema, seen: &BTreeSet<String>) -> Self {
+        let is_unseen = |field: &FieldRef| {
+            let (name, base) = (field.name(), self.base_of(field.name()));
+            name != base
+                && find(known, base).is_some()
+                && find(known, name).is_none()
+                && !seen.contains(name)
+        };
+        let fields = self.schema.fields().iter();
+        let (unseen, left): (Vec<usize>, Vec<usize>) =
+            (0..fields.len()).partition(|at| is_unseen(&self.schema.fields()[*at]));
+        let unseen = unseen
+            .into_iter()
+            .map(|at| (self.kept[at], self.schema.field(at).name().clone()));
+        let unseen = unseen.collect();
+        Self {
+            unseen,
+            ..self.only(&left)
+        }
+    }
+
+    /// The columns of which a first value has come, though their type is
+    /// another than the table's.
+    pub(super) fn seen_in(&self, batch: &RecordBatch) -> Vec<String> {
+        let has_value = |at: &usize| batch.column(*at).null_count() < batch.num_rows();
+        let seen = self.unseen.iter().filter(|(at, _)| has_value(at));
+        seen.map(|(_, name)| name.clone()).collect()
+    }
+
+    /// The same with some of its columns.
+    fn only(&self, places: &[usize]) -> Self {
+        let fields = places
+            .iter()
+            .map(|at| Arc::clone(&self.schema.fields()[*at]));
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let siblings = self.siblings.iter();
+        let siblings = siblings.filter(|sibling| find(&schema, &sibling.name).is_some());
+        Self {
+            siblings: siblings.cloned().collect(),
+            kept: places.iter().map(|at| self.kept[*at]).collect(),
+            schema,
+            unseen: self.unseen.clone(),
+            forbidden: self.forbidden.clone(),
         }
     }
 
     /// The same under a policy for columns that a table does not have. The
     /// policy to refuse them is the caller's.
-    pub(super) fn under(mut self, policy: SchemaPolicy, known: &Schema) -> Self {
+    pub(super) fn under(self, policy: SchemaPolicy, known: &Schema) -> Self {
         let fields = self.schema.fields();
         let is_new = |field: &Field| find(known, field.name()).is_none() && !is_own(field.name());
         let (new, old): (Vec<usize>, Vec<usize>) =
@@ -101,18 +154,11 @@ impl Fit {
         if new.is_empty() || matches!(policy, SchemaPolicy::Evolve | SchemaPolicy::Freeze) {
             return self;
         }
-        let left = old.iter().map(|at| Arc::clone(&fields[*at]));
-        let schema = Arc::new(Schema::new(left.collect::<Vec<_>>()));
-        self.siblings
-            .retain(|sibling| find(&schema, &sibling.name).is_some());
+        let mut left = self.only(&old);
         if policy == SchemaPolicy::DiscardRow {
-            self.forbidden = new;
+            left.forbidden = new.iter().map(|at| self.kept[*at]).collect();
         }
-        Self {
-            schema,
-            kept: Some(old),
-            ..self
-        }
+        left
     }
 
     /// The rows of a batch that may be stored, with the columns that may; and
@@ -122,13 +168,8 @@ impl Fit {
         batch: RecordBatch,
     ) -> Result<(RecordBatch, Option<RecordBatch>), ArrowError> {
         let (batch, rejected) = self.split(batch)?;
-        let columns = match &self.kept {
-            None => batch.columns().to_vec(),
-            Some(kept) => kept
-                .iter()
-                .map(|at| Arc::clone(batch.column(*at)))
-                .collect(),
-        };
+        let columns = self.kept.iter().map(|at| Arc::clone(batch.column(*at)));
+        let columns = columns.collect();
         Ok((
             RecordBatch::try_new(Arc::clone(&self.schema), columns)?,
             rejected,

@@ -1,7 +1,7 @@
 //! How each resource is loaded: what the pipeline says, with everything filled
 //! in that it leaves out. Refuses what would lose rows or mean nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
@@ -68,6 +68,18 @@ impl ResourcePlan {
             return refuse(
                 "`deletes` needs rows that can be told apart",
                 "use `write = \"merge\"`; a table that is replaced holds no deleted rows",
+            );
+        }
+        if deletes != Deletes::Ignore && spec.schema == SchemaPolicy::DiscardRow {
+            return refuse(
+                "rows that `schema = \"discard_row\"` rejects would count as deleted",
+                "use `schema = \"discard_value\"`, or `deletes = \"ignore\"`",
+            );
+        }
+        if spec.mode == Mode::Incremental && !spec.mask.is_empty() && !spec.primary_key.is_empty() {
+            return refuse(
+                "with a `primary_key` of its own, its cursor may hold masked values as they are",
+                "leave `primary_key` out, use `mode = \"full\"`, or leave the mask out",
             );
         }
         if spec.cursor.is_some() && spec.mode != Mode::Incremental {
@@ -193,24 +205,26 @@ impl ResourcePlan {
         })
     }
 
-    /// How its columns go into the table that is there.
+    /// How its columns go into the table that is there. `seen` are columns of
+    /// another type than the table's, of which a value has come.
     pub(super) fn fit(
         &self,
         name: &str,
         kind: PageKind,
         source: &SourceSchema,
         known: Option<&Schema>,
+        seen: &BTreeSet<String>,
     ) -> Result<Fit, PipelineError> {
         let fit = self.as_it_comes(kind, source);
         let Some(known) = known else {
             return Ok(fit);
         };
+        if self.stays() {
+            let fit = fit.into_table(known).without_unseen(known, seen);
+            self.judge(name, &fit.changes(Some(known)))?;
+            return Ok(fit.under(self.spec.schema, known));
+        }
         self.judge(name, &self.changes(kind, source, Some(known)))?;
-        let fit = if self.stays() {
-            fit.into_table(known)
-        } else {
-            fit
-        };
         Ok(fit.under(self.spec.schema, known))
     }
 
@@ -329,9 +343,9 @@ impl ResourcePlan {
             // Without a cursor, everything comes.
             (_, _, None) => Presence::Rows,
             (_, _, Some(_)) => match self.spec.mode {
-                Mode::Full => Presence::Rows,
+                // A feed is first read in full, whatever the cursor says.
+                Mode::Full | Mode::Changes => Presence::Rows,
                 Mode::Incremental => Presence::Keys,
-                Mode::Changes => Presence::Unknown,
             },
         }
     }

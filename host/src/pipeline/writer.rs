@@ -12,10 +12,11 @@
 mod open;
 mod run;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use arrow_array::RecordBatch;
+use arrow_schema::ArrowError;
 use tokio::sync::mpsc;
 
 use self::open::{Open, Part};
@@ -214,7 +215,10 @@ impl Writer<'_, '_, '_> {
         let table = names::table_of(resource);
         let open = self.run.open.get(resource);
         let mut source = source;
-        if let Some(known) = open.and_then(|open| open.source.as_ref()) {
+        // Those that only keys have brought.
+        if let Some(open) = open.filter(|open| open.plan.selection().keys)
+            && let Some(known) = &open.source
+        {
             source.add_siblings(known);
         }
         if open.is_some_and(|open| open.kind != kind) {
@@ -238,7 +242,9 @@ impl Writer<'_, '_, '_> {
         };
         let masking = plan.masking(resource, kind, &source)?;
         let stored = masking.stored(&source);
-        let fit = plan.fit(resource, kind, &stored, known.as_deref())?;
+        let nothing = BTreeSet::new();
+        let seen = open.map_or(&nothing, |open| &open.seen);
+        let fit = plan.fit(resource, kind, &stored, known.as_deref(), seen)?;
         let arrival = plan.arrival(resource, kind, &stored, &fit, known.as_deref())?;
         self.load.open(&table, &arrival)?;
         if open.is_none() {
@@ -295,16 +301,29 @@ impl Writer<'_, '_, '_> {
         if let (None, Some(source)) = (&open.part, open.source.clone()) {
             self.schema(resource, open.kind, source)?;
         }
+        let broken = |error: ArrowError| contract(error.to_string());
+        let Some((open, part)) = self.run.open.get_mut(resource).and_then(Open::writing) else {
+            return Err(unopened(resource));
+        };
+        let marked = widened(batch, open.columns)
+            .and_then(|rows| part.masking.apply(&rows))
+            .and_then(|rows| self.marker.mark(&rows, &part.marked))
+            .map_err(broken)?;
+        let seen = part.fit.seen_in(&marked);
+        if !seen.is_empty()
+            && let Some(open) = self.run.open.get_mut(resource)
+            && let Some(source) = open.source.clone()
+        {
+            let kind = open.kind;
+            open.seen.extend(seen);
+            self.schema(resource, kind, source)?;
+        }
         let Some((open, part)) = self.run.open.get_mut(resource).and_then(Open::writing) else {
             return Err(unopened(resource));
         };
         let _entered = open.span.clone().entered();
         tracing::debug!(rows = batch.num_rows(), bytes, "page");
-        let split = widened(batch, open.columns)
-            .and_then(|rows| part.masking.apply(&rows))
-            .and_then(|rows| self.marker.mark(&rows, &part.marked))
-            .and_then(|rows| part.fit.rows(rows));
-        let (rows, refused) = split.map_err(|error| contract(error.to_string()))?;
+        let (rows, refused) = part.fit.rows(marked).map_err(broken)?;
         part.rows += batch.num_rows() as u64;
         part.cursor = cursor;
         open.totals.add_page(batch.num_rows() as u64, bytes);

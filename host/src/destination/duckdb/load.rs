@@ -270,6 +270,12 @@ impl Load for DuckDbLoad<'_> {
         let action = format!("store the keys of `{name}`");
         let key = name.to_ascii_lowercase();
         let incoming = self.columns(name, &batch.schema())?;
+        // They are compared with rows, so their types must be those of the
+        // table.
+        if let Some(table) = self.tables.get(&key) {
+            let fits = table.columns.clone().extend(&incoming);
+            fits.map_err(|error| self.refused(name, error))?;
+        }
         let keys = self.tables.get_mut(&key);
         let Some(mut keys) = keys.and_then(|table| table.keys.take()) else {
             return Err(self.failed(&action, "nobody said that they would come"));

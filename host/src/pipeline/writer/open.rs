@@ -1,6 +1,7 @@
 //! A resource that is being written: what has come of it in the run, and in
 //! the load that is open.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use arrow_schema::SchemaRef;
@@ -20,6 +21,8 @@ pub(super) struct Open {
     pub(super) plan: ResourcePlan,
     /// The columns that it has now.
     pub(super) source: Option<SourceSchema>,
+    /// Columns of another type than the table's, of which a value has come.
+    pub(super) seen: BTreeSet<String>,
     pub(super) totals: Totals,
     pub(super) part: Option<Part>,
     pub(super) span: tracing::Span,
@@ -75,6 +78,7 @@ impl Open {
             kind,
             plan,
             source: None,
+            seen: BTreeSet::new(),
             totals: Totals::default(),
             part: None,
             span,

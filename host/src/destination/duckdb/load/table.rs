@@ -83,7 +83,7 @@ impl DuckDbLoad<'_> {
         let keys = match arrival.presence {
             Presence::Keys => {
                 let stored = self.staged_name();
-                let columns = incoming.only(&arrival.key_families().concat());
+                let columns = columns.only(&arrival.key_families().concat());
                 self.create(name, &stored, &columns)?;
                 Some(Keys { stored, columns })
             }
