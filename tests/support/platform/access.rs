@@ -169,6 +169,11 @@ pub(super) fn permit(
     if access == Access::Admin && token.role < Role::Admin {
         return Err(Refusal::new(403, "only admins and owners may do this"));
     }
+    include(organization, least)
+}
+
+/// Whether an organization pays for what takes such a plan.
+pub(super) fn include(organization: &Organization, least: Plan) -> Result<(), Refusal> {
     if organization.plan < least {
         let plan = organization.plan.name();
         return Err(Refusal {

@@ -199,10 +199,10 @@ fn instance_record(organization: &Organization, database: &Database, region: &st
     })
 }
 
-/// Their texts may hold what users typed. Every third database has none.
+/// Their texts may hold what users typed. About every fifth database has none.
 fn top_queries(database: &Database) -> Vec<Json> {
     let number = names::number(&database.name);
-    if number.is_multiple_of(3) {
+    if number % 5 == 3 {
         return Vec::new();
     }
     let query = |text: &str, reads: u64, writes: u64| {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answered, Ask, Refusal};
+use super::access;
+use super::answer::{Answered, Ask};
 use super::clock;
 use super::names;
 use super::pages;
@@ -15,12 +16,8 @@ const APART: i64 = 3600;
 
 pub(super) fn databases(ask: &Ask<'_>) -> Answered {
     let organization = ask.organization()?;
-    if organization.plan < Plan::Developer {
-        return Err(Refusal::new(
-            403,
-            "restoring databases is not available for the starter plan",
-        ));
-    }
+    // The same path lists what is there, which every plan includes.
+    access::include(organization, Plan::Developer)?;
     let numbers = 1..=organization.deleted_databases;
     let records = numbers
         .map(|number| database(organization, number))

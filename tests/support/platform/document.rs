@@ -80,6 +80,12 @@ impl Document {
         fields
     }
 
+    /// Says why the successful answer to a path template is not what it
+    /// describes.
+    pub fn check(&self, template: &str, answer: &Json) -> Result<()> {
+        self.judge(template, 200, answer)
+    }
+
     /// The values that it lists for a field of one of its schemas.
     pub(super) fn choices(&self, schema: &str, field: &str) -> Vec<&str> {
         let choices = &self.json["components"]["schemas"][schema]["properties"][field]["enum"];

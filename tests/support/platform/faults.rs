@@ -10,6 +10,9 @@ pub enum Fault {
     Status(u16),
     /// A refusal with this status and so many seconds in `retry-after`.
     RetryAfter(u16, u64),
+    /// A refusal with this status and a page for people, as what stands before
+    /// the API would send it.
+    Page(u16),
     /// Half of the answer, sent as if it were all.
     Malformed,
     /// JSON, but with a text wherever the answer has something inside.
@@ -114,8 +117,11 @@ impl Faults {
     }
 }
 
+/// A page for people.
+pub(super) const PAGE: &str = "<html><body><h1>Bad gateway</h1></body></html>";
+
 /// The body of a refusal that a fault makes.
-pub(super) fn refusal(status: u16) -> Json {
+pub(super) fn refusal(status: u16) -> String {
     let error = match status {
         402 => "payment required",
         403 => "forbidden",
@@ -126,7 +132,7 @@ pub(super) fn refusal(status: u16) -> Json {
         503 => "service unavailable",
         _ => "something is wrong",
     };
-    json!({"error": error})
+    json!({"error": error}).to_string()
 }
 
 /// An answer of another shape.

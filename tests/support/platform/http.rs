@@ -1,5 +1,5 @@
 //! As much of HTTP/1.1 as clients of the API use: requests with short bodies,
-//! and JSON answers whose length is known. It knows no paths.
+//! and answers whose length is known. It knows no paths.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -23,7 +23,7 @@ pub(super) struct Request {
 }
 
 /// The next request of a connection, or none at its end.
-pub(super) fn read(connection: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
+pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Request>> {
     let mut reader = connection.take(LONGEST);
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -58,19 +58,18 @@ pub(super) fn read(connection: &mut BufReader<TcpStream>) -> Result<Option<Reque
     }))
 }
 
-/// Writes an answer with further header lines. `length` is what it claims.
+/// Writes an answer with these header lines. `length` is what it claims.
 pub(super) fn write(
-    connection: &mut TcpStream,
+    mut connection: &TcpStream,
     status: u16,
     headers: &str,
     body: &[u8],
     length: usize,
 ) -> Result<()> {
-    let mut answer = format!(
-        "HTTP/1.1 {status} {}\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n",
-        reason(status)
-    )
-    .into_bytes();
+    let reason = reason(status);
+    let mut answer =
+        format!("HTTP/1.1 {status} {reason}\r\n{headers}content-length: {length}\r\n\r\n")
+            .into_bytes();
     answer.extend(body);
     connection.write_all(&answer)?;
     Ok(())
@@ -87,6 +86,7 @@ fn reason(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         409 => "Conflict",
         429 => "Too Many Requests",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
         _ => "Internal Server Error",
     }

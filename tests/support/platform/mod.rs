@@ -145,6 +145,11 @@ impl Platform {
             .count()
     }
 
+    /// Waits until so many requests have come.
+    pub fn wait_for(&self, requests: usize) {
+        self.shared.wait(|state| state.requests.len() < requests);
+    }
+
     /// The most requests that waited for their answer at the same time.
     #[must_use]
     pub fn most_in_flight(&self) -> usize {

@@ -13,14 +13,13 @@ pub enum Reason {
 
 /// Such fields, by their name. Some are only in answers that must never be
 /// asked for, and some only in requests.
-const FIELDS: [(&str, Reason); 17] = [
+const FIELDS: [(&str, Reason); 16] = [
     ("stripe_id", Reason::Secret),
     ("Token", Reason::Secret),
     ("token", Reason::Secret),
     ("jwt", Reason::Secret),
     ("access_token", Reason::Secret),
     ("encryption_key", Reason::Secret),
-    ("auth_token", Reason::Secret),
     ("invoice_pdf", Reason::Private),
     ("hosted_invoice_url", Reason::Private),
     ("query", Reason::Private),
@@ -35,7 +34,7 @@ const FIELDS: [(&str, Reason); 17] = [
 
 /// What every value of a secret field begins with.
 pub const SECRET: &str = "canary-secret-";
-/// What every value of a private field holds.
+/// What every value of a private field has in it.
 pub const PRIVATE: &str = "canary-private-";
 
 /// The names of the fields that are not to be stored for this reason.
@@ -44,7 +43,7 @@ pub fn fields(reason: Reason) -> impl Iterator<Item = &'static str> {
     FIELDS.into_iter().filter_map(of)
 }
 
-/// The value of a secret field. It is not told apart by upper and lower case.
+/// The value of a secret field.
 pub(super) fn secret(field: &str) -> String {
     format!("{SECRET}{field}")
 }

@@ -16,6 +16,11 @@ use super::faults::{self, Fault, Faults};
 use super::http::{self, Request};
 use super::world::World;
 
+/// What an answer says of itself.
+const JSON: &str = "content-type: application/json\r\n";
+/// What a page for people says of itself.
+const HTML: &str = "content-type: text/html\r\n";
+
 /// Which of the API's hosts an address stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Origin {
@@ -90,9 +95,11 @@ impl Shared {
                     break;
                 }
                 let shared = Arc::clone(&shared);
-                // A client that hangs up is what some tests are about.
                 threads.push(thread::spawn(move || {
-                    drop(shared.serve(connection, origin));
+                    // A client that hangs up is what some tests are about.
+                    drop(shared.serve(&connection, origin));
+                    // It may be gone already.
+                    let _ = connection.shutdown(Shutdown::Both);
                 }));
             }
             for thread in threads {
@@ -122,26 +129,31 @@ impl Shared {
         }
     }
 
+    /// Waits while there is more to wait for.
+    pub(super) fn wait(&self, more: impl Fn(&State) -> bool) {
+        let waited = self.changed.wait_while(self.state(), |state| more(state));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// Says whether a connection comes before the end, and remembers it.
     fn admit(&self, connection: &TcpStream) -> bool {
         let mut state = self.state();
-        state.connections.extend(connection.try_clone());
+        if !state.stopped {
+            state.connections.extend(connection.try_clone());
+        }
         !state.stopped
     }
 
-    fn serve(&self, connection: TcpStream, origin: Origin) -> Result<()> {
-        let mut reader = BufReader::new(connection.try_clone()?);
-        let mut writer = connection;
+    fn serve(&self, connection: &TcpStream, origin: Origin) -> Result<()> {
+        let mut reader = BufReader::new(connection);
         while let Some(request) = http::read(&mut reader)? {
             let fault = self.begin(&request);
-            let goes_on = self.respond(&mut writer, &request, fault.as_ref(), origin);
+            let goes_on = self.respond(connection, &request, fault.as_ref(), origin);
             self.state().in_flight -= 1;
             if !goes_on? {
                 break;
             }
         }
-        // The client may be gone already.
-        let _ = writer.shutdown(Shutdown::Both);
         Ok(())
     }
 
@@ -151,13 +163,14 @@ impl Shared {
         state.requests.push(asked);
         state.in_flight += 1;
         state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        self.changed.notify_all();
         state.faults.meet(&request.path)
     }
 
     /// Says whether the connection can be used again.
     fn respond(
         &self,
-        writer: &mut TcpStream,
+        connection: &TcpStream,
         request: &Request,
         fault: Option<&Fault>,
         origin: Origin,
@@ -168,33 +181,32 @@ impl Shared {
                 self.wait(|state| !state.stopped);
                 return Ok(false);
             }
-            Some(Fault::Status(status)) => {
-                let body = faults::refusal(*status).to_string();
-                http::write(writer, *status, "", body.as_bytes(), body.len())?;
-                return Ok(true);
-            }
-            Some(Fault::RetryAfter(status, seconds)) => {
-                let body = faults::refusal(*status).to_string();
-                let header = format!("retry-after: {seconds}\r\n");
-                http::write(writer, *status, &header, body.as_bytes(), body.len())?;
-                return Ok(true);
-            }
             Some(Fault::Together(count)) => self.gather(*count),
             _ => {}
         }
-        let (status, answer) = self.answer(request, origin);
-        let body = match fault {
-            Some(Fault::WrongShape) => faults::misshapen(&answer),
-            _ => answer,
-        }
-        .to_string();
+        let (status, headers, body) = match fault {
+            Some(Fault::Status(status)) => (*status, JSON.to_owned(), faults::refusal(*status)),
+            Some(Fault::RetryAfter(status, seconds)) => {
+                let headers = format!("{JSON}retry-after: {seconds}\r\n");
+                (*status, headers, faults::refusal(*status))
+            }
+            Some(Fault::Page(status)) => (*status, HTML.to_owned(), faults::PAGE.to_owned()),
+            _ => {
+                let (status, mut answer) = self.answer(request, origin);
+                if matches!(fault, Some(Fault::WrongShape)) {
+                    answer = faults::misshapen(&answer);
+                }
+                (status, JSON.to_owned(), answer.to_string())
+            }
+        };
         let half = &body.as_bytes()[..body.len() / 2];
-        match fault {
-            Some(Fault::Malformed) => http::write(writer, status, "", half, half.len())?,
-            Some(Fault::Truncate) => http::write(writer, status, "", half, body.len())?,
-            _ => http::write(writer, status, "", body.as_bytes(), body.len())?,
-        }
-        Ok(!matches!(fault, Some(Fault::Truncate)))
+        let (sent, length) = match fault {
+            Some(Fault::Malformed) => (half, half.len()),
+            Some(Fault::Truncate) => (half, body.len()),
+            _ => (body.as_bytes(), body.len()),
+        };
+        http::write(connection, status, &headers, sent, length)?;
+        Ok(length == sent.len())
     }
 
     fn answer(&self, request: &Request, origin: Origin) -> (u16, Json) {
@@ -231,10 +243,5 @@ impl Shared {
         let before = state.gatherings;
         drop(state);
         self.wait(|state| state.gatherings == before && !state.stopped);
-    }
-
-    fn wait(&self, more: impl Fn(&State) -> bool) {
-        let waited = self.changed.wait_while(self.state(), |state| more(state));
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::secrets;
+use super::secrets::{self, Reason};
 
 /// One of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -21,8 +21,10 @@ pub enum Trap {
     TypesChange,
     /// Errors are objects with a `message`, and not texts.
     ErrorsAsObjects,
-    /// Free-form values hold secrets.
-    SecretsInside,
+    /// In every second record, fields that are no key are null.
+    FieldsAreNull,
+    /// Secrets are in every object of an answer, the innermost too.
+    SecretsEverywhere,
 }
 
 /// Fields by which records are told apart. Without them there is no record.
@@ -60,13 +62,12 @@ pub(super) fn spoil(traps: &[Trap], template: &str, mut answer: Json) -> Json {
             Trap::TypesChange => each_second_record(&mut answer, change),
             // Errors are no answers of endpoints.
             Trap::ErrorsAsObjects => {}
-            Trap::SecretsInside => each_object(&mut answer, &mut |object| {
-                if let Some(Json::Object(data)) = object.get_mut("data") {
-                    data.insert("token".to_owned(), json!(secrets::secret("token")));
-                    data.insert(
-                        "request".to_owned(),
-                        json!({"jwt": secrets::secret("jwt"), "expiration": "2w"}),
-                    );
+            Trap::FieldsAreNull => each_second_record(&mut answer, empty),
+            // Whatever is in there is a location.
+            Trap::SecretsEverywhere if template == "/v1/locations" => {}
+            Trap::SecretsEverywhere => each_object(&mut answer, &mut |object| {
+                for field in secrets::fields(Reason::Secret) {
+                    object.insert(field.to_owned(), json!(secrets::secret(field)));
                 }
             }),
         }
@@ -113,6 +114,14 @@ fn vanish(record: &mut Map<String, Json>) {
         number += 1;
         KEYS.contains(&name.as_str()) || number % 2 == 0
     });
+}
+
+fn empty(record: &mut Map<String, Json>) {
+    for (name, value) in record {
+        if !KEYS.contains(&name.as_str()) {
+            *value = Json::Null;
+        }
+    }
 }
 
 fn change(record: &mut Map<String, Json>) {

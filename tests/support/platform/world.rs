@@ -132,7 +132,9 @@ impl Plan {
     /// All of them.
     pub(super) const ALL: [Self; 4] = [Self::Starter, Self::Developer, Self::Scaler, Self::Pro];
 
-    pub(super) fn name(self) -> &'static str {
+    /// What the API calls it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Starter => "starter",
             Self::Developer => "developer",
@@ -191,6 +193,14 @@ impl Organization {
     #[must_use]
     pub fn plan(mut self, plan: Plan) -> Self {
         self.plan = plan;
+        self
+    }
+
+    /// What the API calls it. The document knows `team` and `personal`, and an
+    /// answer with anything else does not fit it.
+    #[must_use]
+    pub fn kind(mut self, kind: &'static str) -> Self {
+        self.kind = kind;
         self
     }
 
@@ -265,12 +275,14 @@ impl Organization {
     }
 
     /// The UUID of one of its groups.
-    pub(super) fn group_id(&self, group: &str) -> String {
+    #[must_use]
+    pub fn group_id(&self, group: &str) -> String {
         names::uuid(&format!("group {} {group}", self.slug))
     }
 
     /// The UUID of one of its databases.
-    pub(super) fn database_id(&self, database: &str) -> String {
+    #[must_use]
+    pub fn database_id(&self, database: &str) -> String {
         names::uuid(&format!("database {} {database}", self.slug))
     }
 
