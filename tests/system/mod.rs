@@ -14,6 +14,7 @@ mod keys;
 mod kills;
 mod nasty_source;
 mod overrides;
+mod platform;
 mod platform_server;
 mod point_in_time;
 mod policy;
