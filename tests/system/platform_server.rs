@@ -128,8 +128,13 @@ fn every_secret_of_the_document_is_known_as_one() -> Result<()> {
 }
 
 #[test]
-fn only_reads_are_served() -> Result<()> {
+fn only_reads_are_served_and_what_nobody_may_ask_for_is_noticed() -> Result<()> {
     let platform = Platform::serve(whole())?;
+    get(&platform, "/v2/organizations/acme/invites")?;
+    assert_eq!(platform.trespasses(), []);
+    get(&platform, "/v1/organizations/acme/invites")?;
+    get(&platform, "/v1/organizations/acme/billing/customer")?;
+    assert_eq!(platform.trespasses().len(), 2);
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
@@ -138,6 +143,7 @@ fn only_reads_are_served() -> Result<()> {
     let response = agent.post(format!("{}{path}", platform.url())).send("{}")?;
     assert_eq!(response.status(), 405);
     assert_eq!(platform.counts()[&format!("POST {path}")], 1);
+    assert_eq!(platform.trespasses().len(), 3);
     platform.finish()
 }
 

@@ -36,8 +36,11 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     let clock = clock.split_once('.').map_or(clock, |(whole, _)| whole);
     let mut clock = clock.split(':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
-    let plausible =
-        (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60;
+    let plausible = (1..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60;
     plausible.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second - east)
 }
 

@@ -145,6 +145,15 @@ impl Platform {
             .count()
     }
 
+    /// The requests that a connector must never make: those that are no GET,
+    /// and those for secrets and for who pays.
+    #[must_use]
+    pub fn trespasses(&self) -> Vec<(String, String)> {
+        let mut requests = self.requests();
+        requests.retain(|(method, target)| routes::is_trespass(method, path(target)));
+        requests
+    }
+
     /// Waits until so many requests have come.
     pub fn wait_for(&self, requests: usize) {
         self.shared.wait(|state| state.requests.len() < requests);

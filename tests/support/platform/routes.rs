@@ -36,6 +36,13 @@ pub(super) fn find(path: &str) -> Option<(&'static Route, Vec<(&'static str, Str
         .find_map(|route| Some((route, matched(route.template, path)?)))
 }
 
+/// Whether a request is one that a connector must never make: it is no GET, or
+/// for what is only served so that somebody notices.
+pub(super) fn is_trespass(method: &str, path: &str) -> bool {
+    let forbidden = |route: &Route| route.undocumented == Some(FORBIDDEN);
+    method != "GET" || find(path).is_some_and(|(route, _)| forbidden(route))
+}
+
 /// The table.
 pub(super) const ROUTES: &[Route] = &[
     anyone("/v1/auth/validate", account::validate),
