@@ -36,6 +36,7 @@ fn world() -> World {
                 .databases("default", 2),
         )
         .token(Token::unrestricted(TOKEN))
+        .token(Token::of_organization("another-token", "acme"))
 }
 
 /// A pipeline that reads from a server of the Platform API.

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::endpoint::Selector;
 use super::failure;
 use super::json::{self, Object, Shape};
+use super::never;
 use crate::error::Result;
 
 /// The records of an answer.
@@ -126,7 +127,8 @@ fn borrowed(records: Vec<&RawValue>) -> Vec<Cow<'_, RawValue>> {
     records.into_iter().map(Cow::Borrowed).collect()
 }
 
-/// The members of an object as records of a code and a name.
+/// The members of an object as records of a code and a name. A code is a name
+/// of a field here, and judged as one.
 fn entries<'a>(map: &Object<'_>, what: &str) -> Result<Vec<Cow<'a, RawValue>>> {
     let entry = |(code, name): &(String, &RawValue)| {
         let mut out = "{\"code\":".to_owned();
@@ -138,7 +140,11 @@ fn entries<'a>(map: &Object<'_>, what: &str) -> Result<Vec<Cow<'a, RawValue>>> {
             .map(Cow::Owned)
             .map_err(|error| failure::protocol(what, &format!("`{code}` is no JSON: {error}")))
     };
-    map.0.iter().map(entry).collect()
+    let entries = map.0.iter();
+    entries
+        .filter(|(code, _)| !never::is_secret(code))
+        .map(entry)
+        .collect()
 }
 
 #[cfg(test)]
@@ -167,7 +173,7 @@ mod tests {
         );
         assert_eq!(
             of(
-                r#"{"locations":{"aws-\"x":"Ohio"}}"#,
+                r#"{"locations":{"aws-\"x":"Ohio","token":"secret"}}"#,
                 Selector::Map("locations")
             )
             .unwrap(),

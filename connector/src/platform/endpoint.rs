@@ -184,7 +184,7 @@ impl Endpoint {
     pub fn sentences(&self) -> String {
         let mut text = format!("{}. GET {}", self.description, self.path);
         for path in self.covers {
-            text.push_str(&format!(", and GET {path}, which only repeats it"));
+            text.push_str(&format!("; GET {path} only repeats it"));
         }
         text.push('.');
         if !self.note.is_empty() {
@@ -266,36 +266,43 @@ impl Column {
 }
 
 /// Text of a field, which may be one of several.
+#[must_use]
 pub const fn text(name: &'static str, fields: &'static [&'static str]) -> Column {
     Column::of(name, fields, Kind::Text)
 }
 
 /// An integer of a field.
+#[must_use]
 pub const fn integer(name: &'static str, fields: &'static [&'static str]) -> Column {
     Column::of(name, fields, Kind::Integer)
 }
 
 /// A boolean of a field.
+#[must_use]
 pub const fn boolean(name: &'static str, fields: &'static [&'static str]) -> Column {
     Column::of(name, fields, Kind::Boolean)
 }
 
 /// A time of a field.
+#[must_use]
 pub const fn time(name: &'static str, fields: &'static [&'static str]) -> Column {
     Column::of(name, fields, Kind::Timestamp)
 }
 
 /// A day of a field.
+#[must_use]
 pub const fn date(name: &'static str, fields: &'static [&'static str]) -> Column {
     Column::of(name, fields, Kind::Date)
 }
 
 /// A field with more fields in it.
+#[must_use]
 pub const fn json(name: &'static str, fields: &'static [&'static str]) -> Column {
     Column::of(name, fields, Kind::Json)
 }
 
 /// What is made of something else than a field.
+#[must_use]
 pub const fn made(name: &'static str, source: Source, kind: Kind) -> Column {
     Column {
         name,
@@ -328,7 +335,8 @@ impl Kind {
     #[must_use]
     pub fn storage(self) -> Storage {
         match self {
-            Self::Text => Storage::Text,
+            // JSON in a column of text.
+            Self::Text | Self::Json => Storage::Text,
             Self::Integer => Storage::Integer,
             Self::Boolean => Storage::Wanted(Wanted::Boolean),
             Self::Date => Storage::Wanted(Wanted::Date),
@@ -336,8 +344,6 @@ impl Kind {
                 unit: Unit::Second,
                 utc: true,
             }),
-            // JSON in a column of text.
-            Self::Json => Storage::Text,
         }
     }
 }

@@ -126,8 +126,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
             time("created_at", &["created_at"]),
         ],
         key: &["organization_slug", "id"],
-        by_default: true,
-        note: "For admins and owners",
+        note: "For admins and owners, on plans from Scaler on",
         ..USUAL
     },
     Endpoint {
@@ -154,7 +153,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["organization_slug", "record_hash"],
         increment: Some(Increment::NewestFirst("created_at")),
-        note: "For plans from Scaler on; one request for each 100 records",
+        note: "For plans from Scaler on. One request for each 100 records",
         ..USUAL
     },
     Endpoint {

@@ -31,7 +31,7 @@ pub(super) fn of_status(status: u16, retry_after: Option<&str>, body: &str, what
         ),
         403 => error(Category::Permission, "this is not permitted").hint(
             "look at what the token may do: one of a group reads no organization, and some \
-             resources are for admins, owners or larger plans",
+             resources are for admins, owners or larger plans; and at `organization`, if it is set",
         ),
         404 | 410 => error(Category::NotFound, "nothing is there")
             .hint("look at `organization` in [connector.config]"),

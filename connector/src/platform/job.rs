@@ -24,6 +24,10 @@ use crate::output::{Kind, Output};
 use crate::read::position::Position;
 use crate::selection::{Mode, Options, Selection};
 
+/// A page of rows is sent when the records that it is made of have as many
+/// bytes.
+const PAGE_BYTES: usize = 8 << 20;
+
 /// A resource that is being read.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -35,6 +39,8 @@ pub(super) struct Job {
     /// Requests on their way at once.
     concurrency: usize,
     page_rows: usize,
+    /// Bytes of the records of this page.
+    bytes: usize,
     /// Rows so far, and the most that may come.
     taken: u64,
     most: u64,
@@ -42,7 +48,7 @@ pub(super) struct Job {
     part: Option<Part>,
     /// Hashes of the records of the list that is being read, if its pages
     /// shift while it is.
-    seen: BTreeSet<String>,
+    seen: BTreeSet<u128>,
     refusals: Refusals,
 }
 
@@ -106,6 +112,7 @@ impl Job {
             flying: VecDeque::new(),
             concurrency: settings.concurrency,
             page_rows: usize::try_from(options.page_rows).unwrap_or(usize::MAX),
+            bytes: 0,
             taken: 0,
             most: options.row_limit.unwrap_or(u64::MAX),
             part,
@@ -153,7 +160,6 @@ impl Job {
             Ok(Some(next)) => {
                 let next = client.send(self.endpoint.scope == Scope::Region, next, output);
                 self.flying.push_front((unit, Some(next)));
-                self.send_page(output)?;
                 return Ok(true);
             }
             Ok(None) => self.refusals.answered(),
@@ -205,7 +211,7 @@ impl Job {
             let bodies = lists.bodies(client, self.endpoint, unit.pages.path(), output)?;
             for body in bodies.iter() {
                 let answer = Answer::of(body, self.endpoint.selector, unit.pages.path())?;
-                self.take(unit, &answer, false)?;
+                self.take(unit, &answer, false, output)?;
             }
             return Ok(None);
         };
@@ -214,12 +220,18 @@ impl Job {
         let answer = Answer::of(&body, self.endpoint.selector, &path)?;
         let next = unit.pages.next(&answer.pagination, answer.records.len())?;
         let shifts = matches!(self.endpoint.increment, Some(Increment::NewestFirst(_)));
-        let is_behind = self.take(unit, &answer, shifts)?;
+        let is_behind = self.take(unit, &answer, shifts, output)?;
         Ok(next.filter(|_| !is_behind && self.taken < self.most))
     }
 
     /// Takes records. Says whether they are behind where the last read ended.
-    fn take(&mut self, unit: &Unit, answer: &Answer<'_>, shifts: bool) -> Result<bool> {
+    fn take(
+        &mut self,
+        unit: &Unit,
+        answer: &Answer<'_>,
+        shifts: bool,
+        output: &mut Output,
+    ) -> Result<bool> {
         let mut is_behind = false;
         for record in &answer.records {
             if self.taken >= self.most || !self.is_wanted(record) {
@@ -228,7 +240,7 @@ impl Job {
             let Some((row, hash)) = self.rows.row(record, &unit.context) else {
                 continue;
             };
-            if shifts && !self.seen.insert(hash.clone()) {
+            if shifts && !self.seen.insert(half(&hash)) {
                 continue;
             }
             match self.age(unit, record, &hash) {
@@ -241,6 +253,8 @@ impl Job {
             }
             self.decoder.push_row(&row);
             self.taken += 1;
+            self.bytes += record.get().len();
+            self.send_page(output)?;
         }
         Ok(is_behind)
     }
@@ -284,15 +298,18 @@ impl Job {
                     let position = part.position();
                     output.page_of(Kind::Rows, &mut self.decoder, Some(position))?;
                 }
-                return Ok(());
             }
         }
-        self.send_page(output)
+        Ok(())
     }
 
+    /// Sends the rows so far, if they are enough for a page. Those of a day
+    /// stay together: where a read can go on is known only at its end.
     fn send_page(&mut self, output: &mut Output) -> Result<()> {
         let is_of_days = self.part.is_some() && self.endpoint.increment == Some(Increment::Days);
-        if !is_of_days && self.decoder.rows() >= self.page_rows {
+        let is_full = self.decoder.rows() >= self.page_rows || self.bytes >= PAGE_BYTES;
+        if is_full && !is_of_days {
+            self.bytes = 0;
             output.page(&mut self.decoder)?;
         }
         Ok(())
@@ -332,6 +349,12 @@ impl Part {
     fn position(&self) -> Vec<u8> {
         Position::of_platform(self.by, self.marks.clone()).encode()
     }
+}
+
+/// Half of a hash, which tells records apart too and takes less room.
+fn half(hash: &str) -> u128 {
+    let digits = hash.get(..32).unwrap_or(hash);
+    u128::from_str_radix(digits, 16).unwrap_or_default()
 }
 
 /// A failure of one organization, group or database among many.

@@ -79,10 +79,14 @@ impl Lists {
         output: &mut Output,
     ) -> Result<Vec<Entry>> {
         let bodies = self.bodies(client, endpoint, path, output)?;
+        let names: &[&str] = match endpoint.scope {
+            Scope::Token => &["slug"],
+            _ => &["Name", "name"],
+        };
         let mut entries = Vec::new();
         for body in bodies.iter() {
             for record in Answer::of(body, endpoint.selector, path)?.records {
-                entries.push(Entry::of(&record, path)?);
+                entries.push(Entry::of(&record, names, path)?);
             }
         }
         Ok(entries)
@@ -122,14 +126,14 @@ impl Lists {
 }
 
 impl Entry {
-    fn of(record: &RawValue, path: &str) -> Result<Self> {
+    fn of(record: &RawValue, names: &[&str], path: &str) -> Result<Self> {
         let object = Object::of(record);
         let field = |names: &[&str]| {
             let object = object.as_ref()?;
             let text = |name: &&str| object.get(name).and_then(json::text);
             names.iter().find_map(text).filter(|text| !text.is_empty())
         };
-        let name = field(&["slug", "Name", "name"]);
+        let name = field(names);
         // A path that it stands in leads elsewhere.
         let name = name.filter(|name| !matches!(name.as_str(), "." | ".."));
         Ok(Self {
@@ -171,7 +175,7 @@ mod tests {
 
     fn entry(json: &str) -> Result<Entry> {
         let raw: Box<RawValue> = serde_json::from_str(json).unwrap();
-        Entry::of(&raw, "/x")
+        Entry::of(&raw, &["Name", "name"], "/x")
     }
 
     #[test]
@@ -184,10 +188,7 @@ mod tests {
                 hostname: Some("h".to_owned()),
             })
         );
-        assert_eq!(
-            entry(r#"{"slug":"acme","name":"Acme"}"#).unwrap().name,
-            "acme"
-        );
+        assert_eq!(entry(r#"{"uuid":"1","name":"a"}"#).unwrap().name, "a");
     }
 
     #[test]

@@ -22,6 +22,9 @@ const MOST_DAYS: i64 = 3_660;
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
 
+/// Days that are asked for together: the first, and the one after the last.
+pub(super) type Window = (i64, i64);
+
 /// What a selection means.
 pub(super) struct Plan {
     pub(super) endpoint: &'static Endpoint,
@@ -52,14 +55,13 @@ impl Plan {
         }
         let by = cursor(endpoint);
         match selection.mode {
-            Mode::Full => {}
             Mode::Changes => {
                 return refuse("has no feed of changes", "leave `mode` out");
             }
             Mode::Incremental if by.is_none() => {
                 return refuse("is read in full", "leave `mode` out");
             }
-            Mode::Incremental => {}
+            Mode::Full | Mode::Incremental => {}
         }
         if let (Some(cursor), Some(by)) = (&selection.cursor, by)
             && !cursor.eq_ignore_ascii_case(by)
@@ -120,13 +122,12 @@ pub(super) fn targets(
         }
         return Ok(vec![Context::default()]);
     }
-    let organizations = match &settings.organization {
-        Some(slug) => vec![slug.clone()],
-        None => {
-            let all = super::list_of(Scope::Organization)?;
-            let entries = lists.entries(client, all, all.path, output)?;
-            entries.into_iter().map(|entry| entry.name).collect()
-        }
+    let organizations = if let Some(slug) = &settings.organization {
+        vec![slug.clone()]
+    } else {
+        let all = super::list_of(Scope::Organization)?;
+        let entries = lists.entries(client, all, all.path, output)?;
+        entries.into_iter().map(|entry| entry.name).collect()
     };
     let mut targets = Vec::new();
     for organization in organizations {
@@ -179,7 +180,7 @@ pub(super) fn windows(
     settings: &Platform,
     old: Option<&Marks>,
     units: &Units,
-) -> Result<(Vec<(i64, i64)>, BTreeMap<String, i64>)> {
+) -> Result<(Vec<Window>, BTreeMap<String, i64>)> {
     let today = moment::today();
     let (month, next_month) = moment::month(today);
     let Some(old) = old.filter(|_| !units.is_empty()) else {
@@ -195,7 +196,11 @@ pub(super) fn windows(
     for target in units.targets() {
         let organization = &target.organization;
         let from = match old.get(organization).and_then(marks::Mark::moment) {
-            Some(until) => until.day().saturating_sub(lag).max(begun.min(until.day())),
+            Some(until) => {
+                let least = settings.usage_from.unwrap_or(i64::MIN);
+                let until = until.day();
+                until.saturating_sub(lag).max(least.min(until))
+            }
             None => begun,
         };
         since.insert(organization.clone(), from);

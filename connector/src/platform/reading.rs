@@ -37,29 +37,12 @@ impl Reading {
 
     /// Takes one answer. False when there is nothing left.
     pub fn step(&mut self, options: &Options, output: &mut Output) -> Result<bool, Failure> {
-        let mut job = match self.job.take() {
-            Some(job) => job,
-            None => {
-                let Some(selection) = self.left.pop_front() else {
-                    return Ok(false);
-                };
-                output.begin(&selection.resource);
-                let settings = &self.config.platform;
-                match Job::begin(
-                    &selection,
-                    settings,
-                    options,
-                    &self.client,
-                    &mut self.lists,
-                    output,
-                ) {
-                    Ok(job) => Box::new(job),
-                    Err(error) => {
-                        failed(&selection.resource, error, output)?;
-                        return Ok(true);
-                    }
-                }
-            }
+        let job = match self.job.take() {
+            None => self.begin(options, output)?,
+            begun => begun,
+        };
+        let Some(mut job) = job else {
+            return Ok(!self.left.is_empty());
         };
         match job.step(&self.client, &mut self.lists, output) {
             Ok(true) => self.job = Some(job),
@@ -67,6 +50,24 @@ impl Reading {
             Err(error) => failed(job.resource(), error, output)?,
         }
         Ok(true)
+    }
+
+    /// Begins the next resource; none if there is none, or if it failed.
+    fn begin(
+        &mut self,
+        options: &Options,
+        output: &mut Output,
+    ) -> Result<Option<Box<Job>>, Failure> {
+        let Some(selection) = self.left.pop_front() else {
+            return Ok(None);
+        };
+        output.begin(&selection.resource);
+        let settings = &self.config.platform;
+        let (client, lists) = (&self.client, &mut self.lists);
+        match Job::begin(&selection, settings, options, client, lists, output) {
+            Ok(job) => Ok(Some(Box::new(job))),
+            Err(error) => failed(&selection.resource, error, output).map(|()| None),
+        }
     }
 }
 

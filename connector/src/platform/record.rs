@@ -20,6 +20,8 @@ use crate::selection::TypeOverride;
 
 /// So many digits survive in any float.
 const EXACT_DIGITS: usize = 15;
+/// So many names of what was left out are kept in mind.
+const NAMED: usize = 20;
 
 /// What rows are of, beside the record.
 #[derive(Clone, Debug, Default)]
@@ -74,12 +76,12 @@ enum Stored {
 impl Rows {
     /// Rows of an endpoint with the columns that are named; the usual ones, if
     /// none are.
-    pub(super) fn of(endpoint: &Endpoint, named: &[String]) -> Result<Self> {
+    pub(super) fn of(endpoint: &Endpoint, chosen: &[String]) -> Result<Self> {
         let all: Vec<Column> = endpoint.all_columns().collect();
-        let is_named = |column: &Column, name: &String| column.name.eq_ignore_ascii_case(name);
-        if let Some(name) = named
+        let is_called = |column: &Column, name: &String| column.name.eq_ignore_ascii_case(name);
+        if let Some(name) = chosen
             .iter()
-            .find(|name| !all.iter().any(|column| is_named(column, name)))
+            .find(|name| !all.iter().any(|column| is_called(column, name)))
         {
             let names: Vec<_> = all.iter().map(|column| column.name).collect();
             return Err(Error::config(
@@ -87,9 +89,9 @@ impl Rows {
                 format!("it has {}", names.join(", ")),
             ));
         }
-        let is_read = |column: &Column| match named {
+        let is_read = |column: &Column| match chosen {
             [] => !column.is_sensitive,
-            names => names.iter().any(|name| is_named(column, name)),
+            names => names.iter().any(|name| is_called(column, name)),
         };
         let mut width = 0;
         let mut place = |column: &Column| {
@@ -179,7 +181,7 @@ impl Rows {
     /// under whichever names the record says it.
     fn field(
         &mut self,
-        fields: &mut Vec<Field<'_>>,
+        fields: &mut [Field<'_>],
         names: &[&str],
         kind: Kind,
         place: Option<usize>,
@@ -298,7 +300,9 @@ fn leave_out<'a>(
 ) -> impl FnMut(&str) -> bool + 'a {
     |name| {
         if never::is_secret(name) {
-            left_out.insert(name.to_owned());
+            if left_out.len() < NAMED {
+                left_out.insert(name.to_owned());
+            }
             return true;
         }
         hidden.iter().any(|other| other.eq_ignore_ascii_case(name))
@@ -306,7 +310,7 @@ fn leave_out<'a>(
 }
 
 /// Where a field is, and others of its name in another letter case.
-fn addresses(fields: &mut Vec<Field<'_>>, path: &str) -> Vec<Vec<usize>> {
+fn addresses(fields: &mut [Field<'_>], path: &str) -> Vec<Vec<usize>> {
     let (head, rest) = match path.split_once('.') {
         Some((head, rest)) => (head, Some(rest)),
         None => (path, None),

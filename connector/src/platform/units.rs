@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::endpoint::Endpoint;
 use super::moment;
 use super::pages::{Pages, encoded};
+use super::plan::Window;
 use super::record::Context;
 
 /// Something that is asked for by itself: one list.
@@ -23,7 +24,7 @@ pub(super) struct Unit {
 pub(super) struct Units {
     targets: Vec<Rc<Context>>,
     /// Windows as their first days and those after their last; empty without.
-    windows: Vec<(i64, i64)>,
+    windows: Vec<Window>,
     /// The first day of each organization that is read. All, if it has none.
     since: BTreeMap<String, i64>,
     window: usize,
@@ -42,7 +43,7 @@ impl Units {
     }
 
     /// The same, each one for each of these windows, the windows first.
-    pub(super) fn within(mut self, windows: Vec<(i64, i64)>, since: BTreeMap<String, i64>) -> Self {
+    pub(super) fn within(mut self, windows: Vec<Window>, since: BTreeMap<String, i64>) -> Self {
         self.windows = windows;
         self.since = since;
         if self.windows.is_empty() {
