@@ -2,6 +2,7 @@
 //! stands for it.
 
 mod catalogue;
+mod databases;
 mod incremental;
 mod refusals;
 mod secrecy;

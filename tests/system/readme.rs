@@ -90,7 +90,11 @@ fn every_resource_of_the_platform_api_is_in_its_table() -> Result<()> {
         assert_eq!(cells[2].replace('`', ""), key.join(", "), "{row}");
         let is_incremental = text("modes").contains("incremental");
         assert_eq!(cells[3].contains("incremental"), is_incremental, "{row}");
-        let default = if resource["default"] == true { "yes" } else { "no" };
+        let default = if resource["default"] == true {
+            "yes"
+        } else {
+            "no"
+        };
         assert_eq!(cells[4], default, "{row}");
     }
     Ok(())

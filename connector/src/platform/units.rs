@@ -119,3 +119,61 @@ pub(super) fn path(endpoint: &Endpoint, context: &Context) -> String {
     }
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::named;
+
+    fn context(organization: &str, name: &str) -> Context {
+        Context {
+            organization: organization.to_owned(),
+            name: Some(name.to_owned()),
+            ..Context::default()
+        }
+    }
+
+    fn paths(mut units: Units, resource: &str) -> Vec<(String, Option<i64>)> {
+        let endpoint = named(resource).unwrap();
+        std::iter::from_fn(|| units.next(endpoint))
+            .map(|unit| (unit.pages.path().to_owned(), unit.ends))
+            .collect()
+    }
+
+    #[test]
+    fn days_come_one_after_the_other_and_each_says_where_it_ends() {
+        let targets = vec![context("a", "x"), context("a", "y"), context("b", "z")];
+        let since = [("a".to_owned(), 0), ("b".to_owned(), 1)].into();
+        let units = Units::of(targets).within(vec![(0, 1), (1, 2)], since);
+        let found = paths(units, "platform_database_usage");
+        let short = |(path, ends): &(String, Option<i64>)| {
+            let path = path
+                .replace("/v1/organizations/", "")
+                .replace("/databases", "");
+            (
+                path.split("T00").next().unwrap_or_default().to_owned(),
+                *ends,
+            )
+        };
+        let found: Vec<_> = found.iter().map(short).collect();
+        assert_eq!(
+            found,
+            [
+                ("a/x/usage?from=1970-01-01".to_owned(), None),
+                ("a/y/usage?from=1970-01-01".to_owned(), Some(1)),
+                ("a/x/usage?from=1970-01-02".to_owned(), None),
+                ("a/y/usage?from=1970-01-02".to_owned(), None),
+                ("b/z/usage?from=1970-01-02".to_owned(), Some(2)),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_stays_one_part_of_a_path() {
+        let units = Units::of(vec![context("a/../b", "x?y#ä")]);
+        assert_eq!(
+            paths(units, "platform_database_stats")[0].0,
+            "/v1/organizations/a%2F..%2Fb/databases/x%3Fy%23%C3%A4/stats"
+        );
+    }
+}

@@ -1,10 +1,11 @@
 //! Runs that go on from the last one.
 
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use connector_tests::duckdb::DuckDb;
-use connector_tests::platform::{Organization, Platform, Token, World};
+use connector_tests::platform::{Fault, Organization, Platform, Token, World};
 use connector_tests::value::Value;
 
 use super::{TOKEN, number, pipeline, reported};
@@ -88,6 +89,30 @@ fn a_record_of_the_second_that_was_seen_last_is_not_missed() -> Result<()> {
         number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?,
         10
     );
+    Ok(())
+}
+
+#[test]
+fn records_that_come_while_pages_are_read_shift_them_and_are_neither_lost_nor_doubled() -> Result<()>
+{
+    let platform = Platform::serve(world(250, 0))?;
+    let path = "/v1/organizations/acme/audit-logs";
+    // Before the second page there is time for more to happen.
+    platform.fault(Fault::RetryAfter(429, 1).at(path).after(1).times(1));
+    let pipeline =
+        pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| pipeline.load());
+        platform.wait_for(3);
+        platform.change(world(253, 0));
+        loading.join().map_err(|_| anyhow!("the load crashed"))?
+    })?;
+    let rows = "SELECT count(*) FROM platform_audit_logs";
+    assert_eq!(number(&pipeline, rows)?, 250);
+    pipeline.load()?;
+    assert_eq!(number(&pipeline, rows)?, 253);
+    let distinct = "SELECT count(DISTINCT record_hash) FROM platform_audit_logs";
+    assert_eq!(number(&pipeline, distinct)?, 253);
     Ok(())
 }
 
