@@ -13,6 +13,7 @@ mod incremental;
 mod keys;
 mod kills;
 mod nasty_source;
+mod nested;
 mod overrides;
 mod point_in_time;
 mod policy;

@@ -259,6 +259,12 @@ impl<'a> FilesLoad<'a> {
 }
 
 impl Load for FilesLoad<'_> {
+    fn tables(&mut self) -> Result<Vec<String>, DestinationError> {
+        let tables = self.latest.iter().flat_map(|latest| &latest.tables);
+        let tables = tables.map(|table| table.name.clone());
+        Ok(tables.filter(|name| name != names::REJECTED).collect())
+    }
+
     fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
         let known = self.latest.as_ref().and_then(|latest| latest.table(name));
         Ok(known.map(|known| Columns::stored(known.columns.clone()).schema()))
