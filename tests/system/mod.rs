@@ -23,6 +23,7 @@ mod refusals;
 mod schema_changes;
 mod servers;
 mod state;
+mod steps;
 mod tokens;
 mod transport;
 mod tursodb_load;

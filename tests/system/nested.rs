@@ -235,7 +235,10 @@ fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
             &[("carts", "nested = \"tables\"\nwrite = \"scd2\"")],
             "nested = \"json\"",
         ),
-        (&[("carts", "nested = \"table\"")], "did you mean \"tables\"?"),
+        (
+            &[("carts", "nested = \"table\"")],
+            "did you mean \"tables\"?",
+        ),
         (
             &[("carts", "nested = \"tables\""), ("carts__cart__items", "")],
             "would be the table of a list of `carts` too",
