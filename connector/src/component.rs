@@ -143,6 +143,7 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         lag,
         columns: selection.columns,
         types: types(selection.types)?,
+        nested: selection.nested,
         filter: selection.filter,
         primary_key: selection.primary_key,
         cursor: selection.cursor_field,

@@ -12,6 +12,7 @@ use crate::database::table::{Column, Key, Kind, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
+use crate::hrana::wanted::Wanted;
 use crate::platform;
 use crate::platform::endpoint::Endpoint;
 use crate::platform::endpoints::ENDPOINTS;
@@ -239,12 +240,14 @@ fn of_endpoint(endpoint: &Endpoint, is_alone: bool) -> Resource {
 
 fn schema(columns: &[ColumnSpec]) -> Schema {
     let field = |column: &ColumnSpec| {
-        let data_type = match column.storage {
+        if column.holds_json {
+            return Storage::Wanted(Wanted::Json).field(&column.name);
+        }
+        match column.storage {
             // The first value decides.
-            Storage::ByValue => DataType::Null,
-            storage => storage.data_type(),
-        };
-        Field::new(&column.name, data_type, true)
+            Storage::ByValue => Field::new(&column.name, DataType::Null, true),
+            storage => storage.field(&column.name),
+        }
     };
     Schema::new(columns.iter().map(field).collect::<Vec<_>>())
 }

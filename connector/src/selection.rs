@@ -15,6 +15,8 @@ pub struct Selection {
     pub columns: Vec<String>,
     /// Types in place of those that columns would get.
     pub types: Vec<TypeOverride>,
+    /// Whether columns that are declared to hold JSON are wanted as that.
+    pub nested: bool,
     /// A condition on its rows.
     pub filter: Option<String>,
     /// Its key, where the database does not say.

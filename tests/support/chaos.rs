@@ -2,6 +2,7 @@
 //! behind a server that resets, stalls, truncates, refuses and restarts. In
 //! between it is quiet, and then the destination must be equal to the source.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -16,7 +17,7 @@ use crate::sqld::Sqld;
 use crate::value::{Rows, Value};
 
 /// The tables, and how each of them is loaded.
-const TABLES: [(&str, &str, &str); 5] = [
+const TABLES: [(&str, &str, &str); 6] = [
     (
         "orders",
         "CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL, note TEXT, updated_at INTEGER)",
@@ -41,6 +42,30 @@ const TABLES: [(&str, &str, &str); 5] = [
         "ticks",
         "CREATE TABLE ticks(id INTEGER PRIMARY KEY, tick INTEGER)",
         "",
+    ),
+    (
+        "carts",
+        "CREATE TABLE carts(id INTEGER PRIMARY KEY, cart JSON, updated_at INTEGER)",
+        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"\nnested = \"tables\"",
+    ),
+];
+
+/// What should be in tables that are not those of the source, as the source
+/// itself says it.
+const TAKEN_APART: [(&str, &str); 3] = [
+    (
+        "carts",
+        "SELECT id, updated_at, json_array_length(cart, '$.items') AS cart__count FROM carts",
+    ),
+    (
+        "carts__cart__items",
+        "SELECT carts.id AS _root_id, i.key AS _index, json_extract(i.value, '$.sku') AS sku \
+         FROM carts, json_each(cart, '$.items') i",
+    ),
+    (
+        "carts__cart__items__tags",
+        "SELECT carts.id AS _root_id, i.key AS _index, t.key AS _index_2, t.value AS value \
+         FROM carts, json_each(cart, '$.items') i, json_each(i.value, '$.tags') t",
     ),
 ];
 
@@ -108,6 +133,7 @@ impl Chaos {
         }
         server.client().run(&[
             "CREATE INDEX orders_updated ON orders(updated_at)",
+            r#"INSERT INTO carts VALUES (0, '{"count":1,"items":[{"sku":"first","tags":[0]}]}', 0)"#,
             "INSERT INTO ticks VALUES (1, 0)",
             "INSERT INTO orders VALUES (0, 0, 'the tick', 0)",
             "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
@@ -219,7 +245,7 @@ impl Chaos {
         for _ in 0..=self.random.below(5) {
             let id = self.random.below(400) + 1;
             let note = self.random.text();
-            statements.push(match self.random.below(9) {
+            statements.push(match self.random.below(11) {
                 0 | 1 => format!("INSERT OR REPLACE INTO orders(id, total, note, updated_at) VALUES ({id}, {id}.5, '{note}', {tick})"),
                 2 => format!("UPDATE orders SET note = '{note}', updated_at = {tick} WHERE id BETWEEN {id} AND {id} + 20"),
                 3 => format!("DELETE FROM orders WHERE id BETWEEN {id} AND {id} + 3"),
@@ -227,6 +253,12 @@ impl Chaos {
                 5 => format!("UPDATE OR REPLACE pairs SET b = b + 1000, updated_at = {tick} WHERE b = {id}"),
                 6 => format!("DELETE FROM pairs WHERE b BETWEEN {id} AND {id} + 20"),
                 7 => format!("INSERT INTO events(what, size) VALUES ('{note}', {}), (NULL, {tick})", self.random.any_value()),
+                8 => format!(
+                    "INSERT OR REPLACE INTO carts VALUES ({}, '{}', {tick})",
+                    id % 60,
+                    self.random.cart()
+                ),
+                9 => format!("DELETE FROM carts WHERE id BETWEEN {id} % 60 AND {id} % 60 + 2"),
                 _ => format!("INSERT OR REPLACE INTO prices VALUES ('sku {}', {tick})", id % 20),
             });
         }
@@ -264,6 +296,8 @@ impl Chaos {
             ("orders", &["id"][..]),
             ("pairs", &["a", "b"]),
             ("events", &["id"]),
+            ("carts", &["id"]),
+            ("carts__cart__items", &["_root_id", "_index"]),
         ] {
             let Some(rows) = (self.read)(&self.pipeline, table)? else {
                 continue;
@@ -281,6 +315,7 @@ impl Chaos {
                 all - keys.len()
             );
         }
+        self.look_at_carts()?;
         if self.is_of_one_moment() {
             let (orders, ticks) = (
                 self.tick_of("orders", "total")?,
@@ -291,6 +326,30 @@ impl Chaos {
                 "orders are of tick {orders:?}, ticks of {ticks:?}"
             );
         }
+        Ok(())
+    }
+
+    /// A cart says how many items it has, and must have those and no others.
+    fn look_at_carts(&mut self) -> Result<()> {
+        let (Some(carts), Some(items)) = (
+            (self.read)(&self.pipeline, "carts")?,
+            (self.read)(&self.pipeline, "carts__cart__items")?,
+        ) else {
+            return Ok(());
+        };
+        let mut counts: BTreeMap<_, i64> = BTreeMap::new();
+        for id in items.column("_root_id") {
+            *counts.entry(id).or_default() += 1;
+        }
+        let ids = carts.column("id").into_iter();
+        for (id, count) in ids.zip(carts.column("cart__count")) {
+            let found = counts.remove(id).unwrap_or(0);
+            ensure!(
+                count.as_integer() == Some(found),
+                "cart {id:?} should have {count:?} items, and has {found}"
+            );
+        }
+        ensure!(counts.is_empty(), "items without a cart: {counts:?}");
         Ok(())
     }
 
@@ -322,11 +381,11 @@ impl Chaos {
         self.change()?;
         self.pipeline.load()?;
         self.look()?;
-        for (table, ..) in TABLES {
-            let source = self
-                .server
-                .client()
-                .query(&format!("SELECT * FROM {table}"), &[])?;
+        let tables = TABLES.map(|(table, ..)| (table, format!("SELECT * FROM {table}")));
+        let tables = tables.into_iter().filter(|(table, _)| *table != "carts");
+        let taken_apart = TAKEN_APART.map(|(table, sql)| (table, sql.to_owned()));
+        for (table, sql) in tables.chain(taken_apart) {
+            let source = self.server.client().query(&sql, &[])?;
             let stored = (self.read)(&self.pipeline, table)?;
             let stored = stored.with_context(|| format!("`{table}` is not there"))?;
             // A format without a schema has no columns where it has no rows.
@@ -396,6 +455,19 @@ impl Random {
         (0..count)
             .map(|_| PIECES[usize::try_from(self.below(8)).unwrap_or(0)])
             .collect()
+    }
+
+    /// A document of up to three items with up to two tags each.
+    fn cart(&mut self) -> String {
+        let count = self.below(4);
+        let items: Vec<_> = (0..count)
+            .map(|_| {
+                let tags: Vec<_> = (0..self.below(3)).map(|tag| tag.to_string()).collect();
+                let sku = self.below(1000);
+                format!("{{\"sku\":\"{sku}\",\"tags\":[{}]}}", tags.join(","))
+            })
+            .collect();
+        format!("{{\"count\":{count},\"items\":[{}]}}", items.join(","))
     }
 
     /// A value of any class, as SQL.

@@ -234,9 +234,14 @@ name = {name}
 
     /// Starts a load, to be ended from outside.
     pub fn spawn(&self) -> Result<Child> {
+        self.spawn_with(&[])
+    }
+
+    /// The same, with further arguments.
+    pub fn spawn_with(&self, arguments: &[&str]) -> Result<Child> {
         let file = self.write()?;
         let mut command = command()?;
-        command.arg("run").arg("--config").arg(file);
+        command.arg("run").arg("--config").arg(file).args(arguments);
         command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -39,7 +39,7 @@ fn run(
     Ok(())
 }
 
-fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+pub(super) fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     if duckdb.tables()?.iter().any(|known| known == table) {
         return duckdb.table(table).map(Some);
@@ -47,13 +47,13 @@ fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
     Ok(None)
 }
 
-fn of_parquet(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+pub(super) fn of_parquet(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
     files_of(pipeline, table)?
         .map(|parts| files::parquet(&parts))
         .transpose()
 }
 
-fn of_jsonl(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+pub(super) fn of_jsonl(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
     let Some(parts) = files_of(pipeline, table)? else {
         return Ok(None);
     };

@@ -85,6 +85,7 @@ impl Builtin {
                 .map(|(name, storage)| ColumnSpec {
                     name: (*name).to_owned(),
                     storage: *storage,
+                    holds_json: false,
                 })
                 .collect(),
             primary_key,

@@ -1,6 +1,6 @@
 //! Tables and views as the catalogue describes them.
 
-use crate::hrana::columns::{ColumnSpec, Storage};
+use crate::hrana::columns::{ColumnSpec, Storage, declares_json};
 
 /// What a relation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,6 +138,7 @@ impl Column {
         ColumnSpec {
             name: self.name.clone(),
             storage: Storage::declared(&self.declared),
+            holds_json: declares_json(&self.declared),
         }
     }
 }

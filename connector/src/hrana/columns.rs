@@ -1,8 +1,14 @@
 //! What a column of the source becomes, judged by its declared type.
 
-use arrow_schema::DataType;
+use std::collections::HashMap;
+
+use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::{DataType, Field};
 
 use super::wanted::Wanted;
+
+/// Arrow's own name for text that is JSON.
+const JSON: &str = "arrow.json";
 
 /// How the values of a column are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +37,15 @@ pub struct ColumnSpec {
     pub name: String,
     /// How it is stored.
     pub storage: Storage,
+    /// Whether its declaration says that it holds JSON, which SQLite takes
+    /// for text or numbers.
+    pub holds_json: bool,
+}
+
+/// Whether a declared type says that values are JSON.
+#[must_use]
+pub fn declares_json(declared: &str) -> bool {
+    declared.to_ascii_uppercase().contains("JSON")
 }
 
 impl Storage {
@@ -88,6 +103,17 @@ impl Storage {
             Self::Blob => DataType::Binary,
             Self::Wanted(wanted) => wanted.data_type(),
         }
+    }
+
+    /// A column of it.
+    #[must_use]
+    pub fn field(self, name: &str) -> Field {
+        let field = Field::new(name, self.data_type(), true);
+        if self == Self::Wanted(Wanted::Json) {
+            let extension = (EXTENSION_TYPE_NAME_KEY.to_owned(), JSON.to_owned());
+            return field.with_metadata(HashMap::from([extension]));
+        }
+        field
     }
 }
 

@@ -152,6 +152,7 @@ mod tests {
         let mut decoder = Decoder::new(&[ColumnSpec {
             name: "id".into(),
             storage: Storage::Integer,
+            holds_json: false,
         }]);
         let mut read = |line| entry(line, Some(&mut decoder));
         assert_eq!(

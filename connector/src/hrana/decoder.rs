@@ -237,16 +237,14 @@ impl Decoder {
         let own = self
             .columns
             .iter()
-            .map(|column| (&column.name, column.storage.data_type()));
+            .map(|column| column.storage.field(&column.name));
         let siblings = self
             .siblings
             .iter()
-            .map(|sibling| (&sibling.name, sibling.class.storage().data_type()));
-        let mark = self.mark.iter().map(|(name, _)| (name, DataType::Boolean));
-        let fields = own
-            .chain(siblings)
-            .chain(mark)
-            .map(|(name, data_type)| Field::new(name, data_type, true));
+            .map(|sibling| sibling.class.storage().field(&sibling.name));
+        let mark = self.mark.iter();
+        let mark = mark.map(|(name, _)| Field::new(name, DataType::Boolean, true));
+        let fields = own.chain(siblings).chain(mark);
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 

@@ -32,6 +32,8 @@ pub enum Wanted {
         /// Those after the point.
         scale: u8,
     },
+    /// JSON text. Whether it is, the host judges.
+    Json,
 }
 
 /// What numbers that are times count since 1970.
@@ -48,7 +50,7 @@ pub enum Unit {
 impl Wanted {
     /// All names, for messages.
     pub const NAMES: &str = "integer (or bigint), double, text (or varchar), blob, boolean, date, \
-         timestamp, timestamptz, either with (s), (ms) or (us) for numbers, and decimal(precision,scale)";
+         timestamp, timestamptz, either with (s), (ms) or (us) for numbers, decimal(precision,scale), and json";
 
     /// The type of a name, in any letter case.
     #[must_use]
@@ -65,6 +67,7 @@ impl Wanted {
             ("blob", None) => Self::Blob,
             ("boolean", None) => Self::Boolean,
             ("date", None) => Self::Date,
+            ("json", None) => Self::Json,
             ("timestamp" | "timestamptz", unit) => Self::Timestamp {
                 unit: Unit::named(unit.unwrap_or("s").trim())?,
                 utc: word == "timestamptz",
@@ -85,7 +88,7 @@ impl Wanted {
         match self {
             Self::Integer => DataType::Int64,
             Self::Double => DataType::Float64,
-            Self::Text => DataType::Utf8,
+            Self::Text | Self::Json => DataType::Utf8,
             Self::Blob => DataType::Binary,
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date32,
@@ -142,6 +145,7 @@ mod tests {
             ("blob", Wanted::Blob),
             ("boolean", Wanted::Boolean),
             ("date", Wanted::Date),
+            ("JSON", Wanted::Json),
             ("timestamp", timestamp(Unit::Second, false)),
             ("TIMESTAMPTZ", timestamp(Unit::Second, true)),
             ("timestamp (ms)", timestamp(Unit::Milli, false)),

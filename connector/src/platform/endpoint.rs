@@ -261,6 +261,7 @@ impl Column {
         ColumnSpec {
             name: self.name.to_owned(),
             storage: self.kind.storage(),
+            holds_json: false,
         }
     }
 }
@@ -335,8 +336,7 @@ impl Kind {
     #[must_use]
     pub fn storage(self) -> Storage {
         match self {
-            // JSON in a column of text.
-            Self::Text | Self::Json => Storage::Text,
+            Self::Text => Storage::Text,
             Self::Integer => Storage::Integer,
             Self::Boolean => Storage::Wanted(Wanted::Boolean),
             Self::Date => Storage::Wanted(Wanted::Date),
@@ -344,6 +344,7 @@ impl Kind {
                 unit: Unit::Second,
                 utc: true,
             }),
+            Self::Json => Storage::Wanted(Wanted::Json),
         }
     }
 }

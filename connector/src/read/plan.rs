@@ -15,7 +15,7 @@ use crate::database::statement::{self, Condition, Paging};
 use crate::database::stream::Stream;
 use crate::database::table::{Kind, Table};
 use crate::error::{Category, Error, Result};
-use crate::hrana::columns::{ColumnSpec, Storage};
+use crate::hrana::columns::{ColumnSpec, Storage, declares_json};
 use crate::hrana::decoder::Wire;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Column, Outcome};
@@ -155,7 +155,8 @@ impl Plan {
                 return Err(unknown(name, catalog));
             };
             let target = Target::of_table(table, selection, catalog, wire(&table.name))?;
-            plan.targets.push(target.with_types(&selection.types)?);
+            plan.targets
+                .push(target.with_types(&selection.types, selection.nested)?);
         }
         if asked.is_empty() {
             let all = Selection::default();
@@ -172,14 +173,16 @@ impl Plan {
             }
             let wire = wire(&query.name);
             let mut own = asked.iter().filter(|asked| asked.resource == query.name);
-            let types = own.next().map_or(&[][..], |selection| &selection.types);
+            let own = own.next();
+            let types = own.map_or(&[][..], |selection| &selection.types);
+            let nested = own.is_some_and(|selection| selection.nested);
             match columns {
                 Ok(columns) => {
                     let target = Target {
                         primary_key: query.primary_key,
                         ..Target::new(query.name, columns, How::Query(query.sql), wire)
                     };
-                    plan.targets.push(target.with_types(types)?);
+                    plan.targets.push(target.with_types(types, nested)?);
                 }
                 Err(error) => plan.failed.push((query.name, error)),
             }
@@ -452,7 +455,11 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
             .decltype
             .as_deref()
             .map_or(Storage::ByValue, Storage::declared);
-        specs.push(ColumnSpec { name, storage });
+        specs.push(ColumnSpec {
+            name,
+            storage,
+            holds_json: column.decltype.as_deref().is_some_and(declares_json),
+        });
     }
     specs
 }

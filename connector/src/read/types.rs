@@ -4,11 +4,18 @@
 use super::plan::Target;
 use crate::error::{Error, Result};
 use crate::hrana::columns::Storage;
+use crate::hrana::wanted::Wanted;
 use crate::selection::TypeOverride;
 
 impl Target {
-    /// The same, with columns of these types.
-    pub(super) fn with_types(mut self, types: &[TypeOverride]) -> Result<Self> {
+    /// The same, with columns of these types. Where `nested` values are wanted
+    /// as what they are, columns that are declared to hold JSON are JSON.
+    pub(super) fn with_types(mut self, types: &[TypeOverride], nested: bool) -> Result<Self> {
+        for column in &mut self.columns {
+            if nested && column.holds_json {
+                column.storage = Storage::Wanted(Wanted::Json);
+            }
+        }
         for wanted in types {
             let mut columns = self.columns.iter_mut();
             let found = columns.find(|column| column.name.eq_ignore_ascii_case(&wanted.column));

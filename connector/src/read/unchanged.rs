@@ -32,9 +32,11 @@ pub(super) fn seen(selection: &Selection, commit: &str) -> Seen {
         .types
         .iter()
         .map(|wanted| format!("{}: {:?}", wanted.column, wanted.wanted));
+    let columns = selection.columns.iter().cloned();
+    let nested = selection.nested.then(|| "nested".to_owned());
     Seen {
         commit: commit.to_owned(),
-        columns: selection.columns.iter().cloned().chain(types).collect(),
+        columns: columns.chain(types).chain(nested).collect(),
         filter: selection.filter.clone(),
     }
 }

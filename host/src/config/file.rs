@@ -127,6 +127,8 @@ pub(super) struct RawResource {
     /// The columns to read, by default all.
     #[serde(default)]
     pub(super) columns: Vec<String>,
+    /// `keep`, `json` or `tables`.
+    pub(super) nested: Option<String>,
     /// Types of columns in place of those that they would get, such as
     /// `timestamp` or `decimal(18,2)`. The connector knows which there are.
     #[serde(default)]

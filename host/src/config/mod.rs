@@ -19,8 +19,8 @@ pub use error::ConfigError;
 
 use self::file::{RawDestination, RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, Consistency, Deletes, DestinationSpec, FileFormat, Limits, Mask, Mode, PipelineSpec,
-    ResourceSpec, SchemaPolicy, Write,
+    AllowRule, Consistency, Deletes, DestinationSpec, FileFormat, Limits, Mask, Mode, Nested,
+    PipelineSpec, ResourceSpec, SchemaPolicy, Write,
 };
 
 /// Looks up an environment variable.
@@ -202,6 +202,15 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
             ("discard_value", SchemaPolicy::DiscardValue),
         ],
     )?;
+    let nested = choice(
+        "resource.nested",
+        raw.nested.as_deref(),
+        &[
+            ("keep", Nested::Keep),
+            ("json", Nested::Json),
+            ("tables", Nested::Tables),
+        ],
+    )?;
     Ok(ResourceSpec {
         name: raw.name,
         mode: mode.unwrap_or_default(),
@@ -213,6 +222,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         schema: schema.unwrap_or_default(),
         columns: raw.columns,
         types: by_column("resource.types", raw.types)?,
+        nested: nested.unwrap_or_default(),
         mask: masks(raw.mask)?,
         filter: raw.r#where,
         max_rows_read: raw.max_rows_read,

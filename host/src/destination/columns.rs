@@ -10,6 +10,8 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use crate::model::{is_json, json_field};
+
 /// A type that every destination stores exactly. Written down by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -22,6 +24,8 @@ pub enum StoredType {
     Float64,
     /// UTF-8, any character in it.
     Text,
+    /// Text that is JSON.
+    Json,
     /// Bytes.
     Blob,
     /// True or false.
@@ -39,8 +43,11 @@ pub enum StoredType {
 
 /// The type as which a column is stored, or none if no destination stores it.
 #[must_use]
-pub fn stored_type(column: &DataType) -> Option<StoredType> {
-    Some(match column {
+pub fn stored_type(column: &Field) -> Option<StoredType> {
+    if is_json(column) {
+        return Some(StoredType::Json);
+    }
+    Some(match column.data_type() {
         DataType::Int32 => StoredType::Int32,
         DataType::Int64 => StoredType::Int64,
         DataType::Float64 => StoredType::Float64,
@@ -55,11 +62,8 @@ pub fn stored_type(column: &DataType) -> Option<StoredType> {
         DataType::Date32 => StoredType::Date,
         DataType::Timestamp(TimeUnit::Microsecond, None) => StoredType::Timestamp,
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => StoredType::TimestampUtc,
-        DataType::Decimal128(precision @ 1..=38, scale) => {
-            let scale = u8::try_from(*scale)
-                .ok()
-                .filter(|scale| scale <= precision)?;
-            StoredType::Decimal(*precision, scale)
+        DataType::Decimal128(precision, scale) => {
+            return StoredType::decimal(*precision, *scale);
         }
         _ => return None,
     })
@@ -72,6 +76,7 @@ impl fmt::Display for StoredType {
             Self::Int64 => "an integer",
             Self::Float64 => "a float",
             Self::Text => "text",
+            Self::Json => "JSON",
             Self::Blob => "bytes",
             Self::Boolean => "a boolean",
             Self::Date => "a date",
@@ -89,6 +94,7 @@ impl From<StoredType> for String {
             StoredType::Int64 => "int64",
             StoredType::Float64 => "float64",
             StoredType::Text => "text",
+            StoredType::Json => "json",
             StoredType::Blob => "blob",
             StoredType::Boolean => "boolean",
             StoredType::Date => "date",
@@ -106,11 +112,12 @@ impl TryFrom<String> for StoredType {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        const PLAIN: [StoredType; 9] = [
+        const PLAIN: [StoredType; 10] = [
             StoredType::Int32,
             StoredType::Int64,
             StoredType::Float64,
             StoredType::Text,
+            StoredType::Json,
             StoredType::Blob,
             StoredType::Boolean,
             StoredType::Date,
@@ -120,10 +127,8 @@ impl TryFrom<String> for StoredType {
         let decimal = || {
             let digits = name.strip_prefix("decimal(")?.strip_suffix(')')?;
             let (precision, scale) = digits.split_once(',')?;
-            stored_type(&DataType::Decimal128(
-                precision.parse().ok()?,
-                scale.parse().ok()?,
-            ))
+            let (precision, scale) = (precision.parse().ok()?, scale.parse().ok()?);
+            StoredType::decimal(precision, scale)
         };
         let mut plain = PLAIN.into_iter();
         plain
@@ -138,12 +143,27 @@ impl StoredType {
         String::from(self) == name
     }
 
+    /// Decimals of so many digits, if there are such.
+    fn decimal(precision: u8, scale: i8) -> Option<Self> {
+        let scale = u8::try_from(scale).ok()?;
+        ((1..=38).contains(&precision) && scale <= precision)
+            .then_some(Self::Decimal(precision, scale))
+    }
+
+    /// A column of it.
+    fn field(self, name: &str) -> Field {
+        match self {
+            Self::Json => json_field(name),
+            _ => Field::new(name, self.arrow(), true),
+        }
+    }
+
     fn arrow(self) -> DataType {
         match self {
             Self::Int32 => DataType::Int32,
             Self::Int64 => DataType::Int64,
             Self::Float64 => DataType::Float64,
-            Self::Text => DataType::Utf8,
+            Self::Text | Self::Json => DataType::Utf8,
             Self::Blob => DataType::Binary,
             Self::Boolean => DataType::Boolean,
             Self::Date => DataType::Date32,
@@ -196,7 +216,7 @@ impl Columns {
     pub(super) fn of(schema: &Schema) -> Result<Self, ColumnError> {
         let mut columns: Vec<Column> = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
-            let Some(stored) = stored_type(field.data_type()) else {
+            let Some(stored) = stored_type(field) else {
                 return Err(ColumnError::NotStored {
                     column: field.name().clone(),
                     data_type: field.data_type().clone(),
@@ -257,7 +277,7 @@ impl Columns {
 
     /// The columns as a schema.
     pub(super) fn schema(&self) -> SchemaRef {
-        let field = |column: &Column| Field::new(&column.name, column.stored.arrow(), true);
+        let field = |column: &Column| column.stored.field(&column.name);
         Arc::new(Schema::new(self.0.iter().map(field).collect::<Vec<_>>()))
     }
 
@@ -306,11 +326,12 @@ impl Shape {
         };
         let sources: Vec<_> = table.0.iter().map(place).collect();
         let fields = table.0.iter().zip(&sources).map(|(column, source)| {
-            let data_type = source.map_or_else(
-                || column.stored.arrow(),
-                |at| incoming.field(at).data_type().clone(),
-            );
-            Field::new(&column.name, data_type, true)
+            let field = column.stored.field(&column.name);
+            match source {
+                // As it is held in memory: a dictionary, say.
+                Some(at) => field.with_data_type(incoming.field(*at).data_type().clone()),
+                None => field,
+            }
         });
         Self {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
@@ -390,7 +411,13 @@ mod tests {
 
     #[test]
     fn a_decimal_is_stored_with_its_digits() {
-        let stored = |precision, scale| stored_type(&DataType::Decimal128(precision, scale));
+        let stored = |precision, scale| {
+            stored_type(&Field::new(
+                "d",
+                DataType::Decimal128(precision, scale),
+                true,
+            ))
+        };
         assert_eq!(stored(38, 0), Some(StoredType::Decimal(38, 0)));
         assert_eq!(stored(18, 2).unwrap().arrow(), DataType::Decimal128(18, 2));
         for (precision, scale) in [(0, 0), (39, 2), (5, 6), (5, -1)] {
@@ -403,6 +430,7 @@ mod tests {
         for (stored, written) in [
             (StoredType::TimestampUtc, r#""timestamp_utc""#),
             (StoredType::Int64, r#""int64""#),
+            (StoredType::Json, r#""json""#),
             (StoredType::Decimal(18, 2), r#""decimal(18,2)""#),
         ] {
             assert_eq!(serde_json::to_string(&stored).unwrap(), written);

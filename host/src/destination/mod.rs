@@ -97,6 +97,11 @@ pub struct Arrival {
     pub presence: Presence,
     /// What becomes of those.
     pub deletes: Deletes,
+    /// Set with [`Write::Merge`] where the rows of a key are a group: the
+    /// column that is null in the row with which one begins. That row has
+    /// nothing but the key, and is not stored. All rows of the key, of this
+    /// load and of earlier ones, give way to those of its last group.
+    pub group: Option<String>,
 }
 
 impl Arrival {
@@ -111,6 +116,7 @@ impl Arrival {
             fresh: false,
             presence: Presence::Unknown,
             deletes: Deletes::Ignore,
+            group: None,
         }
     }
 
@@ -183,6 +189,10 @@ pub struct Effect {
 /// A load that is being written. Dropping it without [`commit`](Self::commit)
 /// undoes it.
 pub trait Load: Send {
+    /// The tables of the dataset before this load, but for those of the
+    /// host's own.
+    fn tables(&mut self) -> Result<Vec<String>, DestinationError>;
+
     /// The columns that a table has before this load; none if there is none.
     fn known(&mut self, table: &str) -> Result<Option<SchemaRef>, DestinationError>;
 

@@ -2,6 +2,7 @@
 
 mod cursor;
 mod error;
+mod json;
 mod limits;
 mod load;
 pub mod names;
@@ -11,6 +12,7 @@ mod spec;
 
 pub use cursor::Cursor;
 pub use error::{Category, SourceError};
+pub use json::{is_json, json_field};
 pub use limits::{Amount, Limit, Limits};
 pub use load::{
     Deletes, LoadId, LoadRecord, Mode, Rejected, ResourceRecord, SchemaPolicy, Status, Write,
@@ -22,5 +24,5 @@ pub use source::{
     Summary,
 };
 pub use spec::{
-    AllowRule, Consistency, DestinationSpec, FileFormat, Mask, PipelineSpec, ResourceSpec,
+    AllowRule, Consistency, DestinationSpec, FileFormat, Mask, Nested, PipelineSpec, ResourceSpec,
 };

@@ -14,6 +14,32 @@ pub const VALID_TO: &str = "_valid_to";
 /// Says in rows of a feed of changes which of them are deleted. Never stored.
 pub const IS_DELETED: &str = "_is_deleted";
 
+/// What the name of a key column begins with where it tells which row of a
+/// resource an item of a list is of.
+pub const ROOT: &str = "_root_";
+/// The place of an item in its list. Null in a row that only begins the items
+/// of a row of the resource; such rows are not stored.
+pub const INDEX: &str = "_index";
+
+/// The column of the place of an item, by how many lists are around its list.
+#[must_use]
+pub fn index(depth: usize) -> String {
+    match depth {
+        0 => INDEX.to_owned(),
+        _ => format!("{INDEX}_{}", depth + 1),
+    }
+}
+
+/// Whether a column has such a name.
+#[must_use]
+pub fn is_of_list(column: &str) -> bool {
+    let begins = |prefix: &str| {
+        let start = column.get(..prefix.len());
+        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    begins(ROOT) || begins(INDEX)
+}
+
 /// The columns that the host fills itself.
 pub const OWN_COLUMNS: [&str; 5] = [LOAD_ID, DELETED_AT, VALID_FROM, VALID_TO, IS_DELETED];
 

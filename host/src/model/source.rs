@@ -132,6 +132,8 @@ pub struct Selection {
     pub columns: Vec<String>,
     /// Types for columns, by the connector's names for them.
     pub types: BTreeMap<String, String>,
+    /// Whether columns that are declared to hold JSON are wanted as JSON.
+    pub nested: bool,
     /// A condition in the language of the source.
     pub filter: Option<String>,
     /// Key columns, where the source does not know them.

@@ -89,12 +89,26 @@ pub struct ResourceSpec {
     /// Types for columns in place of those that they would get, by the names
     /// that the connector knows.
     pub types: BTreeMap<String, String>,
+    /// What becomes of values with others inside.
+    pub nested: Nested,
     /// Columns whose values are not stored as they are.
     pub mask: BTreeMap<String, Mask>,
     /// A condition on its rows, in the language of the source.
     pub filter: Option<String>,
     /// The most rows that the source may bill for it.
     pub max_rows_read: Option<u64>,
+}
+
+/// What becomes of JSON that a column of text holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nested {
+    /// It stays the text that it is.
+    #[default]
+    Keep,
+    /// It is stored as JSON.
+    Json,
+    /// Objects become columns, and lists tables of their own.
+    Tables,
 }
 
 /// What is stored in place of a value.

@@ -79,6 +79,7 @@ impl Diff {
             Ok(masking) => masking.stored(&source),
             Err(_) => source,
         };
+        let stored = plan.announced(&stored);
         let changes = plan.changes(PageKind::Rows, &stored, known);
         let fitted = masking.and(plan.fit(
             &resource.name,

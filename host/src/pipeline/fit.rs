@@ -9,7 +9,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::destination::{StoredType, stored_type};
-use crate::model::{SchemaPolicy, Sibling, names};
+use crate::model::{SchemaPolicy, Sibling, is_json, names};
 
 /// The columns of a source in the table that takes them.
 #[derive(Clone, Debug)]
@@ -87,7 +87,13 @@ impl Fit {
         });
         let siblings = siblings.collect();
         let fields = self.schema.fields().iter().zip(renamed);
-        let fields = fields.map(|(field, name)| Arc::new(field.as_ref().clone().with_name(name)));
+        let fields = fields.map(|(field, name)| {
+            let into = find(known, &name).and_then(stored_type);
+            if is_json(field) && into == Some(StoredType::Text) {
+                return Arc::new(Field::new(name, DataType::Utf8, true));
+            }
+            Arc::new(field.as_ref().clone().with_name(name))
+        });
         Self {
             schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             siblings,
@@ -209,12 +215,12 @@ impl Fit {
         };
         let mut changes = Vec::new();
         for field in self.schema.fields() {
-            let kind = stored_type(field.data_type());
+            let kind = stored_type(field);
             if is_own(field.name()) || find(known, field.name()).is_some() {
                 continue;
             }
             let column = self.base_of(field.name());
-            let from = find(known, column).and_then(|field| stored_type(field.data_type()));
+            let from = find(known, column).and_then(stored_type);
             let is_base = column == field.name();
             changes.push(match (from, kind) {
                 (Some(from), Some(to)) if !is_base && from != to => Change::TypeChanged {
@@ -263,7 +269,9 @@ impl Fit {
         let fits = |field: &Field, other: &Field| {
             // Of what no value has decided yet, any type will do.
             *field.data_type() == DataType::Null
-                || stored_type(field.data_type()) == stored_type(other.data_type())
+                || stored_type(field) == stored_type(other)
+                // JSON is text, but not the other way round.
+                || is_json(field) && stored_type(other) == Some(StoredType::Text)
         };
         // A value that once did not fit its column may be what the column of
         // the table is made for.
@@ -285,7 +293,7 @@ impl Fit {
                 return taken.name().clone();
             }
             candidate = if candidate == *name {
-                format!("{base}__{}", class(field.data_type()))
+                format!("{base}__{}", class(field))
             } else {
                 candidate + "_"
             };
@@ -315,8 +323,9 @@ fn is_bytes_of_text(name: &str) -> bool {
 }
 
 /// The end of a sibling's name.
-fn class(data_type: &DataType) -> &'static str {
-    match data_type {
+fn class(field: &Field) -> &'static str {
+    match field.data_type() {
+        DataType::Utf8 if is_json(field) => "json",
         DataType::Int32 | DataType::Int64 => "integer",
         DataType::Float64 => "real",
         DataType::Binary => "blob",

@@ -11,6 +11,7 @@ mod error;
 mod fit;
 mod mark;
 mod mask;
+mod nested;
 mod observer;
 mod plan;
 mod preview;

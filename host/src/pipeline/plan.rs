@@ -10,9 +10,10 @@ use super::PipelineError;
 use super::fit::{Change, Fit};
 use super::mark::Marker;
 use super::mask::{self, Masking, Masks};
+use super::nested::{self, Manner, Nesting};
 use crate::destination::{Arrival, Presence};
 use crate::model::{
-    Cursor, Deletes, Mask, Mode, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling,
+    Cursor, Deletes, Mask, Mode, Nested, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling,
     SourceSchema, Write, names,
 };
 
@@ -26,6 +27,9 @@ pub(super) struct ResourcePlan {
     pub(super) cursor: Option<Cursor>,
     /// Whether what is there gives way as a whole.
     fresh: bool,
+    /// Of a table that is made of the lists of a resource: how it is known
+    /// which rows of that are gone.
+    of_items: Option<Presence>,
 }
 
 impl ResourcePlan {
@@ -94,12 +98,25 @@ impl ResourcePlan {
                 "leave it out, or merge",
             );
         }
+        if spec.nested == Nested::Tables && write == Write::Scd2 {
+            return refuse(
+                "versions of a row have no items of their own",
+                "use `nested = \"json\"`, whose changes make versions too, or `write = \"merge\"`",
+            );
+        }
+        if spec.nested == Nested::Tables && spec.schema == SchemaPolicy::DiscardRow {
+            return refuse(
+                "the items of rows that `schema = \"discard_row\"` rejects would stay",
+                "use `schema = \"discard_value\"`, or `nested = \"json\"`",
+            );
+        }
         let plan = Self {
             spec: spec.clone(),
             write,
             deletes,
             cursor: None,
             fresh: false,
+            of_items: None,
         };
         plan.judge_masks(&spec.primary_key)?;
         Ok(plan)
@@ -112,6 +129,62 @@ impl ResourcePlan {
             fresh,
             ..self.clone()
         }
+    }
+
+    /// The plan for a table that is made of lists in pages of a kind.
+    pub(super) fn of_items(&self, table: &str, kind: PageKind) -> Self {
+        let deletes = match self.deletes {
+            Deletes::Hard => Deletes::Hard,
+            Deletes::Ignore | Deletes::Soft => Deletes::Ignore,
+        };
+        let presence = match self.presence(kind) {
+            Presence::Rows if deletes == Deletes::Hard => Presence::Rows,
+            Presence::Keys if deletes == Deletes::Hard => Presence::Keys,
+            // What a feed says of a row, its group says by having no items.
+            _ => Presence::Unknown,
+        };
+        Self {
+            spec: ResourceSpec {
+                name: table.to_owned(),
+                mode: self.spec.mode,
+                schema: self.spec.schema,
+                ..ResourceSpec::default()
+            },
+            deletes,
+            of_items: Some(presence),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the keys of all rows say which of its rows are gone.
+    pub(super) fn is_by_keys(&self) -> bool {
+        self.presence(PageKind::Rows) == Presence::Keys
+    }
+
+    /// How the JSON in its columns is stored.
+    pub(super) fn nesting(
+        &self,
+        name: &str,
+        kind: PageKind,
+        source: &SourceSchema,
+        known: Option<&SchemaRef>,
+    ) -> Result<Option<Nesting>, PipelineError> {
+        let manner = Manner {
+            nested: self.spec.nested,
+            schema: self.spec.schema,
+            groups: self.compares(),
+            stays: self.stays(),
+            keeps_deleted: self.deletes == Deletes::Soft,
+        };
+        if self.of_items.is_some() {
+            return Ok(None);
+        }
+        Nesting::new(name, manner, kind, source, self.key(source), known)
+    }
+
+    /// Its columns as far as they are known before its first value.
+    pub(super) fn announced(&self, source: &SourceSchema) -> SourceSchema {
+        nested::announced(self.spec.nested, source, self.key(source))
     }
 
     /// What is stored in place of values of its columns.
@@ -142,11 +215,12 @@ impl ResourcePlan {
             lag: spec.lag.clone(),
             columns: spec.columns.clone(),
             types: spec.types.clone(),
+            nested: spec.nested != Nested::Keep,
             filter: spec.filter.clone(),
             primary_key: spec.primary_key.clone(),
             max_rows_billed: spec.max_rows_read,
             idempotent: self.compares(),
-            keys: self.presence(PageKind::Rows) == Presence::Keys,
+            keys: self.is_by_keys(),
         }
     }
 
@@ -202,6 +276,7 @@ impl ResourcePlan {
             fresh: self.fresh,
             presence: self.presence(kind),
             deletes: self.deletes,
+            group: (self.of_items.is_some() && self.compares()).then(|| names::INDEX.to_owned()),
         })
     }
 
@@ -297,7 +372,7 @@ impl ResourcePlan {
     }
 
     /// The columns of its key: the source's, unless the operator says others.
-    fn key<'a>(&'a self, source: &'a SourceSchema) -> &'a [String] {
+    pub(super) fn key<'a>(&'a self, source: &'a SourceSchema) -> &'a [String] {
         if self.spec.primary_key.is_empty() {
             &source.primary_key
         } else {
@@ -337,6 +412,9 @@ impl ResourcePlan {
     }
 
     fn presence(&self, kind: PageKind) -> Presence {
+        if let Some(presence) = self.of_items {
+            return presence;
+        }
         match (kind, self.deletes, &self.cursor) {
             (PageKind::Changes, _, _) => Presence::Marked,
             (_, Deletes::Ignore, _) => Presence::Unknown,

@@ -6,20 +6,21 @@
 //! seconds what has come is committed, with the cursors that are true from
 //! then on.
 //!
-//! Reading order: this file (one load), [`run`] (what stays the same over the
-//! loads of a run), [`open`] (a resource that is being written).
+//! Reading order: this file (one load), [`pages`] (the columns and pages of a
+//! resource), [`items`] (the tables of its lists), [`run`] (what stays the same
+//! over the loads of a run), [`open`] (a resource that is being written).
 
+mod items;
 mod open;
+mod pages;
 mod run;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use arrow_array::RecordBatch;
-use arrow_schema::ArrowError;
 use tokio::sync::mpsc;
 
-use self::open::{Open, Part};
+use self::open::Open;
 use self::run::{Run, next_load_id};
 use super::error::PipelineError;
 use super::mark::Marker;
@@ -27,12 +28,8 @@ use super::mask;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
-use super::widen::widened;
-use crate::destination::{self, Destination, Effect, Load};
-use crate::model::{
-    Cursor, Event, Limits, LoadId, Mode, PageKind, Rejected, ResourceRecord, SourceSchema, Status,
-    Summary, names,
-};
+use crate::destination::{Destination, Effect, Load};
+use crate::model::{Event, Limits, LoadId, PageKind, ResourceRecord, Status, Summary};
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -154,11 +151,7 @@ impl Writer<'_, '_, '_> {
                 resource,
                 batch,
                 ..
-            } => {
-                let table = self.run.keys_of(&resource)?.to_owned();
-                let keys = Marker::keys(&batch).map_err(|error| contract(error.to_string()))?;
-                Ok(self.load.keys(&table, keys)?)
-            }
+            } => self.keys(&resource, &batch),
             Event::Page {
                 resource,
                 batch,
@@ -203,144 +196,6 @@ impl Writer<'_, '_, '_> {
             }
             Event::Done(_) => Ok(()),
         }
-    }
-
-    /// Announces the columns of a resource to the destination.
-    fn schema(
-        &mut self,
-        resource: &str,
-        kind: PageKind,
-        source: SourceSchema,
-    ) -> Result<(), PipelineError> {
-        let table = names::table_of(resource);
-        let open = self.run.open.get(resource);
-        let mut source = source;
-        // Those that only keys have brought.
-        if let Some(open) = open.filter(|open| open.plan.selection().keys)
-            && let Some(known) = &open.source
-        {
-            source.add_siblings(known);
-        }
-        if open.is_some_and(|open| open.kind != kind) {
-            return Err(contract(format!(
-                "`{resource}` brings both rows and changes"
-            )));
-        }
-        let plan = match open {
-            Some(open) => open.plan.clone(),
-            None => self.run.plan(resource)?,
-        };
-        if kind == PageKind::Changes && plan.mode() != Mode::Changes {
-            return Err(contract(format!(
-                "it sends changes of `{resource}`, for which nobody asked"
-            )));
-        }
-        let part = open.and_then(|open| open.part.as_ref());
-        let known = match part {
-            Some(part) => part.known.clone(),
-            None => self.load.known(&table)?,
-        };
-        let masking = plan.masking(resource, kind, &source)?;
-        let stored = masking.stored(&source);
-        let nothing = BTreeSet::new();
-        let seen = open.map_or(&nothing, |open| &open.seen);
-        let fit = plan.fit(resource, kind, &stored, known.as_deref(), seen)?;
-        let arrival = plan.arrival(resource, kind, &stored, &fit, known.as_deref())?;
-        self.load.open(&table, &arrival)?;
-        if open.is_none() {
-            let span = tracing::info_span!("resource", resource, table);
-            span.in_scope(|| tracing::info!("reading"));
-            self.run.observer.update(Update::Opened { resource });
-            let open = Open::new(table, kind, plan.clone(), span);
-            self.run.open.insert(resource.to_owned(), open);
-        }
-        if let Some(open) = self.run.open.get_mut(resource) {
-            let marked = Marker::schema(&stored.columns, kind, plan.write);
-            open.source = Some(source);
-            match &mut open.part {
-                Some(part) => {
-                    part.masking = masking;
-                    part.marked = marked;
-                    part.fit = fit;
-                }
-                None => open.part = Some(Part::new(masking, marked, fit, known)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes note of the columns of keys. What a key may be instead of the
-    /// values of its columns, rows may be too, even if none of those that come
-    /// is.
-    fn schema_of_keys(&mut self, resource: &str, keys: &SourceSchema) -> Result<(), PipelineError> {
-        self.run.keys_of(resource)?;
-        let Some(open) = self.run.open.get_mut(resource) else {
-            return Err(unopened(resource));
-        };
-        let Some(mut source) = open.source.clone() else {
-            return Err(unopened(resource));
-        };
-        let known = source.columns.fields().len();
-        source.add_siblings(keys);
-        if source.columns.fields().len() == known {
-            return Ok(());
-        }
-        let kind = open.kind;
-        self.schema(resource, kind, source)
-    }
-
-    fn page(
-        &mut self,
-        resource: &str,
-        batch: &RecordBatch,
-        cursor: Option<Cursor>,
-        bytes: u64,
-    ) -> Result<(), PipelineError> {
-        let open = self.run.opened(resource)?;
-        // The first page after a commit: its columns are still those.
-        if let (None, Some(source)) = (&open.part, open.source.clone()) {
-            self.schema(resource, open.kind, source)?;
-        }
-        let broken = |error: ArrowError| contract(error.to_string());
-        let Some((open, part)) = self.run.open.get_mut(resource).and_then(Open::writing) else {
-            return Err(unopened(resource));
-        };
-        let marked = widened(batch, open.columns)
-            .and_then(|rows| part.masking.apply(&rows))
-            .and_then(|rows| self.marker.mark(&rows, &part.marked))
-            .map_err(broken)?;
-        let seen = part.fit.seen_in(&marked);
-        if !seen.is_empty()
-            && let Some(open) = self.run.open.get_mut(resource)
-            && let Some(source) = open.source.clone()
-        {
-            let kind = open.kind;
-            open.seen.extend(seen);
-            self.schema(resource, kind, source)?;
-        }
-        let Some((open, part)) = self.run.open.get_mut(resource).and_then(Open::writing) else {
-            return Err(unopened(resource));
-        };
-        let _entered = open.span.clone().entered();
-        tracing::debug!(rows = batch.num_rows(), bytes, "page");
-        let (rows, refused) = part.fit.rows(marked).map_err(broken)?;
-        part.rows += batch.num_rows() as u64;
-        part.cursor = cursor;
-        open.totals.add_page(batch.num_rows() as u64, bytes);
-        if let Some(refused) = refused {
-            let count = refused.num_rows() as u64;
-            part.refused += count;
-            open.totals.refused += count;
-            for record in records(resource, &refused)? {
-                self.load.reject(record)?;
-            }
-        }
-        self.load.write(open.table, rows)?;
-        self.run.observer.update(Update::Rows {
-            resource,
-            rows: open.totals.rows,
-        });
-        Ok(())
     }
 
     /// Whether what has come can be committed, and it is time.
@@ -420,6 +275,7 @@ impl Writer<'_, '_, '_> {
             if let Some(open) = self.run.open.get_mut(&failed.resource) {
                 open.part = None;
                 self.load.discard(&open.table)?;
+                self.discard_items(&failed.resource)?;
             }
         }
         let all_failed = summary
@@ -450,6 +306,12 @@ impl Writer<'_, '_, '_> {
                 records.push(self.run.resource_record(of_source, effect));
             }
             resources.push(self.run.report(of_source));
+            if of_source.failure.is_none() {
+                for (record, report) in self.run.items(name, &effects) {
+                    records.push(record);
+                    resources.push(report);
+                }
+            }
         }
         self.run.observer.update(Update::Committing);
         let record = self.run.record(status, records);
@@ -463,22 +325,6 @@ impl Writer<'_, '_, '_> {
             restarts: self.run.restarts,
         })
     }
-}
-
-/// Rows that the host rejects, as records.
-fn records(resource: &str, rows: &RecordBatch) -> Result<Vec<Rejected>, PipelineError> {
-    let json = destination::json_array(std::slice::from_ref(rows));
-    let json = json.map_err(|error| contract(error.to_string()))?;
-    let values: Vec<serde_json::Value> =
-        serde_json::from_str(&json).map_err(|error| contract(error.to_string()))?;
-    let record = |value: serde_json::Value| Rejected {
-        resource: resource.to_owned(),
-        record: value.to_string(),
-        reason:
-            "it has a value in a column that the table does not have (`schema = \"discard_row\"`)"
-                .to_owned(),
-    };
-    Ok(values.into_iter().map(record).collect())
 }
 
 fn unopened(resource: &str) -> PipelineError {

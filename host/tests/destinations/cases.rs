@@ -1,6 +1,8 @@
 //! What every destination promises, a case for each promise.
 
 mod deletes;
+mod groups;
+mod json;
 mod keyed;
 mod loads;
 mod merges;
@@ -14,6 +16,8 @@ mod versions;
 use arrow_array::RecordBatch;
 
 pub(crate) use self::deletes::*;
+pub(crate) use self::groups::*;
+pub(crate) use self::json::*;
 pub(crate) use self::loads::*;
 pub(crate) use self::merges::*;
 pub(crate) use self::names::*;

@@ -39,7 +39,7 @@ impl Cast {
         let column = match wanted {
             Wanted::Integer => Column::Integer(Int64Builder::new()),
             Wanted::Double => Column::Double(Float64Builder::new()),
-            Wanted::Text => Column::Text(StringBuilder::new()),
+            Wanted::Text | Wanted::Json => Column::Text(StringBuilder::new()),
             Wanted::Blob => Column::Blob(BinaryBuilder::new()),
             Wanted::Boolean => Column::Boolean(BooleanBuilder::new()),
             Wanted::Date => Column::Date(Date32Builder::new()),

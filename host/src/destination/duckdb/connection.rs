@@ -195,6 +195,7 @@ impl Connection {
     }
 
     fn prepared(&mut self, sql: &str) -> Result<ManagedStatement, AdbcError> {
+        tracing::trace!(sql, "step: run a statement");
         let mut statement = self.inner.new_statement()?;
         statement.set_sql_query(sql)?;
         Ok(statement)

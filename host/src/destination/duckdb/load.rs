@@ -15,11 +15,11 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
-use self::table::{Origin, Table};
+use self::table::{Origin, STAGED, Table};
 use super::connection::{self, Connection};
 use super::sql::{Dataset, literal, quoted};
 use super::stream::{Stream, StreamError};
-use super::{records, stored_name};
+use super::{records, stored_name, tables};
 use crate::destination::columns::{ColumnError, Columns, Shape};
 use crate::destination::rejected::Waiting;
 use crate::destination::{Arrival, DestinationError, Effect, Load};
@@ -212,15 +212,23 @@ impl<'a> DuckDbLoad<'a> {
 }
 
 impl Load for DuckDbLoad<'_> {
+    fn tables(&mut self) -> Result<Vec<String>, DestinationError> {
+        self.settle()?;
+        let mut tables = tables(self.connection, self.dataset)?;
+        // Those of this load are not there yet.
+        let is_own = |name: &String| {
+            names::RESERVED_TABLES.contains(&name.as_str()) || name.starts_with(STAGED)
+        };
+        tables.retain(|name| !is_own(name));
+        Ok(tables)
+    }
+
     fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
         self.settle()?;
         let Some(stored) = stored_name(self.connection, self.dataset, name)? else {
             return Ok(None);
         };
-        let action = format!("look at the table `{name}`");
-        let sql = format!("SELECT * FROM {}", self.dataset.table(&stored));
-        let schema = self.connection.schema(&action, &sql)?;
-        Ok(Some(SchemaRef::new(schema)))
+        Ok(Some(SchemaRef::new(self.stored_schema(name, &stored)?)))
     }
 
     fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {

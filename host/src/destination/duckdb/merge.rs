@@ -18,6 +18,8 @@ pub(super) struct Merge<'a> {
     /// Whether the rows say themselves that they are deleted.
     pub(super) marked: bool,
     pub(super) deletes: Deletes,
+    /// The column that is null in the row with which a group begins.
+    pub(super) group: Option<&'a str>,
     /// The time of the load, as an SQL expression.
     pub(super) now: &'a str,
 }
@@ -84,6 +86,18 @@ impl Key {
         format!(
             "SELECT (SELECT count(*) FROM {table}) - \
              (SELECT count(*) FROM (SELECT DISTINCT {list} FROM {table}))"
+        )
+    }
+
+    /// Keeps the last group of each key, from its first row on. Rows are in
+    /// the order of their arrival.
+    pub(super) fn keep_last_group(&self, dataset: &Dataset, table: &str, group: &str) -> String {
+        let (table, list, group) = (dataset.table(table), self.list(), quoted(group));
+        format!(
+            "DELETE FROM {table} t USING \
+             (SELECT {list}, max(rowid) AS \"first row\" FROM {table} WHERE {group} IS NULL GROUP BY {list}) g \
+             WHERE {} AND t.rowid < g.\"first row\"",
+            self.matches("t", "g")
         )
     }
 
@@ -169,6 +183,16 @@ impl Merge<'_> {
         statements
     }
 
+    /// The statement that takes from a staged table the rows that only begin
+    /// groups.
+    pub(super) fn drop_heads(dataset: &Dataset, staged: &str, group: &str) -> String {
+        format!(
+            "DELETE FROM {} WHERE {} IS NULL",
+            dataset.table(staged),
+            quoted(group)
+        )
+    }
+
     /// The statement that takes from a staged table what is deleted already,
     /// when there is no target.
     pub(super) fn drop_marked(dataset: &Dataset, staged: &str) -> String {
@@ -187,7 +211,11 @@ impl Merge<'_> {
                 "INSERT INTO {target} BY NAME SELECT * EXCLUDE ({flag}) FROM {staged} WHERE NOT {flag}"
             )
         } else {
-            format!("INSERT INTO {target} BY NAME SELECT * FROM {staged}")
+            let rows = self
+                .group
+                .map(|group| format!(" WHERE {} IS NOT NULL", quoted(group)));
+            let rows = rows.unwrap_or_default();
+            format!("INSERT INTO {target} BY NAME SELECT * FROM {staged}{rows}")
         }
     }
 

@@ -121,12 +121,16 @@ fn stored_name(
     dataset: &Dataset,
     table: &str,
 ) -> Result<Option<String>, DestinationError> {
-    let batches = connection.query("list the tables", &dataset.tables())?;
-    let mut tables = batches
-        .iter()
-        .flat_map(|batch| texts(batch.column(0)))
-        .flatten();
+    let tables = tables(connection, dataset)?;
+    let mut tables = tables.into_iter();
     Ok(tables.find(|name| name.eq_ignore_ascii_case(table)))
+}
+
+/// The names of all tables.
+fn tables(connection: &mut Connection, dataset: &Dataset) -> Result<Vec<String>, DestinationError> {
+    let batches = connection.query("list the tables", &dataset.tables())?;
+    let tables = batches.iter().flat_map(|batch| texts(batch.column(0)));
+    Ok(tables.flatten().collect())
 }
 
 fn texts(column: &dyn Array) -> impl Iterator<Item = Option<String>> {

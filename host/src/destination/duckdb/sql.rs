@@ -87,6 +87,7 @@ fn type_name(stored: StoredType) -> Cow<'static, str> {
         StoredType::Int64 => "BIGINT",
         StoredType::Float64 => "DOUBLE",
         StoredType::Text => "VARCHAR",
+        StoredType::Json => "JSON",
         StoredType::Blob => "BLOB",
         StoredType::Boolean => "BOOLEAN",
         StoredType::Date => "DATE",

@@ -31,7 +31,9 @@ pub(super) fn bring_together(
     let Some((compared, mut merge)) = table.take_merge() else {
         return Ok(effect);
     };
-    effect.superseded = merge.arrived.superseded();
+    if !merge.groups {
+        effect.superseded = merge.arrived.superseded();
+    }
 
     let (mut kept, mut touched) = (Vec::new(), Vec::new());
     for file in std::mem::take(&mut table.kept) {

@@ -22,6 +22,9 @@ pub(super) struct Compared {
     content: Vec<usize>,
     /// The one that says when a row went, if the destination says so.
     own: Option<usize>,
+    /// The one that is null in the row with which a group begins, if rows
+    /// come in groups.
+    group: Option<usize>,
 }
 
 impl Compared {
@@ -47,6 +50,10 @@ impl Compared {
             families: arrival.key_families().into_iter().map(places).collect(),
             content: content.collect(),
             own: arrival.own_column().and_then(|own| columns.place(own)),
+            group: arrival
+                .group
+                .as_ref()
+                .and_then(|group| columns.place(group)),
         }
     }
 
@@ -102,10 +109,11 @@ impl Compared {
     }
 }
 
-/// The last row of a key.
+/// The last row of a key, or its last group.
 #[derive(Clone, Debug)]
 pub(super) struct Last {
-    /// How many rows of the table came before it.
+    /// How many rows of the table came before it. Of a group, before the
+    /// first row that is more than its beginning.
     pub(super) at: u64,
     pub(super) content: Option<Digest>,
     /// Whether it says that it is deleted.
@@ -161,6 +169,14 @@ impl Arrived {
                 self.rows_without_key += 1;
                 continue;
             };
+            let mut at = at;
+            if let Some(group) = compared.group {
+                let begins = row.value(group)?.is_none();
+                if !begins && self.rows.contains_key(&key) {
+                    continue;
+                }
+                at += u64::from(begins);
+            }
             let last = Last {
                 at,
                 content: compared.content(&row)?,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, BinaryArray, Date32Array, Decimal128Array, Float64Array, RecordBatch,
+    Array, BinaryArray, Date32Array, Decimal128Array, Float64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow_json::writer::{JsonArray, LineDelimited, NullableEncoder};
@@ -28,6 +28,7 @@ use super::part::Encoder;
 use super::text;
 use super::upload::{Upload, io_error};
 use crate::destination::columns::Column;
+use crate::model::is_json;
 
 /// Writes one file of JSON lines.
 pub(super) struct Jsonl<'a> {
@@ -38,7 +39,7 @@ impl<'a> Jsonl<'a> {
     pub(super) fn new(upload: Upload<'a>) -> Self {
         let builder = WriterBuilder::new()
             .with_explicit_nulls(true)
-            .with_encoder_factory(Arc::new(Exact));
+            .with_encoder_factory(Arc::new(Exact { embeds: true }));
         Self {
             writer: builder.build(upload),
         }
@@ -60,11 +61,12 @@ impl<'a> Encoder<'a> for Jsonl<'a> {
     }
 }
 
-/// Rows as one JSON array, each value as it is in a file.
+/// Rows as one JSON array, each value as it is in a file, but for JSON, which
+/// stays text: nobody has looked at it yet.
 pub(crate) fn array(batches: &[RecordBatch]) -> Result<String, ArrowError> {
     let mut writer = WriterBuilder::new()
         .with_explicit_nulls(true)
-        .with_encoder_factory(Arc::new(Exact))
+        .with_encoder_factory(Arc::new(Exact { embeds: false }))
         .build::<_, JsonArray>(Vec::new());
     for batch in batches {
         writer.write(batch)?;
@@ -103,8 +105,13 @@ pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
     if cell.first() == Some(&b'"') {
         Ok(serde_json::from_slice::<Text>(cell)?.0)
     } else {
-        Ok(std::str::from_utf8(cell).map_err(io_error)?.into())
+        raw(cell)
     }
+}
+
+/// A value that is not null, as it is written.
+pub(super) fn raw(cell: &[u8]) -> io::Result<Cow<'_, str>> {
+    Ok(std::str::from_utf8(cell).map_err(io_error)?.into())
 }
 
 /// A text as JSON writes it.
@@ -169,16 +176,20 @@ impl<'de> Visitor<'de> for Named<'_> {
 
 /// Encodes what the library would lose.
 #[derive(Debug)]
-struct Exact;
+struct Exact {
+    /// Whether JSON becomes part of the line, and no text in it.
+    embeds: bool,
+}
 
 impl EncoderFactory for Exact {
     fn make_default_encoder<'a>(
         &self,
-        _field: &'a FieldRef,
+        field: &'a FieldRef,
         array: &'a dyn Array,
         _options: &'a EncoderOptions,
     ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
         let encoder: Box<dyn ValueEncoder + 'a> = match array.data_type() {
+            DataType::Utf8 if self.embeds && is_json(field) => Box::new(Json(array.as_string())),
             DataType::Binary => Box::new(Blobs(array.as_binary())),
             DataType::Timestamp(TimeUnit::Microsecond, zone) => Box::new(Times {
                 times: array.as_primitive::<TimestampMicrosecondType>(),
@@ -190,6 +201,14 @@ impl EncoderFactory for Exact {
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
+    }
+}
+
+struct Json<'a>(&'a StringArray);
+
+impl ValueEncoder for Json<'_> {
+    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0.value(row).as_bytes());
     }
 }
 

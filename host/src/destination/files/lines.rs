@@ -161,6 +161,8 @@ impl Row for Record<'_> {
         }
         let text = match self.form {
             Form::Csv(_) => csv::text(cell)?,
+            // It is part of the line as it is.
+            Form::Jsonl(_) if of.stored == StoredType::Json => jsonl::raw(cell)?,
             Form::Jsonl(_) => jsonl::text(cell)?,
         };
         of_text(of.stored, text).map(Some)

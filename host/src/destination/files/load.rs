@@ -190,6 +190,7 @@ impl<'a> FilesLoad<'a> {
             .collect();
         for path in paths {
             let (from, to) = (part::staged(&path)?, Path::parse(&path).map_err(io_error)?);
+            tracing::trace!(path, "step: move into place");
             self.place
                 .runtime
                 .block_on(self.place.store.rename(&from, &to))
@@ -202,6 +203,7 @@ impl<'a> FilesLoad<'a> {
     fn write_manifest(&mut self, manifest: &Manifest) -> io::Result<()> {
         let text = serde_json::to_vec_pretty(manifest).map_err(io_error)?;
         let path = Path::parse(format!("{}/{}.json", names::LOADS, self.id)).map_err(io_error)?;
+        tracing::trace!(%path, "step: write the manifest");
         let put = self
             .place
             .runtime
@@ -221,6 +223,7 @@ impl<'a> FilesLoad<'a> {
     fn remove_replaced(&self, older: &Manifest, manifest: &Manifest) {
         let current: BTreeSet<_> = manifest.files().collect();
         for path in older.files().filter(|path| !current.contains(path)) {
+            tracing::trace!(path, "step: remove what was replaced");
             let removed = Path::parse(path).map_err(io_error).and_then(|path| {
                 self.place
                     .runtime
@@ -259,6 +262,12 @@ impl<'a> FilesLoad<'a> {
 }
 
 impl Load for FilesLoad<'_> {
+    fn tables(&mut self) -> Result<Vec<String>, DestinationError> {
+        let tables = self.latest.iter().flat_map(|latest| &latest.tables);
+        let tables = tables.map(|table| table.name.clone());
+        Ok(tables.filter(|name| name != names::REJECTED).collect())
+    }
+
     fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
         let known = self.latest.as_ref().and_then(|latest| latest.table(name));
         Ok(known.map(|known| Columns::stored(known.columns.clone()).schema()))

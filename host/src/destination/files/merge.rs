@@ -1,7 +1,7 @@
 //! What becomes of each row, old and new, when they are brought together.
 //! Decides, and touches no file.
 
-use super::arrived::Arrived;
+use super::arrived::{Arrived, Last};
 use super::digest::Digest;
 use crate::destination::{Effect, Presence};
 use crate::model::{Deletes, Write};
@@ -34,6 +34,8 @@ pub(super) struct Merge {
     pub(super) write: Write,
     pub(super) presence: Presence,
     pub(super) deletes: Deletes,
+    /// Whether rows come in groups, of which the last counts.
+    pub(super) groups: bool,
     /// Whether there are older rows that they are brought together with.
     pub(super) beside: bool,
 }
@@ -79,7 +81,14 @@ impl Merge {
     /// What becomes of a row that arrived after `at` others.
     pub(super) fn judge_new(&self, key: Option<Digest>, at: u64, effect: &mut Effect) -> Verdict {
         let last = key.and_then(|key| self.arrived.rows.get(&key));
-        if !last.is_some_and(|last| last.at == at && !last.deleted && !last.same) {
+        let counts = |last: &Last| {
+            if self.groups {
+                at >= last.at
+            } else {
+                at == last.at && !last.deleted && !last.same
+            }
+        };
+        if !last.is_some_and(counts) {
             return Verdict::Drop;
         }
         effect.written += 1;
@@ -94,7 +103,8 @@ impl Merge {
     /// Whether all rows that arrived stay as they are.
     pub(super) fn all_new_stay(&self) -> bool {
         let mut rows = self.arrived.rows.iter();
-        self.arrived.superseded() == 0
+        !self.groups
+            && self.arrived.superseded() == 0
             && rows.all(|(key, last)| !last.deleted && !last.same && !self.goes_at_once(Some(*key)))
     }
 

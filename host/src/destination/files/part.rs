@@ -72,6 +72,7 @@ pub(super) fn finish(
     path: String,
     format: FileFormat,
 ) -> io::Result<manifest::File> {
+    tracing::trace!(path, "step: finish a file");
     let bytes = upload.finish()?;
     let rows = rows(format, &place.root.join(STAGED).join(&path))?;
     Ok(manifest::File { path, rows, bytes })

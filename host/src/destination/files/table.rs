@@ -127,6 +127,7 @@ impl Table {
             write: self.arrival.write,
             presence: self.arrival.presence,
             deletes: self.arrival.deletes,
+            groups: self.arrival.group.is_some(),
             beside: came.beside,
         };
         Some((came.compared, merge))

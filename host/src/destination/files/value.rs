@@ -103,6 +103,7 @@ pub(super) fn of_text(stored: StoredType, text: Cow<'_, str>) -> io::Result<Valu
             bytes.map(|bytes| Value::Blob(bytes.into()))
         }
         StoredType::Text
+        | StoredType::Json
         | StoredType::Date
         | StoredType::Timestamp
         | StoredType::TimestampUtc

@@ -10,6 +10,7 @@ use crate::destination::Effect;
 use crate::model::{Cursor, PageKind, SourceSchema};
 use crate::pipeline::fit::Fit;
 use crate::pipeline::mask::Masking;
+use crate::pipeline::nested::Nesting;
 use crate::pipeline::plan::ResourcePlan;
 
 /// A resource that is being written.
@@ -25,6 +26,10 @@ pub(super) struct Open {
     pub(super) seen: BTreeSet<String>,
     pub(super) totals: Totals,
     pub(super) part: Option<Part>,
+    /// How the JSON in it is stored, if there is some.
+    pub(super) nesting: Option<Box<Nesting>>,
+    /// The resource of whose lists it is made.
+    pub(super) items_of: Option<String>,
     pub(super) span: tracing::Span,
 }
 
@@ -51,6 +56,8 @@ pub(super) struct Part {
     /// The columns that the table had before.
     pub(super) known: Option<SchemaRef>,
     pub(super) rows: u64,
+    /// Those of them that only begin a group.
+    pub(super) heads: u64,
     /// Rows that the host rejected.
     pub(super) refused: u64,
     /// The cursor of the last page.
@@ -81,6 +88,8 @@ impl Open {
             seen: BTreeSet::new(),
             totals: Totals::default(),
             part: None,
+            nesting: None,
+            items_of: None,
             span,
         }
     }
@@ -100,11 +109,20 @@ impl Open {
         self.part.as_ref().is_some_and(|part| part.rows > 0)
     }
 
+    /// How many values of JSON did not fit their columns.
+    pub(super) fn misfits(&self) -> u64 {
+        self.nesting.as_ref().map_or(0, |nesting| nesting.misfits())
+    }
+
     /// Whether a run that is killed after a commit can go on where it ended.
     pub(super) fn can_be_resumed(&self) -> bool {
         let Some(part) = &self.part else {
             return true;
         };
+        // They are as far as the resource is.
+        if self.items_of.is_some() {
+            return true;
+        }
         self.plan.can_be_resumed() && (part.rows == 0 || part.cursor.is_some())
     }
 
@@ -146,8 +164,14 @@ impl Part {
             fit,
             known,
             rows: 0,
+            heads: 0,
             refused: 0,
             cursor: None,
         }
+    }
+
+    /// The rows of it that are of the source.
+    pub(super) fn rows_of_source(&self) -> u64 {
+        self.rows - self.heads
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::open::Open;
+use super::open::{Open, Part};
 use super::{LoadHead, contract, unopened};
 use crate::destination::Effect;
 use crate::model::{
@@ -45,6 +45,16 @@ impl Run<'_> {
                 "it sends keys of `{resource}`, for which nobody asked"
             )))
         }
+    }
+
+    /// The tables of the lists of a resource, whose keys are those of its rows.
+    pub(super) fn items_by_keys(&self, resource: &str) -> Vec<String> {
+        let items = self.open.values().filter(|open| {
+            open.items_of.as_deref() == Some(resource)
+                && open.part.is_some()
+                && open.plan.is_by_keys()
+        });
+        items.map(|open| open.table.clone()).collect()
     }
 
     /// How a resource is loaded.
@@ -110,8 +120,9 @@ impl Run<'_> {
             let mut resources = summary.resources.iter();
             resources.any(|resource| resource.resource == *name)
         };
-        match self.open.keys().find(|name| !summed(name)) {
-            Some(unsummed) => Err(contract(format!("`done` says nothing of `{unsummed}`"))),
+        let mut of_source = self.open.iter().filter(|(_, open)| open.items_of.is_none());
+        match of_source.find(|(name, _)| !summed(name)) {
+            Some((unsummed, _)) => Err(contract(format!("`done` says nothing of `{unsummed}`"))),
             None => Ok(()),
         }
     }
@@ -136,7 +147,7 @@ impl Run<'_> {
             rows_written: totals.effect.written,
             rows_deleted: totals.effect.deleted,
             rows_rejected: rejected + totals.refused,
-            misfits: summary.misfits,
+            misfits: summary.misfits + open.map_or(0, Open::misfits),
             bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
@@ -144,6 +155,53 @@ impl Run<'_> {
             failure: summary.failure.clone(),
             notes,
         }
+    }
+
+    /// What came of the lists of a resource: what is written down of each
+    /// table's part in the last load, and what is said of the run.
+    pub(super) fn items(
+        &mut self,
+        resource: &str,
+        effects: &BTreeMap<String, Effect>,
+    ) -> Vec<(ResourceRecord, ResourceReport)> {
+        let mut items = Vec::new();
+        for (name, open) in &mut self.open {
+            if open.items_of.as_deref() != Some(resource) {
+                continue;
+            }
+            let effect = effects.get(&open.table).copied().unwrap_or_default();
+            open.totals.add(effect);
+            let part = open.part.as_ref();
+            let record = ResourceRecord {
+                resource: name.clone(),
+                mode: open.plan.mode(),
+                rows_read: part.map_or(0, Part::rows_of_source),
+                rows_written: effect.written,
+                rows_deleted: effect.deleted,
+                rows_rejected: 0,
+                rows_billed: None,
+                cursor_before: None,
+                cursor_after: None,
+            };
+            let report = ResourceReport {
+                resource: name.clone(),
+                table: open.table.clone(),
+                mode: open.plan.mode(),
+                rows_read: open.totals.rows,
+                rows_written: open.totals.effect.written,
+                rows_deleted: open.totals.effect.deleted,
+                rows_rejected: 0,
+                misfits: 0,
+                bytes: 0,
+                requests: 0,
+                rows_billed: None,
+                elapsed: open.elapsed(),
+                failure: None,
+                notes: Vec::new(),
+            };
+            items.push((record, report));
+        }
+        items
     }
 
     /// What is written down of a resource's part in the last load.

@@ -17,6 +17,7 @@ use arrow_ipc::{FieldNode, Message, root_as_message_with_opts};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use flatbuffers::VerifierOptions;
 
+use crate::model::{is_json, json_field};
 use crate::sandbox::convert;
 
 /// What begins a message: a marker, then the length of the metadata.
@@ -37,9 +38,10 @@ pub(super) fn columns(bytes: &[u8]) -> Result<u64, Reason> {
     Ok(schema.fields().map_or(0, |fields| fields.len() as u64))
 }
 
-/// The schema in a message: names and types, and nothing else that the guest
-/// may have said. A column may have the type `Null`, which no page has. What extensions mean by their metadata, a destination might
-/// believe.
+/// The schema in a message: names and types, which text is JSON, and nothing
+/// else that the guest may have said: what extensions mean by their metadata,
+/// a destination might believe. A column may have the type `Null`, which no
+/// page has.
 pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
     let (message, body) = parts(bytes)?;
     if !body.is_empty() {
@@ -52,7 +54,11 @@ pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
     let field = |field: &Field| {
         if crosses(field.data_type()) || *field.data_type() == DataType::Null {
             let data_type = field.data_type().clone();
-            return Ok(Field::new(field.name(), data_type, field.is_nullable()));
+            return Ok(if is_json(field) {
+                json_field(field.name())
+            } else {
+                Field::new(field.name(), data_type, field.is_nullable())
+            });
         }
         Err(format!(
             "the column `{}` has the type {}, which does not cross",

@@ -42,6 +42,7 @@ fn decoder(shape: u8) -> Decoder {
     let columns = (0..shape % 4).map(|at| ColumnSpec {
         name: format!("c{at}"),
         storage: STORAGES[usize::from(shape / 4 + at) % STORAGES.len()],
+        holds_json: false,
     });
     Decoder::new(&columns.collect::<Vec<_>>())
 }

@@ -37,9 +37,16 @@ impl DuckDbLoad<'_> {
                 });
             }
         }
-        let superseded = self
-            .connection
-            .count(&action, &key.count_superseded(dataset, &table.stored))?;
+        let superseded = match &arrival.group {
+            Some(group) => {
+                self.run(&action, &key.keep_last_group(dataset, &table.stored, group))?;
+                0
+            }
+            None => {
+                let sql = key.count_superseded(dataset, &table.stored);
+                self.connection.count(&action, &sql)?
+            }
+        };
         if superseded > 0 {
             self.run(&action, &key.keep_last(dataset, &table.stored))?;
         }
@@ -53,6 +60,9 @@ impl DuckDbLoad<'_> {
                 self.run(&action, &Merge::drop_marked(dataset, &table.stored))?;
                 let flag = Column::boolean(names::IS_DELETED);
                 self.run(&action, &dataset.drop_column(&table.stored, &flag))?;
+            }
+            if let Some(group) = &arrival.group {
+                self.run(&action, &Merge::drop_heads(dataset, &table.stored, group))?;
             }
             let sql = self.count_of(&table.stored);
             effect.written = self.connection.count(&action, &sql)?;
@@ -70,6 +80,7 @@ impl DuckDbLoad<'_> {
             key: &key,
             marked,
             deletes: arrival.deletes,
+            group: arrival.group.as_deref(),
             now: &now,
         };
         let statements = if arrival.write == Write::Scd2 {

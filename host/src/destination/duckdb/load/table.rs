@@ -1,13 +1,19 @@
 //! The tables of a load: how it comes to them, and how they get the columns
 //! that come. Takes no rows.
 
-use arrow_schema::SchemaRef;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 
 use super::DuckDbLoad;
 use crate::destination::columns::{Column, Columns, Shape};
-use crate::destination::duckdb::stored_name;
+use crate::destination::duckdb::{stored_name, texts};
 use crate::destination::{Arrival, DestinationError, Presence};
-use crate::model::{Write, names};
+use crate::model::{Write, json_field, names};
+
+/// What the names of tables begin with that a load makes beside others.
+pub(super) const STAGED: &str = "_staged ";
 
 /// A table that this load writes.
 pub(super) struct Table {
@@ -112,7 +118,7 @@ impl DuckDbLoad<'_> {
 
     pub(super) fn staged_name(&mut self) -> String {
         self.staged += 1;
-        format!("_staged {} {}", self.id, self.staged)
+        format!("{STAGED}{} {}", self.id, self.staged)
     }
 
     pub(super) fn stored_columns(
@@ -120,11 +126,43 @@ impl DuckDbLoad<'_> {
         name: &str,
         stored: &str,
     ) -> Result<Columns, DestinationError> {
-        let schema = self.connection.schema(
-            &format!("look at the table `{name}`"),
-            &format!("SELECT * FROM {}", self.dataset.table(stored)),
-        )?;
+        let schema = self.stored_schema(name, stored)?;
         self.columns(name, &schema)
+    }
+
+    /// The columns that a table has. What is JSON, DuckDB says in words only.
+    pub(super) fn stored_schema(
+        &mut self,
+        name: &str,
+        stored: &str,
+    ) -> Result<Schema, DestinationError> {
+        let action = format!("look at the table `{name}`");
+        let table = self.dataset.table(stored);
+        let schema = self
+            .connection
+            .schema(&action, &format!("SELECT * FROM {table}"))?;
+        let is_text = |field: &FieldRef| *field.data_type() == DataType::Utf8;
+        if !schema.fields().iter().any(is_text) {
+            return Ok(schema);
+        }
+        let described = self
+            .connection
+            .query(&action, &format!("DESCRIBE {table}"))?;
+        let described = described
+            .iter()
+            .flat_map(|batch| texts(batch.column(0)).zip(texts(batch.column(1))));
+        let json: BTreeSet<_> = described
+            .filter(|(_, kind)| kind.as_deref() == Some("JSON"))
+            .filter_map(|(column, _)| column)
+            .collect();
+        let fields = schema.fields().iter().map(|field| {
+            if json.contains(field.name()) {
+                Arc::new(json_field(field.name()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        Ok(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// Gives a table the columns that come and are not there.

@@ -1,0 +1,146 @@
+//! The tables that are made of the lists of a resource. They are written,
+//! counted and committed with it, and never by themselves.
+
+use arrow_array::RecordBatch;
+
+use super::pages::Counted;
+use super::{Writer, contract, unopened};
+use crate::model::{PageKind, SourceSchema, names};
+use crate::pipeline::PipelineError;
+use crate::pipeline::nested::Items;
+
+impl Writer<'_, '_, '_> {
+    /// Takes the lists out of rows of a resource, and gives what is left.
+    pub(super) fn take_apart(
+        &mut self,
+        resource: &str,
+        rows: RecordBatch,
+    ) -> Result<RecordBatch, PipelineError> {
+        let open = self.run.open.get_mut(resource);
+        let Some(mut nesting) = open.and_then(|open| open.nesting.take()) else {
+            return Ok(rows);
+        };
+        let rows = nesting.take(&rows, &mut |items| self.items(resource, items))?;
+        let has_grown = nesting.has_grown();
+        let Some(open) = self.run.open.get_mut(resource) else {
+            return Err(unopened(resource));
+        };
+        open.nesting = Some(nesting);
+        if let (true, Some(source)) = (has_grown, open.source.clone()) {
+            self.announce(resource, source)?;
+        }
+        Ok(rows)
+    }
+
+    /// Announces the tables of the lists of a resource, where they are new or
+    /// have other columns. Those that are there from earlier loads are
+    /// announced with the resource: their items may be gone.
+    pub(super) fn announce_items(
+        &mut self,
+        resource: &str,
+        is_first: bool,
+    ) -> Result<(), PipelineError> {
+        let open = self.run.opened(resource)?;
+        if !open
+            .nesting
+            .as_ref()
+            .is_some_and(|nesting| nesting.makes_tables())
+        {
+            return Ok(());
+        }
+        if is_first {
+            self.adopt(resource)?;
+        }
+        let open = self.run.opened(resource)?;
+        let lists = open.nesting.iter().flat_map(|nesting| nesting.lists());
+        let lists: Vec<_> = lists
+            .map(|(table, source)| (table.to_owned(), source))
+            .collect();
+        for (table, source) in lists {
+            self.announce_list(resource, &table, source)?;
+        }
+        Ok(())
+    }
+
+    /// Gives up what came of the lists of a resource.
+    pub(super) fn discard_items(&mut self, resource: &str) -> Result<(), PipelineError> {
+        for open in self.run.open.values_mut() {
+            if open.items_of.as_deref() == Some(resource) {
+                open.part = None;
+                self.load.discard(&open.table)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// That a connector brings what is a list of another resource.
+    pub(super) fn is_of_a_list(&self, resource: &str) -> PipelineError {
+        let open = self.run.open.get(resource);
+        let of = open
+            .and_then(|open| open.items_of.as_deref())
+            .unwrap_or_default();
+        both(resource, of)
+    }
+
+    fn items(&mut self, resource: &str, items: Items) -> Result<(), PipelineError> {
+        self.announce_list(resource, &items.table, items.source)?;
+        let counted = Counted {
+            bytes: 0,
+            heads: items.heads,
+            cursor: None,
+        };
+        self.store(&items.table, &items.rows, counted)
+    }
+
+    fn announce_list(
+        &mut self,
+        resource: &str,
+        table: &str,
+        source: SourceSchema,
+    ) -> Result<(), PipelineError> {
+        match self.run.open.get(table) {
+            Some(open) if open.items_of.as_deref() != Some(resource) => {
+                return Err(both(table, resource));
+            }
+            Some(open) => {
+                let columns = open.source.as_ref().map(|source| &source.columns);
+                if open.part.is_some() && columns == Some(&source.columns) {
+                    return Ok(());
+                }
+            }
+            None => {
+                let open = self.run.opened(resource)?;
+                let plan = open.plan.of_items(table, open.kind);
+                self.open(table, PageKind::Rows, plan, Some(resource.to_owned()));
+            }
+        }
+        self.announce(table, source)
+    }
+
+    /// Finds the tables that are there from earlier loads.
+    fn adopt(&mut self, resource: &str) -> Result<(), PipelineError> {
+        let prefix = format!("{resource}__");
+        for table in self.load.tables()? {
+            if !table.starts_with(&prefix) {
+                continue;
+            }
+            if let Some(known) = self.load.known(&table)?
+                && let Some(open) = self.run.open.get_mut(resource)
+                && let Some(nesting) = &mut open.nesting
+            {
+                nesting.adopt(&table, &known);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn both(table: &str, resource: &str) -> PipelineError {
+    if names::table_of(table) != table {
+        return contract(format!("`{table}` is a name of the host's own"));
+    }
+    PipelineError::settings(
+        format!("`{table}` is a resource, and would be the table of a list of `{resource}` too"),
+        format!("store the lists of `{resource}` whole, with `nested = \"json\"`"),
+    )
+}

@@ -1,0 +1,127 @@
+//! Rows of a key that are a group, such as the items of a list, and give way
+//! together.
+
+use std::sync::Arc;
+
+use arrow_array::{Int64Array, RecordBatch};
+use connector_host::destination::{Arrival, Effect, Presence};
+use connector_host::model::{Deletes, Write};
+
+use super::keyed::{effect, pairs};
+use crate::store::{Store, batch, integers};
+
+/// Rows of a key and the place of an item; none begins a group.
+fn items(load: u64, rows: &[(i64, Option<i64>)]) -> RecordBatch {
+    let keys: Vec<_> = rows.iter().map(|(key, _)| *key).collect();
+    let places: Int64Array = rows.iter().map(|(_, place)| *place).collect();
+    batch(
+        load,
+        vec![("of", integers(&keys)), ("_index", Arc::new(places))],
+    )
+}
+
+fn load(
+    store: &Store,
+    number: u64,
+    presence: Presence,
+    rows: &[(i64, Option<i64>)],
+    keys: &[i64],
+) -> Effect {
+    let rows = items(number, rows);
+    let deletes = match presence {
+        Presence::Unknown => Deletes::Ignore,
+        _ => Deletes::Hard,
+    };
+    let arrival = Arrival {
+        key: vec!["of".to_owned()],
+        presence,
+        deletes,
+        group: Some("_index".to_owned()),
+        ..Arrival::plain(rows.schema(), Write::Merge)
+    };
+    let effects = store.commit(number, |load| {
+        load.open("t", &arrival).unwrap();
+        load.write("t", rows.clone()).unwrap();
+        if presence == Presence::Keys {
+            let keys = batch(0, vec![("of", integers(keys))]);
+            load.keys("t", keys.project(&[0]).unwrap()).unwrap();
+        }
+        assert_eq!(load.stored_rows().unwrap()["t"], rows.num_rows() as u64);
+    });
+    effects["t"]
+}
+
+fn first(store: &Store) -> Effect {
+    let rows = [
+        (1, None),
+        (1, Some(0)),
+        (1, Some(1)),
+        (2, None),
+        (3, None),
+        (3, Some(0)),
+    ];
+    load(store, 1, Presence::Unknown, &rows, &[])
+}
+
+fn present(store: &Store) -> String {
+    pairs(store, ["of", "_index"])
+}
+
+pub(crate) fn a_group_takes_the_place_of_the_one_before(store: &Store) {
+    assert_eq!(first(store), effect(3, 0, 0));
+    assert_eq!(present(store), "1=0 1=1 3=0");
+    // One that has fewer rows, one that has none, and one that is new.
+    let rows = [(1, None), (1, Some(5)), (3, None), (4, None), (4, Some(0))];
+    let did = load(store, 2, Presence::Unknown, &rows, &[]);
+    assert_eq!(did, effect(2, 0, 0));
+    assert_eq!(present(store), "1=5 4=0");
+    assert_eq!(load(store, 3, Presence::Unknown, &[], &[]), effect(0, 0, 0));
+    assert_eq!(present(store), "1=5 4=0");
+}
+
+pub(crate) fn the_last_group_of_a_key_counts_within_a_load(store: &Store) {
+    let twice = |load: u64| {
+        [
+            (1, None),
+            (1, Some(0)),
+            (2, None),
+            (2, Some(0)),
+            (1, None),
+            (1, Some(7)),
+            (1, Some(8)),
+            (2, None),
+        ]
+        .map(|(key, place)| (key, place.map(|place: i64| place + 10 * load.cast_signed())))
+    };
+    assert_eq!(
+        load(store, 1, Presence::Unknown, &twice(1), &[]),
+        effect(2, 0, 0)
+    );
+    assert_eq!(present(store), "1=17 1=18");
+    assert_eq!(
+        load(store, 2, Presence::Unknown, &twice(2), &[]),
+        effect(2, 0, 0)
+    );
+    assert_eq!(present(store), "1=27 1=28");
+}
+
+pub(crate) fn groups_go_with_their_key(store: &Store) {
+    first(store);
+    // Of the keys that are still there, one has no group in this load.
+    let did = load(
+        store,
+        2,
+        Presence::Keys,
+        &[(1, None), (1, Some(4))],
+        &[1, 2],
+    );
+    assert_eq!(did, effect(1, 1, 0));
+    assert_eq!(present(store), "1=4");
+    // And where the rows are all that there are.
+    let did = load(store, 3, Presence::Rows, &[(2, None), (2, Some(3))], &[]);
+    assert_eq!(did, effect(1, 1, 0));
+    assert_eq!(present(store), "2=3");
+    let did = load(store, 4, Presence::Rows, &[(2, None)], &[]);
+    assert_eq!(did, effect(0, 0, 0));
+    assert_eq!(store.rows("t").unwrap(), []);
+}

@@ -1,0 +1,299 @@
+//! Columns of JSON: kept as text, stored as JSON, or taken apart into columns
+//! and tables. What should be in those, SQLite itself says.
+
+use anyhow::Result;
+use connector_tests::compare;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::files;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::sqld::Sqld;
+
+const CARTS: [&str; 3] = [
+    "CREATE TABLE carts(id INTEGER PRIMARY KEY, cart JSON, updated_at INTEGER)",
+    "CREATE INDEX carts_updated ON carts(updated_at)",
+    r#"INSERT INTO carts VALUES
+        (1, '{"customer":{"name":"Ada","vip":true},"items":[{"sku":"a","qty":2,"tags":["x","y"]},{"sku":"b","qty":1}]}', 1),
+        (2, '{"customer":{"name":"Ben"},"items":[],"note":"line one\nline two"}', 1),
+        (3, '{"items":[{"sku":"c","qty":3}],"total":12.5}', 1),
+        (4, 'not json', 1),
+        (5, NULL, 1)"#,
+];
+
+/// The items of all carts, and the tags of those, as SQLite sees them.
+const ITEMS: &str = "SELECT carts.id AS _root_id, i.key AS _index, \
+     json_extract(i.value, '$.sku') AS sku, json_extract(i.value, '$.qty') AS qty \
+     FROM carts, json_each(carts.cart, '$.items') i WHERE json_valid(cart)";
+const TAGS: &str = "SELECT carts.id AS _root_id, i.key AS _index, t.key AS _index_2, t.value AS value \
+     FROM carts, json_each(carts.cart, '$.items') i, json_each(i.value, '$.tags') t WHERE json_valid(cart)";
+
+fn carts() -> Result<Sqld> {
+    let server = Sqld::start()?;
+    server.client().run(&CARTS)?;
+    Ok(server)
+}
+
+/// Whether the tables of the lists hold what SQLite finds in them.
+fn compare(server: &Sqld, pipeline: &Pipeline) -> Result<()> {
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    for (table, sql) in [
+        ("carts__cart__items", ITEMS),
+        ("carts__cart__items__tags", TAGS),
+    ] {
+        let source = server.client().query(sql, &[])?;
+        compare::same(table, &source, &duckdb.table(table)?)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn json_stays_the_text_that_it_is_if_nobody_asks() -> Result<()> {
+    let server = carts()?;
+    let pipeline = Pipeline::of(&server.url())?.resource("carts");
+    pipeline.load()?;
+    let stored = DuckDb::open(&pipeline.database())?.table("carts")?;
+    compare::same(
+        "carts",
+        &server.client().query("SELECT * FROM carts", &[])?,
+        &stored,
+    )
+}
+
+#[test]
+fn json_is_stored_as_json() -> Result<()> {
+    let server = carts()?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with("carts", "nested = \"json\"");
+    let report = pipeline.load()?;
+    assert_eq!(report["resources"][0]["misfits"], 1);
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    for (sql, expected) in [
+        (
+            "SELECT count(*) FROM duckdb_columns() WHERE column_name = 'cart' AND data_type = 'JSON'",
+            1,
+        ),
+        (
+            "SELECT count(*) FROM turso_data.carts WHERE cart->>'$.customer.name' = 'Ada'",
+            1,
+        ),
+        (
+            "SELECT count(*) FROM turso_data.carts WHERE cart IS NULL AND cart__text = 'not json'",
+            1,
+        ),
+        ("SELECT count(cart) FROM turso_data.carts", 3),
+    ] {
+        assert_eq!(duckdb.number(sql)?, expected, "{sql}");
+    }
+    drop(duckdb);
+    let pipeline = pipeline.into_files("jsonl");
+    pipeline.load()?;
+    let lines = std::fs::read_to_string(&files::of(&pipeline.dataset(), "carts")?[0])?;
+    assert!(
+        lines.contains(r#""cart":{"items":[{"sku":"c","qty":3}],"total":12.5}"#),
+        "{lines}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_column_of_text_is_json_if_its_type_says_so() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE logs(id INTEGER PRIMARY KEY, line TEXT)",
+        r#"INSERT INTO logs VALUES (1, '{"level":"info","at":[1,2]}'), (2, '7'), (3, '"x"')"#,
+    ])?;
+    let pipeline =
+        Pipeline::of(&server.url())?.resource_with("logs", "types = { line = \"json\" }");
+    pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let sql = "SELECT count(*) FROM turso_data.logs WHERE line->>'$.level' = 'info' AND typeof(line) = 'JSON'";
+    assert_eq!(duckdb.number(sql)?, 1);
+    drop(duckdb);
+    let pipeline = Pipeline::of(&server.url())?
+        .resource_with("logs", "nested = \"tables\"\ntypes = { line = \"json\" }");
+    pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let sql = "SELECT count(*) FROM turso_data.logs l JOIN turso_data.logs__line__at a ON a._root_id = l.id \
+               WHERE l.line__level = 'info' AND a.value = a._index + 1";
+    assert_eq!(duckdb.number(sql)?, 2);
+    // What is neither an object nor a list has the column itself.
+    let sql = "SELECT count(*) FROM turso_data.logs WHERE (id = 2 AND line = 7) OR (id = 3 AND line__text = 'x')";
+    assert_eq!(duckdb.number(sql)?, 2);
+    Ok(())
+}
+
+#[test]
+fn objects_become_columns_and_lists_become_tables() -> Result<()> {
+    let server = carts()?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with("carts", "nested = \"tables\"");
+    let report = pipeline.load()?;
+    let resources: Vec<_> = report["resources"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .collect();
+    let named: Vec<_> = resources
+        .iter()
+        .map(|resource| resource["resource"].as_str())
+        .collect();
+    let expected = ["carts", "carts__cart__items", "carts__cart__items__tags"];
+    assert_eq!(named, expected.map(Some));
+    assert_eq!(resources[1]["rows_written"], 3);
+    compare(&server, &pipeline)?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    for (sql, expected) in [
+        (
+            "SELECT count(*) FROM turso_data.carts WHERE id = 1 AND cart__customer__name = 'Ada' AND cart__customer__vip",
+            1,
+        ),
+        (
+            "SELECT count(*) FROM turso_data.carts WHERE id = 2 AND contains(cart__note, chr(10))",
+            1,
+        ),
+        (
+            "SELECT count(*) FROM turso_data.carts WHERE id = 4 AND cart__text = 'not json'",
+            1,
+        ),
+        (
+            "SELECT count(*) FROM duckdb_columns() WHERE table_name = 'carts' AND column_name = 'cart'",
+            0,
+        ),
+    ] {
+        assert_eq!(duckdb.number(sql)?, expected, "{sql}");
+    }
+    drop(duckdb);
+    // A table that is replaced takes those of its lists with it, also where
+    // nothing is left of them.
+    server.client().run(&["DELETE FROM carts WHERE id = 1"])?;
+    pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    assert_eq!(
+        duckdb.number("SELECT count(*) FROM turso_data.carts__cart__items")?,
+        1
+    );
+    assert_eq!(
+        duckdb.number("SELECT count(*) FROM turso_data.carts__cart__items__tags")?,
+        0
+    );
+    Ok(())
+}
+
+#[test]
+fn the_items_of_a_row_that_is_merged_give_way_together() -> Result<()> {
+    let server = carts()?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with(
+        "carts",
+        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"\nnested = \"tables\"",
+    );
+    pipeline.load()?;
+    compare(&server, &pipeline)?;
+    for statements in [
+        // Fewer items, none, more, and other ones in place of null.
+        &[
+            "UPDATE carts SET cart = json_remove(cart, '$.items[0]'), updated_at = 2 WHERE id = 1",
+            "UPDATE carts SET cart = '{}', updated_at = 2 WHERE id = 3",
+            r#"UPDATE carts SET cart = '{"items":[{"sku":"d","qty":"two"},{"sku":5}]}', updated_at = 2 WHERE id = 5"#,
+        ][..],
+        // Rows go, and their items with them.
+        &["DELETE FROM carts WHERE id = 5"],
+        &[r#"INSERT INTO carts VALUES (6, '{"items":[{"sku":"e","tags":[1]}]}', 3)"#],
+        &[],
+    ] {
+        server.client().run(statements)?;
+        pipeline.load()?;
+        compare(&server, &pipeline)?;
+    }
+    let report = pipeline.load()?;
+    assert_eq!(report["resources"][1]["rows_written"], 0);
+    Ok(())
+}
+
+#[test]
+fn items_are_appended_with_their_rows() -> Result<()> {
+    let server = carts()?;
+    let pipeline = Pipeline::of(&server.url())?
+        .resource_with("carts", "write = \"append\"\nnested = \"tables\"")
+        .into_files("parquet");
+    pipeline.load()?;
+    pipeline.load()?;
+    let items = files::parquet(&files::of(&pipeline.dataset(), "carts__cart__items")?)?;
+    assert_eq!(items.rows.len(), 6);
+    let carts = files::parquet(&files::of(&pipeline.dataset(), "carts")?)?;
+    assert_eq!(carts.rows.len(), 10);
+    Ok(())
+}
+
+#[test]
+fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
+    let server = carts()?;
+    server.client().run(&[
+        "CREATE TABLE keyless(doc JSON)",
+        "INSERT INTO keyless VALUES ('[1]')",
+        "CREATE TABLE carts__cart__items(id INTEGER PRIMARY KEY)",
+    ])?;
+    for (resources, said) in [
+        (&[("keyless", "nested = \"tables\"")][..], "primary_key"),
+        (
+            &[("carts", "nested = \"tables\"\nwrite = \"scd2\"")],
+            "nested = \"json\"",
+        ),
+        (
+            &[("carts", "nested = \"table\"")],
+            "did you mean \"tables\"?",
+        ),
+        (
+            &[("carts", "nested = \"tables\""), ("carts__cart__items", "")],
+            "would be the table of a list of `carts` too",
+        ),
+        (
+            &[("carts__cart__items", ""), ("carts", "nested = \"tables\"")],
+            "would be the table of a list of `carts` too",
+        ),
+    ] {
+        let mut pipeline = Pipeline::of(&server.url())?;
+        for (name, lines) in resources {
+            pipeline = pipeline.resource_with(name, lines);
+        }
+        let outcome = pipeline.host(&["run"])?;
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
+    let server = carts()?;
+    let lines = "write = \"merge\"\nnested = \"tables\"";
+    let pipeline = Pipeline::of(&server.url())?.resource_with("carts", lines);
+    pipeline.load()?;
+    let diff = pipeline.host(&["diff"])?;
+    assert_eq!(diff.code, Some(0), "{diff:?}");
+    assert!(!diff.stdout.contains("cart"), "{diff:?}");
+    server
+        .client()
+        .run(&[r#"INSERT INTO carts VALUES (7, '{"coupons":["x"],"pin":1}', 9)"#])?;
+    let frozen = Pipeline::of(&server.url())?
+        .into_database(&pipeline.database())
+        .resource_with("carts", &format!("{lines}\nschema = \"freeze\""));
+    let outcome = frozen.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("carts__cart__coupons"),
+        "{outcome:?}"
+    );
+    let discarding = Pipeline::of(&server.url())?
+        .into_database(&pipeline.database())
+        .resource_with("carts", &format!("{lines}\nschema = \"discard_value\""));
+    discarding.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    assert_eq!(
+        duckdb.number("SELECT count(*) FROM turso_data.carts WHERE id = 7")?,
+        1
+    );
+    assert!(
+        !duckdb
+            .tables()?
+            .iter()
+            .any(|table| table.contains("coupons"))
+    );
+    Ok(())
+}

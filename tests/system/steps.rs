@@ -1,0 +1,162 @@
+//! Kills a load at every step that it takes in its destination, one after the
+//! other: each statement, each file that is finished, moved or removed.
+//! Afterwards all of it is there, or nothing.
+
+use std::io::{BufRead as _, BufReader};
+
+use anyhow::{Context, Result, ensure};
+use connector_tests::pipeline::Pipeline;
+use connector_tests::sqld::Sqld;
+use connector_tests::value::{Rows, Value};
+
+use super::chaos::{of_duckdb, of_jsonl, of_parquet};
+
+/// What the host says before each.
+const STEP: &str = "step: ";
+const LOG: &str = "warn,connector_host::destination=trace";
+/// Fewer would mean that the host has stopped to say them.
+const LEAST_STEPS: usize = 10;
+
+type Read = fn(&Pipeline, &str) -> Result<Option<Rows>>;
+
+#[test]
+fn a_load_into_duckdb_is_whole_whichever_step_is_its_last() -> Result<()> {
+    killed_at_each_step(|pipeline| pipeline, of_duckdb)
+}
+
+#[test]
+fn a_load_into_parquet_is_whole_whichever_step_is_its_last() -> Result<()> {
+    killed_at_each_step(|pipeline| pipeline.into_files("parquet"), of_parquet)
+}
+
+#[test]
+fn a_load_into_json_lines_is_whole_whichever_step_is_its_last() -> Result<()> {
+    killed_at_each_step(|pipeline| pipeline.into_files("jsonl"), of_jsonl)
+}
+
+fn killed_at_each_step(shape: fn(Pipeline) -> Pipeline, read: Read) -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE merged(id INTEGER PRIMARY KEY, doc JSON, version INTEGER)",
+        "CREATE TABLE replaced(id INTEGER PRIMARY KEY, version INTEGER)",
+        "CREATE TABLE appended(id INTEGER PRIMARY KEY, version INTEGER)",
+        "CREATE TABLE versions(id INTEGER PRIMARY KEY, version INTEGER)",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?
+        .resource_with(
+            "merged",
+            "mode = \"incremental\"\ncursor = \"version\"\ndeletes = \"hard\"\nnested = \"tables\"",
+        )
+        .resource("replaced")
+        .resource_with("appended", "mode = \"incremental\"")
+        .resource_with("versions", "write = \"scd2\"");
+    let pipeline = shape(pipeline);
+    let mut version = 1;
+    change(&server, version)?;
+    pipeline.load()?;
+    let mut stored = 1;
+    let mut killed_at = 0;
+    loop {
+        version += 1;
+        change(&server, version)?;
+        if !kill_at(&pipeline, killed_at)? {
+            break;
+        }
+        let seen = look(&pipeline, read).with_context(|| format!("killed at step {killed_at}"))?;
+        ensure!(
+            seen == stored || seen == version,
+            "killed at step {killed_at}: version {seen} is there, and not {stored} or {version}"
+        );
+        stored = seen;
+        killed_at += 1;
+    }
+    ensure!(
+        killed_at >= LEAST_STEPS,
+        "the host said no more than {killed_at} steps"
+    );
+    ensure!(look(&pipeline, read)? == version, "after the last load");
+    Ok(())
+}
+
+/// One more version of everything, in one transaction.
+fn change(server: &Sqld, version: i64) -> Result<()> {
+    let last = 20 + version;
+    server.client().run(&[
+        "BEGIN IMMEDIATE",
+        &format!(
+            "WITH n(i) AS (SELECT {version} UNION ALL SELECT i + 1 FROM n WHERE i < {last}) \
+             INSERT OR REPLACE INTO merged \
+             SELECT i, json_object('list', json_array({version}, {version})), {version} FROM n"
+        ),
+        &format!("DELETE FROM merged WHERE id < {version}"),
+        &format!("INSERT INTO appended VALUES ({version}, {version})"),
+        &format!("INSERT OR REPLACE INTO replaced VALUES (1, {version})"),
+        &format!("INSERT OR REPLACE INTO versions VALUES (1, {version})"),
+        "COMMIT",
+    ])
+}
+
+/// Loads, and kills that at a step, counted from none. Says whether it came
+/// so far; if not, the load has ended by itself.
+fn kill_at(pipeline: &Pipeline, step: usize) -> Result<bool> {
+    let mut child = pipeline.spawn_with(&["--log", LOG])?;
+    let stderr = BufReader::new(child.stderr.take().context("no standard error")?);
+    let (mut seen, mut said) = (0, String::new());
+    for line in stderr.lines() {
+        let line = line?;
+        if line.contains(STEP) {
+            if seen == step {
+                child.kill()?;
+                child.wait()?;
+                return Ok(true);
+            }
+            seen += 1;
+        } else {
+            said = said + &line + "\n";
+        }
+    }
+    let status = child.wait()?;
+    ensure!(status.success(), "the load failed: {said}");
+    Ok(false)
+}
+
+/// The one version that all tables are of.
+fn look(pipeline: &Pipeline, read: Read) -> Result<i64> {
+    let rows = |table: &str| -> Result<Rows> {
+        read(pipeline, table)?.with_context(|| format!("`{table}` is not there"))
+    };
+    let numbers = |rows: &Rows, column: &str| -> Result<Vec<i64>> {
+        let values = rows.column(column).into_iter();
+        let numbers: Option<Vec<_>> = values.map(Value::as_integer).collect();
+        numbers.with_context(|| format!("{column} holds something else than numbers"))
+    };
+    let replaced = numbers(&rows("replaced")?, "version")?;
+    let [version] = replaced[..] else {
+        anyhow::bail!("`replaced` has {replaced:?}");
+    };
+    let merged = numbers(&rows("merged")?, "version")?;
+    ensure!(
+        merged.len() == 21 && merged.iter().all(|found| *found == version),
+        "`merged` has {merged:?}, and `replaced` {version}"
+    );
+    let items = numbers(&rows("merged__doc__list")?, "value")?;
+    ensure!(
+        items.len() == 42 && items.iter().all(|found| *found == version),
+        "the lists hold {items:?}, and `replaced` {version}"
+    );
+    let mut appended = numbers(&rows("appended")?, "id")?;
+    appended.sort_unstable();
+    ensure!(
+        appended == (1..=version).collect::<Vec<_>>(),
+        "`appended` has {appended:?}, and `replaced` {version}"
+    );
+    let versions = rows("versions")?;
+    let ends = versions.column("_valid_to");
+    let current = numbers(&versions, "version")?.into_iter().zip(ends);
+    let current: Vec<_> = current.filter(|(_, end)| **end == Value::Null).collect();
+    ensure!(
+        matches!(current[..], [(found, _)] if found == version),
+        "`versions` has {current:?}, and `replaced` {version}"
+    );
+    Ok(version)
+}
