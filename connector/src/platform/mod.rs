@@ -6,7 +6,7 @@
 //! [`endpoint`] (what a row says), [`reading`] (one resource after the other),
 //! [`plan`] (what a selection means), [`units`] and [`job`] (what is asked, and
 //! how answers are taken), [`client`] and [`pages`] (requests), [`answer`]
-//! (where records are), [`record`] (records into rows), [`never`] (what is left
+//! (where records are), [`record`] (records into rows), [`mod@never`] (what is left
 //! out), [`marks`] (where the next read goes on), [`refusals`] (what could not
 //! be read), [`check`].
 
