@@ -6,6 +6,10 @@ use crate::read::position::Position;
 
 /// One resource that was asked for.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, as the contract has it"
+)]
 pub struct Selection {
     /// Its name.
     pub resource: String,

@@ -7,10 +7,12 @@
 //! then on.
 //!
 //! Reading order: this file (one load), [`pages`] (the columns and pages of a
-//! resource), [`items`] (the tables of its lists), [`run`] (what stays the same
-//! over the loads of a run), [`open`] (a resource that is being written).
+//! resource), [`keys`] (those of all rows), [`items`] (the tables of its lists),
+//! [`run`] (what stays the same over the loads of a run), [`open`] (a resource
+//! that is being written).
 
 mod items;
+mod keys;
 mod open;
 mod pages;
 mod run;

@@ -15,7 +15,7 @@ fn merge(store: &Store, kind: Kind, number: u64, rows: &[(i64, Option<&str>)]) {
         number,
         vec![("id", integers(&ids)), ("name", texts(&names))],
     );
-    let mut destination = open(kind, store.folder()).unwrap();
+    let mut destination = store.open();
     let arrival = Arrival {
         key: vec!["id".to_owned()],
         presence: Presence::Rows,
