@@ -120,16 +120,11 @@ fn as_rows_have_them(keys: &SourceSchema, rows: &SourceSchema) -> SourceSchema {
             sibling.column == *own.name()
                 && column.is_some_and(|column| stored_type(column) == stored_type(field))
         };
-        let name = match rows.siblings.iter().find(is_same) {
-            Some(sibling) => sibling.name.clone(),
-            None => {
-                let mut name = format!("{}__{}", own.name(), fit::class(field));
-                while find(rows, &name).is_some() || find(keys, &name).is_some() {
-                    name.push('_');
-                }
-                name
-            }
-        };
+        let known = rows.siblings.iter().find(is_same);
+        let name = known.map_or_else(
+            || free_name(own.name(), field, [rows, keys]),
+            |sibling| sibling.name.clone(),
+        );
         siblings.push(Sibling {
             name: name.clone(),
             column: own.name().clone(),
@@ -141,6 +136,15 @@ fn as_rows_have_them(keys: &SourceSchema, rows: &SourceSchema) -> SourceSchema {
         primary_key: Vec::new(),
         siblings,
     }
+}
+
+/// A name for values of another type than their column's.
+fn free_name(column: &str, field: &Field, taken: [&SourceSchema; 2]) -> String {
+    let mut name = format!("{column}__{}", fit::class(field));
+    while taken.iter().any(|source| find(source, &name).is_some()) {
+        name.push('_');
+    }
+    name
 }
 
 fn find<'a>(source: &'a SourceSchema, name: &str) -> Option<&'a Field> {

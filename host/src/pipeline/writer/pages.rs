@@ -91,19 +91,18 @@ impl Writer<'_, '_, '_> {
             None => self.load.known(&open.table)?,
         };
         let masking = open.plan.masking(resource, open.kind, &source)?;
-        let masked = masking.stored(&source);
-        match &mut open.nesting {
-            Some(nesting) => nesting.see(&masked, open.plan.key(&masked)),
-            None => {
-                let nesting = open
-                    .plan
-                    .nesting(resource, open.kind, &masked, known.as_ref())?;
-                open.nesting = nesting.map(Box::new);
-            }
+        let whole = masking.stored(&source);
+        if let Some(nesting) = &mut open.nesting {
+            nesting.see(&whole, open.plan.key(&whole));
+        } else {
+            let nesting = open
+                .plan
+                .nesting(resource, open.kind, &whole, known.as_ref())?;
+            open.nesting = nesting.map(Box::new);
         }
         let stored = match &open.nesting {
             Some(nesting) => nesting.columns(),
-            None => masked,
+            None => whole,
         };
         let (plan, kind) = (&open.plan, open.kind);
         let fit = plan.fit(resource, kind, &stored, known.as_deref(), &open.seen)?;

@@ -37,15 +37,12 @@ impl DuckDbLoad<'_> {
                 });
             }
         }
-        let superseded = match &arrival.group {
-            Some(group) => {
-                self.run(&action, &key.keep_last_group(dataset, &table.stored, group))?;
-                0
-            }
-            None => {
-                let sql = key.count_superseded(dataset, &table.stored);
-                self.connection.count(&action, &sql)?
-            }
+        let superseded = if let Some(group) = &arrival.group {
+            self.run(&action, &key.keep_last_group(dataset, &table.stored, group))?;
+            0
+        } else {
+            let sql = key.count_superseded(dataset, &table.stored);
+            self.connection.count(&action, &sql)?
         };
         if superseded > 0 {
             self.run(&action, &key.keep_last(dataset, &table.stored))?;
