@@ -313,6 +313,7 @@ impl From<Tally> for wit::ResourceSummary {
             rows_billed: tally.rows_billed,
             requests: tally.requests,
             failure: tally.failure.map(wit::Error::from),
+            unread: None,
             cursor: tally.position.map(cursor),
             notes: tally.notes,
         }

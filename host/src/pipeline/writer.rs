@@ -293,6 +293,11 @@ impl Writer<'_, '_, '_> {
             });
         }
         self.run.reconcile(summary)?;
+        for of_source in &summary.resources {
+            if let (None, Some(part)) = (&of_source.failure, &of_source.unread) {
+                self.keep(&of_source.resource, part)?;
+            }
+        }
         let effects = self.settle()?;
         let mut resources = Vec::with_capacity(summary.resources.len());
         let mut records = Vec::with_capacity(summary.resources.len());

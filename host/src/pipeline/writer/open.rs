@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 
 use crate::destination::Effect;
 use crate::model::{Cursor, PageKind, SourceSchema, names};
@@ -117,6 +117,13 @@ impl Open {
             Some(part.fit.stored_name_of(at))
         });
         stored.unwrap_or(Stored::Not)
+    }
+
+    /// Whether it has a column of text of this name.
+    pub(super) fn has_text(&self, column: &str) -> bool {
+        let columns = self.source.as_ref().map(|source| &source.columns);
+        let column = columns.and_then(|columns| columns.field_with_name(column).ok());
+        column.is_some_and(|column| *column.data_type() == DataType::Utf8)
     }
 
     /// Whether anything of it waits for a commit.
