@@ -7,6 +7,7 @@ use crate::database::server::{Dialect, Server};
 use crate::database::stream::Stream;
 use crate::database::table::Kind;
 use crate::error::{Error, Result};
+use crate::platform;
 use crate::read::plan;
 
 /// How bad a finding is.
@@ -33,9 +34,18 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
-/// Checks a config against its server. What no read could get past is an
+/// Checks a config against what it reads. What no read could get past is an
 /// error.
-pub fn check(server: &Server, config: &Config) -> Result<Vec<Finding>> {
+pub fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
+    let mut findings = match server {
+        Some(server) => of_database(server, config)?,
+        None => Vec::new(),
+    };
+    findings.extend(platform::check::check(config)?);
+    Ok(findings)
+}
+
+fn of_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
     let finding = |subject: &str, severity, message: String| Finding {
         subject: subject.to_owned(),
         severity,

@@ -69,6 +69,32 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year * 365 + year / 4 - year / 100 + day - 719_468
 }
 
+/// Seconds since 1970 of a day, such as `2024-12-24`, or of a second of it,
+/// such as `2024-12-24T01:26:47`; none if it is neither.
+#[must_use]
+pub fn seconds(text: &str) -> Option<i64> {
+    let digits = |from: usize, to: usize| {
+        let digits = text.get(from..to)?;
+        let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+        all.then(|| digits.parse::<i64>().ok())?
+    };
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    let dashes = text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+    if !dashes || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let midnight = days_from_civil(year, month, day) * 86_400;
+    if text.len() == 10 {
+        return Some(midnight);
+    }
+    let (hour, minute, second) = (digits(11, 13)?, digits(14, 16)?, digits(17, 19)?);
+    let separated = matches!(text.get(10..11), Some(" " | "T" | "t"))
+        && text.get(13..14) == Some(":")
+        && text.get(16..17) == Some(":");
+    let within = hour <= 23 && minute <= 59 && second <= 60 && text.len() == 19;
+    (separated && within).then_some(midnight + hour * 3_600 + minute * 60 + second)
+}
+
 /// A time as people and databases write it, such as `2024-12-24 01:26:47.5Z`
 /// or `2024-12-24`, by so many seconds earlier; none if it is no such time.
 /// Whatever follows its minutes or seconds stays.

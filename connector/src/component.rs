@@ -9,7 +9,7 @@ use crate::bindings::exports::connector::source::source as wit;
 use crate::check::Severity;
 use crate::config::{Config, SCHEMA};
 use crate::database::server::Server;
-use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, VERSION};
+use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
 use crate::http::Credential;
 use crate::list::ResourceKind;
@@ -36,18 +36,21 @@ impl wit::Guest for Component {
             name: NAME.to_owned(),
             version: VERSION.to_owned(),
             config_schema: SCHEMA.to_owned(),
-            secrets: vec![wit::SecretRequest {
-                name: DATABASE_TOKEN.to_owned(),
-                purpose: "a token of the database; one that may only read is enough".to_owned(),
-                required: false,
-            }],
+            secrets: SECRETS
+                .iter()
+                .map(|secret| wit::SecretRequest {
+                    name: secret.name.to_owned(),
+                    purpose: secret.purpose.to_owned(),
+                    required: false,
+                })
+                .collect(),
             origins: ORIGINS
                 .iter()
                 .map(|origin| wit::OriginRequest {
                     origin: origin.origin.to_owned(),
                     methods: texts(origin.methods),
                     paths: texts(origin.paths),
-                    secrets: vec![DATABASE_TOKEN.to_owned()],
+                    secrets: texts(origin.secrets),
                     purpose: origin.purpose.to_owned(),
                 })
                 .collect(),
@@ -56,13 +59,13 @@ impl wit::Guest for Component {
 
     fn check(config: String) -> Result<Vec<wit::Finding>, wit::Error> {
         let (server, config) = open(&config)?;
-        let findings = check::check(&server, &config)?;
+        let findings = check::check(server.as_ref(), &config)?;
         Ok(findings.into_iter().map(wit::Finding::from).collect())
     }
 
     fn list_resources(config: String) -> Result<Vec<wit::Resource>, wit::Error> {
         let (server, config) = open(&config)?;
-        Ok(list::list(&server, &config)?
+        Ok(list::list(server.as_ref(), &config)?
             .into_iter()
             .map(wit::Resource::from)
             .collect())
@@ -108,9 +111,11 @@ impl Drop for Reader {
     }
 }
 
-fn open(config: &str) -> Result<(Server, Config)> {
+/// The database's server, if the config names one.
+fn open(config: &str) -> Result<(Option<Server>, Config)> {
     let config = Config::parse(config)?;
-    let server = Server::new(config.database.clone(), Credential::named(DATABASE_TOKEN));
+    let server = config.database.clone();
+    let server = server.map(|url| Server::new(url, Credential::named(DATABASE_TOKEN)));
     Ok((server, config))
 }
 

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::platform::Moment;
 use crate::url::Url;
 
 /// JSON Schema of the config.
@@ -11,14 +12,21 @@ pub const SCHEMA: &str = include_str!("config.schema.json");
 
 /// Rows of a page, if the config does not say.
 const PAGE_ROWS: u32 = 10_000;
+/// Requests of the Platform API at once, if the config does not say, and the
+/// most.
+const CONCURRENCY: usize = 4;
+const MOST_CONCURRENCY: usize = 16;
+/// Where the Platform API is, and the host that knows the closest region.
+const PLATFORM_URL: &str = "https://api.turso.tech";
+const REGION_URL: &str = "https://region.turso.io";
 
 /// The config.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The database.
-    pub database: Url,
+    /// The database, if one is read.
+    pub database: Option<Url>,
     /// The database that holds the schema of others, and their jobs.
-    pub schema_database: Url,
+    pub schema_database: Option<Url>,
     /// The most rows of a page.
     pub page_rows: u32,
     /// Queries of the user's.
@@ -29,6 +37,23 @@ pub struct Config {
     pub preserve_row_ids: bool,
     /// Whether nothing is read of a database in which nothing was written.
     pub skip_unchanged: bool,
+    /// What is read of the Platform API.
+    pub platform: Platform,
+}
+
+/// Where the Platform API is, and what is read of it.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// The API.
+    pub url: Url,
+    /// The host that knows the closest region.
+    pub region_url: Url,
+    /// The slug of the organization; all that the token sees, if none.
+    pub organization: Option<String>,
+    /// Requests at once.
+    pub concurrency: usize,
+    /// The first day of usage, in days since 1970; that of the month, if none.
+    pub usage_from: Option<i64>,
 }
 
 /// A query of the user's: a resource of its own.
@@ -67,7 +92,7 @@ pub struct Listen {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    database_url: String,
+    database_url: Option<String>,
     schema_database_url: Option<String>,
     page_rows: Option<u32>,
     #[serde(default)]
@@ -77,6 +102,11 @@ struct Raw {
     dump_preserve_row_ids: bool,
     #[serde(default)]
     skip_unchanged: bool,
+    organization: Option<String>,
+    platform_url: Option<String>,
+    region_url: Option<String>,
+    concurrency: Option<usize>,
+    usage_from: Option<String>,
 }
 
 fn ten() -> u64 {
@@ -96,11 +126,17 @@ impl Config {
                 "see [connector.config] in the README",
             )
         })?;
-        let database = Url::parse(&raw.database_url, "database_url")?;
-        let schema_database = match &raw.schema_database_url {
-            Some(url) => Url::parse(url, "schema_database_url")?,
-            None => database.clone(),
+        let url = |text: &Option<String>, setting| {
+            let text = text.as_deref();
+            text.map(|text| Url::parse(text, setting)).transpose()
         };
+        let database = url(&raw.database_url, "database_url")?;
+        let schema_database = url(&raw.schema_database_url, "schema_database_url")?;
+        let schema_database = schema_database.or_else(|| database.clone());
+        let platform = Platform::of(&raw)?;
+        if let (None, Some(query)) = (&database, raw.queries.first()) {
+            return Err(without_database(&query.name));
+        }
         for (index, query) in raw.queries.iter().enumerate() {
             if query.name.is_empty()
                 || raw.queries[..index]
@@ -124,8 +160,60 @@ impl Config {
             listen: raw.listen,
             preserve_row_ids: raw.dump_preserve_row_ids,
             skip_unchanged: raw.skip_unchanged,
+            platform,
         })
     }
+}
+
+impl Platform {
+    fn of(raw: &Raw) -> Result<Self> {
+        let url = |text: &Option<String>, setting, usual: &str| {
+            Url::parse(text.as_deref().unwrap_or(usual), setting)
+        };
+        let organization = raw.organization.clone();
+        if organization
+            .as_deref()
+            .is_some_and(|slug| matches!(slug.trim(), "" | "." | ".."))
+        {
+            return Err(Error::config(
+                "`organization` is no slug",
+                "it is the part of the dashboard's address that names the organization, such as `acme`",
+            ));
+        }
+        let day = |text: &String| {
+            let moment = Moment::parse(text);
+            moment.map(Moment::day).ok_or_else(|| {
+                Error::config(
+                    format!("`usage_from` is `{text}`, which is no day"),
+                    "it looks like 2026-01-31",
+                )
+            })
+        };
+        let concurrency = raw.concurrency.unwrap_or(CONCURRENCY);
+        if !(1..=MOST_CONCURRENCY).contains(&concurrency) {
+            return Err(Error::config(
+                format!("`concurrency` is {concurrency}"),
+                format!("it is a number from 1 to {MOST_CONCURRENCY}"),
+            ));
+        }
+        Ok(Self {
+            url: url(&raw.platform_url, "platform_url", PLATFORM_URL)?,
+            region_url: url(&raw.region_url, "region_url", REGION_URL)?,
+            organization,
+            concurrency,
+            usage_from: raw.usage_from.as_ref().map(day).transpose()?,
+        })
+    }
+}
+
+/// That a resource is one of a database, and there is none.
+#[must_use]
+pub fn without_database(resource: &str) -> Error {
+    Error::config(
+        format!("`{resource}` is read from a database, and `database_url` is not set"),
+        "add to [connector.config]: database_url = \"libsql://name-organization.turso.io\"; \
+         what needs no database is called platform_..., see `connector-host list`",
+    )
 }
 
 #[cfg(test)]
@@ -137,12 +225,28 @@ mod tests {
         let config = Config::parse(r#"{"database_url": "libsql://db.turso.io"}"#).unwrap();
         assert_eq!(config.page_rows, PAGE_ROWS);
         assert_eq!(config.schema_database, config.database);
+        let config = Config::parse("{}").unwrap();
+        assert_eq!(config.database, None);
+        assert_eq!(config.platform.url.to_string(), PLATFORM_URL);
+        assert_eq!(config.platform.concurrency, CONCURRENCY);
     }
 
     #[test]
     fn mistakes_are_named() {
         for (json, part) in [
-            ("{}", "database_url"),
+            (r#"{"database_url": 1}"#, "string"),
+            (
+                r#"{"queries": [{"name":"q","sql":""}]}"#,
+                "`database_url` is not set",
+            ),
+            (r#"{"concurrency": 0}"#, "`concurrency` is 0"),
+            (r#"{"concurrency": 17}"#, "`concurrency` is 17"),
+            (r#"{"usage_from": "soon"}"#, "no day"),
+            (r#"{"organization": ".."}"#, "no slug"),
+            (
+                r#"{"platform_url": "https://a?authToken=x"}"#,
+                "`platform_url` holds a token",
+            ),
             (r#"{"database_url": "libsql://a", "databse": 1}"#, "databse"),
             (
                 r#"{"database_url": "libsql://a", "queries": [{"name": "q"}]}"#,
@@ -170,13 +274,18 @@ mod tests {
         assert_eq!(
             properties,
             [
+                "concurrency",
                 "database_url",
                 "dump_preserve_row_ids",
                 "listen",
+                "organization",
                 "page_rows",
+                "platform_url",
                 "queries",
+                "region_url",
                 "schema_database_url",
-                "skip_unchanged"
+                "skip_unchanged",
+                "usage_from"
             ]
         );
     }

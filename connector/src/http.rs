@@ -61,6 +61,12 @@ impl Credential {
         Self(secrets::get(name).ok().map(|secret| secret.reference()))
     }
 
+    /// None, for servers that get none.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(None)
+    }
+
     /// Whether there is one.
     #[must_use]
     pub fn is_there(&self) -> bool {

@@ -9,6 +9,7 @@
 //! | [`describe`], [`check`], [`list`] | what is asked for, what works, what there is | read rows |
 //! | [`read`] | one read, event by event | speak HTTP by itself |
 //! | [`builtin`] | probes, dump, changes, jobs | touch tables |
+//! | [`platform`] | the Platform API | touch databases |
 //! | [`changes`] | the feed of changes, into rows | ask the server |
 //! | [`selection`], [`output`] | what is asked for; events and counts | know where rows come from |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
@@ -31,6 +32,7 @@ pub mod http;
 pub mod list;
 pub mod log;
 pub mod output;
+pub mod platform;
 pub mod read;
 pub mod retry;
 pub mod selection;

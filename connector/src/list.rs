@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
 use crate::hrana::wanted::Wanted;
+use crate::platform;
+use crate::platform::endpoint::Endpoint;
+use crate::platform::endpoints::ENDPOINTS;
 use crate::read::followed::can_be_followed;
 use crate::read::plan;
 use crate::selection::Mode;
@@ -60,8 +63,23 @@ pub struct Resource {
     pub estimated_rows: Option<u64>,
 }
 
-/// Tables, views, queries, and what every server has.
-pub fn list(server: &Server, config: &Config) -> Result<Vec<Resource>> {
+/// Tables, views, queries, what every server has, and the Platform API. That
+/// is the same everywhere, and not asked.
+pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
+    let mut resources = match server {
+        Some(server) => of_server(server, config)?,
+        None => Vec::new(),
+    };
+    for endpoint in ENDPOINTS {
+        let is_taken = |resource: &Resource| resource.name.eq_ignore_ascii_case(endpoint.name);
+        if !resources.iter().any(is_taken) {
+            resources.push(of_endpoint(endpoint, config.database.is_none()));
+        }
+    }
+    Ok(resources)
+}
+
+fn of_server(server: &Server, config: &Config) -> Result<Vec<Resource>> {
     let mut stream = Stream::new(server, server.dialect()?);
     let catalog = discovery::catalog(&mut stream).map_err(Error::from);
     let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
@@ -190,6 +208,32 @@ fn of_builtin(builtin: Builtin) -> Resource {
         modes: vec![Mode::Full],
         parent: about.parent.map(str::to_owned),
         by_default: false,
+        estimated_rows: None,
+    }
+}
+
+/// A resource of the Platform API. It is read by default only where there is
+/// nothing else to read.
+fn of_endpoint(endpoint: &Endpoint, is_alone: bool) -> Resource {
+    let columns: Vec<_> = endpoint
+        .usual_columns()
+        .map(|column| column.spec())
+        .collect();
+    let mut modes = vec![Mode::Full];
+    modes.extend(endpoint.increment.map(|_| Mode::Incremental));
+    Resource {
+        name: endpoint.name.to_owned(),
+        kind: ResourceKind::Endpoint,
+        description: Some(endpoint.sentences()),
+        schema: schema(&columns),
+        primary_key: endpoint.key.iter().map(|name| (*name).to_owned()).collect(),
+        cursor_fields: platform::cursor(endpoint)
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        modes,
+        parent: endpoint.scope.parent().map(str::to_owned),
+        by_default: endpoint.by_default && is_alone,
         estimated_rows: None,
     }
 }

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod nasty;
 pub mod paths;
 pub mod pipeline;
+pub mod platform;
 mod process;
 pub mod shop;
 pub mod snapshot;

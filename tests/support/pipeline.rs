@@ -19,6 +19,8 @@ pub struct Pipeline {
     name: String,
     top: String,
     url: String,
+    /// Whether that is where the Platform API is, and not a database.
+    is_platform: bool,
     component: PathBuf,
     config: String,
     token: Option<String>,
@@ -39,6 +41,7 @@ impl Pipeline {
             name: "test".to_owned(),
             top: String::new(),
             url: url.to_owned(),
+            is_platform: false,
             component: paths::component()?,
             config: String::new(),
             token: None,
@@ -46,6 +49,14 @@ impl Pipeline {
             limits: String::new(),
             resources: String::new(),
             destination: "type = \"duckdb\"".to_owned(),
+        })
+    }
+
+    /// Reads the Platform API at `url` into `turso.duckdb`, and no database.
+    pub fn of_platform(url: &str) -> Result<Self> {
+        Ok(Self {
+            is_platform: true,
+            ..Self::of(url)?
         })
     }
 
@@ -164,12 +175,17 @@ name = {name}
     /// The text of the pipeline file.
     #[must_use]
     pub fn text(&self) -> String {
+        let (setting, secret) = if self.is_platform {
+            ("platform_url", "platform_token")
+        } else {
+            ("database_url", "database_token")
+        };
         let (secrets, names) = match self.token {
             Some(_) => (
-                "database_token = { file = \"token\" }\n",
-                "[\"database_token\"]",
+                format!("{secret} = {{ file = \"token\" }}\n"),
+                format!("[\"{secret}\"]"),
             ),
-            None => ("", "[]"),
+            None => (String::new(), "[]".to_owned()),
         };
         let allow = self.allow.clone().unwrap_or_else(|| {
             format!(
@@ -178,7 +194,7 @@ name = {name}
             )
         });
         format!(
-            "name = {}\n{}\n[connector]\ncomponent = {}\n\n[connector.config]\ndatabase_url = \"{}\"\n{}\n\
+            "name = {}\n{}\n[connector]\ncomponent = {}\n\n[connector.config]\n{setting} = \"{}\"\n{}\n\
              [connector.secrets]\n{secrets}\n{allow}\n[connector.limits]\n{}\n{}\n[destination]\n{}\n",
             toml_text(&self.name),
             self.top,

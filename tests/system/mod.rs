@@ -15,6 +15,8 @@ mod kills;
 mod nasty_source;
 mod nested;
 mod overrides;
+mod platform;
+mod platform_server;
 mod point_in_time;
 mod policy;
 mod queries;

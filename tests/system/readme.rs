@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use connector_tests::paths;
+use connector_tests::pipeline::Pipeline;
 use serde_json::Value as Json;
 
 #[test]
@@ -62,6 +63,39 @@ fn every_setting_of_the_connector_is_explained() -> Result<()> {
             readme.contains(&format!("`{setting}`")),
             "the README does not explain `{setting}`"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn every_resource_of_the_platform_api_is_in_its_table() -> Result<()> {
+    let readme = read("README.md")?;
+    let listed = Pipeline::of_platform("http://127.0.0.1:1")?
+        .host(&["list", "--json"])?
+        .json()?;
+    let listed = listed.as_array().context("the list is none")?;
+    assert!(listed.len() > 20, "only {} were found", listed.len());
+    for resource in listed {
+        let name = resource["name"].as_str().context("it has no name")?;
+        let row = readme
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{name}` |")))
+            .with_context(|| format!("the README does not have `{name}`"))?;
+        let cells: Vec<_> = row.split(" | ").collect();
+        let text = |of: &str| resource[of].to_string();
+        let endpoint = cells[1].trim_matches('`');
+        assert!(text("description").contains(endpoint), "{row}");
+        let key = resource["primary_key"].as_array().context("no key")?;
+        let key: Vec<_> = key.iter().filter_map(Json::as_str).collect();
+        assert_eq!(cells[2].replace('`', ""), key.join(", "), "{row}");
+        let is_incremental = text("modes").contains("incremental");
+        assert_eq!(cells[3].contains("incremental"), is_incremental, "{row}");
+        let default = if resource["default"] == true {
+            "yes"
+        } else {
+            "no"
+        };
+        assert_eq!(cells[4], default, "{row}");
     }
     Ok(())
 }

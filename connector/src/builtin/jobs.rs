@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use super::Reading;
+use crate::config::without_database;
 use crate::database::failure;
 use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
@@ -34,7 +35,7 @@ struct Progress {
 
 /// One row for each job.
 pub(super) fn list(reading: &mut Reading<'_>) -> Result<()> {
-    let server = host(reading);
+    let server = host(reading)?;
     for job in jobs(&server, reading)? {
         reading.rows.push_row(&[
             Value::Integer(job.id),
@@ -48,7 +49,7 @@ pub(super) fn list(reading: &mut Reading<'_>) -> Result<()> {
 /// One row for each job and database; one without a database for a job that
 /// has not begun.
 pub(super) fn details(reading: &mut Reading<'_>) -> Result<()> {
-    let server = host(reading);
+    let server = host(reading)?;
     for job in jobs(&server, reading)? {
         reading.output.request();
         let job: Job = get(&server, &format!("/v1/jobs/{}", job.id))?;
@@ -87,11 +88,10 @@ fn jobs(server: &Server, reading: &mut Reading<'_>) -> Result<Vec<Job>> {
     Ok(jobs.migrations)
 }
 
-fn host(reading: &Reading<'_>) -> Server {
-    Server::new(
-        reading.config.schema_database.clone(),
-        reading.server.credential().clone(),
-    )
+fn host(reading: &Reading<'_>) -> Result<Server> {
+    let url = reading.config.schema_database.clone();
+    let url = url.ok_or_else(|| without_database("platform_jobs"))?;
+    Ok(Server::new(url, reading.server.credential().clone()))
 }
 
 fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {

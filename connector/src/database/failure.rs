@@ -199,7 +199,8 @@ fn message_in(body: &str) -> String {
 /// `Retry-After`, which is a number of seconds or a date (RFC 9110, 10.2.3),
 /// in milliseconds from `now`. Without a sensible one, the usual backoff
 /// decides.
-fn millis(retry_after: &str, now: SystemTime) -> Option<u64> {
+#[must_use]
+pub fn millis(retry_after: &str, now: SystemTime) -> Option<u64> {
     let text = retry_after.trim();
     if let Ok(seconds) = text.parse::<u64>() {
         return seconds.checked_mul(1000);

@@ -5,8 +5,8 @@
 //! last), [`survey`] (what they cost), [`unchanged`] (what is left out),
 //! [`tables`] and [`table`] (tables in pages), [`followed`] and [`changes`]
 //! (tables by the feed of changes), [`streamed`] (what has no key). Built-in
-//! resources are in [`crate::builtin`], events and counts in
-//! [`crate::output`].
+//! resources are in [`crate::builtin`], those of the Platform API in
+//! [`crate::platform`], events and counts in [`crate::output`].
 //!
 //! All pages of a snapshot come from one transaction. When it is lost, all
 //! that was sent is void and the read starts anew: a page of another moment
@@ -32,14 +32,18 @@ use self::streamed::Streamed;
 use self::tables::Tables;
 use crate::builtin::dump::Dump;
 use crate::builtin::{self, Builtin};
-use crate::config::Config;
+use crate::config::{Config, without_database};
 use crate::database::discovery;
 use crate::database::failure::Failure;
 use crate::database::server::{Dialect, Server};
 use crate::database::stream::Stream;
+use crate::describe::PLATFORM_TOKEN;
 use crate::error::{Category, Error, Result};
+use crate::http::Credential;
 use crate::log;
 use crate::output::{Event, Output};
+use crate::platform;
+use crate::platform::reading::Reading;
 use crate::retry::Backoff;
 use crate::selection::{Options, Selection};
 
@@ -49,10 +53,13 @@ const MAX_RESTARTS: u32 = 7;
 /// A read.
 #[derive(Debug)]
 pub struct Read {
-    server: Server,
+    server: Option<Server>,
     config: Config,
     options: Options,
     asked: Vec<Selection>,
+    /// Those of the Platform API, which are read last: nothing that happens to
+    /// a transaction makes them begin anew.
+    platform: VecDeque<Selection>,
     phase: Phase,
     output: Output,
     knowledge: Knowledge,
@@ -87,6 +94,7 @@ enum Phase {
     Tables(Box<Tables>, Rest),
     Changes(Box<Changes>, Vec<Target>),
     Streamed(Box<Streamed>),
+    Platform(Box<Reading>),
     Finished,
 }
 
@@ -108,12 +116,18 @@ impl Knowledge {
 impl Read {
     /// A read that has not begun.
     #[must_use]
-    pub fn new(server: Server, config: Config, asked: Vec<Selection>, options: Options) -> Self {
+    pub fn new(
+        server: Option<Server>,
+        config: Config,
+        asked: Vec<Selection>,
+        options: Options,
+    ) -> Self {
         Self {
             server,
             config,
             options,
             asked,
+            platform: VecDeque::new(),
             phase: Phase::Begin,
             output: Output::default(),
             knowledge: Knowledge::default(),
@@ -146,15 +160,21 @@ impl Read {
             Phase::Tables(mut tables, _) => tables.close(),
             Phase::Changes(mut changes, _) => changes.close(),
             Phase::Streamed(mut streamed) => streamed.close(),
-            Phase::Begin | Phase::Builtins { .. } | Phase::Finished => {}
+            Phase::Begin | Phase::Builtins { .. } | Phase::Platform(_) | Phase::Finished => {}
         }
     }
 
     fn step(&mut self) -> Result<(), Failure> {
         match &mut self.phase {
             Phase::Begin => {
+                self.platform = platform::selected(&self.asked, &self.config, &self.options)?;
                 let left = plan::builtins(&self.asked, &self.config);
-                let then_database = left.len() < self.asked.len() || self.asked.is_empty();
+                let elsewhere = left.len() + self.platform.len();
+                let then_database = elsewhere < self.asked.len()
+                    || (self.asked.is_empty() && self.server.is_some());
+                if self.server.is_none() {
+                    self.judge_without_database()?;
+                }
                 self.phase = Phase::Builtins {
                     left,
                     current: None,
@@ -174,8 +194,10 @@ impl Read {
                     }
                     *current = None;
                 } else if let Some(builtin) = left.pop_front() {
+                    let name = builtin.about().name;
+                    let server = self.server.as_ref();
                     *current = builtin.read(
-                        &self.server,
+                        server.ok_or_else(|| without_database(name))?,
                         &self.config,
                         &self.options,
                         &mut self.output,
@@ -183,7 +205,8 @@ impl Read {
                 } else if *then_database {
                     self.phase = self.begin()?;
                 } else {
-                    self.finish();
+                    self.output.point_in_time &= self.platform.is_empty();
+                    self.then_platform();
                 }
             }
             Phase::Tables(tables, _) => {
@@ -206,6 +229,11 @@ impl Read {
             Phase::Streamed(streamed) => {
                 if !streamed.step(&self.options, &mut self.output)? {
                     streamed.close();
+                    self.then_platform();
+                }
+            }
+            Phase::Platform(reading) => {
+                if !reading.step(&self.options, &mut self.output)? {
                     self.finish();
                 }
             }
@@ -217,9 +245,11 @@ impl Read {
     /// Opens the stream, begins the transaction, and looks at the catalogue
     /// inside of it: that read is also what fixes the snapshot.
     fn begin(&mut self) -> Result<Phase, Failure> {
-        let dialect = self.server.dialect().map_err(Failure::Final)?;
+        let server = self.server.as_ref();
+        let server = server.ok_or_else(|| without_database("all that there is"))?;
+        let dialect = server.dialect().map_err(Failure::Final)?;
         let snapshot = dialect != Dialect::Minimal;
-        let mut stream = Stream::new(&self.server, dialect);
+        let mut stream = Stream::new(server, dialect);
         let begun = self.begin_on(&mut stream, snapshot);
         if begun.is_err() {
             stream.close();
@@ -276,6 +306,32 @@ impl Read {
             self.output.fail(&resource, error);
         }
         Ok(plan.without(&self.knowledge.excluded))
+    }
+
+    /// Refuses what only a database has, and a read of nothing.
+    fn judge_without_database(&self) -> Result<()> {
+        let is_elsewhere = |name: &str| platform::named_in(name, &self.config).is_some();
+        let mut asked = self.asked.iter();
+        if let Some(other) = asked.find(|selection| !is_elsewhere(&selection.resource)) {
+            return Err(without_database(&other.resource));
+        }
+        if self.asked.is_empty() && !Credential::named(PLATFORM_TOKEN).is_there() {
+            return Err(Error::config(
+                "there is nothing to read: `database_url` is not set, and there is no `platform_token`",
+                "add `database_url` to [connector.config], or `platform_token` to [connector.secrets]",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Goes on with what is read last.
+    fn then_platform(&mut self) {
+        if self.platform.is_empty() {
+            self.finish();
+        } else {
+            let selected = std::mem::take(&mut self.platform);
+            self.phase = Phase::Platform(Box::new(Reading::new(&self.config, selected)));
+        }
     }
 
     fn finish(&mut self) {

@@ -19,6 +19,7 @@ use crate::hrana::columns::{ColumnSpec, Storage, declares_json};
 use crate::hrana::decoder::Wire;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Column, Outcome};
+use crate::platform;
 use crate::selection::{Mode, Selection};
 
 /// The parent of all queries of the config. To select it is to select them.
@@ -135,13 +136,18 @@ impl Plan {
                     "add `queries` to [connector.config]",
                 ));
             }
-            if !is_query && Builtin::named(name, config).is_some() && catalog.get(name).is_some() {
+            let is_builtin = is_builtin(name, config);
+            if !is_query && is_builtin && catalog.get(name).is_some() {
                 return Err(Error::config(
                     format!("`{name}` is both a table and a built-in resource"),
                     "read the table by a query of the config under another name",
                 ));
             }
-            if is_query || Builtin::named(name, config).is_some() {
+            // What a resource of the Platform API can do, it judges itself.
+            if platform::named_in(name, config).is_some() {
+                continue;
+            }
+            if is_query || is_builtin {
                 judge_whole(selection, is_query && name != QUERIES)?;
                 continue;
             }
@@ -368,6 +374,12 @@ pub fn builtins(asked: &[Selection], config: &Config) -> VecDeque<Builtin> {
         .iter()
         .filter_map(|selection| Builtin::named(&selection.resource, config))
         .collect()
+}
+
+/// Whether a resource is no part of what is in the database.
+#[must_use]
+pub fn is_builtin(name: &str, config: &Config) -> bool {
+    Builtin::named(name, config).is_some() || platform::named_in(name, config).is_some()
 }
 
 /// What the server says of the queries, without running them.

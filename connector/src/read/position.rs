@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::hrana::value::Value;
+use crate::platform::marks::Marks;
 
 /// Format of a position.
 pub const VERSION: u32 = 1;
@@ -36,6 +37,9 @@ pub struct Position {
     /// How far the feed of changes has been read, if it goes by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
+    /// How far a resource of the Platform API has been read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<Marks>,
 }
 
 /// A commit, and what was read of a table then.
@@ -137,6 +141,22 @@ impl Position {
             nulls: None,
             seen: Some(seen),
             change: None,
+            platform: None,
+        }
+    }
+
+    /// The position of a resource of the Platform API, by a column of times.
+    #[must_use]
+    pub fn of_platform(by: &str, marks: Marks) -> Self {
+        Self {
+            by: Some(by.to_owned()),
+            key: Vec::new(),
+            filter: None,
+            last: Vec::new(),
+            nulls: None,
+            seen: None,
+            change: None,
+            platform: Some(marks),
         }
     }
 
@@ -212,6 +232,7 @@ fn bytes(hex: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::marks::Mark;
 
     #[test]
     fn every_value_comes_back() {
@@ -261,11 +282,27 @@ mod tests {
                 entry: 5,
                 columns: vec!["id".into(), "a".into()],
             }),
+            platform: None,
         };
         let json = position.encode();
         assert_eq!(
             String::from_utf8(json.clone()).unwrap(),
             r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":47,"time":1795491177,"entry":5,"columns":["id","a"]}}"#
+        );
+        assert_eq!(Position::decode(1, &json, "t"), Ok(position));
+    }
+
+    #[test]
+    fn a_place_in_the_platform_is_readable() {
+        let mark = Mark {
+            until: "2026-11-23T00:00:00Z".into(),
+            seen: vec!["0123456789abcdef".into()],
+        };
+        let position = Position::of_platform("created_at", [("acme".into(), mark)].into());
+        let json = position.encode();
+        assert_eq!(
+            String::from_utf8(json.clone()).unwrap(),
+            r#"{"by":"created_at","last":[],"platform":{"acme":{"until":"2026-11-23T00:00:00Z","seen":["0123456789abcdef"]}}}"#
         );
         assert_eq!(Position::decode(1, &json, "t"), Ok(position));
     }
@@ -283,6 +320,7 @@ mod tests {
             nulls: None,
             seen: None,
             change: None,
+            platform: None,
         };
         let json = position.encode();
         assert_eq!(

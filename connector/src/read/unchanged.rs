@@ -2,9 +2,8 @@
 //! any answer where its log is. Only where the config asks for it, since
 //! a database that is restored may come to the same count again.
 
-use super::plan::QUERIES;
+use super::plan::{QUERIES, is_builtin};
 use super::position::{Position, Seen};
-use crate::builtin::Builtin;
 use crate::config::Config;
 use crate::database::failure::Failure;
 use crate::database::server::Dialect;
@@ -52,9 +51,7 @@ pub(super) fn leave_out(
 ) -> Vec<Selection> {
     let is_table = |name: &str| {
         let mut queries = config.queries.iter();
-        name != QUERIES
-            && Builtin::named(name, config).is_none()
-            && !queries.any(|query| query.name == name)
+        name != QUERIES && !is_builtin(name, config) && !queries.any(|query| query.name == name)
     };
     let mut is_left = |selection: &&Selection| {
         let position = selection.position.as_ref();

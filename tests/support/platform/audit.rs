@@ -1,0 +1,58 @@
+//! The audit log: newest first, without ids, in numbered pages.
+
+use serde_json::{Value as Json, json};
+
+use super::answer::{Answered, Ask};
+use super::clock;
+use super::names;
+use super::pages;
+use super::secrets;
+
+/// When the log begins: 2026-01-01.
+const BEGAN: i64 = 1_767_225_600;
+/// How far entries are apart: a bit more than an hour.
+const APART: i64 = 3_607;
+
+pub(super) fn list(ask: &Ask<'_>) -> Answered {
+    let organization = ask.organization()?;
+    let codes = ask.document.choices("AuditLog", "code");
+    let entries = (0..organization.audit_logs).rev();
+    let entries = entries
+        .map(|number| entry(&organization.slug, number, &codes))
+        .collect();
+    let (entries, pagination) = pages::numbered(ask, entries)?;
+    Ok(json!({"audit_logs": entries, "pagination": pagination}))
+}
+
+/// Every tenth is of the same second as the one before it. Where it was done
+/// and from which address is in it, undocumented.
+fn entry(slug: &str, number: usize, codes: &[&str]) -> Json {
+    let tick = i64::try_from(number - usize::from(number % 10 == 9)).unwrap_or_default();
+    let author = names::person(number % 5);
+    let code = codes.get(number % codes.len().max(1)).copied();
+    json!({
+        "code": code.unwrap_or_default(),
+        "message": if number.is_multiple_of(4) { "" } else { "done with the usual care" },
+        "origin": if number.is_multiple_of(2) { "cli" } else { "web" },
+        "author": author,
+        "created_at": clock::moment(BEGAN + tick * APART),
+        "data": data(slug, number),
+        "city": secrets::private("city"),
+        "country_code": secrets::private("country_code"),
+        "latitude": secrets::private("latitude"),
+        "longitude": secrets::private("longitude"),
+        "ip": secrets::private("ip"),
+    })
+}
+
+/// Of another shape from entry to entry.
+fn data(slug: &str, number: usize) -> Json {
+    match number % 3 {
+        0 => json!({}),
+        1 => json!({"database": format!("db-{number:04}"), "organization": slug}),
+        _ => json!({
+            "group": {"name": "default", "locations": ["aws-eu-west-1"]},
+            "number": number,
+        }),
+    }
+}

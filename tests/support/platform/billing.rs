@@ -1,0 +1,113 @@
+//! What is paid for, and what it costs.
+
+use serde_json::{Value as Json, json};
+
+use super::answer::{Answered, Ask, Refusal};
+use super::clock;
+use super::organizations::overages;
+use super::secrets;
+use super::world::Plan;
+
+/// When the first invoice is due: 2026-01-05, 5:00.
+const FIRST_INVOICE: i64 = 1_767_589_200;
+/// How far they are apart: 30 days.
+const MONTH: i64 = 30 * 86_400;
+
+pub(super) fn plans(_: &Ask<'_>) -> Json {
+    json!({"plans": Plan::ALL.map(plan)})
+}
+
+pub(super) fn subscription(ask: &Ask<'_>) -> Answered {
+    let organization = ask.organization()?;
+    Ok(json!({"subscription": {
+        "name": organization.plan.name(),
+        "overages": overages(organization),
+        "plan": organization.plan.name(),
+        "timeline": "monthly",
+    }}))
+}
+
+pub(super) fn invoices(ask: &Ask<'_>) -> Answered {
+    let count = ask.organization()?.invoices;
+    let upcoming = match ask.query("type") {
+        None | Some("all") => None,
+        Some("upcoming") => Some(true),
+        Some("issued") => Some(false),
+        Some(other) => {
+            return Err(Refusal::new(
+                400,
+                format!("invalid type parameter: {other}"),
+            ));
+        }
+    };
+    let numbers = (1..=count).rev();
+    let asked =
+        numbers.filter(|number| upcoming.is_none_or(|upcoming| upcoming == (*number == count)));
+    let records: Vec<Json> = asked.map(|number| invoice(number, count)).collect();
+    Ok(json!({"invoices": records}))
+}
+
+/// Who pays, which a connector has no business to know.
+pub(super) fn customer(ask: &Ask<'_>) -> Answered {
+    Ok(json!({
+        "name": ask.organization()?.slug,
+        "email": "billing@example.com",
+        "tax_id": secrets::private("tax_id"),
+        "billing_address": {"line1": secrets::private("billing_address")},
+    }))
+}
+
+/// The newest is not issued yet, and so has no number and no links. Every
+/// third was not paid at once.
+fn invoice(number: usize, count: usize) -> Json {
+    let due = FIRST_INVOICE + i64::try_from(number).unwrap_or_default() * MONTH;
+    let mut invoice = json!({
+        "amount_due": format!("{}.{:02}", number * 7 % 90, number * 37 % 100),
+        "due_date": moment(due),
+        "status": if number == count { "upcoming" } else { "paid" },
+    });
+    if number < count {
+        invoice["invoice_number"] = json!(format!("LFONTK-{number:05}"));
+        invoice["paid_at"] = json!(moment(due + 3600));
+        for link in ["invoice_pdf", "hosted_invoice_url"] {
+            let canary = secrets::private(link);
+            invoice[link] = json!(format!("https://invoices.example.com/{canary}/{number}"));
+        }
+        if number.is_multiple_of(3) {
+            invoice["payment_failed_at"] = json!(moment(due + 60));
+        }
+    }
+    invoice
+}
+
+/// With the zone that invoices have.
+fn moment(seconds: i64) -> String {
+    clock::moment(seconds).replace('Z', "+00:00")
+}
+
+/// Only the largest has as many databases as one likes.
+fn plan(plan: Plan) -> Json {
+    let (price, step) = match plan {
+        Plan::Starter => ("0", 1),
+        Plan::Developer => ("5.99", 10),
+        Plan::Scaler => ("29", 100),
+        Plan::Pro => ("499", 1000),
+    };
+    json!({
+        "name": plan.name(),
+        "price": price,
+        "prices": [
+            {"value": price, "timeline": "monthly"},
+            {"value": price, "timeline": "yearly"},
+        ],
+        "quotas": {
+            "rowsRead": 1_000_000_000_u64 * step,
+            "rowsWritten": 25_000_000 * step,
+            "databases": (plan < Plan::Pro).then_some(100 * step),
+            "locations": 3,
+            "storage": 5_000_000_000_u64 * step,
+            "groups": step,
+            "bytesSynced": 3_000_000_000_u64 * step,
+        },
+    })
+}

@@ -1,0 +1,224 @@
+//! Databases, their configuration, instances and most costly queries.
+
+use serde_json::{Value as Json, json};
+
+use super::answer::{Answered, Ask, Refusal};
+use super::clock;
+use super::deleted;
+use super::names;
+use super::pages;
+use super::secrets;
+use super::world::{Database, Organization};
+
+pub(super) fn list(ask: &Ask<'_>) -> Answered {
+    let organization = ask.organization()?;
+    let asked = |database: &&Database| {
+        ask.query("group").is_none_or(|group| database.group == group)
+            && ask.query("parent").is_none_or(|id| {
+                let parent = database.parent.as_ref();
+                parent.is_some_and(|parent| organization.database_id(parent) == id)
+            })
+            // There are no databases with the schema of another.
+            && ask.query("schema").is_none()
+    };
+    let records = keyed(ask, organization, asked, record);
+    let (records, next) = pages::unless_asked(ask, records)?;
+    let mut answer = json!({"databases": records});
+    if let Some(next) = next {
+        answer["pagination"] = json!({"next": next});
+    }
+    Ok(answer)
+}
+
+/// What is there, or what was deleted; the latter is documented.
+pub(super) fn list_v3(ask: &Ask<'_>) -> Answered {
+    if ask.query("deleted") == Some("true") {
+        return deleted::databases(ask);
+    }
+    let organization = ask.organization()?;
+    let asked = |database: &&Database| {
+        ask.query("group_id")
+            .is_none_or(|id| organization.group_id(&database.group) == id)
+            && ask.query("parent_db_id").is_none_or(|id| {
+                let parent = database.parent.as_ref();
+                parent.is_some_and(|parent| organization.database_id(parent) == id)
+            })
+    };
+    let records = keyed(ask, organization, asked, record_v3);
+    let (records, next) = pages::always(ask, records)?;
+    Ok(json!({"databases": records, "pagination": {"next": next}}))
+}
+
+pub(super) fn retrieve(ask: &Ask<'_>) -> Answered {
+    let (organization, database) = ask.database()?;
+    Ok(json!({"database": record(organization, database)}))
+}
+
+pub(super) fn retrieve_v3(ask: &Ask<'_>) -> Answered {
+    let (organization, database) = ask.database()?;
+    Ok(json!({"database": record_v3(organization, database)}))
+}
+
+pub(super) fn configuration(ask: &Ask<'_>) -> Answered {
+    let (_, database) = ask.database()?;
+    Ok(json!({
+        "size_limit": "10000",
+        "allow_attach": false,
+        "block_reads": false,
+        "block_writes": false,
+        "delete_protection": protected(database),
+        "allowed_ips": ["203.0.113.7", "10.0.0.0/8"],
+        "allowed_aws_vpc_ids": [],
+    }))
+}
+
+pub(super) fn instances(ask: &Ask<'_>) -> Answered {
+    let (organization, database) = ask.database()?;
+    let regions = database.regions.iter();
+    let records: Vec<Json> = regions
+        .map(|region| instance_record(organization, database, region))
+        .collect();
+    Ok(json!({"instances": records}))
+}
+
+pub(super) fn instance(ask: &Ask<'_>) -> Answered {
+    let (organization, database) = ask.database()?;
+    let name = ask.parameter("instanceName");
+    let mut regions = database.regions.iter();
+    let region = regions
+        .find(|region| *region == name)
+        .ok_or_else(|| Refusal::new(404, "instance not found"))?;
+    Ok(json!({"instance": instance_record(organization, database, region)}))
+}
+
+/// Null where no query was made, and not an empty list.
+pub(super) fn stats(ask: &Ask<'_>) -> Answered {
+    let (_, database) = ask.database()?;
+    let queries = top_queries(database);
+    Ok(json!({"top_queries": (!queries.is_empty()).then_some(queries)}))
+}
+
+/// The same since a point in time, as a bare list.
+pub(super) fn queries(ask: &Ask<'_>) -> Answered {
+    let (_, database) = ask.database()?;
+    Ok(top_queries(database).into())
+}
+
+/// The UUID of one of a database's instances.
+pub(super) fn instance_id(
+    organization: &Organization,
+    database: &Database,
+    region: &str,
+) -> String {
+    let slug = &organization.slug;
+    names::uuid(&format!("instance {slug} {} {region}", database.name))
+}
+
+fn keyed(
+    ask: &Ask<'_>,
+    organization: &Organization,
+    asked: impl Fn(&&Database) -> bool,
+    record: fn(&Organization, &Database) -> Json,
+) -> Vec<(String, Json)> {
+    let databases = organization.databases.iter();
+    databases
+        .filter(|database| ask.token.reaches_group(&database.group))
+        .filter(asked)
+        .map(|database| {
+            let key = organization.database_id(&database.name);
+            (key, record(organization, database))
+        })
+        .collect()
+}
+
+/// With all that real records hold beside what is documented, among it the host
+/// under a second name that differs by one letter's case.
+fn record(organization: &Organization, database: &Database) -> Json {
+    let hostname = organization.hostname(database);
+    let mut record = json!({
+        "Name": database.name,
+        "DbId": organization.database_id(&database.name),
+        "Hostname": hostname,
+        "hostname": hostname,
+        "block_reads": false,
+        "block_writes": false,
+        "regions": database.regions,
+        "primaryRegion": database.regions.first(),
+        "group": database.group,
+        "delete_protection": protected(database),
+        "parent": parent(organization, database),
+        "type": "logical",
+        "version": "v0.24.32",
+        "sleeping": false,
+        "archived": false,
+        "allow_attach": false,
+        "is_schema": false,
+        "schema": "",
+        "engine": "libsql",
+        "group_id": organization.group_id(&database.group),
+        "organization_id": organization.id(),
+        "auth_role_id": names::number(&database.name) % 10_000,
+    });
+    if database.group != "default" {
+        record["encryption_cipher"] = json!("aegis256");
+        record["encryption_key"] = json!(secrets::secret("encryption_key"));
+    }
+    record
+}
+
+fn record_v3(organization: &Organization, database: &Database) -> Json {
+    let mut record = record(organization, database);
+    record["allow_rules_config"] = json!({"allowed_ips": [], "allowed_aws_vpc_ids": []});
+    record
+}
+
+/// Null, unless it is a branch. The time has nine digits after the second.
+fn parent(organization: &Organization, database: &Database) -> Json {
+    /// 2026-04-15.
+    const BRANCHED: i64 = 1_776_211_200;
+
+    let Some(parent) = &database.parent else {
+        return Json::Null;
+    };
+    let number = names::number(&database.name) % 1_000_000_000;
+    let branched = clock::moment(BRANCHED).replace('Z', &format!(".{:09}Z", number | 1));
+    json!({"id": organization.database_id(parent), "name": parent, "branched_at": branched})
+}
+
+fn instance_record(organization: &Organization, database: &Database, region: &str) -> Json {
+    let primary = database
+        .regions
+        .first()
+        .is_some_and(|first| first == region);
+    json!({
+        "uuid": instance_id(organization, database, region),
+        "name": region,
+        "type": if primary { "primary" } else { "replica" },
+        "region": region,
+        "hostname": organization.hostname(database),
+    })
+}
+
+/// Their texts may hold what users typed. About every fifth database has none.
+fn top_queries(database: &Database) -> Vec<Json> {
+    let number = names::number(&database.name);
+    if number % 5 == 3 {
+        return Vec::new();
+    }
+    let query = |text: &str, reads: u64, writes: u64| {
+        let canary = secrets::private("query");
+        json!({
+            "query": format!("{text} '{canary}'"),
+            "rows_read": number % 1000 * reads,
+            "rows_written": number % 1000 * writes,
+        })
+    };
+    vec![
+        query("SELECT * FROM customers WHERE name =", 400, 0),
+        query("DELETE FROM orders WHERE note =", 5000, 1),
+    ]
+}
+
+fn protected(database: &Database) -> bool {
+    database.name == "shop"
+}

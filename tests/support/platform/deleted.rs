@@ -1,0 +1,93 @@
+//! What was deleted and can be brought back for a while.
+
+use serde_json::{Value as Json, json};
+
+use super::access;
+use super::answer::{Answered, Ask};
+use super::clock;
+use super::names;
+use super::pages;
+use super::world::{Organization, Plan};
+
+/// When the first was deleted: 2026-11-20.
+const FIRST: i64 = 1_795_132_800;
+/// How far deletions are apart.
+const APART: i64 = 3600;
+
+pub(super) fn databases(ask: &Ask<'_>) -> Answered {
+    let organization = ask.organization()?;
+    // The same path lists what is there, which every plan includes.
+    access::include(organization, Plan::Developer)?;
+    let numbers = 1..=organization.deleted_databases;
+    let records = numbers
+        .map(|number| database(organization, number))
+        .filter(|record| {
+            let is = |field: &str, wanted: &dyn Fn(&str) -> bool| {
+                record[field].as_str().is_some_and(wanted)
+            };
+            is("group", &|group| ask.token.reaches_group(group))
+                && ask
+                    .query("search")
+                    .is_none_or(|part| is("Name", &|name| name.contains(part)))
+        })
+        .map(|record| {
+            (
+                record["DbId"].as_str().unwrap_or_default().to_owned(),
+                record,
+            )
+        })
+        .collect();
+    let (records, next) = pages::always(ask, records)?;
+    Ok(json!({"databases": records, "pagination": {"next": next}}))
+}
+
+pub(super) fn groups(ask: &Ask<'_>) -> Answered {
+    let organization = ask.organization()?;
+    let numbers = 1..=organization.deleted_groups;
+    let records = numbers
+        .map(|number| {
+            let name = format!("gone-group-{number}");
+            let uuid = organization.group_id(&name);
+            let record = json!({
+                "uuid": uuid,
+                "name": name,
+                "deleted_at": clock::moment(time(number)),
+                "cascade_databases": number % 4,
+            });
+            (uuid, record)
+        })
+        .collect();
+    let (records, next) = pages::always(ask, records)?;
+    Ok(json!({"groups": records, "pagination": {"next": next}}))
+}
+
+/// Every second went with its group.
+fn database(organization: &Organization, number: usize) -> Json {
+    let name = format!("gone-{number:04}");
+    let group = if number.is_multiple_of(2) {
+        "gone-group-1"
+    } else {
+        "default"
+    };
+    let mut record = json!({
+        "Name": name,
+        "DbId": organization.database_id(&name),
+        "Hostname": format!("{name}-{}.turso.invalid", organization.slug),
+        "group": group,
+        "group_id": organization.group_id(group),
+        "organization_id": organization.id(),
+        "regions": ["aws-eu-west-1"],
+        "primaryRegion": "aws-eu-west-1",
+        "delete_protection": false,
+        "auth_role_id": names::number(&name) % 10_000,
+        "deleted_at": clock::moment(time(number)),
+    });
+    if group != "default" {
+        record["group_deleted_at"] = json!(clock::moment(time(number)));
+    }
+    record
+}
+
+fn time(number: usize) -> i64 {
+    FIRST + i64::try_from(number).unwrap_or_default() * APART
+}

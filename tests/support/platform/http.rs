@@ -1,0 +1,121 @@
+//! As much of HTTP/1.1 as clients of the API use: requests with short bodies,
+//! and answers whose length is known. It knows no paths.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
+use anyhow::{Context as _, Result, bail};
+
+/// The longest head and body of a request. No client of this API comes near.
+const LONGEST: u64 = 1 << 20;
+
+/// A request, of which the body is thrown away.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) method: String,
+    /// As it was asked for.
+    pub(super) target: String,
+    /// The target before the query, with its escapes undone.
+    pub(super) path: String,
+    /// The parameters of the query, with their escapes undone.
+    pub(super) query: Vec<(String, String)>,
+    pub(super) authorization: Option<String>,
+}
+
+/// The next request of a connection, or none at its end.
+pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Request>> {
+    let mut reader = connection.take(LONGEST);
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split_whitespace().map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
+        bail!("no request: {line}")
+    };
+    let (mut length, mut authorization) = (0, None);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "authorization" => authorization = Some(value.trim().to_owned()),
+            "content-length" => length = value.trim().parse()?,
+            "transfer-encoding" => bail!("a body in chunks is not understood"),
+            _ => {}
+        }
+    }
+    std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+    Ok(Some(Request {
+        path: unescaped(path)?,
+        query: pairs(query)?,
+        method,
+        target,
+        authorization,
+    }))
+}
+
+/// Writes an answer with these header lines. `length` is what it claims.
+pub(super) fn write(
+    mut connection: &TcpStream,
+    status: u16,
+    headers: &str,
+    body: &[u8],
+    length: usize,
+) -> Result<()> {
+    let reason = reason(status);
+    let mut answer =
+        format!("HTTP/1.1 {status} {reason}\r\n{headers}content-length: {length}\r\n\r\n")
+            .into_bytes();
+    answer.extend(body);
+    connection.write_all(&answer)?;
+    Ok(())
+}
+
+fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        409 => "Conflict",
+        429 => "Too Many Requests",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}
+
+/// In a query, a space may be written as `+`.
+fn pairs(query: &str) -> Result<Vec<(String, String)>> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let pair = pair.replace('+', " ");
+            let (name, value) = pair.split_once('=').unwrap_or((&pair, ""));
+            Ok((unescaped(name)?, unescaped(value)?))
+        })
+        .collect()
+}
+
+fn unescaped(text: &str) -> Result<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'%' => {
+                let digits = [rest.next(), rest.next()].map(Option::unwrap_or_default);
+                let digits = str::from_utf8(&digits).context("an escape is no text")?;
+                u8::from_str_radix(digits, 16).with_context(|| format!("no escape in {text}"))?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).with_context(|| format!("{text} is not UTF-8"))
+}

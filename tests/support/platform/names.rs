@@ -1,0 +1,34 @@
+//! Names and numbers that look accidental and are the same every time: all of
+//! them come from a text that says what they are for.
+
+/// A UUID. It never has the sixth byte by which Turso's client tells the new
+/// engine.
+pub(super) fn uuid(of: &str) -> String {
+    let (high, low) = (number(of), number(&format!("{of} again")));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xff0f | 0x0060,
+        high & 0xfff,
+        low >> 48 & 0xfff,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+/// A number, by the hash FNV-1a.
+pub(super) fn number(of: &str) -> u64 {
+    of.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+/// The name of the person with this number.
+pub(super) fn person(number: usize) -> String {
+    const NAMES: [&str; 8] = [
+        "ada", "bjorn", "chloe", "dmitri", "emeka", "fatma", "grace", "hiroshi",
+    ];
+    match (NAMES[number % NAMES.len()], number / NAMES.len()) {
+        (name, 0) => name.to_owned(),
+        (name, round) => format!("{name}{round}"),
+    }
+}

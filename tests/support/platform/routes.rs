@@ -1,0 +1,248 @@
+//! The table of what can be read: path, what it demands, who answers. Paths are
+//! spelt as in the OpenAPI document; what is not in there says why it is here.
+
+use serde_json::Value as Json;
+
+use super::access::Access;
+use super::answer::{Answered, Ask};
+use super::world::Plan;
+use super::{account, audit, billing, databases, deleted, groups, organizations, tokens, usage};
+
+/// A row of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) template: &'static str,
+    pub(super) access: Access,
+    /// The least plan that includes it.
+    pub(super) plan: Plan,
+    pub(super) endpoint: Endpoint,
+    /// Why it is served without being in the document.
+    pub(super) undocumented: Option<&'static str>,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Endpoint {
+    /// Has an answer for everyone who may ask.
+    Certain(fn(&Ask<'_>) -> Json),
+    /// May find that there is no such thing, or that it was asked wrongly.
+    Careful(fn(&Ask<'_>) -> Answered),
+}
+
+/// The route of a path, with the values of its parameters.
+pub(super) fn find(path: &str) -> Option<(&'static Route, Vec<(&'static str, String)>)> {
+    ROUTES
+        .iter()
+        .find_map(|route| Some((route, matched(route.template, path)?)))
+}
+
+/// Whether a request is one that a connector must never make: it is no GET, or
+/// for what is only served so that somebody notices.
+pub(super) fn is_trespass(method: &str, path: &str) -> bool {
+    let forbidden = |route: &Route| route.undocumented == Some(FORBIDDEN);
+    method != "GET" || find(path).is_some_and(|(route, _)| forbidden(route))
+}
+
+/// The table.
+pub(super) const ROUTES: &[Route] = &[
+    anyone("/v1/auth/validate", account::validate),
+    anyone("/v1/auth/api-tokens", tokens::own),
+    anyone("/v1/user", account::user),
+    anyone("/v1/locations", account::locations),
+    anyone("/v1/organizations", organizations::list),
+    organization(
+        "/v1/organizations/{organizationSlug}",
+        organizations::retrieve,
+    ),
+    of(
+        "/v1/organizations/{organizationSlug}/plans",
+        Access::Organization,
+        Endpoint::Certain(billing::plans),
+    ),
+    organization(
+        "/v1/organizations/{organizationSlug}/invoices",
+        billing::invoices,
+    ),
+    organization(
+        "/v1/organizations/{organizationSlug}/subscription",
+        billing::subscription,
+    ),
+    organization(
+        "/v1/organizations/{organizationSlug}/usage",
+        usage::organization,
+    ),
+    admin(
+        "/v1/organizations/{organizationSlug}/members",
+        organizations::members,
+    ),
+    admin(
+        "/v1/organizations/{organizationSlug}/members/{username}",
+        organizations::member,
+    ),
+    admin(
+        "/v2/organizations/{organizationSlug}/invites",
+        organizations::invites,
+    )
+    .from(Plan::Scaler),
+    organization(
+        "/v1/organizations/{organizationSlug}/audit-logs",
+        audit::list,
+    )
+    .from(Plan::Scaler),
+    organization(
+        "/v1/organizations/{organizationSlug}/api-tokens",
+        tokens::list,
+    ),
+    read("/v1/organizations/{organizationSlug}/groups", groups::list),
+    read(
+        "/v1/organizations/{organizationSlug}/groups/{groupName}",
+        groups::retrieve,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/groups/{groupName}/configuration",
+        groups::configuration,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases",
+        databases::list,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}",
+        databases::retrieve,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}/configuration",
+        databases::configuration,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}/instances",
+        databases::instances,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}/instances/{instanceName}",
+        databases::instance,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}/usage",
+        usage::database,
+    ),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}/stats",
+        databases::stats,
+    ),
+    anyone("/v2/organizations", organizations::list_v2).undocumented(CLIENT_ONLY_SOURCE),
+    read(
+        "/v3/organizations/{organizationId}/databases",
+        databases::list_v3,
+    )
+    .undocumented(NEWER_DOCUMENT),
+    read(
+        "/v3/organizations/{organizationId}/databases/{databaseId}",
+        databases::retrieve_v3,
+    )
+    .undocumented(CLIENT),
+    read("/v3/organizations/{organizationId}/groups", groups::list_v3).undocumented(CLIENT),
+    read(
+        "/v3/organizations/{organizationId}/groups/{groupId}",
+        groups::retrieve,
+    )
+    .undocumented(CLIENT),
+    organization(
+        "/v3/organizations/{organizationId}/deleted-groups",
+        deleted::groups,
+    )
+    .from(Plan::Developer)
+    .undocumented(NEWER_DOCUMENT),
+    of(
+        "/v1/locations/{locationCode}",
+        Access::Anyone,
+        Endpoint::Careful(account::location),
+    )
+    .undocumented(CLIENT),
+    anyone("/v1/plans", billing::plans).undocumented(CLIENT),
+    anyone("/v1/current-user", account::user).undocumented(CLIENT),
+    read(
+        "/v1/organizations/{organizationSlug}/databases/{databaseName}/usage/queries",
+        databases::queries,
+    )
+    .undocumented(CLIENT),
+    admin(
+        "/v1/organizations/{organizationSlug}/invites",
+        organizations::invites_v1,
+    )
+    .from(Plan::Scaler)
+    .undocumented(FORBIDDEN),
+    admin(
+        "/v1/organizations/{organizationSlug}/billing/customer",
+        billing::customer,
+    )
+    .undocumented(FORBIDDEN),
+];
+
+const NEWER_DOCUMENT: &str =
+    "a later OpenAPI document of Turso has it (commit 46be9b6e of its documentation)";
+const CLIENT: &str = "Turso's own command line reads it";
+const CLIENT_ONLY_SOURCE: &str =
+    "Turso's own command line reads it, and it alone tells the UUID that the v3 paths take";
+const FORBIDDEN: &str = "a connector must never ask for it, and a test must be able to see that";
+
+const fn anyone(template: &'static str, answer: fn(&Ask<'_>) -> Json) -> Route {
+    of(template, Access::Anyone, Endpoint::Certain(answer))
+}
+
+const fn read(template: &'static str, answer: fn(&Ask<'_>) -> Answered) -> Route {
+    of(template, Access::Read, Endpoint::Careful(answer))
+}
+
+const fn organization(template: &'static str, answer: fn(&Ask<'_>) -> Answered) -> Route {
+    of(template, Access::Organization, Endpoint::Careful(answer))
+}
+
+const fn admin(template: &'static str, answer: fn(&Ask<'_>) -> Answered) -> Route {
+    of(template, Access::Admin, Endpoint::Careful(answer))
+}
+
+const fn of(template: &'static str, access: Access, endpoint: Endpoint) -> Route {
+    Route {
+        template,
+        access,
+        plan: Plan::Starter,
+        endpoint,
+        undocumented: None,
+    }
+}
+
+impl Route {
+    const fn from(self, plan: Plan) -> Self {
+        Self { plan, ..self }
+    }
+
+    const fn undocumented(self, reason: &'static str) -> Self {
+        Self {
+            undocumented: Some(reason),
+            ..self
+        }
+    }
+}
+
+/// What stands at the parameters of a template, if a path is of it.
+fn matched(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+    let (mut templates, mut parts) = (template.split('/'), path.split('/'));
+    let mut parameters = Vec::new();
+    loop {
+        match (templates.next(), parts.next()) {
+            (None, None) => return Some(parameters),
+            (Some(template), Some(part)) => {
+                let name = template
+                    .strip_prefix('{')
+                    .and_then(|rest| rest.strip_suffix('}'));
+                match name {
+                    Some(name) if !part.is_empty() => parameters.push((name, part.to_owned())),
+                    None if template == part => {}
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Runs that go on from the last one.
+
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Result, anyhow};
+use connector_tests::duckdb::DuckDb;
+use connector_tests::platform::{Fault, Organization, Platform, Token, World};
+use connector_tests::value::Value;
+
+use super::{TOKEN, number, pipeline, reported};
+
+const DAY: i64 = 86_400;
+
+fn world(logs: usize, deleted: usize) -> World {
+    let company = Organization::team("acme")
+        .group("default")
+        .databases("default", 3)
+        .audit_logs(logs)
+        .deleted_databases(deleted)
+        .deleted_groups(deleted);
+    World::new()
+        .organization(company)
+        .token(Token::unrestricted(TOKEN))
+}
+
+#[test]
+fn audit_logs_are_read_from_the_newest_to_the_last_seen() -> Result<()> {
+    for write in [
+        "write = \"append\"",
+        "write = \"merge\"",
+        "cursor = \"created_at\"",
+    ] {
+        let platform = Platform::serve(world(430, 0))?;
+        let pipeline = pipeline(&platform)?.resource_with(
+            "platform_audit_logs",
+            &format!("mode = \"incremental\"\n{write}"),
+        );
+        pipeline.load()?;
+        assert_eq!(
+            number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?,
+            430
+        );
+        let path = "/v1/organizations/acme/audit-logs";
+        assert_eq!(platform.count("GET", path), 5);
+
+        // Nothing new.
+        platform.forget();
+        let report = pipeline.load()?;
+        assert_eq!(
+            reported(&report, "platform_audit_logs")["rows_read"],
+            0,
+            "{write}"
+        );
+        assert_eq!(platform.count("GET", path), 1);
+
+        platform.change(world(449, 0));
+        let report = pipeline.load()?;
+        assert_eq!(
+            reported(&report, "platform_audit_logs")["rows_read"],
+            19,
+            "{write}"
+        );
+        let distinct = "SELECT count(DISTINCT record_hash) FROM platform_audit_logs";
+        assert_eq!(number(&pipeline, distinct)?, 449);
+        assert_eq!(
+            number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?,
+            449
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_record_of_the_second_that_was_seen_last_is_not_missed() -> Result<()> {
+    // The tenth is of the same second as the ninth.
+    let platform = Platform::serve(world(9, 0))?;
+    let pipeline =
+        pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
+    pipeline.load()?;
+    platform.change(world(10, 0));
+    let report = pipeline.load()?;
+    assert_eq!(
+        reported(&report, "platform_audit_logs")["rows_read"],
+        1,
+        "{report}"
+    );
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?,
+        10
+    );
+    Ok(())
+}
+
+#[test]
+fn records_that_come_while_pages_are_read_shift_them_and_are_neither_lost_nor_doubled() -> Result<()>
+{
+    let platform = Platform::serve(world(250, 0))?;
+    let path = "/v1/organizations/acme/audit-logs";
+    // Before the second page there is time for more to happen.
+    platform.fault(Fault::RetryAfter(429, 1).at(path).after(1).times(1));
+    let pipeline =
+        pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
+    thread::scope(|scope| {
+        let loading = scope.spawn(|| pipeline.load());
+        platform.wait_for(3);
+        platform.change(world(253, 0));
+        loading.join().map_err(|_| anyhow!("the load crashed"))?
+    })?;
+    let rows = "SELECT count(*) FROM platform_audit_logs";
+    assert_eq!(number(&pipeline, rows)?, 250);
+    pipeline.load()?;
+    assert_eq!(number(&pipeline, rows)?, 253);
+    let distinct = "SELECT count(DISTINCT record_hash) FROM platform_audit_logs";
+    assert_eq!(number(&pipeline, distinct)?, 253);
+    Ok(())
+}
+
+#[test]
+fn what_was_deleted_since_is_read_by_its_time() -> Result<()> {
+    let platform = Platform::serve(world(0, 2))?;
+    let incremental = "mode = \"incremental\"\ncursor = \"deleted_at\"";
+    let pipeline = pipeline(&platform)?
+        .resource_with("platform_deleted_databases", incremental)
+        .resource_with("platform_deleted_groups", incremental);
+    pipeline.load()?;
+    platform.change(world(0, 5));
+    let report = pipeline.load()?;
+    for resource in ["platform_deleted_databases", "platform_deleted_groups"] {
+        assert_eq!(reported(&report, resource)["rows_read"], 3, "{report}");
+        assert_eq!(
+            number(&pipeline, &format!("SELECT count(*) FROM {resource}"))?,
+            5
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn usage_is_read_day_by_day_and_the_last_day_again() -> Result<()> {
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+    let platform = Platform::serve(world(0, 0).at(now))?;
+    let from = day(now, 4)?;
+    let pipeline = pipeline(&platform)?
+        .config(&format!("usage_from = \"{from}\""))
+        .resource_with(
+            "platform_database_usage",
+            "mode = \"incremental\"\ncursor = \"from\"",
+        );
+    pipeline.load()?;
+    // Four days that are over, and today.
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_database_usage")?,
+        15
+    );
+    let days =
+        "SELECT count(*) FROM platform_database_usage WHERE \"to\" = \"from\" + INTERVAL 1 DAY";
+    assert_eq!(number(&pipeline, days)?, 15);
+
+    platform.forget();
+    let report = pipeline.load()?;
+    assert_eq!(
+        reported(&report, "platform_database_usage")["rows_read"],
+        3,
+        "{report}"
+    );
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_database_usage")?,
+        15
+    );
+    Ok(())
+}
+
+#[test]
+fn a_day_that_is_not_over_is_not_appended() -> Result<()> {
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+    let platform = Platform::serve(world(0, 0).at(now))?;
+    let from = day(now, 2)?;
+    let pipeline = pipeline(&platform)?
+        .config(&format!("usage_from = \"{from}\""))
+        .resource_with("platform_database_usage", "mode = \"incremental\"");
+    for _ in 0..2 {
+        pipeline.load()?;
+        assert_eq!(
+            number(&pipeline, "SELECT count(*) FROM platform_database_usage")?,
+            6
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_mode_that_an_endpoint_does_not_have_is_refused_before_anything_is_asked() -> Result<()> {
+    let platform = Platform::serve(world(0, 0))?;
+    for (resource, lines) in [
+        ("platform_databases", "mode = \"incremental\""),
+        ("platform_databases", "where = \"1\""),
+        ("platform_databases", "columns = [\"nope\"]"),
+        (
+            "platform_audit_logs",
+            "mode = \"incremental\"\ncursor = \"code\"",
+        ),
+        ("platform_audit_logs", "mode = \"changes\""),
+    ] {
+        let outcome = pipeline(&platform)?
+            .resource_with(resource, lines)
+            .host(&["run"])?;
+        assert_eq!(outcome.code, Some(2), "{lines}: {outcome:?}");
+        assert!(outcome.stderr.contains("hint:"), "{outcome:?}");
+    }
+    assert!(platform.requests().is_empty());
+    Ok(())
+}
+
+/// A day so many days ago, as the destination's own SQL has it.
+fn day(now: i64, ago: i64) -> Result<String> {
+    let days = now.div_euclid(DAY) - ago;
+    let sql = format!("SELECT strftime(DATE '1970-01-01' + {days}, '%Y-%m-%d')");
+    let shown = DuckDb::in_memory()?.query(&sql)?;
+    let text = shown.single().and_then(Value::as_text);
+    Ok(text.unwrap_or_default().to_owned())
+}

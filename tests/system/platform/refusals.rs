@@ -1,0 +1,240 @@
+//! What the API refuses: who may read what, limits, and faults.
+
+use anyhow::Result;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::platform::{
+    Fault, Organization, Platform, RateLimit, Role, Token, Trap, World,
+};
+
+use super::{TOKEN, number, pipeline, reported, world};
+
+const DATABASES: &str = "/v1/organizations/acme/databases";
+
+#[test]
+fn what_the_token_may_not_read_fails_by_itself() -> Result<()> {
+    for trap in [None, Some(Trap::ErrorsAsObjects)] {
+        let world = World::new()
+            .organization(
+                Organization::team("acme")
+                    .group("default")
+                    .databases("default", 2),
+            )
+            .token(Token::of_group(TOKEN, "acme", "default"));
+        let platform = Platform::serve(match trap {
+            Some(trap) => world.trap(trap),
+            None => world,
+        })?;
+        let pipeline = pipeline(&platform)?
+            .resource("platform_databases")
+            .resource("platform_members")
+            .resource("platform_database_configuration");
+        let outcome = pipeline.host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        let report = outcome.json()?;
+        let failure = &reported(&report, "platform_members")["failure"];
+        assert_eq!(failure["category"], "permission", "{report}");
+        assert!(
+            failure["message"].to_string().contains("not permitted"),
+            "{report}"
+        );
+        assert_eq!(
+            number(&pipeline, "SELECT count(*) FROM platform_databases")?,
+            2
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn the_exit_code_says_that_nothing_could_be_read() -> Result<()> {
+    let viewer = World::new()
+        .organization(Organization::team("acme"))
+        .token(Token::of_organization(TOKEN, "acme").role(Role::Viewer));
+    let platform = Platform::serve(viewer)?;
+    let of_one = pipeline(&platform)?
+        .resource("platform_members")
+        .host(&["run"])?;
+    assert_eq!(of_one.code, Some(3), "{of_one:?}");
+
+    let foreign = pipeline(&platform)?.token("a.b.c").host(&["run"])?;
+    assert_eq!(foreign.code, Some(3), "{foreign:?}");
+    assert!(
+        foreign.stderr.contains("auth api-tokens mint"),
+        "{foreign:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn one_of_many_that_is_refused_or_gone_does_not_take_the_others_with_it() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    platform.fault(Fault::Status(403).at("/v1/organizations/other/members"));
+    platform.fault(Fault::Status(403).at("/v1/organizations/*/databases/db-0003/stats"));
+    platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/db-0004/configuration"));
+    let pipeline = pipeline(&platform)?
+        .resource("platform_members")
+        .resource("platform_database_stats")
+        .resource("platform_database_configuration");
+    let report = pipeline.load()?;
+    let notes = |resource| reported(&report, resource)["notes"].to_string();
+    assert!(
+        notes("platform_members").contains("organization `other`"),
+        "{report}"
+    );
+    assert!(
+        notes("platform_database_stats").contains("`db-0003` of `acme`"),
+        "{report}"
+    );
+    assert!(
+        notes("platform_database_configuration").contains("deleted while"),
+        "{report}"
+    );
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_members")?,
+        3
+    );
+    assert_eq!(
+        number(
+            &pipeline,
+            "SELECT count(*) FROM platform_database_configuration"
+        )?,
+        8
+    );
+    Ok(())
+}
+
+#[test]
+fn an_endpoint_that_is_nowhere_is_not_taken_for_deleted_databases() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/*/configuration"));
+    let outcome = pipeline(&platform)?
+        .resource("platform_groups")
+        .resource("platform_database_configuration")
+        .host(&["run", "--json"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let report = outcome.json()?;
+    let failure = &reported(&report, "platform_database_configuration")["failure"];
+    assert_eq!(failure["category"], "not-found", "{report}");
+    Ok(())
+}
+
+#[test]
+fn what_passes_is_tried_again() -> Result<()> {
+    for fault in [
+        Fault::RetryAfter(429, 1),
+        Fault::Status(429),
+        Fault::Status(503),
+        Fault::Page(502),
+        Fault::Reset,
+        Fault::Truncate,
+    ] {
+        let platform = Platform::serve(world())?;
+        platform.fault(fault.clone().at(DATABASES).times(1));
+        let pipeline = pipeline(&platform)?.resource("platform_databases");
+        let report = pipeline.load()?;
+        assert_eq!(
+            reported(&report, "platform_databases")["rows_read"],
+            9,
+            "{fault:?}"
+        );
+        assert_eq!(platform.count("GET", DATABASES), 2, "{fault:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_limit_of_requests_only_slows_down() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    platform.limit(RateLimit {
+        every: 5,
+        retry_after: Some(0),
+    });
+    let pipeline = pipeline(&platform)?.resource("platform_database_configuration");
+    pipeline.load()?;
+    assert_eq!(
+        number(
+            &pipeline,
+            "SELECT count(*) FROM platform_database_configuration"
+        )?,
+        9
+    );
+    Ok(())
+}
+
+#[test]
+fn an_answer_that_is_none_fails_its_resource_and_says_what_came() -> Result<()> {
+    for fault in [Fault::Malformed, Fault::WrongShape] {
+        let platform = Platform::serve(world())?;
+        platform.fault(fault.clone().at(DATABASES));
+        let outcome = pipeline(&platform)?
+            .resource("platform_databases")
+            .resource("platform_groups")
+            .host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{fault:?}: {outcome:?}");
+        let report = outcome.json()?;
+        let failure = &reported(&report, "platform_databases")["failure"];
+        assert_eq!(failure["category"], "protocol", "{report}");
+        assert_eq!(
+            reported(&report, "platform_groups")["rows_read"],
+            3,
+            "{report}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
+    let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
+    let world = World::new()
+        .at(i64::try_from(expires.as_secs())?)
+        .organization(
+            Organization::team("acme")
+                .group("default")
+                .databases("default", 2),
+        )
+        .token(
+            Token::of_group(TOKEN, "acme", "default")
+                .expires(i64::try_from(expires.as_secs())? + 3_600),
+        );
+    let platform = Platform::serve(world)?;
+    let outcome = pipeline(&platform)?.host(&["check", "--json"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let findings = outcome.json()?;
+    let findings = findings
+        .as_array()
+        .or_else(|| findings["findings"].as_array());
+    let of = |subject: &str| {
+        let mut found = findings.into_iter().flatten();
+        found
+            .find(|finding| finding["subject"] == subject)
+            .cloned()
+            .unwrap_or_default()
+    };
+    assert!(
+        of("platform_token").to_string().contains("expires at"),
+        "{outcome:?}"
+    );
+    assert_eq!(of("platform_databases")["severity"], "info", "{outcome:?}");
+    assert_eq!(of("platform_members")["severity"], "warning", "{outcome:?}");
+    assert!(platform.requests().len() < 40, "{:?}", platform.counts());
+
+    let outcome = pipeline(&platform)?.token("nonsense").host(&["check"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
+fn an_origin_that_is_not_allowed_is_denied_with_the_lines_that_allow_it() -> Result<()> {
+    let outcome = Pipeline::of_platform("http://127.0.0.1:1")?
+        .token(TOKEN)
+        .allow("")
+        .resource("platform_locations")
+        .host(&["run"])?;
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("[[connector.allow]]"),
+        "{outcome:?}"
+    );
+    Ok(())
+}

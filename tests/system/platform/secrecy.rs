@@ -1,0 +1,93 @@
+//! What no destination may hold: secrets in whatever is answered, and what is
+//! private unless it was asked for.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Result;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::platform::secrets::{PRIVATE, SECRET};
+use connector_tests::platform::{Platform, Trap};
+
+use super::{TOKEN, number, pipeline, resources, world};
+
+#[test]
+fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
+    let platform = Platform::serve(world().trap(Trap::SecretsEverywhere))?;
+    for format in [None, Some("jsonl"), Some("parquet"), Some("csv")] {
+        let mut pipeline = everything(&platform)?;
+        if let Some(format) = format {
+            pipeline = pipeline.into_files(format);
+        }
+        let outcome = pipeline.host(&["run", "--json", "--log", "trace"])?;
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let said = [outcome.stdout.as_bytes(), outcome.stderr.as_bytes()].concat();
+        for canary in [SECRET, PRIVATE, TOKEN] {
+            assert!(!holds(&said, canary), "{format:?}: the host says {canary}");
+            nothing_holds(pipeline.folder(), canary)?;
+        }
+        assert!(outcome.stdout.contains("never stored"), "{outcome:?}");
+    }
+    // Nothing that would give one away was asked for.
+    let asked = platform.requests();
+    let forbidden = [
+        "/auth/tokens",
+        "/rotate",
+        "/invalidate",
+        "/billing/",
+        "/v1/organizations/acme/invites",
+    ];
+    for (method, path) in &asked {
+        assert_eq!(method, "GET");
+        assert!(!forbidden.iter().any(|part| path.contains(part)), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_private_is_read_only_when_it_is_named() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    let pipeline = pipeline(&platform)?
+        .resource_with(
+            "platform_audit_logs",
+            "columns = [\"record_hash\", \"organization_slug\", \"ip\", \"created_at\"]",
+        )
+        .resource_with(
+            "platform_database_stats",
+            "columns = [\"database_id\", \"query\", \"rows_read\"]",
+        );
+    pipeline.load()?;
+    let addresses = format!("SELECT count(*) FROM platform_audit_logs WHERE ip LIKE '{PRIVATE}%'");
+    assert_eq!(number(&pipeline, &addresses)?, 250);
+    let texts =
+        format!("SELECT count(*) FROM platform_database_stats WHERE query LIKE '%{PRIVATE}%'");
+    assert!(number(&pipeline, &texts)? > 0);
+    Ok(())
+}
+
+/// A pipeline of all resources.
+fn everything(platform: &Platform) -> Result<Pipeline> {
+    let mut pipeline = pipeline(platform)?;
+    for resource in resources(&pipeline)? {
+        pipeline = pipeline.resource(resource["name"].as_str().unwrap_or_default());
+    }
+    Ok(pipeline)
+}
+
+fn nothing_holds(folder: &Path, canary: &str) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            nothing_holds(&path, canary)?;
+        } else if path.file_name().is_some_and(|name| name != "token") {
+            let bytes = fs::read(&path)?;
+            assert!(!holds(&bytes, canary), "{} holds {canary}", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn holds(bytes: &[u8], canary: &str) -> bool {
+    let canary = canary.as_bytes();
+    bytes.windows(canary.len()).any(|part| part == canary)
+}

@@ -1,0 +1,105 @@
+//! Answers that are not what the document says: nothing is lost.
+
+use anyhow::Result;
+use connector_tests::platform::{Platform, Trap};
+
+use super::{number, pipeline, reported, world};
+
+#[test]
+fn both_shapes_of_organizations_and_of_usage_are_read() -> Result<()> {
+    let world = world()
+        .trap(Trap::OrganizationsInAnObject)
+        .trap(Trap::UsageForTotal);
+    let platform = Platform::serve(world)?;
+    let pipeline = pipeline(&platform)?
+        .resource("platform_organizations")
+        .resource("platform_database_usage");
+    pipeline.load()?;
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_organizations")?,
+        2
+    );
+    let read =
+        "SELECT count(*) FROM platform_database_usage WHERE rows_read > 0 AND _extra IS NULL";
+    assert_eq!(number(&pipeline, read)?, 9);
+    Ok(())
+}
+
+#[test]
+fn integers_keep_all_their_digits() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    let pipeline = pipeline(&platform)?
+        .resource("platform_organization_usage")
+        .resource("platform_database_usage");
+    pipeline.load()?;
+    // Larger than a float can hold, and odd.
+    let odd = "SELECT count(*) FROM platform_database_usage WHERE bytes_synced > 9007199254740992 \
+               AND bytes_synced % 2 = 1 AND typeof(bytes_synced) = 'BIGINT'";
+    assert_eq!(number(&pipeline, odd)?, 9);
+    Ok(())
+}
+
+#[test]
+fn both_spellings_of_a_host_are_one_column() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    let pipeline = pipeline(&platform)?.resource("platform_databases");
+    pipeline.load()?;
+    let hosts = "SELECT count(*) FROM platform_databases WHERE Hostname LIKE '%.turso.invalid' \
+                 AND coalesce(_extra, '') NOT LIKE '%ostname%'";
+    assert_eq!(number(&pipeline, hosts)?, 9);
+    // Finer than a microsecond.
+    let branched =
+        "SELECT count(*) FROM platform_databases WHERE parent_branched_at__text LIKE '20%Z'";
+    assert_eq!(number(&pipeline, branched)?, 1);
+    Ok(())
+}
+
+#[test]
+fn fields_that_vanish_or_are_null_are_null() -> Result<()> {
+    for trap in [Trap::FieldsVanish, Trap::FieldsAreNull] {
+        let platform = Platform::serve(world().trap(trap))?;
+        let pipeline = pipeline(&platform)?
+            .resource("platform_databases")
+            .resource("platform_audit_logs")
+            .resource("platform_invoices");
+        let report = pipeline.load()?;
+        assert_eq!(
+            number(&pipeline, "SELECT count(*) FROM platform_databases")?,
+            9
+        );
+        assert_eq!(
+            reported(&report, "platform_databases")["misfits"],
+            1,
+            "{report}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn values_of_another_type_go_beside_their_columns() -> Result<()> {
+    let platform = Platform::serve(world().trap(Trap::TypesChange))?;
+    let pipeline = pipeline(&platform)?
+        .resource("platform_databases")
+        .resource("platform_plans")
+        .resource("platform_deleted_groups")
+        .resource("platform_invites");
+    let report = pipeline.load()?;
+    // Flags as numbers, in `_extra`: no column of flags holds them.
+    let flags = "SELECT count(*) FROM platform_databases WHERE block_reads IS NULL \
+                 AND _extra LIKE '%\"block_reads\":0%'";
+    assert_eq!(number(&pipeline, flags)?, 4);
+    // Numbers as texts, in a column of their own.
+    let texts = "SELECT count(*) FROM platform_deleted_groups WHERE cascade_databases IS NULL \
+                 AND cascade_databases__text IS NOT NULL";
+    assert_eq!(number(&pipeline, texts)?, 1);
+    // Objects in lists, in `_extra`.
+    let quotas = "SELECT count(*) FROM platform_plans WHERE _extra LIKE '%\"quotas\":[{%'";
+    assert!(number(&pipeline, quotas)? > 0);
+    let notes = reported(&report, "platform_databases")["notes"].to_string();
+    assert!(
+        notes.contains("of another type than is documented"),
+        "{report}"
+    );
+    Ok(())
+}
