@@ -84,4 +84,7 @@ pub struct Options {
     pub row_limit: Option<u64>,
     /// Whether pages need not be of one point in time.
     pub resumable: bool,
+    /// Whether tables that are not there are left out: not every database of
+    /// many has them.
+    pub lenient: bool,
 }

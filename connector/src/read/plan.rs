@@ -470,6 +470,16 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
     specs
 }
 
+/// Whether there is a table or a view of a name, or what is no table.
+pub(super) fn is_there(name: &str, catalog: &Catalog, config: &Config) -> bool {
+    let mut queries = config.queries.iter();
+    name == QUERIES
+        || queries.any(|query| query.name == name)
+        || Builtin::named(name, config).is_some()
+        || platform::named_in(name, config).is_some()
+        || catalog.get(name).is_some()
+}
+
 /// Refuses what cannot be asked of a resource that is no table.
 fn judge_whole(selection: &Selection, is_own_query: bool) -> Result<()> {
     let name = &selection.resource;

@@ -277,12 +277,14 @@ pub struct Summary {
 
 /// Rows that a read says nothing about: those that have one of these texts in
 /// a column. Those that are there stay as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Unread {
     /// The column.
     pub column: String,
     /// The texts.
     pub values: Vec<String>,
+    /// Why, unless nothing has changed in it.
+    pub failure: Option<SourceError>,
 }
 
 /// What the read of one resource came to.

@@ -31,7 +31,9 @@ use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
 use crate::destination::{Destination, Effect, Load};
-use crate::model::{Event, Limits, LoadId, PageKind, ResourceRecord, Status, Summary};
+use crate::model::{
+    Event, Limits, LoadId, PageKind, ResourceRecord, ResourceSummary, Status, Summary,
+};
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -268,7 +270,11 @@ impl Writer<'_, '_, '_> {
             .iter()
             .filter(|resource| resource.failure.is_some())
             .peekable();
-        let status = if failed.peek().is_some() {
+        let lacks_a_part = |resource: &ResourceSummary| {
+            let unread = resource.unread.as_ref();
+            unread.is_some_and(|part| part.failure.is_some())
+        };
+        let status = if failed.peek().is_some() || summary.resources.iter().any(lacks_a_part) {
             Status::Partial
         } else {
             Status::Loaded

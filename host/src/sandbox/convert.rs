@@ -340,6 +340,7 @@ fn unread(unread: wit::Unread, limits: &Limits) -> Result<Unread, SandboxError> 
     Ok(Unread {
         column: name(unread.column, limits)?,
         values: unread.values,
+        failure: unread.failure.as_ref().map(source_error),
     })
 }
 

@@ -76,9 +76,11 @@ impl Writer<'_, '_, '_> {
     /// Keeps what is there of a part of a resource that was not read, and of
     /// its lists.
     pub(super) fn keep(&mut self, resource: &str, part: &Unread) -> Result<(), PipelineError> {
-        if let Some(open) = self.run.open.get(resource)
-            && !open.has_text(&part.column)
-        {
+        // Nothing at all came of it, so all of it stays.
+        let Some(open) = self.run.open.get(resource) else {
+            return Ok(());
+        };
+        if !open.has_text(&part.column) {
             return Err(contract(format!(
                 "a part of `{resource}` was not read, and no column of text says which"
             )));
@@ -96,6 +98,7 @@ impl Writer<'_, '_, '_> {
             let part = Unread {
                 column,
                 values: part.values.clone(),
+                failure: None,
             };
             self.load.keep(&open.table, &part)?;
         }

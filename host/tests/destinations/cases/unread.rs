@@ -32,6 +32,7 @@ fn load(
         let part = Unread {
             column: "name".to_owned(),
             values: unread.iter().map(|part| (*part).to_owned()).collect(),
+            failure: None,
         };
         load.keep("t", &part).unwrap();
         let stored = load.stored_rows().unwrap();
