@@ -45,7 +45,8 @@ pub fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn of_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
+/// The same of a database alone.
+pub fn of_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
     let finding = |subject: &str, severity, message: String| Finding {
         subject: subject.to_owned(),
         severity,

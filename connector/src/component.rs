@@ -11,9 +11,10 @@ use crate::config::{Config, SCHEMA};
 use crate::database::server::Server;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
+use crate::fleet::{self, Fleet};
 use crate::http::Credential;
 use crate::list::ResourceKind;
-use crate::output::{Event, Kind, Tally};
+use crate::output::{Event, Kind, Tally, internal};
 use crate::read::Read;
 use crate::read::position::{self, Position};
 use crate::selection::{Mode, Options, Selection, TypeOverride};
@@ -25,7 +26,14 @@ pub struct Component;
 
 /// A read that the host pulls.
 #[derive(Debug)]
-pub struct Reader(RefCell<Read>);
+pub struct Reader(RefCell<Source>);
+
+/// What it pulls from.
+#[derive(Debug)]
+enum Source {
+    One(Box<Read>),
+    Many(Box<Fleet>),
+}
 
 impl wit::Guest for Component {
     type Reader = Reader;
@@ -59,16 +67,20 @@ impl wit::Guest for Component {
 
     fn check(config: String) -> Result<Vec<wit::Finding>, wit::Error> {
         let (server, config) = open(&config)?;
-        let findings = check::check(server.as_ref(), &config)?;
+        let findings = match &config.databases {
+            Some(databases) => fleet::look::check(&config, databases)?,
+            None => check::check(server.as_ref(), &config)?,
+        };
         Ok(findings.into_iter().map(wit::Finding::from).collect())
     }
 
     fn list_resources(config: String) -> Result<Vec<wit::Resource>, wit::Error> {
         let (server, config) = open(&config)?;
-        Ok(list::list(server.as_ref(), &config)?
-            .into_iter()
-            .map(wit::Resource::from)
-            .collect())
+        let resources = match &config.databases {
+            Some(databases) => fleet::look::list(&config, databases)?,
+            None => list::list(server.as_ref(), &config)?,
+        };
+        Ok(resources.into_iter().map(wit::Resource::from).collect())
     }
 
     fn read(
@@ -92,22 +104,35 @@ impl wit::Guest for Component {
             page_rows: u64::from(page_rows),
             row_limit: options.row_limit,
             resumable: options.consistency == wit::Consistency::Resumable,
+            lenient: false,
         };
-        Ok(wit::Reader::new(Reader(RefCell::new(Read::new(
-            server, config, asked, options,
-        )))))
+        let source = match config.databases.clone() {
+            Some(databases) => {
+                let fleet = Fleet::new(config, databases, asked, options)?;
+                Source::Many(Box::new(fleet))
+            }
+            None => Source::One(Box::new(Read::new(server, config, asked, options))),
+        };
+        Ok(wit::Reader::new(Reader(RefCell::new(source))))
     }
 }
 
 impl wit::GuestReader for Reader {
     fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
-        Ok(self.0.borrow_mut().next_event()?.map(wit::Event::from))
+        let next = match &mut *self.0.borrow_mut() {
+            Source::One(read) => read.next_event()?,
+            Source::Many(fleet) => fleet.next_event()?,
+        };
+        Ok(next.map(event).transpose()?)
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.0.borrow_mut().close();
+        match &mut *self.0.borrow_mut() {
+            Source::One(read) => read.close(),
+            Source::Many(fleet) => fleet.close(),
+        }
     }
 }
 
@@ -225,50 +250,47 @@ impl From<list::Resource> for wit::Resource {
     }
 }
 
-impl From<Event> for wit::Event {
-    fn from(event: Event) -> Self {
-        match event {
-            Event::Schema {
-                resource,
-                kind,
-                schema,
-                primary_key,
-                siblings,
-            } => {
-                let sibling = |(name, column)| wit::Sibling { name, column };
-                Self::Schema(wit::SchemaEvent {
-                    resource,
-                    kind: kind.into(),
-                    schema,
-                    primary_key,
-                    siblings: siblings.into_iter().map(sibling).collect(),
-                })
-            }
-            Event::Page {
-                resource,
-                kind,
-                rows,
-                batch,
-                position,
-            } => Self::Page(wit::Page {
+fn event(event: Event) -> Result<wit::Event> {
+    Ok(match event {
+        Event::Schema {
+            resource,
+            kind,
+            schema,
+            primary_key,
+            siblings,
+        } => {
+            let sibling = |(name, column)| wit::Sibling { name, column };
+            wit::Event::Schema(wit::SchemaEvent {
                 resource,
                 kind: kind.into(),
-                rows,
-                batch,
-                cursor: position.map(cursor),
-            }),
-            Event::Restarted(reason) => Self::Restarted(reason),
-            Event::Done(summary) => Self::Done(wit::Summary {
-                resources: summary
-                    .resources
-                    .into_iter()
-                    .map(wit::ResourceSummary::from)
-                    .collect(),
-                requests: summary.requests,
-                point_in_time: summary.point_in_time,
-            }),
+                schema: arrow::schema(&schema),
+                primary_key,
+                siblings: siblings.into_iter().map(sibling).collect(),
+            })
         }
-    }
+        Event::Page {
+            resource,
+            kind,
+            batch,
+            position,
+        } => wit::Event::Page(wit::Page {
+            resource,
+            kind: kind.into(),
+            rows: batch.num_rows() as u64,
+            batch: arrow::batch(&batch).map_err(|error| internal(&error.to_string()))?,
+            cursor: position.map(cursor),
+        }),
+        Event::Restarted(reason) => wit::Event::Restarted(reason),
+        Event::Done(summary) => wit::Event::Done(wit::Summary {
+            resources: summary
+                .resources
+                .into_iter()
+                .map(wit::ResourceSummary::from)
+                .collect(),
+            requests: summary.requests,
+            point_in_time: summary.point_in_time,
+        }),
+    })
 }
 
 fn cursor(value: Vec<u8>) -> Cursor {
@@ -318,6 +340,11 @@ impl From<Tally> for wit::ResourceSummary {
             rows_billed: tally.rows_billed,
             requests: tally.requests,
             failure: tally.failure.map(wit::Error::from),
+            unread: tally.unread.map(|unread| wit::Unread {
+                column: unread.column,
+                values: unread.values,
+                failure: unread.failure.map(wit::Error::from),
+            }),
             cursor: tally.position.map(cursor),
             notes: tally.notes,
         }

@@ -25,6 +25,8 @@ const REGION_URL: &str = "https://region.turso.io";
 pub struct Config {
     /// The database, if one is read.
     pub database: Option<Url>,
+    /// Which databases of the organization are read in its place.
+    pub databases: Option<Databases>,
     /// The database that holds the schema of others, and their jobs.
     pub schema_database: Option<Url>,
     /// The most rows of a page.
@@ -39,6 +41,17 @@ pub struct Config {
     pub skip_unchanged: bool,
     /// What is read of the Platform API.
     pub platform: Platform,
+}
+
+/// Databases of an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Databases {
+    /// The organization.
+    pub organization: String,
+    /// Their names, in which `*` stands for any characters and `?` for one.
+    pub names: Vec<String>,
+    /// The group that they are in; any, if none.
+    pub group: Option<String>,
 }
 
 /// Where the Platform API is, and what is read of it.
@@ -93,6 +106,8 @@ pub struct Listen {
 #[serde(deny_unknown_fields)]
 struct Raw {
     database_url: Option<String>,
+    databases: Option<Vec<String>>,
+    group: Option<String>,
     schema_database_url: Option<String>,
     page_rows: Option<u32>,
     #[serde(default)]
@@ -134,7 +149,8 @@ impl Config {
         let schema_database = url(&raw.schema_database_url, "schema_database_url")?;
         let schema_database = schema_database.or_else(|| database.clone());
         let platform = Platform::of(&raw)?;
-        if let (None, Some(query)) = (&database, raw.queries.first()) {
+        let databases = Databases::of(&raw)?;
+        if let (None, None, Some(query)) = (&database, &databases, raw.queries.first()) {
             return Err(without_database(&query.name));
         }
         for (index, query) in raw.queries.iter().enumerate() {
@@ -154,6 +170,7 @@ impl Config {
         }
         Ok(Self {
             database,
+            databases,
             schema_database,
             page_rows: raw.page_rows.unwrap_or(PAGE_ROWS).max(1),
             queries: raw.queries,
@@ -162,6 +179,43 @@ impl Config {
             skip_unchanged: raw.skip_unchanged,
             platform,
         })
+    }
+}
+
+impl Databases {
+    fn of(raw: &Raw) -> Result<Option<Self>> {
+        let Some(names) = &raw.databases else {
+            return match raw.group {
+                Some(_) => Err(Error::config(
+                    "`group` says which of the `databases` are read, and those are not set",
+                    "add `databases = [\"*\"]`",
+                )),
+                None => Ok(None),
+            };
+        };
+        if raw.database_url.is_some() {
+            return Err(Error::config(
+                "`database_url` and `databases` are both set",
+                "name one database by its URL, or many of an organization by their names",
+            ));
+        }
+        let Some(organization) = &raw.organization else {
+            return Err(Error::config(
+                "`databases` are those of an organization, and `organization` is not set",
+                "add its slug: organization = \"acme\"",
+            ));
+        };
+        if names.is_empty() || names.iter().any(String::is_empty) {
+            return Err(Error::config(
+                "`databases` names none",
+                "name some, or all with `databases = [\"*\"]`",
+            ));
+        }
+        Ok(Some(Self {
+            organization: organization.clone(),
+            names: names.clone(),
+            group: raw.group.clone(),
+        }))
     }
 }
 
@@ -211,7 +265,7 @@ impl Platform {
 pub fn without_database(resource: &str) -> Error {
     Error::config(
         format!("`{resource}` is read from a database, and `database_url` is not set"),
-        "add to [connector.config]: database_url = \"libsql://name-organization.turso.io\"; \
+        "add to [connector.config]: database_url = \"libsql://name-organization.turso.io\", or `databases`; \
          what needs no database is called platform_..., see `connector-host list`",
     )
 }
@@ -243,6 +297,13 @@ mod tests {
             (r#"{"concurrency": 17}"#, "`concurrency` is 17"),
             (r#"{"usage_from": "soon"}"#, "no day"),
             (r#"{"organization": ".."}"#, "no slug"),
+            (r#"{"databases": ["*"]}"#, "`organization` is not set"),
+            (r#"{"databases": [], "organization": "a"}"#, "names none"),
+            (r#"{"group": "g"}"#, "those are not set"),
+            (
+                r#"{"databases": ["*"], "database_url": "libsql://a"}"#,
+                "both set",
+            ),
             (
                 r#"{"platform_url": "https://a?authToken=x"}"#,
                 "`platform_url` holds a token",
@@ -276,7 +337,9 @@ mod tests {
             [
                 "concurrency",
                 "database_url",
+                "databases",
                 "dump_preserve_row_ids",
+                "group",
                 "listen",
                 "organization",
                 "page_rows",

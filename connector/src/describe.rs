@@ -49,7 +49,7 @@ pub struct Origin {
 }
 
 /// The origins that it wants to reach.
-pub const ORIGINS: [Origin; 7] = [
+pub const ORIGINS: [Origin; 8] = [
     Origin {
         origin: "{database_url}",
         methods: &["POST"],
@@ -70,6 +70,13 @@ pub const ORIGINS: [Origin; 7] = [
         paths: &["/v1/jobs", "/v1/jobs/*"],
         secrets: &[DATABASE_TOKEN],
         purpose: "platform_jobs and platform_job, when they are selected",
+    },
+    Origin {
+        origin: "https://*.turso.io",
+        methods: &["POST"],
+        paths: &["/v2/pipeline", "/v3/pipeline", "/v3/cursor"],
+        secrets: &[DATABASE_TOKEN],
+        purpose: "tables, views and queries of `databases`, at the hosts that the Platform API says",
     },
     Origin {
         origin: "https://api.turso.tech",

@@ -8,6 +8,7 @@
 //! | [`component`] | the contract, in and out | decide anything |
 //! | [`describe`], [`check`], [`list`] | what is asked for, what works, what there is | read rows |
 //! | [`read`] | one read, event by event | speak HTTP by itself |
+//! | [`fleet`] | many databases as if they were one | know how a database is read |
 //! | [`builtin`] | probes, dump, changes, jobs | touch tables |
 //! | [`platform`] | the Platform API | touch databases |
 //! | [`changes`] | the feed of changes, into rows | ask the server |
@@ -27,6 +28,7 @@ pub mod config;
 pub mod database;
 pub mod describe;
 pub mod error;
+pub mod fleet;
 pub mod hrana;
 pub mod http;
 pub mod list;

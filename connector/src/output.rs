@@ -3,11 +3,11 @@
 use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
-use arrow_schema::Schema;
+use arrow_schema::SchemaRef;
 
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
-use crate::{arrow, log};
+use crate::log;
 
 /// What a read yields.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub enum Event {
         resource: String,
         /// The pages that have them.
         kind: Kind,
-        /// An IPC message.
-        schema: Vec<u8>,
+        /// The columns.
+        schema: SchemaRef,
         /// The columns of its key.
         primary_key: Vec<String>,
         /// Columns whose values do not fit others, and those.
@@ -31,10 +31,8 @@ pub enum Event {
         resource: String,
         /// What they are.
         kind: Kind,
-        /// How many.
-        rows: u64,
-        /// An IPC message.
-        batch: Vec<u8>,
+        /// The rows.
+        batch: RecordBatch,
         /// The position that is true once they are stored.
         position: Option<Vec<u8>>,
     },
@@ -45,7 +43,7 @@ pub enum Event {
 }
 
 /// What the rows of a page are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// Rows as they are.
     Rows,
@@ -56,7 +54,7 @@ pub enum Kind {
 }
 
 /// What a read came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Summary {
     /// One for each resource.
     pub resources: Vec<Tally>,
@@ -81,6 +79,8 @@ pub struct Tally {
     pub requests: u64,
     /// Why it could not be read.
     pub failure: Option<Error>,
+    /// Which part of it was not read, while the rest was.
+    pub unread: Option<Unread>,
     /// The columns of its key.
     pub primary_key: Vec<String>,
     /// The position that is true once all is stored.
@@ -89,6 +89,17 @@ pub struct Tally {
     pub notes: Vec<String>,
     /// Whether all of its rows have been sent.
     pub ended: bool,
+}
+
+/// A part of a resource that was not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// The column that tells its rows.
+    pub column: String,
+    /// The texts in it.
+    pub values: Vec<String>,
+    /// Why, unless nothing has changed in it.
+    pub failure: Option<Error>,
 }
 
 /// Where events and counts of a read are gathered. The last resource that
@@ -209,9 +220,9 @@ impl Output {
             .take_page()
             .map_err(|error| internal(&error.to_string()))?;
         if let Some(schema) = schema {
-            self.schema(kind, &schema, decoder);
+            self.schema(kind, schema, decoder);
         }
-        self.batch(kind, &batch, position)?;
+        self.batch(kind, batch, position);
         if let Some(tally) = self.tallies.last_mut().filter(|_| kind != Kind::Keys) {
             tally.misfits = decoder.misfits();
         }
@@ -229,7 +240,7 @@ impl Output {
             self.page_of(kind, decoder, None)?;
         }
         if let Some(schema) = decoder.unannounced() {
-            self.schema(kind, &schema, decoder);
+            self.schema(kind, schema, decoder);
         }
         Ok(())
     }
@@ -263,7 +274,7 @@ impl Output {
         }));
     }
 
-    fn schema(&mut self, kind: Kind, schema: &Schema, decoder: &Decoder) {
+    fn schema(&mut self, kind: Kind, schema: SchemaRef, decoder: &Decoder) {
         let Some(tally) = self.tallies.last() else {
             return;
         };
@@ -272,40 +283,37 @@ impl Output {
         self.queue.push_back(Event::Schema {
             resource: tally.resource.clone(),
             kind,
-            schema: arrow::schema(schema),
             // Of some columns only, it is no key.
             primary_key: if tally.primary_key.iter().all(has) {
                 tally.primary_key.clone()
             } else {
                 Vec::new()
             },
+            schema: SchemaRef::clone(&schema),
             siblings: siblings
                 .map(|(name, of)| (name.to_owned(), of.to_owned()))
                 .collect(),
         });
     }
 
-    fn batch(&mut self, kind: Kind, batch: &RecordBatch, position: Option<Vec<u8>>) -> Result<()> {
+    fn batch(&mut self, kind: Kind, batch: RecordBatch, position: Option<Vec<u8>>) {
         let Some(tally) = self.tallies.last_mut().filter(|_| batch.num_rows() > 0) else {
-            return Ok(());
+            return;
         };
-        let rows = batch.num_rows() as u64;
         if kind != Kind::Keys {
-            tally.rows += rows;
+            tally.rows += batch.num_rows() as u64;
         }
-        let batch = arrow::batch(batch).map_err(|error| internal(&error.to_string()))?;
         self.queue.push_back(Event::Page {
             resource: tally.resource.clone(),
             kind,
-            rows,
             batch,
             position,
         });
-        Ok(())
     }
 }
 
-fn internal(reason: &str) -> Error {
+/// That a page is none.
+pub fn internal(reason: &str) -> Error {
     Error::new(
         Category::Internal,
         format!("a page could not be made: {reason}"),

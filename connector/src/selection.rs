@@ -6,6 +6,10 @@ use crate::read::position::Position;
 
 /// One resource that was asked for.
 #[derive(Clone, Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a question of its own, as the contract has it"
+)]
 pub struct Selection {
     /// Its name.
     pub resource: String,
@@ -80,4 +84,7 @@ pub struct Options {
     pub row_limit: Option<u64>,
     /// Whether pages need not be of one point in time.
     pub resumable: bool,
+    /// Whether tables that are not there are left out: not every database of
+    /// many has them.
+    pub lenient: bool,
 }

@@ -169,7 +169,7 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
     // Each event says of which load, resource and request it is.
     for (target, message, spans) in [
         (
-            "connector_host::pipeline::writer",
+            "connector_host::pipeline::writer::pages",
             "page",
             &["load", "resource"][..],
         ),

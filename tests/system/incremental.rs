@@ -1,6 +1,7 @@
 //! Reads that go on from the last one: what is read, and what it costs.
 
 use anyhow::Result;
+use connector_tests::compare;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::sqld::Sqld;
@@ -579,5 +580,34 @@ fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
         .into_database(&pipeline.database());
     let report = other.load()?;
     assert!(billed(&report) > 0, "{report}");
+    Ok(())
+}
+
+#[test]
+fn keys_of_no_declared_type_are_those_of_rows() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE loose(k PRIMARY KEY, v TEXT, updated_at INTEGER)",
+        "INSERT INTO loose VALUES (1, 'a', 1), (2, 'b', 1), (3, 'c', 1)",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?.resource_with(
+        "loose",
+        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"",
+    );
+    pipeline.load()?;
+    for statements in [
+        // No row comes, so that nothing says of what type the key is.
+        &["DELETE FROM loose WHERE k = 2"][..],
+        // Rows have keys of another type than the others, and then all have.
+        &["INSERT INTO loose VALUES ('x', 'd', 2), (x'00', 'e', 2)"],
+        &["DELETE FROM loose WHERE k IN (1, 3)"],
+        &["DELETE FROM loose WHERE k = 'x'"],
+    ] {
+        server.client().run(statements)?;
+        pipeline.load()?;
+        let stored = DuckDb::open(&pipeline.database())?.table("loose")?;
+        let source = server.client().query("SELECT * FROM loose", &[])?;
+        compare::same("loose", &source, &stored)?;
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod duckdb_load;
 mod endpoints;
 mod faults;
 mod files_load;
+mod fleet;
 mod incremental;
 mod keys;
 mod kills;

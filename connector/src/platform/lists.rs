@@ -35,6 +35,8 @@ pub struct Entry {
     pub name: String,
     /// Where it is reached, if it is a database.
     pub hostname: Option<String>,
+    /// The group that it is in, if it is a database.
+    pub group: Option<String>,
 }
 
 impl Lists {
@@ -139,6 +141,7 @@ impl Entry {
         Ok(Self {
             id: field(&["DbId", "uuid", "id"]),
             hostname: field(&["Hostname", "hostname"]),
+            group: field(&["group"]),
             name: name.ok_or_else(|| {
                 failure::protocol(path, "a record has no name that it could be asked for by")
             })?,
@@ -186,6 +189,7 @@ mod tests {
                 id: Some("1".to_owned()),
                 name: "a".to_owned(),
                 hostname: Some("h".to_owned()),
+                group: None,
             })
         );
         assert_eq!(entry(r#"{"uuid":"1","name":"a"}"#).unwrap().name, "a");

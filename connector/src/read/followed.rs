@@ -117,7 +117,7 @@ impl Followed {
             nulls: None,
             seen: None,
             change: Some(mark),
-            platform: None,
+            ..Position::default()
         }
     }
 

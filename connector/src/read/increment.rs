@@ -164,7 +164,7 @@ impl Increment {
             nulls: None,
             seen: None,
             change: None,
-            platform: None,
+            ..Position::default()
         };
         let leads_on = |position: &&Position| position.leads_on();
         let from = match selection.position.as_ref().filter(leads_on) {

@@ -285,6 +285,14 @@ impl Read {
             discovery::begin(stream)?;
         }
         let catalog = discovery::catalog(stream)?;
+        let mut asked = asked;
+        if self.options.lenient {
+            asked.retain(|selection| plan::is_there(&selection.resource, &catalog, &self.config));
+            if asked.is_empty() && !self.asked.is_empty() {
+                self.output.requests += stream.take_requests();
+                return Ok(Plan::default());
+            }
+        }
         let described = plan::describe(stream, &self.config.queries)?;
         self.output.requests += stream.take_requests();
         let mut plan = Plan::resolve(&catalog, described, &asked, &self.config, |name| {

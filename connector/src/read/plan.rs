@@ -317,7 +317,13 @@ impl Target {
         let filter = selection.filter.as_deref().map(Condition::written);
         if selection.keys && !primary_key.is_empty() {
             let specs: Vec<_> = primary_key.iter().map(column).collect::<Result<_>>()?;
-            let paging = Paging::of_columns(table, &specs).filtered(filter.clone());
+            // Only the declared key is sure to be in an order in which no two
+            // rows are equal, and in an index.
+            let paging = match table.key() {
+                Some(key) if primary_key != table.primary_key() => Paging::new(table, &key, &specs),
+                _ => Paging::of_columns(table, &specs),
+            };
+            let paging = paging.filtered(filter.clone());
             let phase = Phase {
                 rows: Rows::Keys,
                 ..Phase::all(paging)
@@ -462,6 +468,16 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
         });
     }
     specs
+}
+
+/// Whether there is a table or a view of a name, or what is no table.
+pub(super) fn is_there(name: &str, catalog: &Catalog, config: &Config) -> bool {
+    let mut queries = config.queries.iter();
+    name == QUERIES
+        || queries.any(|query| query.name == name)
+        || Builtin::named(name, config).is_some()
+        || platform::named_in(name, config).is_some()
+        || catalog.get(name).is_some()
 }
 
 /// Refuses what cannot be asked of a resource that is no table.

@@ -1,6 +1,7 @@
 //! Where an incremental read goes on: the cursor that the host keeps. JSON, so
 //! that a person can read it and, with care, write it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ use crate::platform::marks::Marks;
 pub const VERSION: u32 = 1;
 
 /// How far the rows of a resource have been read.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
     /// The column that it goes by; the key itself, if there is none.
@@ -27,6 +28,7 @@ pub struct Position {
     pub filter: Option<String>,
     /// The last row of each class of values that the column holds, in their
     /// order: numbers, text, bytes. Without a column, the last row of all.
+    #[serde(default)]
     pub last: Vec<Place>,
     /// The key of the last row that has no value in the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,6 +42,9 @@ pub struct Position {
     /// How far a resource of the Platform API has been read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Marks>,
+    /// How far each of many databases has been read, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub databases: BTreeMap<String, Self>,
 }
 
 /// A commit, and what was read of a table then.
@@ -118,30 +123,37 @@ impl Position {
         }
         let position: Self = serde_json::from_slice(bytes)
             .map_err(|error| refused(format!("cannot be read: {error}")))?;
-        let places = position.last.iter().map(|place| (&place.value, &place.key));
-        let readable = places
-            .flat_map(|(value, key)| value.iter().chain(key))
-            .chain(position.nulls.iter().flatten())
-            .all(|stored| stored.value().is_some());
-        if readable {
+        if position.is_readable() {
             Ok(position)
         } else {
             Err(refused("holds a value that is none".to_owned()))
         }
     }
 
+    fn is_readable(&self) -> bool {
+        let places = self.last.iter().map(|place| (&place.value, &place.key));
+        let mut stored = places
+            .flat_map(|(value, key)| value.iter().chain(key))
+            .chain(self.nulls.iter().flatten());
+        stored.all(|stored| stored.value().is_some())
+            && self.databases.values().all(Self::is_readable)
+    }
+
     /// The position of a table that was read in full.
     #[must_use]
     pub fn of_all(seen: Seen) -> Self {
         Self {
-            by: None,
-            key: Vec::new(),
-            filter: None,
-            last: Vec::new(),
-            nulls: None,
             seen: Some(seen),
-            change: None,
-            platform: None,
+            ..Self::default()
+        }
+    }
+
+    /// The position of a table in many databases.
+    #[must_use]
+    pub fn of_databases(databases: BTreeMap<String, Self>) -> Self {
+        Self {
+            databases,
+            ..Self::default()
         }
     }
 
@@ -150,13 +162,8 @@ impl Position {
     pub fn of_platform(by: &str, marks: Marks) -> Self {
         Self {
             by: Some(by.to_owned()),
-            key: Vec::new(),
-            filter: None,
-            last: Vec::new(),
-            nulls: None,
-            seen: None,
-            change: None,
             platform: Some(marks),
+            ..Self::default()
         }
     }
 
@@ -283,6 +290,7 @@ mod tests {
                 columns: vec!["id".into(), "a".into()],
             }),
             platform: None,
+            databases: BTreeMap::new(),
         };
         let json = position.encode();
         assert_eq!(
@@ -321,6 +329,7 @@ mod tests {
             seen: None,
             change: None,
             platform: None,
+            databases: BTreeMap::new(),
         };
         let json = position.encode();
         assert_eq!(

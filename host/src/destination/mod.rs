@@ -23,7 +23,7 @@ pub use error::{Cause, DestinationError};
 pub(crate) use files::json_array;
 
 use crate::model::{
-    Cursor, Deletes, DestinationSpec, LoadId, LoadRecord, Rejected, Sibling, Write, names,
+    Cursor, Deletes, DestinationSpec, LoadId, LoadRecord, Rejected, Sibling, Unread, Write, names,
 };
 
 /// How to open a destination.
@@ -219,6 +219,12 @@ pub trait Load: Send {
 
     /// Forgets one table of this load; what was stored of it before stays.
     fn discard(&mut self, table: &str) -> Result<(), DestinationError>;
+
+    /// Says that a part of the source could not be read: rows of a table that
+    /// was opened, which have one of these texts in a column. What came of it
+    /// is all that came, and rows of it that are there stay as they are, where
+    /// others would give way or count as gone. Comes after all rows.
+    fn keep(&mut self, table: &str, part: &Unread) -> Result<(), DestinationError>;
 
     /// Waits until every batch is stored, and counts the rows of this load in
     /// each table, by asking the store and not by adding up what was sent.

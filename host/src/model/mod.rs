@@ -21,7 +21,7 @@ pub use secret::Secret;
 pub use source::{
     Descriptor, Event, Finding, OriginRequest, PageKind, Progress, ReadOptions, Resource,
     ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, Sibling, SourceSchema,
-    Summary,
+    Summary, Unread,
 };
 pub use spec::{
     AllowRule, Consistency, DestinationSpec, FileFormat, Mask, Nested, PipelineSpec, ResourceSpec,

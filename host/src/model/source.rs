@@ -275,6 +275,18 @@ pub struct Summary {
     pub point_in_time: bool,
 }
 
+/// Rows that a read says nothing about: those that have one of these texts in
+/// a column. Those that are there stay as they are.
+#[derive(Clone, Debug)]
+pub struct Unread {
+    /// The column.
+    pub column: String,
+    /// The texts.
+    pub values: Vec<String>,
+    /// Why, unless nothing has changed in it.
+    pub failure: Option<SourceError>,
+}
+
 /// What the read of one resource came to.
 #[derive(Clone, Debug)]
 pub struct ResourceSummary {
@@ -292,6 +304,8 @@ pub struct ResourceSummary {
     pub requests: u64,
     /// Why it could not be read.
     pub failure: Option<SourceError>,
+    /// Which part of it could not, if the rest could.
+    pub unread: Option<Unread>,
     /// The cursor that is true once all pages are stored.
     pub cursor: Option<Cursor>,
     /// What the operator should know.

@@ -26,6 +26,17 @@ pub(super) struct Fit {
     forbidden: Vec<usize>,
 }
 
+/// What becomes of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// It is stored under this name.
+    As(String),
+    /// It will be, once a value comes.
+    NotYet(String),
+    /// It is left out.
+    Not,
+}
+
 /// A difference between what comes and what is there.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
@@ -122,6 +133,18 @@ impl Fit {
         Self {
             unseen,
             ..self.only(&left)
+        }
+    }
+
+    /// What a column of the batches is stored as, by its place in them.
+    pub(super) fn stored_name_of(&self, at: usize) -> Stored {
+        if let Some(place) = self.kept.iter().position(|kept| *kept == at) {
+            return Stored::As(self.schema.field(place).name().clone());
+        }
+        let mut unseen = self.unseen.iter();
+        match unseen.find(|(place, _)| *place == at) {
+            Some((_, name)) => Stored::NotYet(name.clone()),
+            None => Stored::Not,
         }
     }
 
@@ -323,7 +346,7 @@ fn is_bytes_of_text(name: &str) -> bool {
 }
 
 /// The end of a sibling's name.
-fn class(field: &Field) -> &'static str {
+pub(super) fn class(field: &Field) -> &'static str {
     match field.data_type() {
         DataType::Utf8 if is_json(field) => "json",
         DataType::Int32 | DataType::Int64 => "integer",

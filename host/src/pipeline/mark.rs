@@ -55,20 +55,6 @@ impl Marker {
         Arc::new(Schema::new(fields.chain(own).collect::<Vec<_>>()))
     }
 
-    /// Keys under the names that their columns are stored by.
-    pub(super) fn keys(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let fields = batch.schema_ref().fields().iter().map(|field| {
-            Arc::new(
-                field
-                    .as_ref()
-                    .clone()
-                    .with_name(names::column_of(field.name())),
-            )
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        RecordBatch::try_new(schema, batch.columns().to_vec())
-    }
-
     /// Rows with their mark. `schema` is what [`Marker::schema`] made of theirs.
     pub(super) fn mark(
         &mut self,

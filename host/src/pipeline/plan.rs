@@ -372,8 +372,13 @@ impl ResourcePlan {
     }
 
     /// The columns of its key: the source's, unless the operator says others.
+    /// The source was told those, and may know that they are not all.
     pub(super) fn key<'a>(&'a self, source: &'a SourceSchema) -> &'a [String] {
-        if self.spec.primary_key.is_empty() {
+        let is_known = |column: &String| {
+            let mut known = source.primary_key.iter();
+            known.any(|known| known.eq_ignore_ascii_case(column))
+        };
+        if self.spec.primary_key.iter().all(is_known) {
             &source.primary_key
         } else {
             &self.spec.primary_key

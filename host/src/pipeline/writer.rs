@@ -7,10 +7,12 @@
 //! then on.
 //!
 //! Reading order: this file (one load), [`pages`] (the columns and pages of a
-//! resource), [`items`] (the tables of its lists), [`run`] (what stays the same
-//! over the loads of a run), [`open`] (a resource that is being written).
+//! resource), [`keys`] (those of all rows), [`items`] (the tables of its lists),
+//! [`run`] (what stays the same over the loads of a run), [`open`] (a resource
+//! that is being written).
 
 mod items;
+mod keys;
 mod open;
 mod pages;
 mod run;
@@ -29,7 +31,9 @@ use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
 use crate::destination::{Destination, Effect, Load};
-use crate::model::{Event, Limits, LoadId, PageKind, ResourceRecord, Status, Summary};
+use crate::model::{
+    Event, Limits, LoadId, PageKind, ResourceRecord, ResourceSummary, Status, Summary,
+};
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -266,7 +270,11 @@ impl Writer<'_, '_, '_> {
             .iter()
             .filter(|resource| resource.failure.is_some())
             .peekable();
-        let status = if failed.peek().is_some() {
+        let lacks_a_part = |resource: &ResourceSummary| {
+            let unread = resource.unread.as_ref();
+            unread.is_some_and(|part| part.failure.is_some())
+        };
+        let status = if failed.peek().is_some() || summary.resources.iter().any(lacks_a_part) {
             Status::Partial
         } else {
             Status::Loaded
@@ -291,6 +299,11 @@ impl Writer<'_, '_, '_> {
             });
         }
         self.run.reconcile(summary)?;
+        for of_source in &summary.resources {
+            if let (None, Some(part)) = (&of_source.failure, &of_source.unread) {
+                self.keep(&of_source.resource, part)?;
+            }
+        }
         let effects = self.settle()?;
         let mut resources = Vec::with_capacity(summary.resources.len());
         let mut records = Vec::with_capacity(summary.resources.len());

@@ -12,7 +12,7 @@ use super::pages;
 use crate::model::{
     Category, Cursor, Descriptor, Event, Finding, Mode, OriginRequest, PageKind, Progress,
     ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection,
-    Severity, Sibling, SourceError, SourceSchema, Summary,
+    Severity, Sibling, SourceError, SourceSchema, Summary, Unread,
 };
 use crate::model::{Limit, Limits};
 
@@ -307,6 +307,10 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             rows_billed: r.rows_billed,
             requests: r.requests,
             failure: r.failure.as_ref().map(source_error),
+            unread: r
+                .unread
+                .map(|unread| self::unread(unread, limits))
+                .transpose()?,
             cursor: cursor(r.cursor, limits)?,
             notes: r
                 .notes
@@ -324,6 +328,19 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             .collect::<Result<_, SandboxError>>()?,
         requests: s.requests,
         point_in_time: s.point_in_time,
+    })
+}
+
+/// Bounded, since each of them becomes part of a statement.
+fn unread(unread: wit::Unread, limits: &Limits) -> Result<Unread, SandboxError> {
+    let bytes = |texts: &[String]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
+    if unread.values.len() as u64 > limits.resources || bytes(&unread.values) > limits.text {
+        return Err(SandboxError::Limit(Limit::Text));
+    }
+    Ok(Unread {
+        column: name(unread.column, limits)?,
+        values: unread.values,
+        failure: unread.failure.as_ref().map(source_error),
     })
 }
 

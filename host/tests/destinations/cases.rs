@@ -10,6 +10,7 @@ mod names;
 mod rewrites;
 mod rows;
 mod siblings;
+mod unread;
 mod values;
 mod versions;
 
@@ -24,6 +25,7 @@ pub(crate) use self::names::*;
 pub(crate) use self::rewrites::*;
 pub(crate) use self::rows::*;
 pub(crate) use self::siblings::*;
+pub(crate) use self::unread::*;
 pub(crate) use self::values::*;
 pub(crate) use self::versions::*;
 use crate::store::{batch, integers};

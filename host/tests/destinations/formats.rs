@@ -89,7 +89,7 @@ fn a_file_that_cannot_be_read_stops_a_merge_and_stays() {
             b"\xff\xff\r\n",
         ] {
             std::fs::write(&before[0], broken).unwrap();
-            let mut destination = open(kind, store.folder()).unwrap();
+            let mut destination = store.open();
             let mut load = destination.begin(&crate::store::load_id(2)).unwrap();
             let arrival = Arrival {
                 key: vec!["id".to_owned()],

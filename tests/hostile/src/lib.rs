@@ -224,6 +224,7 @@ fn summary((resource, rows): (String, u64)) -> wit::ResourceSummary {
         rows_billed: None,
         requests: 0,
         failure: None,
+        unread: None,
         notes: Vec::new(),
         cursor: None,
     }

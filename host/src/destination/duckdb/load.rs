@@ -23,7 +23,7 @@ use super::{records, stored_name, tables};
 use crate::destination::columns::{ColumnError, Columns, Shape};
 use crate::destination::rejected::Waiting;
 use crate::destination::{Arrival, DestinationError, Effect, Load};
-use crate::model::{LoadId, LoadRecord, Mode, Rejected, Write, names};
+use crate::model::{LoadId, LoadRecord, Mode, Rejected, Unread, Write, names};
 
 /// A load that is being written.
 pub(super) struct DuckDbLoad<'a> {
@@ -354,6 +354,16 @@ impl Load for DuckDbLoad<'_> {
         }
     }
 
+    fn keep(&mut self, name: &str, part: &Unread) -> Result<(), DestinationError> {
+        match self.tables.get_mut(&name.to_ascii_lowercase()) {
+            Some(table) => {
+                table.unread = Some(part.clone());
+                Ok(())
+            }
+            None => Err(self.failed("keep rows", format!("the table `{name}` was not opened"))),
+        }
+    }
+
     fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
         self.settle()?;
         let mut stored = BTreeMap::new();
@@ -368,9 +378,9 @@ impl Load for DuckDbLoad<'_> {
 
     fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
         self.settle()?;
-        let tables = std::mem::take(&mut self.tables);
+        let mut tables = std::mem::take(&mut self.tables);
         let mut effects = BTreeMap::new();
-        for table in tables.values() {
+        for table in tables.values_mut() {
             effects.insert(table.name.clone(), self.apply_to(table)?);
             if let Some(keys) = &table.keys {
                 let action = format!("forget the keys of `{}`", table.name);

@@ -2,8 +2,8 @@
 //! that bring a staged table together with its target. Knows tables by name
 //! only, and moves no row through this process.
 
-use super::sql::{Dataset, quoted};
-use crate::model::{Deletes, names};
+use super::sql::{Dataset, literal, quoted};
+use crate::model::{Deletes, Unread, names};
 
 /// A staged table on its way into its target.
 pub(super) struct Merge<'a> {
@@ -20,6 +20,8 @@ pub(super) struct Merge<'a> {
     pub(super) deletes: Deletes,
     /// The column that is null in the row with which a group begins.
     pub(super) group: Option<&'a str>,
+    /// Rows of the target that are not gone, whatever the keys say.
+    pub(super) unread: Option<&'a Unread>,
     /// The time of the load, as an SQL expression.
     pub(super) now: &'a str,
 }
@@ -237,10 +239,14 @@ impl Merge<'_> {
     /// told from what there is.
     fn gone(&self) -> Option<String> {
         let keys = self.keys?;
+        let unread = self
+            .unread
+            .map(|part| format!(" AND {} IS NOT TRUE", is_of(part)));
         Some(format!(
-            "NOT EXISTS (SELECT 1 FROM {} k WHERE {})",
+            "NOT EXISTS (SELECT 1 FROM {} k WHERE {}){}",
             self.dataset.table(keys),
-            self.key.matches("t", "k")
+            self.key.matches("t", "k"),
+            unread.unwrap_or_default()
         ))
     }
 
@@ -255,6 +261,15 @@ impl Merge<'_> {
     fn staged(&self) -> String {
         self.dataset.table(self.staged)
     }
+}
+
+/// Whether a row of the target is of a part that was not read.
+pub(super) fn is_of(part: &Unread) -> String {
+    let values: Vec<_> = part.values.iter().map(|value| literal(value)).collect();
+    if values.is_empty() {
+        return "false".to_owned();
+    }
+    format!("(t.{} IN ({}))", quoted(&part.column), values.join(", "))
 }
 
 /// Whether a staged row says that it is deleted.

@@ -2,6 +2,7 @@
 //! every older file, and writes anew only those in which a row changes.
 //! Nothing that is there is touched; the manifest says which files count.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 
@@ -11,11 +12,11 @@ use super::rewrite::Rewrite;
 use super::stored::{Judge, Stamp, Stored};
 use super::sweep::STAGED;
 use super::table::Table;
-use super::value::Row;
+use super::value::{Row, Value};
 use super::{Place, manifest, part};
 use crate::destination::Effect;
 use crate::destination::columns::Columns;
-use crate::model::{LoadId, Write};
+use crate::model::{LoadId, Unread, Write};
 
 /// Brings a table together, once all its rows are written.
 pub(super) fn bring_together(
@@ -28,16 +29,24 @@ pub(super) fn bring_together(
         written: arrived,
         ..Effect::default()
     };
+    let unread = table.unread.take();
+    let carried = match (&unread, table.replaced.take()) {
+        (Some(part), Some(replaced)) => carry_over(place, load, table, part, replaced)?,
+        _ => Vec::new(),
+    };
     let Some((compared, mut merge)) = table.take_merge() else {
+        table.written.extend(carried);
         return Ok(effect);
     };
+    let unread = unread.and_then(|part| InPart::new(part, &table.columns));
+    let unread = unread.as_ref();
     if !merge.groups {
         effect.superseded = merge.arrived.superseded();
     }
 
     let (mut kept, mut touched) = (Vec::new(), Vec::new());
     for file in std::mem::take(&mut table.kept) {
-        let changes = is_touched(&place.root, &file, &table.columns, &compared, &mut merge);
+        let changes = is_touched(&place.root, &file, table, &compared, &mut merge, unread);
         if of(&file, changes)? {
             touched.push(file);
         } else {
@@ -57,7 +66,7 @@ pub(super) fn bring_together(
     };
     for file in touched {
         let judge = &mut |row: &dyn Row| {
-            let old = look(row, &compared, &merge)?;
+            let old = look(row, &compared, &merge, unread)?;
             Ok(merge.judge_old(old, &mut effect))
         };
         let copied = copy.file(&place.root, &file, table, judge);
@@ -78,25 +87,83 @@ pub(super) fn bring_together(
         }
     }
     table.written.extend(copy.finish()?);
+    table.written.extend(carried);
     Ok(effect)
+}
+
+/// Copies rows that stay of a table that gives way.
+fn carry_over(
+    place: &Place,
+    load: &LoadId,
+    table: &mut Table,
+    part: &Unread,
+    replaced: manifest::Table,
+) -> io::Result<Vec<manifest::File>> {
+    let columns = Columns::stored(replaced.columns);
+    if columns.place(&part.column).is_none() {
+        return Ok(Vec::new());
+    }
+    let widened = table.columns.extend(&columns);
+    widened.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+    let part = InPart::new(part.clone(), &table.columns);
+    let mut copy = Copy {
+        rewrite: Rewrite::new(place, table.columns.clone()),
+        stamp: None,
+        load,
+        rows: 0,
+    };
+    for file in replaced.files {
+        let judge = &mut |row: &dyn Row| {
+            let stays = part.as_ref().map_or(Ok(false), |part| part.has(row))?;
+            Ok(if stays { Verdict::Keep } else { Verdict::Drop })
+        };
+        let copied = copy.file(&place.root, &file, table, judge);
+        of(&file, copied)?;
+    }
+    copy.finish()
+}
+
+/// Tells the rows of a part that was not read.
+struct InPart {
+    column: usize,
+    values: HashSet<String>,
+}
+
+impl InPart {
+    fn new(part: Unread, columns: &Columns) -> Option<Self> {
+        Some(Self {
+            column: columns.place(&part.column)?,
+            values: part.values.into_iter().collect(),
+        })
+    }
+
+    fn has(&self, row: &dyn Row) -> io::Result<bool> {
+        Ok(match row.value(self.column)? {
+            Some(Value::Text(text)) => self.values.contains(text.as_ref()),
+            _ => false,
+        })
+    }
 }
 
 /// Whether something becomes of a row of a file.
 fn is_touched(
     root: &Path,
     file: &manifest::File,
-    columns: &Columns,
+    table: &Table,
     compared: &Compared,
     merge: &mut Merge,
+    unread: Option<&InPart>,
 ) -> io::Result<bool> {
     let format = part::format(&file.path)?;
-    let places = compared.places();
-    let mut stored = Stored::open(&root.join(&file.path), format, columns, Some(&places))?;
+    let mut places = compared.places();
+    places.extend(unread.map(|part| part.column));
+    let path = root.join(&file.path);
+    let mut stored = Stored::open(&path, format, &table.columns, Some(&places))?;
     let (mut touched, mut seen) = (false, 0);
     loop {
         let judge = &mut |row: &dyn Row| {
             seen += 1;
-            let old = look(row, compared, merge)?;
+            let old = look(row, compared, merge, unread)?;
             touched |= merge.notice(old);
             Ok(Verdict::Drop)
         };
@@ -111,7 +178,12 @@ fn is_touched(
     }
 }
 
-fn look(row: &dyn Row, compared: &Compared, merge: &Merge) -> io::Result<Old> {
+fn look(
+    row: &dyn Row,
+    compared: &Compared,
+    merge: &Merge,
+    unread: Option<&InPart>,
+) -> io::Result<Old> {
     let (key, went) = (compared.key(row)?, compared.went(row)?);
     let matters = !went && key.is_some_and(|key| merge.arrived.rows.contains_key(&key));
     let content = if matters {
@@ -119,7 +191,12 @@ fn look(row: &dyn Row, compared: &Compared, merge: &Merge) -> io::Result<Old> {
     } else {
         None
     };
-    Ok(Old { key, content, went })
+    Ok(Old {
+        key,
+        content,
+        went,
+        is_unread: unread.map_or(Ok(false), |part| part.has(row))?,
+    })
 }
 
 /// Rows on their way into files of this load.

@@ -18,7 +18,7 @@ use super::{Place, apply, sweep};
 use crate::destination::columns::Columns;
 use crate::destination::rejected::Waiting;
 use crate::destination::{Arrival, Cause, DestinationError, Effect, Load, Presence};
-use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Write, names};
+use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Unread, Write, names};
 
 /// A file that has grown to this is followed by another.
 pub(super) const PART_BYTES: u64 = 512 << 20;
@@ -336,6 +336,16 @@ impl Load for FilesLoad<'_> {
         // Its files are aside, and go when the load ends.
         self.tables.remove(&key);
         Ok(())
+    }
+
+    fn keep(&mut self, name: &str, part: &Unread) -> Result<(), DestinationError> {
+        match self.tables.get_mut(&name.to_ascii_lowercase()) {
+            Some(table) => {
+                table.unread = Some(part.clone());
+                Ok(())
+            }
+            None => Err(self.failed("keep rows", format!("the table `{name}` was not opened"))),
+        }
     }
 
     fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {

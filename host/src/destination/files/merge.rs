@@ -25,6 +25,8 @@ pub(super) struct Old {
     pub(super) content: Option<Digest>,
     /// Whether it went before.
     pub(super) went: bool,
+    /// Whether it is of a part that was not read, and so not gone.
+    pub(super) is_unread: bool,
 }
 
 /// Rows that arrived, on their way into a table.
@@ -45,7 +47,7 @@ impl Merge {
     /// All older rows are shown before the first is judged, because one of
     /// them may make the new row of its key needless.
     pub(super) fn notice(&mut self, old: Old) -> bool {
-        let stays = self.write == Write::Scd2 && !old.went && !self.goes(old.key);
+        let stays = self.write == Write::Scd2 && !old.went && !self.goes_of(old);
         if stays
             && let Some(last) = old.key.and_then(|key| self.arrived.rows.get_mut(&key))
             && !last.deleted
@@ -64,7 +66,7 @@ impl Merge {
         match self.write {
             Write::Scd2 if old.went => Verdict::Keep,
             Write::Scd2 => {
-                if deleted || self.goes(old.key) {
+                if deleted || self.goes_of(old) {
                     self.delete(old.went, effect)
                 } else if last.is_some_and(|last| !last.same) {
                     Verdict::Stamp
@@ -73,7 +75,9 @@ impl Merge {
                 }
             }
             _ if last.is_some() && !deleted => Verdict::Drop,
-            _ if deleted || self.is_gone(old.key) => self.delete(old.went, effect),
+            _ if deleted || (!old.is_unread && self.is_gone(old.key)) => {
+                self.delete(old.went, effect)
+            }
             _ => Verdict::Keep,
         }
     }
@@ -113,6 +117,10 @@ impl Merge {
             && self.write == Write::Merge
             && self.presence == Presence::Keys
             && self.goes(key)
+    }
+
+    fn goes_of(&self, old: Old) -> bool {
+        !old.is_unread && self.goes(old.key)
     }
 
     /// Whether a row is no longer in the source, and something follows from

@@ -9,7 +9,7 @@ use super::merge::Merge;
 use super::{folder, manifest, part};
 use crate::destination::Arrival;
 use crate::destination::columns::{ColumnError, Columns, Shape};
-use crate::model::{FileFormat, LoadId, Write};
+use crate::model::{FileFormat, LoadId, Unread, Write};
 
 /// A table that a load writes.
 pub(super) struct Table {
@@ -21,6 +21,10 @@ pub(super) struct Table {
     pub(super) shape: Shape,
     /// Files of older loads that stay.
     pub(super) kept: Vec<manifest::File>,
+    /// Files of a table that gives way, and its columns.
+    pub(super) replaced: Option<manifest::Table>,
+    /// Rows that are there and stay, because their part was not read.
+    pub(super) unread: Option<Unread>,
     /// Files of this load.
     pub(super) written: Vec<manifest::File>,
     /// What came, if rows are told apart.
@@ -61,6 +65,8 @@ impl Table {
             shape: Shape::new(&arrival.schema, &columns),
             columns,
             kept: stays.map(|known| known.files.clone()).unwrap_or_default(),
+            replaced: known.filter(|_| stays.is_none()).cloned(),
+            unread: None,
             written: Vec::new(),
             came,
             begun: 0,

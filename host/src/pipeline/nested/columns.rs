@@ -37,7 +37,7 @@ enum Kind {
 /// The columns.
 #[derive(Debug)]
 pub(super) struct Columns {
-    columns: Vec<Column>,
+    all: Vec<Column>,
     /// All names, in lower case, also those of columns that do not grow here.
     taken: BTreeSet<String>,
     /// The table that is there, if it stays.
@@ -71,7 +71,7 @@ impl Columns {
         known: Option<SchemaRef>,
     ) -> Self {
         Self {
-            columns: Vec::new(),
+            all: Vec::new(),
             taken: names.map(str::to_ascii_lowercase).collect(),
             known,
         }
@@ -84,7 +84,7 @@ impl Columns {
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.columns.len()
+        self.all.len()
     }
 
     /// Takes the value of a row. The column is made when it has its first;
@@ -98,11 +98,11 @@ impl Columns {
         leaf: Leaf<'_>,
     ) -> bool {
         let at = *column.get_or_insert_with(|| self.add(wanted, Kind::of(leaf), None));
-        if self.columns[at].push(row, leaf) {
+        if self.all[at].push(row, leaf) {
             return false;
         }
         let sibling = self.sibling(at, Kind::of(leaf));
-        self.columns[sibling].push(row, leaf);
+        self.all[sibling].push(row, leaf);
         true
     }
 
@@ -116,17 +116,17 @@ impl Columns {
     ) {
         let add = || self.add(&format!("{of}__text"), Kind::Text, Some(of.to_owned()));
         let at = *column.get_or_insert_with(add);
-        self.columns[at].push(row, Leaf::Text(text));
+        self.all[at].push(row, Leaf::Text(text));
     }
 
     /// The columns, as fields.
     pub(super) fn fields(&self) -> impl Iterator<Item = FieldRef> {
-        self.columns.iter().map(|column| Arc::clone(&column.field))
+        self.all.iter().map(|column| Arc::clone(&column.field))
     }
 
     /// Which of them hold what does not fit others.
     pub(super) fn siblings(&self) -> impl Iterator<Item = Sibling> {
-        let siblings = self.columns.iter();
+        let siblings = self.all.iter();
         siblings.filter_map(|column| {
             Some(Sibling {
                 name: column.field.name().clone(),
@@ -137,7 +137,7 @@ impl Columns {
 
     /// The values of so many rows; the next row is the first again.
     pub(super) fn finish(&mut self, rows: usize) -> Vec<ArrayRef> {
-        let columns = self.columns.iter_mut();
+        let columns = self.all.iter_mut();
         let finish = |column: &mut Column| {
             column.is_settled = true;
             column.values.finish(rows)
@@ -147,13 +147,13 @@ impl Columns {
 
     /// The sibling of a column that takes values of a type.
     fn sibling(&mut self, of: usize, kind: Kind) -> usize {
-        let mut siblings = self.columns[of].siblings.iter().copied();
-        if let Some(known) = siblings.find(|sibling| self.columns[*sibling].kind == kind) {
+        let mut siblings = self.all[of].siblings.iter().copied();
+        if let Some(known) = siblings.find(|sibling| self.all[*sibling].kind == kind) {
             return known;
         }
-        let base = self.columns[of].field.name().clone();
+        let base = self.all[of].field.name().clone();
         let sibling = self.add(&format!("{base}__{}", kind.class()), kind, Some(base));
-        self.columns[of].siblings.push(sibling);
+        self.all[of].siblings.push(sibling);
         sibling
     }
 
@@ -168,7 +168,7 @@ impl Columns {
             _ => kind,
         };
         self.taken.insert(name.to_ascii_lowercase());
-        self.columns.push(Column {
+        self.all.push(Column {
             field: Arc::new(kind.field(&name)),
             of,
             kind,
@@ -176,7 +176,7 @@ impl Columns {
             is_settled: stored.is_some(),
             siblings: Vec::new(),
         });
-        self.columns.len() - 1
+        self.all.len() - 1
     }
 
     /// The name that is wanted, or the first like it that is free. Names that
@@ -291,16 +291,16 @@ impl Column {
             .collect();
         if let Some(reals) = reals {
             let mut builder = Float64Builder::new();
-            reals
-                .into_iter()
-                .for_each(|real| builder.append_option(real));
+            for real in reals {
+                builder.append_option(real);
+            }
             self.kind = Kind::Real;
             self.field = Arc::new(Kind::Real.field(self.field.name()));
             self.values = Values::Real(builder);
         } else {
-            values
-                .iter()
-                .for_each(|value| integers.append_option(value));
+            for value in &values {
+                integers.append_option(value);
+            }
         }
     }
 }

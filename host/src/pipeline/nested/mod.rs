@@ -24,6 +24,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use self::columns::Columns;
 use self::node::Node;
 use self::places::{NewTables, Path, Places};
+pub(super) use self::table::root_of;
 use self::table::{Root, Table};
 use super::PipelineError;
 use crate::model::{Nested, PageKind, SchemaPolicy, SourceSchema, is_json, names};
@@ -334,11 +335,6 @@ fn on_one_line(text: &str) -> Cow<'_, str> {
         return text.replace(['\n', '\r'], " ").into();
     }
     text.into()
-}
-
-/// Keys of rows as the tables of their lists have them.
-pub(super) fn keys(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    Root::keys(batch)
 }
 
 /// The columns of a resource that are known before its first value.

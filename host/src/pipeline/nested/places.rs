@@ -35,7 +35,7 @@ pub(super) type Full<'f> = dyn FnMut(&mut Places, usize) -> Result<(), PipelineE
 /// The tree.
 #[derive(Debug)]
 pub(super) struct Places {
-    places: Vec<Place>,
+    all: Vec<Place>,
     /// The first is the resource itself.
     pub(super) tables: Vec<Table>,
     /// The place of the items of each.
@@ -91,7 +91,7 @@ impl Places {
         groups: bool,
     ) -> Self {
         Self {
-            places: Vec::new(),
+            all: Vec::new(),
             tables: vec![Table::new(resource.to_owned(), 0, columns)],
             items: vec![0],
             waiting: BTreeSet::new(),
@@ -177,28 +177,28 @@ impl Places {
     /// Takes a text that is no JSON.
     pub(super) fn misfit(&mut self, row: usize, place: usize, text: &str) {
         self.misfits += 1;
-        let place = &mut self.places[place];
+        let place = &mut self.all[place];
         let columns = &mut self.tables[0].columns;
         columns.put_misfit(&mut place.misfit, &place.name, row, text);
     }
 
     fn put(&mut self, table: usize, row: usize, place: usize, leaf: Leaf<'_>) {
-        let place = &mut self.places[place];
+        let place = &mut self.all[place];
         let columns = &mut self.tables[table].columns;
         self.misfits += u64::from(columns.put(&mut place.column, &place.name, row, leaf));
     }
 
     fn member(&mut self, place: usize, key: &str) -> usize {
-        if let Some(member) = self.places[place].members.get(key) {
+        if let Some(member) = self.all[place].members.get(key) {
             return *member;
         }
-        let prefix = &self.places[place].prefix;
+        let prefix = &self.all[place].prefix;
         let mut name = format!("{prefix}{}", name_of(key));
         if prefix.is_empty() && names::is_of_list(&name) {
             name.push('_');
         }
         let member = self.add(name.clone(), format!("{name}__"), name);
-        self.places[place].members.insert(key.to_owned(), member);
+        self.all[place].members.insert(key.to_owned(), member);
         member
     }
 
@@ -210,19 +210,19 @@ impl Places {
         items: &[Node],
         path: &Path,
     ) -> Result<Option<usize>, PipelineError> {
-        if let Some(of) = self.places[place].items {
+        if let Some(of) = self.all[place].items {
             return Ok(Some(of));
         }
         if items.is_empty() {
             return Ok(None);
         }
         let depth = path.positions.len() + 1;
-        let mut name = format!("{}__{}", self.tables[table].name, self.places[place].list);
+        let mut name = format!("{}__{}", self.tables[table].name, self.all[place].list);
         let is_other = |table: &Table, name: &str| table.name.eq_ignore_ascii_case(name);
         while let Some(other) = self.tables.iter().position(|table| is_other(table, &name)) {
             let table = &self.tables[other];
             if table.depth == depth && table.name == name && self.waiting.remove(&name) {
-                self.places[place].items = Some(other);
+                self.all[place].items = Some(other);
                 return Ok(Some(other));
             }
             name.push('_');
@@ -245,7 +245,7 @@ impl Places {
             return Err(self.too_many(&format!("more than {MOST_TABLES} tables")));
         }
         let of = self.add_table(name, depth, None);
-        self.places[place].items = Some(of);
+        self.all[place].items = Some(of);
         if self.groups {
             self.tables[of].begin_group(path.page_row);
         }
@@ -268,7 +268,7 @@ impl Places {
     }
 
     fn add(&mut self, name: String, prefix: String, list: String) -> usize {
-        self.places.push(Place {
+        self.all.push(Place {
             column: None,
             name,
             prefix,
@@ -277,7 +277,7 @@ impl Places {
             items: None,
             misfit: None,
         });
-        self.places.len() - 1
+        self.all.len() - 1
     }
 }
 

@@ -74,18 +74,10 @@ impl Root {
         ));
         true
     }
-
-    /// Keys of rows as those tables have them.
-    pub(super) fn keys(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-        let fields = batch.schema_ref().fields().iter();
-        let fields = fields.map(|field| field.as_ref().clone().with_name(root_of(field.name())));
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        RecordBatch::try_new(schema, batch.columns().to_vec())
-    }
 }
 
 /// What a key column is called where it tells whose row one is.
-fn root_of(column: &str) -> String {
+pub(in crate::pipeline) fn root_of(column: &str) -> String {
     format!("{}{column}", names::ROOT)
 }
 

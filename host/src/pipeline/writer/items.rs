@@ -5,9 +5,9 @@ use arrow_array::RecordBatch;
 
 use super::pages::Counted;
 use super::{Writer, contract, unopened};
-use crate::model::{PageKind, SourceSchema, names};
+use crate::model::{PageKind, SourceSchema, Unread, names};
 use crate::pipeline::PipelineError;
-use crate::pipeline::nested::Items;
+use crate::pipeline::nested::{Items, root_of};
 
 impl Writer<'_, '_, '_> {
     /// Takes the lists out of rows of a resource, and gives what is left.
@@ -69,6 +69,38 @@ impl Writer<'_, '_, '_> {
                 open.part = None;
                 self.load.discard(&open.table)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps what is there of a part of a resource that was not read, and of
+    /// its lists.
+    pub(super) fn keep(&mut self, resource: &str, part: &Unread) -> Result<(), PipelineError> {
+        // Nothing at all came of it, so all of it stays.
+        let Some(open) = self.run.open.get(resource) else {
+            return Ok(());
+        };
+        if !open.has_text(&part.column) {
+            return Err(contract(format!(
+                "a part of `{resource}` was not read, and no column of text says which"
+            )));
+        }
+        for (name, open) in &self.run.open {
+            let of_items = open.items_of.as_deref() == Some(resource);
+            if !of_items && name != resource || open.part.is_none() {
+                continue;
+            }
+            let column = if of_items {
+                root_of(&part.column)
+            } else {
+                names::column_of(&part.column)
+            };
+            let part = Unread {
+                column,
+                values: part.values.clone(),
+                failure: None,
+            };
+            self.load.keep(&open.table, &part)?;
         }
         Ok(())
     }

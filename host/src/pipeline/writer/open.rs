@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, SchemaRef};
 
 use crate::destination::Effect;
-use crate::model::{Cursor, PageKind, SourceSchema};
-use crate::pipeline::fit::Fit;
+use crate::model::{Cursor, PageKind, SourceSchema, names};
+use crate::pipeline::fit::{Fit, Stored};
 use crate::pipeline::mask::Masking;
 use crate::pipeline::nested::Nesting;
 use crate::pipeline::plan::ResourcePlan;
@@ -24,6 +24,8 @@ pub(super) struct Open {
     pub(super) source: Option<SourceSchema>,
     /// Columns of another type than the table's, of which a value has come.
     pub(super) seen: BTreeSet<String>,
+    /// What the columns of pages of keys are among its own.
+    pub(super) keys: Vec<String>,
     pub(super) totals: Totals,
     pub(super) part: Option<Part>,
     /// How the JSON in it is stored, if there is some.
@@ -86,6 +88,7 @@ impl Open {
             plan,
             source: None,
             seen: BTreeSet::new(),
+            keys: Vec::new(),
             totals: Totals::default(),
             part: None,
             nesting: None,
@@ -102,6 +105,25 @@ impl Open {
             totals: &mut self.totals,
         };
         Some((writing, self.part.as_mut()?))
+    }
+
+    /// What one of its columns is stored as.
+    pub(super) fn stored(&self, column: &str) -> Stored {
+        let name = names::column_of(column);
+        let part = self.part.as_ref();
+        let stored = part.and_then(|part| {
+            let mut fields = part.marked.fields().iter();
+            let at = fields.position(|field| field.name().eq_ignore_ascii_case(&name))?;
+            Some(part.fit.stored_name_of(at))
+        });
+        stored.unwrap_or(Stored::Not)
+    }
+
+    /// Whether it has a column of text of this name.
+    pub(super) fn has_text(&self, column: &str) -> bool {
+        let columns = self.source.as_ref().map(|source| &source.columns);
+        let column = columns.and_then(|columns| columns.field_with_name(column).ok());
+        column.is_some_and(|column| *column.data_type() == DataType::Utf8)
     }
 
     /// Whether anything of it waits for a commit.

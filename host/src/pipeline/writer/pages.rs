@@ -10,7 +10,6 @@ use crate::destination;
 use crate::model::{Cursor, Mode, PageKind, Rejected, SourceSchema, names};
 use crate::pipeline::PipelineError;
 use crate::pipeline::mark::Marker;
-use crate::pipeline::nested;
 use crate::pipeline::observer::Update;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::widen::widened;
@@ -92,19 +91,18 @@ impl Writer<'_, '_, '_> {
             None => self.load.known(&open.table)?,
         };
         let masking = open.plan.masking(resource, open.kind, &source)?;
-        let masked = masking.stored(&source);
-        match &mut open.nesting {
-            Some(nesting) => nesting.see(&masked, open.plan.key(&masked)),
-            None => {
-                let nesting = open
-                    .plan
-                    .nesting(resource, open.kind, &masked, known.as_ref())?;
-                open.nesting = nesting.map(Box::new);
-            }
+        let whole = masking.stored(&source);
+        if let Some(nesting) = &mut open.nesting {
+            nesting.see(&whole, open.plan.key(&whole));
+        } else {
+            let nesting = open
+                .plan
+                .nesting(resource, open.kind, &whole, known.as_ref())?;
+            open.nesting = nesting.map(Box::new);
         }
         let stored = match &open.nesting {
             Some(nesting) => nesting.columns(),
-            None => masked,
+            None => whole,
         };
         let (plan, kind) = (&open.plan, open.kind);
         let fit = plan.fit(resource, kind, &stored, known.as_deref(), &open.seen)?;
@@ -122,43 +120,6 @@ impl Writer<'_, '_, '_> {
             None => open.part = Some(Part::new(masking, marked, fit, known)),
         }
         self.announce_items(resource, is_first)
-    }
-
-    /// Takes note of the columns of keys. What a key may be instead of the
-    /// values of its columns, rows may be too, even if none of those that come
-    /// is.
-    pub(super) fn schema_of_keys(
-        &mut self,
-        resource: &str,
-        keys: &SourceSchema,
-    ) -> Result<(), PipelineError> {
-        self.run.keys_of(resource)?;
-        let open = self.run.opened(resource)?;
-        let Some(mut source) = open.source.clone() else {
-            return Err(unopened(resource));
-        };
-        let known = source.columns.fields().len();
-        source.add_siblings(keys);
-        if source.columns.fields().len() == known {
-            return Ok(());
-        }
-        self.announce(resource, source)
-    }
-
-    /// Takes keys of all rows that a resource has.
-    pub(super) fn keys(
-        &mut self,
-        resource: &str,
-        batch: &RecordBatch,
-    ) -> Result<(), PipelineError> {
-        let broken = |error: ArrowError| contract(error.to_string());
-        let table = self.run.keys_of(resource)?.to_owned();
-        for items in self.run.items_by_keys(resource) {
-            let keys = nested::keys(batch).map_err(broken)?;
-            self.load.keys(&items, keys)?;
-        }
-        let keys = Marker::keys(batch).map_err(broken)?;
-        Ok(self.load.keys(&table, keys)?)
     }
 
     /// Takes rows of a resource.

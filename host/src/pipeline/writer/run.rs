@@ -35,11 +35,11 @@ impl Run<'_> {
         self.open.get(resource).ok_or_else(|| unopened(resource))
     }
 
-    /// The table whose keys come, if they were asked for.
-    pub(super) fn keys_of(&self, resource: &str) -> Result<&str, PipelineError> {
+    /// Whether the keys of a resource were asked for.
+    pub(super) fn keys_of(&self, resource: &str) -> Result<(), PipelineError> {
         let open = self.opened(resource)?;
-        if open.plan.selection().keys {
-            Ok(&open.table)
+        if open.items_of.is_none() && open.plan.selection().keys {
+            Ok(())
         } else {
             Err(contract(format!(
                 "it sends keys of `{resource}`, for which nobody asked"
@@ -49,12 +49,12 @@ impl Run<'_> {
 
     /// The tables of the lists of a resource, whose keys are those of its rows.
     pub(super) fn items_by_keys(&self, resource: &str) -> Vec<String> {
-        let items = self.open.values().filter(|open| {
+        let items = self.open.iter().filter(|(_, open)| {
             open.items_of.as_deref() == Some(resource)
                 && open.part.is_some()
                 && open.plan.is_by_keys()
         });
-        items.map(|open| open.table.clone()).collect()
+        items.map(|(name, _)| name.clone()).collect()
     }
 
     /// How a resource is loaded.

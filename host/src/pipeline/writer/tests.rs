@@ -23,6 +23,7 @@ fn done(rows: u64, rejected: u64) -> Event {
             rows_billed: None,
             requests: 1,
             failure: None,
+            unread: None,
             cursor: None,
             notes: Vec::new(),
         }],

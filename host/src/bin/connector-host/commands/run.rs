@@ -116,7 +116,7 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         }
     }
     if !report.point_in_time {
-        text.push_str("\nthe tables are not of one point in time: this server keeps no snapshot");
+        text.push_str("\nnot all rows are of one point in time");
     }
     if report.restarts > 0 {
         text.push_str(&format!(

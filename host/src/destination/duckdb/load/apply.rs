@@ -4,13 +4,19 @@
 use super::DuckDbLoad;
 use super::table::{Origin, Table};
 use crate::destination::columns::Column;
-use crate::destination::duckdb::merge::{Counts, Key, Merge};
+use crate::destination::duckdb::merge::{Counts, Key, Merge, is_of};
+use crate::destination::duckdb::stored_name;
 use crate::destination::{DestinationError, Effect, Presence};
-use crate::model::{Write, names};
+use crate::model::{Unread, Write, names};
 
 impl DuckDbLoad<'_> {
     /// Brings a table together with what is there.
-    pub(super) fn apply_to(&mut self, table: &Table) -> Result<Effect, DestinationError> {
+    pub(super) fn apply_to(&mut self, table: &mut Table) -> Result<Effect, DestinationError> {
+        if matches!(table.origin, Origin::Staged)
+            && let Some(part) = table.unread.take()
+        {
+            self.carry_over(table, &part)?;
+        }
         let (dataset, name) = (self.dataset, &table.name);
         let arrival = &table.arrival;
         let action = format!("merge into `{name}`");
@@ -37,15 +43,12 @@ impl DuckDbLoad<'_> {
                 });
             }
         }
-        let superseded = match &arrival.group {
-            Some(group) => {
-                self.run(&action, &key.keep_last_group(dataset, &table.stored, group))?;
-                0
-            }
-            None => {
-                let sql = key.count_superseded(dataset, &table.stored);
-                self.connection.count(&action, &sql)?
-            }
+        let superseded = if let Some(group) = &arrival.group {
+            self.run(&action, &key.keep_last_group(dataset, &table.stored, group))?;
+            0
+        } else {
+            let sql = key.count_superseded(dataset, &table.stored);
+            self.connection.count(&action, &sql)?
         };
         if superseded > 0 {
             self.run(&action, &key.keep_last(dataset, &table.stored))?;
@@ -81,6 +84,7 @@ impl DuckDbLoad<'_> {
             marked,
             deletes: arrival.deletes,
             group: arrival.group.as_deref(),
+            unread: table.unread.as_ref(),
             now: &now,
         };
         let statements = if arrival.write == Write::Scd2 {
@@ -106,6 +110,31 @@ impl DuckDbLoad<'_> {
         }
         self.run(&action, &dataset.drop_table(&table.stored))?;
         Ok(effect)
+    }
+
+    /// Copies rows that stay of a table that gives way into the one that takes
+    /// its place.
+    fn carry_over(&mut self, table: &mut Table, part: &Unread) -> Result<(), DestinationError> {
+        let (dataset, name) = (self.dataset, table.name.clone());
+        let action = format!("keep rows of `{name}`");
+        let Some(found) = stored_name(self.connection, dataset, &name)? else {
+            return Ok(());
+        };
+        let columns = self.stored_columns(&name, &found)?;
+        if columns.place(&part.column).is_none() {
+            return Ok(());
+        }
+        let added = table.columns.extend(&columns);
+        for column in added.map_err(|error| self.refused(&name, error))? {
+            self.run(&action, &dataset.add_column(&table.stored, &column))?;
+        }
+        let sql = format!(
+            "INSERT INTO {} BY NAME SELECT * FROM {} t WHERE {}",
+            dataset.table(&table.stored),
+            dataset.table(&found),
+            is_of(part)
+        );
+        self.run(&action, &sql)
     }
 
     /// The query that counts the rows of this load in a table.

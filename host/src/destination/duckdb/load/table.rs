@@ -10,7 +10,7 @@ use super::DuckDbLoad;
 use crate::destination::columns::{Column, Columns, Shape};
 use crate::destination::duckdb::{stored_name, texts};
 use crate::destination::{Arrival, DestinationError, Presence};
-use crate::model::{Write, json_field, names};
+use crate::model::{Unread, Write, json_field, names};
 
 /// What the names of tables begin with that a load makes beside others.
 pub(super) const STAGED: &str = "_staged ";
@@ -27,6 +27,8 @@ pub(super) struct Table {
     pub(super) shape: Shape,
     /// Where the keys of all rows go, if they come.
     pub(super) keys: Option<Keys>,
+    /// Rows that are there and stay, because their part was not read.
+    pub(super) unread: Option<Unread>,
 }
 
 /// How a load came to a table.
@@ -103,6 +105,7 @@ impl DuckDbLoad<'_> {
             shape: Shape::new(&arrival.schema, &columns),
             columns,
             keys,
+            unread: None,
         })
     }
 

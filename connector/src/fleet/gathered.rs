@@ -1,0 +1,180 @@
+//! What a resource came to in all databases together.
+
+use std::collections::BTreeMap;
+
+use super::union::{DATABASE, Union};
+use crate::error::Error;
+use crate::output::{Kind, Tally, Unread};
+use crate::read::position::{self, Position};
+
+/// The most notes of one resource, and of databases that are named in one.
+const SHOWN: usize = 5;
+
+/// A resource.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    /// Its columns, for each kind of page.
+    pub(super) unions: BTreeMap<Kind, Union>,
+    tally: Tally,
+    positions: BTreeMap<String, Position>,
+    /// Databases in which it could not be read, and why.
+    lost: Vec<(String, Error)>,
+    /// Databases in which nothing has changed.
+    unchanged: Vec<String>,
+    /// Databases in which it was read.
+    read: u64,
+}
+
+impl Gathered {
+    pub(super) fn new(resource: &str) -> Self {
+        Self {
+            tally: Tally {
+                resource: resource.to_owned(),
+                ..Tally::default()
+            },
+            ..Self::default()
+        }
+    }
+
+    /// Adds what one database came to. `opened` says whether its columns came.
+    pub(super) fn add(&mut self, database: &str, of: Tally, opened: bool) {
+        let sum = &mut self.tally;
+        sum.requests += of.requests;
+        if let Some(billed) = of.rows_billed {
+            *sum.rows_billed.get_or_insert(0) += billed;
+        }
+        if let Some(error) = of.failure {
+            self.lost.push((database.to_owned(), error));
+            return;
+        }
+        sum.rows += of.rows;
+        sum.misfits += of.misfits;
+        for note in of.notes {
+            if sum.notes.len() < SHOWN {
+                sum.notes.push(format!("in `{database}`: {note}"));
+            }
+        }
+        let position = of.position.as_deref();
+        let position = position
+            .and_then(|bytes| Position::decode(position::VERSION, bytes, &of.resource).ok());
+        if let Some(position) = position {
+            self.positions.insert(database.to_owned(), position);
+        }
+        if opened {
+            self.read += 1;
+        } else {
+            self.unchanged.push(database.to_owned());
+        }
+    }
+
+    /// What it came to. `lost` are databases of which nothing could be read,
+    /// and `known` is where reads of the databases ended before.
+    pub(super) fn end(mut self, lost: &BTreeMap<String, Error>, known: Option<&Position>) -> Tally {
+        let whole = lost
+            .iter()
+            .map(|(name, error)| (name.clone(), error.clone()));
+        self.lost.extend(whole);
+        let mut tally = self.tally;
+        if self.read == 0 && self.unchanged.is_empty() {
+            tally.failure = self.lost.into_iter().next().map(|(_, error)| error);
+            return tally;
+        }
+        // Where nothing was read, the next read goes on from before.
+        for (database, _) in &self.lost {
+            let before = known.and_then(|known| known.databases.get(database));
+            if let Some(before) = before {
+                self.positions.insert(database.clone(), before.clone());
+            }
+        }
+        if !self.positions.is_empty() {
+            tally.position = Some(Position::of_databases(self.positions).encode());
+        }
+        if !self.lost.is_empty() {
+            tally.notes.insert(0, note(&self.lost));
+        }
+        let failure = self.lost.first().map(|(_, error)| error.clone());
+        let lost = self.lost.into_iter().map(|(database, _)| database);
+        let values: Vec<_> = lost.chain(self.unchanged).collect();
+        if !values.is_empty() {
+            tally.unread = Some(Unread {
+                column: DATABASE.to_owned(),
+                values,
+                failure,
+            });
+        }
+        tally
+    }
+}
+
+fn note(lost: &[(String, Error)]) -> String {
+    let shown = lost.iter().take(SHOWN);
+    let shown: Vec<_> = shown
+        .map(|(database, error)| format!("`{database}` ({})", error.message))
+        .collect();
+    let more = lost.len() - shown.len();
+    let more = if more > 0 {
+        format!(", and {more} more")
+    } else {
+        String::new()
+    };
+    format!(
+        "it could not be read in {} databases, whose rows stay as they were: {}{more}",
+        lost.len(),
+        shown.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Category;
+
+    fn tally(rows: u64) -> Tally {
+        Tally {
+            resource: "t".to_owned(),
+            rows,
+            position: Some(Position::default().encode()),
+            ..Tally::default()
+        }
+    }
+
+    fn unreachable() -> Error {
+        Error::new(Category::Unavailable, "no route")
+    }
+
+    #[test]
+    fn a_database_that_is_lost_keeps_its_rows_and_its_place() {
+        let mut gathered = Gathered::new("t");
+        gathered.add("a", tally(2), true);
+        gathered.add("b", tally(0), false);
+        let failed = Tally {
+            failure: Some(unreachable()),
+            ..tally(9)
+        };
+        gathered.add("c", failed, true);
+        let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
+        let before = Position {
+            nulls: Some(Vec::new()),
+            ..Position::default()
+        };
+        let known = Position::of_databases(BTreeMap::from([("d".to_owned(), before)]));
+        let sum = gathered.end(&lost, Some(&known));
+        assert_eq!(sum.rows, 2);
+        let unread = sum.unread.unwrap();
+        assert_eq!(unread.values, ["c", "d", "b"]);
+        assert_eq!(unread.failure, Some(unreachable()));
+        let position = Position::decode(position::VERSION, &sum.position.unwrap(), "t").unwrap();
+        assert_eq!(position.databases.len(), 3);
+        assert!(position.databases["d"].nulls.is_some());
+        assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
+        assert_eq!(sum.failure, None);
+    }
+
+    #[test]
+    fn what_no_database_could_give_has_failed() {
+        let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
+        let sum = Gathered::new("t").end(&lost, None);
+        assert_eq!(sum.failure, Some(unreachable()));
+        assert_eq!(sum.unread, None);
+    }
+}

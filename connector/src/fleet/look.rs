@@ -1,0 +1,100 @@
+//! What can be read of many databases, as the first of them that answers
+//! shows it, and whether that works. To ask all of them would take as long as
+//! to read them.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema};
+
+use super::choice::{self, Chosen};
+use super::union::DATABASE;
+use crate::check::{self, Finding, Severity};
+use crate::config::{Config, Databases};
+use crate::database::server::Server;
+use crate::describe::DATABASE_TOKEN;
+use crate::error::Result;
+use crate::http::Credential;
+use crate::list::{self, Resource, ResourceKind};
+use crate::output::Output;
+use crate::platform;
+use crate::selection::Mode;
+
+/// Databases that are named in a finding.
+const SHOWN: usize = 10;
+
+/// The resources of the first database that answers, and the Platform API.
+pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
+    let chosen = choice::chosen(config, databases, &mut Output::default())?;
+    let mut last = None;
+    for database in chosen {
+        let listed =
+            one(config, database).and_then(|(server, config)| list::list(Some(&server), &config));
+        match listed {
+            Ok(resources) => return Ok(resources.into_iter().map(of_all).collect()),
+            Err(error) => last = Some(error),
+        }
+    }
+    match last {
+        Some(error) => Err(error),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// What is true of the first database, and which there are.
+pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
+    let chosen = choice::chosen(config, databases, &mut Output::default())?;
+    let names: Vec<_> = chosen
+        .iter()
+        .take(SHOWN)
+        .map(|chosen| chosen.name.as_str())
+        .collect();
+    let more = if chosen.len() > SHOWN { ", ..." } else { "" };
+    let mut findings = vec![Finding {
+        subject: "databases".to_owned(),
+        severity: Severity::Info,
+        message: format!("{} are read: {}{more}", chosen.len(), names.join(", ")),
+        hint: None,
+    }];
+    if let Some(first) = chosen.into_iter().next() {
+        let (server, config) = one(config, first)?;
+        findings.extend(check::of_database(&server, &config)?);
+    }
+    findings.extend(platform::check::check(config)?);
+    Ok(findings)
+}
+
+fn one(config: &Config, database: Chosen) -> Result<(Server, Config)> {
+    let url = database.url?;
+    let config = Config {
+        database: Some(url.clone()),
+        databases: None,
+        schema_database: Some(url.clone()),
+        ..config.clone()
+    };
+    Ok((Server::new(url, Credential::named(DATABASE_TOKEN)), config))
+}
+
+/// A resource as it is read of all.
+fn of_all(resource: Resource) -> Resource {
+    if platform::named(&resource.name).is_some() && resource.kind == ResourceKind::Endpoint {
+        return resource;
+    }
+    let database = Arc::new(Field::new(DATABASE, DataType::Utf8, true));
+    let fields = resource.schema.fields().iter().cloned();
+    let fields: Vec<_> = std::iter::once(database).chain(fields).collect();
+    let key = resource.primary_key;
+    Resource {
+        schema: Schema::new(fields),
+        primary_key: if key.is_empty() {
+            key
+        } else {
+            std::iter::once(DATABASE.to_owned()).chain(key).collect()
+        },
+        modes: resource
+            .modes
+            .into_iter()
+            .filter(|mode| *mode != Mode::Changes)
+            .collect(),
+        ..resource
+    }
+}

@@ -1,0 +1,96 @@
+//! The read of one database among many. What it yields waits until all of it
+//! is there, so that a database that is lost on the way leaves nothing behind;
+//! only what is too much to hold is given away before.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::union::Places;
+use crate::error::Result;
+use crate::output::{Event, Kind, Summary};
+use crate::read::Read;
+
+/// So many bytes of rows wait.
+const MOST_WAITING: usize = 8 << 20;
+
+/// The read of a database.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) name: String,
+    read: Read,
+    waiting: VecDeque<Event>,
+    bytes: usize,
+    /// Whether something of it was given away.
+    pub(super) is_sent: bool,
+    /// Where its columns are among those of all.
+    pub(super) places: BTreeMap<(String, Kind), Places>,
+}
+
+/// What the next event of a database means for all.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// It goes on.
+    More,
+    /// What waits is to be given away.
+    Full,
+    /// All before is void, and some of it was given away.
+    Void(String),
+    /// It has ended.
+    Done(Summary),
+}
+
+impl Member {
+    pub(super) fn new(name: String, read: Read) -> Self {
+        Self {
+            name,
+            read,
+            waiting: VecDeque::new(),
+            bytes: 0,
+            is_sent: false,
+            places: BTreeMap::new(),
+        }
+    }
+
+    /// Reads on.
+    pub(super) fn step(&mut self) -> Result<Step> {
+        match self.read.next_event()? {
+            Some(Event::Done(summary)) => return Ok(Step::Done(summary)),
+            Some(Event::Restarted(reason)) => {
+                if self.is_sent {
+                    return Ok(Step::Void(reason));
+                }
+                self.waiting.clear();
+                self.bytes = 0;
+            }
+            Some(event) => {
+                if let Event::Page { batch, .. } = &event {
+                    self.bytes += batch.get_array_memory_size();
+                }
+                self.waiting.push_back(event);
+            }
+            None => return Ok(Step::Done(Summary::default())),
+        }
+        Ok(if self.is_sent || self.bytes > MOST_WAITING {
+            Step::Full
+        } else {
+            Step::More
+        })
+    }
+
+    /// What waits, but for what is of these resources.
+    pub(super) fn take(&mut self, without: &BTreeSet<String>) -> Vec<Event> {
+        self.bytes = 0;
+        let events = std::mem::take(&mut self.waiting).into_iter();
+        let is_wanted = |event: &Event| match event {
+            Event::Schema { resource, .. } | Event::Page { resource, .. } => {
+                !without.contains(resource)
+            }
+            Event::Restarted(_) | Event::Done(_) => true,
+        };
+        events.filter(is_wanted).collect()
+    }
+
+    /// Ends the read, and whatever the server holds for it.
+    pub(super) fn close(&mut self) {
+        self.read.close();
+    }
+}

@@ -1,0 +1,337 @@
+//! All databases of an organization, as one: found at the Platform API, read
+//! from sqld, each in a namespace of its own.
+
+use anyhow::{Context, Result};
+use connector_tests::duckdb::DuckDb;
+use connector_tests::hrana::Client;
+use connector_tests::pipeline::Pipeline;
+use connector_tests::platform::{Database, Organization, Platform, Token, World};
+use connector_tests::sqld::{Options, Sqld};
+use serde_json::json;
+
+const TOKEN: &str = "token-of-the-test";
+/// sqld takes the first label of a host for a namespace, and the path then
+/// names another.
+const OF_LOOPBACK: &str = "127";
+
+/// Databases of one server, and an organization that has them.
+struct Fleet {
+    server: Sqld,
+    platform: Platform,
+}
+
+impl Fleet {
+    fn of(names: &[&str]) -> Result<Self> {
+        let server = Sqld::with(&Options {
+            namespaces: true,
+            // One that is put aside for others may not be found again.
+            arguments: vec!["--max-active-namespaces=1000".to_owned()],
+            ..Options::default()
+        })?;
+        for name in names.iter().chain(&[OF_LOOPBACK]) {
+            server.create_namespace(name, &json!({}))?;
+        }
+        let platform = Platform::serve(world(names, &host(&server)))?;
+        Ok(Self { server, platform })
+    }
+
+    fn client(&self, database: &str) -> Client {
+        Client::new(&format!("{}/dev/{database}", self.server.url())).closing()
+    }
+
+    fn run(&self, database: &str, statements: &[&str]) -> Result<()> {
+        let run = self.client(database).run(statements);
+        run.with_context(|| format!("in {database}"))
+    }
+
+    /// Reads all of them.
+    fn pipeline(&self) -> Result<Pipeline> {
+        self.pipeline_of("[\"*\"]")
+    }
+
+    fn pipeline_of(&self, databases: &str) -> Result<Pipeline> {
+        let rules = format!(
+            "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n\
+             [[connector.allow]]\norigin = \"{}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n\
+             [[connector.allow]]\norigin = \"http://127.0.0.1:9\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n",
+            self.platform.url(),
+            self.server.url()
+        );
+        Ok(Pipeline::of_platform(&self.platform.url())?
+            .config(&format!("organization = \"acme\"\ndatabases = {databases}"))
+            .token(TOKEN)
+            .allow(&rules))
+    }
+}
+
+fn host(server: &Sqld) -> String {
+    server.url().replace("http://", "")
+}
+
+fn world(names: &[&str], host: &str) -> World {
+    let mut company = Organization::team("acme").group("default");
+    for name in names {
+        company = company.database(Database::named(name).at(&format!("{host}/dev/{name}")));
+    }
+    World::new()
+        .organization(company)
+        .token(Token::of_organization(TOKEN, "acme"))
+        .pages_of(50)
+}
+
+fn number(pipeline: &Pipeline, sql: &str) -> Result<i64> {
+    DuckDb::open(&pipeline.database())?.number(&sql.replace("FROM ", "FROM turso_data."))
+}
+
+#[test]
+fn two_hundred_databases_of_twenty_tables_are_twenty_tables() -> Result<()> {
+    let names: Vec<_> = (0..200).map(|number| format!("shop{number:03}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let fleet = Fleet::of(&names)?;
+    for (number, name) in names.iter().enumerate() {
+        let tables: Vec<_> = (0..20)
+            .map(|table| format!("CREATE TABLE t{table}(id INTEGER PRIMARY KEY, of TEXT)"))
+            .collect();
+        let rows = (0..20).map(|table| {
+            format!(
+                "INSERT INTO t{table} VALUES (1, '{name}'), (2, '{name}'), ({number} + 3, '{name}')"
+            )
+        });
+        let statements: Vec<_> = tables.into_iter().chain(rows).collect();
+        let statements: Vec<_> = statements.iter().map(String::as_str).collect();
+        fleet.run(name, &statements)?;
+    }
+    let pipeline = fleet.pipeline()?.config("concurrency = 8");
+    let report = pipeline.load()?;
+    assert_eq!(report["status"], "loaded");
+    assert_eq!(report["resources"].as_array().map(Vec::len), Some(20));
+    for table in ["t0", "t19"] {
+        for (sql, expected) in [
+            (format!("SELECT count(*) FROM {table}"), 600),
+            (
+                format!("SELECT count(DISTINCT _database) FROM {table}"),
+                200,
+            ),
+            (
+                format!("SELECT count(*) FROM {table} WHERE _database != of"),
+                0,
+            ),
+            (format!("SELECT max(id) FROM {table}"), 202),
+        ] {
+            assert_eq!(number(&pipeline, &sql)?, expected, "{sql}");
+        }
+    }
+    // The list came in pages, and no database was asked for by itself.
+    let list = "/v1/organizations/acme/databases";
+    assert_eq!(fleet.platform.count("GET", list), 4);
+    assert_eq!(fleet.platform.requests().len(), 4);
+    fleet.platform.finish()
+}
+
+fn shops() -> Result<Fleet> {
+    let fleet = Fleet::of(&["a", "b", "c"])?;
+    for name in ["a", "b", "c"] {
+        fleet.run(
+            name,
+            &[
+                "CREATE TABLE orders(id INTEGER PRIMARY KEY, total INTEGER, updated_at INTEGER)",
+                "CREATE TABLE stock(sku TEXT PRIMARY KEY, qty INTEGER)",
+                "INSERT INTO orders VALUES (1, 10, 1), (2, 20, 1)",
+                "INSERT INTO stock VALUES ('x', 1)",
+            ],
+        )?;
+    }
+    Ok(fleet)
+}
+
+const ORDERS: &str = "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"";
+
+/// What is there, as `database:rows`.
+fn counts(pipeline: &Pipeline, table: &str) -> Result<String> {
+    let sql = format!(
+        "SELECT string_agg(of, ' ' ORDER BY of) AS of FROM \
+         (SELECT _database || ':' || count(*) AS of FROM turso_data.{table} GROUP BY _database)"
+    );
+    let rows = DuckDb::open(&pipeline.database())?.query(&sql)?;
+    let text = rows.rows.first().and_then(|row| row[0].as_text());
+    Ok(text.unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone() -> Result<()> {
+    let fleet = shops()?;
+    let pipeline = fleet
+        .pipeline()?
+        .resource_with("orders", ORDERS)
+        .resource("stock");
+    pipeline.load()?;
+    assert_eq!(counts(&pipeline, "orders")?, "a:2 b:2 c:2");
+    fleet.run(
+        "a",
+        &["DELETE FROM orders WHERE id = 1", "DELETE FROM stock"],
+    )?;
+    fleet.run(
+        "c",
+        &[
+            "INSERT INTO orders VALUES (3, 30, 2)",
+            "INSERT INTO stock VALUES ('y', 2)",
+        ],
+    )?;
+    // Nobody listens there.
+    let mut company = Organization::team("acme").group("default");
+    for name in ["a", "c"] {
+        let at = format!("{}/dev/{name}", host(&fleet.server));
+        company = company.database(Database::named(name).at(&at));
+    }
+    let lost = company.database(Database::named("b").at("127.0.0.1:9"));
+    let token = || Token::of_organization(TOKEN, "acme");
+    fleet
+        .platform
+        .change(World::new().organization(lost).token(token()));
+    let outcome = pipeline.host(&["run", "--json"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let report = outcome.json()?;
+    assert_eq!(report["status"], "partial");
+    let note = report["resources"][0]["notes"][0]
+        .as_str()
+        .unwrap_or_default();
+    assert!(
+        note.contains("`b`") && note.contains("stay as they were"),
+        "{report}"
+    );
+    assert_eq!(counts(&pipeline, "orders")?, "a:1 b:2 c:3");
+    assert_eq!(counts(&pipeline, "stock")?, "b:1 c:2");
+    // It is back, and goes on from where it was.
+    fleet.run(
+        "b",
+        &["UPDATE orders SET total = 21, updated_at = 3 WHERE id = 2"],
+    )?;
+    fleet
+        .platform
+        .change(world(&["a", "b", "c"], &host(&fleet.server)));
+    let report = pipeline.load()?;
+    assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
+    assert_eq!(
+        number(
+            &pipeline,
+            "SELECT total FROM orders WHERE _database = 'b' AND id = 2"
+        )?,
+        21
+    );
+    Ok(())
+}
+
+#[test]
+fn each_database_is_followed_by_itself() -> Result<()> {
+    let fleet = shops()?;
+    let pipeline = fleet.pipeline()?.resource_with("orders", ORDERS);
+    pipeline.load()?;
+    assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 0);
+    fleet.run("b", &["INSERT INTO orders VALUES (3, 30, 5)"])?;
+    assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
+    // In another database that value of the cursor is none yet.
+    fleet.run("a", &["INSERT INTO orders VALUES (3, 30, 2)"])?;
+    assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
+    assert_eq!(counts(&pipeline, "orders")?, "a:3 b:3 c:2");
+    // One is new, and one is gone, and its rows with it.
+    fleet.server.create_namespace("d", &json!({}))?;
+    fleet.run(
+        "d",
+        &[
+            "CREATE TABLE orders(id INTEGER PRIMARY KEY, total TEXT, updated_at INTEGER)",
+            "INSERT INTO orders VALUES (1, 'ten', 1)",
+        ],
+    )?;
+    fleet
+        .platform
+        .change(world(&["a", "b", "d"], &host(&fleet.server)));
+    assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
+    assert_eq!(counts(&pipeline, "orders")?, "a:3 b:3 d:1");
+    // What has another type there has a column of its own.
+    let sql = "SELECT count(*) FROM orders WHERE _database = 'd' AND total IS NULL AND total__text = 'ten'";
+    assert_eq!(number(&pipeline, sql)?, 1);
+    Ok(())
+}
+
+#[test]
+fn what_has_not_changed_stays_where_others_are_replaced() -> Result<()> {
+    let fleet = shops()?;
+    let pipeline = fleet
+        .pipeline()?
+        .config("skip_unchanged = true")
+        .resource("stock");
+    pipeline.load()?;
+    let report = pipeline.load()?;
+    assert_eq!(report["resources"][0]["rows_read"], 0, "{report}");
+    fleet.run("b", &["INSERT INTO stock VALUES ('y', 2)"])?;
+    let report = pipeline.load()?;
+    assert_eq!(report["status"], "loaded");
+    assert_eq!(report["resources"][0]["rows_read"], 2, "{report}");
+    assert_eq!(counts(&pipeline, "stock")?, "a:1 b:2 c:1");
+    Ok(())
+}
+
+#[test]
+fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
+    let fleet = shops()?;
+    fleet.run(
+        "c",
+        &[
+            "CREATE TABLE only(id INTEGER PRIMARY KEY)",
+            "INSERT INTO only VALUES (7)",
+        ],
+    )?;
+    let pipeline = fleet
+        .pipeline_of("[\"a\", \"?\"]")?
+        .resource("only")
+        .resource("stock")
+        .resource_with("platform_databases", "columns = [\"Name\"]");
+    pipeline.load()?;
+    assert_eq!(counts(&pipeline, "only")?, "c:1");
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_databases")?,
+        3
+    );
+    let two = fleet.pipeline_of("[\"a\", \"b*\"]")?;
+    two.load()?;
+    assert_eq!(counts(&two, "stock")?, "a:1 b:1");
+    let list = two.host(&["list"])?;
+    assert!(list.stdout.contains("_database, sku"), "{list:?}");
+    let check = two.host(&["check"])?;
+    assert_eq!(check.code, Some(0), "{check:?}");
+    assert!(check.stdout.contains("2 are read: a, b"), "{check:?}");
+    let preview = two.host(&["preview", "stock", "--limit", "1"])?;
+    assert!(preview.stdout.contains("_database"), "{preview:?}");
+    for (databases, resource, said) in [
+        ("[\"z\"]", "stock", "no database `z`"),
+        (
+            "[\"*\"]",
+            "nowhere",
+            "no database has a table, view or query `nowhere`",
+        ),
+    ] {
+        let outcome = fleet
+            .pipeline_of(databases)?
+            .resource(resource)
+            .host(&["run"])?;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stderr.contains(said), "{outcome:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_host_that_no_rule_covers_ends_the_run() -> Result<()> {
+    let fleet = shops()?;
+    let rules = format!(
+        "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n",
+        fleet.platform.url()
+    );
+    let outcome = fleet.pipeline()?.allow(&rules).host(&["run"])?;
+    assert_eq!(outcome.code, Some(4), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("[[connector.allow]]"),
+        "{outcome:?}"
+    );
+    Ok(())
+}
