@@ -20,7 +20,7 @@ use super::units::{Unit, Units};
 use crate::config::Platform;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
-use crate::output::{Kind, Output};
+use crate::output::{Kind, Output, Unread};
 use crate::read::position::Position;
 use crate::selection::{Mode, Options, Selection};
 
@@ -50,6 +50,8 @@ pub(super) struct Job {
     /// shift while it is.
     seen: BTreeSet<u128>,
     refusals: Refusals,
+    /// The part that could not be read, known at the end.
+    unread: Option<Unread>,
 }
 
 /// How far a resource has been read.
@@ -119,6 +121,7 @@ impl Job {
             part,
             seen: BTreeSet::new(),
             refusals,
+            unread: None,
         })
     }
 
@@ -152,6 +155,7 @@ impl Job {
         }
         let Some((mut unit, fetch)) = self.flying.pop_front() else {
             self.refusals.judge(client, lists, output)?;
+            self.unread = self.refusals.unread(|column| self.rows.reads(column))?;
             return match self.refusals.only() {
                 Some(slug) if self.taken == 0 => Err(unknown_organization(slug)),
                 _ => Ok(false),
@@ -179,6 +183,7 @@ impl Job {
             return Ok(());
         };
         tally.ended = true;
+        tally.unread = self.unread.take();
         if let Some(part) = &self.part {
             tally.position = Some(part.position());
         }

@@ -137,6 +137,12 @@ impl Rows {
         Ok(specs)
     }
 
+    /// Whether a column is read.
+    pub(super) fn reads(&self, name: &str) -> bool {
+        let mut columns = self.columns.iter();
+        columns.any(|(column, place)| place.is_some() && column.name == name)
+    }
+
     /// The row of a record, and its hash where that is needed.
     pub(super) fn row(
         &mut self,

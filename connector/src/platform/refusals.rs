@@ -2,13 +2,13 @@
 //! could: what is said of them, and when it is all that there is to say.
 
 use super::client::Client;
-use super::endpoint::{Endpoint, Scope};
+use super::endpoint::{Endpoint, Scope, ScopeKey, Source};
 use super::job::is_of_one;
 use super::lists::Lists;
 use super::record::Context;
 use super::units;
 use crate::error::{Category, Error, Result};
-use crate::output::Output;
+use crate::output::{Output, Unread};
 
 /// The most of them that are named.
 const NAMED: usize = 10;
@@ -19,7 +19,7 @@ pub(super) struct Refusals {
     endpoint: &'static Endpoint,
     /// The one organization that is read, of those that a list has.
     only: Option<String>,
-    refused: Vec<(String, Error)>,
+    refused: Vec<(Context, Error)>,
     /// Databases and groups that are not there any more.
     gone: Vec<(Context, Error)>,
     answered: u64,
@@ -57,18 +57,12 @@ impl Refusals {
         if matches!(self.endpoint.scope, Scope::Token | Scope::Region) || !is_of_one(&error) {
             return Err(error);
         }
-        match (&context.name, error.category) {
+        let list = match (&context.name, error.category) {
             // Deleted since the list was asked for.
-            (Some(_), Category::NotFound) => self.gone.push((context.clone(), error)),
-            (Some(name), _) => {
-                let name = format!("`{name}` of `{}`", context.organization);
-                self.refused.push((name, error));
-            }
-            (None, _) => {
-                let name = format!("organization `{}`", context.organization);
-                self.refused.push((name, error));
-            }
-        }
+            (Some(_), Category::NotFound) => &mut self.gone,
+            _ => &mut self.refused,
+        };
+        list.push((context.clone(), error));
         Ok(())
     }
 
@@ -108,10 +102,55 @@ impl Refusals {
         Ok(())
     }
 
+    /// The part that could not be read, by a column that tells its rows: what
+    /// is known of them stays. Fails where no column that is read does.
+    pub(super) fn unread(&self, is_read: impl Fn(&str) -> bool) -> Result<Option<Unread>> {
+        let Some((_, error)) = self.refused.first() else {
+            return Ok(None);
+        };
+        let of_organizations = self
+            .refused
+            .iter()
+            .all(|(context, _)| context.name.is_none());
+        let of_others = self
+            .refused
+            .iter()
+            .all(|(context, _)| context.name.is_some());
+        let key = match (of_organizations, of_others) {
+            (true, _) => Some(ScopeKey::Organization),
+            (_, true) => Some(ScopeKey::Id),
+            _ => None,
+        };
+        let mut columns = self.endpoint.scope.columns().iter();
+        let column = columns.find(|column| Some(column.source) == key.map(Source::Scope));
+        let values = self.refused.iter().map(|(context, _)| match context.name {
+            None => Some(context.organization.clone()),
+            Some(_) => context.id.clone(),
+        });
+        match (column, values.collect::<Option<Vec<_>>>()) {
+            (Some(column), Some(values)) if is_read(column.name) => Ok(Some(Unread {
+                column: column.name.to_owned(),
+                values,
+                failure: Some(error.clone()),
+            })),
+            (Some(column), Some(_)) => Err(error
+                .clone()
+                .hint(format!("add `{}` to `columns`: without it, nothing tells the rows of what could not be read", column.name))),
+            _ => Err(error
+                .clone()
+                .hint("set `organization` in [connector.config] to one that the token reads")),
+        }
+    }
+
     /// What the operator should know.
     pub(super) fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
-        for (name, error) in self.refused.iter().take(NAMED) {
+        for (context, error) in self.refused.iter().take(NAMED) {
+            let organization = &context.organization;
+            let name = match &context.name {
+                Some(name) => format!("`{name}` of `{organization}`"),
+                None => format!("organization `{organization}`"),
+            };
             notes.push(format!(
                 "{name} could not be read, the others could: {error}"
             ));

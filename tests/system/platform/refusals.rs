@@ -66,16 +66,22 @@ fn the_exit_code_says_that_nothing_could_be_read() -> Result<()> {
 }
 
 #[test]
-fn one_of_many_that_is_refused_or_gone_does_not_take_the_others_with_it() -> Result<()> {
+fn one_of_many_that_is_refused_keeps_its_rows_and_does_not_take_the_others_with_it() -> Result<()> {
     let platform = Platform::serve(world())?;
-    platform.fault(Fault::Status(403).at("/v1/organizations/other/members"));
-    platform.fault(Fault::Status(403).at("/v1/organizations/*/databases/db-0003/stats"));
-    platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/db-0004/configuration"));
     let pipeline = pipeline(&platform)?
         .resource("platform_members")
-        .resource("platform_database_stats")
-        .resource("platform_database_configuration");
-    let report = pipeline.load()?;
+        .resource("platform_database_stats");
+    pipeline.load()?;
+    let count = |sql: &str| number(&pipeline, sql);
+    let (members, stats) = (
+        count("SELECT count(*) FROM platform_members")?,
+        count("SELECT count(*) FROM platform_database_stats")?,
+    );
+    platform.fault(Fault::Status(403).at("/v1/organizations/other/members"));
+    platform.fault(Fault::Status(403).at("/v1/organizations/*/databases/db-0003/stats"));
+    let outcome = pipeline.host(&["run", "--json"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let report = outcome.json()?;
     let notes = |resource| reported(&report, resource)["notes"].to_string();
     assert!(
         notes("platform_members").contains("organization `other`"),
@@ -85,20 +91,50 @@ fn one_of_many_that_is_refused_or_gone_does_not_take_the_others_with_it() -> Res
         notes("platform_database_stats").contains("`db-0003` of `acme`"),
         "{report}"
     );
-    assert!(
-        notes("platform_database_configuration").contains("deleted while"),
+    assert_eq!(
+        reported(&report, "platform_members")["rows_read"],
+        3,
         "{report}"
+    );
+    assert_eq!(count("SELECT count(*) FROM platform_members")?, members);
+    assert_eq!(
+        count("SELECT count(*) FROM platform_database_stats")?,
+        stats
+    );
+    Ok(())
+}
+
+#[test]
+fn a_database_that_is_deleted_after_it_was_listed_is_no_error() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/db-0004/configuration"));
+    let pipeline = pipeline(&platform)?.resource("platform_database_configuration");
+    let report = pipeline.load()?;
+    let notes = reported(&report, "platform_database_configuration")["notes"].to_string();
+    assert!(notes.contains("deleted while"), "{report}");
+    let rows = "SELECT count(*) FROM platform_database_configuration";
+    assert_eq!(number(&pipeline, rows)?, 8);
+    Ok(())
+}
+
+#[test]
+fn what_could_not_be_read_is_told_by_a_column_or_nothing_is_replaced() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    let pipeline =
+        pipeline(&platform)?.resource_with("platform_members", "columns = [\"username\"]");
+    pipeline.load()?;
+    platform.fault(Fault::Status(403).at("/v1/organizations/other/members"));
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(3), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("add `organization_slug` to `columns`"),
+        "{outcome:?}"
     );
     assert_eq!(
         number(&pipeline, "SELECT count(*) FROM platform_members")?,
-        3
-    );
-    assert_eq!(
-        number(
-            &pipeline,
-            "SELECT count(*) FROM platform_database_configuration"
-        )?,
-        8
+        4
     );
     Ok(())
 }
