@@ -206,7 +206,7 @@ mod tests {
                 "no object `user`; an array came",
             ),
             ("3", Selector::Root, "a number came"),
-            (r#"[null]"#, Selector::List("x"), "a record is null"),
+            ("[null]", Selector::List("x"), "a record is null"),
             ("<html>", Selector::Root, "no JSON"),
         ] {
             let error = of(body, selector).unwrap_err();

@@ -430,6 +430,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         path: "/v1/auth/validate",
         scope: Scope::Token,
         columns: &[integer("exp", &["exp"])],
+        key: &["exp"],
         by_default: true,
         ..USUAL
     },
@@ -439,6 +440,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         path: "/",
         scope: Scope::Region,
         columns: &[text("server", &["server"]), text("client", &["client"])],
+        key: &["client"],
         note: "Asked of `region_url`, without a token",
         ..USUAL
     },

@@ -98,7 +98,8 @@ impl Job {
         });
         if endpoint.increment == Some(Increment::Days) {
             let old = part.as_ref().map(|part| &part.old);
-            let (windows, since) = plan::windows(selection, settings, old, &units)?;
+            let (windows, since) =
+                plan::windows(selection, settings, old, &units, moment::today())?;
             if let Some(part) = &mut part {
                 part.begin(&since);
             }

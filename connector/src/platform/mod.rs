@@ -6,7 +6,7 @@
 //! [`endpoint`] (what a row says), [`reading`] (one resource after the other),
 //! [`plan`] (what a selection means), [`units`] and [`job`] (what is asked, and
 //! how answers are taken), [`client`] and [`pages`] (requests), [`answer`]
-//! (where records are), [`record`] (records into rows), [`never`] (what is left
+//! (where records are), [`record`] (records into rows), [`mod@never`] (what is left
 //! out), [`marks`] (where the next read goes on), [`refusals`] (what could not
 //! be read), [`check`].
 
@@ -138,6 +138,8 @@ mod tests {
                 .map(|column| column.name.to_ascii_lowercase())
                 .collect();
             assert_eq!(lower.len(), columns.len(), "{}", endpoint.name);
+            // Lists within its rows become tables that refer to it.
+            assert!(!endpoint.key.is_empty(), "{}", endpoint.name);
             for key in endpoint.key {
                 let column = columns.iter().find(|column| column.name == *key);
                 assert!(column.is_some_and(|column| !column.is_sensitive), "{key}");

@@ -180,8 +180,8 @@ pub(super) fn windows(
     settings: &Platform,
     old: Option<&Marks>,
     units: &Units,
+    today: i64,
 ) -> Result<(Vec<Window>, BTreeMap<String, i64>)> {
-    let today = moment::today();
     let (month, next_month) = moment::month(today);
     let Some(old) = old.filter(|_| !units.is_empty()) else {
         return Ok((vec![(month, next_month)], BTreeMap::new()));
@@ -218,4 +218,93 @@ pub(super) fn windows(
     }
     let days = (first..end).map(|day| (day, day + 1)).collect();
     Ok((days, since))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::platform::marks::Mark;
+
+    /// The first day of usage that is asked for, and the day after the last.
+    fn asked(config: &str, until: Option<&str>, selection: &Selection) -> (String, String) {
+        let settings = Config::parse(config).unwrap().platform;
+        let units = Units::of(vec![Context {
+            organization: "acme".to_owned(),
+            ..Context::default()
+        }]);
+        let mark = |until: &str| Mark {
+            until: until.to_owned(),
+            seen: Vec::new(),
+        };
+        let old: Marks = until
+            .map(|until| ("acme".to_owned(), mark(until)))
+            .into_iter()
+            .collect();
+        let today = moment::Moment::parse("2026-03-02").unwrap().day();
+        let old = (selection.mode == Mode::Incremental).then_some(&old);
+        let (windows, _) = windows(selection, &settings, old, &units, today).unwrap();
+        let (first, last) = (windows.first().unwrap(), windows.last().unwrap());
+        let day = |day| moment::beginning(day)[..10].to_owned();
+        (day(first.0), day(last.1))
+    }
+
+    #[test]
+    fn usage_is_asked_for_from_where_it_was_read_to() {
+        let merged = Selection {
+            mode: Mode::Incremental,
+            idempotent: true,
+            ..Selection::default()
+        };
+        let appended = Selection {
+            idempotent: false,
+            ..merged.clone()
+        };
+        let late = Selection {
+            lag: Some(90_000.0),
+            ..merged.clone()
+        };
+        let from = r#"{"usage_from": "2026-02-27"}"#;
+        for (config, until, selection, first, end) in [
+            (
+                "{}",
+                None,
+                &Selection::default(),
+                "2026-03-01",
+                "2026-04-01",
+            ),
+            ("{}", None, &merged, "2026-03-01", "2026-03-03"),
+            ("{}", None, &appended, "2026-03-01", "2026-03-02"),
+            (from, None, &merged, "2026-02-27", "2026-03-03"),
+            (
+                "{}",
+                Some("2026-02-20T00:00:00Z"),
+                &merged,
+                "2026-02-20",
+                "2026-03-03",
+            ),
+            // Two days, of which one has only begun.
+            (
+                "{}",
+                Some("2026-03-01T00:00:00Z"),
+                &late,
+                "2026-02-27",
+                "2026-03-03",
+            ),
+            (
+                from,
+                Some("2026-02-28T00:00:00Z"),
+                &late,
+                "2026-02-27",
+                "2026-03-03",
+            ),
+        ] {
+            let found = asked(config, until, selection);
+            assert_eq!(
+                found,
+                (first.to_owned(), end.to_owned()),
+                "{config} {until:?}"
+            );
+        }
+    }
 }

@@ -103,7 +103,9 @@ fn records_that_come_while_pages_are_read_shift_them_and_are_neither_lost_nor_do
         pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
     thread::scope(|scope| {
         let loading = scope.spawn(|| pipeline.load());
-        platform.wait_for(3);
+        while platform.requests().len() < 3 && !loading.is_finished() {
+            thread::yield_now();
+        }
         platform.change(world(253, 0));
         loading.join().map_err(|_| anyhow!("the load crashed"))?
     })?;

@@ -14,19 +14,32 @@ use super::{TOKEN, number, pipeline, resources, world};
 #[test]
 fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
     let platform = Platform::serve(world().trap(Trap::SecretsEverywhere))?;
-    for format in [None, Some("jsonl"), Some("parquet"), Some("csv")] {
-        let mut pipeline = everything(&platform)?;
+    for (format, nested) in [
+        (None, "keep"),
+        (None, "json"),
+        (None, "tables"),
+        (Some("jsonl"), "keep"),
+        (Some("jsonl"), "json"),
+        (Some("parquet"), "json"),
+        (Some("csv"), "json"),
+    ] {
+        let mut pipeline = everything(&platform, nested)?;
         if let Some(format) = format {
             pipeline = pipeline.into_files(format);
         }
         let outcome = pipeline.host(&["run", "--json", "--log", "trace"])?;
-        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let last = outcome.stderr.lines().last().unwrap_or_default();
+        assert_eq!(outcome.code, Some(0), "{format:?}, {nested}: {last}");
         let said = [outcome.stdout.as_bytes(), outcome.stderr.as_bytes()].concat();
         for canary in [SECRET, PRIVATE, TOKEN] {
             assert!(!holds(&said, canary), "{format:?}: the host says {canary}");
             nothing_holds(pipeline.folder(), canary)?;
         }
-        assert!(outcome.stdout.contains("never stored"), "{outcome:?}");
+        assert!(
+            outcome.stdout.contains("never stored"),
+            "{}",
+            outcome.stdout
+        );
     }
     // Nothing that would give one away was asked for.
     let asked = platform.requests();
@@ -65,11 +78,12 @@ fn what_is_private_is_read_only_when_it_is_named() -> Result<()> {
     Ok(())
 }
 
-/// A pipeline of all resources.
-fn everything(platform: &Platform) -> Result<Pipeline> {
+/// A pipeline of all resources, and what becomes of what is nested in them.
+fn everything(platform: &Platform, nested: &str) -> Result<Pipeline> {
     let mut pipeline = pipeline(platform)?;
     for resource in resources(&pipeline)? {
-        pipeline = pipeline.resource(resource["name"].as_str().unwrap_or_default());
+        let name = resource["name"].as_str().unwrap_or_default();
+        pipeline = pipeline.resource_with(name, &format!("nested = \"{nested}\""));
     }
     Ok(pipeline)
 }

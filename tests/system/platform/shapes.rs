@@ -103,3 +103,19 @@ fn values_of_another_type_go_beside_their_columns() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn what_is_nested_is_json_or_columns_and_tables_as_the_pipeline_says() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    let json = pipeline(&platform)?
+        .resource_with("platform_databases", "nested = \"json\"")
+        .resource_with("platform_audit_logs", "nested = \"json\"");
+    json.load()?;
+    let typed = "SELECT count(*) FROM platform_databases WHERE typeof(regions) = 'JSON' \
+                 AND json_array_length(regions) > 0";
+    assert_eq!(number(&json, typed)?, 9);
+    let tables = pipeline(&platform)?.resource_with("platform_databases", "nested = \"tables\"");
+    tables.load()?;
+    assert!(number(&tables, "SELECT count(*) FROM platform_databases__regions")? >= 9);
+    Ok(())
+}
