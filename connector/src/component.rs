@@ -108,7 +108,7 @@ impl wit::Guest for Component {
         };
         let source = match config.databases.clone() {
             Some(databases) => {
-                let fleet = Fleet::new(config, databases, asked, options)?;
+                let fleet = Fleet::new(config, databases, asked, &options)?;
                 Source::Many(Box::new(fleet))
             }
             None => Source::One(Box::new(Read::new(server, config, asked, options))),

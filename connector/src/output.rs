@@ -220,7 +220,7 @@ impl Output {
             .take_page()
             .map_err(|error| internal(&error.to_string()))?;
         if let Some(schema) = schema {
-            self.schema(kind, schema, decoder);
+            self.schema(kind, &schema, decoder);
         }
         self.batch(kind, batch, position);
         if let Some(tally) = self.tallies.last_mut().filter(|_| kind != Kind::Keys) {
@@ -240,7 +240,7 @@ impl Output {
             self.page_of(kind, decoder, None)?;
         }
         if let Some(schema) = decoder.unannounced() {
-            self.schema(kind, schema, decoder);
+            self.schema(kind, &schema, decoder);
         }
         Ok(())
     }
@@ -274,7 +274,7 @@ impl Output {
         }));
     }
 
-    fn schema(&mut self, kind: Kind, schema: SchemaRef, decoder: &Decoder) {
+    fn schema(&mut self, kind: Kind, schema: &SchemaRef, decoder: &Decoder) {
         let Some(tally) = self.tallies.last() else {
             return;
         };
@@ -289,7 +289,7 @@ impl Output {
             } else {
                 Vec::new()
             },
-            schema: SchemaRef::clone(&schema),
+            schema: SchemaRef::clone(schema),
             siblings: siblings
                 .map(|(name, of)| (name.to_owned(), of.to_owned()))
                 .collect(),
@@ -313,6 +313,7 @@ impl Output {
 }
 
 /// That a page is none.
+#[must_use]
 pub fn internal(reason: &str) -> Error {
     Error::new(
         Category::Internal,

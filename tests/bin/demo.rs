@@ -11,9 +11,20 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use connector_tests::duckdb::DuckDb;
 use connector_tests::pipeline::{self, Pipeline};
+use connector_tests::platform::Platform;
 use connector_tests::shop;
 use connector_tests::sqld::Sqld;
 
+/// What is loaded.
+const RESOURCES: [&str; 5] = [
+    "customers",
+    "orders",
+    "products",
+    "platform_databases",
+    "platform_members",
+];
+/// Opens the account, which is made up.
+const TOKEN: &str = "token-of-the-demonstration";
 /// Rows of each table in the first look.
 const LOOK: u32 = 3;
 
@@ -30,16 +41,25 @@ fn show() -> Result<ExitCode> {
         .join("turso.duckdb");
     println!("There is no turso.toml here, so this is a demonstration with sample data.\n");
     let server = Sqld::holding(shop::write)?;
+    // So that it is in the account of the shop, under its own address.
+    let hostname = server.url().replace("http://", "");
+    let platform = Platform::shop(&hostname, TOKEN)?;
     println!(
-        "1. sqld, the libSQL server, serves a small shop on {}",
-        server.url()
+        "1. sqld, the libSQL server, serves a small shop on {}, and a stand-in for the\n   \
+         Platform API of Turso its account on {}",
+        server.url(),
+        platform.url()
     );
 
-    let pipeline = Pipeline::of(&server.url())?
+    let mut pipeline = Pipeline::of(&server.url())?
+        .beside_platform(&platform.url(), TOKEN)
         .named("shop")
         .into_database(&database);
+    for resource in RESOURCES {
+        pipeline = pipeline.resource(resource);
+    }
     let file = pipeline.write()?;
-    println!("2. The connector may reach that origin and nothing else. Its pipeline file:\n");
+    println!("2. The connector may reach those two origins and nothing else. Its pipeline file:\n");
     for line in pipeline.text().lines().filter(|line| !line.is_empty()) {
         println!("       {line}");
     }
@@ -76,6 +96,10 @@ fn look(database: &Path) -> Result<()> {
             format!("SELECT * EXCLUDE (_load_id) FROM turso_data.{table} ORDER BY 1 LIMIT {LOOK}");
         println!("{}\n", duckdb.shown(&sql)?);
     }
+    println!("What the Platform API knows, turso_data.platform_databases:");
+    let sql = "SELECT Name, Hostname, \"group\", primaryRegion, parent_name AS branched_from \
+               FROM turso_data.platform_databases ORDER BY 1";
+    println!("{}\n", duckdb.shown(sql)?);
     println!("Text in an INTEGER column is neither lost nor cast; it has a column of its own:");
     let sql = format!(
         "SELECT sku, stock, stock__text FROM turso_data.products WHERE stock__text IS NOT NULL ORDER BY sku LIMIT {LOOK}"

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -21,6 +23,8 @@ pub struct Pipeline {
     url: String,
     /// Whether that is where the Platform API is, and not a database.
     is_platform: bool,
+    /// A Platform API beside the database, and a token of it.
+    platform: Option<(String, String)>,
     component: PathBuf,
     config: String,
     token: Option<String>,
@@ -42,6 +46,7 @@ impl Pipeline {
             top: String::new(),
             url: url.to_owned(),
             is_platform: false,
+            platform: None,
             component: paths::component()?,
             config: String::new(),
             token: None,
@@ -58,6 +63,13 @@ impl Pipeline {
             is_platform: true,
             ..Self::of(url)?
         })
+    }
+
+    /// May read the Platform API at `url` too.
+    #[must_use]
+    pub fn beside_platform(mut self, url: &str, token: &str) -> Self {
+        self.platform = Some((url.to_owned(), token.to_owned()));
+        self
     }
 
     /// Gives it another name than `test`.
@@ -180,19 +192,27 @@ name = {name}
         } else {
             ("database_url", "database_token")
         };
-        let (secrets, names) = match self.token {
+        let (mut secrets, names) = match self.token {
             Some(_) => (
                 format!("{secret} = {{ file = \"token\" }}\n"),
                 format!("[\"{secret}\"]"),
             ),
             None => (String::new(), "[]".to_owned()),
         };
-        let allow = self.allow.clone().unwrap_or_else(|| {
+        let mut allow = self.allow.clone().unwrap_or_else(|| {
             format!(
                 "[[connector.allow]]\norigin = \"{}\"\nmethods = [\"GET\", \"POST\"]\nprivate = true\nsecrets = {names}\n",
                 self.url
             )
         });
+        let mut config = self.config.clone();
+        if let Some((url, _)) = &self.platform {
+            config += &format!("platform_url = \"{url}\"\n");
+            secrets += "platform_token = { file = \"platform-token\" }\n";
+            allow += &format!(
+                "\n[[connector.allow]]\norigin = \"{url}\"\nprivate = true\nsecrets = [\"platform_token\"]\n"
+            );
+        }
         format!(
             "name = {}\n{}\n[connector]\ncomponent = {}\n\n[connector.config]\n{setting} = \"{}\"\n{}\n\
              [connector.secrets]\n{secrets}\n{allow}\n[connector.limits]\n{}\n{}\n[destination]\n{}\n",
@@ -200,7 +220,7 @@ name = {name}
             self.top,
             toml_text(&self.component.display().to_string()),
             self.url,
-            self.config,
+            config,
             self.limits,
             self.resources,
             self.destination,
@@ -211,6 +231,10 @@ name = {name}
     pub fn write(&self) -> Result<PathBuf> {
         if let Some(token) = &self.token {
             fs::write(self.folder().join("token"), token).context("cannot write the token")?;
+        }
+        if let Some((_, token)) = &self.platform {
+            private(&self.folder().join("platform-token"), token)
+                .context("cannot write the token of the platform")?;
         }
         let file = self.folder().join("pipeline.toml");
         fs::write(&file, self.text()).context("cannot write the pipeline file")?;
@@ -248,6 +272,13 @@ name = {name}
             .spawn()
             .context("cannot start the host")
     }
+}
+
+/// A file that nobody else can read.
+fn private(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(file)?.write_all(text.as_bytes())
 }
 
 /// How the host ended.

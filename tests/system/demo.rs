@@ -19,7 +19,12 @@ fn the_demo_loads_a_shop_and_shows_it() -> Result<()> {
         "{shown}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for part in ["sold out", "turso_data.orders, 5000 rows", "just init"] {
+    for part in [
+        "sold out",
+        "shop-next",
+        "turso_data.orders, 5000 rows",
+        "just init",
+    ] {
         assert!(shown.contains(part), "{part} is not shown:\n{shown}");
     }
     let mut duckdb = DuckDb::open(&folder.path().join("turso.duckdb"))?;

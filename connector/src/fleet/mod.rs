@@ -71,7 +71,7 @@ impl Fleet {
         config: Config,
         databases: Databases,
         asked: Vec<Selection>,
-        options: Options,
+        options: &Options,
     ) -> Result<Self> {
         let is_of_platform =
             |selection: &Selection| platform::named_in(&selection.resource, &config).is_some();
@@ -89,7 +89,7 @@ impl Fleet {
             lenient: true,
             // Rows of a database are kept together until all have come.
             resumable: false,
-            ..options
+            ..options.clone()
         };
         Ok(Self {
             phase: if asked.is_empty() && !platform.is_empty() {
@@ -192,7 +192,8 @@ impl Fleet {
                 member.close();
                 self.lose(&member.name, error)?;
                 if member.is_sent {
-                    return self.begin_anew(&format!("the database `{}` was lost", member.name));
+                    self.begin_anew(&format!("the database `{}` was lost", member.name));
+                    return Ok(());
                 }
             }
         }
@@ -237,12 +238,13 @@ impl Fleet {
         let failed = summary.resources.iter().filter(has_failed);
         let failed: BTreeSet<_> = failed.map(|tally| tally.resource.clone()).collect();
         let half_sent = summary.resources.iter().filter(has_failed);
-        let half_sent = half_sent.filter(|tally| tally.rows > 0);
-        if let Some(error) = half_sent.filter_map(|tally| tally.failure.clone()).next()
+        let mut half_sent = half_sent.filter(|tally| tally.rows > 0);
+        if let Some(error) = half_sent.find_map(|tally| tally.failure.clone())
             && member.is_sent
         {
             self.lose(&member.name, error)?;
-            return self.begin_anew(&format!("the database `{}` was lost", member.name));
+            self.begin_anew(&format!("the database `{}` was lost", member.name));
+            return Ok(());
         }
         self.give_away(&mut member, &failed)?;
         for tally in summary.resources {
@@ -333,10 +335,11 @@ impl Fleet {
     fn restart(&mut self, error: Error) -> Result<()> {
         let reason = error.message.clone();
         self.backoff.wait(error)?;
-        self.begin_anew(&reason)
+        self.begin_anew(&reason);
+        Ok(())
     }
 
-    fn begin_anew(&mut self, reason: &str) -> Result<()> {
+    fn begin_anew(&mut self, reason: &str) {
         self.working.iter_mut().for_each(Member::close);
         self.working.clear();
         self.gathered.clear();
@@ -346,7 +349,6 @@ impl Fleet {
         self.left = self.chosen.iter().filter(is_left).cloned().collect();
         log::warn(&format!("{reason}; the read starts anew"));
         self.output.push_back(Event::Restarted(reason.to_owned()));
-        Ok(())
     }
 
     /// Says what all databases came to, and goes on to the Platform API.

@@ -112,7 +112,7 @@ impl Union {
         if let Some(at) = beside.filter(|_| !is_bytes_of_text(&name)) {
             return at;
         }
-        let wanted = if self.fields.iter().any(|known| named(known)) {
+        let wanted = if self.fields.iter().any(named) {
             format!("{base}__{}", class(field.data_type()))
         } else {
             name

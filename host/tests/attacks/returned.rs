@@ -5,6 +5,7 @@ mod arrow;
 mod events;
 mod kinds;
 mod names;
+mod parts;
 
 use std::fs;
 use std::path::Path;

@@ -210,6 +210,24 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
             requests: 0,
             point_in_time: true,
         }),
+        Event::DoneWithout {
+            resource,
+            rows,
+            column,
+            values,
+            copies,
+        } => wit::Event::Done(wit::Summary {
+            resources: vec![wit::ResourceSummary {
+                unread: Some(wit::Unread {
+                    column,
+                    values: repeated(&values, copies.unwrap_or(1) as usize),
+                    failure: None,
+                }),
+                ..summary((resource, rows))
+            }],
+            requests: 0,
+            point_in_time: true,
+        }),
         // `next` has carried it out.
         Event::Step(_) => return Err(error(wit::Category::Internal, "a step is no event")),
     })

@@ -142,6 +142,15 @@ pub(crate) enum Event {
     Restarted(String),
     /// Resources and how many rows of each were sent.
     Done(Vec<(String, u64)>),
+    /// The same of one resource, a part of which was not read.
+    DoneWithout {
+        resource: String,
+        rows: u64,
+        column: String,
+        values: Vec<String>,
+        /// The values so many times.
+        copies: Option<u32>,
+    },
     /// No event yet: does this first.
     Step(Step),
 }
