@@ -5,13 +5,16 @@
 //! its name in another letter case. Of several that mean the same, the first
 //! one with a value is taken; one that says otherwise stays in `_extra`.
 
+mod field;
+
 use std::collections::BTreeSet;
 
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
+use self::field::{Field, addresses, take, value_at};
 use super::endpoint::{Column, EXTRA, Endpoint, Kind, ScopeKey, Source};
-use super::json::{self, Object, Shape, Writer};
+use super::json::{self, Shape, Writer};
 use super::never;
 use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
@@ -53,17 +56,6 @@ pub(super) struct Rows {
     pub(super) left_out: BTreeSet<String>,
     /// Values of another type than the document says, which no column takes.
     pub(super) odd: u64,
-}
-
-/// A field of a record.
-#[derive(Debug)]
-struct Field<'a> {
-    name: String,
-    value: &'a RawValue,
-    /// Whether it has gone to a column.
-    taken: bool,
-    /// What is in it, if a column was looked for there.
-    inner: Option<Vec<Field<'a>>>,
 }
 
 /// What becomes of a field.
@@ -286,18 +278,6 @@ impl Rows {
     }
 }
 
-impl<'a> Field<'a> {
-    fn all(object: &'a RawValue) -> Option<Vec<Self>> {
-        let field = |(name, value)| Self {
-            name,
-            value,
-            taken: false,
-            inner: None,
-        };
-        Some(Object::of(object)?.0.into_iter().map(field).collect())
-    }
-}
-
 /// Judges names of fields: secrets, and what is sensitive and was not asked
 /// for.
 fn leave_out<'a>(
@@ -312,61 +292,6 @@ fn leave_out<'a>(
             return true;
         }
         hidden.iter().any(|other| other.eq_ignore_ascii_case(name))
-    }
-}
-
-/// Where a field is, and others of its name in another letter case.
-fn addresses(fields: &mut [Field<'_>], path: &str) -> Vec<Vec<usize>> {
-    let (head, rest) = match path.split_once('.') {
-        Some((head, rest)) => (head, Some(rest)),
-        None => (path, None),
-    };
-    let mut heads: Vec<usize> = (0..fields.len())
-        .filter(|at| fields[*at].name.eq_ignore_ascii_case(head))
-        .collect();
-    heads.sort_by_key(|at| fields[*at].name != head);
-    let mut found = Vec::new();
-    for at in heads {
-        let Some(rest) = rest else {
-            found.push(vec![at]);
-            continue;
-        };
-        let field = &mut fields[at];
-        if field.inner.is_none() {
-            match Shape::of(field.value) {
-                Shape::Object => field.inner = Field::all(field.value),
-                // An object that is not there.
-                Shape::Null => field.taken = true,
-                _ => {}
-            }
-        }
-        if let Some(inner) = &mut field.inner {
-            for address in addresses(inner, rest) {
-                found.push([vec![at], address].concat());
-            }
-        }
-    }
-    found
-}
-
-fn value_at<'a>(fields: &[Field<'a>], address: &[usize]) -> Option<&'a RawValue> {
-    match address {
-        [] => None,
-        [at] => Some(fields.get(*at)?.value),
-        [at, rest @ ..] => value_at(fields.get(*at)?.inner.as_ref()?, rest),
-    }
-}
-
-fn take(fields: &mut [Field<'_>], address: &[usize]) {
-    let Some((at, rest)) = address.split_first() else {
-        return;
-    };
-    let Some(field) = fields.get_mut(*at) else {
-        return;
-    };
-    match &mut field.inner {
-        Some(inner) if !rest.is_empty() => take(inner, rest),
-        _ => field.taken = true,
     }
 }
 
