@@ -23,7 +23,11 @@ pub fn of(dataset: &Path, table: &str) -> Result<Vec<PathBuf>> {
     for entry in std::fs::read_dir(&manifests)
         .with_context(|| format!("no folder {}", manifests.display()))?
     {
-        last = last.max(Some(entry.context("cannot read a folder")?.path()));
+        let path = entry.context("cannot read a folder")?.path();
+        // What a process that was killed has left unfinished is none.
+        if path.extension().is_some_and(|ending| ending == "json") {
+            last = last.max(Some(path));
+        }
     }
     let last = last.with_context(|| format!("no manifest in {}", manifests.display()))?;
     let manifest: Json = serde_json::from_slice(&std::fs::read(&last)?)?;
