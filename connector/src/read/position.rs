@@ -28,7 +28,6 @@ pub struct Position {
     pub filter: Option<String>,
     /// The last row of each class of values that the column holds, in their
     /// order: numbers, text, bytes. Without a column, the last row of all.
-    #[serde(default)]
     pub last: Vec<Place>,
     /// The key of the last row that has no value in the column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
