@@ -69,21 +69,28 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + year * 365 + year / 4 - year / 100 + day - 719_468
 }
 
+/// The number that these digits of a text are.
+fn number(text: &str, from: usize, to: usize) -> Option<i64> {
+    let digits = text.get(from..to)?;
+    let all = digits.bytes().all(|byte| byte.is_ascii_digit());
+    all.then(|| digits.parse().ok())?
+}
+
+/// Days since 1970 of the day with which a text begins.
+fn day(text: &str) -> Option<i64> {
+    let digits = |from, to| number(text, from, to);
+    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
+    let dashes = text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
+    let is_day = dashes && (1..=12).contains(&month) && (1..=31).contains(&day);
+    is_day.then(|| days_from_civil(year, month, day))
+}
+
 /// Seconds since 1970 of a day, such as `2024-12-24`, or of a second of it,
 /// such as `2024-12-24T01:26:47`; none if it is neither.
 #[must_use]
 pub fn seconds(text: &str) -> Option<i64> {
-    let digits = |from: usize, to: usize| {
-        let digits = text.get(from..to)?;
-        let all = digits.bytes().all(|byte| byte.is_ascii_digit());
-        all.then(|| digits.parse::<i64>().ok())?
-    };
-    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
-    let dashes = text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
-    if !dashes || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let midnight = days_from_civil(year, month, day) * 86_400;
+    let digits = |from, to| number(text, from, to);
+    let midnight = day(text)? * 86_400;
     if text.len() == 10 {
         return Some(midnight);
     }
@@ -101,17 +108,8 @@ pub fn seconds(text: &str) -> Option<i64> {
 #[must_use]
 pub fn earlier(text: &str, seconds: i64) -> Option<String> {
     const DAY: i64 = 86_400;
-    let digits = |from: usize, to: usize| {
-        let digits = text.get(from..to)?;
-        let all = digits.bytes().all(|byte| byte.is_ascii_digit());
-        all.then(|| digits.parse::<i64>().ok())?
-    };
-    let (year, month, day) = (digits(0, 4)?, digits(5, 7)?, digits(8, 10)?);
-    let dashes = text.get(4..5) == Some("-") && text.get(7..8) == Some("-");
-    if !dashes || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let days = days_from_civil(year, month, day);
+    let digits = |from, to| number(text, from, to);
+    let days = day(text)?;
     if text.len() == 10 {
         let days = days.checked_sub(seconds.checked_add(DAY - 1)? / DAY)?;
         let (year, month, day) = civil_from_days(days);

@@ -321,6 +321,77 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
 }
 
 #[test]
+fn a_database_that_is_not_meant_for_a_while_is_not_appended_twice() -> Result<()> {
+    let fleet = shops()?;
+    let lines = "mode = \"incremental\"";
+    let all = fleet.pipeline()?.resource_with("orders", lines);
+    all.load()?;
+    let some = fleet
+        .pipeline_of("[\"a\"]")?
+        .into_database(&all.database())
+        .resource_with("orders", lines);
+    some.load()?;
+    fleet.run("b", &["INSERT INTO orders VALUES (3, 30, 2)"])?;
+    all.load()?;
+    assert_eq!(counts(&all, "orders")?, "a:2 b:3 c:2");
+    // One database by its URL is another pipeline.
+    let one = Pipeline::of(&format!("{}/dev/a", fleet.server.url()))?
+        .into_database(&all.database())
+        .allow(&format!(
+            "[[connector.allow]]\norigin = \"{}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n",
+            fleet.server.url()
+        ))
+        .resource_with("orders", lines);
+    let outcome = one.host(&["run"])?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("different pipelines"),
+        "{outcome:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn databases_need_not_be_alike() -> Result<()> {
+    let fleet = shops()?;
+    fleet.run(
+        "a",
+        &[
+            "CREATE TABLE Notes(id INTEGER PRIMARY KEY, at DATETIME)",
+            "CREATE TABLE keyed(id INTEGER PRIMARY KEY, v TEXT)",
+            "INSERT INTO keyed VALUES (1, 'a')",
+        ],
+    )?;
+    fleet.run(
+        "b",
+        &[
+            "CREATE TABLE notes(id INTEGER PRIMARY KEY, at DATETIME)",
+            "INSERT INTO notes VALUES (1, 1700000000)",
+            "CREATE TABLE keyed(id INTEGER, v TEXT)",
+            "INSERT INTO keyed VALUES (1, 'b'), (1, 'c')",
+        ],
+    )?;
+    let pipeline = fleet
+        .pipeline()?
+        .resource("notes")
+        .resource_with("keyed", "write = \"merge\"\ndeletes = \"hard\"")
+        .resource("stock");
+    for _ in 0..2 {
+        let outcome = pipeline.host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(outcome.stdout.contains("the key of `keyed`"), "{outcome:?}");
+        assert_eq!(counts(&pipeline, "keyed")?, "a:1");
+        assert_eq!(counts(&pipeline, "stock")?, "a:1 b:1 c:1");
+    }
+    // An empty table decides no type, and letter case tells no tables apart.
+    let sql = "SELECT count(*) FROM notes WHERE _database = 'b' AND \"at\" = 1700000000";
+    assert_eq!(number(&pipeline, sql)?, 1);
+    let tables = DuckDb::open(&pipeline.database())?.tables()?;
+    assert!(tables.contains(&"notes".to_owned()), "{tables:?}");
+    Ok(())
+}
+
+#[test]
 fn a_host_that_no_rule_covers_ends_the_run() -> Result<()> {
     let fleet = shops()?;
     let rules = format!(

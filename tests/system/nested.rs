@@ -297,3 +297,32 @@ fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn lists_belong_to_the_table_whose_name_they_begin_with() -> Result<()> {
+    let server = carts()?;
+    server.client().run(&[
+        "CREATE TABLE carts__archive(id INTEGER PRIMARY KEY, cart JSON)",
+        "INSERT INTO carts__archive SELECT id, cart FROM carts WHERE json_valid(cart)",
+    ])?;
+    let lines = "write = \"merge\"\ndeletes = \"hard\"\nnested = \"tables\"";
+    let both = Pipeline::of(&server.url())?
+        .resource_with("carts", lines)
+        .resource_with("carts__archive", lines);
+    both.load()?;
+    server.client().run(&["DELETE FROM carts"])?;
+    both.load()?;
+    let one = Pipeline::of(&server.url())?
+        .into_database(&both.database())
+        .resource_with("carts", "nested = \"tables\"");
+    one.load()?;
+    let mut duckdb = DuckDb::open(&both.database())?;
+    for (table, expected) in [
+        ("carts__cart__items", 0),
+        ("carts__archive__cart__items", 3),
+    ] {
+        let sql = format!("SELECT count(*) FROM turso_data.{table}");
+        assert_eq!(duckdb.number(&sql)?, expected, "{table}");
+    }
+    Ok(())
+}

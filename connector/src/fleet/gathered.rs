@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::member::Columns;
 use super::union::{DATABASE, Union};
 use crate::error::Error;
 use crate::output::{Kind, Tally, Unread};
 use crate::read::position::{self, Position};
+use crate::selection::Selection;
 
 /// The most notes of one resource, and of databases that are named in one.
 const SHOWN: usize = 5;
@@ -15,6 +17,8 @@ const SHOWN: usize = 5;
 pub(super) struct Gathered {
     /// Its columns, for each kind of page.
     pub(super) unions: BTreeMap<Kind, Union>,
+    /// Those of a database in which it has no rows.
+    pub(super) empty: Option<Columns>,
     tally: Tally,
     positions: BTreeMap<String, Position>,
     /// Databases in which it could not be read, and why.
@@ -69,7 +73,13 @@ impl Gathered {
 
     /// What it came to. `lost` are databases of which nothing could be read,
     /// and `known` is where reads of the databases ended before.
-    pub(super) fn end(mut self, lost: &BTreeMap<String, Error>, known: Option<&Position>) -> Tally {
+    pub(super) fn end(
+        mut self,
+        lost: &BTreeMap<String, Error>,
+        chosen: usize,
+        selection: Option<&Selection>,
+    ) -> Tally {
+        let known = selection.and_then(|selection| selection.position.as_ref());
         let whole = lost
             .iter()
             .map(|(name, error)| (name.clone(), error.clone()));
@@ -86,8 +96,22 @@ impl Gathered {
                 self.positions.insert(database.clone(), before.clone());
             }
         }
+        // Nor do rows go of a database that is not meant any more, unless they
+        // are looked for.
+        let others = known.filter(|_| selection.is_some_and(|selection| !selection.keys));
+        for (database, before) in others.into_iter().flat_map(|known| &known.databases) {
+            if before.leads_on() && !self.positions.contains_key(database) {
+                self.positions.insert(database.clone(), before.clone());
+            }
+        }
         if !self.positions.is_empty() {
             tally.position = Some(Position::of_databases(self.positions).encode());
+        }
+        let found = self.lost.len() as u64 + self.read + self.unchanged.len() as u64;
+        let without = (chosen as u64).saturating_sub(found);
+        if selection.is_some() && without > 0 {
+            let note = format!("{without} of {chosen} databases do not have it");
+            tally.notes.insert(0, note);
         }
         if !self.lost.is_empty() {
             tally.notes.insert(0, note(&self.lost));
@@ -158,7 +182,11 @@ mod tests {
             ..Position::default()
         };
         let known = Position::of_databases(BTreeMap::from([("d".to_owned(), before)]));
-        let sum = gathered.end(&lost, Some(&known));
+        let selection = Selection {
+            position: Some(known),
+            ..Selection::default()
+        };
+        let sum = gathered.end(&lost, 5, Some(&selection));
         assert_eq!(sum.rows, 2);
         let unread = sum.unread.unwrap();
         assert_eq!(unread.values, ["c", "d", "b"]);
@@ -167,13 +195,14 @@ mod tests {
         assert_eq!(position.databases.len(), 3);
         assert!(position.databases["d"].nulls.is_some());
         assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
+        assert_eq!(sum.notes[1], "1 of 5 databases do not have it");
         assert_eq!(sum.failure, None);
     }
 
     #[test]
     fn what_no_database_could_give_has_failed() {
         let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
-        let sum = Gathered::new("t").end(&lost, None);
+        let sum = Gathered::new("t").end(&lost, 1, None);
         assert_eq!(sum.failure, Some(unreachable()));
         assert_eq!(sum.unread, None);
     }

@@ -40,7 +40,7 @@ pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
     }
 }
 
-/// What is true of the first database, and which there are.
+/// What is true of the first database that answers, and which there are.
 pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     let chosen = choice::chosen(config, databases, &mut Output::default())?;
     let names: Vec<_> = chosen
@@ -55,9 +55,21 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
         message: format!("{} are read: {}{more}", chosen.len(), names.join(", ")),
         hint: None,
     }];
-    if let Some(first) = chosen.into_iter().next() {
-        let (server, config) = one(config, first)?;
-        findings.extend(check::of_database(&server, &config)?);
+    let mut last = None;
+    for database in chosen {
+        let checked =
+            one(config, database).and_then(|(server, config)| check::of_database(&server, &config));
+        match checked {
+            Ok(of_first) => {
+                findings.extend(of_first);
+                last = None;
+                break;
+            }
+            Err(error) => last = Some(error),
+        }
+    }
+    if let Some(error) = last {
+        return Err(error);
     }
     findings.extend(platform::check::check(config)?);
     Ok(findings)

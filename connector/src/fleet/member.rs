@@ -4,10 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use arrow_schema::SchemaRef;
+
 use super::union::Places;
 use crate::error::Result;
 use crate::output::{Event, Kind, Summary};
-use crate::read::Read;
+use crate::read::{Knowledge, Read};
 
 /// So many bytes of rows wait.
 const MOST_WAITING: usize = 8 << 20;
@@ -23,6 +25,17 @@ pub(super) struct Member {
     pub(super) is_sent: bool,
     /// Where its columns are among those of all.
     pub(super) places: BTreeMap<(String, Kind), Places>,
+    /// Columns of which no row has come: of those without a declared type, a
+    /// value in another database decides.
+    pub(super) empty: BTreeMap<(String, Kind), Columns>,
+}
+
+/// Columns, as a database announces them.
+#[derive(Clone, Debug)]
+pub(super) struct Columns {
+    pub(super) schema: SchemaRef,
+    pub(super) primary_key: Vec<String>,
+    pub(super) siblings: Vec<(String, String)>,
 }
 
 /// What the next event of a database means for all.
@@ -47,6 +60,7 @@ impl Member {
             bytes: 0,
             is_sent: false,
             places: BTreeMap::new(),
+            empty: BTreeMap::new(),
         }
     }
 
@@ -87,6 +101,30 @@ impl Member {
             Event::Restarted(_) | Event::Done(_) => true,
         };
         events.filter(is_wanted).collect()
+    }
+
+    /// The keys of tables whose columns wait.
+    pub(super) fn keys(&self) -> impl Iterator<Item = (&str, &[String])> {
+        self.waiting.iter().filter_map(|event| match event {
+            Event::Schema {
+                resource,
+                kind: Kind::Rows,
+                primary_key,
+                ..
+            } => Some((resource.as_str(), primary_key.as_slice())),
+            _ => None,
+        })
+    }
+
+    /// Whether the columns of a resource have come.
+    pub(super) fn has_opened(&self, resource: &str) -> bool {
+        let mut all = self.places.keys().chain(self.empty.keys());
+        all.any(|(known, _)| known == resource)
+    }
+
+    /// What it has learned of its database.
+    pub(super) fn knowledge(&self) -> Knowledge {
+        self.read.knowledge()
     }
 
     /// Ends the read, and whatever the server holds for it.

@@ -4,13 +4,14 @@
 //!
 //! Reading order: this file (which databases are at work, and what becomes of
 //! one that is lost), [`choice`] (which there are), [`member`] (the read of
-//! one), [`union`] (columns of all), [`gathered`] (what all came to), [`look`]
+//! one), [`send`] and [`union`] (rows in the columns of all), [`gathered`] (what all came to), [`look`]
 //! (what can be read). Must not know how a database is read.
 
 mod choice;
 mod gathered;
 pub mod look;
 mod member;
+mod send;
 mod union;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,16 +19,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use self::choice::Chosen;
 use self::gathered::Gathered;
 use self::member::{Member, Step};
-use self::union::Union;
 use crate::config::{Config, Databases};
 use crate::database::server::Server;
 use crate::describe::DATABASE_TOKEN;
 use crate::error::{Category, Error, Result};
 use crate::http::Credential;
 use crate::log;
-use crate::output::{Event, Output, Summary, Tally, internal};
+use crate::output::{Event, Kind, Output, Summary, Tally};
 use crate::platform;
-use crate::read::Read;
+use crate::read::position::{self, Position};
+use crate::read::{Knowledge, Read};
 use crate::retry::Backoff;
 use crate::selection::{Mode, Options, Selection};
 
@@ -51,6 +52,8 @@ pub struct Fleet {
     gathered: BTreeMap<String, Gathered>,
     /// Databases that could not be read, and why.
     lost: BTreeMap<String, Error>,
+    /// What was learned of databases before all began anew.
+    knowledge: BTreeMap<String, Knowledge>,
     rows: u64,
     requests: u64,
     output: VecDeque<Event>,
@@ -85,6 +88,13 @@ impl Fleet {
                 "use `mode = \"incremental\"`, or a pipeline for each database",
             ));
         }
+        let is_of_one = |asked: &&Selection| {
+            let position = asked.position.as_ref();
+            position.is_some_and(Position::leads_on)
+        };
+        if let Some(other) = asked.iter().find(is_of_one) {
+            return Err(position::of_other_databases(&other.resource));
+        }
         let options = Options {
             lenient: true,
             // Rows of a database are kept together until all have come.
@@ -107,6 +117,7 @@ impl Fleet {
             working: VecDeque::new(),
             gathered: BTreeMap::new(),
             lost: BTreeMap::new(),
+            knowledge: BTreeMap::new(),
             rows: 0,
             requests: 0,
             output: VecDeque::new(),
@@ -162,7 +173,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Lets one database go on: all of them have requests on their way.
+    /// Lets one database go on. While it waits for an answer, the next pages of
+    /// the others are on their way.
     fn step(&mut self) -> Result<()> {
         while self.working.len() < self.config.platform.concurrency
             && let Some(next) = self.left.pop_front()
@@ -175,6 +187,10 @@ impl Fleet {
         match member.step() {
             Ok(Step::More) => self.working.push_back(member),
             Ok(Step::Full) => {
+                if let Some((_, error)) = self.strangers(&member).into_iter().next() {
+                    member.close();
+                    return self.go_on_without(&member, error);
+                }
                 member.is_sent = true;
                 self.give_away(&mut member, &BTreeSet::new())?;
                 self.working.push_back(member);
@@ -184,17 +200,18 @@ impl Fleet {
                     Category::Unavailable,
                     format!("the database `{}` was lost: {reason}", member.name),
                 );
+                self.knowledge
+                    .insert(member.name.clone(), member.knowledge());
                 member.close();
-                return self.restart(error.retryable());
+                match self.backoff.wait(error.retryable()) {
+                    Ok(()) => self.begin_anew(&reason),
+                    Err(error) => return self.go_on_without(&member, error),
+                }
             }
             Ok(Step::Done(summary)) => return self.conclude(member, summary),
             Err(error) => {
                 member.close();
-                self.lose(&member.name, error)?;
-                if member.is_sent {
-                    self.begin_anew(&format!("the database `{}` was lost", member.name));
-                    return Ok(());
-                }
+                return self.go_on_without(&member, error);
             }
         }
         if self.options.row_limit.is_some_and(|most| self.rows >= most) {
@@ -227,6 +244,8 @@ impl Fleet {
         });
         let server = Server::new(url, Credential::named(DATABASE_TOKEN));
         let read = Read::new(Some(server), config, asked.collect(), self.options.clone());
+        let knowledge = self.knowledge.get(&next.name).cloned();
+        let read = read.knowing(knowledge.unwrap_or_default());
         self.working.push_back(Member::new(next.name, read));
         Ok(())
     }
@@ -234,82 +253,63 @@ impl Fleet {
     /// Takes in what a database came to.
     fn conclude(&mut self, mut member: Member, summary: Summary) -> Result<()> {
         self.requests += summary.requests;
-        let has_failed = |tally: &&Tally| tally.failure.is_some();
-        let failed = summary.resources.iter().filter(has_failed);
-        let failed: BTreeSet<_> = failed.map(|tally| tally.resource.clone()).collect();
-        let half_sent = summary.resources.iter().filter(has_failed);
-        let mut half_sent = half_sent.filter(|tally| tally.rows > 0);
-        if let Some(error) = half_sent.find_map(|tally| tally.failure.clone())
-            && member.is_sent
-        {
-            self.lose(&member.name, error)?;
-            self.begin_anew(&format!("the database `{}` was lost", member.name));
-            return Ok(());
+        let mut tallies = summary.resources;
+        for (resource, error) in self.strangers(&member) {
+            let mut tallies = tallies.iter_mut();
+            if let Some(tally) = tallies.find(|tally| tally.resource == resource) {
+                tally.failure.get_or_insert(error);
+            }
         }
+        let failed = tallies.iter().filter(|tally| tally.failure.is_some());
+        let failed: Vec<_> = failed.cloned().collect();
+        let mut half_sent = failed.iter().filter(|_| member.is_sent);
+        if let Some(tally) = half_sent.find(|tally| tally.rows > 0)
+            && let Some(error) = tally.failure.clone()
+        {
+            return self.go_on_without(&member, error);
+        }
+        let failed = failed.into_iter().map(|tally| tally.resource).collect();
         self.give_away(&mut member, &failed)?;
-        for tally in summary.resources {
-            let opened = member
-                .places
-                .keys()
-                .any(|(resource, _)| *resource == tally.resource);
-            self.gathered(&tally.resource.clone())
-                .add(&member.name, tally, opened);
+        for tally in tallies {
+            let opened = member.has_opened(&tally.resource);
+            let name = self.name_of(&tally.resource);
+            self.gathered(&name).add(&member.name, tally, opened);
         }
         Ok(())
     }
 
-    /// Sends what waits of a database, in the columns of all.
-    fn give_away(&mut self, member: &mut Member, without: &BTreeSet<String>) -> Result<()> {
-        for event in member.take(without) {
-            match event {
-                Event::Schema {
-                    resource,
-                    kind,
-                    schema,
-                    primary_key,
-                    siblings,
-                } => {
-                    let unions = &mut self.gathered(&resource).unions;
-                    let union = unions.entry(kind).or_insert_with(Union::new);
-                    let places = union.take(&schema, &primary_key, &siblings);
-                    member.places.insert((resource.clone(), kind), places);
-                    if let Some(schema) = union.unannounced() {
-                        let event = Event::Schema {
-                            resource,
-                            kind,
-                            schema,
-                            primary_key: union.primary_key.clone(),
-                            siblings: union.siblings.clone(),
-                        };
-                        self.output.push_back(event);
-                    }
-                }
-                Event::Page {
-                    resource,
-                    kind,
-                    batch,
-                    ..
-                } => {
-                    let places = member.places.get(&(resource.clone(), kind));
-                    let union = self.gathered(&resource).unions.get(&kind);
-                    let (Some(places), Some(union)) = (places, union) else {
-                        return Err(internal("it came before its columns"));
-                    };
-                    let batch = union
-                        .page(&member.name, places, &batch)
-                        .map_err(|error| internal(&error.to_string()))?;
-                    self.rows += batch.num_rows() as u64;
-                    self.output.push_back(Event::Page {
-                        resource,
-                        kind,
-                        batch,
-                        position: None,
-                    });
-                }
-                Event::Restarted(_) | Event::Done(_) => {}
-            }
-        }
-        Ok(())
+    /// Resources of a database, to be merged, whose key is another than in the
+    /// databases before: by that, rows would be taken for each other.
+    fn strangers(&self, member: &Member) -> Vec<(String, Error)> {
+        let is_stranger = |(resource, key): &(&str, &[String])| {
+            let name = self.name_of(resource);
+            let mut asked = self.asked.iter();
+            let is_merged = asked.any(|asked| asked.idempotent && asked.resource == name);
+            let gathered = self.gathered.get(&name);
+            let union = gathered.and_then(|gathered| gathered.unions.get(&Kind::Rows));
+            is_merged && union.is_some_and(|union| !union.has_key(key))
+        };
+        let error = |(resource, _): (&str, &[String])| {
+            let error = Error::new(
+                Category::Data,
+                format!(
+                    "the key of `{resource}` in the database `{}` is another than in those before it",
+                    member.name
+                ),
+            );
+            let hint = "leave the database out, or name the columns in `primary_key`";
+            (resource.to_owned(), error.hint(hint))
+        };
+        member.keys().filter(is_stranger).map(error).collect()
+    }
+
+    /// The name of a resource for all databases: as it was asked for, or as the
+    /// first of them spells it.
+    fn name_of(&self, resource: &str) -> String {
+        let asked = self.asked.iter().map(|asked| &asked.resource);
+        let mut names = asked.chain(self.gathered.keys());
+        let known = names.find(|name| name.eq_ignore_ascii_case(resource));
+        known.map_or_else(|| resource.to_owned(), Clone::clone)
     }
 
     fn gathered(&mut self, resource: &str) -> &mut Gathered {
@@ -331,11 +331,12 @@ impl Fleet {
         Ok(())
     }
 
-    /// Takes everything back, if another attempt can help.
-    fn restart(&mut self, error: Error) -> Result<()> {
-        let reason = error.message.clone();
-        self.backoff.wait(error)?;
-        self.begin_anew(&reason);
+    /// Goes on without a database, and takes back what was sent of it.
+    fn go_on_without(&mut self, member: &Member, error: Error) -> Result<()> {
+        self.lose(&member.name, error)?;
+        if member.is_sent {
+            self.begin_anew(&format!("the database `{}` was lost", member.name));
+        }
         Ok(())
     }
 
@@ -353,28 +354,23 @@ impl Fleet {
 
     /// Says what all databases came to, and goes on to the Platform API.
     fn end(&mut self) -> Result<()> {
+        let names: Vec<_> = self.gathered.keys().cloned().collect();
+        for name in &names {
+            self.announce_empty(name);
+        }
         let mut gathered = std::mem::take(&mut self.gathered);
+        let chosen = self.chosen.len();
         let mut tallies = Vec::new();
         for selection in &self.asked {
             let name = &selection.resource;
-            let known = selection.position.as_ref();
-            // Under the name that the database has for it.
-            let found = gathered
-                .keys()
-                .find(|known| known.eq_ignore_ascii_case(name));
-            tallies.push(
-                match found.cloned().and_then(|found| gathered.remove(&found)) {
-                    Some(gathered) => gathered.end(&self.lost, known),
-                    None if self.lost.is_empty() => absent(name),
-                    None => Gathered::new(name).end(&self.lost, known),
-                },
-            );
+            tallies.push(match gathered.remove(name) {
+                Some(gathered) => gathered.end(&self.lost, chosen, Some(selection)),
+                None if self.lost.is_empty() => absent(name),
+                None => Gathered::new(name).end(&self.lost, chosen, Some(selection)),
+            });
         }
-        tallies.extend(
-            gathered
-                .into_values()
-                .map(|rest| rest.end(&self.lost, None)),
-        );
+        let rest = gathered.into_values();
+        tallies.extend(rest.map(|rest| rest.end(&self.lost, chosen, None)));
         if self.asked.is_empty()
             && tallies.is_empty()
             && let Some(error) = self.lost.values().next()

@@ -54,6 +54,24 @@ impl Union {
         Places(places)
     }
 
+    /// Whether its rows are told apart by these columns, beside the database.
+    pub(super) fn has_key(&self, primary_key: &[String]) -> bool {
+        let own = self.primary_key.iter().skip(1);
+        let mut own: Vec<_> = own.map(|column| column.to_ascii_lowercase()).collect();
+        let other = primary_key.iter();
+        let mut other: Vec<_> = other
+            .map(|column| own_name(column).to_ascii_lowercase())
+            .collect();
+        own.sort_unstable();
+        other.sort_unstable();
+        own == other
+    }
+
+    /// Whether any columns of it were announced.
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced > 0
+    }
+
     /// The columns, if some of them are new.
     pub(super) fn unannounced(&mut self) -> Option<SchemaRef> {
         if self.announced == self.fields.len() {
@@ -113,7 +131,7 @@ impl Union {
             return at;
         }
         let wanted = if self.fields.iter().any(named) {
-            format!("{base}__{}", class(field.data_type()))
+            format!("{base}__{}", class(field))
         } else {
             name
         };
@@ -152,16 +170,18 @@ fn is_bytes_of_text(name: &str) -> bool {
     name.trim_end_matches('_').ends_with("__text_bytes")
 }
 
-/// The end of a sibling's name.
-fn class(data_type: &DataType) -> &'static str {
-    match data_type {
+/// The end of a sibling's name, as the host calls them.
+fn class(field: &Field) -> &'static str {
+    match field.data_type() {
         DataType::Int64 => "integer",
         DataType::Float64 => "real",
         DataType::Binary => "blob",
         DataType::Boolean => "boolean",
         DataType::Date32 => "date",
-        DataType::Timestamp(_, _) => "timestamp",
+        DataType::Timestamp(_, None) => "timestamp",
+        DataType::Timestamp(_, Some(_)) => "timestamptz",
         DataType::Decimal128(_, _) => "decimal",
+        _ if field.extension_type_name().is_some() => "json",
         _ => "text",
     }
 }

@@ -1,7 +1,7 @@
 //! One read over several resources, pulled event by event.
 //!
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
-//! read and how), [`increment`] and [`position`] (reads that go on from the
+//! read and how), [`increment`], [`position`] and [`progress`] (reads that go on from the
 //! last), [`survey`] (what they cost), [`unchanged`] (what is left out),
 //! [`tables`] and [`table`] (tables in pages), [`followed`] and [`changes`]
 //! (tables by the feed of changes), [`streamed`] (what has no key). Built-in
@@ -17,6 +17,7 @@ pub mod followed;
 pub mod increment;
 pub mod plan;
 pub mod position;
+pub mod progress;
 mod streamed;
 mod survey;
 mod table;
@@ -68,8 +69,8 @@ pub struct Read {
 }
 
 /// What a failed attempt has taught the next one.
-#[derive(Debug, Default)]
-struct Knowledge {
+#[derive(Clone, Debug, Default)]
+pub struct Knowledge {
     /// Resources with text that is not UTF-8.
     typed: BTreeSet<String>,
     /// Set when there are several of them: then all may be.
@@ -133,6 +134,19 @@ impl Read {
             knowledge: Knowledge::default(),
             backoff: Backoff::of(MAX_RESTARTS + 1),
         }
+    }
+
+    /// The same, with what another read of the database has learned.
+    #[must_use]
+    pub fn knowing(mut self, knowledge: Knowledge) -> Self {
+        self.knowledge = knowledge;
+        self
+    }
+
+    /// What it has learned.
+    #[must_use]
+    pub fn knowledge(&self) -> Knowledge {
+        self.knowledge.clone()
     }
 
     /// The next event; none after the last.
@@ -287,7 +301,13 @@ impl Read {
         let catalog = discovery::catalog(stream)?;
         let mut asked = asked;
         if self.options.lenient {
-            asked.retain(|selection| plan::is_there(&selection.resource, &catalog, &self.config));
+            let there = asked.into_iter().filter_map(|selection| {
+                Some(Selection {
+                    resource: plan::name_in(&selection.resource, &catalog, &self.config)?,
+                    ..selection
+                })
+            });
+            asked = there.collect();
             if asked.is_empty() && !self.asked.is_empty() {
                 self.output.requests += stream.take_requests();
                 return Ok(Plan::default());
@@ -295,7 +315,8 @@ impl Read {
         }
         let described = plan::describe(stream, &self.config.queries)?;
         self.output.requests += stream.take_requests();
-        let mut plan = Plan::resolve(&catalog, described, &asked, &self.config, |name| {
+        let lenient = self.options.lenient;
+        let mut plan = Plan::resolve(&catalog, described, &asked, &self.config, lenient, |name| {
             self.knowledge.is_typed(name)
         })?;
         if let Some(commit) = &commit {

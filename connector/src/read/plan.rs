@@ -97,6 +97,7 @@ impl Plan {
         queries: Vec<DescribedQuery>,
         asked: &[Selection],
         config: &Config,
+        lenient: bool,
         is_typed: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         let mut plan = Self::default();
@@ -154,9 +155,14 @@ impl Plan {
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
             };
-            let target = Target::of_table(table, selection, catalog, wire(&table.name))?;
-            plan.targets
-                .push(target.with_types(&selection.types, selection.nested)?);
+            let target = Target::of_table(table, selection, catalog, wire(&table.name));
+            let target =
+                target.and_then(|target| target.with_types(&selection.types, selection.nested));
+            match target {
+                Ok(target) => plan.targets.push(target),
+                Err(error) if lenient => plan.failed.push((table.name.clone(), error)),
+                Err(error) => return Err(error),
+            }
         }
         if asked.is_empty() {
             let all = Selection::default();
@@ -470,14 +476,20 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
     specs
 }
 
-/// Whether there is a table or a view of a name, or what is no table.
-pub(super) fn is_there(name: &str, catalog: &Catalog, config: &Config) -> bool {
+/// What a database calls what is asked for, if it has it: not all of many
+/// spell their tables alike.
+pub(super) fn name_in(name: &str, catalog: &Catalog, config: &Config) -> Option<String> {
     let mut queries = config.queries.iter();
-    name == QUERIES
+    if name == QUERIES
         || queries.any(|query| query.name == name)
         || Builtin::named(name, config).is_some()
         || platform::named_in(name, config).is_some()
-        || catalog.get(name).is_some()
+    {
+        return Some(name.to_owned());
+    }
+    let mut tables = catalog.tables.iter();
+    let like = tables.find(|table| table.name.eq_ignore_ascii_case(name));
+    catalog.get(name).or(like).map(|table| table.name.clone())
 }
 
 /// Refuses what cannot be asked of a resource that is no table.

@@ -208,6 +208,20 @@ impl Stored {
     }
 }
 
+/// That a position is of one database, and many are read, or the reverse.
+#[must_use]
+pub fn of_other_databases(resource: &str) -> Error {
+    Error::config(
+        format!(
+            "the cursor of `{resource}` is not of the databases that are read: `database_url` and `databases` are different pipelines"
+        ),
+        format!(
+            "give the pipeline another `name` and `dataset`, or begin anew with \
+             `connector-host run --full-refresh --resource {resource}`"
+        ),
+    )
+}
+
 /// Values of a key.
 #[must_use]
 pub fn values(stored: &[Stored]) -> Vec<Value> {

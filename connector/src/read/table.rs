@@ -3,9 +3,10 @@
 
 use std::collections::VecDeque;
 
-use super::increment::{Phase, Progress, Rows as PhaseRows};
+use super::increment::{Phase, Rows as PhaseRows};
 use super::plan::{How, Target};
 use super::position::Position;
+use super::progress::Progress;
 use crate::database::failure::Failure;
 use crate::error::Error;
 use crate::hrana::decoder::{Decoder, Wire};

@@ -223,8 +223,9 @@ pub trait Load: Send {
     /// Says that a part of the source could not be read: rows of a table that
     /// was opened, which have one of these texts in a column. What came of it
     /// is all that came, and rows of it that are there stay as they are, where
-    /// others would give way or count as gone. Comes after all rows.
-    fn keep(&mut self, table: &str, part: &Unread) -> Result<(), DestinationError>;
+    /// others would give way or count as gone. Comes after all rows. Says
+    /// whether it can: not where columns have other types now than theirs.
+    fn keep(&mut self, table: &str, part: &Unread) -> Result<bool, DestinationError>;
 
     /// Waits until every batch is stored, and counts the rows of this load in
     /// each table, by asking the store and not by adding up what was sent.

@@ -341,7 +341,7 @@ fn is_own(name: &str) -> bool {
 }
 
 /// Whether a column holds text that is not UTF-8, and is no blob.
-fn is_bytes_of_text(name: &str) -> bool {
+pub(super) fn is_bytes_of_text(name: &str) -> bool {
     name.trim_end_matches('_').ends_with("__text_bytes")
 }
 

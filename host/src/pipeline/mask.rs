@@ -257,7 +257,7 @@ fn time(micros: i64, utc: bool) -> String {
 }
 
 /// In lower-case hex.
-fn sha256(bytes: &[u8]) -> String {
+pub(super) fn sha256(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         // Writing to memory does not fail.

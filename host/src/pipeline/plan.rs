@@ -14,7 +14,7 @@ use super::nested::{self, Manner, Nesting};
 use crate::destination::{Arrival, Presence};
 use crate::model::{
     Cursor, Deletes, Mask, Mode, Nested, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling,
-    SourceSchema, Write, names,
+    SourceSchema, Unread, Write, names,
 };
 
 /// How one resource is loaded.
@@ -190,6 +190,28 @@ impl ResourcePlan {
     /// What is stored in place of values of its columns.
     pub(super) fn masks(&self) -> &Masks {
         &self.spec.mask
+    }
+
+    /// The texts that tell a part of its rows, as they are stored.
+    pub(super) fn stored_texts(
+        &self,
+        name: &str,
+        part: &Unread,
+    ) -> Result<Vec<String>, PipelineError> {
+        match mask::of(&self.spec.mask, &part.column) {
+            None => Ok(part.values.clone()),
+            Some(Mask::Sha256) => {
+                let values = part.values.iter();
+                Ok(values.map(|text| mask::sha256(text.as_bytes())).collect())
+            }
+            Some(Mask::Null | Mask::Partial) => Err(PipelineError::settings(
+                format!(
+                    "`mask` hides `{}` of `{name}`, by which rows are told that stay because they could not be read",
+                    part.column
+                ),
+                "use \"sha256\" for it, or leave the mask out".to_owned(),
+            )),
+        }
     }
 
     pub(super) fn mode(&self) -> Mode {
@@ -443,135 +465,4 @@ pub(super) fn plans(
 }
 
 #[cfg(test)]
-mod tests {
-    use arrow_schema::{DataType, Field};
-
-    use super::*;
-
-    fn spec(mode: Mode, cursor: Option<&str>, write: Option<Write>) -> ResourceSpec {
-        ResourceSpec {
-            name: "orders".to_owned(),
-            mode,
-            cursor: cursor.map(str::to_owned),
-            write,
-            ..ResourceSpec::default()
-        }
-    }
-
-    #[test]
-    fn what_is_left_out_follows_from_the_mode() {
-        let write = |mode, cursor| ResourcePlan::new(&spec(mode, cursor, None)).unwrap().write;
-        assert_eq!(write(Mode::Full, None), Write::Replace);
-        assert_eq!(write(Mode::Incremental, None), Write::Append);
-        assert_eq!(write(Mode::Incremental, Some("at")), Write::Merge);
-        assert_eq!(write(Mode::Changes, None), Write::Merge);
-        let versions = spec(Mode::Full, None, Some(Write::Scd2));
-        assert_eq!(ResourcePlan::new(&versions).unwrap().deletes, Deletes::Soft);
-    }
-
-    #[test]
-    fn what_would_lose_rows_or_mean_nothing_is_refused() {
-        let with = |change: fn(&mut ResourceSpec)| {
-            let mut spec = spec(Mode::Incremental, Some("at"), None);
-            change(&mut spec);
-            spec
-        };
-        for refused in [
-            with(|spec| spec.write = Some(Write::Replace)),
-            with(|spec| spec.mode = Mode::Full),
-            with(|spec| {
-                spec.mode = Mode::Changes;
-                spec.cursor = None;
-                spec.write = Some(Write::Append);
-            }),
-            with(|spec| {
-                spec.write = Some(Write::Append);
-                spec.lag = Some("1".to_owned());
-            }),
-            with(|spec| {
-                spec.write = Some(Write::Append);
-                spec.deletes = Some(Deletes::Hard);
-            }),
-        ] {
-            let error = ResourcePlan::new(&refused).unwrap_err();
-            assert!(
-                error.to_string().starts_with("the resource `orders`: "),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn deleted_rows_show_in_what_comes() {
-        let mut spec = spec(Mode::Incremental, Some("at"), None);
-        spec.deletes = Some(Deletes::Hard);
-        let plan = ResourcePlan::new(&spec).unwrap();
-        let cursor = Cursor {
-            version: 1,
-            value: Vec::new(),
-        };
-        // Without a cursor everything comes; with one, the keys are asked for.
-        assert_eq!(plan.presence(PageKind::Rows), Presence::Rows);
-        assert!(!plan.selection().keys);
-        let later = plan.at(Some(&cursor), false);
-        assert_eq!(later.presence(PageKind::Rows), Presence::Keys);
-        assert!(later.selection().keys);
-        assert_eq!(plan.at(Some(&cursor), true).cursor, None);
-    }
-
-    fn masked(mask: Mask) -> ResourceSpec {
-        ResourceSpec {
-            name: "users".to_owned(),
-            mask: BTreeMap::from([("Id".to_owned(), mask)]),
-            ..ResourceSpec::default()
-        }
-    }
-
-    fn of_key(key: &str) -> SourceSchema {
-        let field = Field::new("id", DataType::Int64, true);
-        SourceSchema {
-            columns: Schema::new(vec![field]).into(),
-            primary_key: vec![key.to_owned()],
-            siblings: Vec::new(),
-        }
-    }
-
-    fn masking(spec: &ResourceSpec) -> Result<Masking, PipelineError> {
-        let plan = ResourcePlan::new(spec).unwrap();
-        plan.masking("users", PageKind::Rows, &of_key("id"))
-    }
-
-    #[test]
-    fn a_key_that_is_hidden_merges_nothing() {
-        for mask in [Mask::Null, Mask::Partial] {
-            let mut spec = masked(mask);
-            assert!(masking(&spec).is_ok());
-            spec.write = Some(Write::Merge);
-            let error = masking(&spec).unwrap_err();
-            assert!(error.to_string().contains("rows are merged"), "{error}");
-            spec.primary_key = vec!["ID".to_owned()];
-            assert!(ResourcePlan::new(&spec).is_err());
-        }
-        let mut spec = masked(Mask::Sha256);
-        spec.write = Some(Write::Merge);
-        let stored = masking(&spec).unwrap();
-        assert_eq!(stored.schema().field(0).data_type(), &DataType::Utf8);
-    }
-
-    #[test]
-    fn what_a_cursor_holds_is_not_masked() {
-        let mut spec = masked(Mask::Sha256);
-        spec.mode = Mode::Incremental;
-        let error = masking(&spec).unwrap_err();
-        assert!(error.hint().unwrap().contains("cursor"), "{error}");
-        spec.cursor = Some("ID".to_owned());
-        assert!(ResourcePlan::new(&spec).is_err());
-        spec.cursor = Some("updated_at".to_owned());
-        let plan = ResourcePlan::new(&spec).unwrap();
-        assert!(
-            plan.masking("users", PageKind::Rows, &of_key("id"))
-                .is_err()
-        );
-        assert!(plan.masking("users", PageKind::Rows, &of_key("k")).is_ok());
-    }
-}
+mod tests;

@@ -32,7 +32,8 @@ use super::plan::ResourcePlan;
 use super::report::ResourceReport;
 use crate::destination::{Destination, Effect, Load};
 use crate::model::{
-    Event, Limits, LoadId, PageKind, ResourceRecord, ResourceSummary, Status, Summary,
+    Category, Event, Limits, LoadId, PageKind, ResourceRecord, ResourceSummary, SourceError,
+    Status, Summary,
 };
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
@@ -127,7 +128,7 @@ impl Writer<'_, '_, '_> {
         while let Some(event) = events.blocking_recv() {
             let bytes = event.bytes();
             match decoder.decode(event)? {
-                Event::Done(summary) => return self.finish(&summary).map(Taken::All),
+                Event::Done(summary) => return self.finish(summary).map(Taken::All),
                 event => self.event(event, bytes)?,
             }
             if self.may_commit() {
@@ -223,7 +224,7 @@ impl Writer<'_, '_, '_> {
             records.push(ResourceRecord {
                 resource: resource.clone(),
                 mode: open.plan.mode(),
-                rows_read: part.rows,
+                rows_read: part.rows_of_source(),
                 rows_written: effect.written,
                 rows_deleted: effect.deleted,
                 rows_rejected: part.refused,
@@ -264,7 +265,15 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Reconciles all counts, then commits.
-    fn finish(mut self, summary: &Summary) -> Result<Written, PipelineError> {
+    fn finish(mut self, mut summary: Summary) -> Result<Written, PipelineError> {
+        for of_source in &mut summary.resources {
+            if let (None, Some(part)) = (&of_source.failure, &of_source.unread)
+                && !self.keep(&of_source.resource, part)?
+            {
+                of_source.failure = Some(cannot_be_kept(&of_source.resource));
+            }
+        }
+        let summary = &summary;
         let mut failed = summary
             .resources
             .iter()
@@ -299,11 +308,6 @@ impl Writer<'_, '_, '_> {
             });
         }
         self.run.reconcile(summary)?;
-        for of_source in &summary.resources {
-            if let (None, Some(part)) = (&of_source.failure, &of_source.unread) {
-                self.keep(&of_source.resource, part)?;
-            }
-        }
         let effects = self.settle()?;
         let mut resources = Vec::with_capacity(summary.resources.len());
         let mut records = Vec::with_capacity(summary.resources.len());
@@ -337,6 +341,23 @@ impl Writer<'_, '_, '_> {
             point_in_time: summary.point_in_time,
             restarts: self.run.restarts,
         })
+    }
+}
+
+/// That what is there of a part that was not read does not go beside what has
+/// come.
+fn cannot_be_kept(resource: &str) -> SourceError {
+    SourceError {
+        category: Category::Data,
+        message: format!(
+            "a part of `{resource}` was not read, and the columns of the rest have other types now; all of it stays as it was"
+        ),
+        hint: Some(
+            "run again when all of it can be read, with --full-refresh; `types` gives columns one type for good"
+                .to_owned(),
+        ),
+        retryable: true,
+        retry_after: None,
     }
 }
 

@@ -87,6 +87,7 @@ conformance!([
     groups_go_with_their_key,
     a_part_that_was_not_read_stays_where_a_table_gives_way,
     a_part_that_was_not_read_is_not_gone,
+    a_part_of_other_types_cannot_be_kept,
     versions_of_a_part_that_was_not_read_stay,
     json_is_stored_as_that,
     json_that_is_the_same_is_no_change,

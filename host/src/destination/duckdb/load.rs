@@ -354,14 +354,23 @@ impl Load for DuckDbLoad<'_> {
         }
     }
 
-    fn keep(&mut self, name: &str, part: &Unread) -> Result<(), DestinationError> {
-        match self.tables.get_mut(&name.to_ascii_lowercase()) {
-            Some(table) => {
-                table.unread = Some(part.clone());
-                Ok(())
-            }
-            None => Err(self.failed("keep rows", format!("the table `{name}` was not opened"))),
+    fn keep(&mut self, name: &str, part: &Unread) -> Result<bool, DestinationError> {
+        self.settle()?;
+        let key = name.to_ascii_lowercase();
+        let Some(table) = self.tables.get(&key) else {
+            return Err(self.failed("keep rows", format!("the table `{name}` was not opened")));
+        };
+        let mut columns = table.columns.clone();
+        if matches!(table.origin, Origin::Staged)
+            && let Some(found) = stored_name(self.connection, self.dataset, name)?
+            && columns.extend(&self.stored_columns(name, &found)?).is_err()
+        {
+            return Ok(false);
         }
+        if let Some(table) = self.tables.get_mut(&key) {
+            table.unread = Some(part.clone());
+        }
+        Ok(true)
     }
 
     fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {

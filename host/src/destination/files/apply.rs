@@ -31,7 +31,10 @@ pub(super) fn bring_together(
     };
     let unread = table.unread.take();
     let carried = match (&unread, table.replaced.take()) {
-        (Some(part), Some(replaced)) => carry_over(place, load, table, part, replaced)?,
+        // Appended, they would come again.
+        (Some(part), Some(replaced)) if table.arrival.write != Write::Append => {
+            carry_over(place, load, table, part, replaced)?
+        }
         _ => Vec::new(),
     };
     let Some((compared, mut merge)) = table.take_merge() else {

@@ -11,7 +11,8 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
 
 use super::manifest::Manifest;
-use super::part::{self, Encoder};
+use super::open::{OpenFiles, Part};
+use super::part;
 use super::table::Table;
 use super::upload::{Upload, io_error};
 use super::{Place, apply, sweep};
@@ -31,20 +32,13 @@ pub(super) struct FilesLoad<'a> {
     id: LoadId,
     /// By name in lower case, as databases compare them.
     tables: BTreeMap<String, Table>,
-    /// The file that is being written, and the key of its table. Only one:
-    /// an encoder holds memory.
-    open: Option<(String, Part<'a>)>,
+    /// The files that are being written, by the key of their tables.
+    open: OpenFiles<'a>,
     rejected: Waiting,
     /// Files moved into place that no manifest names yet.
     moved: Vec<Path>,
     /// Whether tables are half brought together, and must not be committed.
     torn: bool,
-}
-
-/// A file that is being written.
-struct Part<'a> {
-    encoder: Box<dyn Encoder<'a> + Send + 'a>,
-    path: String,
 }
 
 impl<'a> FilesLoad<'a> {
@@ -60,7 +54,7 @@ impl<'a> FilesLoad<'a> {
             latest,
             id,
             tables: BTreeMap::new(),
-            open: None,
+            open: OpenFiles::default(),
             rejected: Waiting::default(),
             moved: Vec::new(),
             torn: false,
@@ -80,12 +74,17 @@ impl<'a> FilesLoad<'a> {
         Ok(Part { encoder, path })
     }
 
-    /// Finishes the file that is being written, and counts what is in it.
+    /// Finishes the files that are being written.
     fn settle(&mut self) -> Result<(), DestinationError> {
-        let Some((key, part)) = self.open.take() else {
-            return Ok(());
-        };
-        if let Some(table) = self.tables.get_mut(&key) {
+        while let Some((key, part)) = self.open.pop() {
+            self.finish(&key, part)?;
+        }
+        Ok(())
+    }
+
+    /// Finishes a file, and counts what is in it.
+    fn finish(&mut self, key: &str, part: Part<'a>) -> Result<(), DestinationError> {
+        if let Some(table) = self.tables.get_mut(key) {
             let action = format!("write {}", part.path);
             let upload = part.encoder.finish();
             let file = upload
@@ -107,8 +106,7 @@ impl<'a> FilesLoad<'a> {
         let empty: Vec<_> = empty.map(|(key, _)| key.clone()).collect();
         for key in empty {
             let part = self.part(&key)?;
-            self.open = Some((key, part));
-            self.settle()?;
+            self.finish(&key, part)?;
         }
         Ok(())
     }
@@ -173,10 +171,13 @@ impl<'a> FilesLoad<'a> {
         let widened = widened.map_err(|error| self.failed(&action, error))?;
         self.tables.insert(key.clone(), table);
         // A file has one set of columns.
-        if widened && self.open.as_ref().is_some_and(|(open, _)| *open == key) {
-            self.settle()
-        } else {
-            Ok(())
+        match self.open.remove(&key) {
+            Some(part) if widened => self.finish(&key, part),
+            Some(part) => {
+                self.open.add(key, part);
+                Ok(())
+            }
+            None => Ok(()),
         }
     }
 
@@ -239,7 +240,7 @@ impl<'a> FilesLoad<'a> {
 
     /// Removes what this load has written so far.
     fn undo(&mut self) -> io::Result<()> {
-        self.open = None;
+        self.open.clear();
         self.tables.clear();
         self.torn = false;
         self.rejected = Waiting::default();
@@ -279,10 +280,11 @@ impl Load for FilesLoad<'_> {
 
     fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
-        if self.open.as_ref().is_none_or(|(open, _)| *open != key) {
-            self.settle()?;
+        if self.open.get(&key).is_none() {
             let part = self.part(&key)?;
-            self.open = Some((key.clone(), part));
+            if let Some((other, part)) = self.open.add(key.clone(), part) {
+                self.finish(&other, part)?;
+            }
         }
         let action = format!("write rows of `{name}`");
         let mut fitted = None;
@@ -292,11 +294,15 @@ impl Load for FilesLoad<'_> {
             fitted = Some(rows.map_err(|error| self.failed(&action, error))?);
             noted.map_err(|error| self.doing(&action, error))?;
         }
-        if let (Some((_, part)), Some(rows)) = (&mut self.open, fitted) {
-            let written = part.encoder.write(&rows).map(|()| part.encoder.bytes());
-            if written.map_err(|error| self.doing(&action, error))? >= PART_BYTES {
-                self.settle()?;
-            }
+        let (Some(part), Some(rows)) = (self.open.get(&key), fitted) else {
+            return Ok(());
+        };
+        let written = part.encoder.write(&rows).map(|()| part.encoder.bytes());
+        let relieved = written.and_then(|bytes| self.open.relieve().map(|()| bytes));
+        if relieved.map_err(|error| self.doing(&action, error))? >= PART_BYTES
+            && let Some(part) = self.open.remove(&key)
+        {
+            self.finish(&key, part)?;
         }
         Ok(())
     }
@@ -330,22 +336,24 @@ impl Load for FilesLoad<'_> {
 
     fn discard(&mut self, name: &str) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
-        if self.open.as_ref().is_some_and(|(open, _)| *open == key) {
-            self.open = None;
-        }
+        self.open.remove(&key);
         // Its files are aside, and go when the load ends.
         self.tables.remove(&key);
         Ok(())
     }
 
-    fn keep(&mut self, name: &str, part: &Unread) -> Result<(), DestinationError> {
-        match self.tables.get_mut(&name.to_ascii_lowercase()) {
-            Some(table) => {
-                table.unread = Some(part.clone());
-                Ok(())
-            }
-            None => Err(self.failed("keep rows", format!("the table `{name}` was not opened"))),
+    fn keep(&mut self, name: &str, part: &Unread) -> Result<bool, DestinationError> {
+        let Some(table) = self.tables.get_mut(&name.to_ascii_lowercase()) else {
+            return Err(self.failed("keep rows", format!("the table `{name}` was not opened")));
+        };
+        let replaced = table.replaced.as_ref();
+        let replaced = replaced.map(|replaced| Columns::stored(replaced.columns.clone()));
+        let mut columns = table.columns.clone();
+        if replaced.is_some_and(|replaced| columns.extend(&replaced).is_err()) {
+            return Ok(false);
         }
+        table.unread = Some(part.clone());
+        Ok(true)
     }
 
     fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {

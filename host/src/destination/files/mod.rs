@@ -28,6 +28,7 @@ mod lines;
 mod load;
 mod manifest;
 mod merge;
+mod open;
 mod parquet;
 mod part;
 mod rewrite;

@@ -61,6 +61,14 @@ impl<'a> Encoder<'a> for Parquet<'a> {
         self.writer.bytes_written() as u64
     }
 
+    fn held(&self) -> usize {
+        self.writer.in_progress_size()
+    }
+
+    fn relieve(&mut self) -> io::Result<()> {
+        self.writer.flush().map_err(io_error)
+    }
+
     fn finish(self: Box<Self>) -> io::Result<Upload<'a>> {
         self.writer.into_inner().map_err(io_error)
     }

@@ -21,6 +21,16 @@ pub(super) trait Encoder<'a> {
     /// Bytes that were written.
     fn bytes(&self) -> u64;
 
+    /// Bytes that wait until more have come.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Writes those.
+    fn relieve(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Writes the rest.
     fn finish(self: Box<Self>) -> io::Result<Upload<'a>>;
 }

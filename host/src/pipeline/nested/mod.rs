@@ -14,6 +14,7 @@ mod places;
 mod table;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::StringBuilder;
@@ -96,12 +97,13 @@ impl Nesting {
                     .to_owned(),
             ));
         }
+        let is_there = known.is_some();
         let known = known.filter(|_| manner.stays);
         let taken = source.columns.fields().iter();
         let taken = taken.filter(|field| !(tables && is_document(field, key)));
         let columns = Columns::beside(taken.map(|field| field.name().as_str()), known.cloned());
         let new_tables = match manner.schema {
-            _ if known.is_none() => NewTables::Made,
+            _ if !is_there => NewTables::Made,
             SchemaPolicy::Evolve | SchemaPolicy::DiscardRow => NewTables::Made,
             SchemaPolicy::DiscardValue => NewTables::LeftOut,
             SchemaPolicy::Freeze => NewTables::Refused,
@@ -152,11 +154,7 @@ impl Nesting {
 
     /// A table that is there from earlier loads, if it is one of these.
     pub(super) fn adopt(&mut self, name: &str, known: &SchemaRef) {
-        let depth = (0..known.fields().len())
-            .take_while(|depth| known.field_with_name(&names::index(*depth)).is_ok())
-            .count();
-        let of_root = |field: &FieldRef| field.name().starts_with(names::ROOT);
-        if depth > 0 && known.fields().iter().any(of_root) {
+        if let Some(depth) = depth_of(known) {
             self.places.adopt(name, depth, Arc::clone(known));
         }
     }
@@ -172,7 +170,14 @@ impl Nesting {
         let fields = self.source.columns.fields().iter().enumerate();
         let mut stay: Vec<FieldRef> = fields
             .filter(|(at, _)| !self.is_taken_apart(*at))
-            .map(|(_, field)| Arc::clone(field))
+            .map(|(at, field)| {
+                // A key is not judged, and so is the text that it is.
+                if is_json(field) && !self.is_document(at) {
+                    plain(field)
+                } else {
+                    Arc::clone(field)
+                }
+            })
             .collect();
         let flag = match self.kind {
             PageKind::Changes => stay.pop(),
@@ -314,7 +319,11 @@ impl Nesting {
     }
 
     fn is_taken_apart(&self, at: usize) -> bool {
-        self.tables && self.documents.iter().any(|(document, _)| *document == at)
+        self.tables && self.is_document(at)
+    }
+
+    fn is_document(&self, at: usize) -> bool {
+        self.documents.iter().any(|(document, _)| *document == at)
     }
 
     /// Which rows of a page a feed says are deleted.
@@ -337,6 +346,14 @@ fn on_one_line(text: &str) -> Cow<'_, str> {
     text.into()
 }
 
+/// How many lists are around the rows of a table, if it is one of lists.
+pub(super) fn depth_of(known: &Schema) -> Option<usize> {
+    let has = |depth: &usize| known.field_with_name(&names::index(*depth)).is_ok();
+    let depth = (0..known.fields().len()).take_while(has).count();
+    let of_root = |field: &FieldRef| field.name().starts_with(names::ROOT);
+    (depth > 0 && known.fields().iter().any(of_root)).then_some(depth)
+}
+
 /// The columns of a resource that are known before its first value.
 pub(super) fn announced(nested: Nested, source: &SourceSchema, key: &[String]) -> SourceSchema {
     let fields = source.columns.fields().iter();
@@ -352,6 +369,11 @@ pub(super) fn announced(nested: Nested, source: &SourceSchema, key: &[String]) -
         columns: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
         ..source.clone()
     }
+}
+
+/// A column of text, whatever is in it.
+fn plain(field: &FieldRef) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_metadata(HashMap::new()))
 }
 
 /// Whether a column holds documents. A key is compared as it is.

@@ -2,6 +2,7 @@
 //! JSON to every reader is not JSON here: RFC 8259, numbers that a float can
 //! hold, no half surrogates, a bounded depth.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -34,6 +35,16 @@ impl Node {
         Some(node)
     }
 
+    /// Whether no column and no table comes of it.
+    pub(super) fn is_nothing(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::List(items) => items.is_empty(),
+            Self::Object(members) => members.is_empty(),
+            _ => false,
+        }
+    }
+
     fn may_have_lost_digits(&self) -> bool {
         match self {
             Self::Real(value) => value.abs() >= INTEGERS_END,
@@ -54,7 +65,7 @@ impl Node {
             }
             b'{' => {
                 let members: Members = serde_json::from_str(text).ok()?;
-                let members = members.0.into_iter();
+                let members = first_of_each(members.0).into_iter();
                 let members = members.map(|(key, raw)| Some((key, Self::parse_slowly(raw)?)));
                 Self::Object(members.collect::<Option<_>>()?)
             }
@@ -86,6 +97,20 @@ impl Node {
             }
         }
     }
+}
+
+/// Members without those whose key was there before.
+fn first_of_each<V>(members: Vec<(String, V)>) -> Vec<(String, V)> {
+    let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
+    keys.sort_unstable();
+    if keys.array_windows().all(|[one, next]| one != next) {
+        return members;
+    }
+    let mut seen = HashSet::new();
+    let members = members.into_iter();
+    members
+        .filter(|(key, _)| seen.insert(key.clone()))
+        .collect()
 }
 
 fn quoted(text: &str) -> String {
@@ -150,7 +175,7 @@ impl<'de> Visitor<'de> for AnyNode {
         while let Some(member) = members.next_entry()? {
             object.push(member);
         }
-        Ok(Node::Object(object))
+        Ok(Node::Object(first_of_each(object)))
     }
 }
 

@@ -16,6 +16,9 @@ use crate::pipeline::PipelineError;
 const MOST_COLUMNS: usize = 1000;
 /// The most tables that are made of one resource.
 const MOST_TABLES: usize = 100;
+/// The most places of documents that are kept in mind, whether a value was
+/// ever there or not.
+const MOST_PLACES: usize = 100_000;
 /// The most lists in each other that become tables. What is deeper stays JSON.
 const MOST_DEPTH: usize = 8;
 /// The longest name that a key gets, in characters.
@@ -145,7 +148,7 @@ impl Places {
             Node::Real(value) => self.put(table, row, place, Leaf::Real(*value)),
             Node::Text(text) => self.put(table, row, place, Leaf::Text(text)),
             Node::Object(members) => {
-                for (key, member) in members {
+                for (key, member) in members.iter().filter(|(_, node)| !node.is_nothing()) {
                     let place = self.member(place, key);
                     self.walk(table, row, place, member, path, full)?;
                 }
@@ -164,6 +167,9 @@ impl Places {
                     }
                 }
             }
+        }
+        if self.all.len() > MOST_PLACES {
+            return Err(self.too_many(&format!("more than {MOST_PLACES} places")));
         }
         if self.tables[table].columns.len() > MOST_COLUMNS {
             return Err(self.too_many(&format!(

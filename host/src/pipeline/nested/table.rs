@@ -1,6 +1,7 @@
 //! The rows of one table that is made of nested values: of the resource
 //! itself, or of a list in it. Knows no JSON.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::Int64Builder;
@@ -69,6 +70,7 @@ impl Root {
         };
         let field = source.columns.field(place).clone();
         self.places.push(place);
+        let field = field.with_metadata(HashMap::new());
         self.fields.push(Arc::new(
             field.with_name(root_of(column)).with_nullable(true),
         ));

@@ -308,3 +308,37 @@ fn what_a_feed_deletes_has_no_items_unless_it_stays() {
         assert_eq!(began, heads, "{keeps_deleted}");
     }
 }
+
+#[test]
+fn what_is_not_there_takes_no_room() {
+    let nothing: Vec<_> = (0..2000)
+        .map(|at| format!("\"k{at}\":null,\"l{at}\":[],\"o{at}\":{{}}"))
+        .collect();
+    let nothing = format!("{{{}}}", nothing.join(","));
+    let mut nesting = nesting(manner(Nested::Tables), None);
+    let found = take(&mut nesting, &[Some(&nothing)]).unwrap();
+    assert_eq!(found["t"], rows(r#"{"id":1}"#));
+    assert_eq!(nesting.columns().columns.fields().len(), 2);
+}
+
+#[test]
+fn of_a_key_that_comes_twice_the_first_value_counts() {
+    let mut nesting = nesting(manner(Nested::Tables), None);
+    let found = take(
+        &mut nesting,
+        &[Some(r#"{"l":[1],"l":[2,3],"a":1,"a":"x"}"#)],
+    )
+    .unwrap();
+    assert_eq!(found["t"], rows(r#"{"id":1,"doc__a":1}"#));
+    assert_eq!(found["t__doc__l"].len(), 1);
+}
+
+#[test]
+fn a_key_is_text_whatever_it_is_said_to_be() {
+    let source = source(false);
+    let key = ["doc".to_owned()];
+    let nested = Nested::Json;
+    let nesting = Nesting::new("t", manner(nested), PageKind::Rows, &source, &key, None);
+    let columns = nesting.unwrap().unwrap().columns().columns;
+    assert!(!is_json(columns.field(1)));
+}

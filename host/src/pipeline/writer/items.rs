@@ -7,7 +7,7 @@ use super::pages::Counted;
 use super::{Writer, contract, unopened};
 use crate::model::{PageKind, SourceSchema, Unread, names};
 use crate::pipeline::PipelineError;
-use crate::pipeline::nested::{Items, root_of};
+use crate::pipeline::nested::{self, Items, root_of};
 
 impl Writer<'_, '_, '_> {
     /// Takes the lists out of rows of a resource, and gives what is left.
@@ -74,17 +74,19 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Keeps what is there of a part of a resource that was not read, and of
-    /// its lists.
-    pub(super) fn keep(&mut self, resource: &str, part: &Unread) -> Result<(), PipelineError> {
-        // Nothing at all came of it, so all of it stays.
+    /// its lists. Says whether it can.
+    pub(super) fn keep(&mut self, resource: &str, part: &Unread) -> Result<bool, PipelineError> {
+        // Where nothing at all came of it, all of it stays.
         let Some(open) = self.run.open.get(resource) else {
-            return Ok(());
+            return Ok(true);
         };
         if !open.has_text(&part.column) {
             return Err(contract(format!(
                 "a part of `{resource}` was not read, and no column of text says which"
             )));
         }
+        let values = open.plan.stored_texts(resource, part)?;
+        let mut can = true;
         for (name, open) in &self.run.open {
             let of_items = open.items_of.as_deref() == Some(resource);
             if !of_items && name != resource || open.part.is_none() {
@@ -97,12 +99,12 @@ impl Writer<'_, '_, '_> {
             };
             let part = Unread {
                 column,
-                values: part.values.clone(),
+                values: values.clone(),
                 failure: None,
             };
-            self.load.keep(&open.table, &part)?;
+            can &= self.load.keep(&open.table, &part)?;
         }
-        Ok(())
+        Ok(can)
     }
 
     /// That a connector brings what is a list of another resource.
@@ -141,6 +143,11 @@ impl Writer<'_, '_, '_> {
                 }
             }
             None => {
+                // Whatever has that name must be such a table.
+                let known = self.load.known(&names::table_of(table))?;
+                if known.is_some_and(|known| nested::depth_of(&known).is_none()) {
+                    return Err(both(table, resource));
+                }
                 let open = self.run.opened(resource)?;
                 let plan = open.plan.of_items(table, open.kind);
                 self.open(table, PageKind::Rows, plan, Some(resource.to_owned()));
@@ -149,18 +156,32 @@ impl Writer<'_, '_, '_> {
         self.announce(table, source)
     }
 
-    /// Finds the tables that are there from earlier loads.
+    /// Finds the tables that are there from earlier loads. Names alone do not
+    /// tell whose they are: one belongs to the longest that it begins with.
     fn adopt(&mut self, resource: &str) -> Result<(), PipelineError> {
-        let prefix = format!("{resource}__");
-        for table in self.load.tables()? {
-            if !table.starts_with(&prefix) {
+        let tables = self.load.tables()?;
+        let begins = |table: &str, name: &str| {
+            let rest = table.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with("__"))
+        };
+        let mut lists = Vec::new();
+        let mut others = Vec::new();
+        for table in tables.iter().filter(|table| begins(table, resource)) {
+            match self.load.known(table)? {
+                Some(known) if nested::depth_of(&known).is_some() => lists.push((table, known)),
+                _ => others.push(table),
+            }
+        }
+        let selected = self.run.head.plans.keys();
+        let others: Vec<_> = others.into_iter().chain(selected).collect();
+        for (table, known) in lists {
+            let is_nearer = |other: &&&String| begins(other, resource) && begins(table, other);
+            if others.iter().any(|other| is_nearer(&other)) {
                 continue;
             }
-            if let Some(known) = self.load.known(&table)?
-                && let Some(open) = self.run.open.get_mut(resource)
-                && let Some(nesting) = &mut open.nesting
-            {
-                nesting.adopt(&table, &known);
+            let open = self.run.open.get_mut(resource);
+            if let Some(nesting) = open.and_then(|open| open.nesting.as_mut()) {
+                nesting.adopt(table, &known);
             }
         }
         Ok(())

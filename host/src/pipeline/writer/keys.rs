@@ -101,47 +101,66 @@ impl Writer<'_, '_, '_> {
     }
 }
 
-/// Keys as siblings, where they have another type than the columns of rows:
-/// of a column without a declared type, the first value decides it, and that
-/// of the rows that come need not be that of all keys.
+/// Keys under the names that rows have for values of their types: of a column
+/// without a declared type, the first value decides it, and that of the rows
+/// that come need not be that of all keys.
 fn as_rows_have_them(keys: &SourceSchema, rows: &SourceSchema) -> SourceSchema {
-    let mut siblings = keys.siblings.clone();
+    let mut siblings: Vec<Sibling> = Vec::new();
+    let mut taken: Vec<String> = Vec::new();
     let fields = keys.columns.fields().iter().map(|field| {
-        let is_base = keys
+        let of = keys
             .siblings
             .iter()
-            .all(|known| known.name != *field.name());
-        let own = find(rows, field.name());
-        let Some(own) = own.filter(|own| is_base && stored_type(own) != stored_type(field)) else {
-            return Arc::clone(field);
-        };
-        let is_same = |sibling: &&Sibling| {
-            let column = find(rows, &sibling.name);
-            sibling.column == *own.name()
-                && column.is_some_and(|column| stored_type(column) == stored_type(field))
-        };
-        let known = rows.siblings.iter().find(is_same);
-        let name = known.map_or_else(
-            || free_name(own.name(), field, [rows, keys]),
-            |sibling| sibling.name.clone(),
-        );
-        siblings.push(Sibling {
-            name: name.clone(),
-            column: own.name().clone(),
+            .find(|known| known.name == *field.name());
+        let base = of.map_or(field.name(), |sibling| &sibling.column);
+        let base = find(rows, base).map_or(base, Field::name);
+        let name = same_in(rows, base, field).unwrap_or_else(|| {
+            if of.is_none() && find(rows, base).is_none() {
+                return base.clone();
+            }
+            free_name(base, field, |name| {
+                find(rows, name).is_some() || taken.iter().any(|taken| taken == name)
+            })
         });
+        taken.push(name.clone());
+        if name != *base {
+            siblings.push(Sibling {
+                name: name.clone(),
+                column: base.clone(),
+            });
+        }
         Arc::new(field.as_ref().clone().with_name(name))
     });
+    let columns = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     SourceSchema {
-        columns: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+        columns,
         primary_key: Vec::new(),
         siblings,
     }
 }
 
+/// The column of rows, among one and its siblings, that holds values such as
+/// those of a column of keys.
+fn same_in(rows: &SourceSchema, base: &str, field: &Field) -> Option<String> {
+    let siblings = rows.siblings.iter().filter(|known| known.column == base);
+    let names = siblings.map(|sibling| sibling.name.as_str());
+    let mut family = std::iter::once(base).chain(names);
+    let is_same = |name: &&str| {
+        fit::is_bytes_of_text(name) == fit::is_bytes_of_text(field.name())
+            && find(rows, name).is_some_and(|own| stored_type(own) == stored_type(field))
+    };
+    family.find(is_same).map(str::to_owned)
+}
+
 /// A name for values of another type than their column's.
-fn free_name(column: &str, field: &Field, taken: [&SourceSchema; 2]) -> String {
-    let mut name = format!("{column}__{}", fit::class(field));
-    while taken.iter().any(|source| find(source, &name).is_some()) {
+fn free_name(column: &str, field: &Field, is_taken: impl Fn(&str) -> bool) -> String {
+    let class = if fit::is_bytes_of_text(field.name()) {
+        "text_bytes"
+    } else {
+        fit::class(field)
+    };
+    let mut name = format!("{column}__{class}");
+    while is_taken(&name) {
         name.push('_');
     }
     name

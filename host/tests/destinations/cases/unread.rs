@@ -101,3 +101,23 @@ pub(crate) fn versions_of_a_part_that_was_not_read_stay(store: &Store) {
     assert_eq!(did, effect(0, 1, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a 2:b 3:a-2");
 }
+
+pub(crate) fn a_part_of_other_types_cannot_be_kept(store: &Store) {
+    let extra = vec![("n", texts(&[Some("x"), Some("y")]))];
+    let old = columns(&[(1, "a"), (2, "b")]).into_iter().chain(extra);
+    store.load(1, "t", Write::Replace, &batch(1, old.collect()));
+    let extra = vec![("n", integers(&[7]))];
+    let new = columns(&[(1, "a")]).into_iter().chain(extra);
+    let rows = batch(2, new.collect());
+    let mut destination = store.open();
+    let mut load = destination.begin(&crate::store::load_id(2)).unwrap();
+    load.open("t", &Arrival::plain(rows.schema(), Write::Replace))
+        .unwrap();
+    load.write("t", rows).unwrap();
+    let part = Unread {
+        column: "name".to_owned(),
+        values: vec!["b".to_owned()],
+        failure: None,
+    };
+    assert!(!load.keep("t", &part).unwrap());
+}

@@ -7,20 +7,17 @@ use crate::destination::columns::Column;
 use crate::destination::duckdb::merge::{Counts, Key, Merge, is_of};
 use crate::destination::duckdb::stored_name;
 use crate::destination::{DestinationError, Effect, Presence};
-use crate::model::{Unread, Write, names};
+use crate::model::{Write, names};
 
 impl DuckDbLoad<'_> {
     /// Brings a table together with what is there.
     pub(super) fn apply_to(&mut self, table: &mut Table) -> Result<Effect, DestinationError> {
-        if matches!(table.origin, Origin::Staged)
-            && let Some(part) = table.unread.take()
-        {
-            self.carry_over(table, &part)?;
-        }
-        let (dataset, name) = (self.dataset, &table.name);
-        let arrival = &table.arrival;
+        let (dataset, name) = (self.dataset, table.name.clone());
+        let name = &name;
+        let arrival = table.arrival.clone();
         let action = format!("merge into `{name}`");
         if !arrival.compares() {
+            self.carry_over(table)?;
             let sql = self.count_of(&table.stored);
             let written = self.connection.count(&action, &sql)?;
             return Ok(Effect {
@@ -67,6 +64,8 @@ impl DuckDbLoad<'_> {
             if let Some(group) = &arrival.group {
                 self.run(&action, &Merge::drop_heads(dataset, &table.stored, group))?;
             }
+            // After those of one key were told apart: there they are versions.
+            self.carry_over(table)?;
             let sql = self.count_of(&table.stored);
             effect.written = self.connection.count(&action, &sql)?;
             return Ok(effect);
@@ -113,8 +112,13 @@ impl DuckDbLoad<'_> {
     }
 
     /// Copies rows that stay of a table that gives way into the one that takes
-    /// its place.
-    fn carry_over(&mut self, table: &mut Table, part: &Unread) -> Result<(), DestinationError> {
+    /// its place. Not where rows are appended: they would come again.
+    fn carry_over(&mut self, table: &mut Table) -> Result<(), DestinationError> {
+        let gives_way =
+            matches!(table.origin, Origin::Staged) && table.arrival.write != Write::Append;
+        let Some(part) = table.unread.take().filter(|_| gives_way) else {
+            return Ok(());
+        };
         let (dataset, name) = (self.dataset, table.name.clone());
         let action = format!("keep rows of `{name}`");
         let Some(found) = stored_name(self.connection, dataset, &name)? else {
@@ -132,7 +136,7 @@ impl DuckDbLoad<'_> {
             "INSERT INTO {} BY NAME SELECT * FROM {} t WHERE {}",
             dataset.table(&table.stored),
             dataset.table(&found),
-            is_of(part)
+            is_of(&part)
         );
         self.run(&action, &sql)
     }

@@ -1,0 +1,130 @@
+//! Sends what databases have yielded, in the columns of all. Must not judge
+//! whether it may be sent.
+
+use std::collections::BTreeSet;
+
+use arrow_array::RecordBatch;
+
+use super::Fleet;
+use super::member::{Columns, Member};
+use super::union::{Places, Union};
+use crate::error::Result;
+use crate::output::{Event, Kind, internal};
+
+impl Fleet {
+    /// Sends what waits of a database, but for what is of these resources.
+    pub(super) fn give_away(
+        &mut self,
+        member: &mut Member,
+        without: &BTreeSet<String>,
+    ) -> Result<()> {
+        for event in member.take(without) {
+            match event {
+                Event::Schema {
+                    resource,
+                    kind,
+                    schema,
+                    primary_key,
+                    siblings,
+                } => {
+                    let columns = Columns {
+                        schema,
+                        primary_key,
+                        siblings,
+                    };
+                    self.columns(member, resource, kind, columns);
+                }
+                Event::Page {
+                    resource,
+                    kind,
+                    batch,
+                    ..
+                } => self.page(member, resource, kind, &batch)?,
+                Event::Restarted(_) | Event::Done(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the columns of a resource of which no database has had a row.
+    pub(super) fn announce_empty(&mut self, name: &str) {
+        let gathered = self.gathered(name);
+        let rows = gathered.unions.get(&Kind::Rows);
+        if rows.is_some_and(Union::is_announced) {
+            return;
+        }
+        if let Some(columns) = gathered.empty.take() {
+            self.announce(name, Kind::Rows, &columns);
+        }
+    }
+
+    /// Takes note of columns. They are sent with the first row: until then the
+    /// type of one that has none declared is a guess.
+    fn columns(&mut self, member: &mut Member, resource: String, kind: Kind, columns: Columns) {
+        let name = self.name_of(&resource);
+        let at = (resource, kind);
+        if let Some(places) = member.places.get_mut(&at) {
+            *places = self.announce(&name, kind, &columns);
+            return;
+        }
+        if kind == Kind::Rows {
+            let gathered = self.gathered(&name);
+            gathered.empty.get_or_insert_with(|| columns.clone());
+        }
+        member.empty.insert(at, columns);
+    }
+
+    fn page(
+        &mut self,
+        member: &mut Member,
+        resource: String,
+        kind: Kind,
+        batch: &RecordBatch,
+    ) -> Result<()> {
+        let name = self.name_of(&resource);
+        // Keys are those of rows, whether any come or not.
+        if kind == Kind::Keys {
+            self.announce_empty(&name);
+        }
+        let at = (resource, kind);
+        if let Some(columns) = member.empty.remove(&at) {
+            let places = self.announce(&name, kind, &columns);
+            member.places.insert(at.clone(), places);
+        }
+        let places = member.places.get(&at);
+        let union = self.gathered(&name).unions.get(&kind);
+        let (Some(places), Some(union)) = (places, union) else {
+            return Err(internal("it came before its columns"));
+        };
+        let batch = union
+            .page(&member.name, places, batch)
+            .map_err(|error| internal(&error.to_string()))?;
+        self.rows += batch.num_rows() as u64;
+        self.output.push_back(Event::Page {
+            resource: name,
+            kind,
+            batch,
+            position: None,
+        });
+        Ok(())
+    }
+
+    /// Takes columns of a database into those of all, and sends these if some
+    /// of them are new.
+    fn announce(&mut self, name: &str, kind: Kind, columns: &Columns) -> Places {
+        let unions = &mut self.gathered(name).unions;
+        let union = unions.entry(kind).or_insert_with(Union::new);
+        let places = union.take(&columns.schema, &columns.primary_key, &columns.siblings);
+        if let Some(schema) = union.unannounced() {
+            let event = Event::Schema {
+                resource: name.to_owned(),
+                kind,
+                schema,
+                primary_key: union.primary_key.clone(),
+                siblings: union.siblings.clone(),
+            };
+            self.output.push_back(event);
+        }
+        places
+    }
+}
