@@ -7,6 +7,7 @@ pub mod compare;
 pub mod duckdb;
 pub mod faulty;
 pub mod files;
+pub mod fleet;
 pub mod hrana;
 pub mod keys;
 pub mod nasty;

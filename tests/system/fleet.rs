@@ -1,83 +1,11 @@
 //! All databases of an organization, as one: found at the Platform API, read
 //! from sqld, each in a namespace of its own.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
-use connector_tests::hrana::Client;
+use connector_tests::fleet::{Fleet, world};
 use connector_tests::pipeline::Pipeline;
-use connector_tests::platform::{Database, Organization, Platform, Token, World};
-use connector_tests::sqld::{Options, Sqld};
 use serde_json::json;
-
-const TOKEN: &str = "token-of-the-test";
-/// sqld takes the first label of a host for a namespace, and the path then
-/// names another.
-const OF_LOOPBACK: &str = "127";
-
-/// Databases of one server, and an organization that has them.
-struct Fleet {
-    server: Sqld,
-    platform: Platform,
-}
-
-impl Fleet {
-    fn of(names: &[&str]) -> Result<Self> {
-        let server = Sqld::with(&Options {
-            namespaces: true,
-            // One that is put aside for others may not be found again.
-            arguments: vec!["--max-active-namespaces=1000".to_owned()],
-            ..Options::default()
-        })?;
-        for name in names.iter().chain(&[OF_LOOPBACK]) {
-            server.create_namespace(name, &json!({}))?;
-        }
-        let platform = Platform::serve(world(names, &host(&server)))?;
-        Ok(Self { server, platform })
-    }
-
-    fn client(&self, database: &str) -> Client {
-        Client::new(&format!("{}/dev/{database}", self.server.url())).closing()
-    }
-
-    fn run(&self, database: &str, statements: &[&str]) -> Result<()> {
-        let run = self.client(database).run(statements);
-        run.with_context(|| format!("in {database}"))
-    }
-
-    /// Reads all of them.
-    fn pipeline(&self) -> Result<Pipeline> {
-        self.pipeline_of("[\"*\"]")
-    }
-
-    fn pipeline_of(&self, databases: &str) -> Result<Pipeline> {
-        let rules = format!(
-            "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n\
-             [[connector.allow]]\norigin = \"{}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n\
-             [[connector.allow]]\norigin = \"http://127.0.0.1:9\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n",
-            self.platform.url(),
-            self.server.url()
-        );
-        Ok(Pipeline::of_platform(&self.platform.url())?
-            .config(&format!("organization = \"acme\"\ndatabases = {databases}"))
-            .token(TOKEN)
-            .allow(&rules))
-    }
-}
-
-fn host(server: &Sqld) -> String {
-    server.url().replace("http://", "")
-}
-
-fn world(names: &[&str], host: &str) -> World {
-    let mut company = Organization::team("acme").group("default");
-    for name in names {
-        company = company.database(Database::named(name).at(&format!("{host}/dev/{name}")));
-    }
-    World::new()
-        .organization(company)
-        .token(Token::of_organization(TOKEN, "acme"))
-        .pages_of(50)
-}
 
 fn number(pipeline: &Pipeline, sql: &str) -> Result<i64> {
     DuckDb::open(&pipeline.database())?.number(&sql.replace("FROM ", "FROM turso_data."))
@@ -178,16 +106,12 @@ fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone(
         ],
     )?;
     // Nobody listens there.
-    let mut company = Organization::team("acme").group("default");
-    for name in ["a", "c"] {
-        let at = format!("{}/dev/{name}", host(&fleet.server));
-        company = company.database(Database::named(name).at(&at));
-    }
-    let lost = company.database(Database::named("b").at("127.0.0.1:9"));
-    let token = || Token::of_organization(TOKEN, "acme");
-    fleet
-        .platform
-        .change(World::new().organization(lost).token(token()));
+    let nowhere = "127.0.0.1:9";
+    let at = |name: &str| match name {
+        "b" => nowhere.to_owned(),
+        name => fleet.hostname(name),
+    };
+    fleet.platform.change(world(&["a", "b", "c"], at));
     let outcome = pipeline.host(&["run", "--json"])?;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     let report = outcome.json()?;
@@ -208,7 +132,7 @@ fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone(
     )?;
     fleet
         .platform
-        .change(world(&["a", "b", "c"], &host(&fleet.server)));
+        .change(world(&["a", "b", "c"], |name| fleet.hostname(name)));
     let report = pipeline.load()?;
     assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
     assert_eq!(
@@ -244,7 +168,7 @@ fn each_database_is_followed_by_itself() -> Result<()> {
     )?;
     fleet
         .platform
-        .change(world(&["a", "b", "d"], &host(&fleet.server)));
+        .change(world(&["a", "b", "d"], |name| fleet.hostname(name)));
     assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
     assert_eq!(counts(&pipeline, "orders")?, "a:3 b:3 d:1");
     // What has another type there has a column of its own.

@@ -4,9 +4,11 @@
 
 #![expect(clippy::print_stdout, reason = "the figures are its product")]
 
+mod fleet;
 mod floor;
 mod incremental;
 mod measure;
+mod nested;
 mod orders;
 mod peers;
 mod report;
@@ -70,6 +72,8 @@ fn bench(args: &Args) -> Result<()> {
     ));
     drop(server);
     lines.extend(incremental::measure(&now, args)?);
+    lines.extend(nested::measure(&now, args)?);
+    lines.extend(fleet::measure(&now, args)?);
     if args.large > 0 {
         eprint_step(&format!("making {} rows", args.large));
         let server = Sqld::holding(|file| orders::write(file, args.large))?;
