@@ -34,6 +34,10 @@ fn a_load_into_json_lines_is_whole_whichever_step_is_its_last() -> Result<()> {
     killed_at_each_step(|pipeline| pipeline.into_files("jsonl"), of_jsonl)
 }
 
+#[expect(
+    clippy::print_stderr,
+    reason = "whoever asks for it sees how many steps there are"
+)]
 fn killed_at_each_step(shape: fn(Pipeline) -> Pipeline, read: Read) -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&[
@@ -75,6 +79,7 @@ fn killed_at_each_step(shape: fn(Pipeline) -> Pipeline, read: Read) -> Result<()
         "the host said no more than {killed_at} steps"
     );
     ensure!(look(&pipeline, read)? == version, "after the last load");
+    eprintln!("killed at each of {killed_at} steps");
     Ok(())
 }
 
