@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field};
 
 use super::wanted::Wanted;
@@ -110,8 +110,11 @@ impl Storage {
     pub fn field(self, name: &str) -> Field {
         let field = Field::new(name, self.data_type(), true);
         if self == Self::Wanted(Wanted::Json) {
-            let extension = (EXTENSION_TYPE_NAME_KEY.to_owned(), JSON.to_owned());
-            return field.with_metadata(HashMap::from([extension]));
+            let extension = [
+                (EXTENSION_TYPE_NAME_KEY.to_owned(), JSON.to_owned()),
+                (EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new()),
+            ];
+            return field.with_metadata(HashMap::from(extension));
         }
         field
     }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use arrow_schema::extension::EXTENSION_TYPE_NAME_KEY;
+use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field};
 
 /// Its name.
@@ -18,7 +18,11 @@ pub fn is_json(field: &Field) -> bool {
 /// A column of JSON.
 #[must_use]
 pub fn json_field(name: &str) -> Field {
-    let extension = (EXTENSION_TYPE_NAME_KEY.to_owned(), NAME.to_owned());
+    // It has nothing more to say, and is not one if it does not say that.
+    let extension = [
+        (EXTENSION_TYPE_NAME_KEY.to_owned(), NAME.to_owned()),
+        (EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new()),
+    ];
     let field = Field::new(name, DataType::Utf8, true);
-    field.with_metadata(HashMap::from([extension]))
+    field.with_metadata(HashMap::from(extension))
 }

@@ -1,11 +1,14 @@
 //! Columns of JSON.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 use connector_host::destination::{Presence, StoredType, stored_type};
 use connector_host::model::{Deletes, Write, json_field};
+use parquet::basic::LogicalType;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
 use super::keyed::{Plan, begin, effect, plain, text};
 use super::numbers;
@@ -62,6 +65,16 @@ pub(crate) fn json_is_stored_as_that(store: &Store) {
             assert!(text.contains(&format!("\"doc\":{document}")), "{text}");
         }
         return;
+    }
+    if store.kind == Kind::Parquet {
+        let folder = store.folder().join("turso%20data/t");
+        for file in std::fs::read_dir(folder).unwrap() {
+            let file = File::open(file.unwrap().path()).unwrap();
+            let reader = SerializedFileReader::new(file).unwrap();
+            let schema = reader.metadata().file_metadata().schema_descr_ptr();
+            let logical = schema.column(1).logical_type_ref().cloned();
+            assert_eq!(logical, Some(LogicalType::Json));
+        }
     }
     let stored = store.column("t", "doc");
     for document in DOCUMENTS {
