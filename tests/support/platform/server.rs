@@ -147,7 +147,10 @@ impl Shared {
     fn serve(&self, connection: &TcpStream, origin: Origin) -> Result<()> {
         let mut reader = BufReader::new(connection);
         while let Some(request) = http::read(&mut reader)? {
-            let fault = self.begin(&request);
+            let (fault, gatherings) = self.begin(&request);
+            if let Some(Fault::Together(_)) = fault {
+                self.wait(|state| state.gatherings == gatherings && !state.stopped);
+            }
             let goes_on = self.respond(connection, &request, fault.as_ref(), origin);
             self.state().in_flight -= 1;
             if !goes_on? {
@@ -157,14 +160,22 @@ impl Shared {
         Ok(())
     }
 
-    fn begin(&self, request: &Request) -> Option<Fault> {
+    /// Takes note of a request. Says which fault it meets, and how often enough
+    /// of them had been in flight before: to be looked at here, where no other
+    /// can be answered meanwhile and be missed.
+    fn begin(&self, request: &Request) -> (Option<Fault>, usize) {
         let mut state = self.state();
         let asked = (request.method.clone(), request.target.clone());
         state.requests.push(asked);
         state.in_flight += 1;
         state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        let before = state.gatherings;
+        let fault = state.faults.meet(&request.path);
+        if let Some(Fault::Together(count)) = fault {
+            state.gatherings += usize::from(state.in_flight >= count);
+        }
         self.changed.notify_all();
-        state.faults.meet(&request.path)
+        (fault, before)
     }
 
     /// Says whether the connection can be used again.
@@ -181,7 +192,6 @@ impl Shared {
                 self.wait(|state| !state.stopped);
                 return Ok(false);
             }
-            Some(Fault::Together(count)) => self.gather(*count),
             _ => {}
         }
         let (status, headers, body) = match fault {
@@ -230,18 +240,5 @@ impl Shared {
         );
         self.state().violations.extend(violation);
         (status, body)
-    }
-
-    /// Waits until `count` requests are in flight at once.
-    fn gather(&self, count: usize) {
-        let mut state = self.state();
-        if state.in_flight >= count {
-            state.gatherings += 1;
-            self.changed.notify_all();
-            return;
-        }
-        let before = state.gatherings;
-        drop(state);
-        self.wait(|state| state.gatherings == before && !state.stopped);
     }
 }
