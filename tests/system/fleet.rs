@@ -315,6 +315,65 @@ fn databases_need_not_be_alike() -> Result<()> {
     Ok(())
 }
 
+/// Loads, then loses `b`, and loads again with these further arguments.
+fn lose_b(fleet: &Fleet, pipeline: &Pipeline, arguments: &[&str]) -> Result<()> {
+    pipeline.load()?;
+    let at = |name: &str| match name {
+        "b" => "127.0.0.1:9".to_owned(),
+        name => fleet.hostname(name),
+    };
+    fleet.platform.change(world(&["a", "b", "c"], at));
+    let outcome = pipeline.host(&[&["run", "--json"], arguments].concat())?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.json()?["status"], "partial");
+    Ok(())
+}
+
+#[test]
+fn a_database_whose_name_is_masked_keeps_its_rows() -> Result<()> {
+    let fleet = shops()?;
+    let mask = "mask = { _database = \"sha256\" }";
+    let pipeline = fleet.pipeline()?.resource_with("stock", mask);
+    lose_b(&fleet, &pipeline, &[])?;
+    for name in ["a", "b", "c"] {
+        let sql = format!("SELECT count(*) FROM stock WHERE _database = sha256('{name}')");
+        assert_eq!(number(&pipeline, &sql)?, 1, "{name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_database_that_is_lost_keeps_all_versions_of_its_rows() -> Result<()> {
+    let fleet = shops()?;
+    let pipeline = fleet.pipeline()?.resource_with("stock", "write = \"scd2\"");
+    pipeline.load()?;
+    fleet.run("b", &["UPDATE stock SET qty = 2"])?;
+    lose_b(&fleet, &pipeline, &["--full-refresh"])?;
+    assert_eq!(counts(&pipeline, "stock")?, "a:1 b:2 c:1");
+    let sql = "SELECT count(*) FROM stock WHERE _database = 'b' AND _valid_to IS NULL AND qty = 2";
+    assert_eq!(number(&pipeline, sql)?, 1);
+    Ok(())
+}
+
+#[test]
+fn a_table_that_does_not_fit_takes_no_other_of_its_database_with_it() -> Result<()> {
+    let fleet = shops()?;
+    fleet.run("b", &["ALTER TABLE orders DROP COLUMN updated_at"])?;
+    let pipeline = fleet
+        .pipeline()?
+        .resource_with("orders", ORDERS)
+        .resource("stock");
+    let outcome = pipeline.host(&["run", "--json"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("no column `updated_at`"),
+        "{outcome:?}"
+    );
+    assert_eq!(counts(&pipeline, "orders")?, "a:2 c:2");
+    assert_eq!(counts(&pipeline, "stock")?, "a:1 b:1 c:1");
+    Ok(())
+}
+
 #[test]
 fn a_host_that_no_rule_covers_ends_the_run() -> Result<()> {
     let fleet = shops()?;
