@@ -38,7 +38,7 @@ pub struct Finding {
 /// error.
 pub fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
     let mut findings = match server {
-        Some(server) => of_database(server, config)?,
+        Some(server) => check_database(server, config)?,
         None => Vec::new(),
     };
     findings.extend(platform::check::check(config)?);
@@ -46,7 +46,7 @@ pub fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
 }
 
 /// The same of a database alone.
-pub fn of_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
+pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
     let finding = |subject: &str, severity, message: String| Finding {
         subject: subject.to_owned(),
         severity,
@@ -55,7 +55,7 @@ pub fn of_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
     };
     let dialect = server.dialect()?;
     let mut findings = vec![finding("server", Severity::Info, speaks(server, dialect))];
-    if !server.credential().is_there() {
+    if !server.credential().is_present() {
         let remote = server.url().is_https();
         let severity = if remote {
             Severity::Warning

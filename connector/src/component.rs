@@ -14,10 +14,10 @@ use crate::error::{Category, Error, Result};
 use crate::fleet::{self, Fleet};
 use crate::http::Credential;
 use crate::list::ResourceKind;
-use crate::output::{Event, Kind, Tally, internal};
+use crate::output::{Event, PageKind, ResourceStats, internal};
 use crate::read::Read;
 use crate::read::position::{self, Position};
-use crate::selection::{Mode, Options, Selection, TypeOverride};
+use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
 use crate::{arrow, check, list};
 
 /// The component.
@@ -68,7 +68,7 @@ impl wit::Guest for Component {
     fn check(config: String) -> Result<Vec<wit::Finding>, wit::Error> {
         let (server, config) = open(&config)?;
         let findings = match &config.databases {
-            Some(databases) => fleet::look::check(&config, databases)?,
+            Some(databases) => fleet::overview::check(&config, databases)?,
             None => check::check(server.as_ref(), &config)?,
         };
         Ok(findings.into_iter().map(wit::Finding::from).collect())
@@ -77,7 +77,7 @@ impl wit::Guest for Component {
     fn list_resources(config: String) -> Result<Vec<wit::Resource>, wit::Error> {
         let (server, config) = open(&config)?;
         let resources = match &config.databases {
-            Some(databases) => fleet::look::list(&config, databases)?,
+            Some(databases) => fleet::overview::list(&config, databases)?,
             None => list::list(server.as_ref(), &config)?,
         };
         Ok(resources.into_iter().map(wit::Resource::from).collect())
@@ -89,18 +89,22 @@ impl wit::Guest for Component {
         options: wit::ReadOptions,
     ) -> Result<wit::Reader, wit::Error> {
         let (server, config) = open(&config)?;
-        let mut asked: Vec<Selection> = Vec::with_capacity(selections.len());
-        for wanted in selections {
-            let wanted = selection(wanted)?;
-            // Twice is once: the rows of a resource go to one table.
-            if asked.iter().all(|other| other.resource != wanted.resource) {
-                asked.push(wanted);
+        let mut requested: Vec<Selection> = Vec::with_capacity(selections.len());
+        for selected in selections {
+            let selected = selection(selected)?;
+            // A resource that is selected twice is read once: its rows go to
+            // one table.
+            if requested
+                .iter()
+                .all(|other| other.resource != selected.resource)
+            {
+                requested.push(selected);
             }
         }
         let page_rows = options
             .page_rows
             .map_or(config.page_rows, |rows| rows.clamp(1, config.page_rows));
-        let options = Options {
+        let options = ReadOptions {
             page_rows: u64::from(page_rows),
             row_limit: options.row_limit,
             resumable: options.consistency == wit::Consistency::Resumable,
@@ -108,10 +112,10 @@ impl wit::Guest for Component {
         };
         let source = match config.databases.clone() {
             Some(databases) => {
-                let fleet = Fleet::new(config, databases, asked, &options)?;
+                let fleet = Fleet::new(config, databases, requested, &options)?;
                 Source::Many(Box::new(fleet))
             }
-            None => Source::One(Box::new(Read::new(server, config, asked, options))),
+            None => Source::One(Box::new(Read::new(server, config, requested, options))),
         };
         Ok(wit::Reader::new(Reader(RefCell::new(source))))
     }
@@ -158,20 +162,20 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         })
     });
     let lag = lag.transpose()?;
-    let position = selection
+    let cursor = selection
         .cursor
         .map(|cursor| Position::decode(cursor.version, &cursor.value, name));
     Ok(Selection {
         mode: selection.mode.into(),
-        is_first: position.is_none(),
-        position: position.transpose()?,
+        is_first: cursor.is_none(),
+        cursor: cursor.transpose()?,
         lag,
         columns: selection.columns,
         types: types(selection.types)?,
         nested: selection.nested,
         filter: selection.filter,
         primary_key: selection.primary_key,
-        cursor: selection.cursor_field,
+        cursor_column: selection.cursor_field,
         max_rows_billed: selection.max_rows_billed,
         idempotent: selection.idempotent,
         keys: selection.keys,
@@ -180,9 +184,9 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
 }
 
 fn types(types: Vec<wit::TypeOverride>) -> Result<Vec<TypeOverride>> {
-    let wanted = types.into_iter();
-    wanted
-        .map(|wanted| TypeOverride::named(wanted.column, &wanted.type_name))
+    types
+        .into_iter()
+        .map(|requested| TypeOverride::parse(requested.column, &requested.type_name))
         .collect()
 }
 
@@ -190,7 +194,7 @@ impl From<Error> for wit::Error {
     fn from(error: Error) -> Self {
         let hint = error
             .hint
-            .unwrap_or_else(|| error.category.usual_hint().to_owned());
+            .unwrap_or_else(|| error.category.default_hint().to_owned());
         Self {
             category: match error.category {
                 Category::Config => wit::Category::Config,
@@ -241,7 +245,7 @@ impl From<list::Resource> for wit::Resource {
             description: resource.description,
             schema: arrow::schema(&resource.schema),
             primary_key: resource.primary_key,
-            cursor_fields: resource.cursor_fields,
+            cursor_fields: resource.cursor_columns,
             modes: resource.modes.into_iter().map(wit::Mode::from).collect(),
             parent: resource.parent,
             by_default: resource.by_default,
@@ -272,13 +276,13 @@ fn event(event: Event) -> Result<wit::Event> {
             resource,
             kind,
             batch,
-            position,
+            cursor,
         } => wit::Event::Page(wit::Page {
             resource,
             kind: kind.into(),
             rows: batch.num_rows() as u64,
             batch: arrow::batch(&batch).map_err(|error| internal(&error.to_string()))?,
-            cursor: position.map(cursor),
+            cursor: cursor.map(wit_cursor),
         }),
         Event::Restarted(reason) => wit::Event::Restarted(reason),
         Event::Done(summary) => wit::Event::Done(wit::Summary {
@@ -293,7 +297,7 @@ fn event(event: Event) -> Result<wit::Event> {
     })
 }
 
-fn cursor(value: Vec<u8>) -> Cursor {
+fn wit_cursor(value: Vec<u8>) -> Cursor {
     Cursor {
         version: position::VERSION,
         value,
@@ -320,33 +324,33 @@ impl From<Mode> for wit::Mode {
     }
 }
 
-impl From<Kind> for wit::PageKind {
-    fn from(kind: Kind) -> Self {
+impl From<PageKind> for wit::PageKind {
+    fn from(kind: PageKind) -> Self {
         match kind {
-            Kind::Rows => Self::Rows,
-            Kind::Changes => Self::Changes,
-            Kind::Keys => Self::Keys,
+            PageKind::Rows => Self::Rows,
+            PageKind::Changes => Self::Changes,
+            PageKind::Keys => Self::Keys,
         }
     }
 }
 
-impl From<Tally> for wit::ResourceSummary {
-    fn from(tally: Tally) -> Self {
+impl From<ResourceStats> for wit::ResourceSummary {
+    fn from(stats: ResourceStats) -> Self {
         Self {
-            resource: tally.resource,
-            rows: tally.rows,
+            resource: stats.resource,
+            rows: stats.rows,
             rejected: 0,
-            misfits: tally.misfits,
-            rows_billed: tally.rows_billed,
-            requests: tally.requests,
-            failure: tally.failure.map(wit::Error::from),
-            unread: tally.unread.map(|unread| wit::Unread {
+            misfits: stats.mismatches,
+            rows_billed: stats.rows_billed,
+            requests: stats.requests,
+            failure: stats.failure.map(wit::Error::from),
+            unread: stats.unread.map(|unread| wit::Unread {
                 column: unread.column,
                 values: unread.values,
                 failure: unread.failure.map(wit::Error::from),
             }),
-            cursor: tally.position.map(cursor),
-            notes: tally.notes,
+            cursor: stats.cursor.map(wit_cursor),
+            notes: stats.notes,
         }
     }
 }

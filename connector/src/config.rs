@@ -11,14 +11,14 @@ use crate::url::Url;
 pub const SCHEMA: &str = include_str!("config.schema.json");
 
 /// Rows of a page, if the config does not say.
-const PAGE_ROWS: u32 = 10_000;
+const DEFAULT_PAGE_ROWS: u32 = 10_000;
 /// Requests of the Platform API at once, if the config does not say, and the
 /// most.
-const CONCURRENCY: usize = 4;
-const MOST_CONCURRENCY: usize = 16;
+const DEFAULT_CONCURRENCY: usize = 4;
+const MAX_CONCURRENCY: usize = 16;
 /// Where the Platform API is, and the host that knows the closest region.
-const PLATFORM_URL: &str = "https://api.turso.tech";
-const REGION_URL: &str = "https://region.turso.io";
+const DEFAULT_PLATFORM_URL: &str = "https://api.turso.tech";
+const DEFAULT_REGION_URL: &str = "https://region.turso.io";
 
 /// The config.
 #[derive(Clone, Debug)]
@@ -81,8 +81,8 @@ pub struct Query {
     #[serde(default)]
     pub primary_key: Vec<String>,
     /// The column by which it could be read in part.
-    #[serde(default)]
-    pub cursor: Option<String>,
+    #[serde(default, rename = "cursor")]
+    pub cursor_column: Option<String>,
 }
 
 /// What `db_listen` listens to, and for how long.
@@ -148,10 +148,10 @@ impl Config {
         let database = url(&raw.database_url, "database_url")?;
         let schema_database = url(&raw.schema_database_url, "schema_database_url")?;
         let schema_database = schema_database.or_else(|| database.clone());
-        let platform = Platform::of(&raw)?;
-        let databases = Databases::of(&raw)?;
+        let platform = Platform::from_raw(&raw)?;
+        let databases = Databases::from_raw(&raw)?;
         if let (None, None, Some(query)) = (&database, &databases, raw.queries.first()) {
-            return Err(without_database(&query.name));
+            return Err(missing_database(&query.name));
         }
         for (index, query) in raw.queries.iter().enumerate() {
             if query.name.is_empty()
@@ -172,7 +172,7 @@ impl Config {
             database,
             databases,
             schema_database,
-            page_rows: raw.page_rows.unwrap_or(PAGE_ROWS).max(1),
+            page_rows: raw.page_rows.unwrap_or(DEFAULT_PAGE_ROWS).max(1),
             queries: raw.queries,
             listen: raw.listen,
             preserve_row_ids: raw.dump_preserve_row_ids,
@@ -183,7 +183,7 @@ impl Config {
 }
 
 impl Databases {
-    fn of(raw: &Raw) -> Result<Option<Self>> {
+    fn from_raw(raw: &Raw) -> Result<Option<Self>> {
         let Some(names) = &raw.databases else {
             return match raw.group {
                 Some(_) => Err(Error::config(
@@ -220,7 +220,7 @@ impl Databases {
 }
 
 impl Platform {
-    fn of(raw: &Raw) -> Result<Self> {
+    fn from_raw(raw: &Raw) -> Result<Self> {
         let url = |text: &Option<String>, setting, usual: &str| {
             Url::parse(text.as_deref().unwrap_or(usual), setting)
         };
@@ -243,16 +243,16 @@ impl Platform {
                 )
             })
         };
-        let concurrency = raw.concurrency.unwrap_or(CONCURRENCY);
-        if !(1..=MOST_CONCURRENCY).contains(&concurrency) {
+        let concurrency = raw.concurrency.unwrap_or(DEFAULT_CONCURRENCY);
+        if !(1..=MAX_CONCURRENCY).contains(&concurrency) {
             return Err(Error::config(
                 format!("`concurrency` is {concurrency}"),
-                format!("it is a number from 1 to {MOST_CONCURRENCY}"),
+                format!("it is a number from 1 to {MAX_CONCURRENCY}"),
             ));
         }
         Ok(Self {
-            url: url(&raw.platform_url, "platform_url", PLATFORM_URL)?,
-            region_url: url(&raw.region_url, "region_url", REGION_URL)?,
+            url: url(&raw.platform_url, "platform_url", DEFAULT_PLATFORM_URL)?,
+            region_url: url(&raw.region_url, "region_url", DEFAULT_REGION_URL)?,
             organization,
             concurrency,
             usage_from: raw.usage_from.as_ref().map(day).transpose()?,
@@ -262,7 +262,7 @@ impl Platform {
 
 /// That a resource is one of a database, and there is none.
 #[must_use]
-pub fn without_database(resource: &str) -> Error {
+pub fn missing_database(resource: &str) -> Error {
     Error::config(
         format!("`{resource}` is read from a database, and `database_url` is not set"),
         "add to [connector.config]: database_url = \"libsql://name-organization.turso.io\", or `databases`; \
@@ -277,12 +277,12 @@ mod tests {
     #[test]
     fn defaults_are_filled_in() {
         let config = Config::parse(r#"{"database_url": "libsql://db.turso.io"}"#).unwrap();
-        assert_eq!(config.page_rows, PAGE_ROWS);
+        assert_eq!(config.page_rows, DEFAULT_PAGE_ROWS);
         assert_eq!(config.schema_database, config.database);
         let config = Config::parse("{}").unwrap();
         assert_eq!(config.database, None);
-        assert_eq!(config.platform.url.to_string(), PLATFORM_URL);
-        assert_eq!(config.platform.concurrency, CONCURRENCY);
+        assert_eq!(config.platform.url.to_string(), DEFAULT_PLATFORM_URL);
+        assert_eq!(config.platform.concurrency, DEFAULT_CONCURRENCY);
     }
 
     #[test]

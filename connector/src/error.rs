@@ -31,7 +31,7 @@ pub enum Category {
 impl Category {
     /// What usually helps, where nothing better is known.
     #[must_use]
-    pub fn usual_hint(self) -> &'static str {
+    pub fn default_hint(self) -> &'static str {
         match self {
             Self::Config => "see [connector.config] in the README",
             Self::Authentication => "look at the token, and when it expires",

@@ -16,9 +16,9 @@ use crate::error::{Category, Error, Result};
 use crate::url::Url;
 
 /// How much is read at once.
-const CHUNK: u64 = 1 << 20;
+const READ_BYTES: u64 = 1 << 20;
 /// What is sent at once; the most that the interface takes.
-const SEND: usize = 4096;
+const WRITE_BYTES: usize = 4096;
 
 /// The credential of a server: an opaque reference that the host replaces.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ pub fn send(
         if let Ok(stream) = outgoing.write() {
             let _ = body
                 .as_bytes()
-                .chunks(SEND)
+                .chunks(WRITE_BYTES)
                 .try_for_each(|chunk| stream.blocking_write_and_flush(chunk));
         }
     }
@@ -175,7 +175,7 @@ impl Response {
     /// The next bytes of the body; none at its end.
     pub fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
-            match self.stream.read(CHUNK) {
+            match self.stream.read(READ_BYTES) {
                 Ok(chunk) if chunk.is_empty() => self.stream.subscribe().block(),
                 Ok(chunk) => return Ok(Some(chunk)),
                 Err(StreamError::Closed) => return Ok(None),

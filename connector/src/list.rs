@@ -21,7 +21,7 @@ use crate::read::plan;
 use crate::selection::Mode;
 
 /// Statements in one request; more would only make one answer long.
-const AT_ONCE: usize = 200;
+const STATEMENTS_PER_REQUEST: usize = 200;
 
 /// What a resource is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub struct Resource {
     /// Columns of its key.
     pub primary_key: Vec<String>,
     /// Columns that an incremental read could go by.
-    pub cursor_fields: Vec<String>,
+    pub cursor_columns: Vec<String>,
     /// How it can be read.
     pub modes: Vec<Mode>,
     /// The resource that it is fanned out from.
@@ -67,19 +67,19 @@ pub struct Resource {
 /// is the same everywhere, and not asked.
 pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
     let mut resources = match server {
-        Some(server) => of_server(server, config)?,
+        Some(server) => server_resources(server, config)?,
         None => Vec::new(),
     };
     for endpoint in ENDPOINTS {
         let is_taken = |resource: &Resource| resource.name.eq_ignore_ascii_case(endpoint.name);
         if !resources.iter().any(is_taken) {
-            resources.push(of_endpoint(endpoint, config.database.is_none()));
+            resources.push(endpoint_resource(endpoint, config.database.is_none()));
         }
     }
     Ok(resources)
 }
 
-fn of_server(server: &Server, config: &Config) -> Result<Vec<Resource>> {
+fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
     let mut stream = Stream::new(server, server.dialect()?);
     let catalog = discovery::catalog(&mut stream).map_err(Error::from);
     let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
@@ -90,7 +90,7 @@ fn of_server(server: &Server, config: &Config) -> Result<Vec<Resource>> {
         .tables
         .iter()
         .zip(estimates)
-        .map(|(table, rows)| of_table(table, catalog.has_changes, rows))
+        .map(|(table, rows)| table_resource(table, catalog.has_changes, rows))
         .collect();
     for query in queries {
         let (columns, description) = match query.columns {
@@ -102,7 +102,7 @@ fn of_server(server: &Server, config: &Config) -> Result<Vec<Resource>> {
             description: Some(description),
             schema: schema(&columns),
             primary_key: query.query.primary_key,
-            cursor_fields: query.query.cursor.into_iter().collect(),
+            cursor_columns: query.query.cursor_column.into_iter().collect(),
             modes: vec![Mode::Full],
             parent: Some(plan::QUERIES.to_owned()),
             by_default: true,
@@ -112,15 +112,15 @@ fn of_server(server: &Server, config: &Config) -> Result<Vec<Resource>> {
     }
     resources.push(all_queries());
     for builtin in Builtin::ALL {
-        let about = builtin.about();
-        if resources.iter().all(|resource| resource.name != about.name) {
-            resources.push(of_builtin(builtin));
+        let info = builtin.info();
+        if resources.iter().all(|resource| resource.name != info.name) {
+            resources.push(builtin_resource(builtin));
         }
     }
     Ok(resources)
 }
 
-fn of_table(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Resource {
+fn table_resource(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Resource {
     let columns: Vec<_> = table
         .columns
         .iter()
@@ -140,7 +140,7 @@ fn of_table(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Re
         description: description.map(str::to_owned),
         schema: schema(&columns),
         primary_key: table.primary_key(),
-        cursor_fields: cursor_fields(table),
+        cursor_columns: cursor_columns(table),
         modes,
         parent: None,
         by_default: table.kind == Kind::Table,
@@ -150,7 +150,7 @@ fn of_table(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Re
 
 /// Columns that may tell what is new: a key that grows, and what is called or
 /// declared like the time of a change.
-fn cursor_fields(table: &Table) -> Vec<String> {
+fn cursor_columns(table: &Table) -> Vec<String> {
     let Some(key) = table.key() else {
         return Vec::new();
     };
@@ -180,7 +180,7 @@ fn all_queries() -> Resource {
         ),
         schema: Schema::empty(),
         primary_key: Vec::new(),
-        cursor_fields: Vec::new(),
+        cursor_columns: Vec::new(),
         modes: vec![Mode::Full],
         parent: None,
         by_default: false,
@@ -188,25 +188,25 @@ fn all_queries() -> Resource {
     }
 }
 
-fn of_builtin(builtin: Builtin) -> Resource {
-    let about = builtin.about();
+fn builtin_resource(builtin: Builtin) -> Resource {
+    let info = builtin.info();
     Resource {
-        name: about.name.to_owned(),
-        kind: if about.is_feed {
+        name: info.name.to_owned(),
+        kind: if info.is_feed {
             ResourceKind::Feed
         } else {
             ResourceKind::Endpoint
         },
-        description: Some(about.description.to_owned()),
-        schema: schema(&about.columns),
+        description: Some(info.description.to_owned()),
+        schema: schema(&info.columns),
         primary_key: about
             .primary_key
             .iter()
             .map(|column| (*column).to_owned())
             .collect(),
-        cursor_fields: Vec::new(),
+        cursor_columns: Vec::new(),
         modes: vec![Mode::Full],
-        parent: about.parent.map(str::to_owned),
+        parent: info.parent.map(str::to_owned),
         by_default: false,
         estimated_rows: None,
     }
@@ -214,7 +214,7 @@ fn of_builtin(builtin: Builtin) -> Resource {
 
 /// A resource of the Platform API. It is read by default only where there is
 /// nothing else to read.
-fn of_endpoint(endpoint: &Endpoint, is_alone: bool) -> Resource {
+fn endpoint_resource(endpoint: &Endpoint, is_alone: bool) -> Resource {
     let columns: Vec<_> = endpoint
         .usual_columns()
         .map(|column| column.spec())
@@ -227,7 +227,7 @@ fn of_endpoint(endpoint: &Endpoint, is_alone: bool) -> Resource {
         description: Some(endpoint.sentences()),
         schema: schema(&columns),
         primary_key: endpoint.key.iter().map(|name| (*name).to_owned()).collect(),
-        cursor_fields: platform::cursor(endpoint)
+        cursor_columns: platform::cursor(endpoint)
             .into_iter()
             .map(str::to_owned)
             .collect(),
@@ -265,7 +265,7 @@ fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
         .enumerate()
         .filter_map(|(index, table)| Some((index, statement(table)?)))
         .collect();
-    for some in asked.chunks(AT_ONCE) {
+    for some in asked.chunks(STATEMENTS_PER_REQUEST) {
         let requests: Vec<_> = some
             .iter()
             .map(|(_, statement)| Request::execute(statement.clone()))

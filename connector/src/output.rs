@@ -17,7 +17,7 @@ pub enum Event {
         /// Its name.
         resource: String,
         /// The pages that have them.
-        kind: Kind,
+        kind: PageKind,
         /// The columns.
         schema: SchemaRef,
         /// The columns of its key.
@@ -30,11 +30,11 @@ pub enum Event {
         /// The resource they belong to.
         resource: String,
         /// What they are.
-        kind: Kind,
+        kind: PageKind,
         /// The rows.
         batch: RecordBatch,
-        /// The position that is true once they are stored.
-        position: Option<Vec<u8>>,
+        /// The cursor that is true once they are stored.
+        cursor: Option<Vec<u8>>,
     },
     /// All before this is void.
     Restarted(String),
@@ -44,7 +44,7 @@ pub enum Event {
 
 /// What the rows of a page are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum PageKind {
     /// Rows as they are.
     Rows,
     /// Rows with a mark of those that are deleted.
@@ -57,7 +57,7 @@ pub enum Kind {
 #[derive(Debug, Default)]
 pub struct Summary {
     /// One for each resource.
-    pub resources: Vec<Tally>,
+    pub resources: Vec<ResourceStats>,
     /// All requests.
     pub requests: u64,
     /// Whether all pages are of one point in time.
@@ -66,13 +66,13 @@ pub struct Summary {
 
 /// What one resource came to.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub struct ResourceStats {
     /// Its name.
     pub resource: String,
     /// Rows sent.
     pub rows: u64,
     /// Values in sibling columns.
-    pub misfits: u64,
+    pub mismatches: u64,
     /// Rows that the server says it read.
     pub rows_billed: Option<u64>,
     /// Requests made.
@@ -83,8 +83,8 @@ pub struct Tally {
     pub unread: Option<Unread>,
     /// The columns of its key.
     pub primary_key: Vec<String>,
-    /// The position that is true once all is stored.
-    pub position: Option<Vec<u8>>,
+    /// The cursor that is true once all is stored.
+    pub cursor: Option<Vec<u8>>,
     /// What the operator should know.
     pub notes: Vec<String>,
     /// Whether all of its rows have been sent.
@@ -107,7 +107,7 @@ pub struct Unread {
 #[derive(Debug)]
 pub struct Output {
     queue: VecDeque<Event>,
-    tallies: Vec<Tally>,
+    resources: Vec<ResourceStats>,
     /// All requests, those of earlier attempts among them.
     pub requests: u64,
     /// Whether all pages are of one point in time.
@@ -118,7 +118,7 @@ impl Default for Output {
     fn default() -> Self {
         Self {
             queue: VecDeque::new(),
-            tallies: Vec::new(),
+            resources: Vec::new(),
             requests: 0,
             point_in_time: true,
         }
@@ -133,8 +133,8 @@ impl Output {
 
     /// The resource that is being read.
     #[must_use]
-    pub fn reading(&self) -> Option<&str> {
-        self.tallies.last().map(|tally| tally.resource.as_str())
+    pub fn current_resource(&self) -> Option<&str> {
+        self.resources.last().map(|stats| stats.resource.as_str())
     }
 
     /// Begins a resource.
@@ -145,76 +145,78 @@ impl Output {
     /// Begins a resource that has a key.
     pub fn begin_keyed(&mut self, resource: &str, primary_key: &[String]) {
         // One that goes on is counted on.
-        let known = |tally: &Tally| tally.resource == resource;
-        if let Some(at) = self.tallies.iter().position(known) {
-            let tally = self.tallies.remove(at);
-            self.tallies.push(tally);
+        let known = |stats: &ResourceStats| stats.resource == resource;
+        if let Some(at) = self.resources.iter().position(known) {
+            let stats = self.resources.remove(at);
+            self.resources.push(stats);
             return;
         }
-        self.tallies.push(Tally {
+        self.resources.push(ResourceStats {
             resource: resource.to_owned(),
             primary_key: primary_key.to_vec(),
-            ..Tally::default()
+            ..ResourceStats::default()
         });
     }
 
     /// The resources whose rows have all been sent.
     #[must_use]
     pub fn ended(&self) -> Vec<String> {
-        let ended = self.tallies.iter().filter(|tally| tally.ended);
-        ended.map(|tally| tally.resource.clone()).collect()
+        let ended = self.resources.iter().filter(|stats| stats.ended);
+        ended.map(|stats| stats.resource.clone()).collect()
     }
 
     /// A resource whose rows have been sent, and of which nothing says that
     /// they were all: what is not read in pages of a table.
     #[must_use]
-    pub fn stranded(&self) -> Option<&str> {
-        let (_, earlier) = self.tallies.split_last()?;
-        let stranded = |tally: &&Tally| !tally.ended && tally.failure.is_none() && tally.rows > 0;
+    pub fn unfinished_earlier(&self) -> Option<&str> {
+        let (_, earlier) = self.resources.split_last()?;
+        let stranded =
+            |stats: &&ResourceStats| !stats.ended && stats.failure.is_none() && stats.rows > 0;
         let stranded = earlier.iter().find(stranded)?;
         Some(&stranded.resource)
     }
 
     /// The resource of which some rows have been sent, and not all.
     #[must_use]
-    pub fn begun(&self) -> Option<&str> {
-        let begun = |tally: &&Tally| !tally.ended && tally.failure.is_none() && tally.rows > 0;
-        let last = self.tallies.last().filter(begun);
-        last.map(|tally| tally.resource.as_str())
+    pub fn unfinished_current(&self) -> Option<&str> {
+        let begun =
+            |stats: &&ResourceStats| !stats.ended && stats.failure.is_none() && stats.rows > 0;
+        let last = self.resources.last().filter(begun);
+        last.map(|stats| stats.resource.as_str())
     }
 
     /// What the last resource came to so far.
-    pub fn tally(&mut self) -> Option<&mut Tally> {
-        self.tallies.last_mut()
+    pub fn stats(&mut self) -> Option<&mut ResourceStats> {
+        self.resources.last_mut()
     }
 
     /// Counts a request of the current resource.
-    pub fn request(&mut self) {
+    pub fn count_request(&mut self) {
         self.requests += 1;
-        if let Some(tally) = self.tallies.last_mut() {
-            tally.requests += 1;
+        if let Some(stats) = self.resources.last_mut() {
+            stats.requests += 1;
         }
     }
 
     /// Counts rows that the server read.
-    pub fn billed(&mut self, rows: Option<u64>) {
-        if let (Some(tally), Some(rows)) = (self.tallies.last_mut(), rows) {
-            *tally.rows_billed.get_or_insert(0) += rows;
+    pub fn count_billed(&mut self, rows: Option<u64>) {
+        if let (Some(stats), Some(rows)) = (self.resources.last_mut(), rows) {
+            *stats.rows_billed.get_or_insert(0) += rows;
         }
     }
 
     /// Sends the page that a decoder holds, and its columns if they are new.
     pub fn page(&mut self, decoder: &mut Decoder) -> Result<()> {
-        self.page_of(Kind::Rows, decoder, None)
+        self.page_with(PageKind::Rows, decoder, None)
     }
 
-    /// The same, of another kind of page, or with the position that it leads
+    /// The same, of another kind of page, or with the cursor that it leads
     /// to.
-    pub fn page_of(
+    pub fn page_with(
         &mut self,
-        kind: Kind,
+        kind: PageKind,
         decoder: &mut Decoder,
-        position: Option<Vec<u8>>,
+        cursor: Option<Vec<u8>>,
     ) -> Result<()> {
         let (schema, batch) = decoder
             .take_page()
@@ -222,22 +224,22 @@ impl Output {
         if let Some(schema) = schema {
             self.schema(kind, &schema, decoder);
         }
-        self.batch(kind, batch, position);
-        if let Some(tally) = self.tallies.last_mut().filter(|_| kind != Kind::Keys) {
-            tally.misfits = decoder.misfits();
+        self.batch(kind, batch, cursor);
+        if let Some(stats) = self.resources.last_mut().filter(|_| kind != PageKind::Keys) {
+            stats.mismatches = decoder.misfits();
         }
         Ok(())
     }
 
     /// Ends a resource: its columns are sent even if it has no rows.
     pub fn end(&mut self, decoder: &mut Decoder) -> Result<()> {
-        self.end_of(Kind::Rows, decoder)
+        self.end_with(PageKind::Rows, decoder)
     }
 
     /// The same for another kind of page.
-    pub fn end_of(&mut self, kind: Kind, decoder: &mut Decoder) -> Result<()> {
+    pub fn end_with(&mut self, kind: PageKind, decoder: &mut Decoder) -> Result<()> {
         if decoder.rows() > 0 {
-            self.page_of(kind, decoder, None)?;
+            self.page_with(kind, decoder, None)?;
         }
         if let Some(schema) = decoder.unannounced() {
             self.schema(kind, &schema, decoder);
@@ -246,46 +248,46 @@ impl Output {
     }
 
     /// Says that a resource could not be read.
-    pub fn fail(&mut self, resource: &str, error: Error) {
+    pub fn record_failure(&mut self, resource: &str, error: Error) {
         log::warn(&format!("`{resource}` cannot be read: {error}"));
-        if let Some(tally) = self
-            .tallies
+        if let Some(stats) = self
+            .resources
             .iter_mut()
             .rev()
-            .find(|tally| tally.resource == resource)
+            .find(|stats| stats.resource == resource)
         {
-            tally.failure = Some(error);
+            stats.failure = Some(error);
         }
     }
 
     /// Takes everything back.
     pub fn restart(&mut self, reason: String) {
         self.queue.clear();
-        self.tallies.clear();
+        self.resources.clear();
         self.queue.push_back(Event::Restarted(reason));
     }
 
     /// The last event.
     pub fn done(&mut self) {
         self.queue.push_back(Event::Done(Summary {
-            resources: std::mem::take(&mut self.tallies),
+            resources: std::mem::take(&mut self.resources),
             requests: self.requests,
             point_in_time: self.point_in_time,
         }));
     }
 
-    fn schema(&mut self, kind: Kind, schema: &SchemaRef, decoder: &Decoder) {
-        let Some(tally) = self.tallies.last() else {
+    fn schema(&mut self, kind: PageKind, schema: &SchemaRef, decoder: &Decoder) {
+        let Some(stats) = self.resources.last() else {
             return;
         };
         let has = |name: &String| schema.fields().iter().any(|field| field.name() == name);
         let siblings = decoder.siblings();
         self.queue.push_back(Event::Schema {
-            resource: tally.resource.clone(),
+            resource: stats.resource.clone(),
             kind,
             // Of some columns only, it is no key.
-            primary_key: if tally.primary_key.iter().all(has) {
-                tally.primary_key.clone()
+            primary_key: if stats.primary_key.iter().all(has) {
+                stats.primary_key.clone()
             } else {
                 Vec::new()
             },
@@ -296,18 +298,18 @@ impl Output {
         });
     }
 
-    fn batch(&mut self, kind: Kind, batch: RecordBatch, position: Option<Vec<u8>>) {
-        let Some(tally) = self.tallies.last_mut().filter(|_| batch.num_rows() > 0) else {
+    fn batch(&mut self, kind: PageKind, batch: RecordBatch, cursor: Option<Vec<u8>>) {
+        let Some(stats) = self.resources.last_mut().filter(|_| batch.num_rows() > 0) else {
             return;
         };
-        if kind != Kind::Keys {
-            tally.rows += batch.num_rows() as u64;
+        if kind != PageKind::Keys {
+            stats.rows += batch.num_rows() as u64;
         }
         self.queue.push_back(Event::Page {
-            resource: tally.resource.clone(),
+            resource: stats.resource.clone(),
             kind,
             batch,
-            position,
+            cursor,
         });
     }
 }

@@ -7,19 +7,19 @@ use crate::error::{Error, Result};
 use crate::log;
 
 /// The first wait, doubled each time.
-const FIRST: Duration = Duration::from_millis(500);
+const FIRST_DELAY: Duration = Duration::from_millis(500);
 /// The longest wait.
-const LONGEST: Duration = Duration::from_secs(15);
+const MAX_DELAY: Duration = Duration::from_secs(15);
 /// Tries in all.
-const TRIES: u32 = 5;
+const MAX_ATTEMPTS: u32 = 5;
 /// How long all waits together may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const MAX_TOTAL_DELAY: Duration = Duration::from_mins(1);
 
 /// The waits of one thing that is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    most: u32,
-    tries: u32,
+    max_attempts: u32,
+    attempts: u32,
     waited: Duration,
 }
 
@@ -27,20 +27,20 @@ impl Backoff {
     /// Before the first try.
     #[must_use]
     pub fn new() -> Self {
-        Self::of(TRIES)
+        Self::with_attempts(MAX_ATTEMPTS)
     }
 
-    /// Before the first of so many tries.
+    /// Before the first of so many attempts.
     #[must_use]
-    pub fn of(most: u32) -> Self {
+    pub fn with_attempts(max_attempts: u32) -> Self {
         Self {
-            most,
-            tries: 0,
+            max_attempts,
+            attempts: 0,
             waited: Duration::ZERO,
         }
     }
 
-    /// Tries, and tries again.
+    /// Tries, and attempts again.
     pub fn run<T>(mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         loop {
             match attempt() {
@@ -53,9 +53,9 @@ impl Backoff {
     /// Waits as long as `error` asks for, or gives it back if there is no
     /// point in another try.
     pub fn wait(&mut self, error: Error) -> Result<()> {
-        self.tries += 1;
-        let tries_left = self.tries < self.most;
-        match delay(&error, self.tries, self.waited, clock::noise()).filter(|_| tries_left) {
+        self.attempts += 1;
+        let attempts_left = self.attempts < self.max_attempts;
+        match delay(&error, self.attempts, self.waited, clock::noise()).filter(|_| attempts_left) {
             None => Err(error),
             Some(delay) => {
                 log::warn(&format!(
@@ -76,18 +76,18 @@ impl Default for Backoff {
     }
 }
 
-/// How long to wait after try number `tries`; none to give up.
-fn delay(error: &Error, tries: u32, waited: Duration, noise: u64) -> Option<Duration> {
+/// How long to wait after try number `attempts`; none to give up.
+fn delay(error: &Error, attempts: u32, waited: Duration, noise: u64) -> Option<Duration> {
     if !error.retryable {
         return None;
     }
-    let asked = error.retry_after.map(Duration::from_millis);
-    let usual = (FIRST * 2_u32.saturating_pow(tries - 1)).min(LONGEST);
+    let requested = error.retry_after.map(Duration::from_millis);
+    let usual = (FIRST_DELAY * 2_u32.saturating_pow(attempts - 1)).min(MAX_DELAY);
     // Up to half more, so that those who failed together do not come back
     // together.
     let half = u64::try_from(usual.as_millis() / 2).unwrap_or(0).max(1);
-    let delay = asked.unwrap_or(usual) + Duration::from_millis(noise % half);
-    (waited + delay <= PATIENCE).then_some(delay)
+    let delay = requested.unwrap_or(usual) + Duration::from_millis(noise % half);
+    (waited + delay <= MAX_TOTAL_DELAY).then_some(delay)
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn waits_grow() {
         let waits: Vec<_> = (1..=4)
-            .filter_map(|tries| delay(&busy(), tries, Duration::ZERO, 0))
+            .filter_map(|attempts| delay(&busy(), attempts, Duration::ZERO, 0))
             .map(|wait| wait.as_millis())
             .collect();
         assert_eq!(waits, [500, 1000, 2000, 4000]);
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn all_waits_together_are_bounded() {
-        assert_eq!(delay(&busy(), 5, PATIENCE, 0), None);
+        assert_eq!(delay(&busy(), 5, MAX_TOTAL_DELAY, 0), None);
     }
 
     #[test]

@@ -26,11 +26,11 @@ pub struct Selection {
     /// Its key, where the database does not say.
     pub primary_key: Vec<String>,
     /// The column that an incremental read goes by.
-    pub cursor: Option<String>,
+    pub cursor_column: Option<String>,
     /// How far it goes back.
     pub lag: Option<f64>,
     /// Where it goes on.
-    pub position: Option<Position>,
+    pub cursor: Option<Position>,
     /// Whether the host had no position to go on from.
     pub is_first: bool,
     /// The most rows that the server may bill.
@@ -59,14 +59,17 @@ pub struct TypeOverride {
     /// The column.
     pub column: String,
     /// The type.
-    pub wanted: Wanted,
+    pub requested: Wanted,
 }
 
 impl TypeOverride {
     /// The type of a name, for a column.
-    pub fn named(column: String, type_name: &str) -> Result<Self> {
+    pub fn parse(column: String, type_name: &str) -> Result<Self> {
         match Wanted::named(type_name) {
-            Some(wanted) => Ok(Self { column, wanted }),
+            Some(wanted) => Ok(Self {
+                column,
+                requested: wanted,
+            }),
             None => Err(Error::config(
                 format!("`types` wants \"{type_name}\" for `{column}`, which is no known type"),
                 format!("there are {}", Wanted::NAMES),
@@ -77,7 +80,7 @@ impl TypeOverride {
 
 /// Bounds of a read.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ReadOptions {
     /// The most rows of a page.
     pub page_rows: u64,
     /// The most rows of each resource.

@@ -3,7 +3,7 @@
 //! The body may end early on HTTP 200: only the last statement, `COMMIT;`,
 //! means that all has come.
 
-use super::Reading;
+use super::ReadContext;
 use crate::database::failure;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
@@ -11,7 +11,7 @@ use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::output::Output;
 use crate::retry::Backoff;
-use crate::selection::Options;
+use crate::selection::ReadOptions;
 
 /// The longest statement: a row of the largest values, written out.
 const STATEMENT_BYTES: usize = 64 << 20;
@@ -32,14 +32,14 @@ pub struct Dump {
 
 impl Dump {
     /// Asks for it.
-    pub(super) fn begin(reading: Reading<'_>) -> Result<Self> {
-        let Reading {
+    pub(super) fn begin(context: ReadContext<'_>) -> Result<Self> {
+        let ReadContext {
             server,
             config,
             rows,
             output,
             ..
-        } = reading;
+        } = context;
         let path = if config.preserve_row_ids {
             "/dump?preserve_row_ids=true"
         } else {
@@ -47,7 +47,7 @@ impl Dump {
         };
         let url = format!("{}{path}", server.url());
         let response = Backoff::new().run(|| {
-            output.request();
+            output.count_request();
             let sent = http::send(Method::Get, server.url(), path, server.credential(), None);
             let response = sent?.wait()?;
             let (status, retry_after) = (response.status, response.retry_after.clone());
@@ -67,7 +67,7 @@ impl Dump {
     }
 
     /// Reads a page. False when all has come.
-    pub fn step(&mut self, options: &Options, output: &mut Output) -> Result<bool> {
+    pub fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool> {
         let mut bytes = 0;
         loop {
             while let Some(statement) = self.statements.next_statement() {

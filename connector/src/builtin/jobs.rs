@@ -3,8 +3,8 @@
 
 use serde::Deserialize;
 
-use super::Reading;
-use crate::config::without_database;
+use super::ReadContext;
+use crate::config::missing_database;
 use crate::database::failure;
 use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
@@ -34,10 +34,10 @@ struct Progress {
 }
 
 /// One row for each job.
-pub(super) fn list(reading: &mut Reading<'_>) -> Result<()> {
-    let server = host(reading)?;
-    for job in jobs(&server, reading)? {
-        reading.rows.push_row(&[
+pub(super) fn list(context: &mut ReadContext<'_>) -> Result<()> {
+    let server = host(context)?;
+    for job in jobs(&server, context)? {
+        context.rows.push_row(&[
             Value::Integer(job.id),
             text(job.status),
             Value::Text(server.url().to_string()),
@@ -48,10 +48,10 @@ pub(super) fn list(reading: &mut Reading<'_>) -> Result<()> {
 
 /// One row for each job and database; one without a database for a job that
 /// has not begun.
-pub(super) fn details(reading: &mut Reading<'_>) -> Result<()> {
-    let server = host(reading)?;
-    for job in jobs(&server, reading)? {
-        reading.output.request();
+pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
+    let server = host(context)?;
+    for job in jobs(&server, context)? {
+        context.output.count_request();
         let job: Job = get(&server, &format!("/v1/jobs/{}", job.id))?;
         let url = || Value::Text(server.url().to_string());
         let head = || {
@@ -63,14 +63,14 @@ pub(super) fn details(reading: &mut Reading<'_>) -> Result<()> {
         };
         if job.progress.is_empty() {
             let none = [Value::Null, Value::Null, Value::Null, url()];
-            reading
+            context
                 .rows
                 .push_row(&[head().as_slice(), none.as_slice()].concat());
         }
         for progress in &job.progress {
             let of = [&progress.namespace, &progress.status, &progress.error]
                 .map(|value| text(value.clone()));
-            reading
+            context
                 .rows
                 .push_row(&[head().as_slice(), of.as_slice(), &[url()]].concat());
         }
@@ -78,20 +78,20 @@ pub(super) fn details(reading: &mut Reading<'_>) -> Result<()> {
     Ok(())
 }
 
-fn jobs(server: &Server, reading: &mut Reading<'_>) -> Result<Vec<Job>> {
-    reading.output.request();
+fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<Job>> {
+    context.output.count_request();
     let mut jobs: Jobs = get(server, "/v1/jobs")?;
-    if let Some(limit) = reading.options.row_limit {
+    if let Some(limit) = context.options.row_limit {
         jobs.migrations
             .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
     Ok(jobs.migrations)
 }
 
-fn host(reading: &Reading<'_>) -> Result<Server> {
-    let url = reading.config.schema_database.clone();
-    let url = url.ok_or_else(|| without_database("platform_jobs"))?;
-    Ok(Server::new(url, reading.server.credential().clone()))
+fn host(context: &ReadContext<'_>) -> Result<Server> {
+    let url = context.config.schema_database.clone();
+    let url = url.ok_or_else(|| missing_database("platform_jobs"))?;
+    Ok(Server::new(url, context.server.credential().clone()))
 }
 
 fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {

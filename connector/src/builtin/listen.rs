@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::Reading;
+use super::ReadContext;
 use crate::clock;
 use crate::config::Listen;
 use crate::database::failure;
@@ -16,15 +16,15 @@ use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::log;
 
-pub(super) fn read(reading: &mut Reading<'_>) -> Result<()> {
-    let server = reading.server;
-    let Some(listen) = &reading.config.listen else {
+pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
+    let server = context.server;
+    let Some(listen) = &context.config.listen else {
         return Err(Error::config(
             "`db_listen` does not know what to listen to",
             "add to [connector.config]: listen = { table = \"orders\", seconds = 10 }",
         ));
     };
-    reading.output.request();
+    context.output.count_request();
     let until = clock::Instant::now();
     let length = Duration::from_secs(listen.seconds);
     let mut response = http::send(
@@ -39,7 +39,7 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Result<()> {
         let (status, url) = (response.status, server.url().to_string());
         return Err(failure::of_status(status, None, &response.text()?, &url).into());
     }
-    let most = reading
+    let most = context
         .options
         .row_limit
         .unwrap_or(u64::MAX)
@@ -62,13 +62,13 @@ pub(super) fn read(reading: &mut Reading<'_>) -> Result<()> {
                     continue;
                 }
                 for (action, count) in counts(data)? {
-                    reading.rows.push_row(&[
+                    context.rows.push_row(&[
                         Value::Text(clock::timestamp(clock::unix_micros())),
                         Value::Text(listen.table.clone()),
                         Value::Text(action),
                         Value::Integer(count),
                     ]);
-                    if reading.rows.rows() as u64 >= most {
+                    if context.rows.rows() as u64 >= most {
                         return Ok(());
                     }
                 }

@@ -16,7 +16,7 @@ use crate::error::{Category, Error};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::decoder::Decoder;
 use crate::output::Output;
-use crate::selection::Options;
+use crate::selection::ReadOptions;
 
 /// A built-in resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub enum Builtin {
 
 /// What a list says about one.
 #[derive(Debug)]
-pub struct About {
+pub struct BuiltinInfo {
     /// Its name.
     pub name: &'static str,
     /// A sentence.
@@ -71,29 +71,30 @@ impl Builtin {
         }
         Self::ALL
             .into_iter()
-            .find(|builtin| builtin.about().name == name)
+            .find(|builtin| builtin.info().name == name)
     }
 
     /// What a list says about it.
     #[must_use]
-    pub fn about(self) -> About {
-        let about = |name, description, columns: &[(&str, Storage)], primary_key, parent| About {
-            name,
-            description,
-            columns: columns
-                .iter()
-                .map(|(name, storage)| ColumnSpec {
-                    name: (*name).to_owned(),
-                    storage: *storage,
-                    holds_json: false,
-                })
-                .collect(),
-            primary_key,
-            parent,
-            is_feed: self == Self::Listen,
-        };
+    pub fn info(self) -> BuiltinInfo {
+        let info =
+            |name, description, columns: &[(&str, Storage)], primary_key, parent| BuiltinInfo {
+                name,
+                description,
+                columns: columns
+                    .iter()
+                    .map(|(name, storage)| ColumnSpec {
+                        name: (*name).to_owned(),
+                        storage: *storage,
+                        holds_json: false,
+                    })
+                    .collect(),
+                primary_key,
+                parent,
+                is_feed: self == Self::Listen,
+            };
         match self {
-            Self::Version => about(
+            Self::Version => info(
                 "db_version",
                 "What the server says it is",
                 &[
@@ -107,7 +108,7 @@ impl Builtin {
                 &["url"],
                 None,
             ),
-            Self::Health => about(
+            Self::Health => info(
                 "db_health",
                 "Whether the server says it is well",
                 &[
@@ -121,7 +122,7 @@ impl Builtin {
                 &["url"],
                 None,
             ),
-            Self::Dump => about(
+            Self::Dump => info(
                 "db_dump",
                 "The database as SQL statements, as the server writes them: infinities, \
                  NULs and some names come out wrong, so the tables themselves are the better source",
@@ -129,7 +130,7 @@ impl Builtin {
                 &["ordinal"],
                 None,
             ),
-            Self::Listen => about(
+            Self::Listen => info(
                 "db_listen",
                 "Counts of changes that were committed to a table while listening (see `listen` in the config)",
                 &[
@@ -141,7 +142,7 @@ impl Builtin {
                 &[],
                 None,
             ),
-            Self::Jobs => about(
+            Self::Jobs => info(
                 "platform_jobs",
                 "Schema migrations of a schema database",
                 &[
@@ -152,7 +153,7 @@ impl Builtin {
                 &["database_url", "job_id"],
                 None,
             ),
-            Self::Job => about(
+            Self::Job => info(
                 "platform_job",
                 "How far each schema migration is in each database",
                 &[
@@ -175,32 +176,32 @@ impl Builtin {
         self,
         server: &Server,
         config: &Config,
-        options: &Options,
+        options: &ReadOptions,
         output: &mut Output,
     ) -> Result<Option<Box<Dump>>, Failure> {
-        let about = self.about();
-        output.begin(about.name);
-        let mut reading = Reading {
+        let info = self.info();
+        output.begin(info.name);
+        let mut context = ReadContext {
             server,
             config,
             options,
-            rows: Decoder::new(&about.columns),
+            rows: Decoder::new(&info.columns),
             output,
         };
         let result = match self {
-            Self::Version => probe::version(&mut reading),
-            Self::Health => probe::health(&mut reading),
-            Self::Dump => match Dump::begin(reading) {
+            Self::Version => probe::version(&mut context),
+            Self::Health => probe::health(&mut context),
+            Self::Dump => match Dump::begin(context) {
                 Ok(dump) => return Ok(Some(Box::new(dump))),
-                Err(error) => return failed(error, output).map(|()| None),
+                Err(error) => return record_failure(error, output).map(|()| None),
             },
-            Self::Listen => listen::read(&mut reading),
-            Self::Jobs => jobs::list(&mut reading),
-            Self::Job => jobs::details(&mut reading),
+            Self::Listen => listen::read(&mut context),
+            Self::Jobs => jobs::list(&mut context),
+            Self::Job => jobs::details(&mut context),
         };
         match result {
-            Ok(()) => reading.output.end(&mut reading.rows)?,
-            Err(error) => failed(error, reading.output)?,
+            Ok(()) => context.output.end(&mut context.rows)?,
+            Err(error) => record_failure(error, context.output)?,
         }
         Ok(None)
     }
@@ -208,10 +209,10 @@ impl Builtin {
 
 /// A built-in resource that is being read: what it is read from, and where
 /// its rows and counts go.
-struct Reading<'a> {
+struct ReadContext<'a> {
     server: &'a Server,
     config: &'a Config,
-    options: &'a Options,
+    options: &'a ReadOptions,
     rows: Decoder,
     output: &'a mut Output,
 }
@@ -219,12 +220,12 @@ struct Reading<'a> {
 /// A built-in resource that this server does not have, or not now, or that
 /// the token may not read, leaves the others alone. A request that the host
 /// denied does not: what it may do is for the operator to settle.
-pub fn failed(error: Error, output: &mut Output) -> Result<(), Failure> {
+pub fn record_failure(error: Error, output: &mut Output) -> Result<(), Failure> {
     if error.category == Category::Denied {
         return Err(Failure::Final(error));
     }
-    if let Some(resource) = output.reading().map(str::to_owned) {
-        output.fail(&resource, error);
+    if let Some(resource) = output.current_resource().map(str::to_owned) {
+        output.record_failure(&resource, error);
     }
     Ok(())
 }

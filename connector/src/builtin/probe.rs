@@ -1,6 +1,6 @@
 //! `/version` and `/health`: one row each. They need no token on sqld.
 
-use super::Reading;
+use super::ReadContext;
 use crate::clock::{self, Instant};
 use crate::database::server::{Dialect, Server};
 use crate::error::Result;
@@ -8,13 +8,13 @@ use crate::hrana::value::Value;
 use crate::output::Output;
 
 /// What the server says it is.
-pub(super) fn version(reading: &mut Reading<'_>) -> Result<()> {
-    let server = reading.server;
-    let probe = Probe::of(server, "/version", reading.output)?;
+pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
+    let server = context.server;
+    let probe = Probe::send(server, "/version", context.output)?;
     let version = (probe.status == 200)
         .then(|| probe.body.trim().to_owned())
         .filter(|text| !text.is_empty());
-    reading.rows.push_row(&[
+    context.rows.push_row(&[
         Value::Text(server.url().to_string()),
         version.clone().map_or(Value::Null, Value::Text),
         kind(version.as_deref(), server).map_or(Value::Null, Value::from),
@@ -26,10 +26,10 @@ pub(super) fn version(reading: &mut Reading<'_>) -> Result<()> {
 }
 
 /// Whether the server says it is well.
-pub(super) fn health(reading: &mut Reading<'_>) -> Result<()> {
-    let server = reading.server;
-    let probe = Probe::of(server, "/health", reading.output)?;
-    reading.rows.push_row(&[
+pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
+    let server = context.server;
+    let probe = Probe::send(server, "/health", context.output)?;
+    context.rows.push_row(&[
         Value::Text(server.url().to_string()),
         Value::Integer(i64::from(probe.status == 200)),
         Value::Text(probe.body.trim().to_owned()),
@@ -57,9 +57,9 @@ struct Probe {
 }
 
 impl Probe {
-    fn of(server: &Server, path: &str, output: &mut Output) -> Result<Self> {
+    fn send(server: &Server, path: &str, output: &mut Output) -> Result<Self> {
         let begun = Instant::now();
-        output.request();
+        output.count_request();
         let (status, body) = server.probe(path)?;
         Ok(Self {
             status,

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use arrow_schema::SchemaRef;
 
-use super::union::Places;
+use super::union::ColumnIndices;
 use crate::error::Result;
-use crate::output::{Event, Kind, Summary};
+use crate::output::{Event, PageKind, Summary};
 use crate::read::{Knowledge, Read};
 
 /// So many bytes of rows wait.
-const MOST_WAITING: usize = 8 << 20;
+const MAX_BUFFERED_BYTES: usize = 8 << 20;
 
 /// The read of a database.
 #[derive(Debug)]
@@ -24,10 +24,10 @@ pub(super) struct Member {
     /// Whether something of it was given away.
     pub(super) is_sent: bool,
     /// Where its columns are among those of all.
-    pub(super) places: BTreeMap<(String, Kind), Places>,
+    pub(super) indices: BTreeMap<(String, PageKind), ColumnIndices>,
     /// Columns of which no row has come: of those without a declared type, a
     /// value in another database decides.
-    pub(super) empty: BTreeMap<(String, Kind), Columns>,
+    pub(super) empty: BTreeMap<(String, PageKind), Columns>,
 }
 
 /// Columns, as a database announces them.
@@ -59,7 +59,7 @@ impl Member {
             waiting: VecDeque::new(),
             bytes: 0,
             is_sent: false,
-            places: BTreeMap::new(),
+            indices: BTreeMap::new(),
             empty: BTreeMap::new(),
         }
     }
@@ -70,7 +70,7 @@ impl Member {
             Some(Event::Done(summary)) => return Ok(Step::Done(summary)),
             Some(Event::Restarted(reason)) => {
                 if self.is_sent {
-                    return Ok(Step::Void(reason));
+                    return Ok(Step::Restarted(reason));
                 }
                 self.waiting.clear();
                 self.bytes = 0;
@@ -83,10 +83,10 @@ impl Member {
             }
             None => return Ok(Step::Done(Summary::default())),
         }
-        Ok(if self.is_sent || self.bytes > MOST_WAITING {
-            Step::Full
+        Ok(if self.is_sent || self.bytes > MAX_BUFFERED_BYTES {
+            Step::BufferFull
         } else {
-            Step::More
+            Step::Continue
         })
     }
 
@@ -108,7 +108,7 @@ impl Member {
         self.waiting.iter().filter_map(|event| match event {
             Event::Schema {
                 resource,
-                kind: Kind::Rows,
+                kind: PageKind::Rows,
                 primary_key,
                 ..
             } => Some((resource.as_str(), primary_key.as_slice())),
@@ -118,7 +118,7 @@ impl Member {
 
     /// Whether the columns of a resource have come.
     pub(super) fn has_opened(&self, resource: &str) -> bool {
-        let mut all = self.places.keys().chain(self.empty.keys());
+        let mut all = self.indices.keys().chain(self.empty.keys());
         all.any(|(known, _)| known == resource)
     }
 

@@ -21,7 +21,7 @@ pub(super) struct Union {
 
 /// Where the columns of one database are among them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Places(Vec<usize>);
+pub(super) struct ColumnIndices(Vec<usize>);
 
 impl Union {
     pub(super) fn new() -> Self {
@@ -40,18 +40,18 @@ impl Union {
         schema: &Schema,
         primary_key: &[String],
         siblings: &[(String, String)],
-    ) -> Places {
-        let mut places = Vec::with_capacity(schema.fields().len());
+    ) -> ColumnIndices {
+        let mut indices = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             let sibling = siblings.iter().find(|(name, _)| name == field.name());
             let of = sibling.map(|(_, of)| own_name(of));
-            places.push(self.place(field, of));
+            indices.push(self.index_of(field, of));
         }
         if self.primary_key.is_empty() && !primary_key.is_empty() {
             let key = primary_key.iter().map(|column| own_name(column));
             self.primary_key = std::iter::once(DATABASE.to_owned()).chain(key).collect();
         }
-        Places(places)
+        ColumnIndices(indices)
     }
 
     /// Whether its rows are told apart by these columns, beside the database.
@@ -85,13 +85,13 @@ impl Union {
     pub(super) fn page(
         &self,
         database: &str,
-        places: &Places,
+        indices: &ColumnIndices,
         batch: &RecordBatch,
     ) -> Result<RecordBatch, ArrowError> {
         let rows = batch.num_rows();
         let mut columns: Vec<Option<ArrayRef>> = vec![None; self.fields.len()];
         columns[0] = Some(Arc::new(StringArray::from(vec![database; rows])));
-        for (place, column) in places.0.iter().zip(batch.columns()) {
+        for (place, column) in indices.0.iter().zip(batch.columns()) {
             columns[*place] = Some(Arc::clone(column));
         }
         let columns = columns.into_iter().zip(&self.fields);
@@ -106,7 +106,7 @@ impl Union {
         Arc::new(Schema::new(self.fields.clone()))
     }
 
-    fn place(&mut self, field: &FieldRef, of: Option<String>) -> usize {
+    fn index_of(&mut self, field: &FieldRef, of: Option<String>) -> usize {
         let name = own_name(field.name());
         let is_same = |known: &FieldRef| {
             known.data_type() == field.data_type() && known.metadata() == field.metadata()
@@ -218,7 +218,7 @@ mod tests {
         );
         assert!(union.unannounced().is_some() && union.unannounced().is_none());
         let siblings = [("m__integer".to_owned(), "m".to_owned())];
-        let places = union.take(
+        let indices = union.take(
             &schema(&[
                 ("ID", int.clone()),
                 ("n", text.clone()),
@@ -264,7 +264,7 @@ mod tests {
             columns,
         )
         .unwrap();
-        let page = union.page("db", &places, &batch).unwrap();
+        let page = union.page("db", &indices, &batch).unwrap();
         assert_eq!(page.num_columns(), 7);
         assert_eq!(page.column(2).null_count(), 1);
         assert_eq!(page.column(3).null_count(), 0);

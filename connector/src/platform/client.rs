@@ -46,7 +46,7 @@ impl Client {
     /// Whether there is a token.
     #[must_use]
     pub fn has_token(&self) -> bool {
-        self.token.is_there()
+        self.token.is_present()
     }
 
     /// Where the API is.
@@ -57,7 +57,7 @@ impl Client {
 
     /// Sends a request for a path of the API, or of the host of regions.
     pub(super) fn send(&self, is_region: bool, path: String, output: &mut Output) -> Fetch {
-        output.request();
+        output.count_request();
         let sent = if is_region {
             http::send(Method::Get, &self.region, &path, &self.none, None)
         } else {

@@ -20,9 +20,9 @@ use super::units::{Unit, Units};
 use crate::config::Platform;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
-use crate::output::{Kind, Output, Unread};
+use crate::output::{Output, PageKind, Unread};
 use crate::read::position::Position;
-use crate::selection::{Mode, Options, Selection};
+use crate::selection::{Mode, ReadOptions, Selection};
 
 /// A page of rows is sent when the records that it is made of have as many
 /// bytes.
@@ -69,7 +69,7 @@ impl Job {
     pub(super) fn begin(
         selection: &Selection,
         settings: &Platform,
-        options: &Options,
+        options: &ReadOptions,
         client: &Client,
         lists: &mut Lists,
         output: &mut Output,
@@ -85,8 +85,8 @@ impl Job {
         } else {
             selection.primary_key.clone()
         };
-        if let Some(tally) = output.tally() {
-            tally.primary_key = key;
+        if let Some(stats) = output.stats() {
+            stats.primary_key = key;
         }
         let mut refusals = Refusals::new(endpoint);
         let targets = plan::targets(endpoint, settings, client, lists, &mut refusals, output)?;
@@ -179,24 +179,24 @@ impl Job {
     /// Ends it, with what there is to say.
     pub(super) fn end(&mut self, output: &mut Output) -> Result<()> {
         output.end(&mut self.decoder)?;
-        let Some(tally) = output.tally() else {
+        let Some(stats) = output.stats() else {
             return Ok(());
         };
-        tally.ended = true;
-        tally.unread = self.unread.take();
+        stats.ended = true;
+        stats.unread = self.unread.take();
         if let Some(part) = &self.part {
-            tally.position = Some(part.position());
+            stats.cursor = Some(part.position());
         }
-        tally.notes.extend(self.refusals.notes());
+        stats.notes.extend(self.refusals.notes());
         if self.rows.odd > 0 {
-            tally.notes.push(format!(
+            stats.notes.push(format!(
                 "{} values are of another type than is documented, and are in `_extra`",
                 self.rows.odd
             ));
         }
         if !self.rows.left_out.is_empty() {
             let names: Vec<_> = self.rows.left_out.iter().map(String::as_str).collect();
-            tally.notes.push(format!(
+            stats.notes.push(format!(
                 "fields whose names say that they are secret are never stored: {}",
                 names.join(", ")
             ));
@@ -302,7 +302,7 @@ impl Job {
                 part.pass(end, &self.units);
                 if self.decoder.rows() > 0 {
                     let position = part.position();
-                    output.page_of(Kind::Rows, &mut self.decoder, Some(position))?;
+                    output.page_with(PageKind::Rows, &mut self.decoder, Some(position))?;
                 }
             }
         }

@@ -38,7 +38,7 @@ use self::record::Context;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::selection::{Options, Selection};
+use crate::selection::{ReadOptions, Selection};
 
 pub use self::lists::Entry;
 pub use self::moment::Moment;
@@ -61,18 +61,18 @@ pub fn named_in(name: &str, config: &Config) -> Option<&'static Endpoint> {
 /// The resources among those that were asked for; those that are read by
 /// default, if nothing was and there is no database.
 pub fn selected(
-    asked: &[Selection],
+    requested: &[Selection],
     config: &Config,
-    options: &Options,
+    options: &ReadOptions,
 ) -> Result<VecDeque<Selection>> {
     let mut selected = VecDeque::new();
-    for selection in asked {
+    for selection in requested {
         if named_in(&selection.resource, config).is_some() {
             plan::Plan::of(selection, options)?;
             selected.push_back(selection.clone());
         }
     }
-    if asked.is_empty() && config.database.is_none() {
+    if requested.is_empty() && config.database.is_none() {
         let by_default = ENDPOINTS.iter().filter(|endpoint| endpoint.by_default);
         selected.extend(by_default.map(|endpoint| Selection {
             resource: endpoint.name.to_owned(),

@@ -15,7 +15,7 @@ use crate::config::Platform;
 use crate::error::{Error, Result};
 use crate::hrana::columns::ColumnSpec;
 use crate::output::Output;
-use crate::selection::{Mode, Options, Selection};
+use crate::selection::{Mode, ReadOptions, Selection};
 
 /// The most days of usage that are asked for at once: ten years.
 const MOST_DAYS: i64 = 3_660;
@@ -35,7 +35,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    pub(super) fn of(selection: &Selection, options: &Options) -> Result<Self> {
+    pub(super) fn of(selection: &Selection, options: &ReadOptions) -> Result<Self> {
         let name = &selection.resource;
         let Some(endpoint) = super::named(name) else {
             return Err(Error::config(
@@ -63,7 +63,7 @@ impl Plan {
             }
             Mode::Full | Mode::Incremental => {}
         }
-        if let (Some(cursor), Some(by)) = (&selection.cursor, by)
+        if let (Some(cursor), Some(by)) = (&selection.cursor_column, by)
             && !cursor.eq_ignore_ascii_case(by)
         {
             return refuse(
@@ -85,7 +85,7 @@ impl Plan {
         let rows = Rows::of(endpoint, &selection.columns)?;
         let specs = rows.specs(&selection.types)?;
         let old = match selection.mode {
-            Mode::Incremental => marks::of(selection.position.as_ref(), name)?,
+            Mode::Incremental => marks::of(selection.cursor.as_ref(), name)?,
             Mode::Full | Mode::Changes => Marks::new(),
         };
         Ok(Self {

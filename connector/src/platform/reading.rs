@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::database::failure::Failure;
 use crate::error::{Category, Error};
 use crate::output::Output;
-use crate::selection::{Options, Selection};
+use crate::selection::{ReadOptions, Selection};
 
 /// The resources of the Platform API that are read.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Reading {
     }
 
     /// Takes one answer. False when there is nothing left.
-    pub fn step(&mut self, options: &Options, output: &mut Output) -> Result<bool, Failure> {
+    pub fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool, Failure> {
         let job = match self.job.take() {
             None => self.begin(options, output)?,
             begun => begun,
@@ -55,7 +55,7 @@ impl Reading {
     /// Begins the next resource; none if there is none, or if it failed.
     fn begin(
         &mut self,
-        options: &Options,
+        options: &ReadOptions,
         output: &mut Output,
     ) -> Result<Option<Box<Job>>, Failure> {
         let Some(selection) = self.left.pop_front() else {
@@ -78,6 +78,6 @@ fn failed(resource: &str, error: Error, output: &mut Output) -> Result<(), Failu
     if matches!(error.category, Category::Denied | Category::Config) {
         return Err(Failure::Final(error));
     }
-    output.fail(resource, error);
+    output.record_failure(resource, error);
     Ok(())
 }

@@ -117,7 +117,7 @@ impl Rows {
             let mut found = specs.iter_mut();
             let found = found.find(|spec| spec.name.eq_ignore_ascii_case(&wanted.column));
             match found {
-                Some(spec) => spec.storage = Storage::Wanted(wanted.wanted),
+                Some(spec) => spec.storage = Storage::Wanted(wanted.requested),
                 None => {
                     return Err(Error::config(
                         format!("`types` names `{}`, which is not read", wanted.column),

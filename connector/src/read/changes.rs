@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::hrana::decoder::Decoder;
 use crate::hrana::request::Request;
 use crate::hrana::response::{Outcome, Rows};
-use crate::output::{Kind, Output};
-use crate::selection::Options;
+use crate::output::{Output, PageKind};
+use crate::selection::ReadOptions;
 
 /// Changes of the first page: rows may be large, each may come twice, and
 /// only an answer that fits tells how large they are.
@@ -85,7 +85,7 @@ struct Reading {
 }
 
 impl Changes {
-    pub(super) fn new(tables: Tables, left: VecDeque<Target>, options: &Options) -> Self {
+    pub(super) fn new(tables: Tables, left: VecDeque<Target>, options: &ReadOptions) -> Self {
         Self {
             tables,
             left,
@@ -124,11 +124,11 @@ impl Changes {
             Ok(Then::Page) => self.current = Some(reading),
             Ok(Then::End) => reading.end(output)?,
             Ok(Then::Failed(error)) => {
-                output.fail(&reading.resource, error);
+                output.record_failure(&reading.resource, error);
                 reading.decoder.give_up_page();
-                output.end_of(Kind::Changes, &mut reading.decoder)?;
-                if let Some(tally) = output.tally() {
-                    tally.ended = true;
+                output.end_with(PageKind::Changes, &mut reading.decoder)?;
+                if let Some(stats) = output.stats() {
+                    stats.ended = true;
                 }
             }
             Err(failure) => {
@@ -152,7 +152,7 @@ impl Changes {
         );
         let mut requests = vec![Request::execute(statement)];
         requests.extend(self.tables.proof());
-        output.request();
+        output.count_request();
         let page = page(&mut self.tables.stream, &requests)?;
         if let Some(Outcome::Failed(error)) = page.outcomes.first() {
             let is_too_large = failure::is_too_large(error);
@@ -169,7 +169,7 @@ impl Changes {
             };
         }
         self.tables.prove(&page.outcomes)?;
-        output.billed(page.billed);
+        output.count_billed(page.billed);
         match reading.take(&page, output) {
             Ok(()) => Ok(Then::Page),
             Err(error) => Ok(Then::Failed(error)),
@@ -192,8 +192,8 @@ impl Reading {
         row_limit: Option<u64>,
         output: &mut Output,
     ) -> Result<Option<Self>> {
-        if let Some(tally) = output.tally() {
-            tally.notes.append(&mut target.notes);
+        if let Some(stats) = output.stats() {
+            stats.notes.append(&mut target.notes);
         }
         let How::Followed(followed) = target.how else {
             return Ok(None);
@@ -257,7 +257,7 @@ impl Reading {
         self.limit = grown.min(good.max(1) as u64);
         if sent > 0 {
             let position = self.position().encode();
-            output.page_of(Kind::Changes, &mut self.decoder, Some(position))?;
+            output.page_with(PageKind::Changes, &mut self.decoder, Some(position))?;
         }
         Ok(())
     }
@@ -279,21 +279,21 @@ impl Reading {
     }
 
     fn end(mut self, output: &mut Output) -> Result<(), Failure> {
-        output.end_of(Kind::Changes, &mut self.decoder)?;
+        output.end_with(PageKind::Changes, &mut self.decoder)?;
         let position = self.position().encode();
         let stopped = self.at.number < self.followed.end.id && self.billable == Some(0);
-        if let Some(tally) = output.tally() {
-            tally.ended = true;
-            tally.position = Some(position);
+        if let Some(stats) = output.stats() {
+            stats.ended = true;
+            stats.cursor = Some(position);
             if stopped {
-                tally.notes.push(
+                stats.notes.push(
                     "the server has read as many rows as it may (`max_rows_read`); \
                      the next run goes on from there"
                         .to_owned(),
                 );
             }
             if self.hidden > 0 {
-                tally.notes.push(format!(
+                stats.notes.push(format!(
                     "{} changes were made by ON CONFLICT DO UPDATE, of which the server does not record \
                      the row before; had one changed the key of its row, the old key would still be there",
                     self.hidden

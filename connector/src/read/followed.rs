@@ -77,7 +77,7 @@ impl Followed {
             );
         }
         let leads_on = |position: &&Position| position.leads_on();
-        let from = match selection.position.as_ref().filter(leads_on) {
+        let from = match selection.cursor.as_ref().filter(leads_on) {
             None => None,
             Some(Position {
                 change: Some(mark),

@@ -119,7 +119,7 @@ impl Increment {
                 "read it in full (`mode = \"full\"`)",
             ));
         };
-        let cursor = selection.cursor.as_ref().map(|wanted| {
+        let cursor = selection.cursor_column.as_ref().map(|wanted| {
             let mut known = table.columns.iter().map(|column| &column.name);
             let found = known.find(|known| known.eq_ignore_ascii_case(wanted));
             found.cloned().ok_or_else(|| {
@@ -151,12 +151,12 @@ impl Increment {
             change: None,
             ..Position::default()
         };
-        let before = selection.position.as_ref();
+        let before = selection.cursor.as_ref();
         if before.is_some_and(|position| !position.databases.is_empty()) {
             return Err(position::of_other_databases(name));
         }
         let leads_on = |position: &&Position| position.leads_on();
-        let from = match selection.position.as_ref().filter(leads_on) {
+        let from = match selection.cursor.as_ref().filter(leads_on) {
             None => fresh,
             Some(position) => {
                 let differs = if position.by != fresh.by {
@@ -424,9 +424,9 @@ mod tests {
 
     fn by_time(position: Option<Position>) -> Selection {
         Selection {
-            cursor: Some("AT".to_owned()),
+            cursor_column: Some("AT".to_owned()),
             idempotent: true,
-            position,
+            cursor: position,
             ..Selection::default()
         }
     }

@@ -33,7 +33,7 @@ use self::streamed::Streamed;
 use self::tables::Tables;
 use crate::builtin::dump::Dump;
 use crate::builtin::{self, Builtin};
-use crate::config::{Config, without_database};
+use crate::config::{Config, missing_database};
 use crate::database::discovery;
 use crate::database::failure::Failure;
 use crate::database::server::{Dialect, Server};
@@ -46,7 +46,7 @@ use crate::output::{Event, Output};
 use crate::platform;
 use crate::platform::reading::Reading;
 use crate::retry::Backoff;
-use crate::selection::{Options, Selection};
+use crate::selection::{ReadOptions, Selection};
 
 /// How often a read starts anew because its snapshot was lost.
 const MAX_RESTARTS: u32 = 7;
@@ -56,8 +56,8 @@ const MAX_RESTARTS: u32 = 7;
 pub struct Read {
     server: Option<Server>,
     config: Config,
-    options: Options,
-    asked: Vec<Selection>,
+    options: ReadOptions,
+    requested: Vec<Selection>,
     /// Those of the Platform API, which are read last: nothing that happens to
     /// a transaction makes them begin anew.
     platform: VecDeque<Selection>,
@@ -120,19 +120,19 @@ impl Read {
     pub fn new(
         server: Option<Server>,
         config: Config,
-        asked: Vec<Selection>,
-        options: Options,
+        requested: Vec<Selection>,
+        options: ReadOptions,
     ) -> Self {
         Self {
             server,
             config,
             options,
-            asked,
+            requested,
             platform: VecDeque::new(),
             phase: Phase::Begin,
             output: Output::default(),
             knowledge: Knowledge::default(),
-            backoff: Backoff::of(MAX_RESTARTS + 1),
+            backoff: Backoff::with_attempts(MAX_RESTARTS + 1),
         }
     }
 
@@ -181,11 +181,11 @@ impl Read {
     fn step(&mut self) -> Result<(), Failure> {
         match &mut self.phase {
             Phase::Begin => {
-                self.platform = platform::selected(&self.asked, &self.config, &self.options)?;
-                let left = plan::builtins(&self.asked, &self.config);
+                self.platform = platform::selected(&self.requested, &self.config, &self.options)?;
+                let left = plan::builtins(&self.requested, &self.config);
                 let elsewhere = left.len() + self.platform.len();
-                let then_database = elsewhere < self.asked.len()
-                    || (self.asked.is_empty() && self.server.is_some());
+                let then_database = elsewhere < self.requested.len()
+                    || (self.requested.is_empty() && self.server.is_some());
                 if self.server.is_none() {
                     self.judge_without_database()?;
                 }
@@ -204,14 +204,14 @@ impl Read {
                     match dump.step(&self.options, &mut self.output) {
                         Ok(true) => return Ok(()),
                         Ok(false) => dump.end(&mut self.output)?,
-                        Err(error) => builtin::failed(error, &mut self.output)?,
+                        Err(error) => builtin::record_failure(error, &mut self.output)?,
                     }
                     *current = None;
                 } else if let Some(builtin) = left.pop_front() {
-                    let name = builtin.about().name;
+                    let name = builtin.info().name;
                     let server = self.server.as_ref();
                     *current = builtin.read(
-                        server.ok_or_else(|| without_database(name))?,
+                        server.ok_or_else(|| missing_database(name))?,
                         &self.config,
                         &self.options,
                         &mut self.output,
@@ -260,7 +260,7 @@ impl Read {
     /// inside of it: that read is also what fixes the snapshot.
     fn begin(&mut self) -> Result<Phase, Failure> {
         let server = self.server.as_ref();
-        let server = server.ok_or_else(|| without_database("all that there is"))?;
+        let server = server.ok_or_else(|| missing_database("all that there is"))?;
         let dialect = server.dialect().map_err(Failure::Final)?;
         let snapshot = dialect != Dialect::Minimal;
         let mut stream = Stream::new(server, dialect);
@@ -285,13 +285,13 @@ impl Read {
             self.knowledge.commit = unchanged::commit(stream)?;
         }
         let commit = self.knowledge.commit.clone();
-        let asked = match &commit {
+        let requested = match &commit {
             Some(commit) => {
-                unchanged::leave_out(&self.asked, commit, &self.config, &mut self.output)
+                unchanged::leave_out(&self.requested, commit, &self.config, &mut self.output)
             }
-            None => self.asked.clone(),
+            None => self.requested.clone(),
         };
-        if asked.is_empty() && !self.asked.is_empty() {
+        if requested.is_empty() && !self.requested.is_empty() {
             self.output.requests += stream.take_requests();
             return Ok(Plan::default());
         }
@@ -299,16 +299,16 @@ impl Read {
             discovery::begin(stream)?;
         }
         let catalog = discovery::catalog(stream)?;
-        let mut asked = asked;
+        let mut requested = requested;
         if self.options.lenient {
-            let there = asked.into_iter().filter_map(|selection| {
+            let there = requested.into_iter().filter_map(|selection| {
                 Some(Selection {
                     resource: plan::name_in(&selection.resource, &catalog, &self.config)?,
                     ..selection
                 })
             });
-            asked = there.collect();
-            if asked.is_empty() && !self.asked.is_empty() {
+            requested = there.collect();
+            if requested.is_empty() && !self.requested.is_empty() {
                 self.output.requests += stream.take_requests();
                 return Ok(Plan::default());
             }
@@ -316,11 +316,16 @@ impl Read {
         let described = plan::describe(stream, &self.config.queries)?;
         self.output.requests += stream.take_requests();
         let lenient = self.options.lenient;
-        let mut plan = Plan::resolve(&catalog, described, &asked, &self.config, lenient, |name| {
-            self.knowledge.is_typed(name)
-        })?;
+        let mut plan = Plan::resolve(
+            &catalog,
+            described,
+            &requested,
+            &self.config,
+            lenient,
+            |name| self.knowledge.is_typed(name),
+        )?;
         if let Some(commit) = &commit {
-            plan.see(&asked, commit);
+            plan.see(&requested, commit);
         }
         followed::survey(stream, &mut plan)?;
         survey::survey(stream, &mut plan, self.options.resumable)?;
@@ -332,7 +337,7 @@ impl Read {
         let failed: Vec<_> = excluded.collect();
         for (resource, error) in failed.into_iter().chain(plan.take_failed()) {
             self.output.begin(&resource);
-            self.output.fail(&resource, error);
+            self.output.record_failure(&resource, error);
         }
         Ok(plan.without(&self.knowledge.excluded))
     }
@@ -340,11 +345,11 @@ impl Read {
     /// Refuses what only a database has, and a read of nothing.
     fn judge_without_database(&self) -> Result<()> {
         let is_elsewhere = |name: &str| platform::named_in(name, &self.config).is_some();
-        let mut asked = self.asked.iter();
-        if let Some(other) = asked.find(|selection| !is_elsewhere(&selection.resource)) {
-            return Err(without_database(&other.resource));
+        let mut requested = self.requested.iter();
+        if let Some(other) = requested.find(|selection| !is_elsewhere(&selection.resource)) {
+            return Err(missing_database(&other.resource));
         }
-        if self.asked.is_empty() && !Credential::named(PLATFORM_TOKEN).is_there() {
+        if self.requested.is_empty() && !Credential::named(PLATFORM_TOKEN).is_present() {
             return Err(Error::config(
                 "there is nothing to read: `database_url` is not set, and there is no `platform_token`",
                 "add `database_url` to [connector.config], or `platform_token` to [connector.secrets]",
@@ -370,7 +375,7 @@ impl Read {
 
     /// Starts anew, if that can help.
     fn recover(&mut self, failure: Failure) -> Result<()> {
-        let reading = self.output.reading().map(str::to_owned);
+        let reading = self.output.current_resource().map(str::to_owned);
         let reason = match failure {
             Failure::NotUtf8 => {
                 let Some(resource) = reading else {
@@ -435,13 +440,13 @@ impl Read {
             .retryable()
         };
         // All that there is has no selections that could be taken away.
-        if self.asked.is_empty() {
+        if self.requested.is_empty() {
             return Err(lost("a read of everything"));
         }
-        if let Some(stranded) = self.output.stranded() {
+        if let Some(stranded) = self.output.unfinished_earlier() {
             return Err(lost(&format!("`{stranded}`")));
         }
-        if let Some(begun) = self.output.begun().map(str::to_owned) {
+        if let Some(begun) = self.output.unfinished_current().map(str::to_owned) {
             let reading = match &self.phase {
                 Phase::Tables(tables, _) => tables.reading(),
                 Phase::Changes(changes, _) => changes.reading(),
@@ -449,24 +454,24 @@ impl Read {
             };
             let position =
                 reading.and_then(|(resource, position)| position.filter(|_| resource == begun));
-            let mut selections = self.asked.iter_mut();
+            let mut selections = self.requested.iter_mut();
             let selection =
                 selections.find(|selection| selection.resource.eq_ignore_ascii_case(&begun));
             match (position, selection) {
-                (Some(position), Some(selection)) => selection.position = Some(position),
+                (Some(position), Some(selection)) => selection.cursor = Some(position),
                 // It had not gone on since the last time.
                 (None, Some(selection))
-                    if matches!(self.phase, Phase::Begin) && selection.position.is_some() => {}
+                    if matches!(self.phase, Phase::Begin) && selection.cursor.is_some() => {}
                 _ => return Err(lost(&format!("`{begun}`"))),
             }
         }
         let ended = self.output.ended();
-        self.asked
+        self.requested
             .retain(|selection| !ended.contains(&selection.resource));
         self.close();
         self.knowledge.resumed = true;
         log::warn(&format!("{reason}; the read goes on from its last page"));
-        self.phase = if self.asked.is_empty() {
+        self.phase = if self.requested.is_empty() {
             self.output.done();
             Phase::Finished
         } else {

@@ -90,12 +90,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// What `asked` means; the defaults, if it is empty. `is_typed` says of
+    /// What `requested` means; the defaults, if it is empty. `is_typed` says of
     /// which resources it is known that they hold text that is not UTF-8.
     pub fn resolve(
         catalog: &Catalog,
         queries: Vec<DescribedQuery>,
-        asked: &[Selection],
+        requested: &[Selection],
         config: &Config,
         lenient: bool,
         is_typed: impl Fn(&str) -> bool,
@@ -124,11 +124,11 @@ impl Plan {
             }
         }
         let wanted = |name: &str| {
-            asked
+            requested
                 .iter()
                 .any(|selection| selection.resource == name || selection.resource == QUERIES)
         };
-        for selection in asked {
+        for selection in requested {
             let name = &selection.resource;
             let is_query = name == QUERIES || queries.iter().any(|query| query.query.name == *name);
             if name == QUERIES && queries.is_empty() {
@@ -164,7 +164,7 @@ impl Plan {
                 Err(error) => return Err(error),
             }
         }
-        if asked.is_empty() {
+        if requested.is_empty() {
             let all = Selection::default();
             let is_table = |table: &&Table| table.kind == Kind::Table;
             for table in catalog.tables.iter().filter(is_table) {
@@ -174,11 +174,13 @@ impl Plan {
             }
         }
         for DescribedQuery { query, columns } in queries {
-            if !asked.is_empty() && !wanted(&query.name) {
+            if !requested.is_empty() && !wanted(&query.name) {
                 continue;
             }
             let wire = wire(&query.name);
-            let mut own = asked.iter().filter(|asked| asked.resource == query.name);
+            let mut own = requested
+                .iter()
+                .filter(|requested| requested.resource == query.name);
             let own = own.next();
             let types = own.map_or(&[][..], |selection| &selection.types);
             let nested = own.is_some_and(|selection| selection.nested);
@@ -198,9 +200,9 @@ impl Plan {
 
     /// Says of the tables what will have been seen of them when all has been
     /// read.
-    pub(super) fn see(&mut self, asked: &[Selection], commit: &str) {
+    pub(super) fn see(&mut self, requested: &[Selection], commit: &str) {
         for target in &mut self.targets {
-            let mut own = asked.iter();
+            let mut own = requested.iter();
             let own = own.find(|selection| selection.resource == target.resource);
             let Some(seen) = own.map(|selection| unchanged::seen(selection, commit)) else {
                 continue;
@@ -375,8 +377,8 @@ impl Target {
 
 /// The built-in resources among those that were asked for.
 #[must_use]
-pub fn builtins(asked: &[Selection], config: &Config) -> VecDeque<Builtin> {
-    asked
+pub fn builtins(requested: &[Selection], config: &Config) -> VecDeque<Builtin> {
+    requested
         .iter()
         .filter_map(|selection| Builtin::named(&selection.resource, config))
         .collect()

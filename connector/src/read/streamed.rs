@@ -19,7 +19,7 @@ use crate::hrana::request::{Batch, Condition, Request, Step};
 use crate::hrana::response::{Outcome, SqlError};
 use crate::http;
 use crate::output::Output;
-use crate::selection::Options;
+use crate::selection::ReadOptions;
 
 /// A page is sent at this size, if it has not reached its rows before.
 const PAGE_BYTES: usize = 4_000_000;
@@ -78,7 +78,11 @@ impl Streamed {
     }
 
     /// Reads on. False when there is nothing left.
-    pub(super) fn step(&mut self, options: &Options, output: &mut Output) -> Result<bool, Failure> {
+    pub(super) fn step(
+        &mut self,
+        options: &ReadOptions,
+        output: &mut Output,
+    ) -> Result<bool, Failure> {
         match &mut self.state {
             State::Begin if self.targets.is_empty() => self.state = State::End,
             State::Begin if self.stream.dialect() == Dialect::V3 => {
@@ -125,7 +129,7 @@ impl Cursor {
         &mut self,
         stream: &mut Stream,
         targets: &[Target],
-        options: &Options,
+        options: &ReadOptions,
         output: &mut Output,
     ) -> Result<bool, Failure> {
         let url = stream.url();
@@ -252,11 +256,11 @@ impl Cursor {
 fn whole_answer(
     stream: &mut Stream,
     target: &Target,
-    options: &Options,
+    options: &ReadOptions,
     output: &mut Output,
 ) -> Result<(), Failure> {
     output.begin(&target.resource);
-    output.request();
+    output.count_request();
     let url = stream.url();
     let mut decoder = Decoder::new(&target.columns);
     decoder.set_wire(target.wire, 0);
@@ -279,7 +283,7 @@ fn whole_answer(
             fail(&target.resource, error, output)
         }
         [Outcome::Executed(executed)] => {
-            output.billed(executed.rows_read);
+            output.count_billed(executed.rows_read);
             Ok(output.end(&mut decoder)?)
         }
         _ => Err(Error::protocol(format!("{url}: a statement has no result")).into()),
@@ -299,7 +303,7 @@ fn of_batch(failure: Failure) -> Failure {
 fn fail(resource: &str, error: &SqlError, output: &mut Output) -> Result<(), Failure> {
     match failure::of_sql(error, resource) {
         Failure::Other(error) if !error.retryable => {
-            output.fail(resource, error);
+            output.record_failure(resource, error);
             Ok(())
         }
         other => Err(other),

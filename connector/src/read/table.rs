@@ -11,7 +11,7 @@ use crate::database::failure::Failure;
 use crate::error::Error;
 use crate::hrana::decoder::{Decoder, Wire};
 use crate::hrana::value::Value;
-use crate::output::{Kind, Output};
+use crate::output::{Output, PageKind};
 
 /// The size that answers are steered to. Servers refuse to build ones of
 /// more than 10 MB of values.
@@ -164,9 +164,9 @@ impl Table {
         if phase.rows == PhaseRows::Keys {
             // Its columns come first, even if it has no new rows.
             output.end(&mut self.rows)?;
-            return Ok(output.page_of(Kind::Keys, self.decoder(), None)?);
+            return Ok(output.page_with(PageKind::Keys, self.decoder(), None)?);
         }
-        Ok(output.page_of(Kind::Rows, self.decoder(), position)?)
+        Ok(output.page_with(PageKind::Rows, self.decoder(), position)?)
     }
 
     /// Where it goes on, if every page so far led to a position.
@@ -198,14 +198,14 @@ impl Table {
         });
         let may_stop = ordered && self.keys.is_none();
         if may_stop && self.progress.as_mut().is_some_and(Progress::stop) {
-            if let Some(tally) = output.tally() {
-                tally
+            if let Some(stats) = output.stats() {
+                stats
                     .notes
                     .push(format!("{what}; the next run goes on from there"));
             }
         } else {
             let error = Error::config(format!("`{}`: {what}", self.resource), "allow more rows");
-            output.fail(&self.resource, error);
+            output.record_failure(&self.resource, error);
         }
         Then::Table
     }
@@ -214,16 +214,16 @@ impl Table {
     pub(super) fn end(mut self, output: &mut Output) -> Result<(), Failure> {
         output.end(&mut self.rows)?;
         if let Some(keys) = &mut self.keys {
-            output.end_of(Kind::Keys, keys)?;
+            output.end_with(PageKind::Keys, keys)?;
         }
-        if let (Some(progress), Some(tally)) = (&self.progress, output.tally()) {
-            tally.position = Some(progress.end().encode());
-            tally.notes.extend(progress.notes());
+        if let (Some(progress), Some(stats)) = (&self.progress, output.stats()) {
+            stats.cursor = Some(progress.end().encode());
+            stats.notes.extend(progress.notes());
         }
-        if let Some(tally) = output.tally() {
-            tally.ended = true;
+        if let Some(stats) = output.stats() {
+            stats.ended = true;
             if let Some(position) = &self.position {
-                tally.position = Some(position.encode());
+                stats.cursor = Some(position.encode());
             }
         }
         Ok(())

@@ -24,7 +24,7 @@ use crate::hrana::response::{Outcome, Response, Rows};
 use crate::hrana::value::Value;
 use crate::http::Pending;
 use crate::output::Output;
-use crate::selection::Options;
+use crate::selection::ReadOptions;
 
 /// Rows of the first page from a server without a limit of its own: rows may
 /// be large, and only an answer that fits tells how large they are.
@@ -62,7 +62,7 @@ impl Tables {
         stream: Stream,
         snapshot: bool,
         left: VecDeque<Target>,
-        options: &Options,
+        options: &ReadOptions,
     ) -> Self {
         let first_rows = match stream.dialect() {
             Dialect::Minimal => options.page_rows.min(FIRST_ROWS),
@@ -94,11 +94,11 @@ impl Tables {
             None => match self.left.pop_front() {
                 Some(mut target) => {
                     output.begin_keyed(&target.resource, &target.primary_key);
-                    if let Some(tally) = output.tally() {
-                        tally.notes.append(&mut target.notes);
+                    if let Some(stats) = output.stats() {
+                        stats.notes.append(&mut target.notes);
                     }
                     if target.billed > 0 {
-                        output.billed(Some(target.billed));
+                        output.count_billed(Some(target.billed));
                     }
                     Table::new(target, self.first_rows, self.row_limit)
                 }
@@ -131,7 +131,7 @@ impl Tables {
             None if table.limit() == 0 => return Ok(Then::Table),
             None => (self.send(table)?, table.limit()),
         };
-        output.request();
+        output.count_request();
         let mut body = std::mem::take(&mut self.body);
         body.clear();
         self.stream.receive(pending, &mut body)?;
@@ -184,7 +184,7 @@ impl Tables {
             }
             [Outcome::Failed(error), ..] => match failure::of_sql(error, &table.resource) {
                 Failure::Other(error) if !error.retryable => {
-                    output.fail(&table.resource, too_large_or(error));
+                    output.record_failure(&table.resource, too_large_or(error));
                     return Ok(Then::Table);
                 }
                 other => return Err(other),
@@ -199,7 +199,7 @@ impl Tables {
         };
         self.prove(&response.outcomes)?;
         let rows = executed.rows;
-        output.billed(executed.rows_read);
+        output.count_billed(executed.rows_read);
         table.adapt(rows, body.len(), self.page_rows);
         table.left = table.left.map(|left| left.saturating_sub(rows));
         let last = match next_key {
@@ -358,7 +358,7 @@ impl Tables {
         let Some(in_flight) = self.in_flight.take() else {
             return Ok(());
         };
-        output.request();
+        output.count_request();
         let mut body = Vec::new();
         // Whatever is wrong with it is not the current table's fault; if it
         // stays, it comes again under the right name.

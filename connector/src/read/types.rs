@@ -29,7 +29,7 @@ impl Target {
                     format!("it has {}", names.join(", ")),
                 ));
             };
-            column.storage = Storage::Wanted(wanted.wanted);
+            column.storage = Storage::Wanted(wanted.requested);
         }
         // A key that comes by itself is compared with that of the rows.
         if let Some((_, keys)) = &mut self.keys {

@@ -31,7 +31,7 @@ pub(super) fn seen(selection: &Selection, commit: &str) -> Seen {
     let types = selection
         .types
         .iter()
-        .map(|wanted| format!("{}: {:?}", wanted.column, wanted.wanted));
+        .map(|wanted| format!("{}: {:?}", wanted.column, wanted.requested));
     let columns = selection.columns.iter().cloned();
     let nested = selection.nested.then(|| "nested".to_owned());
     Seen {
@@ -44,7 +44,7 @@ pub(super) fn seen(selection: &Selection, commit: &str) -> Seen {
 /// Ends the resources that have not changed since they were last read; the
 /// others are left.
 pub(super) fn leave_out(
-    asked: &[Selection],
+    requested: &[Selection],
     commit: &str,
     config: &Config,
     output: &mut Output,
@@ -54,23 +54,23 @@ pub(super) fn leave_out(
         name != QUERIES && !is_builtin(name, config) && !queries.any(|query| query.name == name)
     };
     let mut is_left = |selection: &&Selection| {
-        let position = selection.position.as_ref();
+        let position = selection.cursor.as_ref();
         let unchanged = position
             .is_some_and(|position| position.seen.as_ref() == Some(&seen(selection, commit)));
         if !(unchanged && is_table(&selection.resource)) {
             return true;
         }
         output.begin(&selection.resource);
-        if let Some(tally) = output.tally() {
-            tally.position = position.map(Position::encode);
-            tally
+        if let Some(stats) = output.stats() {
+            stats.cursor = position.map(Position::encode);
+            stats
                 .notes
                 .push("nothing was written since the last run, and nothing is read".to_owned());
-            tally.ended = true;
+            stats.ended = true;
         }
         false
     };
-    asked
+    requested
         .iter()
         .filter(|selection| is_left(selection))
         .cloned()

@@ -10,18 +10,18 @@ use crate::url::Url;
 
 /// A database that is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Chosen {
+pub(super) struct SelectedDatabase {
     pub(super) name: String,
     /// Where it is, or why it cannot be reached.
     pub(super) url: Result<Url>,
 }
 
 /// Asks the Platform API for the databases, and takes those that are meant.
-pub(super) fn chosen(
+pub(super) fn select(
     config: &Config,
     databases: &Databases,
     output: &mut Output,
-) -> Result<Vec<Chosen>> {
+) -> Result<Vec<SelectedDatabase>> {
     let client = Client::new(&config.platform);
     if !client.has_token() {
         return Err(Error::config(
@@ -30,10 +30,14 @@ pub(super) fn chosen(
         ));
     }
     let entries = platform::databases(&client, &databases.organization, output)?;
-    among(&entries, databases, client.url().is_https())
+    matching(&entries, databases, client.url().is_https())
 }
 
-fn among(entries: &[Entry], databases: &Databases, is_https: bool) -> Result<Vec<Chosen>> {
+fn matching(
+    entries: &[Entry],
+    databases: &Databases,
+    is_https: bool,
+) -> Result<Vec<SelectedDatabase>> {
     let is_meant = |entry: &&Entry| {
         let mut names = databases.names.iter();
         let group = databases.group.as_ref();
@@ -43,7 +47,7 @@ fn among(entries: &[Entry], databases: &Databases, is_https: bool) -> Result<Vec
     let mut chosen: Vec<_> = entries
         .iter()
         .filter(is_meant)
-        .map(|entry| Chosen {
+        .map(|entry| SelectedDatabase {
             name: entry.name.clone(),
             url: host(entry, is_https),
         })
@@ -54,15 +58,15 @@ fn among(entries: &[Entry], databases: &Databases, is_https: bool) -> Result<Vec
     let is_exact = |name: &&String| !name.contains(['*', '?']);
     let mut exact = databases.names.iter().filter(is_exact);
     if let Some(missing) = exact.find(|name| chosen.iter().all(|chosen| chosen.name != **name)) {
-        return Err(none_of(&format!("no database `{missing}`"), databases));
+        return Err(not_found(&format!("no database `{missing}`"), databases));
     }
     if chosen.is_empty() {
-        return Err(none_of("no database that `databases` names", databases));
+        return Err(not_found("no database that `databases` names", databases));
     }
     Ok(chosen)
 }
 
-fn none_of(what: &str, databases: &Databases) -> Error {
+fn not_found(what: &str, databases: &Databases) -> Error {
     let group = databases.group.as_ref();
     let group = group.map_or_else(String::new, |group| format!(" in the group `{group}`"));
     Error::new(
@@ -169,7 +173,7 @@ mod tests {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             group: Some("default".to_owned()),
         };
-        let chosen = among(&entries, &databases(&["*"]), true).unwrap();
+        let chosen = matching(&entries, &databases(&["*"]), true).unwrap();
         let urls: Vec<_> = chosen
             .iter()
             .map(|chosen| chosen.url.as_ref().map(ToString::to_string).ok())
@@ -181,7 +185,7 @@ mod tests {
             (["d", "*"], "no database `d`"),
             (["x*", "y?"], "that `databases` names"),
         ] {
-            let error = among(&entries, &databases(&names), true).unwrap_err();
+            let error = matching(&entries, &databases(&names), true).unwrap_err();
             assert!(error.message.contains(said), "{error}");
         }
     }

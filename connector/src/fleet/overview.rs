@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
 
-use super::choice::{self, Chosen};
+use super::databases::{self, SelectedDatabase};
 use super::union::DATABASE;
 use crate::check::{self, Finding, Severity};
 use crate::config::{Config, Databases};
@@ -20,17 +20,17 @@ use crate::platform;
 use crate::selection::Mode;
 
 /// Databases that are named in a finding.
-const SHOWN: usize = 10;
+const MAX_NAMED_DATABASES: usize = 10;
 
 /// The resources of the first database that answers, and the Platform API.
 pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
-    let chosen = choice::chosen(config, databases, &mut Output::default())?;
+    let chosen = databases::select(config, databases, &mut Output::default())?;
     let mut last = None;
     for database in chosen {
         let listed =
             one(config, database).and_then(|(server, config)| list::list(Some(&server), &config));
         match listed {
-            Ok(resources) => return Ok(resources.into_iter().map(of_all).collect()),
+            Ok(resources) => return Ok(resources.into_iter().map(fleet_resource).collect()),
             Err(error) => last = Some(error),
         }
     }
@@ -42,13 +42,17 @@ pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
 
 /// What is true of the first database that answers, and which there are.
 pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
-    let chosen = choice::chosen(config, databases, &mut Output::default())?;
+    let chosen = databases::select(config, databases, &mut Output::default())?;
     let names: Vec<_> = chosen
         .iter()
-        .take(SHOWN)
+        .take(MAX_NAMED_DATABASES)
         .map(|chosen| chosen.name.as_str())
         .collect();
-    let more = if chosen.len() > SHOWN { ", ..." } else { "" };
+    let more = if chosen.len() > MAX_NAMED_DATABASES {
+        ", ..."
+    } else {
+        ""
+    };
     let mut findings = vec![Finding {
         subject: "databases".to_owned(),
         severity: Severity::Info,
@@ -57,8 +61,8 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     }];
     let mut last = None;
     for database in chosen {
-        let checked =
-            one(config, database).and_then(|(server, config)| check::of_database(&server, &config));
+        let checked = one(config, database)
+            .and_then(|(server, config)| check::check_database(&server, &config));
         match checked {
             Ok(of_first) => {
                 findings.extend(of_first);
@@ -75,7 +79,7 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn one(config: &Config, database: Chosen) -> Result<(Server, Config)> {
+fn one(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> {
     let url = database.url?;
     let config = Config {
         database: Some(url.clone()),
@@ -87,7 +91,7 @@ fn one(config: &Config, database: Chosen) -> Result<(Server, Config)> {
 }
 
 /// A resource as it is read of all.
-fn of_all(resource: Resource) -> Resource {
+fn fleet_resource(resource: Resource) -> Resource {
     if platform::named(&resource.name).is_some() && resource.kind == ResourceKind::Endpoint {
         return resource;
     }

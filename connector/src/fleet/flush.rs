@@ -7,17 +7,13 @@ use arrow_array::RecordBatch;
 
 use super::Fleet;
 use super::member::{Columns, Member};
-use super::union::{Places, Union};
+use super::union::{ColumnIndices, Union};
 use crate::error::Result;
-use crate::output::{Event, Kind, internal};
+use crate::output::{Event, PageKind, internal};
 
 impl Fleet {
     /// Sends what waits of a database, but for what is of these resources.
-    pub(super) fn give_away(
-        &mut self,
-        member: &mut Member,
-        without: &BTreeSet<String>,
-    ) -> Result<()> {
+    pub(super) fn flush(&mut self, member: &mut Member, without: &BTreeSet<String>) -> Result<()> {
         for event in member.take(without) {
             match event {
                 Event::Schema {
@@ -48,28 +44,28 @@ impl Fleet {
 
     /// Sends the columns of a resource of which no database has had a row.
     pub(super) fn announce_empty(&mut self, name: &str) {
-        let gathered = self.gathered(name);
-        let rows = gathered.unions.get(&Kind::Rows);
+        let totals = self.totals(name);
+        let rows = totals.unions.get(&PageKind::Rows);
         if rows.is_some_and(Union::is_announced) {
             return;
         }
-        if let Some(columns) = gathered.empty.take() {
-            self.announce(name, Kind::Rows, &columns);
+        if let Some(columns) = totals.empty.take() {
+            self.announce(name, PageKind::Rows, &columns);
         }
     }
 
     /// Takes note of columns. They are sent with the first row: until then the
     /// type of one that has none declared is a guess.
-    fn columns(&mut self, member: &mut Member, resource: String, kind: Kind, columns: Columns) {
-        let name = self.name_of(&resource);
+    fn columns(&mut self, member: &mut Member, resource: String, kind: PageKind, columns: Columns) {
+        let name = self.resource_name(&resource);
         let at = (resource, kind);
-        if let Some(places) = member.places.get_mut(&at) {
-            *places = self.announce(&name, kind, &columns);
+        if let Some(indices) = member.indices.get_mut(&at) {
+            *indices = self.announce(&name, kind, &columns);
             return;
         }
-        if kind == Kind::Rows {
-            let gathered = self.gathered(&name);
-            gathered.empty.get_or_insert_with(|| columns.clone());
+        if kind == PageKind::Rows {
+            let totals = self.totals(&name);
+            totals.empty.get_or_insert_with(|| columns.clone());
         }
         member.empty.insert(at, columns);
     }
@@ -78,43 +74,43 @@ impl Fleet {
         &mut self,
         member: &mut Member,
         resource: String,
-        kind: Kind,
+        kind: PageKind,
         batch: &RecordBatch,
     ) -> Result<()> {
-        let name = self.name_of(&resource);
+        let name = self.resource_name(&resource);
         // Keys are those of rows, whether any come or not.
-        if kind == Kind::Keys {
+        if kind == PageKind::Keys {
             self.announce_empty(&name);
         }
         let at = (resource, kind);
         if let Some(columns) = member.empty.remove(&at) {
-            let places = self.announce(&name, kind, &columns);
-            member.places.insert(at.clone(), places);
+            let indices = self.announce(&name, kind, &columns);
+            member.indices.insert(at.clone(), indices);
         }
-        let places = member.places.get(&at);
-        let union = self.gathered(&name).unions.get(&kind);
-        let (Some(places), Some(union)) = (places, union) else {
+        let indices = member.indices.get(&at);
+        let union = self.totals(&name).unions.get(&kind);
+        let (Some(indices), Some(union)) = (indices, union) else {
             return Err(internal("it came before its columns"));
         };
         let batch = union
-            .page(&member.name, places, batch)
+            .page(&member.name, indices, batch)
             .map_err(|error| internal(&error.to_string()))?;
         self.rows += batch.num_rows() as u64;
         self.output.push_back(Event::Page {
             resource: name,
             kind,
             batch,
-            position: None,
+            cursor: None,
         });
         Ok(())
     }
 
     /// Takes columns of a database into those of all, and sends these if some
     /// of them are new.
-    fn announce(&mut self, name: &str, kind: Kind, columns: &Columns) -> Places {
-        let unions = &mut self.gathered(name).unions;
+    fn announce(&mut self, name: &str, kind: PageKind, columns: &Columns) -> ColumnIndices {
+        let unions = &mut self.totals(name).unions;
         let union = unions.entry(kind).or_insert_with(Union::new);
-        let places = union.take(&columns.schema, &columns.primary_key, &columns.siblings);
+        let indices = union.take(&columns.schema, &columns.primary_key, &columns.siblings);
         if let Some(schema) = union.unannounced() {
             let event = Event::Schema {
                 resource: name.to_owned(),
@@ -125,6 +121,6 @@ impl Fleet {
             };
             self.output.push_back(event);
         }
-        places
+        indices
     }
 }

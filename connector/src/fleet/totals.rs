@@ -5,22 +5,22 @@ use std::collections::BTreeMap;
 use super::member::Columns;
 use super::union::{DATABASE, Union};
 use crate::error::Error;
-use crate::output::{Kind, Tally, Unread};
+use crate::output::{PageKind, ResourceStats, Unread};
 use crate::read::position::{self, Position};
 use crate::selection::Selection;
 
 /// The most notes of one resource, and of databases that are named in one.
-const SHOWN: usize = 5;
+const MAX_NAMED_DATABASES: usize = 5;
 
 /// A resource.
 #[derive(Debug, Default)]
-pub(super) struct Gathered {
+pub(super) struct ResourceTotals {
     /// Its columns, for each kind of page.
-    pub(super) unions: BTreeMap<Kind, Union>,
+    pub(super) unions: BTreeMap<PageKind, Union>,
     /// Those of a database in which it has no rows.
     pub(super) empty: Option<Columns>,
-    tally: Tally,
-    positions: BTreeMap<String, Position>,
+    stats: ResourceStats,
+    cursors: BTreeMap<String, Position>,
     /// Databases in which it could not be read, and why.
     lost: Vec<(String, Error)>,
     /// Databases in which nothing has changed.
@@ -29,20 +29,20 @@ pub(super) struct Gathered {
     read: u64,
 }
 
-impl Gathered {
+impl ResourceTotals {
     pub(super) fn new(resource: &str) -> Self {
         Self {
-            tally: Tally {
+            stats: ResourceStats {
                 resource: resource.to_owned(),
-                ..Tally::default()
+                ..ResourceStats::default()
             },
             ..Self::default()
         }
     }
 
     /// Adds what one database came to. `opened` says whether its columns came.
-    pub(super) fn add(&mut self, database: &str, of: Tally, opened: bool) {
-        let sum = &mut self.tally;
+    pub(super) fn add(&mut self, database: &str, of: ResourceStats, opened: bool) {
+        let sum = &mut self.stats;
         sum.requests += of.requests;
         if let Some(billed) = of.rows_billed {
             *sum.rows_billed.get_or_insert(0) += billed;
@@ -54,15 +54,15 @@ impl Gathered {
         sum.rows += of.rows;
         sum.misfits += of.misfits;
         for note in of.notes {
-            if sum.notes.len() < SHOWN {
+            if sum.notes.len() < MAX_NAMED_DATABASES {
                 sum.notes.push(format!("in `{database}`: {note}"));
             }
         }
-        let position = of.position.as_deref();
-        let position = position
-            .and_then(|bytes| Position::decode(position::VERSION, bytes, &of.resource).ok());
-        if let Some(position) = position {
-            self.positions.insert(database.to_owned(), position);
+        let cursor = of.cursor.as_deref();
+        let cursor =
+            cursor.and_then(|bytes| Position::decode(position::VERSION, bytes, &of.resource).ok());
+        if let Some(cursor) = cursor {
+            self.cursors.insert(database.to_owned(), cursor);
         }
         if opened {
             self.read += 1;
@@ -78,60 +78,60 @@ impl Gathered {
         lost: &BTreeMap<String, Error>,
         chosen: usize,
         selection: Option<&Selection>,
-    ) -> Tally {
-        let known = selection.and_then(|selection| selection.position.as_ref());
+    ) -> ResourceStats {
+        let known = selection.and_then(|selection| selection.cursor.as_ref());
         let whole = lost
             .iter()
             .map(|(name, error)| (name.clone(), error.clone()));
         self.lost.extend(whole);
-        let mut tally = self.tally;
+        let mut stats = self.stats;
         if self.read == 0 && self.unchanged.is_empty() {
-            tally.failure = self.lost.into_iter().next().map(|(_, error)| error);
-            return tally;
+            stats.failure = self.lost.into_iter().next().map(|(_, error)| error);
+            return stats;
         }
         // Where nothing was read, the next read goes on from before.
         for (database, _) in &self.lost {
             let before = known.and_then(|known| known.databases.get(database));
             if let Some(before) = before {
-                self.positions.insert(database.clone(), before.clone());
+                self.cursors.insert(database.clone(), before.clone());
             }
         }
         // Nor do rows go of a database that is not meant any more, unless they
         // are looked for.
         let others = known.filter(|_| selection.is_some_and(|selection| !selection.keys));
         for (database, before) in others.into_iter().flat_map(|known| &known.databases) {
-            if before.leads_on() && !self.positions.contains_key(database) {
-                self.positions.insert(database.clone(), before.clone());
+            if before.leads_on() && !self.cursors.contains_key(database) {
+                self.cursors.insert(database.clone(), before.clone());
             }
         }
-        if !self.positions.is_empty() {
-            tally.position = Some(Position::of_databases(self.positions).encode());
+        if !self.cursors.is_empty() {
+            stats.cursor = Some(Position::of_databases(self.cursors).encode());
         }
         let found = self.lost.len() as u64 + self.read + self.unchanged.len() as u64;
         let without = (chosen as u64).saturating_sub(found);
         if selection.is_some() && without > 0 {
             let note = format!("{without} of {chosen} databases do not have it");
-            tally.notes.insert(0, note);
+            stats.notes.insert(0, note);
         }
         if !self.lost.is_empty() {
-            tally.notes.insert(0, note(&self.lost));
+            stats.notes.insert(0, note(&self.lost));
         }
         let failure = self.lost.first().map(|(_, error)| error.clone());
         let lost = self.lost.into_iter().map(|(database, _)| database);
         let values: Vec<_> = lost.chain(self.unchanged).collect();
         if !values.is_empty() {
-            tally.unread = Some(Unread {
+            stats.unread = Some(Unread {
                 column: DATABASE.to_owned(),
                 values,
                 failure,
             });
         }
-        tally
+        stats
     }
 }
 
 fn note(lost: &[(String, Error)]) -> String {
-    let shown = lost.iter().take(SHOWN);
+    let shown = lost.iter().take(MAX_NAMED_DATABASES);
     let shown: Vec<_> = shown
         .map(|(database, error)| format!("`{database}` ({})", error.message))
         .collect();
@@ -153,12 +153,12 @@ mod tests {
     use super::*;
     use crate::error::Category;
 
-    fn tally(rows: u64) -> Tally {
-        Tally {
+    fn stats(rows: u64) -> ResourceStats {
+        ResourceStats {
             resource: "t".to_owned(),
             rows,
-            position: Some(Position::default().encode()),
-            ..Tally::default()
+            cursor: Some(Position::default().encode()),
+            ..ResourceStats::default()
         }
     }
 
@@ -168,14 +168,14 @@ mod tests {
 
     #[test]
     fn a_database_that_is_lost_keeps_its_rows_and_its_place() {
-        let mut gathered = Gathered::new("t");
-        gathered.add("a", tally(2), true);
-        gathered.add("b", tally(0), false);
-        let failed = Tally {
+        let mut totals = ResourceTotals::new("t");
+        totals.add("a", stats(2), true);
+        totals.add("b", stats(0), false);
+        let failed = ResourceStats {
             failure: Some(unreachable()),
-            ..tally(9)
+            ..stats(9)
         };
-        gathered.add("c", failed, true);
+        totals.add("c", failed, true);
         let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
         let before = Position {
             nulls: Some(Vec::new()),
@@ -183,17 +183,17 @@ mod tests {
         };
         let known = Position::of_databases(BTreeMap::from([("d".to_owned(), before)]));
         let selection = Selection {
-            position: Some(known),
+            cursor: Some(known),
             ..Selection::default()
         };
-        let sum = gathered.end(&lost, 5, Some(&selection));
+        let sum = totals.end(&lost, 5, Some(&selection));
         assert_eq!(sum.rows, 2);
         let unread = sum.unread.unwrap();
         assert_eq!(unread.values, ["c", "d", "b"]);
         assert_eq!(unread.failure, Some(unreachable()));
-        let position = Position::decode(position::VERSION, &sum.position.unwrap(), "t").unwrap();
-        assert_eq!(position.databases.len(), 3);
-        assert!(position.databases["d"].nulls.is_some());
+        let cursor = Position::decode(position::VERSION, &sum.cursor.unwrap(), "t").unwrap();
+        assert_eq!(cursor.databases.len(), 3);
+        assert!(cursor.databases["d"].nulls.is_some());
         assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
         assert_eq!(sum.notes[1], "1 of 5 databases do not have it");
         assert_eq!(sum.failure, None);
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_no_database_could_give_has_failed() {
         let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
-        let sum = Gathered::new("t").end(&lost, 1, None);
+        let sum = ResourceTotals::new("t").end(&lost, 1, None);
         assert_eq!(sum.failure, Some(unreachable()));
         assert_eq!(sum.unread, None);
     }
