@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
-use crate::platform::Moment;
+use crate::moment::Moment;
 use crate::url::Url;
 
 /// JSON Schema of the config.

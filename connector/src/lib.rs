@@ -33,6 +33,7 @@ pub mod hrana;
 pub mod http;
 pub mod list;
 pub mod log;
+pub mod moment;
 pub mod output;
 pub mod platform;
 pub mod read;

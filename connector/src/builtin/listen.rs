@@ -15,6 +15,7 @@ use crate::hrana::cursor::Lines;
 use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::log;
+use crate::moment;
 
 pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
@@ -63,7 +64,7 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
                 }
                 for (action, count) in counts(data)? {
                     context.rows.push_row(&[
-                        Value::Text(clock::timestamp(clock::unix_micros())),
+                        Value::Text(moment::timestamp(clock::unix_micros())),
                         Value::Text(listen.table.clone()),
                         Value::Text(action),
                         Value::Integer(count),

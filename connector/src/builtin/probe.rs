@@ -5,6 +5,7 @@ use crate::clock::{self, Instant};
 use crate::database::server::{Dialect, Server};
 use crate::error::Result;
 use crate::hrana::value::Value;
+use crate::moment;
 use crate::output::Output;
 
 /// What the server says it is.
@@ -20,7 +21,7 @@ pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
         kind(version.as_deref(), server).map_or(Value::Null, Value::from),
         Value::Integer(i64::from(probe.status)),
         Value::Real(probe.millis),
-        Value::Text(clock::timestamp(clock::unix_micros())),
+        Value::Text(moment::timestamp(clock::unix_micros())),
     ]);
     Ok(())
 }
@@ -35,7 +36,7 @@ pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
         Value::Text(probe.body.trim().to_owned()),
         Value::Integer(i64::from(probe.status)),
         Value::Real(probe.millis),
-        Value::Text(clock::timestamp(clock::unix_micros())),
+        Value::Text(moment::timestamp(clock::unix_micros())),
     ]);
     Ok(())
 }

@@ -6,7 +6,6 @@ use super::endpoint::{Endpoint, Scope};
 use super::endpoints::ENDPOINTS;
 use super::json::{self, Object};
 use super::lists::Lists;
-use super::moment;
 use super::pages::Pages;
 use super::plan;
 use super::record::Context;
@@ -16,6 +15,7 @@ use crate::check::{Finding, Severity};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Category, Result};
+use crate::moment;
 use crate::output::Output;
 
 /// A token that lives no longer is worth a warning, in seconds.
@@ -113,7 +113,7 @@ fn of_expiry(expires: Option<i64>, now: i64) -> Finding {
 }
 
 fn at(seconds: i64) -> String {
-    let time = clock::timestamp(seconds.saturating_mul(1_000_000));
+    let time = moment::timestamp(seconds.saturating_mul(1_000_000));
     format!("{}Z", time.get(..19).unwrap_or(&time))
 }
 
@@ -133,12 +133,12 @@ fn can_read(
         refusals.judge(client, lists, output)?;
         return Ok(false);
     };
-    let (from, to) = moment::month(moment::today());
+    let (from, to) = moment::month(clock::today());
     let first = Context {
         window: endpoint
             .increment
             .filter(|increment| *increment == super::endpoint::Increment::Days)
-            .map(|_| (moment::beginning(from), moment::beginning(to))),
+            .map(|_| (moment::start_of_day(from), moment::start_of_day(to))),
         ..first
     };
     let path = units::path(endpoint, &first);

@@ -12,14 +12,15 @@ use super::endpoint::{Endpoint, Increment, Scope};
 use super::json::{self, Object};
 use super::lists::{Lists, unknown_organization};
 use super::marks::{Age, Mark, Marks, Since};
-use super::moment;
 use super::plan::{self, Plan};
 use super::record::Rows;
 use super::refusals::Refusals;
 use super::units::{Unit, Units};
+use crate::clock;
 use crate::config::Platform;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
+use crate::moment;
 use crate::output::{Output, PageKind, Unread};
 use crate::read::position::Position;
 use crate::selection::{Mode, ReadOptions, Selection};
@@ -100,8 +101,7 @@ impl Job {
         });
         if endpoint.increment == Some(Increment::Days) {
             let old = part.as_ref().map(|part| &part.old);
-            let (windows, since) =
-                plan::windows(selection, settings, old, &units, moment::today())?;
+            let (windows, since) = plan::windows(selection, settings, old, &units, clock::today())?;
             if let Some(part) = &mut part {
                 part.begin(&since);
             }
@@ -329,7 +329,7 @@ impl Part {
         for (organization, day) in since {
             let mark = self.marks.entry(organization.clone());
             mark.or_insert_with(|| Mark {
-                until: moment::beginning(*day),
+                until: moment::start_of_day(*day),
                 seen: Vec::new(),
             });
         }
@@ -337,7 +337,7 @@ impl Part {
 
     /// All days before `end` have been read, as far as they are over.
     fn pass(&mut self, end: i64, units: &Units) {
-        if end > moment::today() {
+        if end > clock::today() {
             return;
         }
         for target in units.targets() {
@@ -345,7 +345,7 @@ impl Part {
             let mark = mark.or_default();
             if mark.moment().is_none_or(|until| until.day() < end) {
                 *mark = Mark {
-                    until: moment::beginning(end),
+                    until: moment::start_of_day(end),
                     seen: Vec::new(),
                 };
             }

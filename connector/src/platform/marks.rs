@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::moment::Moment;
 use crate::error::{Error, Result};
+use crate::moment::Moment;
 use crate::read::position::Position;
 
 /// The most records of one time that are kept in mind. Merging sends the rest

@@ -20,7 +20,6 @@ mod job;
 mod json;
 mod lists;
 pub mod marks;
-mod moment;
 pub mod never;
 mod pages;
 mod plan;
@@ -41,7 +40,6 @@ use crate::output::Output;
 use crate::selection::{ReadOptions, Selection};
 
 pub use self::lists::Entry;
-pub use self::moment::Moment;
 pub use self::plan::cursor;
 
 /// The endpoint of a resource.

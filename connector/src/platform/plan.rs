@@ -7,13 +7,13 @@ use super::client::Client;
 use super::endpoint::{Endpoint, Increment, Scope};
 use super::lists::Lists;
 use super::marks::{self, Marks};
-use super::moment;
 use super::record::{Context, Rows};
 use super::refusals::Refusals;
 use super::units::{self, Units};
 use crate::config::Platform;
 use crate::error::{Error, Result};
 use crate::hrana::columns::ColumnSpec;
+use crate::moment;
 use crate::output::Output;
 use crate::selection::{Mode, ReadOptions, Selection};
 
@@ -245,7 +245,7 @@ mod tests {
         let old = (selection.mode == Mode::Incremental).then_some(&old);
         let (windows, _) = windows(selection, &settings, old, &units, today).unwrap();
         let (first, last) = (windows.first().unwrap(), windows.last().unwrap());
-        let day = |day| moment::beginning(day)[..10].to_owned();
+        let day = |day| moment::start_of_day(day)[..10].to_owned();
         (day(first.0), day(last.1))
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::endpoint::Endpoint;
-use super::moment;
 use super::pages::{Pages, encoded};
 use super::plan::Window;
 use super::record::Context;
+use crate::moment;
 
 /// Something that is asked for by itself: one list.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Units {
             let context = match window {
                 None => context,
                 Some((from, to)) => Rc::new(Context {
-                    window: Some((moment::beginning(from), moment::beginning(to))),
+                    window: Some((moment::start_of_day(from), moment::start_of_day(to))),
                     ..context.as_ref().clone()
                 }),
             };

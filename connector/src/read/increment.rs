@@ -13,13 +13,13 @@
 
 use super::position::{self, Place, Position, Seen, Stored};
 use super::progress::Progress;
-use crate::clock;
 use crate::database::statement::{Condition, Paging};
 use crate::database::table::{Key, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Statement;
 use crate::hrana::value::{Class, Value};
+use crate::moment;
 use crate::selection::Selection;
 
 /// Rows of a table that are read in one go.
@@ -404,7 +404,7 @@ fn earlier(value: &Value, lag: f64) -> Option<Value> {
     Some(match value {
         Value::Integer(value) => Value::Integer(value.saturating_sub(lag.ceil() as i64)),
         Value::Real(value) => Value::Real(value - lag),
-        Value::Text(text) => Value::Text(clock::earlier(text, lag.ceil() as i64)?),
+        Value::Text(text) => Value::Text(moment::earlier(text, lag.ceil() as i64)?),
         Value::Null | Value::TextBytes(_) | Value::Blob(_) => return None,
     })
 }

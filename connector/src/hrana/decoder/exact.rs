@@ -9,12 +9,7 @@ use std::borrow::Cow;
 
 use super::builder::{Datum, exact_real};
 use crate::hrana::wanted::Unit;
-
-/// The years that ISO 8601 writes with four digits, and SQLite knows: from
-/// 0000 to 9999. Numbers beyond are of another unit than was said.
-const FIRST_DAY: i64 = -719_528;
-const LAST_DAY: i64 = 2_932_896;
-const MICROS_OF_DAY: i64 = 86_400_000_000;
+use crate::moment::{FIRST_DAY, LAST_DAY, MICROS_PER_DAY, WrittenTime};
 
 /// Whole numbers: integers, floats without a fraction, and text of digits.
 pub(super) fn integer(datum: &Datum<'_>) -> Option<i64> {
@@ -78,8 +73,9 @@ pub(super) fn date(datum: &Datum<'_>) -> Option<i32> {
     let Datum::Text(text) = *datum else {
         return None;
     };
-    let (day, micros, offset) = moment(text)?;
-    (micros == 0 && offset.is_none()).then(|| day.try_into().ok())?
+    let time = WrittenTime::parse(text)?;
+    let is_day = time.micros()? == 0 && time.offset.is_none();
+    is_day.then(|| time.day.try_into().ok())?
 }
 
 /// Microseconds since 1970, of a time in ISO 8601 or a number. What has an
@@ -87,13 +83,14 @@ pub(super) fn date(datum: &Datum<'_>) -> Option<i32> {
 pub(super) fn timestamp(datum: &Datum<'_>, unit: Unit) -> Option<i64> {
     let micros = match *datum {
         Datum::Text(text) => {
-            let (day, micros, offset) = moment(text)?;
-            day * MICROS_OF_DAY + micros - offset.unwrap_or(0)
+            let time = WrittenTime::parse(text)?;
+            let ahead = time.offset.unwrap_or(0) * 1_000_000;
+            time.day * MICROS_PER_DAY + time.micros()? - ahead
         }
         _ => number(datum, unit.digits())?.try_into().ok()?,
     };
     (FIRST_DAY..=LAST_DAY)
-        .contains(&micros.div_euclid(MICROS_OF_DAY))
+        .contains(&micros.div_euclid(MICROS_PER_DAY))
         .then_some(micros)
 }
 
@@ -176,105 +173,10 @@ impl<'a> Written<'a> {
     }
 }
 
-/// A time in ISO 8601: days since 1970, microseconds of the day, and how many
-/// it is ahead of UTC, if it says so. A date alone is its midnight.
-fn moment(text: &str) -> Option<(i64, i64, Option<i64>)> {
-    let mut rest = Rest(text.as_bytes());
-    let year = 100 * rest.two(99)? + rest.two(99)?;
-    rest.one_of(b"-")?;
-    let month = rest.two(12)?;
-    rest.one_of(b"-")?;
-    let day = day(year, month, rest.two(31)?)?;
-    if rest.0.is_empty() {
-        return Some((day, 0, None));
-    }
-    rest.one_of(b"Tt ")?;
-    let hour = rest.two(23)?;
-    rest.one_of(b":")?;
-    let mut micros = (60 * hour + rest.two(59)?) * 60_000_000;
-    if rest.one_of(b":").is_some() {
-        micros += rest.two(59)? * 1_000_000;
-        if rest.one_of(b".").is_some() {
-            micros += rest.fraction()?;
-        }
-    }
-    let offset = match rest.one_of(b"Zz+-") {
-        None => None,
-        Some(b'Z' | b'z') => Some(0),
-        Some(sign) => {
-            let hours = rest.two(23)?;
-            let more = rest.one_of(b":").is_some() || !rest.0.is_empty();
-            let minutes = if more { rest.two(59)? } else { 0 };
-            let ahead = (60 * hours + minutes) * 60_000_000;
-            Some(if sign == b'+' { ahead } else { -ahead })
-        }
-    };
-    rest.0.is_empty().then_some((day, micros, offset))
-}
-
-/// What is left of a text.
-struct Rest<'a>(&'a [u8]);
-
-impl Rest<'_> {
-    /// Takes one of these characters.
-    fn one_of(&mut self, characters: &[u8]) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        characters.contains(first).then(|| {
-            self.0 = rest;
-            *first
-        })
-    }
-
-    /// Takes two digits, up to a number.
-    fn two(&mut self, most: i64) -> Option<i64> {
-        let value = 10 * self.digit()? + self.digit()?;
-        (value <= most).then_some(value)
-    }
-
-    /// Takes the digits after the point of a second, as microseconds.
-    fn fraction(&mut self) -> Option<i64> {
-        let mut value = self.digit()? * 100_000;
-        let mut unit = 10_000;
-        while let Some(digit) = self.digit() {
-            // Finer than a microsecond.
-            if unit == 0 && digit != 0 {
-                return None;
-            }
-            value += digit * unit;
-            unit /= 10;
-        }
-        Some(value)
-    }
-
-    fn digit(&mut self) -> Option<i64> {
-        self.one_of(b"0123456789")
-            .map(|digit| i64::from(digit - b'0'))
-    }
-}
-
-/// Days since 1970 of a day of the calendar, if it has that day.
-fn day(year: i64, month: i64, day: i64) -> Option<i64> {
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        2 => 28 + i64::from(is_leap),
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    };
-    if month < 1 || day < 1 || day > last {
-        return None;
-    }
-    // Howard Hinnant's `days_from_civil`: eras of 400 years that begin in
-    // March, so that the leap day is the last of its year.
-    let year = year - i64::from(month <= 2);
-    let (era, year) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    Some(era * 146_097 + 365 * year + year / 4 - year / 100 + of_year - 719_468)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock;
+    use crate::moment;
 
     fn micros(text: &str) -> Option<i64> {
         timestamp(&Datum::Text(text), Unit::Second)
@@ -299,7 +201,7 @@ mod tests {
             ("9999-12-31 23:59:59.999999", "9999-12-31T23:59:59.999999Z"),
             ("1900-02-28", "1900-02-28T00:00:00.000000Z"),
         ] {
-            let found = micros(text).map(clock::timestamp);
+            let found = micros(text).map(moment::timestamp);
             assert_eq!(found.as_deref(), Some(utc), "{text}");
         }
     }
@@ -355,9 +257,9 @@ mod tests {
     #[test]
     fn every_day_of_four_centuries_is_read_as_it_is_written() {
         for day in (FIRST_DAY..=LAST_DAY).step_by(11) {
-            let text = clock::timestamp(day * MICROS_OF_DAY + day.rem_euclid(MICROS_OF_DAY));
+            let text = moment::timestamp(day * MICROS_PER_DAY + day.rem_euclid(MICROS_PER_DAY));
             assert_eq!(
-                micros(&text).map(|micros| micros.div_euclid(MICROS_OF_DAY)),
+                micros(&text).map(|micros| micros.div_euclid(MICROS_PER_DAY)),
                 Some(day),
                 "{text}"
             );
