@@ -1,16 +1,10 @@
-//! Code generated from `wit/`, and nothing else. Only [`crate::component`],
-//! [`crate::http`] and [`crate::clock`] speak to it.
+//! Code generated from `wit/`, and nothing else. Used by [`crate::component`]
+//! and by the services of the host: [`crate::http`], [`crate::clock`] and
+//! [`crate::log`].
 
-#![cfg_attr(
-    target_family = "wasm",
-    expect(
-        unsafe_code,
-        reason = "`export!` makes the calls from outside, and they are unsafe"
-    )
-)]
 #![expect(
     clippy::same_length_and_capacity,
-    reason = "generated: so the component model hands lists over"
+    reason = "generated code passes lists to the host like this"
 )]
 
 wit_bindgen::generate!({
@@ -18,10 +12,3 @@ wit_bindgen::generate!({
     world: "connector",
     generate_all,
 });
-
-// Natively, for tests, nothing is exported: the names are no symbols there.
-#[cfg(target_family = "wasm")]
-use crate::component::Component;
-
-#[cfg(target_family = "wasm")]
-export!(Component);

@@ -7,32 +7,9 @@ use crate::database::server::{Dialect, Server};
 use crate::database::stream::Stream;
 use crate::database::table::Kind;
 use crate::error::{Error, Result};
+use crate::finding::{Finding, Severity};
 use crate::platform;
 use crate::read::plan;
-
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// Good to know.
-    Info,
-    /// Something will not work as one may expect.
-    Warning,
-    /// Something will not work.
-    Error,
-}
-
-/// What there is to say about one thing.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// What was looked at.
-    pub subject: String,
-    /// How bad it is.
-    pub severity: Severity,
-    /// What was found.
-    pub message: String,
-    /// How to fix it.
-    pub hint: Option<String>,
-}
 
 /// Checks a config against what it reads. What no read could get past is an
 /// error.

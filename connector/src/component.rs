@@ -6,11 +6,11 @@ use std::cell::RefCell;
 
 use crate::bindings::connector::source::types::{Cursor, ResourceKind as WitKind};
 use crate::bindings::exports::connector::source::source as wit;
-use crate::check::Severity;
 use crate::config::{Config, SCHEMA};
 use crate::database::server::Server;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
+use crate::finding::{Finding, Severity};
 use crate::fleet::{self, Fleet};
 use crate::http::Credential;
 use crate::list::ResourceKind;
@@ -216,8 +216,8 @@ impl From<Error> for wit::Error {
     }
 }
 
-impl From<check::Finding> for wit::Finding {
-    fn from(finding: check::Finding) -> Self {
+impl From<Finding> for wit::Finding {
+    fn from(finding: Finding) -> Self {
         Self {
             subject: finding.subject,
             severity: match finding.severity {

@@ -3,6 +3,8 @@
 //!
 //! Knows nothing of SQL. What a status means is decided by who asked.
 
+use std::time::{Duration, SystemTime};
+
 use crate::bindings::connector::source::secrets;
 use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::outgoing_handler;
@@ -45,8 +47,8 @@ pub struct Pending {
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// What `Retry-After` says.
-    pub retry_after: Option<String>,
+    /// Milliseconds that `Retry-After` asks to wait, if it says so.
+    pub retry_after: Option<u64>,
     what: String,
     // The order of fields is that in which they must be dropped.
     stream: InputStream,
@@ -161,9 +163,8 @@ impl Pending {
         Ok(Response {
             status: response.status(),
             retry_after: retry_after
-                .into_iter()
-                .next()
-                .and_then(|value| String::from_utf8(value).ok()),
+                .first()
+                .and_then(|value| millis(str::from_utf8(value).ok()?, SystemTime::now())),
             what: self.what,
             stream,
             _body: body,
@@ -192,7 +193,7 @@ impl Response {
 
     /// The next bytes of the body; none at its end, or when nothing comes for
     /// so long.
-    pub fn chunk_within(&mut self, time: std::time::Duration) -> Result<Option<Vec<u8>>> {
+    pub fn chunk_within(&mut self, time: Duration) -> Result<Option<Vec<u8>>> {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         let timer = monotonic_clock::subscribe_duration(nanos);
         let data = self.stream.subscribe();
@@ -259,5 +260,32 @@ fn failure(code: &ErrorCode, what: &str) -> Error {
         )
         .hint("raise `response` in [connector.limits], or lower `page_rows`"),
         other => unavailable(what, &format!("the connection failed ({other:?})")),
+    }
+}
+
+/// Returns the milliseconds from `now` that a `Retry-After` asks to wait. It
+/// is a number of seconds or a date (RFC 9110, 10.2.3). `None` if it is
+/// neither.
+fn millis(retry_after: &str, now: SystemTime) -> Option<u64> {
+    let text = retry_after.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return seconds.checked_mul(1000);
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    let wait = date.duration_since(now).unwrap_or_default();
+    u64::try_from(wait.as_millis()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_name_the_time_or_how_long_to_wait() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
+        assert_eq!(millis(" 7 ", now), Some(7000));
+        assert_eq!(millis("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(7000));
+        assert_eq!(millis("Sun, 06 Nov 1994 08:49:20 GMT", now), Some(0));
+        assert_eq!(millis("soon", now), None);
     }
 }

@@ -28,6 +28,10 @@ pub mod config;
 pub mod database;
 pub mod describe;
 pub mod error;
+#[cfg(target_family = "wasm")]
+mod export;
+pub mod failure;
+pub mod finding;
 pub mod fleet;
 pub mod hrana;
 pub mod http;

@@ -50,11 +50,11 @@ impl Dump {
             output.count_request();
             let sent = http::send(Method::Get, server.url(), path, server.credential(), None);
             let response = sent?.wait()?;
-            let (status, retry_after) = (response.status, response.retry_after.clone());
+            let (status, retry_after) = (response.status, response.retry_after);
             if status == 200 {
                 return Ok(response);
             }
-            Err(failure::of_status(status, retry_after.as_deref(), &response.text()?, &url).into())
+            Err(failure::of_status(status, retry_after, &response.text()?, &url).into())
         })?;
         Ok(Self {
             url,

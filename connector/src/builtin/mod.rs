@@ -10,9 +10,9 @@ mod probe;
 
 use self::dump::Dump;
 use crate::config::Config;
-use crate::database::failure::Failure;
 use crate::database::server::Server;
 use crate::error::{Category, Error};
+use crate::failure::Failure;
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::decoder::Decoder;
 use crate::output::Output;

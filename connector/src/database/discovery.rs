@@ -1,10 +1,11 @@
 //! Asks a server what a database holds.
 
 use super::catalog::{self, Catalog};
-use super::failure::{self, Failure};
+use super::failure;
 use super::statement;
 use super::stream::Stream;
 use crate::error::{Error, Result};
+use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, Response, Rows};
 use crate::log;

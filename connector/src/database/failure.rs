@@ -4,96 +4,62 @@
 //! sqld 0.24.32 and tursodb 0.6.0, and `PROTOCOL.md`); bodies are only ever
 //! searched for what is known to be in them.
 
-use std::time::SystemTime;
-
 use crate::error::{Category, Error};
+use crate::failure::{ErrorAnswer, Failure, reason};
 use crate::hrana::DecodeError;
 use crate::hrana::response::SqlError;
 
-/// Why a request on a stream came to nothing.
-#[derive(Clone, Debug)]
-pub enum Failure {
-    /// The stream, and with it the transaction, is gone.
-    StreamLost(String),
-    /// A text is not UTF-8: the server gives up on the whole answer.
-    NotUtf8,
-    /// The path does not exist there.
-    NoSuchEndpoint(Error),
-    /// What has been tried often enough.
-    Final(Error),
-    /// Anything else.
-    Other(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Other(error)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::StreamLost(reason) => Self::new(
-                Category::Unavailable,
-                format!("the server gave up the stream: {reason}"),
-            )
-            .retryable(),
-            Failure::NotUtf8 => Self::new(
-                Category::Data,
-                "the server could not send a text that is not UTF-8",
-            ),
-            Failure::NoSuchEndpoint(error) | Failure::Final(error) | Failure::Other(error) => error,
-        }
-    }
-}
-
 /// An answer with another status than 200. `url` is for people.
 #[must_use]
-pub fn of_status(status: u16, retry_after: Option<&str>, body: &str, url: &str) -> Failure {
+pub fn of_status(status: u16, retry_after: Option<u64>, body: &str, url: &str) -> Failure {
     let said = message_in(body);
-    let asked = retry_after.and_then(|text| millis(text, SystemTime::now()));
-    let error = |category, text: &str| {
-        Error::new(category, format!("{url}: {text} (HTTP {status}: {said})"))
+    let answer = ErrorAnswer {
+        status,
+        retry_after,
+        reason: &said,
+        subject: url,
     };
     match status {
         400 if body.contains("STREAM_EXPIRED") || said.contains("baton") => Failure::StreamLost(said),
         404 if said.contains("stream not found") => Failure::StreamLost(said),
         500 if said.contains("invalid utf-8") => Failure::NotUtf8,
-        401 => Failure::Other(error(Category::Authentication, "the token was not accepted").hint(token_hint(&said))),
+        401 => Failure::Other(
+            answer
+                .error(Category::Authentication, "the token was not accepted")
+                .hint(token_hint(&said)),
+        ),
         403 if said.contains("forbidden (") || said.contains("operations are forbidden") => {
             Failure::Final(blocked(&said, url))
         }
         403 => Failure::Other(
-            error(Category::Permission, "this is not permitted")
+            answer
+                .error(Category::Permission, "this is not permitted")
                 .hint("look at what the token may do, and at the organization's list of allowed addresses"),
         ),
         404 if said.contains("Namespace") => Failure::Other(
-            error(Category::NotFound, "the server does not know this database")
+            answer
+                .error(Category::NotFound, "the server does not know this database")
                 .hint("look at the name in `database_url`; a token that was made for another database gives the same answer"),
         ),
         404 => Failure::NoSuchEndpoint(
-            error(Category::NotFound, "nothing is there")
+            answer
+                .error(Category::NotFound, "nothing is there")
                 .hint("look at `database_url`; a token that was made for another database gives the same answer"),
         ),
-        408 | 429 => Failure::Other(Error {
-            retry_after: asked,
-            ..error(Category::RateLimited, "the server asks to slow down")
-                .hint("run again later, or ask for less at once (`page_rows`)")
-                .retryable()
-        }),
-        502 => Failure::Other(Error {
-            retry_after: asked,
-            ..error(Category::Unavailable, "the database does not answer")
-                .hint("databases that nobody has used for days are archived: `turso group unarchive NAME` wakes them")
-                .retryable()
-        }),
-        503 | 504 => Failure::Other(Error {
-            retry_after: asked,
-            ..error(Category::Unavailable, "the server is not available").retryable()
-        }),
+        408 | 429 => Failure::Other(
+            answer
+                .retryable(Category::RateLimited, "the server asks to slow down")
+                .hint("run again later, or ask for less at once (`page_rows`)"),
+        ),
+        502 => Failure::Other(
+            answer
+                .retryable(Category::Unavailable, "the database does not answer")
+                .hint("databases that nobody has used for days are archived: `turso group unarchive NAME` wakes them"),
+        ),
+        503 | 504 => Failure::Other(answer.retryable(Category::Unavailable, "the server is not available")),
         300..400 => Failure::Other(
-            error(Category::Protocol, "the server points elsewhere")
+            answer
+                .error(Category::Protocol, "the server points elsewhere")
                 .hint("put the URL that it points to into `database_url`"),
         ),
         _ => Failure::Other(Error::protocol(format!("{url}: HTTP {status}: {said}"))),
@@ -174,50 +140,21 @@ fn token_hint(said: &str) -> &'static str {
 
 /// The sentence in an error body: JSON with `error` or `message`, or text.
 fn message_in(body: &str) -> String {
-    const MOST: usize = 300;
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
-    let member = |name| {
-        json.as_ref()
-            .and_then(|json| json.get(name))
-            .and_then(serde_json::Value::as_str)
-    };
-    let text = member("error")
-        .or_else(|| member("message"))
-        .unwrap_or(body)
-        .trim();
-    let text = if text.is_empty() {
-        "no reason given"
-    } else {
-        text
-    };
-    text.chars()
-        .filter(|c| !c.is_control())
-        .take(MOST)
-        .collect()
-}
-
-/// `Retry-After`, which is a number of seconds or a date (RFC 9110, 10.2.3),
-/// in milliseconds from `now`. Without a sensible one, the usual backoff
-/// decides.
-#[must_use]
-pub fn millis(retry_after: &str, now: SystemTime) -> Option<u64> {
-    let text = retry_after.trim();
-    if let Ok(seconds) = text.parse::<u64>() {
-        return seconds.checked_mul(1000);
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    let wait = date.duration_since(now).unwrap_or_default();
-    u64::try_from(wait.as_millis()).ok()
+    let member = |name| json.as_ref()?.get(name)?.as_str();
+    reason(
+        member("error")
+            .or_else(|| member("message"))
+            .unwrap_or(body),
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn error(status: u16, body: &str) -> Error {
-        of_status(status, Some("7"), body, "https://db").into()
+        of_status(status, Some(7_000), body, "https://db").into()
     }
 
     #[test]
@@ -261,15 +198,6 @@ mod tests {
             assert!(error.hint.is_some(), "{status}");
         }
         assert_eq!(error(429, "").retry_after, Some(7000));
-    }
-
-    #[test]
-    fn a_server_may_name_the_time_or_how_long_to_wait() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
-        assert_eq!(millis(" 7 ", now), Some(7000));
-        assert_eq!(millis("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(7000));
-        assert_eq!(millis("Sun, 06 Nov 1994 08:49:20 GMT", now), Some(0));
-        assert_eq!(millis("soon", now), None);
     }
 
     #[test]

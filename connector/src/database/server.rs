@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 
-use super::failure::{self, Failure};
+use super::failure;
 use super::stream::Stream;
 use crate::error::{Category, Error, Result};
+use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, Response, Rows};
 use crate::http::{self, Credential, Method};
@@ -118,13 +119,12 @@ impl Server {
         Backoff::new().run(|| {
             let (status, retry_after, body) = self.get_once(path)?;
             match status {
-                408 | 429 | 502 | 503 => Err(failure::of_status(
-                    status,
-                    retry_after.as_deref(),
-                    &body,
-                    &self.url.to_string(),
-                )
-                .into()),
+                408 | 429 | 502 | 503 => {
+                    Err(
+                        failure::of_status(status, retry_after, &body, &self.url.to_string())
+                            .into(),
+                    )
+                }
                 _ => Ok((status, body)),
             }
         })
@@ -136,9 +136,9 @@ impl Server {
         Ok((status, body))
     }
 
-    fn get_once(&self, path: &str) -> Result<(u16, Option<String>, String)> {
+    fn get_once(&self, path: &str) -> Result<(u16, Option<u64>, String)> {
         let response = http::send(Method::Get, &self.url, path, &self.credential, None)?.wait()?;
-        let (status, retry_after) = (response.status, response.retry_after.clone());
+        let (status, retry_after) = (response.status, response.retry_after);
         Ok((status, retry_after, response.text()?))
     }
 }

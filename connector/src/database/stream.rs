@@ -3,9 +3,10 @@
 
 use std::cell::Cell;
 
-use super::failure::{self, Failure};
+use super::failure;
 use super::server::{Dialect, Server};
 use crate::error::Result;
+use crate::failure::Failure;
 use crate::hrana::request::{Batch, CursorRequest, Pipeline, Request};
 use crate::hrana::response::{Outcome, Response, RowSink, Rows};
 use crate::http::{self, Method, Pending};
@@ -110,10 +111,10 @@ impl Stream {
         if response.status == 200 {
             return Ok(response);
         }
-        let (status, retry_after) = (response.status, response.retry_after.clone());
+        let (status, retry_after) = (response.status, response.retry_after);
         Err(failure::of_status(
             status,
-            retry_after.as_deref(),
+            retry_after,
             &response.text()?,
             &self.url(),
         ))

@@ -8,11 +8,12 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::databases::{self, SelectedDatabase};
 use super::union::DATABASE;
-use crate::check::{self, Finding, Severity};
+use crate::check;
 use crate::config::{Config, Databases};
 use crate::database::server::Server;
 use crate::describe::DATABASE_TOKEN;
 use crate::error::Result;
+use crate::finding::{Finding, Severity};
 use crate::http::Credential;
 use crate::list::{self, Resource, ResourceKind};
 use crate::output::Output;

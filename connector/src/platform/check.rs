@@ -11,10 +11,10 @@ use super::plan;
 use super::record::Context;
 use super::refusals::Refusals;
 use super::units;
-use crate::check::{Finding, Severity};
 use crate::clock;
 use crate::config::Config;
 use crate::error::{Category, Result};
+use crate::finding::{Finding, Severity};
 use crate::moment;
 use crate::output::Output;
 

@@ -106,10 +106,9 @@ impl Client {
         }
         if response.status != 200 {
             let body = String::from_utf8_lossy(&body);
-            let retry_after = response.retry_after.as_deref();
             return Err(failure::of_status(
                 response.status,
-                retry_after,
+                response.retry_after,
                 &body,
                 &what(),
             ));

@@ -1,50 +1,51 @@
 //! What the Platform API says when something is wrong, in the words of the
 //! contract. Never repeats what a body holds beside its sentence.
 
-use std::time::SystemTime;
-
 use serde_json::value::RawValue;
 
 use super::json::{self, Object};
-use crate::database::failure::millis;
 use crate::error::{Category, Error};
+use crate::failure::{ErrorAnswer, reason};
 
 /// An answer with another status than 200. `what` is what was asked, for
 /// people.
-pub(super) fn of_status(status: u16, retry_after: Option<&str>, body: &str, what: &str) -> Error {
+pub(super) fn of_status(status: u16, retry_after: Option<u64>, body: &str, what: &str) -> Error {
     let said = sentence(body);
-    let error = |category, text: &str| {
-        Error::new(category, format!("{what}: {text} (HTTP {status}: {said})"))
-    };
-    let waits = |error: Error| Error {
-        retry_after: retry_after.and_then(|text| millis(text, SystemTime::now())),
-        ..error.retryable()
+    let answer = ErrorAnswer {
+        status,
+        retry_after,
+        reason: &said,
+        subject: what,
     };
     match status {
-        400 | 402 | 403 if said.contains("feature_not_available") => {
-            error(Category::Permission, "this is not permitted")
-                .hint("the plan of the organization does not have it; leave the resource out")
-        }
-        401 => error(Category::Authentication, "the token was not accepted").hint(token_hint(&said)),
-        402 => error(Category::Permission, "this is not permitted").hint(
+        400 | 402 | 403 if said.contains("feature_not_available") => answer
+            .error(Category::Permission, "this is not permitted")
+            .hint("the plan of the organization does not have it; leave the resource out"),
+        401 => answer
+            .error(Category::Authentication, "the token was not accepted")
+            .hint(token_hint(&said)),
+        402 => answer.error(Category::Permission, "this is not permitted").hint(
             "the plan of the organization does not have it, or an invoice is due; see its billing page",
         ),
-        403 => error(Category::Permission, "this is not permitted").hint(
+        403 => answer.error(Category::Permission, "this is not permitted").hint(
             "look at what the token may do: one of a group reads no organization, and some \
              resources are for admins, owners or larger plans; and at `organization`, if it is set",
         ),
-        404 | 410 => error(Category::NotFound, "nothing is there")
+        404 | 410 => answer
+            .error(Category::NotFound, "nothing is there")
             .hint("look at `organization` in [connector.config]"),
-        408 | 429 => waits(
-            error(Category::RateLimited, "the API asks to slow down")
-                .hint("run again later, or ask for less at once (`concurrency`)"),
-        ),
-        409 | 500..600 => waits(
-            error(Category::Unavailable, "the API cannot answer now").hint("run again later"),
-        ),
-        300..400 => error(Category::Protocol, "the API points elsewhere")
+        408 | 429 => answer
+            .retryable(Category::RateLimited, "the API asks to slow down")
+            .hint("run again later, or ask for less at once (`concurrency`)"),
+        409 | 500..600 => answer
+            .retryable(Category::Unavailable, "the API cannot answer now")
+            .hint("run again later"),
+        300..400 => answer
+            .error(Category::Protocol, "the API points elsewhere")
             .hint("put the URL that it points to into `platform_url`"),
-        _ => error(Category::Protocol, "the API refuses the request").hint(IS_IT),
+        _ => answer
+            .error(Category::Protocol, "the API refuses the request")
+            .hint(IS_IT),
     }
 }
 
@@ -79,7 +80,6 @@ fn token_hint(said: &str) -> &'static str {
 /// The sentence of an error body, and its code. `error` is documented to be
 /// a text, and is not always.
 fn sentence(body: &str) -> String {
-    const MOST: usize = 300;
     let raw: Option<&RawValue> = serde_json::from_str(body).ok();
     let object = raw.and_then(Object::of);
     let member = |name: &str| {
@@ -97,17 +97,7 @@ fn sentence(body: &str) -> String {
         (None, None) if object.is_none() => body.to_owned(),
         (None, None) => String::new(),
     };
-    let said: String = said
-        .trim()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MOST)
-        .collect();
-    if said.is_empty() {
-        "no reason given".to_owned()
-    } else {
-        said
-    }
+    reason(&said)
 }
 
 #[cfg(test)]
@@ -115,7 +105,7 @@ mod tests {
     use super::*;
 
     fn error(status: u16, body: &str) -> Error {
-        of_status(status, Some("7"), body, "GET /v1/user")
+        of_status(status, Some(7_000), body, "GET /v1/user")
     }
 
     #[test]

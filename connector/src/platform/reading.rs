@@ -7,8 +7,8 @@ use super::client::Client;
 use super::job::Job;
 use super::lists::Lists;
 use crate::config::Config;
-use crate::database::failure::Failure;
 use crate::error::{Category, Error};
+use crate::failure::Failure;
 use crate::output::Output;
 use crate::selection::{ReadOptions, Selection};
 

@@ -8,10 +8,11 @@ use std::collections::VecDeque;
 
 use super::plan::Target;
 use super::tables::Tables;
-use crate::database::failure::{self, Failure};
+use crate::database::failure;
 use crate::database::server::Dialect;
 use crate::database::stream::{Position, Stream, TakeError};
 use crate::error::{Category, Error};
+use crate::failure::Failure;
 use crate::hrana::DecodeError;
 use crate::hrana::cursor::{Entry, Lines, entry};
 use crate::hrana::decoder::{Decoder, Wire};

@@ -7,10 +7,10 @@ use std::cmp::Ordering;
 
 use super::increment::Phase;
 use super::plan::{How, Plan, Target};
-use crate::database::failure::Failure;
 use crate::database::statement;
 use crate::database::stream::Stream;
 use crate::error::{Category, Error};
+use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, Rows};
 use crate::hrana::value::Value;

@@ -5,9 +5,9 @@
 use super::plan::{QUERIES, is_builtin};
 use super::position::{Position, Seen};
 use crate::config::Config;
-use crate::database::failure::Failure;
 use crate::database::server::Dialect;
 use crate::database::stream::Stream;
+use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::Outcome;
 use crate::output::Output;

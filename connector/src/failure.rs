@@ -1,0 +1,116 @@
+//! Failures of requests: what a caller does about each, and what all error
+//! answers over HTTP have in common. Must not know a server's statuses and
+//! texts: [`crate::database::failure`] and [`crate::platform`] do.
+
+use crate::error::{Category, Error};
+
+/// Maximum length of a server's reason in a message, in characters.
+const MAX_REASON_CHARS: usize = 300;
+
+/// Failure of a request on a stream.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// The server lost the stream, and with it the transaction.
+    StreamLost(String),
+    /// A text is not UTF-8, so the server cannot send the answer.
+    NotUtf8,
+    /// The server does not have the path.
+    NoSuchEndpoint(Error),
+    /// A failure that another attempt does not fix.
+    Final(Error),
+    /// Any other failure.
+    Other(Error),
+}
+
+/// Answer with a status that reports a failure.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorAnswer<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Milliseconds that the server asks to wait, if it says so.
+    pub retry_after: Option<u64>,
+    /// Reason that the body states.
+    pub reason: &'a str,
+    /// URL or request, for the message.
+    pub subject: &'a str,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::StreamLost(reason) => Self::new(
+                Category::Unavailable,
+                format!("the server closed the stream: {reason}"),
+            )
+            .retryable(),
+            Failure::NotUtf8 => Self::new(
+                Category::Data,
+                "the server could not send a text that is not UTF-8",
+            ),
+            Failure::NoSuchEndpoint(error) | Failure::Final(error) | Failure::Other(error) => error,
+        }
+    }
+}
+
+impl ErrorAnswer<'_> {
+    /// Creates an error that another attempt does not fix. `problem` is a
+    /// clause for the message.
+    #[must_use]
+    pub fn error(&self, category: Category, problem: &str) -> Error {
+        let Self {
+            status,
+            reason,
+            subject,
+            ..
+        } = self;
+        Error::new(
+            category,
+            format!("{subject}: {problem} (HTTP {status}: {reason})"),
+        )
+    }
+
+    /// Creates an error after which the request may be repeated, not before
+    /// the server's `Retry-After`.
+    #[must_use]
+    pub fn retryable(&self, category: Category, problem: &str) -> Error {
+        Error {
+            retry_after: self.retry_after,
+            ..self.error(category, problem).retryable()
+        }
+    }
+}
+
+/// Returns a server's reason in the form that messages show: without control
+/// characters and of bounded length.
+#[must_use]
+pub fn reason(text: &str) -> String {
+    let text: String = text
+        .trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_REASON_CHARS)
+        .collect();
+    if text.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_short_and_printable() {
+        assert_eq!(reason(" no\u{1b}[31m\n"), "no[31m");
+        assert_eq!(reason("\n"), "no reason given");
+        assert_eq!(reason(&"x".repeat(1_000)).len(), MAX_REASON_CHARS);
+    }
+}
