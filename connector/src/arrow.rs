@@ -1,4 +1,5 @@
-//! Arrow IPC messages, in which data crosses to the host.
+//! Arrow IPC messages, in which data crosses to the host. Must not change a
+//! value.
 
 use arrow_array::RecordBatch;
 use arrow_ipc::writer::{
@@ -7,7 +8,7 @@ use arrow_ipc::writer::{
 };
 use arrow_schema::{ArrowError, Schema};
 
-/// A schema message.
+/// Encodes a schema message.
 #[must_use]
 pub fn schema(schema: &Schema) -> Vec<u8> {
     let options = IpcWriteOptions::default();
@@ -21,7 +22,7 @@ pub fn schema(schema: &Schema) -> Vec<u8> {
     message(encoded, &options).unwrap_or_default()
 }
 
-/// A record batch message.
+/// Encodes a record batch message.
 pub fn batch(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
     let options = IpcWriteOptions::default();
     let mut tracker = DictionaryTracker::new(false);
@@ -35,10 +36,10 @@ pub fn batch(batch: &RecordBatch) -> Result<Vec<u8>, ArrowError> {
 }
 
 fn message(encoded: EncodedData, options: &IpcWriteOptions) -> Result<Vec<u8>, ArrowError> {
-    /// What the message adds to its body: length, alignment.
-    const FRAME: usize = 128;
+    /// Bytes that a message adds to its parts: lengths and alignment.
+    const FRAME_BYTES: usize = 128;
     let mut bytes =
-        Vec::with_capacity(encoded.ipc_message.len() + encoded.arrow_data.len() + FRAME);
+        Vec::with_capacity(encoded.ipc_message.len() + encoded.arrow_data.len() + FRAME_BYTES);
     write_message(&mut bytes, encoded, options)?;
     Ok(bytes)
 }
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reader_of_streams_understands_the_messages() {
+    fn a_stream_decoder_reads_the_messages() {
         let columns: [(&str, ArrayRef); 2] = [
             ("id", Arc::new(Int64Array::from(vec![Some(1), None]))),
             ("t", Arc::new(StringArray::from(vec![None, Some("ä\0")]))),

@@ -1,6 +1,5 @@
-//! The contract of `wit/connector.wit`, in and out. Converts, and decides
-//! nothing but what the contract leaves to a connector's first version: what
-//! it cannot do yet is refused by name.
+//! Implements the contract of `wit/connector.wit`: converts what arrives and
+//! what is returned. Must not decide what is read.
 
 use std::cell::RefCell;
 
@@ -20,15 +19,15 @@ use crate::read::position::{self, Position};
 use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
 use crate::{arrow, check, list};
 
-/// The component.
+/// Component that the host instantiates.
 #[derive(Debug)]
 pub struct Component;
 
-/// A read that the host pulls.
+/// Read whose events the host pulls.
 #[derive(Debug)]
 pub struct Reader(RefCell<Source>);
 
-/// What it pulls from.
+/// Source of the events.
 #[derive(Debug)]
 enum Source {
     One(Box<Read>),
@@ -140,7 +139,7 @@ impl Drop for Reader {
     }
 }
 
-/// The database's server, if the config names one.
+/// Parses a config. Returns the database's server, if the config names one.
 fn open(config: &str) -> Result<(Option<Server>, Config)> {
     let config = Config::parse(config)?;
     let server = config.database.clone();
@@ -148,7 +147,7 @@ fn open(config: &str) -> Result<(Option<Server>, Config)> {
     Ok((server, config))
 }
 
-/// What is asked for, as far as it can be understood.
+/// Converts a selection. Returns an error if a part of it is not valid.
 fn selection(selection: wit::Selection) -> Result<Selection> {
     let name = &selection.resource;
     let lag = selection.lag.as_deref().map(|lag| {
@@ -156,8 +155,8 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         let usable = parsed.filter(|lag| lag.is_finite() && *lag >= 0.0);
         usable.ok_or_else(|| {
             Error::config(
-                format!("the lag of `{name}` is `{lag}`"),
-                "it is a number in the unit of the cursor, or seconds",
+                format!("`lag` of `{name}` is `{lag}`, which is not a number from 0 on"),
+                "set `lag` to a number in the unit of the cursor column, or to seconds",
             )
         })
     });

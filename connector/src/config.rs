@@ -1,5 +1,5 @@
-//! The connector's config: one JSON object, described by
-//! `config.schema.json`, which the host checks it against first.
+//! Config of the connector: one JSON object, which the host validates against
+//! `config.schema.json` first. Must not ask a server.
 
 use serde::Deserialize;
 
@@ -10,95 +10,98 @@ use crate::url::Url;
 /// JSON Schema of the config.
 pub const SCHEMA: &str = include_str!("config.schema.json");
 
-/// Rows of a page, if the config does not say.
+/// Default of `page_rows`.
 const DEFAULT_PAGE_ROWS: u32 = 10_000;
-/// Requests of the Platform API at once, if the config does not say, and the
-/// most.
+/// Default of `concurrency`.
 const DEFAULT_CONCURRENCY: usize = 4;
+/// Maximum of `concurrency`, as in `config.schema.json`.
 const MAX_CONCURRENCY: usize = 16;
-/// Where the Platform API is, and the host that knows the closest region.
+/// Default of `platform_url`.
 const DEFAULT_PLATFORM_URL: &str = "https://api.turso.tech";
+/// Default of `region_url`.
 const DEFAULT_REGION_URL: &str = "https://region.turso.io";
 
-/// The config.
+/// Validated config.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The database, if one is read.
+    /// URL of the database, if a single one is read.
     pub database: Option<Url>,
-    /// Which databases of the organization are read in its place.
+    /// Databases of an organization that are read instead of a single one.
     pub databases: Option<Databases>,
-    /// The database that holds the schema of others, and their jobs.
+    /// URL of the schema database, whose migration jobs are read.
     pub schema_database: Option<Url>,
-    /// The most rows of a page.
+    /// Maximum rows of a page.
     pub page_rows: u32,
-    /// Queries of the user's.
+    /// Queries of the user.
     pub queries: Vec<Query>,
-    /// What `db_listen` listens to.
+    /// Subscription of `db_listen`.
     pub listen: Option<Listen>,
-    /// What `db_dump` asks for.
+    /// True if `db_dump` includes row ids.
     pub preserve_row_ids: bool,
-    /// Whether nothing is read of a database in which nothing was written.
+    /// True if tables are skipped while the database has no new commit.
     pub skip_unchanged: bool,
-    /// What is read of the Platform API.
+    /// Settings of the Platform API.
     pub platform: Platform,
 }
 
-/// Databases of an organization.
+/// Choice of databases of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Databases {
-    /// The organization.
+    /// Slug of the organization.
     pub organization: String,
-    /// Their names, in which `*` stands for any characters and `?` for one.
+    /// Patterns of database names: `*` matches any characters, `?` matches
+    /// one.
     pub names: Vec<String>,
-    /// The group that they are in; any, if none.
+    /// Group of the databases; `None` for all groups.
     pub group: Option<String>,
 }
 
-/// Where the Platform API is, and what is read of it.
+/// Settings of the Platform API.
 #[derive(Clone, Debug)]
 pub struct Platform {
-    /// The API.
+    /// URL of the API.
     pub url: Url,
-    /// The host that knows the closest region.
+    /// URL of the service that reports the closest region.
     pub region_url: Url,
-    /// The slug of the organization; all that the token sees, if none.
+    /// Slug of the organization; `None` for all that the token can read.
     pub organization: Option<String>,
-    /// Requests at once.
+    /// Maximum requests, or databases, at the same time.
     pub concurrency: usize,
-    /// The first day of usage, in days since 1970; that of the month, if none.
+    /// First day of usage, in days since 1970; `None` for the first day of the
+    /// current month.
     pub usage_from: Option<i64>,
 }
 
-/// A query of the user's: a resource of its own.
+/// Query of the user, which is a resource.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Query {
     /// Name of the resource.
     pub name: String,
-    /// One statement that only reads.
+    /// Single statement that only reads.
     pub sql: String,
-    /// Its key, if it has one.
+    /// Primary key of the result, if it has one.
     #[serde(default)]
     pub primary_key: Vec<String>,
-    /// The column by which it could be read in part.
+    /// Suggested cursor column of the result.
     #[serde(default, rename = "cursor")]
     pub cursor_column: Option<String>,
 }
 
-/// What `db_listen` listens to, and for how long.
+/// Subscription of `db_listen`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listen {
-    /// The table.
+    /// Name of the table.
     pub table: String,
-    /// `insert`, `update`, `delete`; empty means all.
+    /// Actions to report: `insert`, `update`, `delete`. Empty means all.
     #[serde(default)]
     pub actions: Vec<String>,
-    /// For how long.
-    #[serde(default = "ten")]
+    /// Duration in seconds.
+    #[serde(default = "default_listen_seconds")]
     pub seconds: u64,
-    /// The most changes to wait for.
-    #[serde(default = "thousand")]
+    /// Maximum events, after which it ends early.
+    #[serde(default = "default_max_events")]
     pub max_events: u64,
 }
 
@@ -124,21 +127,21 @@ struct Raw {
     usage_from: Option<String>,
 }
 
-fn ten() -> u64 {
+fn default_listen_seconds() -> u64 {
     10
 }
 
-fn thousand() -> u64 {
+fn default_max_events() -> u64 {
     1000
 }
 
 impl Config {
-    /// Reads a config.
+    /// Parses and validates a config.
     pub fn parse(json: &str) -> Result<Self> {
         let raw: Raw = serde_json::from_str(json).map_err(|error| {
             Error::config(
-                format!("the connector's config is wrong: {error}"),
-                "see [connector.config] in the README",
+                format!("the connector's config is not valid: {error}"),
+                "compare the settings with the connector's config schema",
             )
         })?;
         let url = |text: &Option<String>, setting| {
@@ -161,10 +164,10 @@ impl Config {
             {
                 return Err(Error::config(
                     format!(
-                        "the name `{}` of a query is empty or not its own",
+                        "the query name `{}` is empty or used more than once",
                         query.name
                     ),
-                    "give every entry of `queries` another name",
+                    "give every entry of `queries` a different `name`",
                 ));
             }
         }
@@ -187,8 +190,8 @@ impl Databases {
         let Some(names) = &raw.databases else {
             return match raw.group {
                 Some(_) => Err(Error::config(
-                    "`group` says which of the `databases` are read, and those are not set",
-                    "add `databases = [\"*\"]`",
+                    "`group` is set, but `databases` is not",
+                    "set `databases` to [\"*\"] to read all databases of the group",
                 )),
                 None => Ok(None),
             };
@@ -196,19 +199,19 @@ impl Databases {
         if raw.database_url.is_some() {
             return Err(Error::config(
                 "`database_url` and `databases` are both set",
-                "name one database by its URL, or many of an organization by their names",
+                "set `database_url` to read one database, or `databases` to read several",
             ));
         }
         let Some(organization) = &raw.organization else {
             return Err(Error::config(
-                "`databases` are those of an organization, and `organization` is not set",
-                "add its slug: organization = \"acme\"",
+                "`databases` is set, but `organization` is not",
+                "set `organization` to the slug of the organization, such as \"acme\"",
             ));
         };
         if names.is_empty() || names.iter().any(String::is_empty) {
             return Err(Error::config(
-                "`databases` names none",
-                "name some, or all with `databases = [\"*\"]`",
+                "`databases` is empty or contains an empty name",
+                "set `databases` to names of databases, or to [\"*\"] for all",
             ));
         }
         Ok(Some(Self {
@@ -221,8 +224,8 @@ impl Databases {
 
 impl Platform {
     fn from_raw(raw: &Raw) -> Result<Self> {
-        let url = |text: &Option<String>, setting, usual: &str| {
-            Url::parse(text.as_deref().unwrap_or(usual), setting)
+        let url = |text: &Option<String>, setting, default: &str| {
+            Url::parse(text.as_deref().unwrap_or(default), setting)
         };
         let organization = raw.organization.clone();
         if organization
@@ -230,24 +233,24 @@ impl Platform {
             .is_some_and(|slug| matches!(slug.trim(), "" | "." | ".."))
         {
             return Err(Error::config(
-                "`organization` is no slug",
-                "it is the part of the dashboard's address that names the organization, such as `acme`",
+                "`organization` is not a slug",
+                "copy the slug from the address of the organization's dashboard, such as \"acme\"",
             ));
         }
         let day = |text: &String| {
             let moment = Moment::parse(text);
             moment.map(Moment::day).ok_or_else(|| {
                 Error::config(
-                    format!("`usage_from` is `{text}`, which is no day"),
-                    "it looks like 2026-01-31",
+                    format!("`usage_from` is `{text}`, which is not a day"),
+                    "set `usage_from` to a day such as \"2026-01-31\"",
                 )
             })
         };
         let concurrency = raw.concurrency.unwrap_or(DEFAULT_CONCURRENCY);
         if !(1..=MAX_CONCURRENCY).contains(&concurrency) {
             return Err(Error::config(
-                format!("`concurrency` is {concurrency}"),
-                format!("it is a number from 1 to {MAX_CONCURRENCY}"),
+                format!("`concurrency` is {concurrency}, which is out of range"),
+                format!("set `concurrency` to a number from 1 to {MAX_CONCURRENCY}"),
             ));
         }
         Ok(Self {
@@ -260,13 +263,14 @@ impl Platform {
     }
 }
 
-/// That a resource is one of a database, and there is none.
+/// Creates the error of a database resource that is requested without a
+/// database.
 #[must_use]
 pub fn missing_database(resource: &str) -> Error {
     Error::config(
-        format!("`{resource}` is read from a database, and `database_url` is not set"),
-        "add to [connector.config]: database_url = \"libsql://name-organization.turso.io\", or `databases`; \
-         what needs no database is called platform_..., see `connector-host list`",
+        format!("`{resource}` is read from a database, but `database_url` is not set"),
+        "set `database_url`, such as \"libsql://name-organization.turso.io\", or `databases`; \
+         only resources named platform_* need no database",
     )
 }
 
@@ -295,18 +299,18 @@ mod tests {
             ),
             (r#"{"concurrency": 0}"#, "`concurrency` is 0"),
             (r#"{"concurrency": 17}"#, "`concurrency` is 17"),
-            (r#"{"usage_from": "soon"}"#, "no day"),
-            (r#"{"organization": ".."}"#, "no slug"),
-            (r#"{"databases": ["*"]}"#, "`organization` is not set"),
-            (r#"{"databases": [], "organization": "a"}"#, "names none"),
-            (r#"{"group": "g"}"#, "those are not set"),
+            (r#"{"usage_from": "soon"}"#, "not a day"),
+            (r#"{"organization": ".."}"#, "not a slug"),
+            (r#"{"databases": ["*"]}"#, "`organization` is not"),
+            (r#"{"databases": [], "organization": "a"}"#, "is empty"),
+            (r#"{"group": "g"}"#, "`databases` is not"),
             (
                 r#"{"databases": ["*"], "database_url": "libsql://a"}"#,
                 "both set",
             ),
             (
                 r#"{"platform_url": "https://a?authToken=x"}"#,
-                "`platform_url` holds a token",
+                "`platform_url` contains a token",
             ),
             (r#"{"database_url": "libsql://a", "databse": 1}"#, "databse"),
             (

@@ -1,54 +1,54 @@
-//! How the connector describes itself: what it is, which secrets it may ask
-//! for, and which origins it wants to reach. Constant, so that it can be
-//! looked at before anything is granted.
+//! Descriptor of the connector: its name, the secrets it may request and the
+//! origins it may contact. Constant, so that an operator can inspect it before
+//! granting anything.
 
-/// Its name.
+/// Name of the connector.
 pub const NAME: &str = "turso";
-/// Its version.
+/// Version of the connector.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-/// The secret that goes to database servers.
+/// Name of the secret that is sent to database servers.
 pub const DATABASE_TOKEN: &str = "database_token";
-/// The secret that goes to the Platform API.
+/// Name of the secret that is sent to the Platform API.
 pub const PLATFORM_TOKEN: &str = "platform_token";
 
-/// A secret and what it is for.
+/// Secret that the connector may request.
 #[derive(Debug)]
 pub struct Secret {
-    /// Its name.
+    /// Name of the secret.
     pub name: &'static str,
-    /// What it is.
+    /// Purpose, for an operator who decides about the grant.
     pub purpose: &'static str,
 }
 
-/// The secrets that it may ask for. It can do without each of them.
+/// Secrets that the connector may request. Each of them is optional.
 pub const SECRETS: [Secret; 2] = [
     Secret {
         name: DATABASE_TOKEN,
-        purpose: "a token of the database; one that may only read is enough",
+        purpose: "a token of the database; a read-only token is sufficient",
     },
     Secret {
         name: PLATFORM_TOKEN,
-        purpose: "a token of the Platform API, for platform_* resources; one of the organization \
-                  reads all of them, one of a group that may only read reads those of its group",
+        purpose: "a token of the Platform API, for platform_* resources; a token of the organization \
+                  reads all of them, a read-only token of a group reads those of its group",
     },
 ];
 
-/// An origin and what is done there.
+/// Origin that the connector may contact.
 #[derive(Debug)]
 pub struct Origin {
-    /// A template over the config.
+    /// Template over the config.
     pub origin: &'static str,
-    /// HTTP methods.
+    /// HTTP methods of the requests.
     pub methods: &'static [&'static str],
-    /// Paths.
+    /// Patterns of the paths.
     pub paths: &'static [&'static str],
-    /// The secrets that are sent there.
+    /// Secrets that are sent to the origin.
     pub secrets: &'static [&'static str],
-    /// What it is for.
+    /// Purpose, for an operator who decides about the grant.
     pub purpose: &'static str,
 }
 
-/// The origins that it wants to reach.
+/// Origins that the connector may contact.
 pub const ORIGINS: [Origin; 8] = [
     Origin {
         origin: "{database_url}",
@@ -62,21 +62,21 @@ pub const ORIGINS: [Origin; 8] = [
         methods: &["GET"],
         paths: &["/version", "/health", "/dump", "/beta/listen"],
         secrets: &[DATABASE_TOKEN],
-        purpose: "db_version, db_health, db_dump and db_listen, when they are selected",
+        purpose: "db_version, db_health, db_dump and db_listen, if they are selected",
     },
     Origin {
         origin: "{schema_database_url}",
         methods: &["GET"],
         paths: &["/v1/jobs", "/v1/jobs/*"],
         secrets: &[DATABASE_TOKEN],
-        purpose: "platform_jobs and platform_job, when they are selected",
+        purpose: "platform_jobs and platform_job, if they are selected",
     },
     Origin {
         origin: "https://*.turso.io",
         methods: &["POST"],
         paths: &["/v2/pipeline", "/v3/pipeline", "/v3/cursor"],
         secrets: &[DATABASE_TOKEN],
-        purpose: "tables, views and queries of `databases`, at the hosts that the Platform API says",
+        purpose: "tables, views and queries of `databases`, at the hosts that the Platform API reports",
     },
     Origin {
         origin: "https://api.turso.tech",
@@ -96,7 +96,7 @@ pub const ORIGINS: [Origin; 8] = [
     },
 ];
 
-/// What is done at the Platform API: nothing is ever changed.
+/// Requests to the Platform API, which only read.
 const PLATFORM: Origin = Origin {
     origin: "",
     methods: &["GET"],
@@ -111,13 +111,14 @@ const PLATFORM: Origin = Origin {
         "/v1/auth/validate",
     ],
     secrets: &[PLATFORM_TOKEN],
-    purpose: "the other platform_* resources, when they are selected or there is no database",
+    purpose: "the other platform_* resources, if they are selected or no database is configured",
 };
 
+/// Request to the service that reports the closest region.
 const REGION: Origin = Origin {
     origin: "",
     methods: &["GET"],
     paths: &["/"],
     secrets: &[],
-    purpose: "platform_closest_region, when it is selected",
+    purpose: "platform_closest_region, if it is selected",
 };

@@ -1,72 +1,72 @@
-//! What can go wrong, in the categories of the contract, with what to do
-//! about it. Never holds a credential: the connector has none.
+//! Errors in the categories of the contract, with hints. An error cannot
+//! contain a credential, because the connector has none.
 
 use std::fmt;
 
-/// What a caller can do about an error.
+/// Category of an error, by what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Category {
-    /// The config is wrong.
+    /// The config is not valid.
     Config,
     /// The server did not accept the token.
     Authentication,
-    /// The token does not permit this.
+    /// The token does not permit the request.
     Permission,
-    /// What was asked for does not exist.
+    /// The requested thing does not exist.
     NotFound,
-    /// The server asked to slow down.
+    /// The server limits the rate of requests.
     RateLimited,
-    /// The server cannot be reached, or not now.
+    /// The server does not answer.
     Unavailable,
-    /// The server answered something that its protocol does not allow.
+    /// The answer violates the protocol of the server.
     Protocol,
-    /// A value could not be represented.
+    /// A value cannot be represented.
     Data,
-    /// The host refused a request.
+    /// The host denied a request.
     Denied,
-    /// A defect of this connector.
+    /// The connector has a defect.
     Internal,
 }
 
 impl Category {
-    /// What usually helps, where nothing better is known.
+    /// Returns the hint for errors that have none of their own.
     #[must_use]
     pub fn default_hint(self) -> &'static str {
         match self {
-            Self::Config => "see [connector.config] in the README",
-            Self::Authentication => "look at the token, and when it expires",
-            Self::Permission => "look at what the token may do",
-            Self::NotFound => "`connector-host list` shows what is there",
-            Self::RateLimited => "run again later",
-            Self::Unavailable => "run again later; `connector-host check` looks at the connection",
-            Self::Protocol => "is this the URL of a Turso or libSQL database?",
-            Self::Data => "leave the resource or the column out, and report it",
-            Self::Denied => "allow it in [[connector.allow]]",
+            Self::Config => "compare the settings with the connector's config schema",
+            Self::Authentication => "check the token and its expiry date",
+            Self::Permission => "check the permissions of the token",
+            Self::NotFound => "list the resources to see which exist",
+            Self::RateLimited => "try again later",
+            Self::Unavailable => "try again later; a check of the config tests the connection",
+            Self::Protocol => "check that the URL is that of a Turso or libSQL database",
+            Self::Data => "leave out the resource or the column, and report the value",
+            Self::Denied => "allow the origin, method and path of the request",
             Self::Internal => "this is a defect of the connector; report it",
         }
     }
 }
 
-/// A failure.
+/// Error with its category and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
-    /// What the caller can do.
+    /// Category, by what the caller can do.
     pub category: Category,
-    /// What happened, to what.
+    /// Description of the problem and its subject.
     pub message: String,
-    /// What the reader of the message can do.
+    /// Instruction for the reader of the message.
     pub hint: Option<String>,
-    /// Whether the same call may succeed when it is made again.
+    /// True if the same call may succeed when it is repeated.
     pub retryable: bool,
-    /// How long to wait before that, in milliseconds.
+    /// Milliseconds to wait before the call is repeated.
     pub retry_after: Option<u64>,
 }
 
-/// What may fail.
+/// Result with the connector's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// A failure that stays when it is tried again.
+    /// Creates an error that another attempt does not fix.
     pub fn new(category: Category, message: impl Into<String>) -> Self {
         Self {
             category,
@@ -77,25 +77,24 @@ impl Error {
         }
     }
 
-    /// The config is wrong.
+    /// Creates an error of the config.
     pub fn config(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Category::Config, message).hint(hint)
     }
 
-    /// The server answered something that its protocol does not allow.
+    /// Creates an error of an answer that violates the protocol.
     pub fn protocol(message: impl Into<String>) -> Self {
-        Self::new(Category::Protocol, message)
-            .hint("is this the URL of a Turso or libSQL database? `connector-host check` looks")
+        Self::new(Category::Protocol, message).hint(Category::Protocol.default_hint())
     }
 
-    /// The same, with what to do about it.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// The same, as one that may pass.
+    /// Marks the error as one that another attempt may fix.
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;

@@ -1,7 +1,6 @@
 //! HTTP over `wasi:http`: requests that are sent now and answered later, so
-//! that the next page travels while the last one is decoded.
-//!
-//! Knows nothing of SQL. What a status means is decided by who asked.
+//! that the next page is under way while the last one is decoded. Must not
+//! interpret a status: the caller does.
 
 use std::time::{Duration, SystemTime};
 
@@ -17,16 +16,17 @@ use crate::bindings::wasi::io::streams::{InputStream, StreamError};
 use crate::error::{Category, Error, Result};
 use crate::url::Url;
 
-/// How much is read at once.
+/// Maximum bytes of one read.
 const READ_BYTES: u64 = 1 << 20;
-/// What is sent at once; the most that the interface takes.
+/// Maximum bytes of one write, which `wasi:io` limits.
 const WRITE_BYTES: usize = 4096;
 
-/// The credential of a server: an opaque reference that the host replaces.
+/// Credential of a server: an opaque reference that the host replaces with the
+/// secret.
 #[derive(Clone, Debug)]
 pub struct Credential(Option<String>);
 
-/// The two methods that are used.
+/// HTTP method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// GET.
@@ -35,43 +35,43 @@ pub enum Method {
     Post,
 }
 
-/// A request that was sent.
+/// Request that was sent.
 #[derive(Debug)]
 pub struct Pending {
     future: FutureIncomingResponse,
-    what: String,
+    url: String,
 }
 
-/// An answer whose body has not been read.
+/// Answer whose body is not read yet.
 #[derive(Debug)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
     /// Milliseconds that `Retry-After` asks to wait, if it says so.
     pub retry_after: Option<u64>,
-    what: String,
-    // The order of fields is that in which they must be dropped.
+    url: String,
+    // Fields are dropped in this order: the stream before its body.
     stream: InputStream,
     _body: IncomingBody,
 }
 
 impl Credential {
-    /// The secret of this name; without one, requests go out without a
-    /// credential.
+    /// Requests a secret from the host. Without a grant, requests are sent
+    /// without a credential.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self(secrets::get(name).ok().map(|secret| secret.reference()))
     }
 
-    /// None, for servers that get none.
+    /// Creates the credential of requests without an authorization.
     #[must_use]
     pub fn none() -> Self {
         Self(None)
     }
 
-    /// Whether there is one.
+    /// True if the host granted the secret.
     #[must_use]
-    pub fn is_there(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         self.0.is_some()
     }
 }
@@ -84,11 +84,11 @@ pub fn send(
     credential: &Credential,
     body: Option<&str>,
 ) -> Result<Pending> {
-    let what = url.to_string();
-    let internal = |what: &str| {
+    let target = url.to_string();
+    let internal = |part: &str| {
         Error::new(
             Category::Internal,
-            format!("could not make a request: {what}"),
+            format!("the {part} of a request was not accepted"),
         )
     };
     let headers = Fields::new();
@@ -127,10 +127,10 @@ pub fn send(
         .set_path_with_query(Some(&path))
         .map_err(|()| internal("path"))?;
     let outgoing = request.body().map_err(|()| internal("body"))?;
-    let future = outgoing_handler::handle(request, None).map_err(|code| failure(&code, &what))?;
+    let future = outgoing_handler::handle(request, None).map_err(|code| failure(&code, &target))?;
     if let Some(body) = body {
-        // A server that answers before it has read the request is judged by
-        // its answer, so what goes wrong here is left to that.
+        // A server may answer before it has read the request. Then the answer
+        // tells what happened, not the failure of this write.
         if let Ok(stream) = outgoing.write() {
             let _ = body
                 .as_bytes()
@@ -139,7 +139,10 @@ pub fn send(
         }
     }
     let _ = OutgoingBody::finish(outgoing, None);
-    Ok(Pending { future, what })
+    Ok(Pending {
+        future,
+        url: target,
+    })
 }
 
 impl Pending {
@@ -153,11 +156,16 @@ impl Pending {
         };
         let response = match result {
             Ok(Ok(response)) => response,
-            Ok(Err(code)) => return Err(failure(&code, &self.what)),
-            Err(()) => return Err(Error::new(Category::Internal, "an answer was taken twice")),
+            Ok(Err(code)) => return Err(failure(&code, &self.url)),
+            Err(()) => {
+                return Err(Error::new(
+                    Category::Internal,
+                    "the answer was already taken",
+                ));
+            }
         };
         let retry_after = response.headers().get("retry-after");
-        let gone = || Error::new(Category::Internal, "a body was taken twice");
+        let gone = || Error::new(Category::Internal, "the body was already taken");
         let body = response.consume().map_err(|()| gone())?;
         let stream = body.stream().map_err(|()| gone())?;
         Ok(Response {
@@ -165,7 +173,7 @@ impl Pending {
             retry_after: retry_after
                 .first()
                 .and_then(|value| millis(str::from_utf8(value).ok()?, SystemTime::now())),
-            what: self.what,
+            url: self.url,
             stream,
             _body: body,
         })
@@ -173,7 +181,7 @@ impl Pending {
 }
 
 impl Response {
-    /// The next bytes of the body; none at its end.
+    /// Reads the next bytes of the body. `None` at its end.
     pub fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
             match self.stream.read(READ_BYTES) {
@@ -183,18 +191,18 @@ impl Response {
                 Err(StreamError::LastOperationFailed(error)) => {
                     let code = crate::bindings::wasi::http::types::http_error_code(&error);
                     return Err(match code {
-                        Some(code) => failure(&code, &self.what),
-                        None => unavailable(&self.what, "the answer ended early"),
+                        Some(code) => failure(&code, &self.url),
+                        None => unavailable(&self.url, "the answer ended early"),
                     });
                 }
             }
         }
     }
 
-    /// The next bytes of the body; none at its end, or when nothing comes for
-    /// so long.
-    pub fn chunk_within(&mut self, time: Duration) -> Result<Option<Vec<u8>>> {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    /// Reads the next bytes of the body. `None` at its end, or if nothing
+    /// arrives before the timeout.
+    pub fn chunk_within(&mut self, timeout: Duration) -> Result<Option<Vec<u8>>> {
+        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
         let timer = monotonic_clock::subscribe_duration(nanos);
         let data = self.stream.subscribe();
         let ready = poll(&[&data, &timer]);
@@ -206,7 +214,7 @@ impl Response {
         }
     }
 
-    /// Appends the whole body.
+    /// Reads the rest of the body, and appends it.
     pub fn read_to_end(mut self, body: &mut Vec<u8>) -> Result<()> {
         while let Some(chunk) = self.chunk()? {
             body.extend_from_slice(&chunk);
@@ -214,7 +222,7 @@ impl Response {
         Ok(())
     }
 
-    /// The whole body as text, for messages and short answers.
+    /// Reads the rest of the body as text, for messages and short answers.
     pub fn text(self) -> Result<String> {
         let mut body = Vec::new();
         self.read_to_end(&mut body)?;
@@ -222,44 +230,44 @@ impl Response {
     }
 }
 
-fn unavailable(what: &str, how: &str) -> Error {
-    Error::new(Category::Unavailable, format!("{what}: {how}")).retryable()
+fn unavailable(url: &str, problem: &str) -> Error {
+    Error::new(Category::Unavailable, format!("{url}: {problem}")).retryable()
 }
 
-/// A failure of the transport.
-fn failure(code: &ErrorCode, what: &str) -> Error {
+/// Creates the error of a transport failure.
+fn failure(code: &ErrorCode, url: &str) -> Error {
     match code {
         ErrorCode::HttpRequestDenied => Error::new(
             Category::Denied,
-            format!("{what}: the host denied the request"),
+            format!("{url}: the host denied the request"),
         )
-        .hint("allow the origin, method and path in [[connector.allow]]"),
+        .hint("allow the origin, method and path of the request"),
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => {
-            unavailable(what, "the name cannot be resolved")
-                .hint("look at the host in `database_url`")
+            unavailable(url, "the host name cannot be resolved")
+                .hint("check the host name of the URL")
         }
         ErrorCode::ConnectionRefused
         | ErrorCode::DestinationUnavailable
         | ErrorCode::DestinationNotFound => {
-            unavailable(what, "no server accepts connections there")
-                .hint("is it running, and is the port right?")
+            unavailable(url, "no server accepts connections at this address")
+                .hint("check that the server runs and that the port of the URL is right")
         }
         ErrorCode::TlsCertificateError => Error::new(
             Category::Unavailable,
-            format!("{what}: the server's certificate is not valid for this name"),
+            format!("{url}: the server's certificate is not valid for this host name"),
         )
-        .hint("a server without a certificate is reached by `http://`"),
+        .hint("use a URL with `http://` for a server without a certificate"),
         ErrorCode::TlsProtocolError => Error::new(
             Category::Unavailable,
-            format!("{what}: the server does not speak TLS"),
+            format!("{url}: the server does not speak TLS"),
         )
-        .hint("a server without TLS is reached by `http://`"),
+        .hint("use a URL with `http://` for a server without TLS"),
         ErrorCode::HttpResponseBodySize(_) => Error::new(
             Category::Data,
-            format!("{what}: the answer is larger than the host allows"),
+            format!("{url}: the answer is larger than the host allows"),
         )
-        .hint("raise `response` in [connector.limits], or lower `page_rows`"),
-        other => unavailable(what, &format!("the connection failed ({other:?})")),
+        .hint("lower `page_rows`, or raise the host's limit of a response"),
+        other => unavailable(url, &format!("the connection failed ({other:?})")),
     }
 }
 
@@ -281,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_may_name_the_time_or_how_long_to_wait() {
+    fn a_server_states_a_delay_or_a_time() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_770);
         assert_eq!(millis(" 7 ", now), Some(7000));
         assert_eq!(millis("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(7000));

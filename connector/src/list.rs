@@ -1,4 +1,4 @@
-//! What can be read.
+//! List of the resources that can be read. Must not read rows.
 
 use arrow_schema::{DataType, Field, Schema};
 
@@ -12,6 +12,7 @@ use crate::database::table::{Column, Key, Kind, Table};
 use crate::error::{Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
+use crate::hrana::value::Value;
 use crate::hrana::wanted::Wanted;
 use crate::platform;
 use crate::platform::endpoint::Endpoint;
@@ -20,51 +21,51 @@ use crate::read::followed::can_be_followed;
 use crate::read::plan;
 use crate::selection::Mode;
 
-/// Statements in one request; more would only make one answer long.
+/// Maximum statements of one request. More would only delay its answer.
 const STATEMENTS_PER_REQUEST: usize = 200;
 
-/// What a resource is.
+/// Kind of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResourceKind {
-    /// A table, also a virtual one.
+    /// Table, including virtual tables.
     Table,
-    /// A view.
+    /// View.
     View,
-    /// An endpoint of the server.
+    /// Endpoint of a server or of the Platform API.
     Endpoint,
-    /// A feed of changes.
+    /// Feed of changes.
     Feed,
-    /// A query of the config.
+    /// Query of the config.
     Query,
 }
 
-/// Something that can be read.
+/// Resource that can be read.
 #[derive(Debug)]
 pub struct Resource {
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
-    /// What it is.
+    /// Kind of the resource.
     pub kind: ResourceKind,
-    /// A sentence about it.
+    /// Description for people.
     pub description: Option<String>,
-    /// Its columns.
+    /// Columns of its rows.
     pub schema: Schema,
-    /// Columns of its key.
+    /// Columns of its primary key.
     pub primary_key: Vec<String>,
-    /// Columns that an incremental read could go by.
+    /// Suggested cursor columns of an incremental read.
     pub cursor_columns: Vec<String>,
-    /// How it can be read.
+    /// Modes in which it can be read.
     pub modes: Vec<Mode>,
-    /// The resource that it is fanned out from.
+    /// Resource whose rows it is read for.
     pub parent: Option<String>,
-    /// Whether it is read when nothing is selected.
+    /// True if it is read when nothing is selected.
     pub by_default: bool,
-    /// About how many rows it has.
+    /// Estimated number of rows.
     pub estimated_rows: Option<u64>,
 }
 
-/// Tables, views, queries, what every server has, and the Platform API. That
-/// is the same everywhere, and not asked.
+/// Lists the resources of the database and of the Platform API. The latter are
+/// the same for every account, so the API is not asked.
 pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
     let mut resources = match server {
         Some(server) => server_resources(server, config)?,
@@ -121,11 +122,7 @@ fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
 }
 
 fn table_resource(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Resource {
-    let columns: Vec<_> = table
-        .columns
-        .iter()
-        .map(crate::database::table::Column::spec)
-        .collect();
+    let columns: Vec<_> = table.columns.iter().map(Column::spec).collect();
     let (kind, description) = match table.kind {
         Kind::Table => (ResourceKind::Table, None),
         Kind::Virtual => (ResourceKind::Table, Some("A virtual table")),
@@ -148,8 +145,8 @@ fn table_resource(table: &Table, has_changes: bool, estimated_rows: Option<u64>)
     }
 }
 
-/// Columns that may tell what is new: a key that grows, and what is called or
-/// declared like the time of a change.
+/// Returns columns that may identify new rows: a key that grows, and columns
+/// whose name or declared type suggests the time of a change.
 fn cursor_columns(table: &Table) -> Vec<String> {
     let Some(key) = table.key() else {
         return Vec::new();
@@ -176,7 +173,7 @@ fn all_queries() -> Resource {
         name: plan::QUERIES.to_owned(),
         kind: ResourceKind::Endpoint,
         description: Some(
-            "All queries of the config (`queries`), each a resource of its own".to_owned(),
+            "All queries of the config (`queries`), each of which is a resource".to_owned(),
         ),
         schema: Schema::empty(),
         primary_key: Vec::new(),
@@ -199,7 +196,7 @@ fn builtin_resource(builtin: Builtin) -> Resource {
         },
         description: Some(info.description.to_owned()),
         schema: schema(&info.columns),
-        primary_key: about
+        primary_key: info
             .primary_key
             .iter()
             .map(|column| (*column).to_owned())
@@ -212,8 +209,8 @@ fn builtin_resource(builtin: Builtin) -> Resource {
     }
 }
 
-/// A resource of the Platform API. It is read by default only where there is
-/// nothing else to read.
+/// Describes a resource of the Platform API. It is read by default only if no
+/// database is configured.
 fn endpoint_resource(endpoint: &Endpoint, is_alone: bool) -> Resource {
     let columns: Vec<_> = endpoint
         .usual_columns()
@@ -244,7 +241,7 @@ fn schema(columns: &[ColumnSpec]) -> Schema {
             return Storage::Wanted(Wanted::Json).field(&column.name);
         }
         match column.storage {
-            // The first value decides.
+            // The first value decides about the type.
             Storage::ByValue => Field::new(&column.name, DataType::Null, true),
             storage => storage.field(&column.name),
         }
@@ -252,32 +249,33 @@ fn schema(columns: &[ColumnSpec]) -> Schema {
     Schema::new(columns.iter().map(field).collect::<Vec<_>>())
 }
 
-/// The largest row id of each table, which is close to its rows when few
-/// were deleted, and costs one row each. None where that fails.
+/// Estimates the rows of each table by its largest row id, which is close if
+/// few rows were deleted. The server reads one row for each table. `None`
+/// where the estimate fails.
 fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
     let mut estimates = vec![None; tables.len()];
     let statement = |table: &Table| {
         let row_id = table.key()?.row_id()?;
         Some(statement::largest(&table.name, &row_id))
     };
-    let asked: Vec<_> = tables
+    let statements: Vec<_> = tables
         .iter()
         .enumerate()
         .filter_map(|(index, table)| Some((index, statement(table)?)))
         .collect();
-    for some in asked.chunks(STATEMENTS_PER_REQUEST) {
-        let requests: Vec<_> = some
+    for chunk in statements.chunks(STATEMENTS_PER_REQUEST) {
+        let requests: Vec<_> = chunk
             .iter()
             .map(|(_, statement)| Request::execute(statement.clone()))
             .collect();
         let Ok((_, rows)) = server.ask(&requests) else {
             return estimates;
         };
-        for ((index, _), rows) in some.iter().zip(&rows.0) {
+        for ((index, _), rows) in chunk.iter().zip(&rows.0) {
             let largest = rows.first().and_then(|row| row.first());
             estimates[*index] = match largest {
-                Some(crate::hrana::value::Value::Integer(largest)) => u64::try_from(*largest).ok(),
-                Some(crate::hrana::value::Value::Null) => Some(0),
+                Some(Value::Integer(largest)) => u64::try_from(*largest).ok(),
+                Some(Value::Null) => Some(0),
                 _ => None,
             };
         }

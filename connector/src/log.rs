@@ -1,13 +1,13 @@
-//! Messages for the operator.
+//! Log of the host.
 
 use crate::bindings::connector::source::log::{Level, log};
 
-/// Something that deserves attention.
+/// Logs a problem that an operator should know.
 pub fn warn(message: &str) {
     log(Level::Warn, message);
 }
 
-/// Something that helps to understand what happened.
+/// Logs a detail that explains what happened.
 pub fn debug(message: &str) {
     log(Level::Debug, message);
 }

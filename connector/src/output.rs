@@ -1,4 +1,5 @@
-//! The events of a read, and what its resources come to.
+//! Events of a read, and the statistics of its resources. Must not know where
+//! rows come from.
 
 use std::collections::VecDeque;
 
@@ -9,109 +10,115 @@ use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
 use crate::log;
 
-/// What a read yields.
+/// Event of a read.
 #[derive(Debug)]
 pub enum Event {
-    /// The columns of a resource from here on.
+    /// Columns of the pages that follow.
     Schema {
-        /// Its name.
+        /// Name of the resource.
         resource: String,
-        /// The pages that have them.
+        /// Kind of the pages.
         kind: PageKind,
-        /// The columns.
+        /// Columns of the pages.
         schema: SchemaRef,
-        /// The columns of its key.
+        /// Columns of the primary key.
         primary_key: Vec<String>,
-        /// Columns whose values do not fit others, and those.
+        /// Sibling columns, each with the column whose mismatches it holds.
         siblings: Vec<(String, String)>,
     },
-    /// Rows.
+    /// Page of rows.
     Page {
-        /// The resource they belong to.
+        /// Name of the resource.
         resource: String,
-        /// What they are.
+        /// Kind of the rows.
         kind: PageKind,
-        /// The rows.
+        /// Rows of the page.
         batch: RecordBatch,
-        /// The cursor that is true once they are stored.
+        /// Cursor that is valid once the rows are stored.
         cursor: Option<Vec<u8>>,
     },
-    /// All before this is void.
+    /// Restart of the read, with the reason. All earlier events are void.
     Restarted(String),
-    /// The end.
+    /// End of the read.
     Done(Summary),
 }
 
-/// What the rows of a page are.
+/// Kind of the rows of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PageKind {
-    /// Rows as they are.
+    /// Rows of the resource.
     Rows,
-    /// Rows with a mark of those that are deleted.
+    /// Changed rows, with a flag for deleted ones.
     Changes,
-    /// Keys.
+    /// Keys of rows, without other columns.
     Keys,
 }
 
-/// What a read came to.
+/// Summary of a read.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// One for each resource.
+    /// Statistics of each resource.
     pub resources: Vec<ResourceStats>,
-    /// All requests.
+    /// Number of requests, including those of no resource.
     pub requests: u64,
-    /// Whether all pages are of one point in time.
+    /// True if all pages are of one moment.
     pub point_in_time: bool,
 }
 
-/// What one resource came to.
+/// Statistics of one resource.
 #[derive(Clone, Debug, Default)]
 pub struct ResourceStats {
-    /// Its name.
+    /// Name of the resource.
     pub resource: String,
-    /// Rows sent.
+    /// Number of rows that were sent.
     pub rows: u64,
-    /// Values in sibling columns.
+    /// Number of values that were sent in sibling columns.
     pub mismatches: u64,
-    /// Rows that the server says it read.
+    /// Number of rows that the server reports as read.
     pub rows_billed: Option<u64>,
-    /// Requests made.
+    /// Number of requests.
     pub requests: u64,
-    /// Why it could not be read.
+    /// Error, if the resource could not be read.
     pub failure: Option<Error>,
-    /// Which part of it was not read, while the rest was.
+    /// Part that was not read, while the rest was.
     pub unread: Option<Unread>,
-    /// The columns of its key.
+    /// Columns of the primary key.
     pub primary_key: Vec<String>,
-    /// The cursor that is true once all is stored.
+    /// Cursor that is valid once all rows are stored.
     pub cursor: Option<Vec<u8>>,
-    /// What the operator should know.
+    /// Notes for the operator.
     pub notes: Vec<String>,
-    /// Whether all of its rows have been sent.
+    /// True if all rows were sent.
     pub ended: bool,
 }
 
-/// A part of a resource that was not read.
+/// Part of a resource that was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
-    /// The column that tells its rows.
+    /// Column that identifies the rows of the part.
     pub column: String,
-    /// The texts in it.
+    /// Values of the column in the part.
     pub values: Vec<String>,
-    /// Why, unless nothing has changed in it.
+    /// Error, unless the part was skipped as unchanged.
     pub failure: Option<Error>,
 }
 
-/// Where events and counts of a read are gathered. The last resource that
-/// was begun is the one that is counted.
+/// Queue of events, and statistics. Counts belong to the resource that was
+/// begun last.
 #[derive(Debug)]
 pub struct Output {
     queue: VecDeque<Event>,
     resources: Vec<ResourceStats>,
-    /// All requests, those of earlier attempts among them.
+    /// Number of requests, including those of earlier attempts.
     pub requests: u64,
-    /// Whether all pages are of one point in time.
+    /// True if all pages are of one moment.
     pub point_in_time: bool,
+}
+
+impl ResourceStats {
+    fn is_unfinished(&self) -> bool {
+        !self.ended && self.failure.is_none() && self.rows > 0
+    }
 }
 
 impl Default for Output {
@@ -126,25 +133,24 @@ impl Default for Output {
 }
 
 impl Output {
-    /// The next event.
+    /// Removes the next event.
     pub fn pop(&mut self) -> Option<Event> {
         self.queue.pop_front()
     }
 
-    /// The resource that is being read.
+    /// Returns the name of the resource that was begun last.
     #[must_use]
     pub fn current_resource(&self) -> Option<&str> {
         self.resources.last().map(|stats| stats.resource.as_str())
     }
 
-    /// Begins a resource.
+    /// Begins a resource without a key.
     pub fn begin(&mut self, resource: &str) {
         self.begin_keyed(resource, &[]);
     }
 
-    /// Begins a resource that has a key.
+    /// Begins a resource with a primary key, or resumes it.
     pub fn begin_keyed(&mut self, resource: &str, primary_key: &[String]) {
-        // One that goes on is counted on.
         let known = |stats: &ResourceStats| stats.resource == resource;
         if let Some(at) = self.resources.iter().position(known) {
             let stats = self.resources.remove(at);
@@ -158,34 +164,30 @@ impl Output {
         });
     }
 
-    /// The resources whose rows have all been sent.
+    /// Returns the names of resources whose rows were all sent.
     #[must_use]
     pub fn ended(&self) -> Vec<String> {
         let ended = self.resources.iter().filter(|stats| stats.ended);
         ended.map(|stats| stats.resource.clone()).collect()
     }
 
-    /// A resource whose rows have been sent, and of which nothing says that
-    /// they were all: what is not read in pages of a table.
+    /// Returns a resource before the current one of which rows were sent, but
+    /// not known to be all: one that is not read in pages of a table.
     #[must_use]
     pub fn unfinished_earlier(&self) -> Option<&str> {
         let (_, earlier) = self.resources.split_last()?;
-        let stranded =
-            |stats: &&ResourceStats| !stats.ended && stats.failure.is_none() && stats.rows > 0;
-        let stranded = earlier.iter().find(stranded)?;
-        Some(&stranded.resource)
+        let unfinished = earlier.iter().find(|stats| stats.is_unfinished())?;
+        Some(&unfinished.resource)
     }
 
-    /// The resource of which some rows have been sent, and not all.
+    /// Returns the current resource if some, but not all, of its rows were sent.
     #[must_use]
     pub fn unfinished_current(&self) -> Option<&str> {
-        let begun =
-            |stats: &&ResourceStats| !stats.ended && stats.failure.is_none() && stats.rows > 0;
-        let last = self.resources.last().filter(begun);
-        last.map(|stats| stats.resource.as_str())
+        let current = self.resources.last()?;
+        current.is_unfinished().then_some(&current.resource)
     }
 
-    /// What the last resource came to so far.
+    /// Returns the statistics of the current resource.
     pub fn stats(&mut self) -> Option<&mut ResourceStats> {
         self.resources.last_mut()
     }
@@ -198,20 +200,20 @@ impl Output {
         }
     }
 
-    /// Counts rows that the server read.
+    /// Counts rows that the server reports as read.
     pub fn count_billed(&mut self, rows: Option<u64>) {
         if let (Some(stats), Some(rows)) = (self.resources.last_mut(), rows) {
             *stats.rows_billed.get_or_insert(0) += rows;
         }
     }
 
-    /// Sends the page that a decoder holds, and its columns if they are new.
+    /// Sends a decoder's rows as a page, after its columns if they are new.
     pub fn page(&mut self, decoder: &mut Decoder) -> Result<()> {
         self.page_with(PageKind::Rows, decoder, None)
     }
 
-    /// The same, of another kind of page, or with the cursor that it leads
-    /// to.
+    /// Sends a decoder's rows as a page of some kind, with the cursor that is
+    /// valid once the page is stored.
     pub fn page_with(
         &mut self,
         kind: PageKind,
@@ -231,12 +233,12 @@ impl Output {
         Ok(())
     }
 
-    /// Ends a resource: its columns are sent even if it has no rows.
+    /// Sends a decoder's last rows. Its columns are sent even without rows.
     pub fn end(&mut self, decoder: &mut Decoder) -> Result<()> {
         self.end_with(PageKind::Rows, decoder)
     }
 
-    /// The same for another kind of page.
+    /// Sends a decoder's last rows as a page of some kind.
     pub fn end_with(&mut self, kind: PageKind, decoder: &mut Decoder) -> Result<()> {
         if decoder.rows() > 0 {
             self.page_with(kind, decoder, None)?;
@@ -247,7 +249,7 @@ impl Output {
         Ok(())
     }
 
-    /// Says that a resource could not be read.
+    /// Records that a resource could not be read.
     pub fn record_failure(&mut self, resource: &str, error: Error) {
         log::warn(&format!("`{resource}` cannot be read: {error}"));
         if let Some(stats) = self
@@ -260,14 +262,14 @@ impl Output {
         }
     }
 
-    /// Takes everything back.
+    /// Discards all events and statistics, and announces the restart.
     pub fn restart(&mut self, reason: String) {
         self.queue.clear();
         self.resources.clear();
         self.queue.push_back(Event::Restarted(reason));
     }
 
-    /// The last event.
+    /// Sends the summary, which is the last event.
     pub fn done(&mut self) {
         self.queue.push_back(Event::Done(Summary {
             resources: std::mem::take(&mut self.resources),
@@ -285,7 +287,7 @@ impl Output {
         self.queue.push_back(Event::Schema {
             resource: stats.resource.clone(),
             kind,
-            // Of some columns only, it is no key.
+            // A part of the key does not identify a row.
             primary_key: if stats.primary_key.iter().all(has) {
                 stats.primary_key.clone()
             } else {
@@ -293,7 +295,7 @@ impl Output {
             },
             schema: SchemaRef::clone(schema),
             siblings: siblings
-                .map(|(name, of)| (name.to_owned(), of.to_owned()))
+                .map(|(name, column)| (name.to_owned(), column.to_owned()))
                 .collect(),
         });
     }
@@ -314,12 +316,12 @@ impl Output {
     }
 }
 
-/// That a page is none.
+/// Creates the error of a page that could not be built.
 #[must_use]
 pub fn internal(reason: &str) -> Error {
     Error::new(
         Category::Internal,
-        format!("a page could not be made: {reason}"),
+        format!("a page could not be built: {reason}"),
     )
-    .hint("this is a defect of the connector; report it")
+    .hint(Category::Internal.default_hint())
 }

@@ -1,4 +1,5 @@
-//! Trying again: only what may pass, less and less often, not for ever.
+//! Repeats calls that may succeed later, with growing delays and a bound. Must
+//! not know what is called.
 
 use std::time::Duration;
 
@@ -6,16 +7,16 @@ use crate::clock;
 use crate::error::{Error, Result};
 use crate::log;
 
-/// The first wait, doubled each time.
+/// First delay, which doubles each time.
 const FIRST_DELAY: Duration = Duration::from_millis(500);
-/// The longest wait.
+/// Maximum of a doubled delay.
 const MAX_DELAY: Duration = Duration::from_secs(15);
-/// Tries in all.
-const MAX_ATTEMPTS: u32 = 5;
-/// How long all waits together may take.
+/// Default maximum of attempts.
+const DEFAULT_ATTEMPTS: u32 = 5;
+/// Maximum of all delays together.
 const MAX_TOTAL_DELAY: Duration = Duration::from_mins(1);
 
-/// The waits of one thing that is tried.
+/// Attempts of one call, and the delays between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     max_attempts: u32,
@@ -24,13 +25,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Before the first try.
+    /// Creates a backoff with the default number of attempts.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_attempts(MAX_ATTEMPTS)
+        Self::with_attempts(DEFAULT_ATTEMPTS)
     }
 
-    /// Before the first of so many attempts.
+    /// Creates a backoff with a number of attempts.
     #[must_use]
     pub fn with_attempts(max_attempts: u32) -> Self {
         Self {
@@ -40,7 +41,7 @@ impl Backoff {
         }
     }
 
-    /// Tries, and attempts again.
+    /// Calls `attempt` until it succeeds or another attempt is useless.
     pub fn run<T>(mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
         loop {
             match attempt() {
@@ -50,8 +51,8 @@ impl Backoff {
         }
     }
 
-    /// Waits as long as `error` asks for, or gives it back if there is no
-    /// point in another try.
+    /// Waits before another attempt. Returns the error if another attempt is
+    /// useless.
     pub fn wait(&mut self, error: Error) -> Result<()> {
         self.attempts += 1;
         let attempts_left = self.attempts < self.max_attempts;
@@ -59,7 +60,7 @@ impl Backoff {
             None => Err(error),
             Some(delay) => {
                 log::warn(&format!(
-                    "{error}; trying again in {:.1} s",
+                    "{error}; next attempt in {:.1} s",
                     delay.as_secs_f64()
                 ));
                 clock::sleep(delay);
@@ -76,17 +77,17 @@ impl Default for Backoff {
     }
 }
 
-/// How long to wait after try number `attempts`; none to give up.
+/// Returns the delay after attempt number `attempts`, or `None` to stop.
 fn delay(error: &Error, attempts: u32, waited: Duration, noise: u64) -> Option<Duration> {
     if !error.retryable {
         return None;
     }
     let requested = error.retry_after.map(Duration::from_millis);
-    let usual = (FIRST_DELAY * 2_u32.saturating_pow(attempts - 1)).min(MAX_DELAY);
-    // Up to half more, so that those who failed together do not come back
-    // together.
-    let half = u64::try_from(usual.as_millis() / 2).unwrap_or(0).max(1);
-    let delay = requested.unwrap_or(usual) + Duration::from_millis(noise % half);
+    let doubled = (FIRST_DELAY * 2_u32.saturating_pow(attempts - 1)).min(MAX_DELAY);
+    // Up to half is added at random, so that clients that failed together do
+    // not return together.
+    let half = u64::try_from(doubled.as_millis() / 2).unwrap_or(0).max(1);
+    let delay = requested.unwrap_or(doubled) + Duration::from_millis(noise % half);
     (waited + delay <= MAX_TOTAL_DELAY).then_some(delay)
 }
 
@@ -100,16 +101,16 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow() {
-        let waits: Vec<_> = (1..=4)
+    fn delays_grow() {
+        let delays: Vec<_> = (1..=4)
             .filter_map(|attempts| delay(&busy(), attempts, Duration::ZERO, 0))
-            .map(|wait| wait.as_millis())
+            .map(|delay| delay.as_millis())
             .collect();
-        assert_eq!(waits, [500, 1000, 2000, 4000]);
+        assert_eq!(delays, [500, 1000, 2000, 4000]);
     }
 
     #[test]
-    fn what_cannot_pass_is_not_tried_again() {
+    fn an_error_that_stays_is_not_retried() {
         assert_eq!(
             delay(
                 &Error::new(Category::Authentication, "no"),
@@ -122,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn all_waits_together_are_bounded() {
+    fn the_sum_of_delays_is_bounded() {
         assert_eq!(delay(&busy(), 5, MAX_TOTAL_DELAY, 0), None);
     }
 
     #[test]
-    fn a_server_may_ask_for_more_but_not_for_too_much() {
+    fn a_server_may_ask_for_a_longer_delay_within_the_bound() {
         let asks = |millis| Error {
             retry_after: Some(millis),
             ..busy()

@@ -1,69 +1,71 @@
-//! What a read is asked for, and within which bounds.
+//! Selections of a read, and the options that bound it. Must not know where
+//! rows come from.
 
 use crate::error::{Error, Result};
 use crate::hrana::wanted::Wanted;
 use crate::read::position::Position;
 
-/// One resource that was asked for.
+/// Requested resource, and how it is read.
 #[derive(Clone, Debug, Default)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a question of its own, as the contract has it"
+    reason = "the contract has these flags, which are independent"
 )]
 pub struct Selection {
-    /// Its name.
+    /// Name of the resource.
     pub resource: String,
-    /// How much of it.
+    /// Mode of the read.
     pub mode: Mode,
-    /// Its columns; all, if empty.
+    /// Columns to read. Empty means all.
     pub columns: Vec<String>,
-    /// Types in place of those that columns would get.
+    /// Requested types of columns.
     pub types: Vec<TypeOverride>,
-    /// Whether columns that are declared to hold JSON are wanted as that.
+    /// True if columns that are declared as JSON are read as JSON.
     pub nested: bool,
-    /// A condition on its rows.
+    /// Condition on the rows, in SQL.
     pub filter: Option<String>,
-    /// Its key, where the database does not say.
+    /// Primary key, if it differs from the declared one.
     pub primary_key: Vec<String>,
-    /// The column that an incremental read goes by.
+    /// Cursor column of an incremental read.
     pub cursor_column: Option<String>,
-    /// How far it goes back.
+    /// Range before the cursor that is read again, in the unit of the cursor
+    /// column or in seconds.
     pub lag: Option<f64>,
-    /// Where it goes on.
+    /// Cursor after which the read continues.
     pub cursor: Option<Position>,
-    /// Whether the host had no position to go on from.
+    /// True if the host has no cursor for the resource.
     pub is_first: bool,
-    /// The most rows that the server may bill.
+    /// Maximum rows that the server may bill.
     pub max_rows_billed: Option<u64>,
-    /// Whether a row that is sent again replaces its older self.
+    /// True if the destination replaces a row that is sent again.
     pub idempotent: bool,
-    /// Whether the keys of all rows are wanted as well.
+    /// True if the keys of all rows are requested too.
     pub keys: bool,
 }
 
-/// How much of a resource is read.
+/// Mode in which a resource is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// All of it.
+    /// All rows.
     #[default]
     Full,
-    /// What has come since the last time.
+    /// Rows after the cursor.
     Incremental,
-    /// What the feed of changes has recorded since the last time.
+    /// Changes that the feed has recorded since the cursor.
     Changes,
 }
 
-/// A type that the operator wants for a column.
+/// Requested type of a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeOverride {
-    /// The column.
+    /// Name of the column.
     pub column: String,
-    /// The type.
+    /// Requested type.
     pub requested: Wanted,
 }
 
 impl TypeOverride {
-    /// The type of a name, for a column.
+    /// Parses the name of a type.
     pub fn parse(column: String, type_name: &str) -> Result<Self> {
         match Wanted::named(type_name) {
             Some(wanted) => Ok(Self {
@@ -71,23 +73,23 @@ impl TypeOverride {
                 requested: wanted,
             }),
             None => Err(Error::config(
-                format!("`types` wants \"{type_name}\" for `{column}`, which is no known type"),
-                format!("there are {}", Wanted::NAMES),
+                format!("`types` has \"{type_name}\" for `{column}`, which is not a known type"),
+                format!("use one of {}", Wanted::NAMES),
             )),
         }
     }
 }
 
-/// Bounds of a read.
+/// Options that apply to all resources of a read.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
-    /// The most rows of a page.
+    /// Maximum rows of a page.
     pub page_rows: u64,
-    /// The most rows of each resource.
+    /// Maximum rows of each resource.
     pub row_limit: Option<u64>,
-    /// Whether pages need not be of one point in time.
+    /// True if pages may be of different moments, so that a read can resume.
     pub resumable: bool,
-    /// Whether tables that are not there are left out: not every database of
-    /// many has them.
+    /// True if missing tables are skipped, because not every one of many
+    /// databases has them.
     pub lenient: bool,
 }

@@ -1,55 +1,59 @@
-//! The URL of a database, in the spellings that Turso's tools use.
+//! URLs of servers, with the schemes that Turso's tools use. Must not know
+//! what a server does.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 
-/// Where a server is.
+/// URL of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     https: bool,
     authority: String,
-    /// What comes before every path: empty, or `/dev/name`.
+    /// Prefix of every path: empty, or `/dev/name`.
     prefix: String,
 }
 
 impl Url {
-    /// Reads `libsql://`, `turso://`, `https://`, `wss://`, and `http://` or
-    /// `ws://` for servers without TLS. `setting` names it in errors.
+    /// Parses a URL that begins with `libsql://`, `turso://`, `https://` or
+    /// `wss://`, or with `http://` or `ws://` for servers without TLS.
+    /// `setting` is its name in errors.
     pub fn parse(text: &str, setting: &str) -> Result<Self> {
         let wrong =
             |reason: &str, hint: &str| Err(Error::config(format!("`{setting}` {reason}"), hint));
-        let example = "it looks like libsql://name-organization.turso.io, or http://127.0.0.1:8080";
+        let example = "use a URL such as \"libsql://name-organization.turso.io\" or \"http://127.0.0.1:8080\"";
         let Some((scheme, rest)) = text.trim().split_once("://") else {
             return wrong("is not a URL", example);
         };
         let https = match scheme.to_ascii_lowercase().as_str() {
             "libsql" | "turso" | "https" | "wss" => true,
             "http" | "ws" => false,
-            _ => return wrong("has a scheme that no server of Turso speaks", example),
+            _ => return wrong("has a scheme that is not supported", example),
         };
         let (rest, query) = rest
             .split_once(['?', '#'])
             .map_or((rest, None), |(rest, query)| (rest, Some(query)));
         if query.is_some_and(|query| query.to_ascii_lowercase().contains("authtoken")) {
             return wrong(
-                "holds a token, which connectors must never see",
-                "take `?authToken=` out and put the token into [connector.secrets]: \
-                 database_token = { env = \"TURSO_AUTH_TOKEN\" }",
+                "contains a token, which a connector must not receive",
+                "remove `?authToken=` from the URL, and provide the token as a secret",
             );
         }
         if query.is_some_and(|query| !query.is_empty() && query != "tls=1") {
-            return wrong("has a query, which means nothing here", example);
+            return wrong(
+                "has a query, which is not supported",
+                "remove everything from `?` on",
+            );
         }
         let (authority, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         if authority.contains('@') {
             return wrong(
-                "holds a user name or password",
-                "put the token into [connector.secrets]",
+                "contains a user name or password",
+                "remove everything before `@`, and provide the token as a secret",
             );
         }
         if authority.is_empty() || authority.contains(|c: char| c.is_whitespace() || c == '\\') {
-            return wrong("names no host", example);
+            return wrong("has no valid host", example);
         }
         let prefix = prefix.trim_end_matches('/');
         let prefix = if prefix.is_empty() {
@@ -64,19 +68,19 @@ impl Url {
         })
     }
 
-    /// Whether TLS is spoken.
+    /// True if the server speaks TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.https
     }
 
-    /// Host and port.
+    /// Returns host and port.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority
     }
 
-    /// What comes before every path.
+    /// Returns the prefix of every path.
     #[must_use]
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -101,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn the_spellings_of_tursos_tools_are_understood() {
+    fn the_schemes_of_tursos_tools_are_supported() {
         for (text, url) in [
             ("libsql://DB-acme.turso.io", "https://db-acme.turso.io"),
             (
@@ -130,16 +134,13 @@ mod tests {
             "https://user:hunter2@db.turso.io",
         ] {
             let error = Url::parse(text, "database_url").unwrap_err();
-            assert!(
-                error.hint.unwrap().contains("[connector.secrets]"),
-                "{text}"
-            );
+            assert!(error.hint.unwrap().contains("as a secret"), "{text}");
             assert!(!error.message.contains("hunter2"));
         }
     }
 
     #[test]
-    fn what_is_no_url_is_refused() {
+    fn a_text_that_is_not_a_url_is_refused() {
         for text in [
             "",
             "db.turso.io",

@@ -1,7 +1,7 @@
-//! `/dump`: the database as SQL text, cut into statements.
+//! `/dump`: the database as SQL text, split into statements.
 //!
-//! The body may end early on HTTP 200: only the last statement, `COMMIT;`,
-//! means that all has come.
+//! The body may end early although the status is 200. Only the last statement,
+//! `COMMIT;`, means that it is complete.
 
 use super::ReadContext;
 use crate::database::failure;
@@ -13,13 +13,13 @@ use crate::output::Output;
 use crate::retry::Backoff;
 use crate::selection::ReadOptions;
 
-/// The longest statement: a row of the largest values, written out.
-const STATEMENT_BYTES: usize = 64 << 20;
+/// Maximum bytes of a statement: a row of the largest values as SQL text.
+const MAX_STATEMENT_BYTES: usize = 64 << 20;
 
-/// A page is sent at this size, if it has not reached its rows before.
+/// Bytes at which a page is sent, even if it has fewer rows than allowed.
 const PAGE_BYTES: usize = 4_000_000;
 
-/// A dump that arrives.
+/// Dump in progress.
 #[derive(Debug)]
 pub struct Dump {
     url: String,
@@ -31,7 +31,7 @@ pub struct Dump {
 }
 
 impl Dump {
-    /// Asks for it.
+    /// Requests the dump.
     pub(super) fn begin(context: ReadContext<'_>) -> Result<Self> {
         let ReadContext {
             server,
@@ -66,7 +66,7 @@ impl Dump {
         })
     }
 
-    /// Reads a page. False when all has come.
+    /// Reads a page. False at the end of the dump.
     pub fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool> {
         let mut bytes = 0;
         loop {
@@ -83,8 +83,8 @@ impl Dump {
                     return Ok(true);
                 }
             }
-            if self.statements.waiting() > STATEMENT_BYTES {
-                let message = format!("{}: a statement is too long", self.url);
+            if self.statements.buffered() > MAX_STATEMENT_BYTES {
+                let message = format!("{}: a statement of the dump is too long", self.url);
                 return Err(Error::new(Category::Data, message));
             }
             match self.response.chunk() {
@@ -99,7 +99,7 @@ impl Dump {
         }
     }
 
-    /// Sends what is left.
+    /// Sends the last rows.
     pub fn end(&mut self, output: &mut Output) -> Result<()> {
         output.end(&mut self.rows)
     }
@@ -117,29 +117,31 @@ impl Dump {
     fn ended_early(&self) -> Error {
         let message = format!("{}: the dump ended before its COMMIT", self.url);
         Error::new(Category::Protocol, message).hint(
-            "the server stops at names with quotes and at text that is not UTF-8; \
-             read the tables themselves",
+            "read the tables instead: the server stops a dump at names with quotes and at text \
+             that is not UTF-8",
         )
     }
 }
 
-/// Cuts SQL text that comes in chunks into statements, as SQLite's shell
-/// does: at a semicolon outside of quotes, comments and trigger bodies.
+/// Splitter of SQL text that arrives in chunks. Splits as SQLite's shell does:
+/// at a semicolon outside of quotes, comments and trigger bodies.
 #[derive(Debug, Default)]
 struct Statements {
     buffer: Vec<u8>,
-    /// Where the statement begins.
+    /// Offset of the current statement.
     start: usize,
-    /// How far the buffer has been looked at.
+    /// Offset of the next byte to read.
     at: usize,
-    inside: Inside,
+    state: State,
     word: Vec<u8>,
-    /// The statement's first words: is it `CREATE [TEMP] TRIGGER`?
+    /// Number of words of the statement.
     words: u32,
-    creates: bool,
-    trigger: bool,
-    /// How far the end of a trigger's body has come: `;`, then END, then `;`.
-    /// An END without the first ends a CASE.
+    /// True if the first word is CREATE.
+    is_create: bool,
+    /// True if the statement begins with `CREATE [TEMP] TRIGGER`.
+    is_trigger: bool,
+    /// Progress of the sequence that ends a trigger's body: `;`, END, `;`. An
+    /// END without the first semicolon ends a CASE.
     ending: Ending,
 }
 
@@ -152,14 +154,14 @@ enum Ending {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Inside {
+enum State {
     #[default]
     Plain,
-    /// A quoted thing, up to this byte.
+    /// In quotes, up to this byte.
     Quoted(u8),
-    /// A comment, up to the end of the line.
+    /// In a comment, up to the end of the line.
     Line,
-    /// A comment, up to `*/`.
+    /// In a comment, up to `*/`.
     Block,
 }
 
@@ -171,46 +173,46 @@ impl Statements {
         self.buffer.extend_from_slice(chunk);
     }
 
-    fn waiting(&self) -> usize {
+    fn buffered(&self) -> usize {
         self.buffer.len() - self.start
     }
 
-    /// The next whole statement, with its semicolon.
+    /// Removes the next complete statement, with its semicolon.
     fn next_statement(&mut self) -> Option<Vec<u8>> {
         while let Some(&byte) = self.buffer.get(self.at) {
-            // Two bytes decide about comments, so the last one may wait.
+            // Two bytes begin or end a comment, so the last byte may have to wait.
             let next = self.buffer.get(self.at + 1).copied();
             if matches!(
-                (self.inside, byte),
-                (Inside::Plain, b'-' | b'/') | (Inside::Block, b'*')
+                (self.state, byte),
+                (State::Plain, b'-' | b'/') | (State::Block, b'*')
             ) && next.is_none()
             {
                 return None;
             }
             self.at += 1;
-            match (self.inside, byte, next) {
-                (Inside::Quoted(end), byte, _) if byte == end => self.inside = Inside::Plain,
-                (Inside::Line, b'\n', _) => self.inside = Inside::Plain,
-                (Inside::Block, b'*', Some(b'/')) => {
+            match (self.state, byte, next) {
+                (State::Quoted(end), byte, _) if byte == end => self.state = State::Plain,
+                (State::Line, b'\n', _) => self.state = State::Plain,
+                (State::Block, b'*', Some(b'/')) => {
                     self.at += 1;
-                    self.inside = Inside::Plain;
+                    self.state = State::Plain;
                 }
-                (Inside::Quoted(_) | Inside::Line | Inside::Block, ..) => {}
-                (Inside::Plain, b'\'' | b'"' | b'`', _) => self.begin(Inside::Quoted(byte)),
-                (Inside::Plain, b'[', _) => self.begin(Inside::Quoted(b']')),
-                (Inside::Plain, b'-', Some(b'-')) => self.begin(Inside::Line),
-                (Inside::Plain, b'/', Some(b'*')) => self.begin(Inside::Block),
-                (Inside::Plain, b';', _) => {
+                (State::Quoted(_) | State::Line | State::Block, ..) => {}
+                (State::Plain, b'\'' | b'"' | b'`', _) => self.begin(State::Quoted(byte)),
+                (State::Plain, b'[', _) => self.begin(State::Quoted(b']')),
+                (State::Plain, b'-', Some(b'-')) => self.begin(State::Line),
+                (State::Plain, b'/', Some(b'*')) => self.begin(State::Block),
+                (State::Plain, b';', _) => {
                     self.end_word();
-                    if !self.trigger || self.ending == Ending::End {
+                    if !self.is_trigger || self.ending == Ending::End {
                         return Some(self.cut());
                     }
                     self.ending = Ending::Semicolon;
                 }
-                (Inside::Plain, byte, _) if byte.is_ascii_alphanumeric() || byte == b'_' => {
+                (State::Plain, byte, _) if byte.is_ascii_alphanumeric() || byte == b'_' => {
                     self.word.push(byte.to_ascii_lowercase());
                 }
-                (Inside::Plain, byte, _) => {
+                (State::Plain, byte, _) => {
                     self.end_word();
                     if !byte.is_ascii_whitespace() {
                         self.ending = Ending::No;
@@ -221,12 +223,12 @@ impl Statements {
         None
     }
 
-    fn begin(&mut self, inside: Inside) {
+    fn begin(&mut self, state: State) {
         self.end_word();
-        if matches!(inside, Inside::Quoted(_)) {
+        if matches!(state, State::Quoted(_)) {
             self.ending = Ending::No;
         }
-        self.inside = inside;
+        self.state = state;
     }
 
     fn end_word(&mut self) {
@@ -237,8 +239,8 @@ impl Statements {
         let ends = self.word == b"end" && self.ending == Ending::Semicolon;
         self.ending = if ends { Ending::End } else { Ending::No };
         match self.words {
-            1 => self.creates = self.word == b"create",
-            2 | 3 => self.trigger |= self.creates && self.word == b"trigger",
+            1 => self.is_create = self.word == b"create",
+            2 | 3 => self.is_trigger |= self.is_create && self.word == b"trigger",
             _ => {}
         }
         self.word.clear();
@@ -261,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_is_cut_into_statements_wherever_chunks_end() {
+    fn text_is_split_into_statements_wherever_chunks_end() {
         let text = "PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n\
             CREATE TABLE \"a;b\" (x /* ; */ TEXT); -- ;\n\
             INSERT INTO t VALUES('it''s; \"','-- no');\n\

@@ -1,5 +1,6 @@
 //! Schema migrations, from the host of the schema database: `/v1/jobs` and
-//! `/v1/jobs/{job_id}`. No part of the Platform API, whatever its name says.
+//! `/v1/jobs/{job_id}`. Despite the resource names, they are not part of the
+//! Platform API.
 
 use serde::Deserialize;
 
@@ -33,9 +34,9 @@ struct Progress {
     error: Option<String>,
 }
 
-/// One row for each job.
+/// Reads one row for each job.
 pub(super) fn list(context: &mut ReadContext<'_>) -> Result<()> {
-    let server = host(context)?;
+    let server = schema_server(context)?;
     for job in jobs(&server, context)? {
         context.rows.push_row(&[
             Value::Integer(job.id),
@@ -46,10 +47,10 @@ pub(super) fn list(context: &mut ReadContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// One row for each job and database; one without a database for a job that
-/// has not begun.
+/// Reads one row for each job and database. A job that has not begun has one
+/// row without a database.
 pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
-    let server = host(context)?;
+    let server = schema_server(context)?;
     for job in jobs(&server, context)? {
         context.output.count_request();
         let job: Job = get(&server, &format!("/v1/jobs/{}", job.id))?;
@@ -68,11 +69,11 @@ pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
                 .push_row(&[head().as_slice(), none.as_slice()].concat());
         }
         for progress in &job.progress {
-            let of = [&progress.namespace, &progress.status, &progress.error]
+            let tail = [&progress.namespace, &progress.status, &progress.error]
                 .map(|value| text(value.clone()));
             context
                 .rows
-                .push_row(&[head().as_slice(), of.as_slice(), &[url()]].concat());
+                .push_row(&[head().as_slice(), tail.as_slice(), &[url()]].concat());
         }
     }
     Ok(())
@@ -88,7 +89,7 @@ fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<Job>> {
     Ok(jobs.migrations)
 }
 
-fn host(context: &ReadContext<'_>) -> Result<Server> {
+fn schema_server(context: &ReadContext<'_>) -> Result<Server> {
     let url = context.config.schema_database.clone();
     let url = url.ok_or_else(|| missing_database("platform_jobs"))?;
     Ok(Server::new(url, context.server.credential().clone()))
@@ -100,14 +101,14 @@ fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {
     match status {
         200 => serde_json::from_str(&body).map_err(|error| {
             Error::protocol(format!(
-                "{url}{path}: the answer is not a list of jobs: {error}"
+                "{url}{path}: the answer does not describe jobs: {error}"
             ))
         }),
         400 if body.contains("Invalid namespace") => Err(Error::new(
             Category::NotFound,
             format!("{url} is not a schema database"),
         )
-        .hint("set `schema_database_url` to the parent of the databases that share its schema")),
+        .hint("set `schema_database_url` to the URL of the schema database")),
         _ => Err(failure::of_status(status, None, &body, &url.to_string()).into()),
     }
 }
@@ -121,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answers_of_sqld_are_read() {
+    fn the_answers_of_sqld_are_parsed() {
         let jobs: Jobs = serde_json::from_str(
             r#"{"schema_version":4,"migrations":[{"job_id":3,"status":"RunSuccess"},{"job_id":2,"status":null}]}"#,
         )

@@ -1,6 +1,6 @@
-//! `/beta/listen`: counts of committed changes as server-sent events, for as
-//! long as the config says. No rows, and nothing from before: a hint that
-//! something happens, not a source of data.
+//! `/beta/listen`: counts of committed changes as server-sent events, for the
+//! time that the config states. The events contain no rows and no earlier
+//! changes: they show activity, and are not a source of data.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,13 +21,14 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
     let Some(listen) = &context.config.listen else {
         return Err(Error::config(
-            "`db_listen` does not know what to listen to",
-            "add to [connector.config]: listen = { table = \"orders\", seconds = 10 }",
+            "`db_listen` is requested, but `listen` is not set",
+            "set `listen` to the name of a table and a duration: \
+             { table = \"orders\", seconds = 10 }",
         ));
     };
     context.output.count_request();
-    let until = clock::Instant::now();
-    let length = Duration::from_secs(listen.seconds);
+    let begun = clock::Instant::now();
+    let duration = Duration::from_secs(listen.seconds);
     let mut response = http::send(
         Method::Get,
         server.url(),
@@ -40,14 +41,14 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
         let (status, url) = (response.status, server.url().to_string());
         return Err(failure::of_status(status, None, &response.text()?, &url).into());
     }
-    let most = context
+    let max_rows = context
         .options
         .row_limit
         .unwrap_or(u64::MAX)
         .min(listen.max_events);
     let mut lines = Lines::default();
     let mut is_error = false;
-    while let Some(left) = length.checked_sub(until.elapsed()) {
+    while let Some(left) = duration.checked_sub(begun.elapsed()) {
         let Some(chunk) = response.chunk_within(left)? else {
             break;
         };
@@ -69,7 +70,7 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
                         Value::Text(action),
                         Value::Integer(count),
                     ]);
-                    if context.rows.rows() as u64 >= most {
+                    if context.rows.rows() as u64 >= max_rows {
                         return Ok(());
                     }
                 }
@@ -79,12 +80,12 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `{"insert":2,"update":1}`.
+/// Parses the counts of an event, such as `{"insert":2,"update":1}`.
 fn counts(data: &str) -> Result<BTreeMap<String, i64>> {
     serde_json::from_str(data.trim()).map_err(|error| {
         Error::new(
             Category::Protocol,
-            format!("a change is not a count of actions: {error}"),
+            format!("an event of `db_listen` has no counts of actions: {error}"),
         )
     })
 }
@@ -116,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_of_any_name_fits_into_the_path() {
+    fn a_table_name_is_encoded_in_the_path() {
         let listen = Listen {
             table: "a b&ü".into(),
             actions: vec!["insert".into(), "delete".into()],
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_counted_by_action() {
+    fn an_event_counts_changes_by_action() {
         assert_eq!(counts(" {\"insert\":1,\"update\":2}").unwrap().len(), 2);
         assert!(counts("some changes were lost").is_err());
     }

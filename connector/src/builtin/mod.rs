@@ -1,7 +1,7 @@
-//! Resources that every database server has, beside the tables in it. Read
-//! only on request.
+//! Resources that every database server has, in addition to its tables. Read
+//! only on request. Must not touch tables.
 //!
-//! Reading order: this file (which there are), then one file for each kind.
+//! Reading order: this file (the list), then one file for each kind.
 
 pub mod dump;
 mod jobs;
@@ -18,7 +18,7 @@ use crate::hrana::decoder::Decoder;
 use crate::output::Output;
 use crate::selection::ReadOptions;
 
-/// A built-in resource.
+/// Built-in resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Builtin {
     /// `/version`.
@@ -35,25 +35,25 @@ pub enum Builtin {
     Job,
 }
 
-/// What a list says about one.
+/// Static description of a built-in resource.
 #[derive(Debug)]
 pub struct BuiltinInfo {
-    /// Its name.
+    /// Name of the resource.
     pub name: &'static str,
-    /// A sentence.
+    /// Description for people.
     pub description: &'static str,
-    /// Its columns.
+    /// Columns of its rows.
     pub columns: Vec<ColumnSpec>,
-    /// Its key.
+    /// Columns of its primary key.
     pub primary_key: &'static [&'static str],
-    /// The resource that it is fanned out from.
+    /// Resource whose rows it is read for.
     pub parent: Option<&'static str>,
-    /// Whether it is a feed of changes.
+    /// True if it is a feed of changes.
     pub is_feed: bool,
 }
 
 impl Builtin {
-    /// All of them.
+    /// All built-in resources.
     pub const ALL: [Self; 6] = [
         Self::Version,
         Self::Health,
@@ -63,7 +63,7 @@ impl Builtin {
         Self::Job,
     ];
 
-    /// The one of this name, unless a query of the config has taken it.
+    /// Returns the resource of a name, unless a query of the config has the name.
     #[must_use]
     pub fn named(name: &str, config: &Config) -> Option<Self> {
         if config.queries.iter().any(|query| query.name == name) {
@@ -74,7 +74,7 @@ impl Builtin {
             .find(|builtin| builtin.info().name == name)
     }
 
-    /// What a list says about it.
+    /// Returns the description of the resource.
     #[must_use]
     pub fn info(self) -> BuiltinInfo {
         let info =
@@ -96,7 +96,7 @@ impl Builtin {
         match self {
             Self::Version => info(
                 "db_version",
-                "What the server says it is",
+                "Version that the server reports",
                 &[
                     ("url", Storage::Text),
                     ("version", Storage::Text),
@@ -110,7 +110,7 @@ impl Builtin {
             ),
             Self::Health => info(
                 "db_health",
-                "Whether the server says it is well",
+                "Health that the server reports",
                 &[
                     ("url", Storage::Text),
                     ("healthy", Storage::Integer),
@@ -124,15 +124,15 @@ impl Builtin {
             ),
             Self::Dump => info(
                 "db_dump",
-                "The database as SQL statements, as the server writes them: infinities, \
-                 NULs and some names come out wrong, so the tables themselves are the better source",
+                "Database as SQL statements, as the server writes them: infinities, \
+                 NULs and some names are wrong, so the tables are the better source",
                 &[("ordinal", Storage::Integer), ("statement", Storage::Text)],
                 &["ordinal"],
                 None,
             ),
             Self::Listen => info(
                 "db_listen",
-                "Counts of changes that were committed to a table while listening (see `listen` in the config)",
+                "Counts of changes that are committed to a table during the read (set `listen`)",
                 &[
                     ("received_at", Storage::Text),
                     ("table", Storage::Text),
@@ -155,7 +155,7 @@ impl Builtin {
             ),
             Self::Job => info(
                 "platform_job",
-                "How far each schema migration is in each database",
+                "Progress of each schema migration in each database",
                 &[
                     ("job_id", Storage::Integer),
                     ("job_status", Storage::Text),
@@ -171,7 +171,8 @@ impl Builtin {
         }
     }
 
-    /// Reads it, or begins to: a dump comes in pages.
+    /// Reads the resource. A dump is only begun, and returned, because it
+    /// arrives in pages.
     pub fn read(
         self,
         server: &Server,
@@ -207,8 +208,7 @@ impl Builtin {
     }
 }
 
-/// A built-in resource that is being read: what it is read from, and where
-/// its rows and counts go.
+/// Read of a built-in resource: its source, and the target of its rows.
 struct ReadContext<'a> {
     server: &'a Server,
     config: &'a Config,
@@ -217,9 +217,9 @@ struct ReadContext<'a> {
     output: &'a mut Output,
 }
 
-/// A built-in resource that this server does not have, or not now, or that
-/// the token may not read, leaves the others alone. A request that the host
-/// denied does not: what it may do is for the operator to settle.
+/// Records the failure of the current resource, and lets the read continue
+/// with the others. A request that the host denied ends the read, because the
+/// operator has to decide about it.
 pub fn record_failure(error: Error, output: &mut Output) -> Result<(), Failure> {
     if error.category == Category::Denied {
         return Err(Failure::Final(error));

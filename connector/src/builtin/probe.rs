@@ -1,4 +1,4 @@
-//! `/version` and `/health`: one row each. They need no token on sqld.
+//! `/version` and `/health`, one row each. sqld answers them without a token.
 
 use super::ReadContext;
 use crate::clock::{self, Instant};
@@ -8,7 +8,7 @@ use crate::hrana::value::Value;
 use crate::moment;
 use crate::output::Output;
 
-/// What the server says it is.
+/// Reads the version of the server.
 pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
     let probe = Probe::send(server, "/version", context.output)?;
@@ -26,7 +26,7 @@ pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the server says it is well.
+/// Reads the health of the server.
 pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
     let probe = Probe::send(server, "/health", context.output)?;
@@ -41,7 +41,7 @@ pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Which kind of server it is, as far as that shows.
+/// Returns the kind of the server, if it can be recognized.
 fn kind(version: Option<&str>, server: &Server) -> Option<&'static str> {
     match (version, server.dialect()) {
         (Some(version), _) if version.starts_with("sqld") => Some("sqld"),
@@ -51,6 +51,7 @@ fn kind(version: Option<&str>, server: &Server) -> Option<&'static str> {
     }
 }
 
+/// Answer of a probe, and its latency.
 struct Probe {
     status: u16,
     body: String,

@@ -1,6 +1,6 @@
-//! The read of one database among many. What it yields waits until all of it
-//! is there, so that a database that is lost on the way leaves nothing behind;
-//! only what is too much to hold is given away before.
+//! Read of one database among many. Its events are buffered until the read is
+//! complete, so that a database that fails halfway leaves nothing behind. Only
+//! if the buffer is full they are sent earlier. Must not know other databases.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -11,26 +11,27 @@ use crate::error::Result;
 use crate::output::{Event, PageKind, Summary};
 use crate::read::{Knowledge, Read};
 
-/// So many bytes of rows wait.
+/// Maximum bytes of buffered rows.
 const MAX_BUFFERED_BYTES: usize = 8 << 20;
 
-/// The read of a database.
+/// Read of one database.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
     read: Read,
-    waiting: VecDeque<Event>,
+    buffer: VecDeque<Event>,
+    /// Bytes of the buffered rows.
     bytes: usize,
-    /// Whether something of it was given away.
+    /// True if some of its events were sent.
     pub(super) is_sent: bool,
-    /// Where its columns are among those of all.
+    /// Indices of its columns in the union, for each resource and kind of page.
     pub(super) indices: BTreeMap<(String, PageKind), ColumnIndices>,
-    /// Columns of which no row has come: of those without a declared type, a
-    /// value in another database decides.
+    /// Columns that have no row yet. If a column has no declared type, a value
+    /// in another database decides about its type.
     pub(super) empty: BTreeMap<(String, PageKind), Columns>,
 }
 
-/// Columns, as a database announces them.
+/// Columns as a database announces them.
 #[derive(Clone, Debug)]
 pub(super) struct Columns {
     pub(super) schema: SchemaRef,
@@ -38,16 +39,16 @@ pub(super) struct Columns {
     pub(super) siblings: Vec<(String, String)>,
 }
 
-/// What the next event of a database means for all.
+/// Effect of a database's next event on the fleet.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// It goes on.
-    More,
-    /// What waits is to be given away.
-    Full,
-    /// All before is void, and some of it was given away.
-    Void(String),
-    /// It has ended.
+    /// The read continues.
+    Continue,
+    /// The buffered events must be sent.
+    BufferFull,
+    /// All earlier events are void, and some of them were sent.
+    Restarted(String),
+    /// The read is complete.
     Done(Summary),
 }
 
@@ -56,7 +57,7 @@ impl Member {
         Self {
             name,
             read,
-            waiting: VecDeque::new(),
+            buffer: VecDeque::new(),
             bytes: 0,
             is_sent: false,
             indices: BTreeMap::new(),
@@ -64,7 +65,7 @@ impl Member {
         }
     }
 
-    /// Reads on.
+    /// Reads the next event.
     pub(super) fn step(&mut self) -> Result<Step> {
         match self.read.next_event()? {
             Some(Event::Done(summary)) => return Ok(Step::Done(summary)),
@@ -72,14 +73,14 @@ impl Member {
                 if self.is_sent {
                     return Ok(Step::Restarted(reason));
                 }
-                self.waiting.clear();
+                self.buffer.clear();
                 self.bytes = 0;
             }
             Some(event) => {
                 if let Event::Page { batch, .. } = &event {
                     self.bytes += batch.get_array_memory_size();
                 }
-                self.waiting.push_back(event);
+                self.buffer.push_back(event);
             }
             None => return Ok(Step::Done(Summary::default())),
         }
@@ -90,22 +91,22 @@ impl Member {
         })
     }
 
-    /// What waits, but for what is of these resources.
+    /// Removes the buffered events, and drops those of some resources.
     pub(super) fn take(&mut self, without: &BTreeSet<String>) -> Vec<Event> {
         self.bytes = 0;
-        let events = std::mem::take(&mut self.waiting).into_iter();
-        let is_wanted = |event: &Event| match event {
+        let events = std::mem::take(&mut self.buffer).into_iter();
+        let is_kept = |event: &Event| match event {
             Event::Schema { resource, .. } | Event::Page { resource, .. } => {
                 !without.contains(resource)
             }
             Event::Restarted(_) | Event::Done(_) => true,
         };
-        events.filter(is_wanted).collect()
+        events.filter(is_kept).collect()
     }
 
-    /// The keys of tables whose columns wait.
+    /// Returns the primary keys of resources whose columns are buffered.
     pub(super) fn keys(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.waiting.iter().filter_map(|event| match event {
+        self.buffer.iter().filter_map(|event| match event {
             Event::Schema {
                 resource,
                 kind: PageKind::Rows,
@@ -116,18 +117,18 @@ impl Member {
         })
     }
 
-    /// Whether the columns of a resource have come.
+    /// True if the columns of a resource were received.
     pub(super) fn has_opened(&self, resource: &str) -> bool {
         let mut all = self.indices.keys().chain(self.empty.keys());
         all.any(|(known, _)| known == resource)
     }
 
-    /// What it has learned of its database.
+    /// Returns what the read has learned about its database.
     pub(super) fn knowledge(&self) -> Knowledge {
         self.read.knowledge()
     }
 
-    /// Ends the read, and whatever the server holds for it.
+    /// Ends the read, and closes its stream.
     pub(super) fn close(&mut self) {
         self.read.close();
     }

@@ -52,7 +52,7 @@ impl ResourceTotals {
             return;
         }
         sum.rows += of.rows;
-        sum.misfits += of.misfits;
+        sum.mismatches += of.mismatches;
         for note in of.notes {
             if sum.notes.len() < MAX_NAMED_DATABASES {
                 sum.notes.push(format!("in `{database}`: {note}"));

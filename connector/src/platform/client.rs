@@ -85,16 +85,15 @@ impl Client {
     }
 
     fn body(&self, fetch: Fetch) -> Result<String> {
-        let (url, setting) = if fetch.is_region {
-            (&self.region, "region_url")
+        let url = if fetch.is_region {
+            &self.region
         } else {
-            (&self.api, "platform_url")
+            &self.api
         };
-        let transport = |error| failure::of_transport(error, setting);
         let what = || format!("{url}{}", fetch.path);
-        let mut response = fetch.sent.and_then(Pending::wait).map_err(transport)?;
+        let mut response = fetch.sent.and_then(Pending::wait)?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().map_err(transport)? {
+        while let Some(chunk) = response.chunk()? {
             if body.len() + chunk.len() > MOST {
                 return Err(Error::new(
                     Category::Data,

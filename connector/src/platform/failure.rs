@@ -54,14 +54,6 @@ pub(super) fn protocol(what: &str, how: &str) -> Error {
     Error::new(Category::Protocol, format!("{what}: {how}")).hint(IS_IT)
 }
 
-/// The same failure of the transport, with a hint for this API.
-pub(super) fn of_transport(mut error: Error, setting: &str) -> Error {
-    if let Some(hint) = &mut error.hint {
-        *hint = hint.replace("`database_url`", &format!("`{setting}`"));
-    }
-    error
-}
-
 const IS_IT: &str = "is `platform_url` the URL of Turso's Platform API, and is this connector as \
                      new as the API?";
 
