@@ -19,8 +19,8 @@ pub use error::ConfigError;
 
 use self::file::{RawDestination, RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, Consistency, Deletes, DestinationSpec, FileFormat, Limits, Mask, Mode, Nested,
-    PipelineSpec, ResourceSpec, SchemaPolicy, Write,
+    AllowRule, Consistency, DeletionMode, DestinationSpec, FileFormat, Limits, Mask, NestedMode,
+    PipelineSpec, ReadMode, ResourceSpec, SchemaPolicy, WriteDisposition,
 };
 
 /// Looks up an environment variable.
@@ -150,28 +150,28 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         "resource.mode",
         raw.mode.as_deref(),
         &[
-            ("full", Mode::Full),
-            ("incremental", Mode::Incremental),
-            ("changes", Mode::Changes),
+            ("full", ReadMode::Full),
+            ("incremental", ReadMode::Incremental),
+            ("changes", ReadMode::Changes),
         ],
     )?;
     let write = choice(
         "resource.write",
         raw.write.as_deref(),
         &[
-            ("replace", Write::Replace),
-            ("append", Write::Append),
-            ("merge", Write::Merge),
-            ("scd2", Write::Scd2),
+            ("replace", WriteDisposition::Replace),
+            ("append", WriteDisposition::Append),
+            ("merge", WriteDisposition::Merge),
+            ("scd2", WriteDisposition::Scd2),
         ],
     )?;
     let deletes = choice(
         "resource.deletes",
         raw.deletes.as_deref(),
         &[
-            ("ignore", Deletes::Ignore),
-            ("soft", Deletes::Soft),
-            ("hard", Deletes::Hard),
+            ("ignore", DeletionMode::Ignore),
+            ("soft", DeletionMode::Soft),
+            ("hard", DeletionMode::Hard),
         ],
     )?;
     let lag = match raw.lag {
@@ -206,9 +206,9 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         "resource.nested",
         raw.nested.as_deref(),
         &[
-            ("keep", Nested::Keep),
-            ("json", Nested::Json),
-            ("tables", Nested::Tables),
+            ("keep", NestedMode::Keep),
+            ("json", NestedMode::Json),
+            ("tables", NestedMode::Tables),
         ],
     )?;
     Ok(ResourceSpec {

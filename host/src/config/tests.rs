@@ -196,13 +196,13 @@ fn a_resource_says_how_it_is_loaded() {
     };
     assert_eq!(spec.consistency, resumable);
     let orders = &spec.resources[0];
-    assert_eq!(orders.mode, Mode::Incremental);
+    assert_eq!(orders.mode, ReadMode::Incremental);
     assert_eq!(orders.lag.as_deref(), Some("600"));
     assert_eq!(
         (orders.write, orders.deletes, orders.schema),
         (
-            Some(Write::Scd2),
-            Some(Deletes::Soft),
+            Some(WriteDisposition::Scd2),
+            Some(DeletionMode::Soft),
             SchemaPolicy::DiscardRow
         )
     );

@@ -23,7 +23,8 @@ pub use error::{Cause, DestinationError};
 pub(crate) use files::json_array;
 
 use crate::model::{
-    Cursor, Deletes, DestinationSpec, LoadId, LoadRecord, Rejected, Sibling, Unread, Write, names,
+    Cursor, DeletionMode, DestinationSpec, LoadId, LoadRecord, Rejected, Sibling, UnreadPart,
+    WriteDisposition, names,
 };
 
 /// How to open a destination.
@@ -78,7 +79,7 @@ pub trait Destination: Send {
 
 /// How the rows of a table arrive, and what becomes of those that are there.
 #[derive(Clone, Debug)]
-pub struct Arrival {
+pub struct TableWrite {
     /// Their columns. Types are those of [`stored_type`]; the last column is
     /// [`LOAD_ID`](crate::model::names::LOAD_ID), dictionary-encoded text.
     /// Names are not quoted, folded or otherwise made safe: that is the
@@ -87,42 +88,45 @@ pub struct Arrival {
     /// Which columns hold values that do not fit others.
     pub siblings: Vec<Sibling>,
     /// What becomes of the rows that are there.
-    pub write: Write,
+    pub disposition: WriteDisposition,
     /// The columns that tell rows apart. Never empty where rows are compared:
-    /// with [`Write::Merge`], [`Write::Scd2`], or [`Presence`] that is known.
+    /// with [`WriteDisposition::Merge`], [`WriteDisposition::Scd2`], or [`DeletionSource`] that is known.
     pub key: Vec<String>,
     /// Whether what is there gives way as a whole.
-    pub fresh: bool,
+    pub full_refresh: bool,
     /// How it is known which rows are no longer in the source.
-    pub presence: Presence,
+    pub deletion_source: DeletionSource,
     /// What becomes of those.
-    pub deletes: Deletes,
-    /// Set with [`Write::Merge`] where the rows of a key are a group: the
+    pub deletion_mode: DeletionMode,
+    /// Set with [`WriteDisposition::Merge`] where the rows of a key are a group: the
     /// column that is null in the row with which one begins. That row has
     /// nothing but the key, and is not stored. All rows of the key, of this
     /// load and of earlier ones, give way to those of its last group.
     pub group: Option<String>,
 }
 
-impl Arrival {
+impl TableWrite {
     /// Rows that are not compared with others.
     #[must_use]
-    pub fn plain(schema: SchemaRef, write: Write) -> Self {
+    pub fn plain(schema: SchemaRef, disposition: WriteDisposition) -> Self {
         Self {
             schema,
             siblings: Vec::new(),
-            write,
+            disposition,
             key: Vec::new(),
-            fresh: false,
-            presence: Presence::Unknown,
-            deletes: Deletes::Ignore,
+            full_refresh: false,
+            deletion_source: DeletionSource::Unknown,
+            deletion_mode: DeletionMode::Ignore,
             group: None,
         }
     }
 
     /// Whether rows are told apart by their key.
     fn compares(&self) -> bool {
-        matches!(self.write, Write::Merge | Write::Scd2)
+        matches!(
+            self.disposition,
+            WriteDisposition::Merge | WriteDisposition::Scd2
+        )
     }
 
     /// For each column of the key, itself and its siblings.
@@ -140,9 +144,9 @@ impl Arrival {
 
     /// The column that the destination fills itself: when a row went.
     fn own_column(&self) -> Option<&'static str> {
-        match (self.write, self.deletes) {
-            (Write::Scd2, _) => Some(names::VALID_TO),
-            (Write::Merge, Deletes::Soft) => Some(names::DELETED_AT),
+        match (self.disposition, self.deletion_mode) {
+            (WriteDisposition::Scd2, _) => Some(names::VALID_TO),
+            (WriteDisposition::Merge, DeletionMode::Soft) => Some(names::DELETED_AT),
             _ => None,
         }
     }
@@ -162,22 +166,22 @@ impl Arrival {
 
 /// How it is known which rows are no longer in the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Presence {
+pub enum DeletionSource {
     /// It is not.
     #[default]
     Unknown,
     /// The rows of this load are all that there are.
-    Rows,
-    /// The keys that come with [`Load::keys`] are those of all.
-    Keys,
+    AllRows,
+    /// The keys that come with [`Load::write_keys`] are those of all.
+    AllKeys,
     /// The rows say it themselves, in the column
     /// [`IS_DELETED`](crate::model::names::IS_DELETED). They come in the order in which they changed.
-    Marked,
+    Flagged,
 }
 
 /// What a load does to a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Effect {
+pub struct WriteStats {
     /// Rows that were stored.
     pub written: u64,
     /// Rows that were deleted, marked as deleted, or ended.
@@ -191,25 +195,26 @@ pub struct Effect {
 pub trait Load: Send {
     /// The tables of the dataset before this load, but for those of the
     /// host's own.
-    fn tables(&mut self) -> Result<Vec<String>, DestinationError>;
+    fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError>;
 
     /// The columns that a table has before this load; none if there is none.
-    fn known(&mut self, table: &str) -> Result<Option<SchemaRef>, DestinationError>;
+    fn existing_schema(&mut self, table: &str) -> Result<Option<SchemaRef>, DestinationError>;
 
     /// Announces a resource with its columns, before its first batch, and
     /// again when columns were added. Batches that follow have these columns.
     /// The table exists after the commit even if no batch comes. Unless it is
     /// replaced, columns that the stored table lacks are added to it, and
     /// those that only it has are null in the new rows.
-    fn open(&mut self, table: &str, arrival: &Arrival) -> Result<(), DestinationError>;
+    fn open_table(&mut self, table: &str, table_write: &TableWrite)
+    -> Result<(), DestinationError>;
 
     /// Takes rows of a table that was opened. May return before they are
     /// stored; an error of theirs then comes with a later call.
-    fn write(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
+    fn write_rows(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
 
-    /// Takes keys of a table that was opened with [`Presence::Keys`]: columns
+    /// Takes keys of a table that was opened with [`DeletionSource::AllKeys`]: columns
     /// of its key, and siblings of those.
-    fn keys(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
+    fn write_keys(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
 
     /// Keeps a record that could not be stored.
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError>;
@@ -218,22 +223,22 @@ pub trait Load: Send {
     fn restart(&mut self) -> Result<(), DestinationError>;
 
     /// Forgets one table of this load; what was stored of it before stays.
-    fn discard(&mut self, table: &str) -> Result<(), DestinationError>;
+    fn discard_table(&mut self, table: &str) -> Result<(), DestinationError>;
 
     /// Says that a part of the source could not be read: rows of a table that
     /// was opened, which have one of these texts in a column. What came of it
     /// is all that came, and rows of it that are there stay as they are, where
     /// others would give way or count as gone. Comes after all rows. Says
     /// whether it can: not where columns have other types now than theirs.
-    fn keep(&mut self, table: &str, part: &Unread) -> Result<bool, DestinationError>;
+    fn keep_unread(&mut self, table: &str, part: &UnreadPart) -> Result<bool, DestinationError>;
 
     /// Waits until every batch is stored, and counts the rows of this load in
     /// each table, by asking the store and not by adding up what was sent.
-    fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError>;
+    fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError>;
 
     /// Brings what came together with what is there, as each table's
-    /// [`Arrival`] says. Called once, before the commit; nothing comes after.
-    fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError>;
+    /// [`TableWrite`] says. Called once, before the commit; nothing comes after.
+    fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError>;
 
     /// Makes the load visible, with its record, its rejected records and its
     /// cursors, in one step that is durable when it returns.

@@ -5,7 +5,7 @@ use std::fmt;
 /// What a caller can do about an error of the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Category {
+pub enum ErrorCategory {
     /// The connector's config is wrong.
     Config,
     /// The source did not accept the credentials.
@@ -35,7 +35,7 @@ pub enum Category {
 #[error("{message}")]
 pub struct SourceError {
     /// What the caller can do.
-    pub category: Category,
+    pub category: ErrorCategory,
     /// What happened, to what.
     pub message: String,
     /// What the reader can do.
@@ -46,7 +46,7 @@ pub struct SourceError {
     pub retry_after: Option<u64>,
 }
 
-impl fmt::Display for Category {
+impl fmt::Display for ErrorCategory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Config => "config",

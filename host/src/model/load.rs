@@ -14,7 +14,7 @@ pub struct LoadId(String);
 impl LoadId {
     /// The identity of a load that starts at `time`.
     #[must_use]
-    pub fn at(time: SystemTime) -> Self {
+    pub fn from_time(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self(format!("{}.{:06}", since.as_secs(), since.subsec_micros()))
     }
@@ -42,7 +42,7 @@ impl fmt::Display for LoadId {
 /// How much of a resource a load reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Mode {
+pub enum ReadMode {
     /// Everything there is.
     #[default]
     Full,
@@ -55,7 +55,7 @@ pub enum Mode {
 /// What becomes of the rows that the destination already holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Write {
+pub enum WriteDisposition {
     /// They give way to the new ones.
     #[default]
     Replace,
@@ -71,7 +71,7 @@ pub enum Write {
 /// What becomes of rows that are no longer in the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Deletes {
+pub enum DeletionMode {
     /// They stay.
     #[default]
     Ignore,
@@ -99,7 +99,7 @@ pub enum SchemaPolicy {
 /// How a load ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum LoadStatus {
     /// Every resource was loaded.
     Loaded,
     /// Some resources could not be read; the others were loaded.
@@ -108,7 +108,7 @@ pub enum Status {
     Ongoing,
 }
 
-impl Status {
+impl LoadStatus {
     /// The word that the destination stores.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -120,7 +120,7 @@ impl Status {
     }
 }
 
-impl Mode {
+impl ReadMode {
     /// The word that the destination stores.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -150,7 +150,7 @@ pub struct LoadRecord {
     /// When its last row had been read.
     pub finished: SystemTime,
     /// How it ended.
-    pub status: Status,
+    pub status: LoadStatus,
     /// One for each resource that was loaded.
     pub resources: Vec<ResourceRecord>,
 }
@@ -161,7 +161,7 @@ pub struct ResourceRecord {
     /// Name of the resource.
     pub resource: String,
     /// How much of it was read.
-    pub mode: Mode,
+    pub mode: ReadMode,
     /// Rows that the connector sent.
     pub rows_read: u64,
     /// Rows that the destination stored.

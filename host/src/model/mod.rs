@@ -11,18 +11,20 @@ mod source;
 mod spec;
 
 pub use cursor::Cursor;
-pub use error::{Category, SourceError};
+pub use error::{ErrorCategory, SourceError};
 pub use json::{is_json, json_field};
 pub use limits::{Amount, Limit, Limits};
 pub use load::{
-    Deletes, LoadId, LoadRecord, Mode, Rejected, ResourceRecord, SchemaPolicy, Status, Write,
+    DeletionMode, LoadId, LoadRecord, LoadStatus, ReadMode, Rejected, ResourceRecord, SchemaPolicy,
+    WriteDisposition,
 };
 pub use secret::Secret;
 pub use source::{
     Descriptor, Event, Finding, OriginRequest, PageKind, Progress, ReadOptions, Resource,
     ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, Sibling, SourceSchema,
-    Summary, Unread,
+    Summary, UnreadPart,
 };
 pub use spec::{
-    AllowRule, Consistency, DestinationSpec, FileFormat, Mask, Nested, PipelineSpec, ResourceSpec,
+    AllowRule, Consistency, DestinationSpec, FileFormat, Mask, NestedMode, PipelineSpec,
+    ResourceSpec,
 };

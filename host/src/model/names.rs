@@ -58,7 +58,7 @@ pub const RESERVED_TABLES: [&str; 4] = [LOADS, LOAD_RESOURCES, CURSORS, REJECTED
 /// The table that holds a resource: its own name, unless the host keeps that
 /// name for itself.
 #[must_use]
-pub fn table_of(resource: &str) -> String {
+pub fn table_name(resource: &str) -> String {
     if RESERVED_TABLES
         .iter()
         .any(|name| name.eq_ignore_ascii_case(resource))
@@ -71,7 +71,7 @@ pub fn table_of(resource: &str) -> String {
 
 /// The stored name of a source column, likewise.
 #[must_use]
-pub fn column_of(column: &str) -> String {
+pub fn column_name(column: &str) -> String {
     if OWN_COLUMNS
         .iter()
         .any(|name| name.eq_ignore_ascii_case(column))
@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn reserved_names_are_kept_free() {
-        assert_eq!(table_of("_LOADS"), "_LOADS__source");
-        assert_eq!(table_of("orders"), "orders");
-        assert_eq!(column_of("_Load_Id"), "_Load_Id__source");
+        assert_eq!(table_name("_LOADS"), "_LOADS__source");
+        assert_eq!(table_name("orders"), "orders");
+        assert_eq!(column_name("_Load_Id"), "_Load_Id__source");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::{Cursor, Mode, Rejected, SourceError};
+use super::{Cursor, ReadMode, Rejected, SourceError};
 
 /// How a connector describes itself.
 #[derive(Clone, Debug, serde::Serialize)]
@@ -79,9 +79,9 @@ pub struct Resource {
     /// Names of the key columns; empty when there is no key.
     pub primary_key: Vec<String>,
     /// Columns that an incremental read can go by.
-    pub cursor_fields: Vec<String>,
+    pub cursor_columns: Vec<String>,
     /// How it can be read.
-    pub modes: Vec<Mode>,
+    pub modes: Vec<ReadMode>,
     /// The resource whose records it is fanned out from.
     pub parent: Option<String>,
     /// Whether it is read when nothing is selected.
@@ -121,11 +121,11 @@ pub struct Selection {
     /// Its name.
     pub resource: String,
     /// How much of it.
-    pub mode: Mode,
+    pub mode: ReadMode,
     /// Where to go on.
     pub cursor: Option<Cursor>,
     /// The column that an incremental read goes by.
-    pub cursor_field: Option<String>,
+    pub cursor_column: Option<String>,
     /// How far it goes back.
     pub lag: Option<String>,
     /// Columns to read; empty reads all.
@@ -278,7 +278,7 @@ pub struct Summary {
 /// Rows that a read says nothing about: those that have one of these texts in
 /// a column. Those that are there stay as they are.
 #[derive(Clone, Debug)]
-pub struct Unread {
+pub struct UnreadPart {
     /// The column.
     pub column: String,
     /// The texts.
@@ -297,7 +297,7 @@ pub struct ResourceSummary {
     /// Records rejected.
     pub rejected: u64,
     /// Values that went to a sibling column.
-    pub misfits: u64,
+    pub mismatches: u64,
     /// Rows that the source bills for.
     pub rows_billed: Option<u64>,
     /// Requests made.
@@ -305,7 +305,7 @@ pub struct ResourceSummary {
     /// Why it could not be read.
     pub failure: Option<SourceError>,
     /// Which part of it could not, if the rest could.
-    pub unread: Option<Unread>,
+    pub unread: Option<UnreadPart>,
     /// The cursor that is true once all pages are stored.
     pub cursor: Option<Cursor>,
     /// What the operator should know.

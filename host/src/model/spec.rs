@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Deletes, Limits, Mode, SchemaPolicy, Secret, Write};
+use super::{DeletionMode, Limits, ReadMode, SchemaPolicy, Secret, WriteDisposition};
 
 /// One pipeline.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ pub struct ResourceSpec {
     /// Its name.
     pub name: String,
     /// How much of it is read.
-    pub mode: Mode,
+    pub mode: ReadMode,
     /// The column that an incremental read goes by; without one, it goes by
     /// a key that only grows.
     pub cursor: Option<String>,
@@ -79,9 +79,9 @@ pub struct ResourceSpec {
     pub primary_key: Vec<String>,
     /// What becomes of the rows that are there; follows from the mode, if
     /// nothing is said.
-    pub write: Option<Write>,
+    pub write: Option<WriteDisposition>,
     /// What becomes of rows that are no longer in the source, likewise.
-    pub deletes: Option<Deletes>,
+    pub deletes: Option<DeletionMode>,
     /// What becomes of columns that the destination does not have yet.
     pub schema: SchemaPolicy,
     /// The columns to read; empty reads all.
@@ -90,7 +90,7 @@ pub struct ResourceSpec {
     /// that the connector knows.
     pub types: BTreeMap<String, String>,
     /// What becomes of values with others inside.
-    pub nested: Nested,
+    pub nested: NestedMode,
     /// Columns whose values are not stored as they are.
     pub mask: BTreeMap<String, Mask>,
     /// A condition on its rows, in the language of the source.
@@ -101,7 +101,7 @@ pub struct ResourceSpec {
 
 /// What becomes of JSON that a column of text holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Nested {
+pub enum NestedMode {
     /// It stays the text that it is.
     #[default]
     Keep,

@@ -8,9 +8,9 @@ use serde::Serialize;
 
 use super::Pipeline;
 use super::error::PipelineError;
-use super::fit::Change;
 use super::plan::ResourcePlan;
 use super::run::blocking;
+use super::schema_fit::Change;
 use crate::destination::{self, DestinationError};
 use crate::model::{LoadId, PageKind, Resource, SourceSchema, names};
 
@@ -48,14 +48,14 @@ impl Pipeline {
             .collect();
         let tables: Vec<_> = listed
             .iter()
-            .map(|resource| names::table_of(&resource.name))
+            .map(|resource| names::table_name(&resource.name))
             .collect();
         let settings = self.destination_settings();
         let look = move || {
             let mut destination = destination::open(settings)?;
             // Given up without a trace.
-            let mut load = destination.begin(&LoadId::at(SystemTime::now()))?;
-            let known = tables.iter().map(|table| load.known(table));
+            let mut load = destination.begin(&LoadId::from_time(SystemTime::now()))?;
+            let known = tables.iter().map(|table| load.existing_schema(table));
             known.collect::<Result<Vec<_>, DestinationError>>()
         };
         let known = blocking(look).await??;
@@ -90,7 +90,7 @@ impl Diff {
         ));
         Self {
             resource: resource.name.clone(),
-            table: names::table_of(&resource.name),
+            table: names::table_name(&resource.name),
             changes,
             refused: fitted.err().map(|error| error.to_string()),
         }

@@ -7,7 +7,7 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::model::{LoadId, PageKind, Write, names};
+use crate::model::{LoadId, PageKind, WriteDisposition, names};
 
 /// Adds the columns of the host's own, and keeps their names free.
 ///
@@ -29,13 +29,13 @@ impl Marker {
     }
 
     /// The columns of a source as they are stored.
-    pub(super) fn schema(source: &Schema, kind: PageKind, write: Write) -> SchemaRef {
+    pub(super) fn schema(source: &Schema, kind: PageKind, write: WriteDisposition) -> SchemaRef {
         let last = source.fields().len().saturating_sub(1);
         let fields = source.fields().iter().enumerate().map(|(index, field)| {
             let name = if kind == PageKind::Changes && index == last {
                 names::IS_DELETED.to_owned()
             } else {
-                names::column_of(field.name())
+                names::column_name(field.name())
             };
             if name == *field.name() {
                 Arc::clone(field)
@@ -50,7 +50,7 @@ impl Marker {
             DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
             false,
         );
-        let begins = (write == Write::Scd2).then_some(begins);
+        let begins = (write == WriteDisposition::Scd2).then_some(begins);
         let own = begins.into_iter().chain([identity]).map(Arc::new);
         Arc::new(Schema::new(fields.chain(own).collect::<Vec<_>>()))
     }

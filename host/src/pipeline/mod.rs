@@ -4,11 +4,9 @@
 //! [`writer`] (its writing half, where counts are reconciled), [`report`].
 //! Knows the sandbox and the destinations; neither knows it, nor each other.
 
-mod asked;
-mod card;
+mod capabilities;
 mod diff;
 mod error;
-mod fit;
 mod mark;
 mod mask;
 mod nested;
@@ -16,8 +14,10 @@ mod observer;
 mod plan;
 mod preview;
 mod report;
+mod requested;
 mod run;
 mod schema;
+mod schema_fit;
 mod state;
 mod widen;
 mod writer;
@@ -25,17 +25,17 @@ mod writer;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use card::{Card, Difference};
+pub use capabilities::{Capabilities, Difference};
 pub use diff::Diff;
 pub use error::PipelineError;
-pub use fit::Change;
 pub use observer::{Observer, Update};
 pub use preview::Preview;
 pub use report::{Report, ResourceReport};
 pub use run::RunOptions;
+pub use schema_fit::Change;
 
 use self::plan::ResourcePlan;
-pub use crate::sandbox::egress::Record;
+pub use crate::sandbox::egress::PolicyRecorder;
 
 use crate::destination;
 use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Resource, names};

@@ -7,44 +7,44 @@ use std::sync::Arc;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::PipelineError;
-use super::fit::{Change, Fit};
 use super::mark::Marker;
 use super::mask::{self, Masking, Masks};
 use super::nested::{self, Manner, Nesting};
-use crate::destination::{Arrival, Presence};
+use super::schema_fit::{Change, SchemaFit};
+use crate::destination::{DeletionSource, TableWrite};
 use crate::model::{
-    Cursor, Deletes, Mask, Mode, Nested, PageKind, ResourceSpec, SchemaPolicy, Selection, Sibling,
-    SourceSchema, Unread, Write, names,
+    Cursor, DeletionMode, Mask, NestedMode, PageKind, ReadMode, ResourceSpec, SchemaPolicy,
+    Selection, Sibling, SourceSchema, UnreadPart, WriteDisposition, names,
 };
 
 /// How one resource is loaded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ResourcePlan {
     spec: ResourceSpec,
-    pub(super) write: Write,
-    pub(super) deletes: Deletes,
+    pub(super) write: WriteDisposition,
+    pub(super) deletes: DeletionMode,
     /// Where the read goes on.
     pub(super) cursor: Option<Cursor>,
     /// Whether what is there gives way as a whole.
-    fresh: bool,
+    full_refresh: bool,
     /// Of a table that is made of the lists of a resource: how it is known
     /// which rows of that are gone.
-    of_items: Option<Presence>,
+    of_items: Option<DeletionSource>,
 }
 
 impl ResourcePlan {
     /// The plan for a resource as the operator described it.
     pub(super) fn new(spec: &ResourceSpec) -> Result<Self, PipelineError> {
         let write = spec.write.unwrap_or(match (spec.mode, &spec.cursor) {
-            (Mode::Full, _) => Write::Replace,
-            (Mode::Incremental, None) => Write::Append,
-            (Mode::Incremental, Some(_)) | (Mode::Changes, _) => Write::Merge,
+            (ReadMode::Full, _) => WriteDisposition::Replace,
+            (ReadMode::Incremental, None) => WriteDisposition::Append,
+            (ReadMode::Incremental, Some(_)) | (ReadMode::Changes, _) => WriteDisposition::Merge,
         });
         // A feed says which rows are deleted, and versions end when they are.
         let deletes = spec.deletes.unwrap_or(match (spec.mode, write) {
-            (Mode::Changes, _) => Deletes::Hard,
-            (Mode::Full, Write::Scd2) => Deletes::Soft,
-            _ => Deletes::Ignore,
+            (ReadMode::Changes, _) => DeletionMode::Hard,
+            (ReadMode::Full, WriteDisposition::Scd2) => DeletionMode::Soft,
+            _ => DeletionMode::Ignore,
         });
         let refuse = |what: &str, hint: &str| {
             Err(PipelineError::settings(
@@ -52,15 +52,15 @@ impl ResourcePlan {
                 hint.to_owned(),
             ))
         };
-        let compares = matches!(write, Write::Merge | Write::Scd2);
+        let compares = matches!(write, WriteDisposition::Merge | WriteDisposition::Scd2);
         match (spec.mode, write) {
-            (Mode::Incremental | Mode::Changes, Write::Replace) => {
+            (ReadMode::Incremental | ReadMode::Changes, WriteDisposition::Replace) => {
                 return refuse(
                     "what a part of the rows replaces is lost",
                     "use `write = \"merge\"` or `\"append\"`, or `mode = \"full\"`",
                 );
             }
-            (Mode::Changes, Write::Append) => {
+            (ReadMode::Changes, WriteDisposition::Append) => {
                 return refuse(
                     "a feed of changes brings older rows up to date, and cannot be appended",
                     "use `write = \"merge\"`, or `\"scd2\"` to keep older versions",
@@ -68,25 +68,28 @@ impl ResourcePlan {
             }
             _ => {}
         }
-        if deletes != Deletes::Ignore && !compares {
+        if deletes != DeletionMode::Ignore && !compares {
             return refuse(
                 "`deletes` needs rows that can be told apart",
                 "use `write = \"merge\"`; a table that is replaced holds no deleted rows",
             );
         }
-        if deletes != Deletes::Ignore && spec.schema == SchemaPolicy::DiscardRow {
+        if deletes != DeletionMode::Ignore && spec.schema == SchemaPolicy::DiscardRow {
             return refuse(
                 "rows that `schema = \"discard_row\"` rejects would count as deleted",
                 "use `schema = \"discard_value\"`, or `deletes = \"ignore\"`",
             );
         }
-        if spec.mode == Mode::Incremental && !spec.mask.is_empty() && !spec.primary_key.is_empty() {
+        if spec.mode == ReadMode::Incremental
+            && !spec.mask.is_empty()
+            && !spec.primary_key.is_empty()
+        {
             return refuse(
                 "with a `primary_key` of its own, its cursor may hold masked values as they are",
                 "leave `primary_key` out, use `mode = \"full\"`, or leave the mask out",
             );
         }
-        if spec.cursor.is_some() && spec.mode != Mode::Incremental {
+        if spec.cursor.is_some() && spec.mode != ReadMode::Incremental {
             return refuse(
                 "`cursor` has no effect in this mode",
                 "add `mode = \"incremental\"`",
@@ -98,13 +101,13 @@ impl ResourcePlan {
                 "leave it out, or merge",
             );
         }
-        if spec.nested == Nested::Tables && write == Write::Scd2 {
+        if spec.nested == NestedMode::Tables && write == WriteDisposition::Scd2 {
             return refuse(
                 "versions of a row have no items of their own",
                 "use `nested = \"json\"`, whose changes make versions too, or `write = \"merge\"`",
             );
         }
-        if spec.nested == Nested::Tables && spec.schema == SchemaPolicy::DiscardRow {
+        if spec.nested == NestedMode::Tables && spec.schema == SchemaPolicy::DiscardRow {
             return refuse(
                 "the items of rows that `schema = \"discard_row\"` rejects would stay",
                 "use `schema = \"discard_value\"`, or `nested = \"json\"`",
@@ -115,7 +118,7 @@ impl ResourcePlan {
             write,
             deletes,
             cursor: None,
-            fresh: false,
+            full_refresh: false,
             of_items: None,
         };
         plan.judge_masks(&spec.primary_key)?;
@@ -123,10 +126,10 @@ impl ResourcePlan {
     }
 
     /// The plan for a run that goes on from a cursor, or starts afresh.
-    pub(super) fn at(&self, cursor: Option<&Cursor>, fresh: bool) -> Self {
+    pub(super) fn at(&self, cursor: Option<&Cursor>, full_refresh: bool) -> Self {
         Self {
-            cursor: cursor.filter(|_| !fresh).cloned(),
-            fresh,
+            cursor: cursor.filter(|_| !full_refresh).cloned(),
+            full_refresh,
             ..self.clone()
         }
     }
@@ -134,14 +137,14 @@ impl ResourcePlan {
     /// The plan for a table that is made of lists in pages of a kind.
     pub(super) fn of_items(&self, table: &str, kind: PageKind) -> Self {
         let deletes = match self.deletes {
-            Deletes::Hard => Deletes::Hard,
-            Deletes::Ignore | Deletes::Soft => Deletes::Ignore,
+            DeletionMode::Hard => DeletionMode::Hard,
+            DeletionMode::Ignore | DeletionMode::Soft => DeletionMode::Ignore,
         };
-        let presence = match self.presence(kind) {
-            Presence::Rows if deletes == Deletes::Hard => Presence::Rows,
-            Presence::Keys if deletes == Deletes::Hard => Presence::Keys,
+        let deletion_source = match self.deletion_source(kind) {
+            DeletionSource::AllRows if deletes == DeletionMode::Hard => DeletionSource::AllRows,
+            DeletionSource::AllKeys if deletes == DeletionMode::Hard => DeletionSource::AllKeys,
             // What a feed says of a row, its group says by having no items.
-            _ => Presence::Unknown,
+            _ => DeletionSource::Unknown,
         };
         Self {
             spec: ResourceSpec {
@@ -151,14 +154,14 @@ impl ResourcePlan {
                 ..ResourceSpec::default()
             },
             deletes,
-            of_items: Some(presence),
+            of_items: Some(deletion_source),
             ..self.clone()
         }
     }
 
     /// Whether the keys of all rows say which of its rows are gone.
     pub(super) fn is_by_keys(&self) -> bool {
-        self.presence(PageKind::Rows) == Presence::Keys
+        self.deletion_source(PageKind::Rows) == DeletionSource::AllKeys
     }
 
     /// How the JSON in its columns is stored.
@@ -174,7 +177,7 @@ impl ResourcePlan {
             schema: self.spec.schema,
             groups: self.compares(),
             stays: self.stays(),
-            keeps_deleted: self.deletes == Deletes::Soft,
+            keeps_deleted: self.deletes == DeletionMode::Soft,
         };
         if self.of_items.is_some() {
             return Ok(None);
@@ -196,7 +199,7 @@ impl ResourcePlan {
     pub(super) fn stored_texts(
         &self,
         name: &str,
-        part: &Unread,
+        part: &UnreadPart,
     ) -> Result<Vec<String>, PipelineError> {
         match mask::of(&self.spec.mask, &part.column) {
             None => Ok(part.values.clone()),
@@ -214,7 +217,7 @@ impl ResourcePlan {
         }
     }
 
-    pub(super) fn mode(&self) -> Mode {
+    pub(super) fn mode(&self) -> ReadMode {
         self.spec.mode
     }
 
@@ -222,8 +225,10 @@ impl ResourcePlan {
     /// there gives way as a whole, nor where all must be known to tell which
     /// rows were deleted.
     pub(super) fn can_be_resumed(&self) -> bool {
-        self.write != Write::Replace && !self.fresh && self.deletes == Deletes::Ignore
-            || self.spec.mode == Mode::Changes && self.cursor.is_some()
+        self.write != WriteDisposition::Replace
+            && !self.full_refresh
+            && self.deletes == DeletionMode::Ignore
+            || self.spec.mode == ReadMode::Changes && self.cursor.is_some()
     }
 
     /// What to ask the connector for.
@@ -233,11 +238,11 @@ impl ResourcePlan {
             resource: spec.name.clone(),
             mode: spec.mode,
             cursor: self.cursor.clone(),
-            cursor_field: spec.cursor.clone(),
+            cursor_column: spec.cursor.clone(),
             lag: spec.lag.clone(),
             columns: spec.columns.clone(),
             types: spec.types.clone(),
-            nested: spec.nested != Nested::Keep,
+            nested: spec.nested != NestedMode::Keep,
             filter: spec.filter.clone(),
             primary_key: spec.primary_key.clone(),
             max_rows_billed: spec.max_rows_read,
@@ -259,14 +264,14 @@ impl ResourcePlan {
     }
 
     /// What the destination is told of its rows.
-    pub(super) fn arrival(
+    pub(super) fn table_write(
         &self,
         name: &str,
         kind: PageKind,
         source: &SourceSchema,
-        fit: &Fit,
+        fit: &SchemaFit,
         known: Option<&Schema>,
-    ) -> Result<Arrival, PipelineError> {
+    ) -> Result<TableWrite, PipelineError> {
         let wanted = self.key(source);
         if self.compares() && wanted.is_empty() {
             return Err(PipelineError::settings(
@@ -277,7 +282,7 @@ impl ResourcePlan {
         }
         let mut key = Vec::with_capacity(wanted.len());
         for column in wanted.iter().filter(|_| self.compares()) {
-            let stored = names::column_of(column);
+            let stored = names::column_name(column);
             // Of a column that is there with another type, only siblings come.
             let known = known.into_iter().flat_map(Schema::fields);
             let mut fields = fit.schema.fields().iter().chain(known);
@@ -290,14 +295,14 @@ impl ResourcePlan {
             };
             key.push(field.name().clone());
         }
-        Ok(Arrival {
+        Ok(TableWrite {
             schema: Arc::clone(&fit.schema),
             siblings: fit.siblings.clone(),
-            write: self.write,
+            disposition: self.write,
             key,
-            fresh: self.fresh,
-            presence: self.presence(kind),
-            deletes: self.deletes,
+            full_refresh: self.full_refresh,
+            deletion_source: self.deletion_source(kind),
+            deletion_mode: self.deletes,
             group: (self.of_items.is_some() && self.compares()).then(|| names::INDEX.to_owned()),
         })
     }
@@ -311,7 +316,7 @@ impl ResourcePlan {
         source: &SourceSchema,
         known: Option<&Schema>,
         seen: &BTreeSet<String>,
-    ) -> Result<Fit, PipelineError> {
+    ) -> Result<SchemaFit, PipelineError> {
         let fit = self.as_it_comes(kind, source);
         let Some(known) = known else {
             return Ok(fit);
@@ -351,12 +356,12 @@ impl ResourcePlan {
         Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
     }
 
-    fn as_it_comes(&self, kind: PageKind, source: &SourceSchema) -> Fit {
+    fn as_it_comes(&self, kind: PageKind, source: &SourceSchema) -> SchemaFit {
         let stored = |sibling: &Sibling| Sibling {
-            name: names::column_of(&sibling.name),
-            column: names::column_of(&sibling.column),
+            name: names::column_name(&sibling.name),
+            column: names::column_name(&sibling.column),
         };
-        Fit::new(
+        SchemaFit::new(
             Marker::schema(&source.columns, kind, self.write),
             source.siblings.iter().map(stored).collect(),
         )
@@ -364,7 +369,7 @@ impl ResourcePlan {
 
     /// Whether the table that is there stays.
     fn stays(&self) -> bool {
-        self.write != Write::Replace && !self.fresh
+        self.write != WriteDisposition::Replace && !self.full_refresh
     }
 
     /// Refuses changes, if the table is to stay as it is.
@@ -414,7 +419,7 @@ impl ResourcePlan {
             Err(PipelineError::settings(message, hint.to_owned()))
         };
         let cursor = spec.cursor.iter();
-        let key_in_cursor = key.iter().filter(|_| spec.mode == Mode::Incremental);
+        let key_in_cursor = key.iter().filter(|_| spec.mode == ReadMode::Incremental);
         for column in cursor.chain(key_in_cursor) {
             if mask::of(&spec.mask, column).is_some() {
                 return refuse(
@@ -435,22 +440,22 @@ impl ResourcePlan {
     }
 
     fn compares(&self) -> bool {
-        matches!(self.write, Write::Merge | Write::Scd2)
+        matches!(self.write, WriteDisposition::Merge | WriteDisposition::Scd2)
     }
 
-    fn presence(&self, kind: PageKind) -> Presence {
-        if let Some(presence) = self.of_items {
-            return presence;
+    fn deletion_source(&self, kind: PageKind) -> DeletionSource {
+        if let Some(deletion_source) = self.of_items {
+            return deletion_source;
         }
         match (kind, self.deletes, &self.cursor) {
-            (PageKind::Changes, _, _) => Presence::Marked,
-            (_, Deletes::Ignore, _) => Presence::Unknown,
+            (PageKind::Changes, _, _) => DeletionSource::Flagged,
+            (_, DeletionMode::Ignore, _) => DeletionSource::Unknown,
             // Without a cursor, everything comes.
-            (_, _, None) => Presence::Rows,
+            (_, _, None) => DeletionSource::AllRows,
             (_, _, Some(_)) => match self.spec.mode {
                 // A feed is first read in full, whatever the cursor says.
-                Mode::Full | Mode::Changes => Presence::Rows,
-                Mode::Incremental => Presence::Keys,
+                ReadMode::Full | ReadMode::Changes => DeletionSource::AllRows,
+                ReadMode::Incremental => DeletionSource::AllKeys,
             },
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::{LoadId, Mode, SourceError, Status};
+use crate::model::{LoadId, LoadStatus, ReadMode, SourceError};
 
 /// The report of one load.
 #[derive(Clone, Debug, Serialize)]
@@ -17,7 +17,7 @@ pub struct Report {
     /// parts.
     pub loads: u64,
     /// How it ended.
-    pub status: Status,
+    pub status: LoadStatus,
     /// Where the rows are.
     pub destination: String,
     /// One for each resource.
@@ -43,7 +43,7 @@ pub struct ResourceReport {
     /// The table that holds it.
     pub table: String,
     /// How much of it was read.
-    pub mode: Mode,
+    pub mode: ReadMode,
     /// Rows that the connector sent.
     pub rows_read: u64,
     /// Rows that the destination stored.
@@ -53,7 +53,8 @@ pub struct ResourceReport {
     /// Records that could not be stored.
     pub rows_rejected: u64,
     /// Values that went to a sibling column because they did not fit.
-    pub misfits: u64,
+    #[serde(rename = "misfits")]
+    pub mismatches: u64,
     /// Bytes of its pages.
     pub bytes: u64,
     /// HTTP requests.

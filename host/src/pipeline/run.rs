@@ -8,15 +8,15 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::Pipeline;
-use super::asked::Asked;
 use super::error::PipelineError;
 use super::observer::Observer;
 use super::plan::ResourcePlan;
 use super::report::Report;
+use super::requested::RequestedResources;
 use super::writer::{self, LoadHead, Written};
 use crate::destination::{self, DestinationError};
-use crate::model::{Consistency, Descriptor, LoadId, Mode, ReadOptions, Selection};
-use crate::sandbox::egress::Record;
+use crate::model::{Consistency, Descriptor, LoadId, ReadMode, ReadOptions, Selection};
+use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Grants, Instance, SandboxError};
 
@@ -36,7 +36,7 @@ pub struct RunOptions {
     /// there, whatever the pipeline says.
     pub full_refresh: bool,
     /// Where to write down what the connector needed.
-    pub record: Option<Arc<Record>>,
+    pub record: Option<Arc<PolicyRecorder>>,
 }
 
 impl Pipeline {
@@ -47,7 +47,7 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
-        let load_id = LoadId::at(SystemTime::now());
+        let load_id = LoadId::from_time(SystemTime::now());
         let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
         self.load(load_id, options, observer, cancel)
             .instrument(span)
@@ -136,8 +136,8 @@ impl Pipeline {
             status: written.status,
             destination: location,
             resources: written.resources,
-            requests: instance.tally().requests(),
-            bytes_received: instance.tally().bytes(),
+            requests: instance.egress_stats().requests(),
+            bytes_received: instance.egress_stats().bytes(),
             point_in_time: written.point_in_time,
             restarts: written.restarts,
             elapsed: started.1.elapsed(),
@@ -164,7 +164,7 @@ impl Pipeline {
             reader = opening => reader?,
             () = &mut cancel => return Err(PipelineError::Cancelled),
         };
-        let mut asked = Asked::of(selections);
+        let mut asked = RequestedResources::of(selections);
         let result = loop {
             let event = {
                 let mut next = std::pin::pin!(instance.next(reader));
@@ -226,7 +226,7 @@ impl Pipeline {
         // What is committed as it comes comes first: nothing can be committed
         // while a table is half replaced.
         if self.spec.consistency != Consistency::Snapshot {
-            selections.sort_by_key(|selection| selection.mode == Mode::Full);
+            selections.sort_by_key(|selection| selection.mode == ReadMode::Full);
         }
         selections
     }

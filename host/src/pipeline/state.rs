@@ -8,7 +8,7 @@ use super::Pipeline;
 use super::error::PipelineError;
 use super::run::blocking;
 use crate::destination::{self, DestinationError};
-use crate::model::{Cursor, LoadId, LoadRecord, Mode, ResourceRecord, Status};
+use crate::model::{Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord};
 
 impl Pipeline {
     /// The cursors that the last loads left, by resource.
@@ -34,7 +34,7 @@ impl Pipeline {
             let mut destination = destination::open(settings)?;
             let before = destination.cursors(&name)?.remove(&resource);
             let now = SystemTime::now();
-            let load_id = LoadId::at(now);
+            let load_id = LoadId::from_time(now);
             let mut load = destination.begin(&load_id)?;
             load.apply()?;
             load.commit(&LoadRecord {
@@ -45,14 +45,14 @@ impl Pipeline {
                 connector_sha256: digest,
                 started: now,
                 finished: now,
-                status: Status::Loaded,
+                status: LoadStatus::Loaded,
                 resources: vec![ResourceRecord {
                     resource,
                     // Where all is read, no cursor stays.
                     mode: if cursor.is_some() {
-                        Mode::Incremental
+                        ReadMode::Incremental
                     } else {
-                        Mode::Full
+                        ReadMode::Full
                     },
                     rows_read: 0,
                     rows_written: 0,

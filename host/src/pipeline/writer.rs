@@ -30,10 +30,10 @@ use super::mask;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
-use crate::destination::{Destination, Effect, Load};
+use crate::destination::{Destination, Load, WriteStats};
 use crate::model::{
-    Category, Event, Limits, LoadId, PageKind, ResourceRecord, ResourceSummary, SourceError,
-    Status, Summary,
+    ErrorCategory, Event, Limits, LoadId, LoadStatus, PageKind, ResourceRecord, ResourceSummary,
+    SourceError, Summary,
 };
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
@@ -60,7 +60,7 @@ pub(super) struct Written {
     pub(super) load_id: LoadId,
     /// How many loads it was.
     pub(super) loads: u64,
-    pub(super) status: Status,
+    pub(super) status: LoadStatus,
     pub(super) resources: Vec<ResourceReport>,
     pub(super) point_in_time: bool,
     pub(super) restarts: u32,
@@ -213,20 +213,20 @@ impl Writer<'_, '_, '_> {
 
     /// Commits what has come so far, with the cursors that are true then.
     fn commit_part(mut self) -> Result<(), PipelineError> {
-        let effects = self.settle()?;
+        let stats_by_table = self.settle()?;
         let mut records = Vec::new();
         for (resource, open) in &mut self.run.open {
             let Some(part) = open.part.take() else {
                 continue;
             };
-            let effect = effects.get(&open.table).copied().unwrap_or_default();
-            open.totals.add(effect);
+            let stats = stats_by_table.get(&open.table).copied().unwrap_or_default();
+            open.totals.add(stats);
             records.push(ResourceRecord {
                 resource: resource.clone(),
                 mode: open.plan.mode(),
                 rows_read: part.rows_of_source(),
-                rows_written: effect.written,
-                rows_deleted: effect.deleted,
+                rows_written: stats.written,
+                rows_deleted: stats.deleted,
                 rows_rejected: part.refused,
                 rows_billed: None,
                 cursor_before: open.plan.cursor.clone(),
@@ -236,7 +236,7 @@ impl Writer<'_, '_, '_> {
                 open.plan.cursor = part.cursor;
             }
         }
-        let record = self.run.record(Status::Ongoing, records);
+        let record = self.run.record(LoadStatus::Ongoing, records);
         self.load.commit(&record)?;
         self.run.loads += 1;
         tracing::info!(load_id = %record.load_id, "committed a part");
@@ -245,8 +245,8 @@ impl Writer<'_, '_, '_> {
 
     /// Waits until all rows are stored, compares them with those that came,
     /// and brings them together with what is there.
-    fn settle(&mut self) -> Result<BTreeMap<String, Effect>, PipelineError> {
-        let stored = self.load.stored_rows()?;
+    fn settle(&mut self) -> Result<BTreeMap<String, WriteStats>, PipelineError> {
+        let stored = self.load.count_rows()?;
         for (resource, open) in &self.run.open {
             let Some(part) = &open.part else {
                 continue;
@@ -284,14 +284,14 @@ impl Writer<'_, '_, '_> {
             unread.is_some_and(|part| part.failure.is_some())
         };
         let status = if failed.peek().is_some() || summary.resources.iter().any(lacks_a_part) {
-            Status::Partial
+            LoadStatus::Partial
         } else {
-            Status::Loaded
+            LoadStatus::Loaded
         };
         for failed in failed {
             if let Some(open) = self.run.open.get_mut(&failed.resource) {
                 open.part = None;
-                self.load.discard(&open.table)?;
+                self.load.discard_table(&open.table)?;
                 self.discard_items(&failed.resource)?;
             }
         }
@@ -308,23 +308,23 @@ impl Writer<'_, '_, '_> {
             });
         }
         self.run.reconcile(summary)?;
-        let effects = self.settle()?;
+        let stats_by_table = self.settle()?;
         let mut resources = Vec::with_capacity(summary.resources.len());
         let mut records = Vec::with_capacity(summary.resources.len());
         for of_source in &summary.resources {
             let name = &of_source.resource;
             let open = self.run.open.get_mut(name);
-            let mut effect = Effect::default();
+            let mut written = WriteStats::default();
             if let Some(open) = open {
-                effect = effects.get(&open.table).copied().unwrap_or_default();
-                open.totals.add(effect);
+                written = stats_by_table.get(&open.table).copied().unwrap_or_default();
+                open.totals.add(written);
             }
             if of_source.failure.is_none() {
-                records.push(self.run.resource_record(of_source, effect));
+                records.push(self.run.resource_record(of_source, written));
             }
             resources.push(self.run.report(of_source));
             if of_source.failure.is_none() {
-                for (record, report) in self.run.items(name, &effects) {
+                for (record, report) in self.run.items(name, &stats_by_table) {
                     records.push(record);
                     resources.push(report);
                 }
@@ -348,7 +348,7 @@ impl Writer<'_, '_, '_> {
 /// come.
 fn cannot_be_kept(resource: &str) -> SourceError {
     SourceError {
-        category: Category::Data,
+        category: ErrorCategory::Data,
         message: format!(
             "a part of `{resource}` was not read, and the columns of the rest have other types now; all of it stays as it was"
         ),

@@ -10,9 +10,9 @@ use super::bindings::exports::connector::source::source as wit;
 use super::error::SandboxError;
 use super::pages;
 use crate::model::{
-    Category, Cursor, Descriptor, Event, Finding, Mode, OriginRequest, PageKind, Progress,
+    Cursor, Descriptor, ErrorCategory, Event, Finding, OriginRequest, PageKind, Progress, ReadMode,
     ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection,
-    Severity, Sibling, SourceError, SourceSchema, Summary, Unread,
+    Severity, Sibling, SourceError, SourceSchema, Summary, UnreadPart,
 };
 use crate::model::{Limit, Limits};
 
@@ -155,9 +155,9 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
             .collect::<Result<Vec<_>, _>>()
     };
     let mode = |mode| match mode {
-        types::Mode::Full => Mode::Full,
-        types::Mode::Incremental => Mode::Incremental,
-        types::Mode::Changes => Mode::Changes,
+        types::Mode::Full => ReadMode::Full,
+        types::Mode::Incremental => ReadMode::Incremental,
+        types::Mode::Changes => ReadMode::Changes,
     };
     Ok(Resource {
         name: name(r.name, limits)?,
@@ -171,7 +171,7 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
         description: r.description.as_deref().map(bounded),
         schema: pages::schema(&r.schema, limits)?,
         primary_key: names(r.primary_key)?,
-        cursor_fields: names(r.cursor_fields)?,
+        cursor_columns: names(r.cursor_fields)?,
         modes: r.modes.into_iter().take(MODES).map(mode).collect(),
         parent: r.parent.map(|parent| name(parent, limits)).transpose()?,
         by_default: r.by_default,
@@ -183,15 +183,15 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
     wit::Selection {
         resource: s.resource.clone(),
         mode: match s.mode {
-            Mode::Full => types::Mode::Full,
-            Mode::Incremental => types::Mode::Incremental,
-            Mode::Changes => types::Mode::Changes,
+            ReadMode::Full => types::Mode::Full,
+            ReadMode::Incremental => types::Mode::Incremental,
+            ReadMode::Changes => types::Mode::Changes,
         },
         cursor: s.cursor.as_ref().map(|c| types::Cursor {
             version: c.version,
             value: c.value.clone(),
         }),
-        cursor_field: s.cursor_field.clone(),
+        cursor_field: s.cursor_column.clone(),
         lag: s.lag.clone(),
         columns: s.columns.clone(),
         filter: s.filter.clone(),
@@ -303,7 +303,7 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             resource: name(r.resource, limits)?,
             rows: r.rows,
             rejected: r.rejected,
-            misfits: r.misfits,
+            mismatches: r.misfits,
             rows_billed: r.rows_billed,
             requests: r.requests,
             failure: r.failure.as_ref().map(source_error),
@@ -332,30 +332,30 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
 }
 
 /// Bounded, since each of them becomes part of a statement.
-fn unread(unread: wit::Unread, limits: &Limits) -> Result<Unread, SandboxError> {
+fn unread(unread: wit::Unread, limits: &Limits) -> Result<UnreadPart, SandboxError> {
     let bytes = |texts: &[String]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
     if unread.values.len() as u64 > limits.resources || bytes(&unread.values) > limits.text {
         return Err(SandboxError::Limit(Limit::Text));
     }
-    Ok(Unread {
+    Ok(UnreadPart {
         column: name(unread.column, limits)?,
         values: unread.values,
         failure: unread.failure.as_ref().map(source_error),
     })
 }
 
-fn category(category: types::Category) -> Category {
+fn category(category: types::Category) -> ErrorCategory {
     match category {
-        types::Category::Config => Category::Config,
-        types::Category::Authentication => Category::Authentication,
-        types::Category::Permission => Category::Permission,
-        types::Category::NotFound => Category::NotFound,
-        types::Category::RateLimited => Category::RateLimited,
-        types::Category::Unavailable => Category::Unavailable,
-        types::Category::Protocol => Category::Protocol,
-        types::Category::Data => Category::Data,
-        types::Category::Denied => Category::Denied,
-        types::Category::Cancelled => Category::Cancelled,
-        types::Category::Internal => Category::Internal,
+        types::Category::Config => ErrorCategory::Config,
+        types::Category::Authentication => ErrorCategory::Authentication,
+        types::Category::Permission => ErrorCategory::Permission,
+        types::Category::NotFound => ErrorCategory::NotFound,
+        types::Category::RateLimited => ErrorCategory::RateLimited,
+        types::Category::Unavailable => ErrorCategory::Unavailable,
+        types::Category::Protocol => ErrorCategory::Protocol,
+        types::Category::Data => ErrorCategory::Data,
+        types::Category::Denied => ErrorCategory::Denied,
+        types::Category::Cancelled => ErrorCategory::Cancelled,
+        types::Category::Internal => ErrorCategory::Internal,
     }
 }

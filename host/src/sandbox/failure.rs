@@ -7,23 +7,23 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi_http::FieldMapError;
 
 use super::convert;
-use super::egress::Tally;
+use super::egress::EgressStats;
 use super::error::SandboxError;
 use super::state::State;
 use crate::model::Limit;
 
 /// What ended `call`, which wasmtime gave up with `error`.
-pub(super) fn of(
+pub(super) fn from_trap(
     call: &'static str,
     error: &wasmtime::Error,
     store: &Store<State>,
-    tally: &Tally,
+    egress_stats: &EgressStats,
     deadline: Instant,
 ) -> SandboxError {
     if Instant::now() >= deadline {
         return SandboxError::Limit(Limit::Time);
     }
-    if let Some(limit) = tally.hit().or_else(|| limit(call, error)) {
+    if let Some(limit) = egress_stats.hit().or_else(|| limit(call, error)) {
         return SandboxError::Limit(limit);
     }
     // What the guest printed last, such as the message of a panic, says more

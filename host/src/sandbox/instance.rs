@@ -12,7 +12,7 @@ use super::bindings;
 use super::bindings::exports::connector::source::source as wit;
 use super::convert;
 use super::egress::rule::Rules;
-use super::egress::{Egress, Record, Tally};
+use super::egress::{Egress, EgressStats, PolicyRecorder};
 use super::engine::Connector;
 use super::error::SandboxError;
 use super::failure;
@@ -20,7 +20,7 @@ use super::pages::RawEvent;
 use super::secrets::GrantedSecrets;
 use super::state::{State, size};
 use crate::model::{
-    Category, Descriptor, Finding, ReadOptions, Resource, Secret, Selection, SourceError,
+    Descriptor, ErrorCategory, Finding, ReadOptions, Resource, Secret, Selection, SourceError,
 };
 use crate::model::{Limit, Limits};
 
@@ -34,7 +34,7 @@ pub struct Grants {
     /// What it may use up.
     pub limits: Limits,
     /// Where to write down what it needed.
-    pub record: Option<Arc<Record>>,
+    pub record: Option<Arc<PolicyRecorder>>,
 }
 
 /// An instance with its own memory, connections and deadline.
@@ -43,7 +43,7 @@ pub struct Instance {
     guest: bindings::Connector,
     limits: Limits,
     deadline: Instant,
-    tally: Arc<Tally>,
+    egress_stats: Arc<EgressStats>,
 }
 
 /// A read that was opened. Events are pulled from it with
@@ -68,7 +68,7 @@ impl Connector {
             record,
             self.engine.network().clone(),
         );
-        let tally = egress.tally();
+        let egress_stats = egress.egress_stats();
         let deadline = Instant::now() + limits.time;
         let mut store = Store::new(self.engine.wasmtime(), State::new(egress, secrets, &limits));
         store.limiter(|state| &mut state.memory);
@@ -90,13 +90,13 @@ impl Connector {
                 guest,
                 limits,
                 deadline,
-                tally,
+                egress_stats,
             }),
-            Ok(Err(error)) => Err(failure::of(
+            Ok(Err(error)) => Err(failure::from_trap(
                 "instantiation",
                 &error,
                 &store,
-                &tally,
+                &egress_stats,
                 deadline,
             )),
             Err(limit) => Err(limit),
@@ -107,8 +107,8 @@ impl Connector {
 impl Instance {
     /// What the connector did on the network so far.
     #[must_use]
-    pub fn tally(&self) -> &Arc<Tally> {
-        &self.tally
+    pub fn egress_stats(&self) -> &Arc<EgressStats> {
+        &self.egress_stats
     }
 
     /// Its limits.
@@ -195,21 +195,23 @@ impl Instance {
         call: &'static str,
         result: wasmtime::Result<T>,
     ) -> Result<T, SandboxError> {
-        if let Some(denial) = self.tally.reflection() {
+        if let Some(denial) = self.egress_stats.reflection() {
             return Err(SandboxError::Denied(denial.clone()));
         }
-        result.map_err(|error| failure::of(call, &error, &self.store, &self.tally, self.deadline))
+        result.map_err(|error| {
+            failure::from_trap(call, &error, &self.store, &self.egress_stats, self.deadline)
+        })
     }
 
     /// An error that the connector reported. When the host itself was the
     /// cause, the host's own account of it counts.
     fn reported(&self, error: &wit::Error) -> SandboxError {
         let error: SourceError = convert::source_error(error);
-        if let Some(limit) = self.tally.hit() {
+        if let Some(limit) = self.egress_stats.hit() {
             return SandboxError::Limit(limit);
         }
-        match self.tally.last_denial() {
-            Some(denial) if error.category == Category::Denied => SandboxError::Denied(denial),
+        match self.egress_stats.last_denial() {
+            Some(denial) if error.category == ErrorCategory::Denied => SandboxError::Denied(denial),
             _ => SandboxError::Source(error),
         }
     }

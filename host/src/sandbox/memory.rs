@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
-use super::egress::Tally;
+use super::egress::EgressStats;
 use super::state::size;
 use crate::model::{Limit, Limits};
 
@@ -20,17 +20,17 @@ pub(super) struct MemoryLimit {
     bytes: usize,
     most_elements: usize,
     elements: usize,
-    tally: Arc<Tally>,
+    egress_stats: Arc<EgressStats>,
 }
 
 impl MemoryLimit {
-    pub(super) fn new(limits: &Limits, tally: Arc<Tally>) -> Self {
+    pub(super) fn new(limits: &Limits, egress_stats: Arc<EgressStats>) -> Self {
         Self {
             most_bytes: size(limits.memory),
             bytes: 0,
             most_elements: size(limits.tables),
             elements: 0,
-            tally,
+            egress_stats,
         }
     }
 }
@@ -47,7 +47,7 @@ impl ResourceLimiter for MemoryLimit {
         if fits {
             self.bytes = bytes;
         } else {
-            self.tally.limit(Limit::Memory);
+            self.egress_stats.limit(Limit::Memory);
         }
         Ok(fits)
     }
@@ -65,7 +65,7 @@ impl ResourceLimiter for MemoryLimit {
         if fits {
             self.elements = elements;
         } else {
-            self.tally.limit(Limit::Tables);
+            self.egress_stats.limit(Limit::Tables);
         }
         Ok(fits)
     }

@@ -13,7 +13,7 @@ const NUMBER: u64 = 8;
 impl State {
     fn charge(&mut self, bytes: u64) -> wasmtime::Result<()> {
         let Some(left) = self.random_left.checked_sub(bytes) else {
-            self.tally.limit(Limit::Random);
+            self.egress_stats.limit(Limit::Random);
             return Err(wasmtime::Error::msg("no random bytes are left"));
         };
         self.random_left = left;

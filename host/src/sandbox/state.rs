@@ -7,7 +7,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use super::egress::{Egress, Tally};
+use super::egress::{Egress, EgressStats};
 use super::log::LogBudget;
 use super::memory::MemoryLimit;
 use super::secrets::GrantedSecrets;
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) printed: MemoryOutputPipe,
     /// Random bytes that it may still have.
     pub(super) random_left: u64,
-    pub(super) tally: Arc<Tally>,
+    pub(super) egress_stats: Arc<EgressStats>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     egress: Egress,
@@ -43,15 +43,15 @@ impl State {
             .stdout(printed.clone())
             .stderr(printed.clone())
             .build();
-        let tally = egress.tally();
+        let egress_stats = egress.egress_stats();
         Self {
             table,
             secrets,
             log: LogBudget::new(limits.log),
-            memory: MemoryLimit::new(limits, Arc::clone(&tally)),
+            memory: MemoryLimit::new(limits, Arc::clone(&egress_stats)),
             printed,
             random_left: limits.random,
-            tally,
+            egress_stats,
             wasi,
             http,
             egress,

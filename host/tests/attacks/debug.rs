@@ -45,7 +45,7 @@ async fn no_debug_output_shows_a_secret() {
     shows_nothing(&Some(&grants.secrets["token"]));
     shows_nothing(&spec(grants.secrets.clone()));
     let instance = world.instance().await.unwrap();
-    shows_nothing(instance.tally());
+    shows_nothing(instance.egress_stats());
 }
 
 #[tokio::test]

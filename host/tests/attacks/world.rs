@@ -8,7 +8,7 @@ use std::sync::Arc;
 use connector_host::model::{AllowRule, Finding, Limits, Secret};
 use connector_host::sandbox::egress::client::{Network, Roots};
 use connector_host::sandbox::egress::rule::Rules;
-use connector_host::sandbox::egress::{Denial, Tally};
+use connector_host::sandbox::egress::{Denial, EgressStats};
 use connector_host::sandbox::{Connector, Engine, EngineOptions, Grants, Instance, SandboxError};
 use serde_json::{Value as Json, json};
 
@@ -31,7 +31,7 @@ pub(crate) struct World {
 pub(crate) struct Outcome {
     /// What the connector returned, or why it did not come to that.
     pub(crate) result: Result<Vec<Finding>, SandboxError>,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) egress_stats: Arc<EgressStats>,
 }
 
 impl World {
@@ -126,7 +126,7 @@ impl World {
         let config = json!({ "check": steps }).to_string();
         Outcome {
             result: instance.check(&config).await,
-            tally: Arc::clone(instance.tally()),
+            egress_stats: Arc::clone(instance.egress_stats()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Files of several formats and shapes in one table.
 
-use connector_host::destination::{Arrival, Presence};
-use connector_host::model::{Deletes, Write};
+use connector_host::destination::{DeletionSource, TableWrite};
+use connector_host::model::{DeletionMode, WriteDisposition};
 
 use crate::files;
 use crate::store::{Kind, Store, batch, commit, integers, open, texts};
@@ -16,15 +16,15 @@ fn merge(store: &Store, kind: Kind, number: u64, rows: &[(i64, Option<&str>)]) {
         vec![("id", integers(&ids)), ("name", texts(&names))],
     );
     let mut destination = open(kind, store.folder()).unwrap();
-    let arrival = Arrival {
+    let table_write = TableWrite {
         key: vec!["id".to_owned()],
-        presence: Presence::Rows,
-        deletes: Deletes::Soft,
-        ..Arrival::plain(rows.schema(), Write::Merge)
+        deletion_source: DeletionSource::AllRows,
+        deletion_mode: DeletionMode::Soft,
+        ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
     };
     commit(destination.as_mut(), number, |load| {
-        load.open("t", &arrival).unwrap();
-        load.write("t", rows).unwrap();
+        load.open_table("t", &table_write).unwrap();
+        load.write_rows("t", rows).unwrap();
     });
 }
 
@@ -91,12 +91,12 @@ fn a_file_that_cannot_be_read_stops_a_merge_and_stays() {
             std::fs::write(&before[0], broken).unwrap();
             let mut destination = store.open();
             let mut load = destination.begin(&crate::store::load_id(2)).unwrap();
-            let arrival = Arrival {
+            let table_write = TableWrite {
                 key: vec!["id".to_owned()],
-                ..Arrival::plain(rows.schema(), Write::Merge)
+                ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
             };
-            load.open("t", &arrival).unwrap();
-            load.write("t", rows.clone()).unwrap();
+            load.open_table("t", &table_write).unwrap();
+            load.write_rows("t", rows.clone()).unwrap();
             assert!(load.apply().is_err(), "{kind:?} {broken:?}");
             assert!(load.commit(&crate::store::record(2, &[])).is_err());
             assert_eq!(std::fs::read(&before[0]).unwrap(), broken);

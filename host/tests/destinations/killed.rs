@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use arrow_array::RecordBatch;
-use connector_host::destination::Arrival;
-use connector_host::model::Write;
+use connector_host::destination::TableWrite;
+use connector_host::model::WriteDisposition;
 
 use crate::files;
 use crate::store::{Kind, Store, batch, integers, load_id, open, record};
@@ -42,8 +42,8 @@ fn a_writer_that_dies() {
     let mut load = destination.begin(&load_id(2)).unwrap();
     if let "applied" | "merged" = when {
         let rows = ids(2, 500..1500);
-        load.open("t", &merge(&rows)).unwrap();
-        load.write("t", rows).unwrap();
+        load.open_table("t", &merge(&rows)).unwrap();
+        load.write_rows("t", rows).unwrap();
         load.apply().unwrap();
         if when == "merged" {
             load.commit(&record(2, &[])).unwrap();
@@ -51,16 +51,22 @@ fn a_writer_that_dies() {
         std::process::abort();
     }
     let rows = batch(2, vec![("id", integers(&(0..200_000).collect::<Vec<_>>()))]);
-    load.open("t", &Arrival::plain(rows.schema(), Write::Replace))
-        .unwrap();
-    load.write("t", rows.clone()).unwrap();
-    load.open("u", &Arrival::plain(rows.schema(), Write::Append))
-        .unwrap();
-    load.write("u", rows.slice(0, 10)).unwrap();
+    load.open_table(
+        "t",
+        &TableWrite::plain(rows.schema(), WriteDisposition::Replace),
+    )
+    .unwrap();
+    load.write_rows("t", rows.clone()).unwrap();
+    load.open_table(
+        "u",
+        &TableWrite::plain(rows.schema(), WriteDisposition::Append),
+    )
+    .unwrap();
+    load.write_rows("u", rows.slice(0, 10)).unwrap();
     match when {
         "writing" => std::process::abort(),
         "counted" => {
-            load.stored_rows().unwrap();
+            load.count_rows().unwrap();
             std::process::abort();
         }
         _ => {
@@ -89,10 +95,10 @@ fn ids(load: u64, ids: Range<i64>) -> RecordBatch {
 }
 
 /// Rows that take the place of those of the same `id`.
-fn merge(rows: &RecordBatch) -> Arrival {
-    Arrival {
+fn merge(rows: &RecordBatch) -> TableWrite {
+    TableWrite {
         key: vec!["id".to_owned()],
-        ..Arrival::plain(rows.schema(), Write::Merge)
+        ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
     }
 }
 
@@ -101,16 +107,16 @@ fn a_merge_that_is_killed_is_there_as_a_whole_or_not_at_all() {
     for (name, kind) in KINDS {
         for (when, expected) in [("applied", 1000), ("merged", 1500)] {
             let store = Store::new(kind);
-            store.load(0, "t", Write::Append, &ids(0, 0..10));
-            store.load(1, "t", Write::Append, &ids(1, 10..1000));
+            store.load(0, "t", WriteDisposition::Append, &ids(0, 0..10));
+            store.load(1, "t", WriteDisposition::Append, &ids(1, 10..1000));
             die(name, &store, when);
             let all: Vec<_> = (0..expected).map(Value::Integer).collect();
             assert_eq!(store.column("t", "id"), all, "{name} {when}");
             // What it left goes, and nothing else does.
             let rows = ids(3, 500..1500);
             store.commit(3, |load| {
-                load.open("t", &merge(&rows)).unwrap();
-                load.write("t", rows.clone()).unwrap();
+                load.open_table("t", &merge(&rows)).unwrap();
+                load.write_rows("t", rows.clone()).unwrap();
             });
             let all: Vec<_> = (0..1500).map(Value::Integer).collect();
             assert_eq!(store.column("t", "id"), all, "{name} {when}");
@@ -133,7 +139,7 @@ fn a_killed_load_leaves_what_was_there() {
         for when in ["writing", "counted"] {
             let store = Store::new(kind);
             for (number, table) in [(0, "t"), (1, "u")] {
-                store.load(number, table, Write::Replace, &old());
+                store.load(number, table, WriteDisposition::Replace, &old());
             }
             let before = files::all(store.folder());
             die(name, &store, when);
@@ -145,7 +151,7 @@ fn a_killed_load_leaves_what_was_there() {
                 );
             }
             // Running again gives the same result as if nothing had happened.
-            store.load(3, "t", Write::Replace, &old());
+            store.load(3, "t", WriteDisposition::Replace, &old());
             assert_eq!(store.column("t", "id"), [Value::Integer(1)]);
             assert_eq!(store.column("u", "id"), [Value::Integer(1)]);
             if kind != Kind::DuckDb {
@@ -165,12 +171,12 @@ fn what_was_committed_survives_a_process_that_dies() {
     for (name, kind) in KINDS {
         let store = Store::new(kind);
         for (number, table) in [(0, "t"), (1, "u")] {
-            store.load(number, table, Write::Replace, &old());
+            store.load(number, table, WriteDisposition::Replace, &old());
         }
         die(name, &store, "committed");
         assert_eq!(store.rows("t").unwrap().len(), 200_000, "{name}");
         assert_eq!(store.rows("u").unwrap().len(), 11, "{name}");
-        store.load(3, "t", Write::Replace, &old());
+        store.load(3, "t", WriteDisposition::Replace, &old());
         assert_eq!(store.rows("t").unwrap().len(), 1, "{name}");
     }
 }
@@ -178,7 +184,7 @@ fn what_was_committed_survives_a_process_that_dies() {
 #[test]
 fn files_that_no_manifest_names_are_removed_and_others_stay() {
     let store = Store::new(Kind::Parquet);
-    store.load(1, "t", Write::Replace, &old());
+    store.load(1, "t", WriteDisposition::Replace, &old());
     let dataset = store.folder().join("turso%20data");
     // As a process leaves them that dies between moving its files into place
     // and writing the manifest.
@@ -193,7 +199,7 @@ fn files_that_no_manifest_names_are_removed_and_others_stay() {
     for path in [&moved, &unfinished, &foreign] {
         std::fs::write(path, "x").unwrap();
     }
-    store.load(3, "v", Write::Replace, &old());
+    store.load(3, "v", WriteDisposition::Replace, &old());
     assert!(!moved.exists() && !unfinished.exists());
     assert!(foreign.exists());
     assert_eq!(store.column("t", "id"), [Value::Integer(1)]);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use connector_host::destination::{self, DestinationError, Settings};
-use connector_host::model::{DestinationSpec, FileFormat, Write};
+use connector_host::model::{DestinationSpec, FileFormat, WriteDisposition};
 
 use crate::store::{DATASET, Kind, Store, batch, database, integers};
 use crate::{duckdb, files};
@@ -94,7 +94,7 @@ fn a_manifest_that_is_none_is_unusable() {
     store.load(
         1,
         "t",
-        Write::Replace,
+        WriteDisposition::Replace,
         &batch(1, vec![("id", integers(&[1]))]),
     );
     let dataset = store.folder().join("turso%20data");
@@ -132,7 +132,7 @@ fn a_database_that_another_program_has_open_is_locked() {
     store.load(
         1,
         "t",
-        Write::Replace,
+        WriteDisposition::Replace,
         &batch(1, vec![("id", integers(&[1]))]),
     );
     let path = database(store.folder());
@@ -165,7 +165,7 @@ fn views_on_a_table_do_not_keep_it_from_being_replaced() {
     store.load(
         1,
         "t",
-        Write::Replace,
+        WriteDisposition::Replace,
         &batch(1, vec![("id", integers(&[1]))]),
     );
     let path = database(store.folder());
@@ -175,7 +175,7 @@ fn views_on_a_table_do_not_keep_it_from_being_replaced() {
     store.load(
         2,
         "t",
-        Write::Replace,
+        WriteDisposition::Replace,
         &batch(2, vec![("id", integers(&[2, 3]))]),
     );
     let rows = duckdb::query(&path, &format!("SELECT * FROM \"{DATASET}\".main.v")).unwrap();

@@ -12,10 +12,11 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use connector_host::destination::{
-    self, Arrival, Destination, DestinationError, Effect, Load, Settings,
+    self, Destination, DestinationError, Load, Settings, TableWrite, WriteStats,
 };
 use connector_host::model::{
-    Cursor, DestinationSpec, FileFormat, LoadId, LoadRecord, Mode, ResourceRecord, Status, Write,
+    Cursor, DestinationSpec, FileFormat, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord,
+    WriteDisposition,
 };
 use tempfile::TempDir;
 
@@ -24,7 +25,7 @@ use crate::{duckdb, files};
 
 pub(crate) const DATASET: &str = "turso data";
 /// What a load did, by table.
-pub(crate) type Effects = BTreeMap<String, Effect>;
+pub(crate) type StatsByTable = BTreeMap<String, WriteStats>;
 
 pub(crate) const PIPELINE: &str = "a pipeline";
 
@@ -73,16 +74,22 @@ impl Store {
     }
 
     /// Loads into one table, and commits.
-    pub(crate) fn load(&self, number: u64, table: &str, write: Write, batch: &RecordBatch) {
+    pub(crate) fn load(
+        &self,
+        number: u64,
+        table: &str,
+        write: WriteDisposition,
+        batch: &RecordBatch,
+    ) {
         self.commit(number, |load| {
-            load.open(table, &Arrival::plain(batch.schema(), write))
+            load.open_table(table, &TableWrite::plain(batch.schema(), write))
                 .unwrap();
-            load.write(table, batch.clone()).unwrap();
+            load.write_rows(table, batch.clone()).unwrap();
         });
     }
 
     /// Runs a load, and commits. Says what it did to each table.
-    pub(crate) fn commit(&self, number: u64, fill: impl FnOnce(&mut dyn Load)) -> Effects {
+    pub(crate) fn commit(&self, number: u64, fill: impl FnOnce(&mut dyn Load)) -> StatsByTable {
         commit(self.open().as_mut(), number, fill)
     }
 
@@ -141,12 +148,12 @@ pub(crate) fn commit(
     destination: &mut dyn Destination,
     number: u64,
     fill: impl FnOnce(&mut dyn Load),
-) -> Effects {
+) -> StatsByTable {
     let mut load = destination.begin(&load_id(number)).unwrap();
     fill(load.as_mut());
-    let effects = load.apply().unwrap();
+    let stats_by_table = load.apply().unwrap();
     load.commit(&record(number, &[("t", None)])).unwrap();
-    effects
+    stats_by_table
 }
 
 pub(crate) fn database(folder: &Path) -> PathBuf {
@@ -155,14 +162,14 @@ pub(crate) fn database(folder: &Path) -> PathBuf {
 }
 
 pub(crate) fn load_id(number: u64) -> LoadId {
-    LoadId::at(UNIX_EPOCH + Duration::from_secs(1_700_000_000 + number))
+    LoadId::from_time(UNIX_EPOCH + Duration::from_secs(1_700_000_000 + number))
 }
 
 /// The record of a load that read these resources in full.
 pub(crate) fn record(number: u64, resources: &[(&str, Option<Cursor>)]) -> LoadRecord {
     let resources = resources.iter().map(|(resource, cursor)| ResourceRecord {
         resource: (*resource).to_owned(),
-        mode: Mode::Full,
+        mode: ReadMode::Full,
         rows_read: 3,
         rows_written: 2,
         rows_deleted: 0,
@@ -179,7 +186,7 @@ pub(crate) fn record(number: u64, resources: &[(&str, Option<Cursor>)]) -> LoadR
         connector_sha256: "ab".repeat(32),
         started: UNIX_EPOCH + Duration::from_secs(1_700_000_000),
         finished: UNIX_EPOCH + Duration::from_secs(1_700_000_001),
-        status: Status::Loaded,
+        status: LoadStatus::Loaded,
         resources: resources.collect(),
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use connector_host::config::ConfigError;
-use connector_host::model::{Category, SourceError};
+use connector_host::model::{ErrorCategory, SourceError};
 use connector_host::pipeline::PipelineError;
 use connector_host::sandbox::SandboxError;
 
@@ -122,9 +122,9 @@ fn code_of(error: &SandboxError) -> u8 {
 
 fn code_of_source(error: &SourceError) -> u8 {
     match error.category {
-        Category::Config => WRONG_FILE,
-        Category::Authentication | Category::Permission => REFUSED,
-        Category::Denied => DENIED,
+        ErrorCategory::Config => WRONG_FILE,
+        ErrorCategory::Authentication | ErrorCategory::Permission => REFUSED,
+        ErrorCategory::Denied => DENIED,
         _ => FAILED,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use connector_host::model::AllowRule;
-use connector_host::pipeline::Record;
+use connector_host::pipeline::PolicyRecorder;
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -17,7 +17,7 @@ use crate::failure::Failure;
 pub(crate) struct PolicyFile {
     path: PathBuf,
     file: File,
-    record: Arc<Record>,
+    record: Arc<PolicyRecorder>,
 }
 
 #[derive(Serialize)]
@@ -61,7 +61,7 @@ impl PolicyFile {
     }
 
     /// What the run writes into.
-    pub(crate) fn record(&self) -> Arc<Record> {
+    pub(crate) fn record(&self) -> Arc<PolicyRecorder> {
         Arc::clone(&self.record)
     }
 

@@ -22,8 +22,8 @@ use super::stream::{Stream, StreamError};
 use super::{records, stored_name, tables};
 use crate::destination::columns::{ColumnError, Columns, Shape};
 use crate::destination::rejected::Waiting;
-use crate::destination::{Arrival, DestinationError, Effect, Load};
-use crate::model::{LoadId, LoadRecord, Mode, Rejected, Unread, Write, names};
+use crate::destination::{DestinationError, Load, TableWrite, WriteStats};
+use crate::model::{LoadId, LoadRecord, ReadMode, Rejected, UnreadPart, WriteDisposition, names};
 
 /// A load that is being written.
 pub(super) struct DuckDbLoad<'a> {
@@ -88,8 +88,11 @@ impl<'a> DuckDbLoad<'a> {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        self.open(name, &Arrival::plain(rows.schema(), Write::Append))?;
-        self.write(name, rows)?;
+        self.open_table(
+            name,
+            &TableWrite::plain(rows.schema(), WriteDisposition::Append),
+        )?;
+        self.write_rows(name, rows)?;
         self.settle()?;
         // It is no table of a resource, so nobody asks for its rows.
         self.tables.remove(name);
@@ -109,7 +112,7 @@ impl<'a> DuckDbLoad<'a> {
         let moved = record
             .resources
             .iter()
-            .filter(|resource| resource.cursor_after.is_some() || resource.mode == Mode::Full);
+            .filter(|resource| resource.cursor_after.is_some() || resource.mode == ReadMode::Full);
         for resource in moved {
             let sql = format!(
                 "DELETE FROM {cursors} WHERE pipeline = {} AND resource = {}",
@@ -212,7 +215,7 @@ impl<'a> DuckDbLoad<'a> {
 }
 
 impl Load for DuckDbLoad<'_> {
-    fn tables(&mut self) -> Result<Vec<String>, DestinationError> {
+    fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError> {
         self.settle()?;
         let mut tables = tables(self.connection, self.dataset)?;
         // Those of this load are not there yet.
@@ -223,7 +226,7 @@ impl Load for DuckDbLoad<'_> {
         Ok(tables)
     }
 
-    fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
+    fn existing_schema(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
         self.settle()?;
         let Some(stored) = stored_name(self.connection, self.dataset, name)? else {
             return Ok(None);
@@ -231,10 +234,10 @@ impl Load for DuckDbLoad<'_> {
         Ok(Some(SchemaRef::new(self.stored_schema(name, &stored)?)))
     }
 
-    fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
+    fn open_table(&mut self, name: &str, table_write: &TableWrite) -> Result<(), DestinationError> {
         self.settle()?;
         let key = name.to_ascii_lowercase();
-        let incoming = self.columns(name, &arrival.stored_schema())?;
+        let incoming = self.columns(name, &table_write.stored_schema())?;
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
                 let reason = format!(
@@ -244,18 +247,22 @@ impl Load for DuckDbLoad<'_> {
                 return Err(self.failed(&format!("store `{name}`"), reason));
             }
             Some(open) => open,
-            None => self.reach(name, &incoming, arrival)?,
+            None => self.reach(name, &incoming, table_write)?,
         };
-        self.widen(&mut table, &arrival.schema, &incoming)?;
+        self.widen(&mut table, &table_write.schema, &incoming)?;
         if let Some(keys) = &mut table.keys {
-            self.widen_keys(name, keys, &incoming.only(&arrival.key_families().concat()))?;
+            self.widen_keys(
+                name,
+                keys,
+                &incoming.only(&table_write.key_families().concat()),
+            )?;
         }
-        table.arrival = arrival.clone();
+        table.write = table_write.clone();
         self.tables.insert(key, table);
         Ok(())
     }
 
-    fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+    fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
         if self
             .stream
@@ -274,7 +281,7 @@ impl Load for DuckDbLoad<'_> {
         fitted.map_or(Ok(()), |rows| self.send(&action, rows))
     }
 
-    fn keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+    fn write_keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let action = format!("store the keys of `{name}`");
         let key = name.to_ascii_lowercase();
         let incoming = self.columns(name, &batch.schema())?;
@@ -321,7 +328,7 @@ impl Load for DuckDbLoad<'_> {
         self.prepare()
     }
 
-    fn discard(&mut self, name: &str) -> Result<(), DestinationError> {
+    fn discard_table(&mut self, name: &str) -> Result<(), DestinationError> {
         self.settle()?;
         let Some(table) = self.tables.remove(&name.to_ascii_lowercase()) else {
             return Ok(());
@@ -354,7 +361,7 @@ impl Load for DuckDbLoad<'_> {
         }
     }
 
-    fn keep(&mut self, name: &str, part: &Unread) -> Result<bool, DestinationError> {
+    fn keep_unread(&mut self, name: &str, part: &UnreadPart) -> Result<bool, DestinationError> {
         self.settle()?;
         let key = name.to_ascii_lowercase();
         let Some(table) = self.tables.get(&key) else {
@@ -373,7 +380,7 @@ impl Load for DuckDbLoad<'_> {
         Ok(true)
     }
 
-    fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
+    fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
         self.settle()?;
         let mut stored = BTreeMap::new();
         for table in self.tables.values() {
@@ -385,19 +392,19 @@ impl Load for DuckDbLoad<'_> {
         Ok(stored)
     }
 
-    fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
+    fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
         self.settle()?;
         let mut tables = std::mem::take(&mut self.tables);
-        let mut effects = BTreeMap::new();
+        let mut stats_by_table = BTreeMap::new();
         for table in tables.values_mut() {
-            effects.insert(table.name.clone(), self.apply_to(table)?);
+            stats_by_table.insert(table.name.clone(), self.apply_to(table)?);
             if let Some(keys) = &table.keys {
                 let action = format!("forget the keys of `{}`", table.name);
                 self.run(&action, &self.dataset.drop_table(&keys.stored))?;
             }
         }
         self.tables = tables;
-        Ok(effects)
+        Ok(stats_by_table)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {

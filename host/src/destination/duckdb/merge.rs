@@ -3,7 +3,7 @@
 //! only, and moves no row through this process.
 
 use super::sql::{Dataset, literal, quoted};
-use crate::model::{Deletes, Unread, names};
+use crate::model::{DeletionMode, UnreadPart, names};
 
 /// A staged table on its way into its target.
 pub(super) struct Merge<'a> {
@@ -17,11 +17,11 @@ pub(super) struct Merge<'a> {
     pub(super) key: &'a Key,
     /// Whether the rows say themselves that they are deleted.
     pub(super) marked: bool,
-    pub(super) deletes: Deletes,
+    pub(super) deletes: DeletionMode,
     /// The column that is null in the row with which a group begins.
     pub(super) group: Option<&'a str>,
     /// Rows of the target that are not gone, whatever the keys say.
-    pub(super) unread: Option<&'a Unread>,
+    pub(super) unread: Option<&'a UnreadPart>,
     /// The time of the load, as an SQL expression.
     pub(super) now: &'a str,
 }
@@ -92,7 +92,7 @@ impl Key {
     }
 
     /// Keeps the last group of each key, from its first row on. Rows are in
-    /// the order of their arrival.
+    /// the order in which they arrive.
     pub(super) fn keep_last_group(&self, dataset: &Dataset, table: &str, group: &str) -> String {
         let (table, list, group) = (dataset.table(table), self.list(), quoted(group));
         format!(
@@ -103,7 +103,7 @@ impl Key {
         )
     }
 
-    /// Keeps the last row of each key. Rows are in the order of their arrival.
+    /// Keeps the last row of each key. Rows are in the order in which they arrive.
     pub(super) fn keep_last(&self, dataset: &Dataset, table: &str) -> String {
         let (table, list) = (dataset.table(table), self.list());
         format!(
@@ -152,7 +152,7 @@ impl Merge<'_> {
             format!("UPDATE {target} t SET {ended} = {now} WHERE t.{ended} IS NULL AND {which}")
         };
         let mut statements = Statements::default();
-        if self.deletes != Deletes::Ignore {
+        if self.deletes != DeletionMode::Ignore {
             if let Some(gone) = self.gone() {
                 statements.delete(end(&gone));
             }
@@ -226,9 +226,9 @@ impl Merge<'_> {
         let target = self.target();
         let mark = quoted(names::DELETED_AT);
         match self.deletes {
-            Deletes::Ignore => None,
-            Deletes::Hard => Some(format!("DELETE FROM {target} t WHERE {gone}")),
-            Deletes::Soft => Some(format!(
+            DeletionMode::Ignore => None,
+            DeletionMode::Hard => Some(format!("DELETE FROM {target} t WHERE {gone}")),
+            DeletionMode::Soft => Some(format!(
                 "UPDATE {target} t SET {mark} = {} WHERE t.{mark} IS NULL AND {gone}",
                 self.now
             )),
@@ -264,7 +264,7 @@ impl Merge<'_> {
 }
 
 /// Whether a row of the target is of a part that was not read.
-pub(super) fn is_of(part: &Unread) -> String {
+pub(super) fn is_of(part: &UnreadPart) -> String {
     let values: Vec<_> = part.values.iter().map(|value| literal(value)).collect();
     if values.is_empty() {
         return "false".to_owned();

@@ -14,37 +14,37 @@ use super::sweep::STAGED;
 use super::table::Table;
 use super::value::{Row, Value};
 use super::{Place, manifest, part};
-use crate::destination::Effect;
+use crate::destination::WriteStats;
 use crate::destination::columns::Columns;
-use crate::model::{LoadId, Unread, Write};
+use crate::model::{LoadId, UnreadPart, WriteDisposition};
 
 /// Brings a table together, once all its rows are written.
 pub(super) fn bring_together(
     place: &Place,
     load: &LoadId,
     table: &mut Table,
-) -> io::Result<Effect> {
+) -> io::Result<WriteStats> {
     let arrived: u64 = table.written.iter().map(|file| file.rows).sum();
-    let mut effect = Effect {
+    let mut stats = WriteStats {
         written: arrived,
-        ..Effect::default()
+        ..WriteStats::default()
     };
     let unread = table.unread.take();
     let carried = match (&unread, table.replaced.take()) {
         // Appended, they would come again.
-        (Some(part), Some(replaced)) if table.arrival.write != Write::Append => {
+        (Some(part), Some(replaced)) if table.write.disposition != WriteDisposition::Append => {
             carry_over(place, load, table, part, replaced)?
         }
         _ => Vec::new(),
     };
     let Some((compared, mut merge)) = table.take_merge() else {
         table.written.extend(carried);
-        return Ok(effect);
+        return Ok(stats);
     };
     let unread = unread.and_then(|part| InPart::new(part, &table.columns));
     let unread = unread.as_ref();
     if !merge.groups {
-        effect.superseded = merge.arrived.superseded();
+        stats.superseded = merge.arrived.superseded();
     }
 
     let (mut kept, mut touched) = (Vec::new(), Vec::new());
@@ -70,18 +70,18 @@ pub(super) fn bring_together(
     for file in touched {
         let judge = &mut |row: &dyn Row| {
             let old = look(row, &compared, &merge, unread)?;
-            Ok(merge.judge_old(old, &mut effect))
+            Ok(merge.judge_old(old, &mut stats))
         };
         let copied = copy.file(&place.root, &file, table, judge);
         of(&file, copied)?;
     }
     if !merge.all_new_stay() {
-        effect.written = 0;
+        stats.written = 0;
         let mut at = 0;
         let staged = place.root.join(STAGED);
         for file in std::mem::take(&mut table.written) {
             let judge = &mut |row: &dyn Row| {
-                let verdict = merge.judge_new(compared.key(row)?, at, &mut effect);
+                let verdict = merge.judge_new(compared.key(row)?, at, &mut stats);
                 at += 1;
                 Ok(verdict)
             };
@@ -91,7 +91,7 @@ pub(super) fn bring_together(
     }
     table.written.extend(copy.finish()?);
     table.written.extend(carried);
-    Ok(effect)
+    Ok(stats)
 }
 
 /// Copies rows that stay of a table that gives way.
@@ -99,7 +99,7 @@ fn carry_over(
     place: &Place,
     load: &LoadId,
     table: &mut Table,
-    part: &Unread,
+    part: &UnreadPart,
     replaced: manifest::Table,
 ) -> io::Result<Vec<manifest::File>> {
     let columns = Columns::stored(replaced.columns);
@@ -133,7 +133,7 @@ struct InPart {
 }
 
 impl InPart {
-    fn new(part: Unread, columns: &Columns) -> Option<Self> {
+    fn new(part: UnreadPart, columns: &Columns) -> Option<Self> {
         Some(Self {
             column: columns.place(&part.column)?,
             values: part.values.into_iter().collect(),
@@ -175,7 +175,7 @@ fn is_touched(
             expect(file.rows, seen, "read")?;
         }
         // Of versions each is looked at: it may make the new one needless.
-        if !more || (touched && merge.write != Write::Scd2) {
+        if !more || (touched && merge.write != WriteDisposition::Scd2) {
             return Ok(touched);
         }
     }

@@ -10,8 +10,8 @@ use arrow_array::{Array, RecordBatch};
 use super::digest::{Digest, Digester};
 use super::value::{InBatch, Row};
 use crate::destination::columns::Columns;
-use crate::destination::{Arrival, Presence};
-use crate::model::{Write, names};
+use crate::destination::{DeletionSource, TableWrite};
+use crate::model::{WriteDisposition, names};
 
 /// The columns that tell the rows of a table apart, and those in which a
 /// change counts, by their places in the table.
@@ -29,7 +29,7 @@ pub(super) struct Compared {
 
 impl Compared {
     /// Those of a table with these columns.
-    pub(super) fn new(arrival: &Arrival, columns: &Columns) -> Self {
+    pub(super) fn new(table_write: &TableWrite, columns: &Columns) -> Self {
         let not_content = [
             names::LOAD_ID,
             names::VALID_FROM,
@@ -43,14 +43,15 @@ impl Compared {
         let content = columns.as_slice().iter().enumerate();
         let content = content
             .filter(|(_, column)| {
-                arrival.write == Write::Scd2 && !not_content.contains(&column.name.as_str())
+                table_write.disposition == WriteDisposition::Scd2
+                    && !not_content.contains(&column.name.as_str())
             })
             .map(|(place, _)| place);
         Self {
-            families: arrival.key_families().into_iter().map(places).collect(),
+            families: table_write.key_families().into_iter().map(places).collect(),
             content: content.collect(),
-            own: arrival.own_column().and_then(|own| columns.place(own)),
-            group: arrival
+            own: table_write.own_column().and_then(|own| columns.place(own)),
+            group: table_write
                 .group
                 .as_ref()
                 .and_then(|group| columns.place(group)),
@@ -141,10 +142,10 @@ impl Arrived {
         batch: &RecordBatch,
         sources: &[Option<usize>],
         compared: &Compared,
-        presence: Presence,
+        deletion_source: DeletionSource,
     ) -> io::Result<()> {
-        let flags = match presence {
-            Presence::Marked => {
+        let flags = match deletion_source {
+            DeletionSource::Flagged => {
                 let flags = batch.column_by_name(names::IS_DELETED);
                 let flags = flags.and_then(|flags| flags.as_boolean_opt());
                 Some(flags.ok_or_else(|| {

@@ -18,8 +18,8 @@ use super::upload::{Upload, io_error};
 use super::{Place, apply, sweep};
 use crate::destination::columns::Columns;
 use crate::destination::rejected::Waiting;
-use crate::destination::{Arrival, Cause, DestinationError, Effect, Load, Presence};
-use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, Unread, Write, names};
+use crate::destination::{Cause, DeletionSource, DestinationError, Load, TableWrite, WriteStats};
+use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, UnreadPart, WriteDisposition, names};
 
 /// A file that has grown to this is followed by another.
 pub(super) const PART_BYTES: u64 = 512 << 20;
@@ -134,23 +134,23 @@ impl<'a> FilesLoad<'a> {
         let rows = RecordBatch::try_new(Arc::clone(&schema), columns)
             .map_err(|error| self.failed("write rejected records", error))?;
         // A record is JSON, so its file is too, whatever the format of tables.
-        let arrival = Arrival::plain(schema, Write::Append);
-        self.announce(names::REJECTED, &arrival, FileFormat::Jsonl)?;
-        self.write(names::REJECTED, rows)
+        let table_write = TableWrite::plain(schema, WriteDisposition::Append);
+        self.announce(names::REJECTED, &table_write, FileFormat::Jsonl)?;
+        self.write_rows(names::REJECTED, rows)
     }
 
     fn announce(
         &mut self,
         name: &str,
-        arrival: &Arrival,
+        table_write: &TableWrite,
         format: FileFormat,
     ) -> Result<(), DestinationError> {
         let action = format!("store `{name}`");
         let key = name.to_ascii_lowercase();
-        let incoming = Columns::of(&arrival.stored_schema());
+        let incoming = Columns::of(&table_write.stored_schema());
         let incoming = incoming.map_err(|error| self.failed(&action, error))?;
-        let incoming = match arrival.presence {
-            Presence::Marked => incoming.without(names::IS_DELETED),
+        let incoming = match table_write.deletion_source {
+            DeletionSource::Flagged => incoming.without(names::IS_DELETED),
             _ => incoming,
         };
         let mut table = match self.tables.remove(&key) {
@@ -164,10 +164,10 @@ impl<'a> FilesLoad<'a> {
             Some(open) => open,
             None => {
                 let known = self.latest.as_ref().and_then(|latest| latest.table(name));
-                Table::new(name, format, arrival, known)
+                Table::new(name, format, table_write, known)
             }
         };
-        let widened = table.widen(arrival, &incoming);
+        let widened = table.widen(table_write, &incoming);
         let widened = widened.map_err(|error| self.failed(&action, error))?;
         self.tables.insert(key.clone(), table);
         // A file has one set of columns.
@@ -263,22 +263,22 @@ impl<'a> FilesLoad<'a> {
 }
 
 impl Load for FilesLoad<'_> {
-    fn tables(&mut self) -> Result<Vec<String>, DestinationError> {
+    fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError> {
         let tables = self.latest.iter().flat_map(|latest| &latest.tables);
         let tables = tables.map(|table| table.name.clone());
         Ok(tables.filter(|name| name != names::REJECTED).collect())
     }
 
-    fn known(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
+    fn existing_schema(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
         let known = self.latest.as_ref().and_then(|latest| latest.table(name));
         Ok(known.map(|known| Columns::stored(known.columns.clone()).schema()))
     }
 
-    fn open(&mut self, name: &str, arrival: &Arrival) -> Result<(), DestinationError> {
-        self.announce(name, arrival, self.format)
+    fn open_table(&mut self, name: &str, table_write: &TableWrite) -> Result<(), DestinationError> {
+        self.announce(name, table_write, self.format)
     }
 
-    fn write(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+    fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
         if self.open.get(&key).is_none() {
             let part = self.part(&key)?;
@@ -307,13 +307,15 @@ impl Load for FilesLoad<'_> {
         Ok(())
     }
 
-    fn keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+    fn write_keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let action = format!("store the keys of `{name}`");
         let key = name.to_ascii_lowercase();
         let incoming = Columns::of(&batch.schema());
         let incoming = incoming.map_err(|error| self.failed(&action, error))?;
         let table = self.tables.get_mut(&key);
-        let Some(table) = table.filter(|table| table.arrival.presence == Presence::Keys) else {
+        let Some(table) =
+            table.filter(|table| table.write.deletion_source == DeletionSource::AllKeys)
+        else {
             return Err(self.failed(&action, "nobody said that they would come"));
         };
         // Of another type they would match no row.
@@ -334,7 +336,7 @@ impl Load for FilesLoad<'_> {
         self.undo().map_err(|error| self.doing("start anew", error))
     }
 
-    fn discard(&mut self, name: &str) -> Result<(), DestinationError> {
+    fn discard_table(&mut self, name: &str) -> Result<(), DestinationError> {
         let key = name.to_ascii_lowercase();
         self.open.remove(&key);
         // Its files are aside, and go when the load ends.
@@ -342,7 +344,7 @@ impl Load for FilesLoad<'_> {
         Ok(())
     }
 
-    fn keep(&mut self, name: &str, part: &Unread) -> Result<bool, DestinationError> {
+    fn keep_unread(&mut self, name: &str, part: &UnreadPart) -> Result<bool, DestinationError> {
         let Some(table) = self.tables.get_mut(&name.to_ascii_lowercase()) else {
             return Err(self.failed("keep rows", format!("the table `{name}` was not opened")));
         };
@@ -356,7 +358,7 @@ impl Load for FilesLoad<'_> {
         Ok(true)
     }
 
-    fn stored_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
+    fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
         self.complete()?;
         let resources = self
             .tables
@@ -372,9 +374,9 @@ impl Load for FilesLoad<'_> {
             .collect())
     }
 
-    fn apply(&mut self) -> Result<BTreeMap<String, Effect>, DestinationError> {
+    fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
         self.complete()?;
-        let mut effects = BTreeMap::new();
+        let mut stats_by_table = BTreeMap::new();
         self.torn = true;
         for table in self.tables.values_mut() {
             let rows = table.without_key();
@@ -382,18 +384,18 @@ impl Load for FilesLoad<'_> {
                 return Err(DestinationError::NoKey {
                     table: table.name.clone(),
                     rows,
-                    key: table.arrival.key.join(", "),
+                    key: table.write.key.join(", "),
                 });
             }
-            let effect = apply::bring_together(self.place, &self.id, table).map_err(|error| {
+            let stats = apply::bring_together(self.place, &self.id, table).map_err(|error| {
                 let action = format!("merge into `{}`", table.name);
                 DestinationError::doing(&action, &self.place.location, error)
             })?;
-            effects.insert(table.name.clone(), effect);
+            stats_by_table.insert(table.name.clone(), stats);
         }
         self.torn = false;
-        effects.remove(names::REJECTED);
-        Ok(effects)
+        stats_by_table.remove(names::REJECTED);
+        Ok(stats_by_table)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::text;
 use crate::destination::columns::Column;
-use crate::model::{self, LoadRecord, Mode, ResourceRecord, names};
+use crate::model::{self, LoadRecord, ReadMode, ResourceRecord, names};
 
 /// Format of the manifest. A reader refuses one that it does not know.
 const VERSION: u32 = 1;
@@ -235,7 +235,7 @@ fn positions(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<Position> 
         position.pipeline == record.pipeline
             && record.resources.iter().any(|resource| {
                 resource.resource == position.resource
-                    && (resource.cursor_after.is_some() || resource.mode == Mode::Full)
+                    && (resource.cursor_after.is_some() || resource.mode == ReadMode::Full)
             })
     };
     let kept = previous

@@ -3,8 +3,8 @@
 
 use super::arrived::{Arrived, Last};
 use super::digest::Digest;
-use crate::destination::{Effect, Presence};
-use crate::model::{Deletes, Write};
+use crate::destination::{DeletionSource, WriteStats};
+use crate::model::{DeletionMode, WriteDisposition};
 
 /// What becomes of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub(super) struct Old {
 #[derive(Debug)]
 pub(super) struct Merge {
     pub(super) arrived: Arrived,
-    pub(super) write: Write,
-    pub(super) presence: Presence,
-    pub(super) deletes: Deletes,
+    pub(super) write: WriteDisposition,
+    pub(super) deletion_source: DeletionSource,
+    pub(super) deletes: DeletionMode,
     /// Whether rows come in groups, of which the last counts.
     pub(super) groups: bool,
     /// Whether there are older rows that they are brought together with.
@@ -47,7 +47,7 @@ impl Merge {
     /// All older rows are shown before the first is judged, because one of
     /// them may make the new row of its key needless.
     pub(super) fn notice(&mut self, old: Old) -> bool {
-        let stays = self.write == Write::Scd2 && !old.went && !self.goes_of(old);
+        let stays = self.write == WriteDisposition::Scd2 && !old.went && !self.goes_of(old);
         if stays
             && let Some(last) = old.key.and_then(|key| self.arrived.rows.get_mut(&key))
             && !last.deleted
@@ -56,18 +56,18 @@ impl Merge {
             last.same = true;
             return false;
         }
-        self.judge_old(old, &mut Effect::default()) != Verdict::Keep
+        self.judge_old(old, &mut WriteStats::default()) != Verdict::Keep
     }
 
     /// What becomes of an older row.
-    pub(super) fn judge_old(&self, old: Old, effect: &mut Effect) -> Verdict {
+    pub(super) fn judge_old(&self, old: Old, stats: &mut WriteStats) -> Verdict {
         let last = old.key.and_then(|key| self.arrived.rows.get(&key));
         let deleted = last.is_some_and(|last| last.deleted);
         match self.write {
-            Write::Scd2 if old.went => Verdict::Keep,
-            Write::Scd2 => {
+            WriteDisposition::Scd2 if old.went => Verdict::Keep,
+            WriteDisposition::Scd2 => {
                 if deleted || self.goes_of(old) {
-                    self.delete(old.went, effect)
+                    self.delete(old.went, stats)
                 } else if last.is_some_and(|last| !last.same) {
                     Verdict::Stamp
                 } else {
@@ -76,14 +76,19 @@ impl Merge {
             }
             _ if last.is_some() && !deleted => Verdict::Drop,
             _ if deleted || (!old.is_unread && self.is_gone(old.key)) => {
-                self.delete(old.went, effect)
+                self.delete(old.went, stats)
             }
             _ => Verdict::Keep,
         }
     }
 
     /// What becomes of a row that arrived after `at` others.
-    pub(super) fn judge_new(&self, key: Option<Digest>, at: u64, effect: &mut Effect) -> Verdict {
+    pub(super) fn judge_new(
+        &self,
+        key: Option<Digest>,
+        at: u64,
+        stats: &mut WriteStats,
+    ) -> Verdict {
         let last = key.and_then(|key| self.arrived.rows.get(&key));
         let counts = |last: &Last| {
             if self.groups {
@@ -95,10 +100,10 @@ impl Merge {
         if !last.is_some_and(counts) {
             return Verdict::Drop;
         }
-        effect.written += 1;
+        stats.written += 1;
         // It came, and went before all keys were read.
         if self.goes_at_once(key) {
-            self.delete(false, effect)
+            self.delete(false, stats)
         } else {
             Verdict::Keep
         }
@@ -114,8 +119,8 @@ impl Merge {
 
     fn goes_at_once(&self, key: Option<Digest>) -> bool {
         self.beside
-            && self.write == Write::Merge
-            && self.presence == Presence::Keys
+            && self.write == WriteDisposition::Merge
+            && self.deletion_source == DeletionSource::AllKeys
             && self.goes(key)
     }
 
@@ -126,27 +131,27 @@ impl Merge {
     /// Whether a row is no longer in the source, and something follows from
     /// that.
     fn goes(&self, key: Option<Digest>) -> bool {
-        self.deletes != Deletes::Ignore && self.is_gone(key)
+        self.deletes != DeletionMode::Ignore && self.is_gone(key)
     }
 
     /// Whether a row is no longer in the source, if that can be told.
     fn is_gone(&self, key: Option<Digest>) -> bool {
         let is_there = |there: &dyn Fn(&Digest) -> bool| key.is_some_and(|key| there(&key));
-        match self.presence {
-            Presence::Rows => !is_there(&|key| self.arrived.rows.contains_key(key)),
-            Presence::Keys => !is_there(&|key| self.arrived.keys.contains(key)),
-            Presence::Unknown | Presence::Marked => false,
+        match self.deletion_source {
+            DeletionSource::AllRows => !is_there(&|key| self.arrived.rows.contains_key(key)),
+            DeletionSource::AllKeys => !is_there(&|key| self.arrived.keys.contains(key)),
+            DeletionSource::Unknown | DeletionSource::Flagged => false,
         }
     }
 
-    fn delete(&self, went: bool, effect: &mut Effect) -> Verdict {
+    fn delete(&self, went: bool, stats: &mut WriteStats) -> Verdict {
         let verdict = match (self.write, self.deletes) {
-            (_, Deletes::Ignore) => return Verdict::Keep,
-            (Write::Merge, Deletes::Hard) => Verdict::Drop,
+            (_, DeletionMode::Ignore) => return Verdict::Keep,
+            (WriteDisposition::Merge, DeletionMode::Hard) => Verdict::Drop,
             _ if went => return Verdict::Keep,
             _ => Verdict::Stamp,
         };
-        effect.deleted += 1;
+        stats.deleted += 1;
         verdict
     }
 }

@@ -7,16 +7,16 @@ use arrow_array::RecordBatch;
 use super::arrived::{Arrived, Compared};
 use super::merge::Merge;
 use super::{folder, manifest, part};
-use crate::destination::Arrival;
+use crate::destination::TableWrite;
 use crate::destination::columns::{ColumnError, Columns, Shape};
-use crate::model::{FileFormat, LoadId, Unread, Write};
+use crate::model::{FileFormat, LoadId, UnreadPart, WriteDisposition};
 
 /// A table that a load writes.
 pub(super) struct Table {
     pub(super) name: String,
     folder: String,
     pub(super) format: FileFormat,
-    pub(super) arrival: Arrival,
+    pub(super) write: TableWrite,
     pub(super) columns: Columns,
     pub(super) shape: Shape,
     /// Files of older loads that stay.
@@ -24,7 +24,7 @@ pub(super) struct Table {
     /// Files of a table that gives way, and its columns.
     pub(super) replaced: Option<manifest::Table>,
     /// Rows that are there and stay, because their part was not read.
-    pub(super) unread: Option<Unread>,
+    pub(super) unread: Option<UnreadPart>,
     /// Files of this load.
     pub(super) written: Vec<manifest::File>,
     /// What came, if rows are told apart.
@@ -46,14 +46,16 @@ impl Table {
     pub(super) fn new(
         name: &str,
         format: FileFormat,
-        arrival: &Arrival,
+        table_write: &TableWrite,
         known: Option<&manifest::Table>,
     ) -> Self {
-        let stays = known.filter(|_| arrival.write != Write::Replace && !arrival.fresh);
+        let stays = known.filter(|_| {
+            table_write.disposition != WriteDisposition::Replace && !table_write.full_refresh
+        });
         let columns = stays.map(|known| Columns::stored(known.columns.clone()));
         let columns = columns.unwrap_or_default();
-        let came = arrival.compares().then(|| Came {
-            compared: Compared::new(arrival, &columns),
+        let came = table_write.compares().then(|| Came {
+            compared: Compared::new(table_write, &columns),
             arrived: Arrived::default(),
             beside: stays.is_some(),
         });
@@ -61,8 +63,8 @@ impl Table {
             name: name.to_owned(),
             folder: known.map_or_else(|| folder::name(name), |known| known.folder.clone()),
             format,
-            arrival: arrival.clone(),
-            shape: Shape::new(&arrival.schema, &columns),
+            write: table_write.clone(),
+            shape: Shape::new(&table_write.schema, &columns),
             columns,
             kept: stays.map(|known| known.files.clone()).unwrap_or_default(),
             replaced: known.filter(|_| stays.is_none()).cloned(),
@@ -76,23 +78,25 @@ impl Table {
     /// Takes the columns that come, and says whether some are new.
     pub(super) fn widen(
         &mut self,
-        arrival: &Arrival,
+        table_write: &TableWrite,
         incoming: &Columns,
     ) -> Result<bool, ColumnError> {
         let added = self.columns.extend(incoming)?;
-        self.shape = Shape::new(&arrival.schema, &self.columns);
+        self.shape = Shape::new(&table_write.schema, &self.columns);
         if let Some(came) = &mut self.came {
-            came.compared = Compared::new(arrival, &self.columns);
+            came.compared = Compared::new(table_write, &self.columns);
         }
-        self.arrival = arrival.clone();
+        self.write = table_write.clone();
         Ok(!added.is_empty())
     }
 
     /// Notes what rows bring by which they are told apart.
     pub(super) fn note(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let (sources, presence) = (self.shape.sources(), self.arrival.presence);
+        let (sources, deletion_source) = (self.shape.sources(), self.write.deletion_source);
         match &mut self.came {
-            Some(came) => came.arrived.rows(batch, sources, &came.compared, presence),
+            Some(came) => came
+                .arrived
+                .rows(batch, sources, &came.compared, deletion_source),
             None => Ok(()),
         }
     }
@@ -130,10 +134,10 @@ impl Table {
         let came = self.came.take()?;
         let merge = Merge {
             arrived: came.arrived,
-            write: self.arrival.write,
-            presence: self.arrival.presence,
-            deletes: self.arrival.deletes,
-            groups: self.arrival.group.is_some(),
+            write: self.write.disposition,
+            deletion_source: self.write.deletion_source,
+            deletes: self.write.deletion_mode,
+            groups: self.write.group.is_some(),
             beside: came.beside,
         };
         Some((came.compared, merge))

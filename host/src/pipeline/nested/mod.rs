@@ -28,7 +28,7 @@ use self::places::{NewTables, Path, Places};
 pub(super) use self::table::root_of;
 use self::table::{Root, Table};
 use super::PipelineError;
-use crate::model::{Nested, PageKind, SchemaPolicy, SourceSchema, is_json, names};
+use crate::model::{NestedMode, PageKind, SchemaPolicy, SourceSchema, is_json, names};
 use crate::sandbox::SandboxError;
 
 /// So many values of a table wait until they are given away.
@@ -54,7 +54,7 @@ pub(super) struct Nesting {
 /// How a resource is loaded, as far as it matters here.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Manner {
-    pub(super) nested: Nested,
+    pub(super) nested: NestedMode,
     pub(super) schema: SchemaPolicy,
     /// Whether the items of a row give way together to those that come.
     pub(super) groups: bool,
@@ -85,7 +85,7 @@ impl Nesting {
         key: &[String],
         known: Option<&SchemaRef>,
     ) -> Result<Option<Self>, PipelineError> {
-        let tables = manner.nested == Nested::Tables;
+        let tables = manner.nested == NestedMode::Tables;
         let has_json = source.columns.fields().iter().any(|field| is_json(field));
         if !has_json && !tables {
             return Ok(None);
@@ -201,8 +201,8 @@ impl Nesting {
     }
 
     /// How many values went to a sibling.
-    pub(super) fn misfits(&self) -> u64 {
-        self.places.misfits
+    pub(super) fn mismatches(&self) -> u64 {
+        self.places.mismatches
     }
 
     /// The rows of a page as they are stored. `give` takes the items of their
@@ -355,12 +355,12 @@ pub(super) fn depth_of(known: &Schema) -> Option<usize> {
 }
 
 /// The columns of a resource that are known before its first value.
-pub(super) fn announced(nested: Nested, source: &SourceSchema, key: &[String]) -> SourceSchema {
+pub(super) fn announced(nested: NestedMode, source: &SourceSchema, key: &[String]) -> SourceSchema {
     let fields = source.columns.fields().iter();
     let fields = fields.filter_map(|field| match nested {
-        Nested::Tables if is_document(field, key) => None,
+        NestedMode::Tables if is_document(field, key) => None,
         // Text that is declared to hold JSON is whatever its first value is.
-        Nested::Keep if is_json(field) => {
+        NestedMode::Keep if is_json(field) => {
             Some(Arc::new(Field::new(field.name(), DataType::Null, true)))
         }
         _ => Some(Arc::clone(field)),

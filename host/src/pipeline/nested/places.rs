@@ -49,7 +49,7 @@ pub(super) struct Places {
     /// Whether the rows of one document are a group.
     groups: bool,
     /// Values that went to a sibling.
-    pub(super) misfits: u64,
+    pub(super) mismatches: u64,
 }
 
 /// A place in a document.
@@ -100,7 +100,7 @@ impl Places {
             waiting: BTreeSet::new(),
             new_tables,
             groups,
-            misfits: 0,
+            mismatches: 0,
         }
     }
 
@@ -182,7 +182,7 @@ impl Places {
 
     /// Takes a text that is no JSON.
     pub(super) fn misfit(&mut self, row: usize, place: usize, text: &str) {
-        self.misfits += 1;
+        self.mismatches += 1;
         let place = &mut self.all[place];
         let columns = &mut self.tables[0].columns;
         columns.put_misfit(&mut place.misfit, &place.name, row, text);
@@ -191,7 +191,7 @@ impl Places {
     fn put(&mut self, table: usize, row: usize, place: usize, leaf: Leaf<'_>) {
         let place = &mut self.all[place];
         let columns = &mut self.tables[table].columns;
-        self.misfits += u64::from(columns.put(&mut place.column, &place.name, row, leaf));
+        self.mismatches += u64::from(columns.put(&mut place.column, &place.name, row, leaf));
     }
 
     fn member(&mut self, place: usize, key: &str) -> usize {

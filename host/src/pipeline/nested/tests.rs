@@ -25,7 +25,7 @@ fn source(has_flag: bool) -> SourceSchema {
     }
 }
 
-fn manner(nested: Nested) -> Manner {
+fn manner(nested: NestedMode) -> Manner {
     Manner {
         nested,
         schema: SchemaPolicy::Evolve,
@@ -82,7 +82,7 @@ fn take(
 
 #[test]
 fn objects_become_columns_and_lists_tables() {
-    let mut nesting = nesting(manner(Nested::Tables), None);
+    let mut nesting = nesting(manner(NestedMode::Tables), None);
     let found = take(
         &mut nesting,
         &[
@@ -121,12 +121,12 @@ fn objects_become_columns_and_lists_tables() {
         found["t__doc__l__list__list"],
         rows(r#"{"_root_id":1,"_index":2,"_index_2":1,"_index_3":0,"value":9}"#)
     );
-    assert_eq!(nesting.misfits(), 1);
+    assert_eq!(nesting.mismatches(), 1);
 }
 
 #[test]
 fn values_of_another_type_lose_nothing() {
-    let mut nesting = nesting(manner(Nested::Tables), None);
+    let mut nesting = nesting(manner(NestedMode::Tables), None);
     take(&mut nesting, &[Some(r#"{"a":1,"A":2}"#)]).unwrap();
     let found = take(
         &mut nesting,
@@ -162,7 +162,7 @@ fn the_table_that_is_there_decides() {
     ]));
     let stays = Manner {
         stays: true,
-        ..manner(Nested::Tables)
+        ..manner(NestedMode::Tables)
     };
     let mut nesting = nesting(stays, Some(&known));
     let found = take(&mut nesting, &[Some(r#"{"a":1,"b":2,"B":3}"#)]).unwrap();
@@ -182,7 +182,7 @@ fn a_list_has_the_table_that_it_had_before() {
     };
     let groups = Manner {
         groups: true,
-        ..manner(Nested::Tables)
+        ..manner(NestedMode::Tables)
     };
     let mut nesting = nesting(groups, None);
     nesting.adopt("t__doc__l", &items(&["_root_id", "_index", "value"]));
@@ -206,7 +206,7 @@ fn a_list_has_the_table_that_it_had_before() {
 
 #[test]
 fn documents_that_are_stored_whole_are_judged() {
-    let mut nesting = nesting(manner(Nested::Json), None);
+    let mut nesting = nesting(manner(NestedMode::Json), None);
     let good = [Some(r#"{"a":[1]}"#), None, Some("\"x\"")];
     take(&mut nesting, &good).unwrap();
     assert!(!nesting.has_grown());
@@ -228,14 +228,22 @@ fn documents_that_are_stored_whole_are_judged() {
 fn keys_that_are_data_do_not_become_columns_without_end() {
     let members: Vec<_> = (0..1001).map(|at| format!("\"k{at}\":{at}")).collect();
     let wide = format!("{{{}}}", members.join(","));
-    let error = take(&mut nesting(manner(Nested::Tables), None), &[Some(&wide)]).unwrap_err();
+    let error = take(
+        &mut nesting(manner(NestedMode::Tables), None),
+        &[Some(&wide)],
+    )
+    .unwrap_err();
     assert!(
         error.to_string().contains("more than 1000 columns of `t`"),
         "{error}"
     );
     let lists: Vec<_> = (0..101).map(|at| format!("\"k{at}\":[1]")).collect();
     let many = format!("{{{}}}", lists.join(","));
-    let error = take(&mut nesting(manner(Nested::Tables), None), &[Some(&many)]).unwrap_err();
+    let error = take(
+        &mut nesting(manner(NestedMode::Tables), None),
+        &[Some(&many)],
+    )
+    .unwrap_err();
     assert!(
         error.to_string().contains("more than 100 tables"),
         "{error}"
@@ -243,7 +251,11 @@ fn keys_that_are_data_do_not_become_columns_without_end() {
     assert!(error.hint().unwrap().contains("nested = \"json\""));
     // Lists in lists in lists are tables up to a depth, and then JSON.
     let deep = "[".repeat(20) + &"]".repeat(20);
-    let found = take(&mut nesting(manner(Nested::Tables), None), &[Some(&deep)]).unwrap();
+    let found = take(
+        &mut nesting(manner(NestedMode::Tables), None),
+        &[Some(&deep)],
+    )
+    .unwrap();
     assert_eq!(found.len(), 9);
 }
 
@@ -253,7 +265,7 @@ fn a_policy_for_columns_is_one_for_tables() {
     let under = |schema| Manner {
         schema,
         stays: true,
-        ..manner(Nested::Tables)
+        ..manner(NestedMode::Tables)
     };
     let document = [Some(r#"{"l":[1]}"#)];
     let mut frozen = nesting(under(SchemaPolicy::Freeze), Some(&known));
@@ -270,9 +282,9 @@ fn a_policy_for_columns_is_one_for_tables() {
 fn without_a_key_no_item_could_tell_whose_it_is() {
     let source = source(false);
     let new = |nested| Nesting::new("t", manner(nested), PageKind::Rows, &source, &[], None);
-    let error = new(Nested::Tables).unwrap_err();
+    let error = new(NestedMode::Tables).unwrap_err();
     assert!(error.hint().unwrap().contains("primary_key"), "{error}");
-    assert!(new(Nested::Json).is_ok());
+    assert!(new(NestedMode::Json).is_ok());
 }
 
 #[test]
@@ -283,7 +295,7 @@ fn what_a_feed_deletes_has_no_items_unless_it_stays() {
         let manner = Manner {
             groups: true,
             keeps_deleted,
-            ..manner(Nested::Tables)
+            ..manner(NestedMode::Tables)
         };
         let nesting = Nesting::new("t", manner, PageKind::Changes, &source, &key, None);
         let mut nesting = nesting.unwrap().unwrap();
@@ -315,7 +327,7 @@ fn what_is_not_there_takes_no_room() {
         .map(|at| format!("\"k{at}\":null,\"l{at}\":[],\"o{at}\":{{}}"))
         .collect();
     let nothing = format!("{{{}}}", nothing.join(","));
-    let mut nesting = nesting(manner(Nested::Tables), None);
+    let mut nesting = nesting(manner(NestedMode::Tables), None);
     let found = take(&mut nesting, &[Some(&nothing)]).unwrap();
     assert_eq!(found["t"], rows(r#"{"id":1}"#));
     assert_eq!(nesting.columns().columns.fields().len(), 2);
@@ -323,7 +335,7 @@ fn what_is_not_there_takes_no_room() {
 
 #[test]
 fn of_a_key_that_comes_twice_the_first_value_counts() {
-    let mut nesting = nesting(manner(Nested::Tables), None);
+    let mut nesting = nesting(manner(NestedMode::Tables), None);
     let found = take(
         &mut nesting,
         &[Some(r#"{"l":[1],"l":[2,3],"a":1,"a":"x"}"#)],
@@ -337,7 +349,7 @@ fn of_a_key_that_comes_twice_the_first_value_counts() {
 fn a_key_is_text_whatever_it_is_said_to_be() {
     let source = source(false);
     let key = ["doc".to_owned()];
-    let nested = Nested::Json;
+    let nested = NestedMode::Json;
     let nesting = Nesting::new("t", manner(nested), PageKind::Rows, &source, &key, None);
     let columns = nesting.unwrap().unwrap().columns().columns;
     assert!(!is_json(columns.field(1)));

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Field};
 
 use super::*;
 
-fn spec(mode: Mode, cursor: Option<&str>, write: Option<Write>) -> ResourceSpec {
+fn spec(mode: ReadMode, cursor: Option<&str>, write: Option<WriteDisposition>) -> ResourceSpec {
     ResourceSpec {
         name: "orders".to_owned(),
         mode,
@@ -17,36 +17,42 @@ fn spec(mode: Mode, cursor: Option<&str>, write: Option<Write>) -> ResourceSpec 
 #[test]
 fn what_is_left_out_follows_from_the_mode() {
     let write = |mode, cursor| ResourcePlan::new(&spec(mode, cursor, None)).unwrap().write;
-    assert_eq!(write(Mode::Full, None), Write::Replace);
-    assert_eq!(write(Mode::Incremental, None), Write::Append);
-    assert_eq!(write(Mode::Incremental, Some("at")), Write::Merge);
-    assert_eq!(write(Mode::Changes, None), Write::Merge);
-    let versions = spec(Mode::Full, None, Some(Write::Scd2));
-    assert_eq!(ResourcePlan::new(&versions).unwrap().deletes, Deletes::Soft);
+    assert_eq!(write(ReadMode::Full, None), WriteDisposition::Replace);
+    assert_eq!(write(ReadMode::Incremental, None), WriteDisposition::Append);
+    assert_eq!(
+        write(ReadMode::Incremental, Some("at")),
+        WriteDisposition::Merge
+    );
+    assert_eq!(write(ReadMode::Changes, None), WriteDisposition::Merge);
+    let versions = spec(ReadMode::Full, None, Some(WriteDisposition::Scd2));
+    assert_eq!(
+        ResourcePlan::new(&versions).unwrap().deletes,
+        DeletionMode::Soft
+    );
 }
 
 #[test]
 fn what_would_lose_rows_or_mean_nothing_is_refused() {
     let with = |change: fn(&mut ResourceSpec)| {
-        let mut spec = spec(Mode::Incremental, Some("at"), None);
+        let mut spec = spec(ReadMode::Incremental, Some("at"), None);
         change(&mut spec);
         spec
     };
     for refused in [
-        with(|spec| spec.write = Some(Write::Replace)),
-        with(|spec| spec.mode = Mode::Full),
+        with(|spec| spec.write = Some(WriteDisposition::Replace)),
+        with(|spec| spec.mode = ReadMode::Full),
         with(|spec| {
-            spec.mode = Mode::Changes;
+            spec.mode = ReadMode::Changes;
             spec.cursor = None;
-            spec.write = Some(Write::Append);
+            spec.write = Some(WriteDisposition::Append);
         }),
         with(|spec| {
-            spec.write = Some(Write::Append);
+            spec.write = Some(WriteDisposition::Append);
             spec.lag = Some("1".to_owned());
         }),
         with(|spec| {
-            spec.write = Some(Write::Append);
-            spec.deletes = Some(Deletes::Hard);
+            spec.write = Some(WriteDisposition::Append);
+            spec.deletes = Some(DeletionMode::Hard);
         }),
     ] {
         let error = ResourcePlan::new(&refused).unwrap_err();
@@ -59,18 +65,24 @@ fn what_would_lose_rows_or_mean_nothing_is_refused() {
 
 #[test]
 fn deleted_rows_show_in_what_comes() {
-    let mut spec = spec(Mode::Incremental, Some("at"), None);
-    spec.deletes = Some(Deletes::Hard);
+    let mut spec = spec(ReadMode::Incremental, Some("at"), None);
+    spec.deletes = Some(DeletionMode::Hard);
     let plan = ResourcePlan::new(&spec).unwrap();
     let cursor = Cursor {
         version: 1,
         value: Vec::new(),
     };
     // Without a cursor everything comes; with one, the keys are asked for.
-    assert_eq!(plan.presence(PageKind::Rows), Presence::Rows);
+    assert_eq!(
+        plan.deletion_source(PageKind::Rows),
+        DeletionSource::AllRows
+    );
     assert!(!plan.selection().keys);
     let later = plan.at(Some(&cursor), false);
-    assert_eq!(later.presence(PageKind::Rows), Presence::Keys);
+    assert_eq!(
+        later.deletion_source(PageKind::Rows),
+        DeletionSource::AllKeys
+    );
     assert!(later.selection().keys);
     assert_eq!(plan.at(Some(&cursor), true).cursor, None);
 }
@@ -102,14 +114,14 @@ fn a_key_that_is_hidden_merges_nothing() {
     for mask in [Mask::Null, Mask::Partial] {
         let mut spec = masked(mask);
         assert!(masking(&spec).is_ok());
-        spec.write = Some(Write::Merge);
+        spec.write = Some(WriteDisposition::Merge);
         let error = masking(&spec).unwrap_err();
         assert!(error.to_string().contains("rows are merged"), "{error}");
         spec.primary_key = vec!["ID".to_owned()];
         assert!(ResourcePlan::new(&spec).is_err());
     }
     let mut spec = masked(Mask::Sha256);
-    spec.write = Some(Write::Merge);
+    spec.write = Some(WriteDisposition::Merge);
     let stored = masking(&spec).unwrap();
     assert_eq!(stored.schema().field(0).data_type(), &DataType::Utf8);
 }
@@ -117,7 +129,7 @@ fn a_key_that_is_hidden_merges_nothing() {
 #[test]
 fn what_a_cursor_holds_is_not_masked() {
     let mut spec = masked(Mask::Sha256);
-    spec.mode = Mode::Incremental;
+    spec.mode = ReadMode::Incremental;
     let error = masking(&spec).unwrap_err();
     assert!(error.hint().unwrap().contains("cursor"), "{error}");
     spec.cursor = Some("ID".to_owned());

@@ -5,7 +5,7 @@ use arrow_array::RecordBatch;
 
 use super::pages::Counted;
 use super::{Writer, contract, unopened};
-use crate::model::{PageKind, SourceSchema, Unread, names};
+use crate::model::{PageKind, SourceSchema, UnreadPart, names};
 use crate::pipeline::PipelineError;
 use crate::pipeline::nested::{self, Items, root_of};
 
@@ -67,7 +67,7 @@ impl Writer<'_, '_, '_> {
         for open in self.run.open.values_mut() {
             if open.items_of.as_deref() == Some(resource) {
                 open.part = None;
-                self.load.discard(&open.table)?;
+                self.load.discard_table(&open.table)?;
             }
         }
         Ok(())
@@ -75,7 +75,11 @@ impl Writer<'_, '_, '_> {
 
     /// Keeps what is there of a part of a resource that was not read, and of
     /// its lists. Says whether it can.
-    pub(super) fn keep(&mut self, resource: &str, part: &Unread) -> Result<bool, PipelineError> {
+    pub(super) fn keep(
+        &mut self,
+        resource: &str,
+        part: &UnreadPart,
+    ) -> Result<bool, PipelineError> {
         // Where nothing at all came of it, all of it stays.
         let Some(open) = self.run.open.get(resource) else {
             return Ok(true);
@@ -95,14 +99,14 @@ impl Writer<'_, '_, '_> {
             let column = if of_items {
                 root_of(&part.column)
             } else {
-                names::column_of(&part.column)
+                names::column_name(&part.column)
             };
-            let part = Unread {
+            let part = UnreadPart {
                 column,
                 values: values.clone(),
                 failure: None,
             };
-            can &= self.load.keep(&open.table, &part)?;
+            can &= self.load.keep_unread(&open.table, &part)?;
         }
         Ok(can)
     }
@@ -144,7 +148,7 @@ impl Writer<'_, '_, '_> {
             }
             None => {
                 // Whatever has that name must be such a table.
-                let known = self.load.known(&names::table_of(table))?;
+                let known = self.load.existing_schema(&names::table_name(table))?;
                 if known.is_some_and(|known| nested::depth_of(&known).is_none()) {
                     return Err(both(table, resource));
                 }
@@ -159,7 +163,7 @@ impl Writer<'_, '_, '_> {
     /// Finds the tables that are there from earlier loads. Names alone do not
     /// tell whose they are: one belongs to the longest that it begins with.
     fn adopt(&mut self, resource: &str) -> Result<(), PipelineError> {
-        let tables = self.load.tables()?;
+        let tables = self.load.existing_tables()?;
         let begins = |table: &str, name: &str| {
             let rest = table.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with("__"))
@@ -167,7 +171,7 @@ impl Writer<'_, '_, '_> {
         let mut lists = Vec::new();
         let mut others = Vec::new();
         for table in tables.iter().filter(|table| begins(table, resource)) {
-            match self.load.known(table)? {
+            match self.load.existing_schema(table)? {
                 Some(known) if nested::depth_of(&known).is_some() => lists.push((table, known)),
                 _ => others.push(table),
             }
@@ -189,7 +193,7 @@ impl Writer<'_, '_, '_> {
 }
 
 fn both(table: &str, resource: &str) -> PipelineError {
-    if names::table_of(table) != table {
+    if names::table_name(table) != table {
         return contract(format!("`{table}` is a name of the host's own"));
     }
     PipelineError::settings(

@@ -11,8 +11,8 @@ use super::{Writer, contract, unopened};
 use crate::destination::stored_type;
 use crate::model::{Sibling, SourceSchema};
 use crate::pipeline::PipelineError;
-use crate::pipeline::fit::{self, Stored};
 use crate::pipeline::nested;
+use crate::pipeline::schema_fit::{self, ColumnFate};
 
 impl Writer<'_, '_, '_> {
     /// Takes note of the columns of keys. What a key may be instead of the
@@ -68,7 +68,7 @@ impl Writer<'_, '_, '_> {
         self.see_keys(name, columns)?;
         let open = self.run.opened(name)?;
         let stored = columns.iter().map(|column| match open.stored(column) {
-            Stored::As(name) => Ok(name),
+            ColumnFate::StoredAs(name) => Ok(name),
             _ => Err(contract(format!(
                 "the keys of `{name}` are not those of its rows"
             ))),
@@ -76,7 +76,7 @@ impl Writer<'_, '_, '_> {
         let stored = stored.collect::<Result<Vec<_>, _>>()?;
         let table = open.table.clone();
         let keys = renamed(batch, stored).map_err(|error| contract(error.to_string()))?;
-        Ok(self.load.keys(&table, keys)?)
+        Ok(self.load.write_keys(&table, keys)?)
     }
 
     /// Stores columns of which no row that came has had a value, if keys have.
@@ -87,7 +87,7 @@ impl Writer<'_, '_, '_> {
         let unseen = columns
             .iter()
             .filter_map(|column| match open.stored(column) {
-                Stored::NotYet(name) => Some(name),
+                ColumnFate::Pending(name) => Some(name),
                 _ => None,
             });
         let unseen: Vec<_> = unseen.collect();
@@ -146,7 +146,7 @@ fn same_in(rows: &SourceSchema, base: &str, field: &Field) -> Option<String> {
     let names = siblings.map(|sibling| sibling.name.as_str());
     let mut family = std::iter::once(base).chain(names);
     let is_same = |name: &&str| {
-        fit::is_bytes_of_text(name) == fit::is_bytes_of_text(field.name())
+        schema_fit::is_bytes_of_text(name) == schema_fit::is_bytes_of_text(field.name())
             && find(rows, name).is_some_and(|own| stored_type(own) == stored_type(field))
     };
     family.find(is_same).map(str::to_owned)
@@ -154,10 +154,10 @@ fn same_in(rows: &SourceSchema, base: &str, field: &Field) -> Option<String> {
 
 /// A name for values of another type than their column's.
 fn free_name(column: &str, field: &Field, is_taken: impl Fn(&str) -> bool) -> String {
-    let class = if fit::is_bytes_of_text(field.name()) {
+    let class = if schema_fit::is_bytes_of_text(field.name()) {
         "text_bytes"
     } else {
-        fit::class(field)
+        schema_fit::class(field)
     };
     let mut name = format!("{column}__{class}");
     while is_taken(&name) {

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use arrow_schema::{DataType, SchemaRef};
 
-use crate::destination::Effect;
+use crate::destination::WriteStats;
 use crate::model::{Cursor, PageKind, SourceSchema, names};
-use crate::pipeline::fit::{Fit, Stored};
 use crate::pipeline::mask::Masking;
 use crate::pipeline::nested::Nesting;
 use crate::pipeline::plan::ResourcePlan;
+use crate::pipeline::schema_fit::{ColumnFate, SchemaFit};
 
 /// A resource that is being written.
 pub(super) struct Open {
@@ -42,7 +42,7 @@ pub(super) struct Totals {
     pub(super) bytes: u64,
     /// Rows that the host rejected.
     pub(super) refused: u64,
-    pub(super) effect: Effect,
+    pub(super) stats: WriteStats,
     first: Option<Instant>,
     last: Option<Instant>,
 }
@@ -54,7 +54,7 @@ pub(super) struct Part {
     /// The columns with those of the host, as they come.
     pub(super) marked: SchemaRef,
     /// How they are stored.
-    pub(super) fit: Fit,
+    pub(super) fit: SchemaFit,
     /// The columns that the table had before.
     pub(super) known: Option<SchemaRef>,
     pub(super) rows: u64,
@@ -108,15 +108,15 @@ impl Open {
     }
 
     /// What one of its columns is stored as.
-    pub(super) fn stored(&self, column: &str) -> Stored {
-        let name = names::column_of(column);
+    pub(super) fn stored(&self, column: &str) -> ColumnFate {
+        let name = names::column_name(column);
         let part = self.part.as_ref();
         let stored = part.and_then(|part| {
             let mut fields = part.marked.fields().iter();
             let at = fields.position(|field| field.name().eq_ignore_ascii_case(&name))?;
             Some(part.fit.stored_name_of(at))
         });
-        stored.unwrap_or(Stored::Not)
+        stored.unwrap_or(ColumnFate::Dropped)
     }
 
     /// Whether it has a column of text of this name.
@@ -132,8 +132,10 @@ impl Open {
     }
 
     /// How many values of JSON did not fit their columns.
-    pub(super) fn misfits(&self) -> u64 {
-        self.nesting.as_ref().map_or(0, |nesting| nesting.misfits())
+    pub(super) fn mismatches(&self) -> u64 {
+        self.nesting
+            .as_ref()
+            .map_or(0, |nesting| nesting.mismatches())
     }
 
     /// Whether a run that is killed after a commit can go on where it ended.
@@ -166,10 +168,10 @@ impl Totals {
         self.last = Some(now);
     }
 
-    pub(super) fn add(&mut self, effect: Effect) {
-        self.effect.written += effect.written;
-        self.effect.deleted += effect.deleted;
-        self.effect.superseded += effect.superseded;
+    pub(super) fn add(&mut self, stats: WriteStats) {
+        self.stats.written += stats.written;
+        self.stats.deleted += stats.deleted;
+        self.stats.superseded += stats.superseded;
     }
 }
 
@@ -177,7 +179,7 @@ impl Part {
     pub(super) fn new(
         masking: Masking,
         marked: SchemaRef,
-        fit: Fit,
+        fit: SchemaFit,
         known: Option<SchemaRef>,
     ) -> Self {
         Self {

@@ -7,7 +7,7 @@ use arrow_schema::ArrowError;
 use super::open::{Open, Part};
 use super::{Writer, contract, unopened};
 use crate::destination;
-use crate::model::{Cursor, Mode, PageKind, Rejected, SourceSchema, names};
+use crate::model::{Cursor, PageKind, ReadMode, Rejected, SourceSchema, names};
 use crate::pipeline::PipelineError;
 use crate::pipeline::mark::Marker;
 use crate::pipeline::observer::Update;
@@ -48,7 +48,7 @@ impl Writer<'_, '_, '_> {
             Some(_) => {}
             None => {
                 let plan = self.run.plan(resource)?;
-                if kind == PageKind::Changes && plan.mode() != Mode::Changes {
+                if kind == PageKind::Changes && plan.mode() != ReadMode::Changes {
                     return Err(contract(format!(
                         "it sends changes of `{resource}`, for which nobody asked"
                     )));
@@ -67,7 +67,7 @@ impl Writer<'_, '_, '_> {
         plan: ResourcePlan,
         items_of: Option<String>,
     ) {
-        let table = names::table_of(resource);
+        let table = names::table_name(resource);
         let span = tracing::info_span!("resource", resource, table);
         span.in_scope(|| tracing::info!("reading"));
         self.run.observer.update(Update::Opened { resource });
@@ -88,7 +88,7 @@ impl Writer<'_, '_, '_> {
         };
         let known = match &open.part {
             Some(part) => part.known.clone(),
-            None => self.load.known(&open.table)?,
+            None => self.load.existing_schema(&open.table)?,
         };
         let masking = open.plan.masking(resource, open.kind, &source)?;
         let whole = masking.stored(&source);
@@ -106,8 +106,8 @@ impl Writer<'_, '_, '_> {
         };
         let (plan, kind) = (&open.plan, open.kind);
         let fit = plan.fit(resource, kind, &stored, known.as_deref(), &open.seen)?;
-        let arrival = plan.arrival(resource, kind, &stored, &fit, known.as_deref())?;
-        self.load.open(&open.table, &arrival)?;
+        let table_write = plan.table_write(resource, kind, &stored, &fit, known.as_deref())?;
+        self.load.open_table(&open.table, &table_write)?;
         open.source = Some(source);
         let marked = Marker::schema(&stored.columns, kind, plan.write);
         let is_first = open.part.is_none();
@@ -188,7 +188,7 @@ impl Writer<'_, '_, '_> {
                 self.load.reject(record)?;
             }
         }
-        self.load.write(open.table, rows)?;
+        self.load.write_rows(open.table, rows)?;
         self.run.observer.update(Update::Rows {
             resource,
             rows: open.totals.rows,

@@ -6,10 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use super::open::{Open, Part};
 use super::{LoadHead, contract, unopened};
-use crate::destination::Effect;
+use crate::destination::WriteStats;
 use crate::model::{
-    Cursor, LoadId, LoadRecord, Mode, ResourceRecord, ResourceSummary, Status, Summary, Write,
-    names,
+    Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord, ResourceSummary, Summary,
+    WriteDisposition, names,
 };
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::mask;
@@ -70,7 +70,7 @@ impl Run<'_> {
             return Err(mask::unselected(resource));
         }
         let mut others = self.head.plans.values();
-        if others.any(|plan| plan.write != Write::Replace) {
+        if others.any(|plan| plan.write != WriteDisposition::Replace) {
             return Err(PipelineError::settings(
                 format!(
                     "`{resource}` is not selected by its own name, and other resources are not replaced"
@@ -132,22 +132,22 @@ impl Run<'_> {
         let totals = open.map(|open| open.totals).unwrap_or_default();
         let rejected = self.rejected.get(&summary.resource).copied().unwrap_or(0);
         let mut notes = summary.notes.clone();
-        if totals.effect.superseded > 0 {
+        if totals.stats.superseded > 0 {
             notes.push(format!(
                 "{} rows were followed by others of the same key, which took their place",
-                totals.effect.superseded
+                totals.stats.superseded
             ));
         }
         let failed = summary.failure.is_some();
         ResourceReport {
-            table: names::table_of(&summary.resource),
+            table: names::table_name(&summary.resource),
             resource: summary.resource.clone(),
             mode: self.mode(&summary.resource),
             rows_read: if failed { 0 } else { summary.rows },
-            rows_written: totals.effect.written,
-            rows_deleted: totals.effect.deleted,
+            rows_written: totals.stats.written,
+            rows_deleted: totals.stats.deleted,
             rows_rejected: rejected + totals.refused,
-            misfits: summary.misfits + open.map_or(0, Open::misfits),
+            mismatches: summary.mismatches + open.map_or(0, Open::mismatches),
             bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
@@ -162,22 +162,22 @@ impl Run<'_> {
     pub(super) fn items(
         &mut self,
         resource: &str,
-        effects: &BTreeMap<String, Effect>,
+        stats_by_table: &BTreeMap<String, WriteStats>,
     ) -> Vec<(ResourceRecord, ResourceReport)> {
         let mut items = Vec::new();
         for (name, open) in &mut self.open {
             if open.items_of.as_deref() != Some(resource) {
                 continue;
             }
-            let effect = effects.get(&open.table).copied().unwrap_or_default();
-            open.totals.add(effect);
+            let stats = stats_by_table.get(&open.table).copied().unwrap_or_default();
+            open.totals.add(stats);
             let part = open.part.as_ref();
             let record = ResourceRecord {
                 resource: name.clone(),
                 mode: open.plan.mode(),
                 rows_read: part.map_or(0, Part::rows_of_source),
-                rows_written: effect.written,
-                rows_deleted: effect.deleted,
+                rows_written: stats.written,
+                rows_deleted: stats.deleted,
                 rows_rejected: 0,
                 rows_billed: None,
                 cursor_before: None,
@@ -188,10 +188,10 @@ impl Run<'_> {
                 table: open.table.clone(),
                 mode: open.plan.mode(),
                 rows_read: open.totals.rows,
-                rows_written: open.totals.effect.written,
-                rows_deleted: open.totals.effect.deleted,
+                rows_written: open.totals.stats.written,
+                rows_deleted: open.totals.stats.deleted,
                 rows_rejected: 0,
-                misfits: 0,
+                mismatches: 0,
                 bytes: 0,
                 requests: 0,
                 rows_billed: None,
@@ -208,7 +208,7 @@ impl Run<'_> {
     pub(super) fn resource_record(
         &self,
         summary: &ResourceSummary,
-        effect: Effect,
+        stats: WriteStats,
     ) -> ResourceRecord {
         let open = self.open.get(&summary.resource);
         let part = open.and_then(|open| open.part.as_ref());
@@ -217,8 +217,8 @@ impl Run<'_> {
             resource: summary.resource.clone(),
             mode: self.mode(&summary.resource),
             rows_read: part.map_or(0, |part| part.rows),
-            rows_written: effect.written,
-            rows_deleted: effect.deleted,
+            rows_written: stats.written,
+            rows_deleted: stats.deleted,
             rows_rejected: rejected + part.map_or(0, |part| part.refused),
             rows_billed: summary.rows_billed,
             cursor_before: match open {
@@ -234,12 +234,12 @@ impl Run<'_> {
         self.head.plans.get(resource)?.cursor.as_ref()
     }
 
-    pub(super) fn mode(&self, resource: &str) -> Mode {
+    pub(super) fn mode(&self, resource: &str) -> ReadMode {
         let plan = self.head.plans.get(resource);
-        plan.map_or(Mode::Full, ResourcePlan::mode)
+        plan.map_or(ReadMode::Full, ResourcePlan::mode)
     }
 
-    pub(super) fn record(&self, status: Status, resources: Vec<ResourceRecord>) -> LoadRecord {
+    pub(super) fn record(&self, status: LoadStatus, resources: Vec<ResourceRecord>) -> LoadRecord {
         LoadRecord {
             load_id: self.load_id.clone(),
             pipeline: self.head.pipeline.clone(),
@@ -257,7 +257,7 @@ impl Run<'_> {
 /// The identity of a load that starts now, after another.
 pub(super) fn next_load_id(last: &LoadId) -> LoadId {
     loop {
-        let next = LoadId::at(SystemTime::now());
+        let next = LoadId::from_time(SystemTime::now());
         if next > *last {
             return next;
         }

@@ -19,7 +19,7 @@ fn done(rows: u64, rejected: u64) -> Event {
             resource: "t".to_owned(),
             rows,
             rejected,
-            misfits: 0,
+            mismatches: 0,
             rows_billed: None,
             requests: 1,
             failure: None,
@@ -72,7 +72,7 @@ fn load_as(
     }
     drop(sender);
     let head = LoadHead {
-        load_id: LoadId::at(SystemTime::now()),
+        load_id: LoadId::from_time(SystemTime::now()),
         pipeline: "p".to_owned(),
         connector_name: "c".to_owned(),
         connector_version: "1".to_owned(),

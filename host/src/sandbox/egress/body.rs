@@ -15,7 +15,7 @@ use wasmtime_wasi_http::Error;
 use super::denial::{Denial, Reason};
 use super::errors::of_transport;
 use super::reflection::Guard;
-use super::tally::{OpenResponse, Tally};
+use super::stats::{EgressStats, OpenResponse};
 use crate::model::Limit;
 
 /// How much of a response is received ahead of the guest. One page of a
@@ -44,7 +44,7 @@ pub(super) struct ReceivedAhead {
 
 /// What the receiving task needs to know.
 pub(super) struct Reception {
-    pub(super) tally: Arc<Tally>,
+    pub(super) egress_stats: Arc<EgressStats>,
     pub(super) open: OpenResponse,
     pub(super) ahead: Ahead,
     pub(super) guard: Guard,
@@ -62,7 +62,7 @@ impl Default for Ahead {
 /// Starts to receive a body.
 pub(super) fn receive(response: reqwest::Response, reception: Reception) -> ReceivedAhead {
     let Reception {
-        tally,
+        egress_stats,
         open,
         ahead,
         guard,
@@ -74,7 +74,7 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
     let room = if window.is_some() { WINDOW } else { NARROW };
     let (sender, chunks) = mpsc::unbounded_channel();
     let inspection = Inspection {
-        tally,
+        egress_stats,
         guard,
         received: 0,
         limit,
@@ -91,7 +91,7 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
 
 /// What is looked at in a body while it arrives.
 struct Inspection {
-    tally: Arc<Tally>,
+    egress_stats: Arc<EgressStats>,
     guard: Guard,
     received: u64,
     limit: u64,
@@ -103,14 +103,14 @@ impl Inspection {
     /// What the guest may have of the body now that this chunk came.
     fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
         self.received += chunk.len() as u64;
-        self.tally.received(chunk.len());
+        self.egress_stats.received(chunk.len());
         if self.received > self.limit {
-            self.tally.limit(Limit::Response);
+            self.egress_stats.limit(Limit::Response);
             return Err(Error::HttpResponseBodySize(Some(self.received)));
         }
         self.guard.next_chunk(chunk).map_err(|secret| {
             let reason = Reason::Reflection(secret.to_owned());
-            self.tally
+            self.egress_stats
                 .deny(Denial::new(&self.method, &self.url, reason));
             Error::HttpRequestDenied
         })

@@ -16,7 +16,7 @@ mod record;
 mod reflection;
 pub mod resolver;
 pub mod rule;
-mod tally;
+mod stats;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -32,15 +32,15 @@ use url::{Host, Url};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
 pub use denial::{Denial, Reason};
-pub use record::Record;
-pub use tally::Tally;
+pub use record::PolicyRecorder;
+pub use stats::EgressStats;
 
 use self::body::Ahead;
 use self::client::{Clients, Network};
 use self::reflection::Needles;
 use self::resolver::Prohibited;
 use self::rule::Rules;
-use self::tally::{OpenResponse, Sending};
+use self::stats::{OpenResponse, Sending};
 use super::secrets::GrantedSecrets;
 use crate::model::{Limit, Limits};
 
@@ -60,8 +60,8 @@ struct Inner {
     clients: Clients,
     needles: Needles,
     ahead: Ahead,
-    record: Option<Arc<Record>>,
-    tally: Arc<Tally>,
+    record: Option<Arc<PolicyRecorder>>,
+    egress_stats: Arc<EgressStats>,
 }
 
 type Sent = (
@@ -76,7 +76,7 @@ impl Egress {
         rules: Rules,
         secrets: Arc<GrantedSecrets>,
         limits: Limits,
-        record: Option<Arc<Record>>,
+        record: Option<Arc<PolicyRecorder>>,
         network: Network,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -87,14 +87,14 @@ impl Egress {
             clients: Clients::new(network),
             ahead: Ahead::default(),
             record,
-            tally: Arc::default(),
+            egress_stats: Arc::default(),
         }))
     }
 
     /// What was done so far.
     #[must_use]
-    pub fn tally(&self) -> Arc<Tally> {
-        Arc::clone(&self.0.tally)
+    pub fn egress_stats(&self) -> Arc<EgressStats> {
+        Arc::clone(&self.0.egress_stats)
     }
 }
 
@@ -116,7 +116,7 @@ impl WasiHttpHooks for Egress {
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let inner = Arc::clone(&self.0);
-        let number = inner.tally.request();
+        let number = inner.egress_stats.request();
         // The query may hold what a person would not want in a log.
         let span = tracing::debug_span!(
             target: "connector_host::egress",
@@ -149,14 +149,14 @@ impl Inner {
         options: Option<RequestOptions>,
     ) -> Result<Sent, Error> {
         if number > self.limits.requests {
-            self.tally.limit(Limit::Requests);
+            self.egress_stats.limit(Limit::Requests);
             return Err(Error::HttpRequestDenied);
         }
         // A credential that came back is known where it should not be.
-        if self.tally.reflection().is_some() {
+        if self.egress_stats.reflection().is_some() {
             return Err(Error::HttpRequestDenied);
         }
-        let open = OpenResponse::new(&self.tally, self.limits.open_responses)
+        let open = OpenResponse::new(&self.egress_stats, self.limits.open_responses)
             .ok_or(Error::HttpRequestDenied)?;
         let (parts, body) = request.into_parts();
         let request = self.judge(parts)?;
@@ -249,7 +249,7 @@ impl Inner {
                 return self.deny(Denial::new(&request.method, &request.url, reason));
             }
             if errors::is_head_too_large(&error) {
-                self.tally.limit(Limit::Headers);
+                self.egress_stats.limit(Limit::Headers);
             }
             errors::of_transport(&error)
         })
@@ -285,7 +285,7 @@ impl Inner {
         tracing::debug!(target: "connector_host::egress", status = response.status().as_u16(), "answered");
         let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
         if headers.iter().map(size).sum::<usize>() as u64 > self.limits.headers {
-            self.tally.limit(Limit::Headers);
+            self.egress_stats.limit(Limit::Headers);
             return Err(Error::HttpResponseHeaderSectionSize(None));
         }
         let guard = self.needles.guard();
@@ -301,7 +301,7 @@ impl Inner {
         *head.status_mut() = response.status();
         *head.headers_mut() = headers.clone();
         let reception = body::Reception {
-            tally: Arc::clone(&self.tally),
+            egress_stats: Arc::clone(&self.egress_stats),
             open,
             ahead: self.ahead.clone(),
             guard,
@@ -317,7 +317,7 @@ impl Inner {
     /// body of known length is framed without the guest's help. Its trailers
     /// are not sent.
     async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Sending), Error> {
-        let mut sending = Sending::new(&self.tally);
+        let mut sending = Sending::new(&self.egress_stats);
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else {
@@ -332,7 +332,7 @@ impl Inner {
     }
 
     fn deny(&self, denial: Denial) -> Error {
-        self.tally.deny(denial);
+        self.egress_stats.deny(denial);
         Error::HttpRequestDenied
     }
 }

@@ -15,7 +15,7 @@ const KEPT: usize = 4 << 20;
 
 /// Records the requests of a run.
 #[derive(Debug, Default)]
-pub struct Record(Mutex<Kept>);
+pub struct PolicyRecorder(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
@@ -38,7 +38,7 @@ struct Needed {
     private: bool,
 }
 
-impl Record {
+impl PolicyRecorder {
     /// Writes down a request.
     pub(super) fn add(&self, method: &Method, url: &Url, secret: Option<&str>, private: bool) {
         let Ok(mut kept) = self.0.lock() else { return };
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_rules_are_the_least_that_would_do() {
-        let record = Record::default();
+        let record = PolicyRecorder::default();
         let add = |method: Method, url: &str, secret, private| {
             record.add(&method, &Url::parse(url).unwrap(), secret, private);
         };
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_paths_is_not_kept() {
-        let record = Record::default();
+        let record = PolicyRecorder::default();
         for number in 0..100 {
             let url = format!("https://a.io/{number}{}", "x".repeat(64 << 10));
             record.add(&Method::GET, &Url::parse(&url).unwrap(), None, false);

@@ -58,7 +58,7 @@ fn small(world: &World) -> World {
 #[tokio::test]
 async fn a_failure_of_one_does_not_touch_a_request_of_the_other() {
     for (name, steps, meant) in failures() {
-        let (arrived, mut arrivals) = unbounded_channel();
+        let (arrived, mut table_writes) = unbounded_channel();
         let (go, wait) = mpsc::channel::<()>();
         let wait = Mutex::new(wait);
         let server = Victim::answering(move |_, stream| {
@@ -72,7 +72,7 @@ async fn a_failure_of_one_does_not_touch_a_request_of_the_other() {
         let mut first = tenant(&connector, &world).await;
         let request = json!([{ "request": get(&server.authority(), "/") }]);
         let first = tokio::spawn(async move { tries(&mut first, request).await });
-        arrivals.recv().await.unwrap();
+        table_writes.recv().await.unwrap();
 
         let mut second = tenant(&connector, &small(&world)).await;
         let error = tries(&mut second, steps).await.unwrap_err();

@@ -100,6 +100,6 @@ async fn a_flood_of_answers_that_nobody_reads_ends_at_the_limit() {
     let request = get(&server.authority(), "/");
     let outcome = world.attack(json!([{ "unread": [request, 100] }])).await;
     // It does not look at the answers, so it does not see which are errors.
-    assert_eq!(outcome.tally.hit(), Some(Limit::OpenResponses));
+    assert_eq!(outcome.egress_stats.hit(), Some(Limit::OpenResponses));
     assert!(u64::try_from(server.connections()).unwrap() <= world.limits.open_responses);
 }

@@ -60,7 +60,11 @@ async fn an_endless_body_is_cut_off_at_the_limit() {
             .await;
         stopped_by(Limit::Response, &outcome);
         // No more is received than the limit and what was under way.
-        assert!(outcome.tally.bytes() < 2 * MIB, "{}", outcome.tally.bytes());
+        assert!(
+            outcome.egress_stats.bytes() < 2 * MIB,
+            "{}",
+            outcome.egress_stats.bytes()
+        );
     }
 }
 
@@ -77,7 +81,7 @@ async fn an_endless_body_of_chunks_is_cut_off_at_the_limit() {
         .request(get(&server.authority(), "/"))
         .await;
     stopped_by(Limit::Response, &outcome);
-    assert!(outcome.tally.bytes() < 2 * MIB);
+    assert!(outcome.egress_stats.bytes() < 2 * MIB);
 }
 
 #[tokio::test]
@@ -108,7 +112,11 @@ async fn a_compressed_bomb_is_bounded_by_what_comes_out() {
             .await;
         stopped_by(Limit::Response, &outcome);
         // What is not received was never decoded, so memory stays flat.
-        assert!(outcome.tally.bytes() < 2 * MIB, "{}", outcome.tally.bytes());
+        assert!(
+            outcome.egress_stats.bytes() < 2 * MIB,
+            "{}",
+            outcome.egress_stats.bytes()
+        );
     }
 }
 

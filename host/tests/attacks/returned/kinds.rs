@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, NullArray, RecordBatch};
-use connector_host::model::{Limit, Mode, ResourceSpec};
+use connector_host::model::{Limit, ReadMode, ResourceSpec};
 use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
 
@@ -65,7 +65,7 @@ async fn changes_that_do_not_say_what_is_deleted_are_refused() {
     let (first, _) = messages(&three_rows());
     let load = Load::new().asking(ResourceSpec {
         name: "t".to_owned(),
-        mode: Mode::Changes,
+        mode: ReadMode::Changes,
         ..ResourceSpec::default()
     });
     let events = [of_kind(schema("t", &first), "schema", "changes")];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use connector_host::model::{FileFormat, Limit, Nested, ResourceSpec};
+use connector_host::model::{FileFormat, Limit, NestedMode, ResourceSpec};
 use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
 
@@ -90,14 +90,14 @@ async fn what_is_said_to_be_json_and_is_not_breaks_no_line() {
         None,
     ]));
     let (first, batch) = messages(&said_to_be_json(DataType::Utf8, texts));
-    for nested in [Nested::Keep, Nested::Json] {
+    for nested in [NestedMode::Keep, NestedMode::Json] {
         let load = Load::new().asking(ResourceSpec {
             name: "t".to_owned(),
             nested,
             ..ResourceSpec::default()
         });
         let report = load.run(read("t", 5, (&first, &batch))).await.unwrap();
-        assert_eq!(report.resources[0].misfits, 3);
+        assert_eq!(report.resources[0].mismatches, 3);
         // Each line is one object, and no more of them than rows.
         assert_eq!(rows(load.folder.path()), 5);
         let folder = load.folder.path().join("out/data/t");
@@ -115,7 +115,7 @@ async fn only_text_can_be_json() {
     let (first, batch) = messages(&said_to_be_json(DataType::Int64, numbers));
     let load = Load::new().into(FileFormat::Jsonl);
     let report = load.run(read("t", 2, (&first, &batch))).await.unwrap();
-    assert_eq!(report.resources[0].misfits, 0);
+    assert_eq!(report.resources[0].mismatches, 0);
     assert_eq!(rows(load.folder.path()), 2);
 }
 
@@ -135,7 +135,7 @@ async fn documents_of_many_parts_do_not_fill_the_memory() {
     let (first, batch) = messages(&batch);
     let load = Load::new().into(FileFormat::Parquet).asking(ResourceSpec {
         name: "t".to_owned(),
-        nested: Nested::Tables,
+        nested: NestedMode::Tables,
         primary_key: vec!["id".to_owned()],
         ..ResourceSpec::default()
     });

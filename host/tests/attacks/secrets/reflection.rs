@@ -137,9 +137,15 @@ async fn not_even_the_beginning_of_a_credential_gets_through() {
         let config = json!({ "check": [{ "request": request }] }).to_string();
         let mut instance = world.instance().await.unwrap();
         let result = instance.check(&config).await;
-        let tally = Arc::clone(instance.tally());
+        let egress_stats = Arc::clone(instance.egress_stats());
         // It says nothing of the refusal, and fails all the same.
-        denied(&at.to_string(), &Outcome { result, tally });
+        denied(
+            &at.to_string(),
+            &Outcome {
+                result,
+                egress_stats,
+            },
+        );
     }
 }
 

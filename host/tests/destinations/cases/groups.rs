@@ -4,10 +4,10 @@
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
-use connector_host::destination::{Arrival, Effect, Presence};
-use connector_host::model::{Deletes, Write};
+use connector_host::destination::{DeletionSource, TableWrite, WriteStats};
+use connector_host::model::{DeletionMode, WriteDisposition};
 
-use super::keyed::{effect, pairs};
+use super::keyed::{pairs, stats};
 use crate::store::{Store, batch, integers};
 
 /// Rows of a key and the place of an item; none begins a group.
@@ -23,35 +23,35 @@ fn items(load: u64, rows: &[(i64, Option<i64>)]) -> RecordBatch {
 fn load(
     store: &Store,
     number: u64,
-    presence: Presence,
+    deletion_source: DeletionSource,
     rows: &[(i64, Option<i64>)],
     keys: &[i64],
-) -> Effect {
+) -> WriteStats {
     let rows = items(number, rows);
-    let deletes = match presence {
-        Presence::Unknown => Deletes::Ignore,
-        _ => Deletes::Hard,
+    let deletes = match deletion_source {
+        DeletionSource::Unknown => DeletionMode::Ignore,
+        _ => DeletionMode::Hard,
     };
-    let arrival = Arrival {
+    let table_write = TableWrite {
         key: vec!["of".to_owned()],
-        presence,
-        deletes,
+        deletion_source,
+        deletion_mode: deletes,
         group: Some("_index".to_owned()),
-        ..Arrival::plain(rows.schema(), Write::Merge)
+        ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
     };
-    let effects = store.commit(number, |load| {
-        load.open("t", &arrival).unwrap();
-        load.write("t", rows.clone()).unwrap();
-        if presence == Presence::Keys {
+    let stats_by_table = store.commit(number, |load| {
+        load.open_table("t", &table_write).unwrap();
+        load.write_rows("t", rows.clone()).unwrap();
+        if deletion_source == DeletionSource::AllKeys {
             let keys = batch(0, vec![("of", integers(keys))]);
-            load.keys("t", keys.project(&[0]).unwrap()).unwrap();
+            load.write_keys("t", keys.project(&[0]).unwrap()).unwrap();
         }
-        assert_eq!(load.stored_rows().unwrap()["t"], rows.num_rows() as u64);
+        assert_eq!(load.count_rows().unwrap()["t"], rows.num_rows() as u64);
     });
-    effects["t"]
+    stats_by_table["t"]
 }
 
-fn first(store: &Store) -> Effect {
+fn first(store: &Store) -> WriteStats {
     let rows = [
         (1, None),
         (1, Some(0)),
@@ -60,7 +60,7 @@ fn first(store: &Store) -> Effect {
         (3, None),
         (3, Some(0)),
     ];
-    load(store, 1, Presence::Unknown, &rows, &[])
+    load(store, 1, DeletionSource::Unknown, &rows, &[])
 }
 
 fn present(store: &Store) -> String {
@@ -68,14 +68,17 @@ fn present(store: &Store) -> String {
 }
 
 pub(crate) fn a_group_takes_the_place_of_the_one_before(store: &Store) {
-    assert_eq!(first(store), effect(3, 0, 0));
+    assert_eq!(first(store), stats(3, 0, 0));
     assert_eq!(present(store), "1=0 1=1 3=0");
     // One that has fewer rows, one that has none, and one that is new.
     let rows = [(1, None), (1, Some(5)), (3, None), (4, None), (4, Some(0))];
-    let did = load(store, 2, Presence::Unknown, &rows, &[]);
-    assert_eq!(did, effect(2, 0, 0));
+    let did = load(store, 2, DeletionSource::Unknown, &rows, &[]);
+    assert_eq!(did, stats(2, 0, 0));
     assert_eq!(present(store), "1=5 4=0");
-    assert_eq!(load(store, 3, Presence::Unknown, &[], &[]), effect(0, 0, 0));
+    assert_eq!(
+        load(store, 3, DeletionSource::Unknown, &[], &[]),
+        stats(0, 0, 0)
+    );
     assert_eq!(present(store), "1=5 4=0");
 }
 
@@ -94,13 +97,13 @@ pub(crate) fn the_last_group_of_a_key_counts_within_a_load(store: &Store) {
         .map(|(key, place)| (key, place.map(|place: i64| place + 10 * load.cast_signed())))
     };
     assert_eq!(
-        load(store, 1, Presence::Unknown, &twice(1), &[]),
-        effect(2, 0, 0)
+        load(store, 1, DeletionSource::Unknown, &twice(1), &[]),
+        stats(2, 0, 0)
     );
     assert_eq!(present(store), "1=17 1=18");
     assert_eq!(
-        load(store, 2, Presence::Unknown, &twice(2), &[]),
-        effect(2, 0, 0)
+        load(store, 2, DeletionSource::Unknown, &twice(2), &[]),
+        stats(2, 0, 0)
     );
     assert_eq!(present(store), "1=27 1=28");
 }
@@ -111,17 +114,23 @@ pub(crate) fn groups_go_with_their_key(store: &Store) {
     let did = load(
         store,
         2,
-        Presence::Keys,
+        DeletionSource::AllKeys,
         &[(1, None), (1, Some(4))],
         &[1, 2],
     );
-    assert_eq!(did, effect(1, 1, 0));
+    assert_eq!(did, stats(1, 1, 0));
     assert_eq!(present(store), "1=4");
     // And where the rows are all that there are.
-    let did = load(store, 3, Presence::Rows, &[(2, None), (2, Some(3))], &[]);
-    assert_eq!(did, effect(1, 1, 0));
+    let did = load(
+        store,
+        3,
+        DeletionSource::AllRows,
+        &[(2, None), (2, Some(3))],
+        &[],
+    );
+    assert_eq!(did, stats(1, 1, 0));
     assert_eq!(present(store), "2=3");
-    let did = load(store, 4, Presence::Rows, &[(2, None)], &[]);
-    assert_eq!(did, effect(0, 0, 0));
+    let did = load(store, 4, DeletionSource::AllRows, &[(2, None)], &[]);
+    assert_eq!(did, stats(0, 0, 0));
     assert_eq!(store.rows("t").unwrap(), []);
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
-use connector_host::destination::{Presence, StoredType, stored_type};
-use connector_host::model::{Deletes, Write, json_field};
+use connector_host::destination::{DeletionSource, StoredType, stored_type};
+use connector_host::model::{DeletionMode, WriteDisposition, json_field};
 use parquet::basic::LogicalType;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
-use super::keyed::{Plan, begin, effect, plain, text};
+use super::keyed::{Plan, begin, plain, stats, text};
 use super::numbers;
 use crate::store::{Kind, Store, batch, integers, load_id, texts};
 use crate::value::Value;
@@ -48,10 +48,10 @@ pub(crate) fn json_is_stored_as_that(store: &Store) {
     plain().load(store, 2, &documents(2, &DOCUMENTS[..1]));
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(3)).unwrap();
-    let known = load.known("t").unwrap().unwrap();
+    let known = load.existing_schema("t").unwrap().unwrap();
     let kind = stored_type(known.field_with_name("doc").unwrap());
     assert_eq!(kind, Some(StoredType::Json));
-    assert_eq!(load.tables().unwrap(), ["t"]);
+    assert_eq!(load.existing_tables().unwrap(), ["t"]);
     drop(load);
     drop(destination);
     if store.kind == Kind::Jsonl {
@@ -90,7 +90,11 @@ pub(crate) fn json_that_is_the_same_is_no_change(store: &Store) {
         let columns = vec![("id", integers(&ids)), ("doc", texts(&DOCUMENTS))];
         json(&begin(load, columns))
     };
-    let plan = Plan::new(Write::Scd2, Presence::Rows, Deletes::Soft);
-    assert_eq!(plan.load(store, 1, &versions(1)), effect(4, 0, 0));
-    assert_eq!(plan.load(store, 2, &versions(2)), effect(0, 0, 0));
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::AllRows,
+        DeletionMode::Soft,
+    );
+    assert_eq!(plan.load(store, 1, &versions(1)), stats(4, 0, 0));
+    assert_eq!(plan.load(store, 2, &versions(2)), stats(0, 0, 0));
 }

@@ -4,53 +4,57 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
-use connector_host::destination::{Arrival, Effect, Presence};
-use connector_host::model::{Deletes, Sibling, Write};
+use connector_host::destination::{DeletionSource, TableWrite, WriteStats};
+use connector_host::model::{DeletionMode, Sibling, WriteDisposition};
 
 use crate::store::{Store, batch, integers, load_id, texts};
 use crate::value::{Row, Value};
 
-pub(crate) const MERGE: Write = Write::Merge;
+pub(crate) const MERGE: WriteDisposition = WriteDisposition::Merge;
 
 /// Loads one batch, merged by `id`.
 #[derive(Clone, Copy)]
 pub(crate) struct Plan<'k> {
-    pub(crate) write: Write,
-    pub(crate) presence: Presence,
-    pub(crate) deletes: Deletes,
-    pub(crate) fresh: bool,
+    pub(crate) write: WriteDisposition,
+    pub(crate) deletion_source: DeletionSource,
+    pub(crate) deletes: DeletionMode,
+    pub(crate) full_refresh: bool,
     pub(crate) key: &'k [&'static str],
     pub(crate) siblings: &'static [(&'static str, &'static str)],
 }
 
 impl Plan<'_> {
-    pub(crate) const fn new(write: Write, presence: Presence, deletes: Deletes) -> Self {
+    pub(crate) const fn new(
+        write: WriteDisposition,
+        deletion_source: DeletionSource,
+        deletes: DeletionMode,
+    ) -> Self {
         Self {
             write,
-            presence,
+            deletion_source,
             deletes,
-            fresh: false,
+            full_refresh: false,
             key: &["id"],
             siblings: &[],
         }
     }
 
-    pub(crate) fn arrival(&self, batch: &RecordBatch) -> Arrival {
+    pub(crate) fn table_write(&self, batch: &RecordBatch) -> TableWrite {
         let siblings = self.siblings.iter().map(|(column, name)| Sibling {
             column: (*column).to_owned(),
             name: (*name).to_owned(),
         });
-        Arrival {
+        TableWrite {
             key: self.key.iter().map(|key| (*key).to_owned()).collect(),
             siblings: siblings.collect(),
-            fresh: self.fresh,
-            presence: self.presence,
-            deletes: self.deletes,
-            ..Arrival::plain(batch.schema(), self.write)
+            full_refresh: self.full_refresh,
+            deletion_source: self.deletion_source,
+            deletion_mode: self.deletes,
+            ..TableWrite::plain(batch.schema(), self.write)
         }
     }
 
-    pub(crate) fn load(&self, store: &Store, number: u64, batch: &RecordBatch) -> Effect {
+    pub(crate) fn load(&self, store: &Store, number: u64, batch: &RecordBatch) -> WriteStats {
         self.load_with_keys(store, number, batch, None)
     }
 
@@ -60,22 +64,22 @@ impl Plan<'_> {
         number: u64,
         batch: &RecordBatch,
         keys: Option<&RecordBatch>,
-    ) -> Effect {
-        let effects = store.commit(number, |load| {
-            load.open("t", &self.arrival(batch)).unwrap();
-            load.write("t", batch.clone()).unwrap();
+    ) -> WriteStats {
+        let stats_by_table = store.commit(number, |load| {
+            load.open_table("t", &self.table_write(batch)).unwrap();
+            load.write_rows("t", batch.clone()).unwrap();
             if let Some(keys) = keys {
-                load.keys("t", keys.clone()).unwrap();
+                load.write_keys("t", keys.clone()).unwrap();
             }
-            let stored = load.stored_rows().unwrap();
+            let stored = load.count_rows().unwrap();
             assert_eq!(stored["t"], batch.num_rows() as u64);
         });
-        effects["t"]
+        stats_by_table["t"]
     }
 }
 
 pub(crate) fn plain() -> Plan<'static> {
-    Plan::new(MERGE, Presence::Unknown, Deletes::Ignore)
+    Plan::new(MERGE, DeletionSource::Unknown, DeletionMode::Ignore)
 }
 
 /// Rows of a number and a name.
@@ -119,8 +123,8 @@ pub(crate) fn keys(ids: &[i64]) -> RecordBatch {
     batch(0, vec![("id", integers(ids))]).project(&[0]).unwrap()
 }
 
-pub(crate) fn effect(written: u64, deleted: u64, superseded: u64) -> Effect {
-    Effect {
+pub(crate) fn stats(written: u64, deleted: u64, superseded: u64) -> WriteStats {
+    WriteStats {
         written,
         deleted,
         superseded,

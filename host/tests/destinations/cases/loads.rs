@@ -1,7 +1,7 @@
 //! What becomes of a load: given up, committed, written down.
 
-use connector_host::destination::{Arrival, DestinationError};
-use connector_host::model::{Cursor, LoadRecord, Mode, Rejected, Write};
+use connector_host::destination::{DestinationError, TableWrite};
+use connector_host::model::{Cursor, LoadRecord, ReadMode, Rejected, WriteDisposition};
 
 use super::{ids, numbers};
 use crate::files;
@@ -9,22 +9,31 @@ use crate::store::{Kind, PIPELINE, Store, batch, commit, integers, load_id, reco
 use crate::value::{Value, rows};
 
 pub(crate) fn a_restart_forgets_everything(store: &Store) {
-    store.load(1, "old", Write::Append, &ids(1, &[1]));
+    store.load(1, "old", WriteDisposition::Append, &ids(1, &[1]));
     store.commit(2, |load| {
         for table in ["t", "u"] {
-            load.open(table, &Arrival::plain(ids(2, &[]).schema(), Write::Replace))
-                .unwrap();
-            load.write(table, ids(2, &[1, 2])).unwrap();
-        }
-        load.open("old", &Arrival::plain(ids(2, &[]).schema(), Write::Append))
+            load.open_table(
+                table,
+                &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Replace),
+            )
             .unwrap();
-        load.write("old", ids(2, &[2])).unwrap();
+            load.write_rows(table, ids(2, &[1, 2])).unwrap();
+        }
+        load.open_table(
+            "old",
+            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Append),
+        )
+        .unwrap();
+        load.write_rows("old", ids(2, &[2])).unwrap();
         load.reject(rejected("t", "early")).unwrap();
         load.restart().unwrap();
-        load.open("t", &Arrival::plain(ids(2, &[]).schema(), Write::Replace))
-            .unwrap();
-        load.write("t", ids(2, &[3])).unwrap();
-        assert_eq!(load.stored_rows().unwrap(), [("t".to_owned(), 1)].into());
+        load.open_table(
+            "t",
+            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Replace),
+        )
+        .unwrap();
+        load.write_rows("t", ids(2, &[3])).unwrap();
+        assert_eq!(load.count_rows().unwrap(), [("t".to_owned(), 1)].into());
     });
     assert_eq!(store.column("t", "id"), numbers(&[3]));
     assert_eq!(store.rows("u"), None);
@@ -35,30 +44,30 @@ pub(crate) fn a_restart_forgets_everything(store: &Store) {
 pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store) {
     store.commit(1, |load| {
         for table in ["replaced", "appended"] {
-            load.open(table, &Arrival::plain(ids(1, &[]).schema(), Write::Replace))
-                .unwrap();
-            load.write(table, ids(1, &[1])).unwrap();
+            load.open_table(
+                table,
+                &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace),
+            )
+            .unwrap();
+            load.write_rows(table, ids(1, &[1])).unwrap();
         }
     });
     let wide = batch(2, vec![("id", integers(&[2])), ("new", integers(&[2]))]);
     store.commit(2, |load| {
         for (table, write) in [
-            ("replaced", Write::Replace),
-            ("appended", Write::Append),
-            ("created", Write::Append),
-            ("other", Write::Replace),
+            ("replaced", WriteDisposition::Replace),
+            ("appended", WriteDisposition::Append),
+            ("created", WriteDisposition::Append),
+            ("other", WriteDisposition::Replace),
         ] {
-            load.open(table, &Arrival::plain(wide.schema(), write))
+            load.open_table(table, &TableWrite::plain(wide.schema(), write))
                 .unwrap();
-            load.write(table, wide.clone()).unwrap();
+            load.write_rows(table, wide.clone()).unwrap();
         }
         for table in ["replaced", "appended", "created"] {
-            load.discard(table).unwrap();
+            load.discard_table(table).unwrap();
         }
-        assert_eq!(
-            load.stored_rows().unwrap(),
-            [("other".to_owned(), 1)].into()
-        );
+        assert_eq!(load.count_rows().unwrap(), [("other".to_owned(), 1)].into());
     });
     for table in ["replaced", "appended"] {
         assert_eq!(store.rows(table).unwrap(), rows(&ids(1, &[1])), "{table}");
@@ -68,27 +77,36 @@ pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store)
 }
 
 pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
-    store.load(1, "t", Write::Replace, &ids(1, &[1]));
+    store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
     let before = files::all(store.folder());
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(2)).unwrap();
-    for (table, write) in [("t", Write::Replace), ("u", Write::Append)] {
-        load.open(table, &Arrival::plain(ids(2, &[]).schema(), write))
+    for (table, write) in [
+        ("t", WriteDisposition::Replace),
+        ("u", WriteDisposition::Append),
+    ] {
+        load.open_table(table, &TableWrite::plain(ids(2, &[]).schema(), write))
             .unwrap();
-        load.write(table, ids(2, &[7, 8])).unwrap();
+        load.write_rows(table, ids(2, &[7, 8])).unwrap();
     }
     load.reject(rejected("t", "lost")).unwrap();
-    load.stored_rows().unwrap();
+    load.count_rows().unwrap();
     drop(load);
     // The same open destination goes on.
     commit(destination.as_mut(), 3, |load| {
-        load.open("v", &Arrival::plain(ids(3, &[]).schema(), Write::Replace))
-            .unwrap();
+        load.open_table(
+            "v",
+            &TableWrite::plain(ids(3, &[]).schema(), WriteDisposition::Replace),
+        )
+        .unwrap();
     });
     let mut load = destination.begin(&load_id(4)).unwrap();
-    load.open("t", &Arrival::plain(ids(4, &[]).schema(), Write::Replace))
-        .unwrap();
-    load.write("t", ids(4, &[9])).unwrap();
+    load.open_table(
+        "t",
+        &TableWrite::plain(ids(4, &[]).schema(), WriteDisposition::Replace),
+    )
+    .unwrap();
+    load.write_rows("t", ids(4, &[9])).unwrap();
     drop(load);
     drop(destination);
     assert_eq!(store.column("t", "id"), numbers(&[1]));
@@ -109,7 +127,7 @@ pub(crate) fn a_second_writer_is_refused_until_the_first_is_gone(store: &Store) 
     // The refused one must not have taken the lock along.
     assert!(store.try_open().is_err());
     drop(first);
-    store.load(1, "t", Write::Replace, &ids(1, &[1]));
+    store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
 }
 
 pub(crate) fn cursors_come_back_by_pipeline(store: &Store) {
@@ -139,23 +157,23 @@ pub(crate) fn cursors_come_back_by_pipeline(store: &Store) {
     leave(
         1,
         PIPELINE,
-        Mode::Full,
+        ReadMode::Full,
         &[
             ("a'; DROP TABLE x", cursor(b"\0\xff")),
             ("b", cursor(b"")),
             ("c", cursor(b"1")),
         ],
     );
-    leave(2, "another", Mode::Full, &[("b", cursor(b"other"))]);
+    leave(2, "another", ReadMode::Full, &[("b", cursor(b"other"))]);
     // Nothing new in an incremental read keeps the position, a full read
     // that has none forgets it.
     leave(
         3,
         PIPELINE,
-        Mode::Incremental,
+        ReadMode::Incremental,
         &[("b", cursor(b"later")), ("c", None)],
     );
-    leave(4, PIPELINE, Mode::Full, &[("c", None)]);
+    leave(4, PIPELINE, ReadMode::Full, &[("c", None)]);
     let expected = [
         ("a'; DROP TABLE x", cursor(b"\0\xff")),
         ("b", cursor(b"later")),
@@ -178,16 +196,19 @@ pub(crate) fn rejected_records_are_kept(store: &Store) {
     for load in [1, 2] {
         store.commit(load, |writing| {
             writing
-                .open("t", &Arrival::plain(ids(load, &[]).schema(), Write::Append))
+                .open_table(
+                    "t",
+                    &TableWrite::plain(ids(load, &[]).schema(), WriteDisposition::Append),
+                )
                 .unwrap();
-            writing.write("t", ids(load, &[1])).unwrap();
+            writing.write_rows("t", ids(load, &[1])).unwrap();
             for number in 0..1_500 {
                 writing
                     .reject(rejected("t", &format!("{{\"number\": {number}}}")))
                     .unwrap();
             }
-            writing.write("t", ids(load, &[2])).unwrap();
-            assert_eq!(writing.stored_rows().unwrap(), [("t".to_owned(), 2)].into());
+            writing.write_rows("t", ids(load, &[2])).unwrap();
+            assert_eq!(writing.count_rows().unwrap(), [("t".to_owned(), 2)].into());
         });
     }
     let kept = store.rows("_rejected").unwrap();
@@ -200,8 +221,8 @@ pub(crate) fn rejected_records_are_kept(store: &Store) {
 }
 
 pub(crate) fn loads_are_written_down(store: &Store) {
-    store.load(1, "t", Write::Replace, &ids(1, &[1]));
-    store.load(2, "t", Write::Replace, &ids(2, &[1]));
+    store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
+    store.load(2, "t", WriteDisposition::Replace, &ids(2, &[1]));
     let text = |text: &str| Value::Text(text.to_owned());
     let loads = store.rows("_loads").unwrap();
     assert_eq!(loads.len(), 2);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Date32Array, Int32Array, TimestampMicrosecondArray};
-use connector_host::destination::Presence;
-use connector_host::model::{Deletes, Write};
+use connector_host::destination::DeletionSource;
+use connector_host::model::{DeletionMode, WriteDisposition};
 
 use super::keyed::{
-    MERGE, Plan, begin, columns, effect, found, gone, pairs, people, plain, present, text, versions,
+    MERGE, Plan, begin, columns, found, gone, pairs, people, plain, present, stats, text, versions,
 };
 use super::numbers;
 use crate::store::{Store, batch, blobs, floats, integers, texts};
@@ -16,33 +16,38 @@ use crate::value::Value;
 pub(crate) fn a_merge_inserts_and_updates(store: &Store) {
     plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben"), (3, "Cleo")]));
     let did = plain().load(store, 2, &people(2, &[(4, "Dan"), (2, "Bob")]));
-    assert_eq!(did, effect(2, 0, 0));
+    assert_eq!(did, stats(2, 0, 0));
     assert_eq!(present(store), "1:Ada@1 2:Bob@2 3:Cleo@1 4:Dan@2");
     // The same again changes nothing but the load.
     let did = plain().load(store, 3, &people(3, &[(4, "Dan"), (2, "Bob")]));
-    assert_eq!(did, effect(2, 0, 0));
+    assert_eq!(did, stats(2, 0, 0));
     assert_eq!(present(store), "1:Ada@1 2:Bob@3 3:Cleo@1 4:Dan@3");
 }
 
 pub(crate) fn a_merge_of_nothing_changes_nothing(store: &Store) {
     plain().load(store, 1, &people(1, &[(1, "Ada")]));
-    assert_eq!(plain().load(store, 2, &people(2, &[])), effect(0, 0, 0));
+    assert_eq!(plain().load(store, 2, &people(2, &[])), stats(0, 0, 0));
     assert_eq!(present(store), "1:Ada@1");
 }
 
 pub(crate) fn a_merge_into_nothing_makes_the_table(store: &Store) {
     let twice = people(1, &[(1, "Ada"), (1, "Ann"), (2, "Ben")]);
-    assert_eq!(plain().load(store, 1, &twice), effect(2, 0, 1));
+    assert_eq!(plain().load(store, 1, &twice), stats(2, 0, 1));
     assert_eq!(present(store), "1:Ann@1 2:Ben@1");
 }
 
 pub(crate) fn a_merge_reaches_rows_that_were_appended(store: &Store) {
-    store.load(1, "t", Write::Append, &people(1, &[(1, "Ada"), (2, "Ben")]));
-    store.load(2, "t", Write::Append, &people(2, &[(2, "Bob")]));
-    let soft = Plan::new(MERGE, Presence::Rows, Deletes::Soft);
+    store.load(
+        1,
+        "t",
+        WriteDisposition::Append,
+        &people(1, &[(1, "Ada"), (2, "Ben")]),
+    );
+    store.load(2, "t", WriteDisposition::Append, &people(2, &[(2, "Bob")]));
+    let soft = Plan::new(MERGE, DeletionSource::AllRows, DeletionMode::Soft);
     assert_eq!(
         soft.load(store, 3, &people(3, &[(2, "Bill")])),
-        effect(1, 1, 0)
+        stats(1, 1, 0)
     );
     assert_eq!(gone(store, "_deleted_at"), "1:Ada-3 2:Bill");
 }
@@ -78,7 +83,7 @@ pub(crate) fn a_composite_key_is_compared_as_a_whole(store: &Store) {
         2,
         &rows(2, &[("b", 1, 3.5), ("b", 2, 4.5), ("", 1, 8.5)]),
     );
-    assert_eq!(did, effect(3, 0, 0));
+    assert_eq!(did, stats(3, 0, 0));
     let row = |shop, id, amount: f64| {
         [
             text(shop),
@@ -120,7 +125,7 @@ pub(crate) fn keys_of_every_type_are_compared(store: &Store) {
     let truths: ArrayRef = Arc::new(BooleanArray::from(vec![true, false, true]));
     let mut number = 0;
     for (name, values) in &columns {
-        for (fresh, order) in [(true, [0, 1, 2].as_slice()), (false, &[11, 12])] {
+        for (full_refresh, order) in [(true, [0, 1, 2].as_slice()), (false, &[11, 12])] {
             number += 1;
             let from = 3 - order.len();
             let rows = vec![
@@ -130,11 +135,11 @@ pub(crate) fn keys_of_every_type_are_compared(store: &Store) {
             ];
             let plan = Plan {
                 key: &[*name, "truth"],
-                fresh,
+                full_refresh,
                 ..plain()
             };
             let did = plan.load(store, number, &batch(number, rows));
-            assert_eq!(did, effect(order.len() as u64, 0, 0), "{name}");
+            assert_eq!(did, stats(order.len() as u64, 0, 0), "{name}");
         }
         assert_eq!(store.column("t", "n"), numbers(&[0, 11, 12]), "{name}");
     }
@@ -146,15 +151,15 @@ pub(crate) fn the_last_of_a_key_wins_within_a_load(store: &Store) {
     let mut wide = columns(&[(4, "c"), (1, "c"), (4, "d")]);
     wide.push(("more", integers(&[1, 2, 3])));
     let wide = batch(2, wide);
-    let effects = store.commit(2, |load| {
-        load.open("t", &plain().arrival(&first)).unwrap();
-        load.write("t", first.clone()).unwrap();
-        load.write("t", first.slice(0, 1)).unwrap();
-        load.open("t", &plain().arrival(&wide)).unwrap();
-        load.write("t", wide.clone()).unwrap();
-        assert_eq!(load.stored_rows().unwrap()["t"], 7);
+    let stats_by_table = store.commit(2, |load| {
+        load.open_table("t", &plain().table_write(&first)).unwrap();
+        load.write_rows("t", first.clone()).unwrap();
+        load.write_rows("t", first.slice(0, 1)).unwrap();
+        load.open_table("t", &plain().table_write(&wide)).unwrap();
+        load.write_rows("t", wide.clone()).unwrap();
+        assert_eq!(load.count_rows().unwrap()["t"], 7);
     });
-    assert_eq!(effects["t"], effect(3, 0, 4));
+    assert_eq!(stats_by_table["t"], stats(3, 0, 4));
     assert_eq!(present(store), "1:c@2 2:a@2 3:old@1 4:d@2");
     assert_eq!(pairs(store, ["id", "more"]), "1=2 2=null 3=null 4=3");
 }
@@ -170,23 +175,27 @@ pub(crate) fn new_columns_are_null_in_older_rows(store: &Store) {
     assert_eq!(present(store), "1:Ann@3 2:Bob@2 3:Cleo@1");
     assert_eq!(pairs(store, ["id", "city"]), "1=null 2=Bern 3=null");
     let did = plain().load(store, 4, &batch(4, vec![("ID", integers(&[3, 2]))]));
-    assert_eq!(did, effect(2, 0, 0));
+    assert_eq!(did, stats(2, 0, 0));
     assert_eq!(pairs(store, ["id", "city"]), "1=null 2=null 3=null");
 }
 
 pub(crate) fn a_fresh_start_takes_the_place_of_what_was_there(store: &Store) {
-    for (number, write) in [(1, MERGE), (3, Write::Scd2), (5, Write::Append)] {
-        let plan = Plan::new(write, Presence::Unknown, Deletes::Ignore);
+    for (number, write) in [
+        (1, MERGE),
+        (3, WriteDisposition::Scd2),
+        (5, WriteDisposition::Append),
+    ] {
+        let plan = Plan::new(write, DeletionSource::Unknown, DeletionMode::Ignore);
         let mut wide = columns(&[(1, "Ada"), (2, "Ben")]);
         wide.push(("city", texts(&[None, Some("Bern")])));
         plan.load(store, number, &begin(number, wide));
-        let fresh = Plan {
-            fresh: true,
+        let full_refresh = Plan {
+            full_refresh: true,
             ..plan
         };
         let next = number + 1;
-        let did = fresh.load(store, next, &versions(next, &[(2, "Bob")]));
-        assert_eq!(did, effect(1, 0, 0));
+        let did = full_refresh.load(store, next, &versions(next, &[(2, "Bob")]));
+        assert_eq!(did, stats(1, 0, 0));
         assert_eq!(present(store), format!("2:Bob@{next}"));
         let columns = store.rows("t").unwrap().remove(0);
         assert!(!columns.contains_key("city"), "{columns:?}");

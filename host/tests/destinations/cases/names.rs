@@ -1,7 +1,7 @@
 //! Names, exactly as they came, and nothing but names.
 
-use connector_host::destination::Arrival;
-use connector_host::model::Write;
+use connector_host::destination::TableWrite;
+use connector_host::model::WriteDisposition;
 
 use super::ids;
 use crate::store::{Kind, Store, batch, integers, load_id, record};
@@ -41,11 +41,14 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
         let expected = batch(load, columns.clone());
         store.commit(load, |load| {
             for table in names {
-                load.open(table, &Arrival::plain(expected.schema(), Write::Replace))
-                    .unwrap();
-                load.write(table, expected.clone()).unwrap();
+                load.open_table(
+                    table,
+                    &TableWrite::plain(expected.schema(), WriteDisposition::Replace),
+                )
+                .unwrap();
+                load.write_rows(table, expected.clone()).unwrap();
             }
-            assert_eq!(load.stored_rows().unwrap().len(), names.len());
+            assert_eq!(load.count_rows().unwrap().len(), names.len());
         });
         for table in names {
             assert_eq!(store.rows(table).unwrap(), rows(&expected), "{table}");
@@ -54,9 +57,12 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
     let expected = batch(3, columns.clone());
     store.commit(3, |load| {
         for table in names {
-            load.open(table, &Arrival::plain(expected.schema(), Write::Append))
-                .unwrap();
-            load.write(table, expected.clone()).unwrap();
+            load.open_table(
+                table,
+                &TableWrite::plain(expected.schema(), WriteDisposition::Append),
+            )
+            .unwrap();
+            load.write_rows(table, expected.clone()).unwrap();
         }
     });
     assert_eq!(store.rows("a\"b").unwrap().len(), 2);
@@ -95,13 +101,16 @@ pub(crate) fn a_hostile_name_is_only_a_name(store: &Store) {
         long.as_str(),
     ];
     let columns: Vec<_> = hostile.iter().map(|name| (*name, integers(&[7]))).collect();
-    store.load(1, "victim", Write::Replace, &ids(1, &[1, 2, 3]));
+    store.load(1, "victim", WriteDisposition::Replace, &ids(1, &[1, 2, 3]));
     let expected = batch(2, columns);
     store.commit(2, |load| {
         for table in hostile {
-            load.open(table, &Arrival::plain(expected.schema(), Write::Append))
-                .unwrap();
-            load.write(table, expected.clone()).unwrap();
+            load.open_table(
+                table,
+                &TableWrite::plain(expected.schema(), WriteDisposition::Append),
+            )
+            .unwrap();
+            load.write_rows(table, expected.clone()).unwrap();
         }
     });
     for table in hostile {
@@ -115,17 +124,17 @@ pub(crate) fn a_hostile_name_is_only_a_name(store: &Store) {
 /// The texts that DuckDB's driver takes end at a NUL, so a name that holds one
 /// is refused there, and else kept whole.
 pub(crate) fn a_name_with_a_nul_harms_nothing(store: &Store) {
-    store.load(1, "victim", Write::Replace, &ids(1, &[1, 2, 3]));
+    store.load(1, "victim", WriteDisposition::Replace, &ids(1, &[1, 2, 3]));
     let hostile = [("victim\0x", "id"), ("other", "id\0"), ("\0", "id")];
     for (number, (table, column)) in (2..).zip(hostile) {
-        for write in [Write::Replace, Write::Append] {
-            let number = number * 2 + u64::from(write == Write::Append);
+        for write in [WriteDisposition::Replace, WriteDisposition::Append] {
+            let number = number * 2 + u64::from(write == WriteDisposition::Append);
             let incoming = batch(number, vec![(column, integers(&[7]))]);
             let mut destination = store.open();
             let mut load = destination.begin(&load_id(number)).unwrap();
             let stored = load
-                .open(table, &Arrival::plain(incoming.schema(), write))
-                .and_then(|()| load.write(table, incoming))
+                .open_table(table, &TableWrite::plain(incoming.schema(), write))
+                .and_then(|()| load.write_rows(table, incoming))
                 .and_then(|()| load.commit(&record(number, &[])));
             assert_eq!(stored.is_err(), store.kind == Kind::DuckDb, "{table:?}");
             drop(destination);

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Int32Array, RecordBatch, TimestampMicrosecondArray,
 };
-use connector_host::destination::Presence;
-use connector_host::model::{Deletes, Write};
+use connector_host::destination::DeletionSource;
+use connector_host::model::{DeletionMode, WriteDisposition};
 
 use super::keyed::{
-    MERGE, Plan, changes, columns, effect, found, keys, people, plain, present, text, time,
+    MERGE, Plan, changes, columns, found, keys, people, plain, present, stats, text, time,
 };
 use crate::files;
 use crate::store::{Kind, Store, batch, blobs, floats, integers, load_id, texts};
@@ -23,9 +23,9 @@ pub(crate) fn nasty_values_survive_a_rewrite(store: &Store) {
     plain().load(store, 2, &nasty(2, 0, 1));
     expected.splice(0..0, rows(&nasty(2, 0, 1)));
     assert_eq!(by_id(store), expected);
-    let plan = Plan::new(MERGE, Presence::Rows, Deletes::Soft);
+    let plan = Plan::new(MERGE, DeletionSource::AllRows, DeletionMode::Soft);
     let did = plan.load(store, 3, &nasty(3, 0, 1));
-    assert_eq!(did, effect(1, 5, 0));
+    assert_eq!(did, stats(1, 5, 0));
     expected.splice(0..1, rows(&nasty(3, 0, 1)));
     for (at, row) in expected.iter_mut().enumerate() {
         let gone = if at == 0 { Value::Null } else { time(3) };
@@ -35,12 +35,16 @@ pub(crate) fn nasty_values_survive_a_rewrite(store: &Store) {
 }
 
 pub(crate) fn nasty_values_are_no_change(store: &Store) {
-    let plan = Plan::new(Write::Scd2, Presence::Rows, Deletes::Soft);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::AllRows,
+        DeletionMode::Soft,
+    );
     plan.load(store, 1, &nasty(1, 0, 6));
-    assert_eq!(plan.load(store, 2, &nasty(2, 0, 6)), effect(0, 0, 0));
+    assert_eq!(plan.load(store, 2, &nasty(2, 0, 6)), stats(0, 0, 0));
     // Copied, and compared again.
-    assert_eq!(plan.load(store, 3, &nasty(3, 1, 5)), effect(0, 1, 0));
-    assert_eq!(plan.load(store, 4, &nasty(4, 1, 5)), effect(0, 0, 0));
+    assert_eq!(plan.load(store, 3, &nasty(3, 1, 5)), stats(0, 1, 0));
+    assert_eq!(plan.load(store, 4, &nasty(4, 1, 5)), stats(0, 0, 0));
     assert_eq!(store.rows("t").unwrap().len(), 6);
 }
 
@@ -53,11 +57,11 @@ pub(crate) fn a_merge_that_is_dropped_leaves_no_trace(store: &Store) {
         let mut wide = columns(&[(2, "Bob"), (3, "Cleo")]);
         wide.push(("city", texts(&[None, Some("Bern")])));
         let rows = batch(2, wide);
-        let plan = Plan::new(MERGE, Presence::Rows, Deletes::Soft);
-        load.open("t", &plan.arrival(&rows)).unwrap();
-        load.write("t", rows).unwrap();
+        let plan = Plan::new(MERGE, DeletionSource::AllRows, DeletionMode::Soft);
+        load.open_table("t", &plan.table_write(&rows)).unwrap();
+        load.write_rows("t", rows).unwrap();
         if apply {
-            assert_eq!(load.apply().unwrap()["t"], effect(2, 1, 0));
+            assert_eq!(load.apply().unwrap()["t"], stats(2, 1, 0));
         }
         drop(load);
     }
@@ -71,24 +75,24 @@ pub(crate) fn a_merge_that_is_dropped_leaves_no_trace(store: &Store) {
 
 pub(crate) fn a_merge_may_be_forgotten(store: &Store) {
     plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
-    let plan = Plan::new(MERGE, Presence::Keys, Deletes::Soft);
-    let effects = store.commit(2, |load| {
+    let plan = Plan::new(MERGE, DeletionSource::AllKeys, DeletionMode::Soft);
+    let stats_by_table = store.commit(2, |load| {
         for forget in [true, false] {
             let rows = people(2, &[(2, "Bob"), (2, "Bill")]);
-            load.open("t", &plan.arrival(&rows)).unwrap();
-            load.open("u", &plan.arrival(&rows)).unwrap();
-            load.write("t", rows.clone()).unwrap();
-            load.write("u", rows).unwrap();
-            load.keys("t", keys(&[])).unwrap();
+            load.open_table("t", &plan.table_write(&rows)).unwrap();
+            load.open_table("u", &plan.table_write(&rows)).unwrap();
+            load.write_rows("t", rows.clone()).unwrap();
+            load.write_rows("u", rows).unwrap();
+            load.write_keys("t", keys(&[])).unwrap();
             if forget {
                 load.restart().unwrap();
             }
         }
-        load.discard("t").unwrap();
+        load.discard_table("t").unwrap();
     });
     assert_eq!(
-        effects.into_iter().collect::<Vec<_>>(),
-        [("u".to_owned(), effect(1, 0, 1))]
+        stats_by_table.into_iter().collect::<Vec<_>>(),
+        [("u".to_owned(), stats(1, 0, 1))]
     );
     assert_eq!(present(store), "1:Ada@1 2:Ben@1");
     assert_eq!(store.rows("t").unwrap()[0].len(), 3);
@@ -96,7 +100,7 @@ pub(crate) fn a_merge_may_be_forgotten(store: &Store) {
     // And it is merged into as if nothing had happened.
     assert_eq!(
         plain().load(store, 3, &people(3, &[(2, "Bob")])),
-        effect(1, 0, 0)
+        stats(1, 0, 0)
     );
     assert_eq!(present(store), "1:Ada@1 2:Bob@3");
 }
@@ -140,14 +144,14 @@ pub(crate) fn many_rows_are_merged(store: &Store) {
         let names: Vec<_> = names.iter().map(|name| Some(name.as_str())).collect();
         batch(load, vec![("id", integers(&ids)), ("name", texts(&names))])
     };
-    let soft = Plan::new(MERGE, Presence::Marked, Deletes::Soft);
+    let soft = Plan::new(MERGE, DeletionSource::Flagged, DeletionMode::Soft);
     assert_eq!(
         plain().load(store, 1, &many(1, 0, 100_000)),
-        effect(100_000, 0, 0)
+        stats(100_000, 0, 0)
     );
     assert_eq!(
         plain().load(store, 2, &many(2, 95_000, 10_000)),
-        effect(10_000, 0, 0)
+        stats(10_000, 0, 0)
     );
     let found = found(store, ["id", "name"]);
     assert_eq!(found.len(), 105_000);
@@ -160,10 +164,7 @@ pub(crate) fn many_rows_are_merged(store: &Store) {
         [Value::Integer(95_000), text("name 95000, \"2\"")]
     );
     let rows: Vec<_> = (50_000..60_000).map(|id| (id, "", true)).collect();
-    assert_eq!(
-        soft.load(store, 3, &changes(3, &rows)),
-        effect(0, 10_000, 0)
-    );
+    assert_eq!(soft.load(store, 3, &changes(3, &rows)), stats(0, 10_000, 0));
     let marked = store.column("t", "_deleted_at");
     assert_eq!(marked.iter().filter(|at| **at == time(3)).count(), 10_000);
 }

@@ -1,14 +1,14 @@
 //! What becomes of rows: replaced, appended, widened.
 
-use connector_host::destination::{Arrival, DestinationError};
-use connector_host::model::Write;
+use connector_host::destination::{DestinationError, TableWrite};
+use connector_host::model::WriteDisposition;
 
 use super::{ids, numbers};
 use crate::store::{Store, batch, floats, integers, load_id, texts};
 use crate::value::{Value, rows};
 
 pub(crate) fn a_replace_takes_the_place_of_what_was_there(store: &Store) {
-    store.load(1, "t", Write::Replace, &ids(1, &[1, 2, 3]));
+    store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1, 2, 3]));
     assert_eq!(
         store.column("t", "_load_id"),
         vec![Value::Text(load_id(1).to_string()); 3]
@@ -16,7 +16,7 @@ pub(crate) fn a_replace_takes_the_place_of_what_was_there(store: &Store) {
     store.load(
         2,
         "t",
-        Write::Replace,
+        WriteDisposition::Replace,
         &batch(2, vec![("other", texts(&[Some("x")]))]),
     );
     let expected = rows(&batch(2, vec![("other", texts(&[Some("x")]))]));
@@ -24,8 +24,8 @@ pub(crate) fn a_replace_takes_the_place_of_what_was_there(store: &Store) {
 }
 
 pub(crate) fn an_append_keeps_what_was_there(store: &Store) {
-    store.load(1, "t", Write::Append, &ids(1, &[1, 2]));
-    store.load(2, "t", Write::Append, &ids(2, &[2, 3]));
+    store.load(1, "t", WriteDisposition::Append, &ids(1, &[1, 2]));
+    store.load(2, "t", WriteDisposition::Append, &ids(2, &[2, 3]));
     assert_eq!(store.column("t", "id"), numbers(&[1, 2, 2, 3]));
 }
 
@@ -34,15 +34,22 @@ pub(crate) fn a_table_widens_within_a_load(store: &Store) {
         1,
         vec![("id", integers(&[2])), ("id__text", texts(&[Some("two")]))],
     );
-    for write in [Write::Replace, Write::Append] {
-        store.commit(if write == Write::Replace { 1 } else { 2 }, |load| {
-            load.open("t", &Arrival::plain(ids(1, &[]).schema(), write))
-                .unwrap();
-            load.write("t", ids(1, &[1])).unwrap();
-            load.open("t", &Arrival::plain(wide.schema(), write))
-                .unwrap();
-            load.write("t", wide.clone()).unwrap();
-        });
+    for write in [WriteDisposition::Replace, WriteDisposition::Append] {
+        store.commit(
+            if write == WriteDisposition::Replace {
+                1
+            } else {
+                2
+            },
+            |load| {
+                load.open_table("t", &TableWrite::plain(ids(1, &[]).schema(), write))
+                    .unwrap();
+                load.write_rows("t", ids(1, &[1])).unwrap();
+                load.open_table("t", &TableWrite::plain(wide.schema(), write))
+                    .unwrap();
+                load.write_rows("t", wide.clone()).unwrap();
+            },
+        );
     }
     assert_eq!(store.column("t", "id"), numbers(&[1, 1, 2, 2]));
     let two = || Value::Text("two".to_owned());
@@ -56,7 +63,7 @@ pub(crate) fn an_append_may_lack_columns_and_bring_new_ones(store: &Store) {
     store.load(
         1,
         "t",
-        Write::Append,
+        WriteDisposition::Append,
         &batch(
             1,
             vec![("id", integers(&[1])), ("gone", texts(&[Some("old")]))],
@@ -65,7 +72,7 @@ pub(crate) fn an_append_may_lack_columns_and_bring_new_ones(store: &Store) {
     store.load(
         2,
         "T",
-        Write::Append,
+        WriteDisposition::Append,
         &batch(2, vec![("new", floats(&[0.5])), ("ID", integers(&[2]))]),
     );
     let found = store.rows("t").or_else(|| store.rows("T")).unwrap();
@@ -83,12 +90,15 @@ pub(crate) fn an_append_may_lack_columns_and_bring_new_ones(store: &Store) {
 }
 
 pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
-    store.load(1, "t", Write::Append, &ids(1, &[1]));
+    store.load(1, "t", WriteDisposition::Append, &ids(1, &[1]));
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(2)).unwrap();
     let changed = batch(2, vec![("id", texts(&[Some("one")]))]);
     let error = load
-        .open("t", &Arrival::plain(changed.schema(), Write::Append))
+        .open_table(
+            "t",
+            &TableWrite::plain(changed.schema(), WriteDisposition::Append),
+        )
         .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
     drop(load);
@@ -97,14 +107,20 @@ pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
 }
 
 pub(crate) fn an_empty_table_is_there_after_the_commit(store: &Store) {
-    store.load(1, "t", Write::Replace, &ids(1, &[1]));
+    store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
     store.commit(2, |load| {
-        load.open("t", &Arrival::plain(ids(2, &[]).schema(), Write::Replace))
-            .unwrap();
-        load.open("u", &Arrival::plain(ids(2, &[]).schema(), Write::Append))
-            .unwrap();
+        load.open_table(
+            "t",
+            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Replace),
+        )
+        .unwrap();
+        load.open_table(
+            "u",
+            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Append),
+        )
+        .unwrap();
         assert_eq!(
-            load.stored_rows().unwrap(),
+            load.count_rows().unwrap(),
             [("t".to_owned(), 0), ("u".to_owned(), 0)].into()
         );
     });
@@ -115,11 +131,14 @@ pub(crate) fn an_empty_table_is_there_after_the_commit(store: &Store) {
 pub(crate) fn interleaved_tables_keep_their_rows(store: &Store) {
     store.commit(1, |load| {
         for table in ["a", "b"] {
-            load.open(table, &Arrival::plain(ids(1, &[]).schema(), Write::Replace))
-                .unwrap();
+            load.open_table(
+                table,
+                &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace),
+            )
+            .unwrap();
         }
         for number in 0..6 {
-            load.write(if number % 2 == 0 { "a" } else { "b" }, ids(1, &[number]))
+            load.write_rows(if number % 2 == 0 { "a" } else { "b" }, ids(1, &[number]))
                 .unwrap();
         }
     });
@@ -128,23 +147,26 @@ pub(crate) fn interleaved_tables_keep_their_rows(store: &Store) {
 }
 
 pub(crate) fn counts_are_those_of_the_store(store: &Store) {
-    store.load(1, "t", Write::Append, &ids(1, &[1, 2, 3]));
+    store.load(1, "t", WriteDisposition::Append, &ids(1, &[1, 2, 3]));
     store.commit(2, |load| {
-        load.open("t", &Arrival::plain(ids(2, &[]).schema(), Write::Append))
-            .unwrap();
+        load.open_table(
+            "t",
+            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Append),
+        )
+        .unwrap();
         for _ in 0..30 {
-            load.write("t", ids(2, &(0..10_000).collect::<Vec<_>>()))
+            load.write_rows("t", ids(2, &(0..10_000).collect::<Vec<_>>()))
                 .unwrap();
         }
-        load.write("t", ids(2, &[1])).unwrap();
+        load.write_rows("t", ids(2, &[1])).unwrap();
         assert_eq!(
-            load.stored_rows().unwrap(),
+            load.count_rows().unwrap(),
             [("t".to_owned(), 300_001)].into()
         );
         // A load may go on after it was counted.
-        load.write("t", ids(2, &[2])).unwrap();
+        load.write_rows("t", ids(2, &[2])).unwrap();
         assert_eq!(
-            load.stored_rows().unwrap(),
+            load.count_rows().unwrap(),
             [("t".to_owned(), 300_002)].into()
         );
     });

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
-use connector_host::destination::{DestinationError, Presence};
-use connector_host::model::Deletes;
+use connector_host::destination::{DeletionSource, DestinationError};
+use connector_host::model::DeletionMode;
 
-use super::keyed::{MERGE, Plan, effect, found, keys, pairs, people, plain, present, text};
+use super::keyed::{MERGE, Plan, found, keys, pairs, people, plain, present, stats, text};
 use crate::store::{Store, batch, load_id, texts};
 use crate::value::Value;
 
@@ -41,9 +41,9 @@ pub(crate) fn siblings_of_key_columns_tell_rows_apart(store: &Store) {
             (None, Some("x"), "Xa"),
         ],
     );
-    assert_eq!(plan.load(store, 2, &rows), effect(3, 0, 0));
+    assert_eq!(plan.load(store, 2, &rows), stats(3, 0, 0));
     let rows = mixed(3, &[(None, Some("x"), "Xb"), (Some(2), None, "Bob")]);
-    assert_eq!(plan.load(store, 3, &rows), effect(2, 0, 0));
+    assert_eq!(plan.load(store, 3, &rows), stats(2, 0, 0));
     let found = found(store, ["id", "id__text", "name"]);
     let row = |id: Option<i64>, other: Option<&str>, name| {
         [
@@ -64,7 +64,7 @@ pub(crate) fn siblings_of_key_columns_tell_rows_apart(store: &Store) {
 }
 
 pub(crate) fn siblings_may_come_late_in_a_load(store: &Store) {
-    let hard = Plan::new(MERGE, Presence::Keys, Deletes::Hard);
+    let hard = Plan::new(MERGE, DeletionSource::AllKeys, DeletionMode::Hard);
     let late = Plan {
         siblings: MIXED,
         ..hard
@@ -74,48 +74,50 @@ pub(crate) fn siblings_may_come_late_in_a_load(store: &Store) {
         people(2, &[(2, "Bob")]),
         mixed(2, &[(Some(2), None, "Bill"), (None, Some("x"), "Xa")]),
     );
-    let effects = store.commit(2, |load| {
-        load.open("t", &hard.arrival(&first)).unwrap();
-        load.write("t", first.clone()).unwrap();
-        load.keys("t", keys(&[2])).unwrap();
-        load.open("t", &late.arrival(&second)).unwrap();
-        load.write("t", second.clone()).unwrap();
+    let stats_by_table = store.commit(2, |load| {
+        load.open_table("t", &hard.table_write(&first)).unwrap();
+        load.write_rows("t", first.clone()).unwrap();
+        load.write_keys("t", keys(&[2])).unwrap();
+        load.open_table("t", &late.table_write(&second)).unwrap();
+        load.write_rows("t", second.clone()).unwrap();
         let keys = second.project(&[2, 0]).unwrap();
-        load.keys("t", keys.slice(1, 1)).unwrap();
+        load.write_keys("t", keys.slice(1, 1)).unwrap();
     });
-    assert_eq!(effects["t"], effect(2, 1, 1));
+    assert_eq!(stats_by_table["t"], stats(2, 1, 1));
     assert_eq!(pairs(store, ["id", "name"]), "null=Xa 2=Bill");
     // The older rows have one, and nothing that comes does.
-    let effects = store.commit(3, |load| {
-        load.open("t", &hard.arrival(&people(3, &[]))).unwrap();
-        load.keys("t", keys(&[2])).unwrap();
+    let stats_by_table = store.commit(3, |load| {
+        load.open_table("t", &hard.table_write(&people(3, &[])))
+            .unwrap();
+        load.write_keys("t", keys(&[2])).unwrap();
     });
-    assert_eq!(effects["t"], effect(0, 1, 0));
+    assert_eq!(stats_by_table["t"], stats(0, 1, 0));
     assert_eq!(pairs(store, ["id", "name"]), "2=Bill");
 }
 
 pub(crate) fn keys_need_not_have_the_siblings_that_rows_have(store: &Store) {
     let plan = Plan {
         siblings: MIXED,
-        ..Plan::new(MERGE, Presence::Keys, Deletes::Hard)
+        ..Plan::new(MERGE, DeletionSource::AllKeys, DeletionMode::Hard)
     };
     plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
     let (narrow, wide) = (
         people(2, &[(2, "Bob")]),
         mixed(2, &[(None, Some("x"), "Xa")]),
     );
-    let effects = store.commit(2, |load| {
+    let stats_by_table = store.commit(2, |load| {
         let narrower = Plan {
             siblings: &[],
             ..plan
         };
-        load.open("t", &narrower.arrival(&narrow)).unwrap();
-        load.write("t", narrow.clone()).unwrap();
-        load.open("t", &plan.arrival(&wide)).unwrap();
-        load.write("t", wide.clone()).unwrap();
-        load.keys("t", keys(&[2])).unwrap();
+        load.open_table("t", &narrower.table_write(&narrow))
+            .unwrap();
+        load.write_rows("t", narrow.clone()).unwrap();
+        load.open_table("t", &plan.table_write(&wide)).unwrap();
+        load.write_rows("t", wide.clone()).unwrap();
+        load.write_keys("t", keys(&[2])).unwrap();
     });
-    assert_eq!(effects["t"], effect(2, 2, 0));
+    assert_eq!(stats_by_table["t"], stats(2, 2, 0));
     assert_eq!(pairs(store, ["id", "name"]), "2=Bob");
 }
 
@@ -123,7 +125,7 @@ pub(crate) fn a_row_without_a_key_is_refused(store: &Store) {
     plain().load(store, 1, &people(1, &[(1, "Ada")]));
     let plan = Plan {
         siblings: MIXED,
-        ..Plan::new(MERGE, Presence::Keys, Deletes::Hard)
+        ..Plan::new(MERGE, DeletionSource::AllKeys, DeletionMode::Hard)
     };
     let bad = mixed(
         2,
@@ -133,9 +135,10 @@ pub(crate) fn a_row_without_a_key_is_refused(store: &Store) {
     for (rows, keys, expected) in [(&bad, &good, 2), (&good, &bad, 2), (&bad, &bad, 2)] {
         let mut destination = store.open();
         let mut load = destination.begin(&load_id(2)).unwrap();
-        load.open("t", &plan.arrival(rows)).unwrap();
-        load.write("t", rows.clone()).unwrap();
-        load.keys("t", keys.project(&[0, 2]).unwrap()).unwrap();
+        load.open_table("t", &plan.table_write(rows)).unwrap();
+        load.write_rows("t", rows.clone()).unwrap();
+        load.write_keys("t", keys.project(&[0, 2]).unwrap())
+            .unwrap();
         let error = load.apply().unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -149,7 +152,8 @@ pub(crate) fn a_row_without_a_key_is_refused(store: &Store) {
 pub(crate) fn keys_that_nobody_announced_are_refused(store: &Store) {
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(1)).unwrap();
-    assert!(load.keys("t", keys(&[1])).is_err());
-    load.open("t", &plain().arrival(&people(1, &[]))).unwrap();
-    assert!(load.keys("t", keys(&[1])).is_err());
+    assert!(load.write_keys("t", keys(&[1])).is_err());
+    load.open_table("t", &plain().table_write(&people(1, &[])))
+        .unwrap();
+    assert!(load.write_keys("t", keys(&[1])).is_err());
 }

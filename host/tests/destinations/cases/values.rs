@@ -6,8 +6,8 @@ use arrow_array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int32Array, TimestampMicrosecondArray,
     UInt8Array,
 };
-use connector_host::destination::{Arrival, DestinationError};
-use connector_host::model::Write;
+use connector_host::destination::{DestinationError, TableWrite};
+use connector_host::model::WriteDisposition;
 
 use super::ids;
 use crate::duckdb;
@@ -131,11 +131,14 @@ pub(crate) fn nasty_values_come_back(store: &Store) {
     ];
     let whole = batch(1, columns);
     store.commit(1, |load| {
-        load.open("t", &Arrival::plain(whole.schema(), Write::Replace))
-            .unwrap();
+        load.open_table(
+            "t",
+            &TableWrite::plain(whole.schema(), WriteDisposition::Replace),
+        )
+        .unwrap();
         // Slices, too: a batch need not begin at the start of its memory.
-        load.write("t", whole.slice(0, 3)).unwrap();
-        load.write("t", whole.slice(3, 3)).unwrap();
+        load.write_rows("t", whole.slice(0, 3)).unwrap();
+        load.write_rows("t", whole.slice(3, 3)).unwrap();
     });
     let mut expected = rows(&whole);
     expected.sort();
@@ -165,12 +168,15 @@ pub(crate) fn a_table_of_many_columns_is_stored(store: &Store) {
             .collect(),
     );
     store.commit(1, |load| {
-        load.open("t", &Arrival::plain(wide.schema(), Write::Replace))
-            .unwrap();
+        load.open_table(
+            "t",
+            &TableWrite::plain(wide.schema(), WriteDisposition::Replace),
+        )
+        .unwrap();
         for _ in 0..5 {
-            load.write("t", wide.clone()).unwrap();
+            load.write_rows("t", wide.clone()).unwrap();
         }
-        assert_eq!(load.stored_rows().unwrap()["t"], 5_000);
+        assert_eq!(load.count_rows().unwrap()["t"], 5_000);
     });
     assert_eq!(store.rows("t").unwrap().len(), 5_000);
 }
@@ -186,7 +192,10 @@ pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(1)).unwrap();
     let error = load
-        .open("t", &Arrival::plain(odd.schema(), Write::Replace))
+        .open_table(
+            "t",
+            &TableWrite::plain(odd.schema(), WriteDisposition::Replace),
+        )
         .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
     let source = std::error::Error::source(&error).unwrap().to_string();
@@ -201,18 +210,21 @@ pub(crate) fn names_that_differ_only_in_case_are_refused(store: &Store) {
     let mut load = destination.begin(&load_id(1)).unwrap();
     let twice = batch(1, vec![("Name", integers(&[1])), ("name", integers(&[1]))]);
     assert!(
-        load.open("t", &Arrival::plain(twice.schema(), Write::Replace))
-            .is_err()
+        load.open_table(
+            "t",
+            &TableWrite::plain(twice.schema(), WriteDisposition::Replace)
+        )
+        .is_err()
     );
-    load.open(
+    load.open_table(
         "Orders",
-        &Arrival::plain(ids(1, &[]).schema(), Write::Replace),
+        &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace),
     )
     .unwrap();
     assert!(
-        load.open(
+        load.open_table(
             "orders",
-            &Arrival::plain(ids(1, &[]).schema(), Write::Replace)
+            &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace)
         )
         .is_err()
     );
@@ -238,9 +250,9 @@ pub(crate) fn decimals_are_added_to_decimals(store: &Store) {
     for number in 1..=2 {
         let rows = batch(number, vec![("price", decimals(18, 2))]);
         store.commit(number, |load| {
-            let arrival = Arrival::plain(rows.schema(), Write::Append);
-            load.open("t", &arrival).unwrap();
-            load.write("t", rows.clone()).unwrap();
+            let table_write = TableWrite::plain(rows.schema(), WriteDisposition::Append);
+            load.open_table("t", &table_write).unwrap();
+            load.write_rows("t", rows.clone()).unwrap();
         });
     }
     let found = store.rows("t").unwrap();

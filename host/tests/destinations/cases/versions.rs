@@ -1,16 +1,20 @@
 //! Rows of which older versions stay.
 
-use connector_host::destination::Presence;
-use connector_host::model::{Deletes, Write};
+use connector_host::destination::DeletionSource;
+use connector_host::model::{DeletionMode, WriteDisposition};
 
 use super::keyed::{
-    Plan, begin, change_columns, columns, effect, found, gone, keys, time, versions,
+    Plan, begin, change_columns, columns, found, gone, keys, stats, time, versions,
 };
 use crate::store::{Store, texts};
 use crate::value::Value;
 
 pub(crate) fn versions_begin_and_end(store: &Store) {
-    let plan = Plan::new(Write::Scd2, Presence::Rows, Deletes::Soft);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::AllRows,
+        DeletionMode::Soft,
+    );
     let load = |number, rows: &[(i64, &str)]| plan.load(store, number, &versions(number, rows));
     let history = || {
         let rows = found(store, ["id", "_valid_from", "_valid_to", "name"]);
@@ -29,14 +33,14 @@ pub(crate) fn versions_begin_and_end(store: &Store) {
         };
         rows.iter().map(row).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(load(1, &[(1, "a"), (2, "a"), (3, "a")]), effect(3, 0, 0));
+    assert_eq!(load(1, &[(1, "a"), (2, "a"), (3, "a")]), stats(3, 0, 0));
     // Unchanged, changed, gone, new.
-    assert_eq!(load(2, &[(1, "a"), (2, "b"), (4, "a")]), effect(2, 1, 0));
+    assert_eq!(load(2, &[(1, "a"), (2, "b"), (4, "a")]), stats(2, 1, 0));
     assert_eq!(history(), "1:a[1-] 2:a[1-2] 2:b[2-] 3:a[1-2] 4:a[2-]");
     // Changed twice, and back again.
     assert_eq!(
         load(3, &[(1, "a"), (2, "c"), (3, "a"), (4, "a")]),
-        effect(2, 0, 0)
+        stats(2, 0, 0)
     );
     assert_eq!(
         history(),
@@ -46,11 +50,11 @@ pub(crate) fn versions_begin_and_end(store: &Store) {
     let before = store.rows("t").unwrap();
     assert_eq!(
         load(4, &[(1, "a"), (2, "c"), (3, "a"), (4, "a")]),
-        effect(0, 0, 0)
+        stats(0, 0, 0)
     );
     assert_eq!(store.rows("t").unwrap(), before);
     // As it was two versions ago, and twice in the load.
-    assert_eq!(load(5, &[(1, "x"), (2, "a"), (1, "a")]), effect(1, 2, 1));
+    assert_eq!(load(5, &[(1, "x"), (2, "a"), (1, "a")]), stats(1, 2, 1));
     assert_eq!(
         history(),
         "1:a[1-] 2:a[1-2] 2:b[2-3] 2:c[3-5] 2:a[5-] 3:a[1-2] 3:a[3-5] 4:a[2-5]"
@@ -58,7 +62,11 @@ pub(crate) fn versions_begin_and_end(store: &Store) {
 }
 
 pub(crate) fn versions_end_by_keys_and_by_marks(store: &Store) {
-    let plan = Plan::new(Write::Scd2, Presence::Keys, Deletes::Hard);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::AllKeys,
+        DeletionMode::Hard,
+    );
     plan.load_with_keys(
         store,
         1,
@@ -66,10 +74,14 @@ pub(crate) fn versions_end_by_keys_and_by_marks(store: &Store) {
         Some(&keys(&[1, 2, 3])),
     );
     let did = plan.load_with_keys(store, 2, &versions(2, &[(2, "b")]), Some(&keys(&[1, 2])));
-    assert_eq!(did, effect(1, 1, 0));
+    assert_eq!(did, stats(1, 1, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a 2:a-2 2:b 3:a-2");
 
-    let plan = Plan::new(Write::Scd2, Presence::Marked, Deletes::Hard);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::Flagged,
+        DeletionMode::Hard,
+    );
     let rows = [
         (1, "-", true),
         (2, "b", false),
@@ -78,19 +90,27 @@ pub(crate) fn versions_end_by_keys_and_by_marks(store: &Store) {
         (5, "-", true),
     ];
     let did = plan.load(store, 3, &begin(3, change_columns(&rows)));
-    assert_eq!(did, effect(1, 1, 0));
+    assert_eq!(did, stats(1, 1, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a-3 2:a-2 2:b 3:a-2 4:a");
 
-    let plan = Plan::new(Write::Scd2, Presence::Marked, Deletes::Ignore);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::Flagged,
+        DeletionMode::Ignore,
+    );
     let rows = [(2, "-", true), (4, "b", false)];
     let did = plan.load(store, 4, &begin(4, change_columns(&rows)));
-    assert_eq!(did, effect(1, 0, 0));
+    assert_eq!(did, stats(1, 0, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a-3 2:a-2 2:b 3:a-2 4:a-4 4:b");
 
     // What nothing is known of stays.
-    let plan = Plan::new(Write::Scd2, Presence::Unknown, Deletes::Soft);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::Unknown,
+        DeletionMode::Soft,
+    );
     let did = plan.load(store, 5, &versions(5, &[(4, "c")]));
-    assert_eq!(did, effect(1, 0, 0));
+    assert_eq!(did, stats(1, 0, 0));
     assert_eq!(
         gone(store, "_valid_to"),
         "1:a-3 2:a-2 2:b 3:a-2 4:a-4 4:b-5 4:c"
@@ -98,14 +118,18 @@ pub(crate) fn versions_end_by_keys_and_by_marks(store: &Store) {
 }
 
 pub(crate) fn a_new_column_makes_a_version_only_where_it_has_a_value(store: &Store) {
-    let plan = Plan::new(Write::Scd2, Presence::Rows, Deletes::Soft);
+    let plan = Plan::new(
+        WriteDisposition::Scd2,
+        DeletionSource::AllRows,
+        DeletionMode::Soft,
+    );
     plan.load(store, 1, &versions(1, &[(1, "a"), (2, "a")]));
     let mut wide = columns(&[(1, "a"), (2, "a")]);
     wide.push(("city", texts(&[None, Some("")])));
-    assert_eq!(plan.load(store, 2, &begin(2, wide)), effect(1, 0, 0));
+    assert_eq!(plan.load(store, 2, &begin(2, wide)), stats(1, 0, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a 2:a 2:a-2");
     // And one that no longer comes is null.
     let did = plan.load(store, 3, &versions(3, &[(1, "a"), (2, "a")]));
-    assert_eq!(did, effect(1, 0, 0));
+    assert_eq!(did, stats(1, 0, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a 2:a 2:a-2 2:a-3");
 }

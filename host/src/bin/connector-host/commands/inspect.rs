@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use connector_host::pipeline::Card;
+use connector_host::pipeline::Capabilities;
 
 use super::{print, print_json};
 use crate::args;
@@ -30,12 +30,12 @@ pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn of_component(path: &Path) -> Result<Card, Failure> {
+async fn of_component(path: &Path) -> Result<Capabilities, Failure> {
     let connector = environment::engine()?.load(path, None)?;
-    Ok(Card::of(&connector).await?)
+    Ok(Capabilities::of(&connector).await?)
 }
 
-fn text(card: &Card) -> String {
+fn text(card: &Capabilities) -> String {
     let d = &card.descriptor;
     let mut text = format!("{} {}\nsha256 {}\n", d.name, d.version, card.sha256);
     let mut section = |title: &str, lines: Vec<String>| {

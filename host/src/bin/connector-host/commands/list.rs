@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use connector_host::model::{Mode, Resource, ResourceKind};
+use connector_host::model::{ReadMode, Resource, ResourceKind};
 use serde::Serialize;
 
 use super::print_json;
@@ -20,8 +20,9 @@ struct Listed<'a> {
     description: Option<&'a str>,
     columns: Vec<Column<'a>>,
     primary_key: &'a [String],
-    cursor_fields: &'a [String],
-    modes: &'a [Mode],
+    #[serde(rename = "cursor_fields")]
+    cursor_columns: &'a [String],
+    modes: &'a [ReadMode],
     parent: Option<&'a str>,
     default: bool,
     estimated_rows: Option<u64>,
@@ -57,7 +58,7 @@ fn listed(resource: &Resource) -> Listed<'_> {
             .map(|field| column(field))
             .collect(),
         primary_key: &resource.primary_key,
-        cursor_fields: &resource.cursor_fields,
+        cursor_columns: &resource.cursor_columns,
         modes: &resource.modes,
         parent: resource.parent.as_deref(),
         default: resource.by_default,
@@ -105,7 +106,7 @@ fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
             if resource.by_default { "yes" } else { "no" }.to_owned(),
             resource.schema.fields().len().to_string(),
             resource.primary_key.join(", "),
-            resource.cursor_fields.join(", "),
+            resource.cursor_columns.join(", "),
             resource
                 .estimated_rows
                 .map_or_else(|| "-".to_owned(), count),

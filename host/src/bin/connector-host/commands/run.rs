@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use connector_host::model::Status;
+use connector_host::model::LoadStatus;
 use connector_host::pipeline::{Report, RunOptions};
 
 use super::{print, print_json};
@@ -43,9 +43,9 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     }
     written?;
     Ok(match report.status {
-        Status::Loaded => ExitCode::SUCCESS,
+        LoadStatus::Loaded => ExitCode::SUCCESS,
         // A run that has ended does not go on.
-        Status::Partial | Status::Ongoing => ExitCode::from(FAILED),
+        LoadStatus::Partial | LoadStatus::Ongoing => ExitCode::from(FAILED),
     })
 }
 
@@ -107,11 +107,11 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         for note in &resource.notes {
             text.push_str(&format!("\n{}: {note}", resource.resource));
         }
-        if resource.misfits > 0 {
+        if resource.mismatches > 0 {
             text.push_str(&format!(
                 "\n{}: {} values did not fit the declared type of their column; they are in columns named <column>__<type>",
                 resource.resource,
-                count(resource.misfits)
+                count(resource.mismatches)
             ));
         }
     }

@@ -6,27 +6,27 @@ use super::table::{Origin, Table};
 use crate::destination::columns::Column;
 use crate::destination::duckdb::merge::{Counts, Key, Merge, is_of};
 use crate::destination::duckdb::stored_name;
-use crate::destination::{DestinationError, Effect, Presence};
-use crate::model::{Write, names};
+use crate::destination::{DeletionSource, DestinationError, WriteStats};
+use crate::model::{WriteDisposition, names};
 
 impl DuckDbLoad<'_> {
     /// Brings a table together with what is there.
-    pub(super) fn apply_to(&mut self, table: &mut Table) -> Result<Effect, DestinationError> {
+    pub(super) fn apply_to(&mut self, table: &mut Table) -> Result<WriteStats, DestinationError> {
         let (dataset, name) = (self.dataset, table.name.clone());
         let name = &name;
-        let arrival = table.arrival.clone();
+        let table_write = table.write.clone();
         let action = format!("merge into `{name}`");
-        if !arrival.compares() {
+        if !table_write.compares() {
             self.carry_over(table)?;
             let sql = self.count_of(&table.stored);
             let written = self.connection.count(&action, &sql)?;
-            return Ok(Effect {
+            return Ok(WriteStats {
                 written,
-                ..Effect::default()
+                ..WriteStats::default()
             });
         }
         self.connection.expect_merge()?;
-        let key = Key(arrival.key_families());
+        let key = Key(table_write.key_families());
         let keys = table.keys.as_ref().map(|keys| keys.stored.as_str());
         for staged in [Some(table.stored.as_str()), keys].into_iter().flatten() {
             let rows = self
@@ -36,11 +36,11 @@ impl DuckDbLoad<'_> {
                 return Err(DestinationError::NoKey {
                     table: name.clone(),
                     rows,
-                    key: arrival.key.join(", "),
+                    key: table_write.key.join(", "),
                 });
             }
         }
-        let superseded = if let Some(group) = &arrival.group {
+        let superseded = if let Some(group) = &table_write.group {
             self.run(&action, &key.keep_last_group(dataset, &table.stored, group))?;
             0
         } else {
@@ -50,43 +50,43 @@ impl DuckDbLoad<'_> {
         if superseded > 0 {
             self.run(&action, &key.keep_last(dataset, &table.stored))?;
         }
-        let mut effect = Effect {
+        let mut stats = WriteStats {
             superseded,
-            ..Effect::default()
+            ..WriteStats::default()
         };
-        let marked = arrival.presence == Presence::Marked;
+        let marked = table_write.deletion_source == DeletionSource::Flagged;
         let Origin::Beside { target, .. } = &table.origin else {
             if marked {
                 self.run(&action, &Merge::drop_marked(dataset, &table.stored))?;
                 let flag = Column::boolean(names::IS_DELETED);
                 self.run(&action, &dataset.drop_column(&table.stored, &flag))?;
             }
-            if let Some(group) = &arrival.group {
+            if let Some(group) = &table_write.group {
                 self.run(&action, &Merge::drop_heads(dataset, &table.stored, group))?;
             }
             // After those of one key were told apart: there they are versions.
             self.carry_over(table)?;
             let sql = self.count_of(&table.stored);
-            effect.written = self.connection.count(&action, &sql)?;
-            return Ok(effect);
+            stats.written = self.connection.count(&action, &sql)?;
+            return Ok(stats);
         };
         let now = format!("make_timestamptz({})", self.id.micros());
         let merge = Merge {
             dataset,
             target,
             staged: &table.stored,
-            keys: match arrival.presence {
-                Presence::Rows => Some(table.stored.as_str()),
+            keys: match table_write.deletion_source {
+                DeletionSource::AllRows => Some(table.stored.as_str()),
                 _ => keys,
             },
             key: &key,
             marked,
-            deletes: arrival.deletes,
-            group: arrival.group.as_deref(),
+            deletes: table_write.deletion_mode,
+            group: table_write.group.as_deref(),
             unread: table.unread.as_ref(),
             now: &now,
         };
-        let statements = if arrival.write == Write::Scd2 {
+        let statements = if table_write.disposition == WriteDisposition::Scd2 {
             let own = [
                 names::LOAD_ID,
                 names::VALID_FROM,
@@ -102,20 +102,20 @@ impl DuckDbLoad<'_> {
         for (counts, sql) in statements.0 {
             let rows = self.connection.count(&action, &sql)?;
             match counts {
-                Counts::Written => effect.written += rows,
-                Counts::Deleted => effect.deleted += rows,
+                Counts::Written => stats.written += rows,
+                Counts::Deleted => stats.deleted += rows,
                 Counts::Nothing => {}
             }
         }
         self.run(&action, &dataset.drop_table(&table.stored))?;
-        Ok(effect)
+        Ok(stats)
     }
 
     /// Copies rows that stay of a table that gives way into the one that takes
     /// its place. Not where rows are appended: they would come again.
     fn carry_over(&mut self, table: &mut Table) -> Result<(), DestinationError> {
-        let gives_way =
-            matches!(table.origin, Origin::Staged) && table.arrival.write != Write::Append;
+        let gives_way = matches!(table.origin, Origin::Staged)
+            && table.write.disposition != WriteDisposition::Append;
         let Some(part) = table.unread.take().filter(|_| gives_way) else {
             return Ok(());
         };

@@ -9,8 +9,8 @@ use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use super::DuckDbLoad;
 use crate::destination::columns::{Column, Columns, Shape};
 use crate::destination::duckdb::{stored_name, texts};
-use crate::destination::{Arrival, DestinationError, Presence};
-use crate::model::{Unread, Write, json_field, names};
+use crate::destination::{DeletionSource, DestinationError, TableWrite};
+use crate::model::{UnreadPart, WriteDisposition, json_field, names};
 
 /// What the names of tables begin with that a load makes beside others.
 pub(super) const STAGED: &str = "_staged ";
@@ -21,14 +21,14 @@ pub(super) struct Table {
     /// Where its rows go.
     pub(super) stored: String,
     pub(super) origin: Origin,
-    pub(super) arrival: Arrival,
+    pub(super) write: TableWrite,
     /// The columns of what is stored.
     pub(super) columns: Columns,
     pub(super) shape: Shape,
     /// Where the keys of all rows go, if they come.
     pub(super) keys: Option<Keys>,
     /// Rows that are there and stay, because their part was not read.
-    pub(super) unread: Option<Unread>,
+    pub(super) unread: Option<UnreadPart>,
 }
 
 /// How a load came to a table.
@@ -59,19 +59,19 @@ impl DuckDbLoad<'_> {
         &mut self,
         name: &str,
         incoming: &Columns,
-        arrival: &Arrival,
+        table_write: &TableWrite,
     ) -> Result<Table, DestinationError> {
-        let found = match arrival.write {
-            Write::Replace => None,
-            _ if arrival.fresh => None,
+        let found = match table_write.disposition {
+            WriteDisposition::Replace => None,
+            _ if table_write.full_refresh => None,
             _ => stored_name(self.connection, self.dataset, name)?,
         };
-        let (stored, origin, columns) = match (arrival.write, found) {
-            (Write::Append, Some(found)) => {
+        let (stored, origin, columns) = match (table_write.disposition, found) {
+            (WriteDisposition::Append, Some(found)) => {
                 let columns = self.stored_columns(name, &found)?;
                 (found, Origin::Found(Vec::new()), columns)
             }
-            (Write::Append, None) if !arrival.fresh => {
+            (WriteDisposition::Append, None) if !table_write.full_refresh => {
                 (name.to_owned(), Origin::Created, incoming.clone())
             }
             (_, None) => (self.staged_name(), Origin::Staged, incoming.clone()),
@@ -88,10 +88,10 @@ impl DuckDbLoad<'_> {
         if !matches!(origin, Origin::Found(_)) {
             self.create(name, &stored, &columns)?;
         }
-        let keys = match arrival.presence {
-            Presence::Keys => {
+        let keys = match table_write.deletion_source {
+            DeletionSource::AllKeys => {
                 let stored = self.staged_name();
-                let columns = columns.only(&arrival.key_families().concat());
+                let columns = columns.only(&table_write.key_families().concat());
                 self.create(name, &stored, &columns)?;
                 Some(Keys { stored, columns })
             }
@@ -101,8 +101,8 @@ impl DuckDbLoad<'_> {
             name: name.to_owned(),
             stored,
             origin,
-            arrival: arrival.clone(),
-            shape: Shape::new(&arrival.schema, &columns),
+            write: table_write.clone(),
+            shape: Shape::new(&table_write.schema, &columns),
             columns,
             keys,
             unread: None,

@@ -5,13 +5,13 @@ use crate::model::Selection;
 use crate::sandbox::{Instance, SandboxError};
 
 /// What was asked for.
-pub(super) struct Asked {
+pub(super) struct RequestedResources {
     names: Vec<String>,
     /// Resources that stand below one that was asked for, once looked up.
     below: Option<Vec<String>>,
 }
 
-impl Asked {
+impl RequestedResources {
     /// No selections ask for whatever the connector reads by default.
     pub(super) fn of(selections: &[Selection]) -> Self {
         let names = selections

@@ -10,7 +10,7 @@ use crate::model::Limit;
 
 /// Counts of one instance.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct EgressStats {
     requests: AtomicU64,
     bytes: AtomicU64,
     open_responses: AtomicU64,
@@ -22,18 +22,18 @@ pub struct Tally {
 }
 
 /// A request whose answer the guest holds or waits for.
-pub(super) struct OpenResponse(Arc<Tally>);
+pub(super) struct OpenResponse(Arc<EgressStats>);
 
 /// The bytes of a request body that is being sent.
 pub(super) struct Sending {
-    tally: Arc<Tally>,
+    egress_stats: Arc<EgressStats>,
     bytes: u64,
 }
 
 /// More refusals than these would only fill the log.
 const LOGGED_DENIALS: u64 = 16;
 
-impl Tally {
+impl EgressStats {
     /// Counts a request, and says which one it is.
     pub(super) fn request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
@@ -96,13 +96,13 @@ impl Tally {
 
 impl OpenResponse {
     /// One more, unless there are as many as may be.
-    pub(super) fn new(tally: &Arc<Tally>, limit: u64) -> Option<Self> {
-        let open = Self(Arc::clone(tally));
-        let others = tally.open_responses.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn new(egress_stats: &Arc<EgressStats>, limit: u64) -> Option<Self> {
+        let open = Self(Arc::clone(egress_stats));
+        let others = egress_stats.open_responses.fetch_add(1, Ordering::Relaxed);
         if others < limit {
             return Some(open);
         }
-        tally.limit(Limit::OpenResponses);
+        egress_stats.limit(Limit::OpenResponses);
         None
     }
 }
@@ -114,9 +114,9 @@ impl Drop for OpenResponse {
 }
 
 impl Sending {
-    pub(super) fn new(tally: &Arc<Tally>) -> Self {
+    pub(super) fn new(egress_stats: &Arc<EgressStats>) -> Self {
         Self {
-            tally: Arc::clone(tally),
+            egress_stats: Arc::clone(egress_stats),
             bytes: 0,
         }
     }
@@ -124,17 +124,22 @@ impl Sending {
     /// Makes room for so many bytes more, unless there is none.
     pub(super) fn grow(&mut self, bytes: u64, limit: u64) -> Option<()> {
         self.bytes += bytes;
-        let others = self.tally.sending.fetch_add(bytes, Ordering::Relaxed);
+        let others = self
+            .egress_stats
+            .sending
+            .fetch_add(bytes, Ordering::Relaxed);
         if others.saturating_add(bytes) <= limit {
             return Some(());
         }
-        self.tally.limit(Limit::RequestBody);
+        self.egress_stats.limit(Limit::RequestBody);
         None
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.tally.sending.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.egress_stats
+            .sending
+            .fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -13,7 +13,7 @@ use crate::sandbox::{Connector, Grants};
 
 /// What a component is and wants.
 #[derive(Clone, Debug, Serialize)]
-pub struct Card {
+pub struct Capabilities {
     /// SHA-256 of the file.
     pub sha256: String,
     /// Interfaces that it imports.
@@ -39,7 +39,7 @@ pub struct Difference {
     pub message: String,
 }
 
-impl Card {
+impl Capabilities {
     /// Describes a component. It runs without config, network and secrets.
     pub async fn of(connector: &Connector) -> Result<Self, PipelineError> {
         let mut instance = connector.instantiate(Grants::default()).await?;
@@ -57,8 +57,8 @@ impl Card {
 
 impl Pipeline {
     /// The card of the pipeline's connector, against what it is granted.
-    pub async fn card(&self) -> Result<Card, PipelineError> {
-        let mut card = Card::of(&self.connector).await?;
+    pub async fn card(&self) -> Result<Capabilities, PipelineError> {
+        let mut card = Capabilities::of(&self.connector).await?;
         card.differences = differences(&card.descriptor, &self.spec.config, &self.rules, |name| {
             self.spec.secrets.contains_key(name)
         });

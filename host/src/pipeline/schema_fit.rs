@@ -13,7 +13,7 @@ use crate::model::{SchemaPolicy, Sibling, is_json, names};
 
 /// The columns of a source in the table that takes them.
 #[derive(Clone, Debug)]
-pub(super) struct Fit {
+pub(super) struct SchemaFit {
     /// The columns, under the names by which they are stored.
     pub(super) schema: SchemaRef,
     pub(super) siblings: Vec<Sibling>,
@@ -26,15 +26,15 @@ pub(super) struct Fit {
     forbidden: Vec<usize>,
 }
 
-/// What becomes of a column.
+/// Decision on how a column is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Stored {
-    /// It is stored under this name.
-    As(String),
-    /// It will be, once a value comes.
-    NotYet(String),
-    /// It is left out.
-    Not,
+pub(super) enum ColumnFate {
+    /// Stored under this name.
+    StoredAs(String),
+    /// Stored under this name once it has a value.
+    Pending(String),
+    /// Left out.
+    Dropped,
 }
 
 /// A difference between what comes and what is there.
@@ -70,7 +70,7 @@ pub enum Change {
     },
 }
 
-impl Fit {
+impl SchemaFit {
     /// Columns as they come.
     pub(super) fn new(schema: SchemaRef, siblings: Vec<Sibling>) -> Self {
         Self {
@@ -137,14 +137,14 @@ impl Fit {
     }
 
     /// What a column of the batches is stored as, by its place in them.
-    pub(super) fn stored_name_of(&self, at: usize) -> Stored {
+    pub(super) fn stored_name_of(&self, at: usize) -> ColumnFate {
         if let Some(place) = self.kept.iter().position(|kept| *kept == at) {
-            return Stored::As(self.schema.field(place).name().clone());
+            return ColumnFate::StoredAs(self.schema.field(place).name().clone());
         }
         let mut unseen = self.unseen.iter();
         match unseen.find(|(place, _)| *place == at) {
-            Some((_, name)) => Stored::NotYet(name.clone()),
-            None => Stored::Not,
+            Some((_, name)) => ColumnFate::Pending(name.clone()),
+            None => ColumnFate::Dropped,
         }
     }
 
@@ -379,7 +379,7 @@ mod tests {
         }
     }
 
-    fn names(fit: &Fit) -> Vec<&str> {
+    fn names(fit: &SchemaFit) -> Vec<&str> {
         let fields = fit.schema.fields().iter();
         fields.map(|field| field.name().as_str()).collect()
     }
@@ -393,7 +393,7 @@ mod tests {
             ("at__text_bytes", DataType::Binary),
         ]);
         let siblings = vec![sibling("at__text", "at"), sibling("at__text_bytes", "at")];
-        let fit = Fit::new(incoming, siblings);
+        let fit = SchemaFit::new(incoming, siblings);
         let known = schema(&[("id", DataType::Int64), ("At", DataType::Utf8)]);
         let fitted = fit.clone().into_table(&known);
         assert_eq!(
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_gives_way() {
-        let fit = Fit::new(schema(&[("a", DataType::Float64)]), Vec::new());
+        let fit = SchemaFit::new(schema(&[("a", DataType::Float64)]), Vec::new());
         let known = schema(&[("a", DataType::Int64), ("a__real", DataType::Utf8)]);
         let fitted = fit.into_table(&known);
         assert_eq!(names(&fitted), ["a__real_"]);
@@ -447,7 +447,7 @@ mod tests {
             Arc::new(StringArray::from(vec![None, Some("x")])),
         ];
         let batch = RecordBatch::try_new(Arc::clone(&incoming), columns).unwrap();
-        let fit = Fit::new(incoming, Vec::new());
+        let fit = SchemaFit::new(incoming, Vec::new());
         let values = fit.clone().under(SchemaPolicy::DiscardValue, &known);
         let (rows, rejected) = values.rows(batch.clone()).unwrap();
         assert_eq!((rows.num_rows(), rows.num_columns()), (2, 1));
