@@ -1,21 +1,26 @@
-//! The Turso connector: reads a Turso or libSQL database and yields Arrow.
-//! Runs as a sandboxed component; what it can do is in `wit/connector.wit`.
+//! The Turso connector: reads a Turso or libSQL database and returns Arrow.
+//! Runs as a sandboxed component, under the contract of `wit/connector.wit`.
 //!
-//! Reading order:
+//! Modules in reading order. A module imports only modules of the rows below
+//! its own, or of its own row:
 //!
 //! | module | job | must not |
 //! |---|---|---|
-//! | [`component`] | the contract, in and out | decide anything |
-//! | [`describe`], [`check`], [`list`] | what is asked for, what works, what there is | read rows |
-//! | [`read`] | one read, event by event | speak HTTP by itself |
-//! | [`fleet`] | many databases as if they were one | know how a database is read |
-//! | [`builtin`] | probes, dump, changes, jobs | touch tables |
-//! | [`platform`] | the Platform API | touch databases |
-//! | [`changes`] | the feed of changes, into rows | ask the server |
-//! | [`selection`], [`output`] | what is asked for; events and counts | know where rows come from |
+//! | `export` | exports the component | do anything else |
+//! | [`component`] | implements the contract | decide what is read |
+//! | [`fleet`] | many databases, read like a single one | know how a database is read |
+//! | [`check`], [`list`] | findings about a config, and its resources | read rows |
+//! | [`read`] | one read, event by event | send requests itself |
+//! | [`builtin`] | probes, dump, listening, migration jobs | touch tables |
+//! | [`platform`] | resources of the Platform API | touch databases |
+//! | [`changes`] | changes of the feed, as rows | ask a server |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
-//! | [`hrana`] | the wire protocol, into Arrow | know a network |
-//! | [`http`], [`clock`], [`log`] | the host's services | know Turso |
+//! | [`selection`], [`output`] | selections of a read; its events and statistics | know where rows come from |
+//! | [`hrana`] | the wire protocol, as Arrow | know a network |
+//! | [`config`], [`describe`] | config and descriptor of the connector | ask a server |
+//! | [`http`], [`retry`], [`clock`], [`log`] | services of the host | know Turso |
+//! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
+//! | `bindings` | code generated from the contract | hold anything else |
 
 pub mod arrow;
 mod bindings;
@@ -44,3 +49,28 @@ pub mod read;
 pub mod retry;
 pub mod selection;
 pub mod url;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_table_lists_every_module() {
+        let source = include_str!("lib.rs");
+        let rows = source
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | "));
+        let listed: BTreeSet<_> = rows
+            .filter(|row| row.starts_with(['[', '`']))
+            .flat_map(|row| row.split(" | ").take(1))
+            .flat_map(|cell| cell.split(", "))
+            .map(|name| name.trim_matches(['[', '`', ']']))
+            .collect();
+        let declared: BTreeSet<_> = source
+            .lines()
+            .map(|line| line.trim_start_matches("pub "))
+            .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
+            .collect();
+        assert_eq!(listed, declared);
+    }
+}

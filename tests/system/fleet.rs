@@ -120,7 +120,7 @@ fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone(
         .as_str()
         .unwrap_or_default();
     assert!(
-        note.contains("`b`") && note.contains("stay as they were"),
+        note.contains("`b`") && note.contains("keep their stored rows"),
         "{report}"
     );
     assert_eq!(counts(&pipeline, "orders")?, "a:1 b:2 c:3");
@@ -223,7 +223,7 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
     assert!(list.stdout.contains("_database, sku"), "{list:?}");
     let check = two.host(&["check"])?;
     assert_eq!(check.code, Some(0), "{check:?}");
-    assert!(check.stdout.contains("2 are read: a, b"), "{check:?}");
+    assert!(check.stdout.contains("2 are selected: a, b"), "{check:?}");
     let preview = two.host(&["preview", "stock", "--limit", "1"])?;
     assert!(preview.stdout.contains("_database"), "{preview:?}");
     for (databases, resource, said) in [

@@ -1,5 +1,5 @@
-//! Which databases of an organization are read, and where each of them is:
-//! at the host that the Platform API says, never at one made of names.
+//! Selection of an organization's databases. The host of each is the one that
+//! the Platform API reports: it is not built from names.
 
 use crate::config::{Config, Databases};
 use crate::error::{Category, Error, Result};
@@ -8,15 +8,15 @@ use crate::platform::client::Client;
 use crate::platform::{self, Entry};
 use crate::url::Url;
 
-/// A database that is read.
+/// Selected database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SelectedDatabase {
     pub(super) name: String,
-    /// Where it is, or why it cannot be reached.
+    /// URL, or the error of a host that is missing or not valid.
     pub(super) url: Result<Url>,
 }
 
-/// Asks the Platform API for the databases, and takes those that are meant.
+/// Lists the databases of the organization, and returns the selected ones.
 pub(super) fn select(
     config: &Config,
     databases: &Databases,
@@ -25,45 +25,48 @@ pub(super) fn select(
     let client = Client::new(&config.platform);
     if !client.has_token() {
         return Err(Error::config(
-            "`databases` are looked up at the Platform API, and there is no `platform_token`",
-            "add it to [connector.secrets]; one of the group that may only read is enough",
+            "`databases` is read from the Platform API, but the secret `platform_token` is missing",
+            "provide the secret `platform_token`; a read-only token of the group is sufficient",
         ));
     }
     let entries = platform::databases(&client, &databases.organization, output)?;
     matching(&entries, databases, client.url().is_https())
 }
 
+/// Returns the entries that match the patterns and the group, ordered by name.
 fn matching(
     entries: &[Entry],
     databases: &Databases,
     is_https: bool,
 ) -> Result<Vec<SelectedDatabase>> {
-    let is_meant = |entry: &&Entry| {
+    let is_selected = |entry: &&Entry| {
         let mut names = databases.names.iter();
         let group = databases.group.as_ref();
         names.any(|name| matches(name, &entry.name))
             && group.is_none_or(|group| entry.group.as_ref() == Some(group))
     };
-    let mut chosen: Vec<_> = entries
+    let mut selected: Vec<_> = entries
         .iter()
-        .filter(is_meant)
+        .filter(is_selected)
         .map(|entry| SelectedDatabase {
             name: entry.name.clone(),
             url: host(entry, is_https),
         })
         .collect();
-    chosen.sort_by(|one, other| one.name.cmp(&other.name));
-    chosen.dedup_by(|one, other| one.name == other.name);
-    // One that is named without a pattern is expected to be there.
+    selected.sort_by(|one, other| one.name.cmp(&other.name));
+    selected.dedup_by(|one, other| one.name == other.name);
+    // A name without a pattern must exist.
     let is_exact = |name: &&String| !name.contains(['*', '?']);
     let mut exact = databases.names.iter().filter(is_exact);
-    if let Some(missing) = exact.find(|name| chosen.iter().all(|chosen| chosen.name != **name)) {
+    if let Some(missing) =
+        exact.find(|name| selected.iter().all(|database| database.name != **name))
+    {
         return Err(not_found(&format!("no database `{missing}`"), databases));
     }
-    if chosen.is_empty() {
-        return Err(not_found("no database that `databases` names", databases));
+    if selected.is_empty() {
+        return Err(not_found("no database that matches `databases`", databases));
     }
-    Ok(chosen)
+    Ok(selected)
 }
 
 fn not_found(what: &str, databases: &Databases) -> Error {
@@ -72,53 +75,53 @@ fn not_found(what: &str, databases: &Databases) -> Error {
     Error::new(
         Category::NotFound,
         format!(
-            "the organization `{}` has {what}{group}, as far as the token sees",
+            "the organization `{}` has {what}{group} that the token can read",
             databases.organization
         ),
     )
-    .hint("look at `databases` and `group` in [connector.config]; `platform_databases` shows which there are")
+    .hint("check `databases` and `group`; the resource `platform_databases` lists all databases")
 }
 
-/// Where a database is. Where the Platform API itself is asked without TLS,
-/// which is for tests, databases are too.
+/// Returns the URL of a database. It is without TLS if that of the Platform API
+/// is, as in tests.
 fn host(entry: &Entry, is_https: bool) -> Result<Url> {
     let scheme = if is_https { "https" } else { "http" };
     let hostname = entry.hostname.as_ref().ok_or_else(|| {
         Error::protocol(format!(
-            "the Platform API does not say where the database `{}` is",
+            "the Platform API reports no host for the database `{}`",
             entry.name
         ))
     })?;
     Url::parse(&format!("{scheme}://{hostname}"), "Hostname").map_err(|error| {
         Error::protocol(format!(
-            "the Platform API says that the database `{}` is at `{hostname}`: {}",
+            "the Platform API reports the host `{hostname}` for the database `{}`: {}",
             entry.name, error.message
         ))
     })
 }
 
-/// Whether a name is one that a pattern stands for: `*` for any characters,
-/// `?` for one.
+/// True if a name matches a pattern: `*` matches any characters, `?` matches
+/// one.
 fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut of) = (0, 0);
-    // Where the last `*` was, and how far it reaches.
+    let (mut at, mut next) = (0, 0);
+    // Position of the last `*`, and the end of the characters that it matches.
     let mut star: Option<(usize, usize)> = None;
-    while of < name.len() {
+    while next < name.len() {
         match pattern.get(at) {
             Some('*') => {
-                star = Some((at, of));
+                star = Some((at, next));
                 at += 1;
             }
-            Some(c) if *c == '?' || *c == name[of] => {
+            Some(c) if *c == '?' || *c == name[next] => {
                 at += 1;
-                of += 1;
+                next += 1;
             }
             _ => match star {
-                Some((back, reach)) => {
-                    star = Some((back, reach + 1));
-                    (at, of) = (back + 1, reach + 1);
+                Some((back, end)) => {
+                    star = Some((back, end + 1));
+                    (at, next) = (back + 1, end + 1);
                 }
                 None => return false,
             },
@@ -132,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pattern_stands_for_names() {
+    fn a_pattern_matches_names() {
         for (pattern, name, expected) in [
             ("*", "anything", true),
             ("*", "", true),
@@ -161,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn databases_are_where_the_api_says() {
+    fn the_api_reports_the_hosts_of_databases() {
         let entries = [
             entry("b", Some("b-acme.turso.io"), "default"),
             entry("a", Some("somewhere.example:8080"), "default"),
@@ -181,12 +184,12 @@ mod tests {
         let expected = ["https://somewhere.example:8080", "https://b-acme.turso.io"];
         assert_eq!(urls[..2], expected.map(|url| Some(url.to_owned())));
         assert!(chosen[2].url.is_err() && chosen.len() == 3);
-        for (names, said) in [
+        for (names, message) in [
             (["d", "*"], "no database `d`"),
-            (["x*", "y?"], "that `databases` names"),
+            (["x*", "y?"], "that matches `databases`"),
         ] {
             let error = matching(&entries, &databases(&names), true).unwrap_err();
-            assert!(error.message.contains(said), "{error}");
+            assert!(error.message.contains(message), "{error}");
         }
     }
 }

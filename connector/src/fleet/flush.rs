@@ -1,5 +1,5 @@
-//! Sends what databases have yielded, in the columns of all. Must not judge
-//! whether it may be sent.
+//! Sends the buffered events of databases, with the columns of the union. Must
+//! not decide whether they may be sent.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::output::{Event, PageKind, internal};
 
 impl Fleet {
-    /// Sends what waits of a database, but for what is of these resources.
+    /// Sends the buffered events of a database, except those of some resources.
     pub(super) fn flush(&mut self, member: &mut Member, without: &BTreeSet<String>) -> Result<()> {
         for event in member.take(without) {
             match event {
@@ -42,7 +42,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Sends the columns of a resource of which no database has had a row.
+    /// Sends the columns of a resource if no database has sent a row of it.
     pub(super) fn announce_empty(&mut self, name: &str) {
         let totals = self.totals(name);
         let rows = totals.unions.get(&PageKind::Rows);
@@ -54,8 +54,8 @@ impl Fleet {
         }
     }
 
-    /// Takes note of columns. They are sent with the first row: until then the
-    /// type of one that has none declared is a guess.
+    /// Remembers columns, which are sent with the first row: until then the type
+    /// of a column without a declared type is a guess.
     fn columns(&mut self, member: &mut Member, resource: String, kind: PageKind, columns: Columns) {
         let name = self.resource_name(&resource);
         let at = (resource, kind);
@@ -78,7 +78,7 @@ impl Fleet {
         batch: &RecordBatch,
     ) -> Result<()> {
         let name = self.resource_name(&resource);
-        // Keys are those of rows, whether any come or not.
+        // The keys belong to columns, even if the resource sends no rows.
         if kind == PageKind::Keys {
             self.announce_empty(&name);
         }
@@ -90,7 +90,7 @@ impl Fleet {
         let indices = member.indices.get(&at);
         let union = self.totals(&name).unions.get(&kind);
         let (Some(indices), Some(union)) = (indices, union) else {
-            return Err(internal("it came before its columns"));
+            return Err(internal("its columns were not announced"));
         };
         let batch = union
             .page(&member.name, indices, batch)
@@ -105,12 +105,12 @@ impl Fleet {
         Ok(())
     }
 
-    /// Takes columns of a database into those of all, and sends these if some
-    /// of them are new.
+    /// Adds the columns of a database to the union, and sends the union's columns
+    /// if some are new.
     fn announce(&mut self, name: &str, kind: PageKind, columns: &Columns) -> ColumnIndices {
         let unions = &mut self.totals(name).unions;
         let union = unions.entry(kind).or_insert_with(Union::new);
-        let indices = union.take(&columns.schema, &columns.primary_key, &columns.siblings);
+        let indices = union.add_columns(&columns.schema, &columns.primary_key, &columns.siblings);
         if let Some(schema) = union.unannounced() {
             let event = Event::Schema {
                 resource: name.to_owned(),

@@ -1,11 +1,12 @@
-//! Many databases of an organization, read as if they were one: the same
-//! resources of each, some databases at a time, each in a snapshot of its own,
-//! and every row with the name of its database.
+//! Many databases of an organization, read like a single one: the same
+//! resources of each database, several databases at a time, each in its own
+//! snapshot. Every row has the name of its database.
 //!
-//! Reading order: this file (which databases are at work, and what becomes of
-//! one that is lost), [`databases`] (which there are), [`member`] (the read of
-//! one), [`flush`] and [`union`] (rows in the columns of all), [`totals`] (what all came to), [`overview`]
-//! (what can be read). Must not know how a database is read.
+//! Reading order: this file (the databases in progress, and the handling of
+//! failed ones), [`databases`] (their selection), [`member`] (the read of one
+//! database), [`flush`] and [`union`] (rows with the columns of all databases),
+//! [`totals`] (statistics), [`overview`] (list and check). Must not know how a
+//! database is read.
 
 mod databases;
 mod flush;
@@ -32,27 +33,27 @@ use crate::read::{Knowledge, Read};
 use crate::retry::Backoff;
 use crate::selection::{Mode, ReadOptions, Selection};
 
-/// How often all begin anew because one was lost of which rows were sent.
+/// Maximum restarts after the failure of a database of which rows were sent.
 const MAX_RESTARTS: u32 = 7;
 
-/// A read of many databases.
+/// Read of many databases.
 #[derive(Debug)]
 pub struct Fleet {
     config: Config,
     databases: Databases,
     options: ReadOptions,
-    /// What is read of each.
+    /// Resources that are read of each database.
     requested: Vec<Selection>,
-    /// What is read of the Platform API, afterwards.
+    /// Resources of the Platform API, which are read afterwards.
     platform: Vec<Selection>,
     phase: Phase,
     selected: Vec<SelectedDatabase>,
     queued: VecDeque<SelectedDatabase>,
     active: VecDeque<Member>,
     totals: BTreeMap<String, ResourceTotals>,
-    /// Databases that could not be read, and why.
+    /// Databases that could not be read, with the errors.
     failed: BTreeMap<String, Error>,
-    /// What was learned of databases before all began anew.
+    /// Knowledge about databases from before the last restart.
     knowledge: BTreeMap<String, Knowledge>,
     rows: u64,
     requests: u64,
@@ -86,10 +87,10 @@ impl Fleet {
         {
             return Err(Error::config(
                 format!(
-                    "`{}` is followed by a feed of changes, which is read of one database",
+                    "`{}` is requested in the mode `changes`, which is not supported with `databases`",
                     followed.resource
                 ),
-                "use `mode = \"incremental\"`, or a pipeline for each database",
+                "use the mode `incremental`, or read each database with `database_url`",
             ));
         }
         let is_of_one = |requested: &&Selection| {
@@ -101,7 +102,7 @@ impl Fleet {
         }
         let options = ReadOptions {
             lenient: true,
-            // Rows of a database are kept together until all have come.
+            // The rows of a database are buffered until its read is complete.
             resumable: false,
             ..options.clone()
         };
@@ -129,7 +130,7 @@ impl Fleet {
         })
     }
 
-    /// The next event; none after the last.
+    /// Returns the next event. `None` after the last one.
     pub fn next_event(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.output.pop_front() {
@@ -157,7 +158,7 @@ impl Fleet {
         }
     }
 
-    /// Ends the read, and whatever servers hold for it.
+    /// Ends the read, and closes all streams.
     pub fn close(&mut self) {
         self.active.iter_mut().for_each(Member::close);
         self.active.clear();
@@ -169,16 +170,16 @@ impl Fleet {
 
     fn begin(&mut self) -> Result<()> {
         let mut output = Output::default();
-        let chosen = databases::select(&self.config, &self.databases, &mut output);
+        let selected = databases::select(&self.config, &self.databases, &mut output);
         self.requests += output.requests;
-        self.selected = chosen?;
+        self.selected = selected?;
         self.queued = self.selected.iter().cloned().collect();
         self.phase = Phase::Databases;
         Ok(())
     }
 
-    /// Lets one database go on. While it waits for an answer, the next pages of
-    /// the others are on their way.
+    /// Reads the next event of one database. While it waits for an answer, the
+    /// requests of the others are under way.
     fn step(&mut self) -> Result<()> {
         while self.active.len() < self.config.platform.concurrency
             && let Some(next) = self.queued.pop_front()
@@ -202,7 +203,10 @@ impl Fleet {
             Ok(Step::Restarted(reason)) => {
                 let error = Error::new(
                     Category::Unavailable,
-                    format!("the database `{}` was lost: {reason}", member.name),
+                    format!(
+                        "the read of the database `{}` was interrupted: {reason}",
+                        member.name
+                    ),
                 );
                 self.knowledge
                     .insert(member.name.clone(), member.knowledge());
@@ -218,7 +222,11 @@ impl Fleet {
                 return self.continue_without(&member, error);
             }
         }
-        if self.options.row_limit.is_some_and(|most| self.rows >= most) {
+        if self
+            .options
+            .row_limit
+            .is_some_and(|limit| self.rows >= limit)
+        {
             self.queued.clear();
             self.active.iter_mut().for_each(Member::close);
             self.active.clear();
@@ -259,7 +267,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Takes in what a database came to.
+    /// Adds the summary of a database to the totals.
     fn conclude(&mut self, mut member: Member, summary: Summary) -> Result<()> {
         self.requests += summary.requests;
         let mut resources = summary.resources;
@@ -287,8 +295,8 @@ impl Fleet {
         Ok(())
     }
 
-    /// Resources of a database, to be merged, whose key is another than in the
-    /// databases before: by that, rows would be taken for each other.
+    /// Returns the merged resources of a database whose primary key differs from
+    /// that of earlier databases: merging would confuse their rows.
     fn key_conflicts(&self, member: &Member) -> Vec<(String, Error)> {
         let conflicts = |(resource, key): &(&str, &[String])| {
             let name = self.resource_name(resource);
@@ -303,18 +311,18 @@ impl Fleet {
             let error = Error::new(
                 Category::Data,
                 format!(
-                    "the key of `{resource}` in the database `{}` is another than in those before it",
+                    "the primary key of `{resource}` in the database `{}` differs from earlier databases",
                     member.name
                 ),
             );
-            let hint = "leave the database out, or name the columns in `primary_key`";
+            let hint = "exclude the database from `databases`, or set `primary_key`";
             (resource.to_owned(), error.hint(hint))
         };
         member.keys().filter(conflicts).map(error).collect()
     }
 
-    /// The name of a resource for all databases: as it was asked for, or as the
-    /// first of them spells it.
+    /// Returns the name of a resource for all databases: as requested, or else in
+    /// the letter case of the first database.
     fn resource_name(&self, resource: &str) -> String {
         let requested = self.requested.iter().map(|requested| &requested.resource);
         let mut names = requested.chain(self.totals.keys());
@@ -328,8 +336,8 @@ impl Fleet {
             .or_insert_with(|| ResourceTotals::new(resource))
     }
 
-    /// Goes on without a database. A request that the host denied is for the
-    /// operator to settle.
+    /// Records that a database cannot be read. A request that the host denied
+    /// ends the read, because the operator has to decide about it.
     fn record_failure(&mut self, database: &str, error: Error) -> Result<()> {
         if error.category == Category::Denied {
             return Err(error);
@@ -341,11 +349,11 @@ impl Fleet {
         Ok(())
     }
 
-    /// Goes on without a database, and takes back what was sent of it.
+    /// Continues without a database. Restarts if some of its rows were sent.
     fn continue_without(&mut self, member: &Member, error: Error) -> Result<()> {
         self.record_failure(&member.name, error)?;
         if member.is_sent {
-            self.restart(&format!("the database `{}` was lost", member.name));
+            self.restart(&format!("the database `{}` failed", member.name));
         }
         Ok(())
     }
@@ -356,31 +364,31 @@ impl Fleet {
         self.totals.clear();
         self.output.clear();
         self.rows = 0;
-        let is_left = |chosen: &&SelectedDatabase| !self.failed.contains_key(&chosen.name);
+        let is_left = |database: &&SelectedDatabase| !self.failed.contains_key(&database.name);
         self.queued = self.selected.iter().filter(is_left).cloned().collect();
-        log::warn(&format!("{reason}; the read starts anew"));
+        log::warn(&format!("{reason}; the read restarts"));
         self.output.push_back(Event::Restarted(reason.to_owned()));
     }
 
-    /// Says what all databases came to, and goes on to the Platform API.
+    /// Sends the last columns, and continues with the Platform API or ends.
     fn end(&mut self) -> Result<()> {
         let names: Vec<_> = self.totals.keys().cloned().collect();
         for name in &names {
             self.announce_empty(name);
         }
         let mut totals = std::mem::take(&mut self.totals);
-        let chosen = self.selected.len();
+        let databases = self.selected.len();
         let mut resources = Vec::new();
         for selection in &self.requested {
             let name = &selection.resource;
             resources.push(match totals.remove(name) {
-                Some(totals) => totals.end(&self.failed, chosen, Some(selection)),
+                Some(totals) => totals.end(&self.failed, databases, Some(selection)),
                 None if self.failed.is_empty() => absent(name),
-                None => ResourceTotals::new(name).end(&self.failed, chosen, Some(selection)),
+                None => ResourceTotals::new(name).end(&self.failed, databases, Some(selection)),
             });
         }
         let rest = totals.into_values();
-        resources.extend(rest.map(|rest| rest.end(&self.failed, chosen, None)));
+        resources.extend(rest.map(|rest| rest.end(&self.failed, databases, None)));
         if self.requested.is_empty()
             && resources.is_empty()
             && let Some(error) = self.failed.values().next()
@@ -415,6 +423,7 @@ impl Fleet {
     }
 }
 
+/// Returns the statistics of a resource that no database has.
 fn absent(resource: &str) -> ResourceStats {
     let error = Error::new(
         Category::NotFound,
@@ -422,7 +431,7 @@ fn absent(resource: &str) -> ResourceStats {
     );
     ResourceStats {
         resource: resource.to_owned(),
-        failure: Some(error.hint("`connector-host list` shows what the first of them has")),
+        failure: Some(error.hint("list the resources to see those of the first database")),
         ..ResourceStats::default()
     }
 }

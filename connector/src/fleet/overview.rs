@@ -1,6 +1,5 @@
-//! What can be read of many databases, as the first of them that answers
-//! shows it, and whether that works. To ask all of them would take as long as
-//! to read them.
+//! Resources and findings of many databases, taken from the first one that
+//! answers. Asking all of them would take as long as reading them.
 
 use std::sync::Arc;
 
@@ -20,16 +19,17 @@ use crate::output::Output;
 use crate::platform;
 use crate::selection::Mode;
 
-/// Databases that are named in a finding.
+/// Maximum databases that a finding names.
 const MAX_NAMED_DATABASES: usize = 10;
 
-/// The resources of the first database that answers, and the Platform API.
+/// Lists the resources of the first database that answers, and those of the
+/// Platform API.
 pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
-    let chosen = databases::select(config, databases, &mut Output::default())?;
+    let selected = databases::select(config, databases, &mut Output::default())?;
     let mut last = None;
-    for database in chosen {
-        let listed =
-            one(config, database).and_then(|(server, config)| list::list(Some(&server), &config));
+    for database in selected {
+        let listed = single(config, database)
+            .and_then(|(server, config)| list::list(Some(&server), &config));
         match listed {
             Ok(resources) => return Ok(resources.into_iter().map(fleet_resource).collect()),
             Err(error) => last = Some(error),
@@ -41,32 +41,32 @@ pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
     }
 }
 
-/// What is true of the first database that answers, and which there are.
+/// Checks the first database that answers, and reports which are selected.
 pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
-    let chosen = databases::select(config, databases, &mut Output::default())?;
-    let names: Vec<_> = chosen
+    let selected = databases::select(config, databases, &mut Output::default())?;
+    let names: Vec<_> = selected
         .iter()
         .take(MAX_NAMED_DATABASES)
-        .map(|chosen| chosen.name.as_str())
+        .map(|database| database.name.as_str())
         .collect();
-    let more = if chosen.len() > MAX_NAMED_DATABASES {
+    let more = if selected.len() > MAX_NAMED_DATABASES {
         ", ..."
     } else {
         ""
     };
-    let mut findings = vec![Finding {
-        subject: "databases".to_owned(),
-        severity: Severity::Info,
-        message: format!("{} are read: {}{more}", chosen.len(), names.join(", ")),
-        hint: None,
-    }];
+    let message = format!(
+        "{} are selected: {}{more}",
+        selected.len(),
+        names.join(", ")
+    );
+    let mut findings = vec![Finding::new("databases", Severity::Info, message)];
     let mut last = None;
-    for database in chosen {
-        let checked = one(config, database)
+    for database in selected {
+        let checked = single(config, database)
             .and_then(|(server, config)| check::check_database(&server, &config));
         match checked {
-            Ok(of_first) => {
-                findings.extend(of_first);
+            Ok(checked) => {
+                findings.extend(checked);
                 last = None;
                 break;
             }
@@ -80,7 +80,8 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-fn one(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> {
+/// Returns the server and the config of one database.
+fn single(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> {
     let url = database.url?;
     let config = Config {
         database: Some(url.clone()),
@@ -91,7 +92,7 @@ fn one(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> 
     Ok((Server::new(url, Credential::named(DATABASE_TOKEN)), config))
 }
 
-/// A resource as it is read of all.
+/// Converts a resource of one database to that of the fleet.
 fn fleet_resource(resource: Resource) -> Resource {
     if platform::named(&resource.name).is_some() && resource.kind == ResourceKind::Endpoint {
         return resource;

@@ -1,4 +1,5 @@
-//! What a resource came to in all databases together.
+//! Statistics and cursors of a resource over all databases. Must not send
+//! events.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +10,23 @@ use crate::output::{PageKind, ResourceStats, Unread};
 use crate::read::position::{self, Position};
 use crate::selection::Selection;
 
-/// The most notes of one resource, and of databases that are named in one.
-const MAX_NAMED_DATABASES: usize = 5;
+/// Maximum notes of one resource, and maximum databases that a note names.
+const MAX_NOTES: usize = 5;
 
-/// A resource.
+/// Totals of a resource over all databases.
 #[derive(Debug, Default)]
 pub(super) struct ResourceTotals {
-    /// Its columns, for each kind of page.
+    /// Columns of all databases, for each kind of page.
     pub(super) unions: BTreeMap<PageKind, Union>,
-    /// Those of a database in which it has no rows.
+    /// Columns of the first database, while none has sent a row.
     pub(super) empty: Option<Columns>,
     stats: ResourceStats,
     cursors: BTreeMap<String, Position>,
-    /// Databases in which it could not be read, and why.
-    lost: Vec<(String, Error)>,
-    /// Databases in which nothing has changed.
+    /// Databases in which it could not be read, with the errors.
+    failed: Vec<(String, Error)>,
+    /// Databases that were skipped as unchanged.
     unchanged: Vec<String>,
-    /// Databases in which it was read.
+    /// Number of databases in which it was read.
     read: u64,
 }
 
@@ -40,27 +41,28 @@ impl ResourceTotals {
         }
     }
 
-    /// Adds what one database came to. `opened` says whether its columns came.
-    pub(super) fn add(&mut self, database: &str, of: ResourceStats, opened: bool) {
+    /// Adds the statistics of one database. `opened` is true if the database
+    /// has announced the columns.
+    pub(super) fn add(&mut self, database: &str, stats: ResourceStats, opened: bool) {
         let sum = &mut self.stats;
-        sum.requests += of.requests;
-        if let Some(billed) = of.rows_billed {
+        sum.requests += stats.requests;
+        if let Some(billed) = stats.rows_billed {
             *sum.rows_billed.get_or_insert(0) += billed;
         }
-        if let Some(error) = of.failure {
-            self.lost.push((database.to_owned(), error));
+        if let Some(error) = stats.failure {
+            self.failed.push((database.to_owned(), error));
             return;
         }
-        sum.rows += of.rows;
-        sum.mismatches += of.mismatches;
-        for note in of.notes {
-            if sum.notes.len() < MAX_NAMED_DATABASES {
+        sum.rows += stats.rows;
+        sum.mismatches += stats.mismatches;
+        for note in stats.notes {
+            if sum.notes.len() < MAX_NOTES {
                 sum.notes.push(format!("in `{database}`: {note}"));
             }
         }
-        let cursor = of.cursor.as_deref();
-        let cursor =
-            cursor.and_then(|bytes| Position::decode(position::VERSION, bytes, &of.resource).ok());
+        let cursor = stats.cursor.as_deref();
+        let cursor = cursor
+            .and_then(|bytes| Position::decode(position::VERSION, bytes, &stats.resource).ok());
         if let Some(cursor) = cursor {
             self.cursors.insert(database.to_owned(), cursor);
         }
@@ -71,54 +73,53 @@ impl ResourceTotals {
         }
     }
 
-    /// What it came to. `lost` are databases of which nothing could be read,
-    /// and `known` is where reads of the databases ended before.
+    /// Returns the totals. `failed` are databases of which no resource could be
+    /// read, `databases` is the number of all.
     pub(super) fn end(
         mut self,
-        lost: &BTreeMap<String, Error>,
-        chosen: usize,
+        failed: &BTreeMap<String, Error>,
+        databases: usize,
         selection: Option<&Selection>,
     ) -> ResourceStats {
-        let known = selection.and_then(|selection| selection.cursor.as_ref());
-        let whole = lost
-            .iter()
-            .map(|(name, error)| (name.clone(), error.clone()));
-        self.lost.extend(whole);
+        let previous = selection.and_then(|selection| selection.cursor.as_ref());
+        let failed = failed.iter();
+        self.failed
+            .extend(failed.map(|(name, error)| (name.clone(), error.clone())));
         let mut stats = self.stats;
         if self.read == 0 && self.unchanged.is_empty() {
-            stats.failure = self.lost.into_iter().next().map(|(_, error)| error);
+            stats.failure = self.failed.into_iter().next().map(|(_, error)| error);
             return stats;
         }
-        // Where nothing was read, the next read goes on from before.
-        for (database, _) in &self.lost {
-            let before = known.and_then(|known| known.databases.get(database));
-            if let Some(before) = before {
-                self.cursors.insert(database.clone(), before.clone());
+        // A database that could not be read keeps its cursor.
+        for (database, _) in &self.failed {
+            let cursor = previous.and_then(|previous| previous.databases.get(database));
+            if let Some(cursor) = cursor {
+                self.cursors.insert(database.clone(), cursor.clone());
             }
         }
-        // Nor do rows go of a database that is not meant any more, unless they
-        // are looked for.
-        let others = known.filter(|_| selection.is_some_and(|selection| !selection.keys));
-        for (database, before) in others.into_iter().flat_map(|known| &known.databases) {
-            if before.leads_on() && !self.cursors.contains_key(database) {
-                self.cursors.insert(database.clone(), before.clone());
+        // So does a database that is no longer selected: its rows stay, unless
+        // the keys of all rows show that they are gone.
+        let others = previous.filter(|_| selection.is_some_and(|selection| !selection.keys));
+        for (database, cursor) in others.into_iter().flat_map(|previous| &previous.databases) {
+            if cursor.leads_on() && !self.cursors.contains_key(database) {
+                self.cursors.insert(database.clone(), cursor.clone());
             }
         }
         if !self.cursors.is_empty() {
             stats.cursor = Some(Position::of_databases(self.cursors).encode());
         }
-        let found = self.lost.len() as u64 + self.read + self.unchanged.len() as u64;
-        let without = (chosen as u64).saturating_sub(found);
+        let found = self.failed.len() as u64 + self.read + self.unchanged.len() as u64;
+        let without = (databases as u64).saturating_sub(found);
         if selection.is_some() && without > 0 {
-            let note = format!("{without} of {chosen} databases do not have it");
+            let note = format!("{without} of {databases} databases do not have this resource");
             stats.notes.insert(0, note);
         }
-        if !self.lost.is_empty() {
-            stats.notes.insert(0, note(&self.lost));
+        if !self.failed.is_empty() {
+            stats.notes.insert(0, note(&self.failed));
         }
-        let failure = self.lost.first().map(|(_, error)| error.clone());
-        let lost = self.lost.into_iter().map(|(database, _)| database);
-        let values: Vec<_> = lost.chain(self.unchanged).collect();
+        let failure = self.failed.first().map(|(_, error)| error.clone());
+        let failed = self.failed.into_iter().map(|(database, _)| database);
+        let values: Vec<_> = failed.chain(self.unchanged).collect();
         if !values.is_empty() {
             stats.unread = Some(Unread {
                 column: DATABASE.to_owned(),
@@ -130,20 +131,21 @@ impl ResourceTotals {
     }
 }
 
-fn note(lost: &[(String, Error)]) -> String {
-    let shown = lost.iter().take(MAX_NAMED_DATABASES);
+/// Describes the databases in which a resource could not be read.
+fn note(failed: &[(String, Error)]) -> String {
+    let shown = failed.iter().take(MAX_NOTES);
     let shown: Vec<_> = shown
         .map(|(database, error)| format!("`{database}` ({})", error.message))
         .collect();
-    let more = lost.len() - shown.len();
+    let more = failed.len() - shown.len();
     let more = if more > 0 {
         format!(", and {more} more")
     } else {
         String::new()
     };
     format!(
-        "it could not be read in {} databases, whose rows stay as they were: {}{more}",
-        lost.len(),
+        "{} databases could not be read and keep their stored rows: {}{more}",
+        failed.len(),
         shown.join(", ")
     )
 }
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_is_lost_keeps_its_rows_and_its_place() {
+    fn a_database_that_fails_keeps_its_rows_and_its_cursor() {
         let mut totals = ResourceTotals::new("t");
         totals.add("a", stats(2), true);
         totals.add("b", stats(0), false);
@@ -195,12 +197,12 @@ mod tests {
         assert_eq!(cursor.databases.len(), 3);
         assert!(cursor.databases["d"].nulls.is_some());
         assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
-        assert_eq!(sum.notes[1], "1 of 5 databases do not have it");
+        assert_eq!(sum.notes[1], "1 of 5 databases do not have this resource");
         assert_eq!(sum.failure, None);
     }
 
     #[test]
-    fn what_no_database_could_give_has_failed() {
+    fn a_resource_that_no_database_could_read_has_failed() {
         let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
         let sum = ResourceTotals::new("t").end(&lost, 1, None);
         assert_eq!(sum.failure, Some(unreachable()));

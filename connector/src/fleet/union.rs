@@ -1,25 +1,27 @@
-//! The columns that a resource has in any of many databases, and pages in
-//! that shape: each row with the name of its database before it.
+//! Columns that a resource has in any of many databases, and pages with these
+//! columns: the name of its database precedes each row. Must not know how
+//! pages are sent.
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
-/// The column that names the database of a row.
+/// Name of the column that holds the database of a row.
 pub(super) const DATABASE: &str = "_database";
 
-/// The columns of all databases together, in the order in which they came.
+/// Columns of all databases together, in the order in which they arrived.
 #[derive(Debug)]
 pub(super) struct Union {
     fields: Vec<FieldRef>,
+    /// Sibling columns, each with its column.
     pub(super) siblings: Vec<(String, String)>,
     pub(super) primary_key: Vec<String>,
-    /// How many of them are announced.
+    /// Number of columns that were announced.
     announced: usize,
 }
 
-/// Where the columns of one database are among them.
+/// Index in the union of each column of one database.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ColumnIndices(Vec<usize>);
 
@@ -33,9 +35,9 @@ impl Union {
         }
     }
 
-    /// Takes the columns of a database in. One whose type is another than in
-    /// the databases before goes beside, as values do that do not fit.
-    pub(super) fn take(
+    /// Adds the columns of a database. A column whose type differs from that of
+    /// earlier databases gets a sibling column, like a mismatching value.
+    pub(super) fn add_columns(
         &mut self,
         schema: &Schema,
         primary_key: &[String],
@@ -44,35 +46,35 @@ impl Union {
         let mut indices = Vec::with_capacity(schema.fields().len());
         for field in schema.fields() {
             let sibling = siblings.iter().find(|(name, _)| name == field.name());
-            let of = sibling.map(|(_, of)| own_name(of));
-            indices.push(self.index_of(field, of));
+            let column = sibling.map(|(_, column)| union_name(column));
+            indices.push(self.index_of(field, column));
         }
         if self.primary_key.is_empty() && !primary_key.is_empty() {
-            let key = primary_key.iter().map(|column| own_name(column));
+            let key = primary_key.iter().map(|column| union_name(column));
             self.primary_key = std::iter::once(DATABASE.to_owned()).chain(key).collect();
         }
         ColumnIndices(indices)
     }
 
-    /// Whether its rows are told apart by these columns, beside the database.
+    /// True if its primary key has these columns, in addition to the database.
     pub(super) fn has_key(&self, primary_key: &[String]) -> bool {
         let own = self.primary_key.iter().skip(1);
         let mut own: Vec<_> = own.map(|column| column.to_ascii_lowercase()).collect();
         let other = primary_key.iter();
         let mut other: Vec<_> = other
-            .map(|column| own_name(column).to_ascii_lowercase())
+            .map(|column| union_name(column).to_ascii_lowercase())
             .collect();
         own.sort_unstable();
         other.sort_unstable();
         own == other
     }
 
-    /// Whether any columns of it were announced.
+    /// True if its columns were announced.
     pub(super) fn is_announced(&self) -> bool {
         self.announced > 0
     }
 
-    /// The columns, if some of them are new.
+    /// Returns the columns if some of them are not announced yet.
     pub(super) fn unannounced(&mut self) -> Option<SchemaRef> {
         if self.announced == self.fields.len() {
             return None;
@@ -81,7 +83,7 @@ impl Union {
         Some(self.schema())
     }
 
-    /// Rows of a database with all columns.
+    /// Converts a page of one database to the columns of the union.
     pub(super) fn page(
         &self,
         database: &str,
@@ -91,8 +93,8 @@ impl Union {
         let rows = batch.num_rows();
         let mut columns: Vec<Option<ArrayRef>> = vec![None; self.fields.len()];
         columns[0] = Some(Arc::new(StringArray::from(vec![database; rows])));
-        for (place, column) in indices.0.iter().zip(batch.columns()) {
-            columns[*place] = Some(Arc::clone(column));
+        for (index, column) in indices.0.iter().zip(batch.columns()) {
+            columns[*index] = Some(Arc::clone(column));
         }
         let columns = columns.into_iter().zip(&self.fields);
         let columns = columns.map(|(column, field)| {
@@ -106,40 +108,42 @@ impl Union {
         Arc::new(Schema::new(self.fields.clone()))
     }
 
-    fn index_of(&mut self, field: &FieldRef, of: Option<String>) -> usize {
-        let name = own_name(field.name());
+    /// Returns the index of a column, which is added if it is new. `sibling_of`
+    /// is the column of a sibling.
+    fn index_of(&mut self, field: &FieldRef, sibling_of: Option<String>) -> usize {
+        let name = union_name(field.name());
         let is_same = |known: &FieldRef| {
             known.data_type() == field.data_type() && known.metadata() == field.metadata()
         };
         let named = |known: &FieldRef| known.name().eq_ignore_ascii_case(&name);
-        let base = match (self.fields.iter().position(named), of) {
+        let base = match (self.fields.iter().position(named), sibling_of) {
             (Some(at), _) if is_same(&self.fields[at]) => return at,
             (None, None) => return self.add(field, name, None),
-            (_, Some(of)) => of,
+            (_, Some(column)) => column,
             (Some(at), None) => self.fields[at].name().clone(),
         };
-        // Beside that column there may be one of the type already.
-        let mut beside = self.siblings.iter().filter(|(_, of)| *of == base);
-        let beside = beside.find_map(|(sibling, _)| {
+        // The column may have a sibling of the type already.
+        let mut siblings = self.siblings.iter().filter(|(_, column)| *column == base);
+        let existing = siblings.find_map(|(sibling, _)| {
             let at = self
                 .fields
                 .iter()
                 .position(|known| known.name() == sibling)?;
             (is_same(&self.fields[at]) && !is_bytes_of_text(sibling)).then_some(at)
         });
-        if let Some(at) = beside.filter(|_| !is_bytes_of_text(&name)) {
+        if let Some(at) = existing.filter(|_| !is_bytes_of_text(&name)) {
             return at;
         }
-        let wanted = if self.fields.iter().any(named) {
+        let name = if self.fields.iter().any(named) {
             format!("{base}__{}", class(field))
         } else {
             name
         };
-        self.add(field, wanted, Some(base))
+        self.add(field, name, Some(base))
     }
 
-    fn add(&mut self, field: &FieldRef, wanted: String, of: Option<String>) -> usize {
-        let mut name = wanted;
+    /// Adds a column under a name that is made unique. Returns its index.
+    fn add(&mut self, field: &FieldRef, mut name: String, sibling_of: Option<String>) -> usize {
         let is_taken = |name: &str| {
             let mut fields = self.fields.iter();
             fields.any(|known| known.name().eq_ignore_ascii_case(name))
@@ -147,8 +151,8 @@ impl Union {
         while is_taken(&name) {
             name.push('_');
         }
-        if let Some(of) = of {
-            self.siblings.push((name.clone(), of));
+        if let Some(column) = sibling_of {
+            self.siblings.push((name.clone(), column));
         }
         let field = field.as_ref().clone().with_name(name).with_nullable(true);
         self.fields.push(Arc::new(field));
@@ -156,8 +160,8 @@ impl Union {
     }
 }
 
-/// The name of a column of a database.
-fn own_name(column: &str) -> String {
+/// Returns the name in the union of a database's column.
+fn union_name(column: &str) -> String {
     if column.eq_ignore_ascii_case(DATABASE) {
         format!("{column}__source")
     } else {
@@ -165,12 +169,12 @@ fn own_name(column: &str) -> String {
     }
 }
 
-/// Whether a column holds text that is not UTF-8, which is no blob.
+/// True if a column holds text that is not UTF-8, which differs from a blob.
 fn is_bytes_of_text(name: &str) -> bool {
     name.trim_end_matches('_').ends_with("__text_bytes")
 }
 
-/// The end of a sibling's name, as the host calls them.
+/// Returns the end of a sibling's name, which the host uses for the type.
 fn class(field: &Field) -> &'static str {
     match field.data_type() {
         DataType::Int64 => "integer",
@@ -207,18 +211,18 @@ mod tests {
     }
 
     #[test]
-    fn columns_of_all_databases_stand_side_by_side() {
+    fn a_union_has_the_columns_of_all_databases() {
         let (int, text) = (DataType::Int64, DataType::Utf8);
         let mut union = Union::new();
         let key = ["id".to_owned()];
-        union.take(
+        union.add_columns(
             &schema(&[("id", int.clone()), ("n", int.clone())]),
             &key,
             &[],
         );
         assert!(union.unannounced().is_some() && union.unannounced().is_none());
         let siblings = [("m__integer".to_owned(), "m".to_owned())];
-        let indices = union.take(
+        let indices = union.add_columns(
             &schema(&[
                 ("ID", int.clone()),
                 ("n", text.clone()),
@@ -268,8 +272,8 @@ mod tests {
         assert_eq!(page.num_columns(), 7);
         assert_eq!(page.column(2).null_count(), 1);
         assert_eq!(page.column(3).null_count(), 0);
-        // A third database whose column is of the second's type.
-        let again = union.take(&schema(&[("n", DataType::Utf8)]), &[], &[]);
+        // A third database whose column has the second's type.
+        let again = union.add_columns(&schema(&[("n", DataType::Utf8)]), &[], &[]);
         assert_eq!(again.0, [3]);
     }
 }
