@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, Result};
 use connector_tests::paths;
 use connector_tests::pipeline::{Pipeline, host};
+use connector_tests::shop;
+use connector_tests::sqld::Sqld;
 use serde_json::Value as Json;
 
 use super::{code_span, read, rows, section};
@@ -159,6 +161,25 @@ fn every_command_and_exit_code_is_explained() -> Result<()> {
     let explained = rows(section(&operations, "## Exit codes")?);
     let explained: BTreeSet<_> = explained.iter().map(|row| row[0]).collect();
     assert_eq!(explained, codes);
+    Ok(())
+}
+
+#[test]
+fn every_key_of_the_report_is_explained() -> Result<()> {
+    let operations = read("docs/operations.md")?;
+    let explained = rows(section(&operations, "## Reports")?);
+    let keys = explained.iter().flat_map(|row| row[0].split(", "));
+    let mut explained: Vec<_> = keys.filter_map(code_span).collect();
+    let server = Sqld::holding(shop::write)?;
+    let report = Pipeline::of(&server.url())?.into_files("jsonl").load()?;
+    let mut known = Vec::new();
+    for object in [&report, &report["resources"][0]] {
+        let object = object.as_object().context("not an object")?;
+        known.extend(object.keys().map(String::as_str));
+    }
+    explained.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(explained, known);
     Ok(())
 }
 
