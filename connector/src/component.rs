@@ -13,7 +13,7 @@ use crate::finding::{Finding, Severity};
 use crate::fleet::{self, Fleet};
 use crate::http::Credential;
 use crate::list::ResourceKind;
-use crate::output::{Event, PageKind, ResourceStats, internal};
+use crate::output::{Event, PageKind, ResourceStats, page_error};
 use crate::read::Read;
 use crate::read::position::{self, Position};
 use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
@@ -143,7 +143,7 @@ impl Drop for Reader {
 fn open(config: &str) -> Result<(Option<Server>, Config)> {
     let config = Config::parse(config)?;
     let server = config.database.clone();
-    let server = server.map(|url| Server::new(url, Credential::named(DATABASE_TOKEN)));
+    let server = server.map(|url| Server::new(url, Credential::from_secret(DATABASE_TOKEN)));
     Ok((server, config))
 }
 
@@ -280,7 +280,7 @@ fn event(event: Event) -> Result<wit::Event> {
             resource,
             kind: kind.into(),
             rows: batch.num_rows() as u64,
-            batch: arrow::batch(&batch).map_err(|error| internal(&error.to_string()))?,
+            batch: arrow::batch(&batch).map_err(|error| page_error(&error.to_string()))?,
             cursor: cursor.map(wit_cursor),
         }),
         Event::Restarted(reason) => wit::Event::Restarted(reason),

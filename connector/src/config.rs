@@ -183,6 +183,17 @@ impl Config {
             platform,
         })
     }
+
+    /// Returns the config of a read of one database among many.
+    #[must_use]
+    pub fn for_database(&self, url: Url) -> Self {
+        Self {
+            database: Some(url.clone()),
+            databases: None,
+            schema_database: Some(url),
+            ..self.clone()
+        }
+    }
 }
 
 impl Databases {

@@ -59,13 +59,13 @@ impl Credential {
     /// Requests a secret from the host. Without a grant, requests are sent
     /// without a credential.
     #[must_use]
-    pub fn named(name: &str) -> Self {
+    pub fn from_secret(name: &str) -> Self {
         Self(secrets::get(name).ok().map(|secret| secret.reference()))
     }
 
     /// Creates the credential of requests without an authorization.
     #[must_use]
-    pub fn none() -> Self {
+    pub fn absent() -> Self {
         Self(None)
     }
 

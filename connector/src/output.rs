@@ -222,7 +222,7 @@ impl Output {
     ) -> Result<()> {
         let (schema, batch) = decoder
             .take_page()
-            .map_err(|error| internal(&error.to_string()))?;
+            .map_err(|error| page_error(&error.to_string()))?;
         if let Some(schema) = schema {
             self.schema(kind, &schema, decoder);
         }
@@ -318,7 +318,7 @@ impl Output {
 
 /// Creates the error of a page that could not be built.
 #[must_use]
-pub fn internal(reason: &str) -> Error {
+pub fn page_error(reason: &str) -> Error {
     Error::new(
         Category::Internal,
         format!("a page could not be built: {reason}"),

@@ -65,7 +65,7 @@ impl Builtin {
 
     /// Returns the resource of a name, unless a query of the config has the name.
     #[must_use]
-    pub fn named(name: &str, config: &Config) -> Option<Self> {
+    pub fn find(name: &str, config: &Config) -> Option<Self> {
         if config.queries.iter().any(|query| query.name == name) {
             return None;
         }

@@ -9,7 +9,7 @@ use super::Fleet;
 use super::member::{Columns, Member};
 use super::union::{ColumnIndices, Union};
 use crate::error::Result;
-use crate::output::{Event, PageKind, internal};
+use crate::output::{Event, PageKind, page_error};
 
 impl Fleet {
     /// Sends the buffered events of a database, except those of some resources.
@@ -90,11 +90,11 @@ impl Fleet {
         let indices = member.indices.get(&at);
         let union = self.totals(&name).unions.get(&kind);
         let (Some(indices), Some(union)) = (indices, union) else {
-            return Err(internal("its columns were not announced"));
+            return Err(page_error("its columns were not announced"));
         };
         let batch = union
             .page(&member.name, indices, batch)
-            .map_err(|error| internal(&error.to_string()))?;
+            .map_err(|error| page_error(&error.to_string()))?;
         self.rows += batch.num_rows() as u64;
         self.output.push_back(Event::Page {
             resource: name,

@@ -48,13 +48,16 @@ pub struct Fleet {
     platform: Vec<Selection>,
     phase: Phase,
     selected: Vec<SelectedDatabase>,
+    /// Databases whose read has not begun.
     queued: VecDeque<SelectedDatabase>,
+    /// Databases whose read is in progress, in the order of their turns.
     active: VecDeque<Member>,
     totals: BTreeMap<String, ResourceTotals>,
     /// Databases that could not be read, with the errors.
     failed: BTreeMap<String, Error>,
     /// Knowledge about databases from before the last restart.
     knowledge: BTreeMap<String, Knowledge>,
+    /// Number of rows that were sent.
     rows: u64,
     requests: u64,
     output: VecDeque<Event>,
@@ -70,7 +73,8 @@ enum Phase {
 }
 
 impl Fleet {
-    /// A read that has not begun.
+    /// Creates a read. Returns an error if a selection is not supported with
+    /// many databases.
     pub fn new(
         config: Config,
         databases: Databases,
@@ -83,7 +87,7 @@ impl Fleet {
             requested.into_iter().partition(is_of_platform);
         if let Some(followed) = requested
             .iter()
-            .find(|requested| requested.mode == Mode::Changes)
+            .find(|selection| selection.mode == Mode::Changes)
         {
             return Err(Error::config(
                 format!(
@@ -93,12 +97,12 @@ impl Fleet {
                 "use the mode `incremental`, or read each database with `database_url`",
             ));
         }
-        let is_of_one = |requested: &&Selection| {
-            let cursor = requested.cursor.as_ref();
+        let has_cursor_of_one = |selection: &&Selection| {
+            let cursor = selection.cursor.as_ref();
             cursor.is_some_and(Position::leads_on)
         };
-        if let Some(other) = requested.iter().find(is_of_one) {
-            return Err(position::of_other_databases(&other.resource));
+        if let Some(selection) = requested.iter().find(has_cursor_of_one) {
+            return Err(position::of_other_databases(&selection.resource));
         }
         let options = ReadOptions {
             lenient: true,
@@ -239,12 +243,7 @@ impl Fleet {
             Ok(url) => url,
             Err(error) => return self.record_failure(&next.name, error),
         };
-        let config = Config {
-            database: Some(url.clone()),
-            databases: None,
-            schema_database: Some(url.clone()),
-            ..self.config.clone()
-        };
+        let config = self.config.for_database(url.clone());
         let requested = self.requested.iter().map(|selection| {
             let cursor = selection.cursor.as_ref();
             let cursor = cursor.and_then(|known| known.databases.get(&next.name).cloned());
@@ -254,7 +253,7 @@ impl Fleet {
                 ..selection.clone()
             }
         });
-        let server = Server::new(url, Credential::named(DATABASE_TOKEN));
+        let server = Server::new(url, Credential::from_secret(DATABASE_TOKEN));
         let read = Read::new(
             Some(server),
             config,
@@ -302,7 +301,7 @@ impl Fleet {
             let name = self.resource_name(resource);
             let mut requested = self.requested.iter();
             let is_merged =
-                requested.any(|requested| requested.idempotent && requested.resource == name);
+                requested.any(|selection| selection.idempotent && selection.resource == name);
             let totals = self.totals.get(&name);
             let union = totals.and_then(|totals| totals.unions.get(&PageKind::Rows));
             is_merged && union.is_some_and(|union| !union.has_key(key))
@@ -324,7 +323,7 @@ impl Fleet {
     /// Returns the name of a resource for all databases: as requested, or else in
     /// the letter case of the first database.
     fn resource_name(&self, resource: &str) -> String {
-        let requested = self.requested.iter().map(|requested| &requested.resource);
+        let requested = self.requested.iter().map(|selection| &selection.resource);
         let mut names = requested.chain(self.totals.keys());
         let known = names.find(|name| name.eq_ignore_ascii_case(resource));
         known.map_or_else(|| resource.to_owned(), Clone::clone)

@@ -83,13 +83,11 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
 /// Returns the server and the config of one database.
 fn single(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> {
     let url = database.url?;
-    let config = Config {
-        database: Some(url.clone()),
-        databases: None,
-        schema_database: Some(url.clone()),
-        ..config.clone()
-    };
-    Ok((Server::new(url, Credential::named(DATABASE_TOKEN)), config))
+    let config = config.for_database(url.clone());
+    Ok((
+        Server::new(url, Credential::from_secret(DATABASE_TOKEN)),
+        config,
+    ))
 }
 
 /// Converts a resource of one database to that of the fleet.

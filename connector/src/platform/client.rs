@@ -38,8 +38,8 @@ impl Client {
         Self {
             api: settings.url.clone(),
             region: settings.region_url.clone(),
-            token: Credential::named(PLATFORM_TOKEN),
-            none: Credential::none(),
+            token: Credential::from_secret(PLATFORM_TOKEN),
+            none: Credential::absent(),
         }
     }
 

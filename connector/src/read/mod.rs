@@ -349,7 +349,7 @@ impl Read {
         if let Some(other) = requested.find(|selection| !is_elsewhere(&selection.resource)) {
             return Err(missing_database(&other.resource));
         }
-        if self.requested.is_empty() && !Credential::named(PLATFORM_TOKEN).is_present() {
+        if self.requested.is_empty() && !Credential::from_secret(PLATFORM_TOKEN).is_present() {
             return Err(Error::config(
                 "there is nothing to read: `database_url` is not set, and there is no `platform_token`",
                 "add `database_url` to [connector.config], or `platform_token` to [connector.secrets]",

@@ -381,14 +381,14 @@ impl Target {
 pub fn builtins(requested: &[Selection], config: &Config) -> VecDeque<Builtin> {
     requested
         .iter()
-        .filter_map(|selection| Builtin::named(&selection.resource, config))
+        .filter_map(|selection| Builtin::find(&selection.resource, config))
         .collect()
 }
 
 /// Whether a resource is no part of what is in the database.
 #[must_use]
 pub fn is_builtin(name: &str, config: &Config) -> bool {
-    Builtin::named(name, config).is_some() || platform::named_in(name, config).is_some()
+    Builtin::find(name, config).is_some() || platform::named_in(name, config).is_some()
 }
 
 /// What the server says of the queries, without running them.
@@ -485,7 +485,7 @@ pub(super) fn name_in(name: &str, catalog: &Catalog, config: &Config) -> Option<
     let mut queries = config.queries.iter();
     if name == QUERIES
         || queries.any(|query| query.name == name)
-        || Builtin::named(name, config).is_some()
+        || Builtin::find(name, config).is_some()
         || platform::named_in(name, config).is_some()
     {
         return Some(name.to_owned());
