@@ -3,9 +3,10 @@
 
 use std::cell::RefCell;
 
-use crate::bindings::connector::source::types::{Cursor, ResourceKind as WitKind};
+use crate::bindings::connector::source::types::{Cursor as WitCursor, ResourceKind as WitKind};
 use crate::bindings::exports::connector::source::source as wit;
 use crate::config::{Config, SCHEMA};
+use crate::cursor::{self, Cursor};
 use crate::database::server::Server;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
@@ -15,7 +16,6 @@ use crate::http::Credential;
 use crate::list::ResourceKind;
 use crate::output::{Event, PageKind, ResourceStats, page_error};
 use crate::read::Read;
-use crate::read::position::{self, Position};
 use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
 use crate::{arrow, check, list};
 
@@ -163,7 +163,7 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
     let lag = lag.transpose()?;
     let cursor = selection
         .cursor
-        .map(|cursor| Position::decode(cursor.version, &cursor.value, name));
+        .map(|cursor| Cursor::decode(cursor.version, &cursor.value, name));
     Ok(Selection {
         mode: selection.mode.into(),
         is_first: cursor.is_none(),
@@ -296,9 +296,9 @@ fn event(event: Event) -> Result<wit::Event> {
     })
 }
 
-fn wit_cursor(value: Vec<u8>) -> Cursor {
-    Cursor {
-        version: position::VERSION,
+fn wit_cursor(value: Vec<u8>) -> WitCursor {
+    WitCursor {
+        version: cursor::VERSION,
         value,
     }
 }

@@ -15,6 +15,7 @@
 //! | [`platform`] | resources of the Platform API | touch databases |
 //! | [`changes`] | changes of the feed, as rows | ask a server |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
+//! | [`cursor`] | saved positions of resources | read rows |
 //! | [`selection`], [`output`] | selections of a read; its events and statistics | know where rows come from |
 //! | [`hrana`] | the wire protocol, as Arrow | know a network |
 //! | [`config`], [`describe`] | config and descriptor of the connector | ask a server |
@@ -30,6 +31,7 @@ pub mod check;
 pub mod clock;
 pub mod component;
 pub mod config;
+pub mod cursor;
 pub mod database;
 pub mod describe;
 pub mod error;

@@ -1,9 +1,9 @@
 //! Selections of a read, and the options that bound it. Must not know where
 //! rows come from.
 
+use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::hrana::wanted::Wanted;
-use crate::read::position::Position;
 
 /// Requested resource, and how it is read.
 #[derive(Clone, Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Selection {
     /// column or in seconds.
     pub lag: Option<f64>,
     /// Cursor after which the read continues.
-    pub cursor: Option<Position>,
+    pub cursor: Option<Cursor>,
     /// True if the host has no cursor for the resource.
     pub is_first: bool,
     /// Maximum rows that the server may bill.

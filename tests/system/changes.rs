@@ -204,10 +204,10 @@ fn a_table_that_is_another_is_refused_until_it_is_read_anew() -> Result<()> {
             &["ALTER TABLE t ADD COLUMN c DEFAULT 7"],
             "was added with a default",
         ),
-        (&["DROP TABLE t", create], "was made anew, or renamed"),
+        (&["DROP TABLE t", create], "was recreated or renamed"),
         (
             &["ALTER TABLE t RENAME TO other", create],
-            "was made anew, or renamed",
+            "was recreated or renamed",
         ),
     ];
     for (statements, reason) in cases {
@@ -217,7 +217,7 @@ fn a_table_that_is_another_is_refused_until_it_is_read_anew() -> Result<()> {
         server.client().run(&["UPDATE t SET b = 5 WHERE id = 1"])?;
         server.client().run(statements)?;
         let outcome = pipeline.host(&["run"])?;
-        refused(&outcome, &[reason, "--full-refresh --resource t"])?;
+        refused(&outcome, &[reason, "full refresh of `t`"])?;
         let outcome = pipeline.host(&["run", "--full-refresh"])?;
         ensure!(outcome.code == Some(0), "{outcome:?}");
         same(&server, &pipeline, &["t"])?;
@@ -254,7 +254,7 @@ fn changes_that_are_missing_are_never_passed_over() -> Result<()> {
     client.run(&["DELETE FROM turso_cdc"])?;
     refused(&pipeline.host(&["run"])?, &["it is empty now"])?;
     client.run(&["UPDATE t SET a = 5", "UPDATE t SET a = 6"])?;
-    refused(&pipeline.host(&["run"])?, &["it has begun anew since"])
+    refused(&pipeline.host(&["run"])?, &["it was restarted since"])
 }
 
 #[test]

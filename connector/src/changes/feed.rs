@@ -146,7 +146,7 @@ impl Extent {
             (Some(_), Some(time)) if time == from.time && self.end.number >= number => {
                 return Ok(());
             }
-            _ => "it has begun anew since".to_owned(),
+            _ => "it was restarted since".to_owned(),
         };
         Err(lost(
             table,
@@ -272,7 +272,7 @@ mod tests {
         ] {
             let error = extent.goes_on("t", from, time).unwrap_err();
             assert!(
-                error.hint.unwrap().contains("--full-refresh"),
+                error.hint.unwrap().contains("full refresh"),
                 "{extent:?} {from:?}"
             );
         }

@@ -68,7 +68,7 @@ pub fn judge(
     if entry != Some(known.entry) {
         return Err(lost(
             name,
-            "the table was made anew, or renamed, since its changes were last read",
+            "the table was recreated or renamed since its changes were last read",
         ));
     }
     for alteration in alterations {
@@ -82,7 +82,7 @@ pub fn judge(
         if refused {
             let what = match alteration.kind {
                 Kind::Updated => "the table was altered in another way than by adding a column",
-                _ => "the table was dropped, or made anew, since its changes were last read",
+                _ => "the table was dropped or recreated since its changes were last read",
             };
             return Err(lost(name, what));
         }
@@ -261,7 +261,7 @@ mod tests {
             let alterations: Vec<_> = alteration.into_iter().collect();
             let error = judge(&now, known, entry, &alterations).unwrap_err();
             assert!(
-                error.hint.unwrap().contains("--full-refresh"),
+                error.hint.unwrap().contains("full refresh"),
                 "{known:?} {alterations:?}"
             );
         }

@@ -14,6 +14,7 @@ pub mod history;
 pub mod record;
 pub mod row;
 
+use crate::cursor;
 use crate::error::{Category, Error};
 
 /// The column that says which rows are deleted; the last of a page.
@@ -21,9 +22,5 @@ pub const DELETED: &str = "__deleted";
 
 /// What the feed cannot tell about a table, and what to do about it.
 fn lost(table: &str, what: &str) -> Error {
-    Error::new(Category::Data, format!("`{table}`: {what}")).hint(anew(table))
-}
-
-fn anew(table: &str) -> String {
-    format!("load it anew with `connector-host run --full-refresh --resource {table}`")
+    Error::new(Category::Data, format!("`{table}`: {what}")).hint(cursor::full_refresh(table))
 }

@@ -1,8 +1,9 @@
 //! Changes into rows of a table: one that is there now, or the key of one that
 //! is not. Refuses a change from which neither can be told.
 
+use super::lost;
 use super::record;
-use super::{anew, lost};
+use crate::cursor;
 use crate::database::table::{Key, Table};
 use crate::error::{Category, Error, Result};
 use crate::hrana::columns::{ColumnSpec, Storage};
@@ -219,7 +220,7 @@ impl Layout {
         );
         lost(&self.table, &what).hint(format!(
             "what writes has to run PRAGMA capture_data_changes_conn('full') on its connection; then {}",
-            anew(&self.table)
+            cursor::full_refresh(&self.table)
         ))
     }
 }
@@ -329,7 +330,7 @@ mod tests {
             let image = vec![Value::from("a"); values];
             let inserted = change(Kind::Inserted, 1, None, Some(&image));
             let error = layout(&BY_TEXT, 2).rows(&inserted).unwrap_err();
-            assert!(error.hint.unwrap().contains("--full-refresh"));
+            assert!(error.hint.unwrap().contains("full refresh"));
         }
     }
 

@@ -21,6 +21,7 @@ use self::databases::SelectedDatabase;
 use self::member::{Member, Step};
 use self::totals::ResourceTotals;
 use crate::config::{Config, Databases};
+use crate::cursor::{self, Cursor};
 use crate::database::server::Server;
 use crate::describe::DATABASE_TOKEN;
 use crate::error::{Category, Error, Result};
@@ -28,7 +29,6 @@ use crate::http::Credential;
 use crate::log;
 use crate::output::{Event, Output, PageKind, ResourceStats, Summary};
 use crate::platform;
-use crate::read::position::{self, Position};
 use crate::read::{Knowledge, Read};
 use crate::retry::Backoff;
 use crate::selection::{Mode, ReadOptions, Selection};
@@ -99,10 +99,10 @@ impl Fleet {
         }
         let has_cursor_of_one = |selection: &&Selection| {
             let cursor = selection.cursor.as_ref();
-            cursor.is_some_and(Position::leads_on)
+            cursor.is_some_and(Cursor::is_resumable)
         };
         if let Some(selection) = requested.iter().find(has_cursor_of_one) {
-            return Err(position::of_other_databases(&selection.resource));
+            return Err(cursor::database_mismatch(&selection.resource));
         }
         let options = ReadOptions {
             lenient: true,

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::member::Columns;
 use super::union::{DATABASE, Union};
+use crate::cursor::{self, Cursor};
 use crate::error::Error;
 use crate::output::{PageKind, ResourceStats, Unread};
-use crate::read::position::{self, Position};
 use crate::selection::Selection;
 
 /// Maximum notes of one resource, and maximum databases that a note names.
@@ -21,7 +21,7 @@ pub(super) struct ResourceTotals {
     /// Columns of the first database, while none has sent a row.
     pub(super) empty: Option<Columns>,
     stats: ResourceStats,
-    cursors: BTreeMap<String, Position>,
+    cursors: BTreeMap<String, Cursor>,
     /// Databases in which it could not be read, with the errors.
     failed: Vec<(String, Error)>,
     /// Databases that were skipped as unchanged.
@@ -61,8 +61,8 @@ impl ResourceTotals {
             }
         }
         let cursor = stats.cursor.as_deref();
-        let cursor = cursor
-            .and_then(|bytes| Position::decode(position::VERSION, bytes, &stats.resource).ok());
+        let cursor =
+            cursor.and_then(|bytes| Cursor::decode(cursor::VERSION, bytes, &stats.resource).ok());
         if let Some(cursor) = cursor {
             self.cursors.insert(database.to_owned(), cursor);
         }
@@ -101,12 +101,12 @@ impl ResourceTotals {
         // the keys of all rows show that they are gone.
         let others = previous.filter(|_| selection.is_some_and(|selection| !selection.keys));
         for (database, cursor) in others.into_iter().flat_map(|previous| &previous.databases) {
-            if cursor.leads_on() && !self.cursors.contains_key(database) {
+            if cursor.is_resumable() && !self.cursors.contains_key(database) {
                 self.cursors.insert(database.clone(), cursor.clone());
             }
         }
         if !self.cursors.is_empty() {
-            stats.cursor = Some(Position::of_databases(self.cursors).encode());
+            stats.cursor = Some(Cursor::for_databases(self.cursors).encode());
         }
         let found = self.failed.len() as u64 + self.read + self.unchanged.len() as u64;
         let without = (databases as u64).saturating_sub(found);
@@ -159,7 +159,7 @@ mod tests {
         ResourceStats {
             resource: "t".to_owned(),
             rows,
-            cursor: Some(Position::default().encode()),
+            cursor: Some(Cursor::default().encode()),
             ..ResourceStats::default()
         }
     }
@@ -179,11 +179,11 @@ mod tests {
         };
         totals.add("c", failed, true);
         let lost = BTreeMap::from([("d".to_owned(), unreachable())]);
-        let before = Position {
-            nulls: Some(Vec::new()),
-            ..Position::default()
+        let before = Cursor {
+            last_null: Some(Vec::new()),
+            ..Cursor::default()
         };
-        let known = Position::of_databases(BTreeMap::from([("d".to_owned(), before)]));
+        let known = Cursor::for_databases(BTreeMap::from([("d".to_owned(), before)]));
         let selection = Selection {
             cursor: Some(known),
             ..Selection::default()
@@ -193,9 +193,9 @@ mod tests {
         let unread = sum.unread.unwrap();
         assert_eq!(unread.values, ["c", "d", "b"]);
         assert_eq!(unread.failure, Some(unreachable()));
-        let cursor = Position::decode(position::VERSION, &sum.cursor.unwrap(), "t").unwrap();
+        let cursor = Cursor::decode(cursor::VERSION, &sum.cursor.unwrap(), "t").unwrap();
         assert_eq!(cursor.databases.len(), 3);
-        assert!(cursor.databases["d"].nulls.is_some());
+        assert!(cursor.databases["d"].last_null.is_some());
         assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
         assert_eq!(sum.notes[1], "1 of 5 databases do not have this resource");
         assert_eq!(sum.failure, None);

@@ -11,18 +11,18 @@ use super::client::{Client, Fetch};
 use super::endpoint::{Endpoint, Increment, Scope};
 use super::json::{self, Object};
 use super::lists::{Lists, unknown_organization};
-use super::marks::{Age, Mark, Marks, Since};
+use super::marks::{Age, Since};
 use super::plan::{self, Plan};
 use super::record::Rows;
 use super::refusals::Refusals;
 use super::units::{Unit, Units};
 use crate::clock;
 use crate::config::Platform;
+use crate::cursor::{Cursor, Watermark, Watermarks};
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Decoder;
 use crate::moment;
 use crate::output::{Output, PageKind, Unread};
-use crate::read::position::Position;
 use crate::selection::{Mode, ReadOptions, Selection};
 
 /// A page of rows is sent when the records that it is made of have as many
@@ -60,8 +60,8 @@ pub(super) struct Job {
 struct Part {
     by: &'static str,
     lag: f64,
-    old: Marks,
-    marks: Marks,
+    old: Watermarks,
+    watermarks: Watermarks,
     /// Judges the records of the organization that is being read.
     since: Option<Since>,
 }
@@ -95,7 +95,7 @@ impl Job {
         let mut part = (selection.mode == Mode::Incremental).then(|| Part {
             by: plan::cursor(endpoint).unwrap_or_default(),
             lag: selection.lag.unwrap_or(0.0),
-            marks: old.clone(),
+            watermarks: old.clone(),
             old,
             since: None,
         });
@@ -185,7 +185,7 @@ impl Job {
         stats.ended = true;
         stats.unread = self.unread.take();
         if let Some(part) = &self.part {
-            stats.cursor = Some(part.position());
+            stats.cursor = Some(part.cursor());
         }
         stats.notes.extend(self.refusals.notes());
         if self.rows.odd > 0 {
@@ -292,8 +292,9 @@ impl Job {
     fn end_unit(&mut self, unit: &Unit, output: &mut Output) -> Result<()> {
         self.seen.clear();
         if let Some(part) = &mut self.part {
-            if let Some(mark) = part.since.take().and_then(Since::mark) {
-                part.marks.insert(unit.context.organization.clone(), mark);
+            if let Some(watermark) = part.since.take().and_then(Since::watermark) {
+                part.watermarks
+                    .insert(unit.context.organization.clone(), watermark);
             }
             if self.endpoint.increment == Some(Increment::Days) {
                 let Some(end) = unit.ends else {
@@ -301,8 +302,8 @@ impl Job {
                 };
                 part.pass(end, &self.units);
                 if self.decoder.rows() > 0 {
-                    let position = part.position();
-                    output.page_with(PageKind::Rows, &mut self.decoder, Some(position))?;
+                    let cursor = part.cursor();
+                    output.page_with(PageKind::Rows, &mut self.decoder, Some(cursor))?;
                 }
             }
         }
@@ -327,8 +328,8 @@ impl Part {
     /// that the next read begins there, even if no day is over by then.
     fn begin(&mut self, since: &BTreeMap<String, i64>) {
         for (organization, day) in since {
-            let mark = self.marks.entry(organization.clone());
-            mark.or_insert_with(|| Mark {
+            let watermark = self.watermarks.entry(organization.clone());
+            watermark.or_insert_with(|| Watermark {
                 until: moment::start_of_day(*day),
                 seen: Vec::new(),
             });
@@ -341,10 +342,10 @@ impl Part {
             return;
         }
         for target in units.targets() {
-            let mark = self.marks.entry(target.organization.clone());
-            let mark = mark.or_default();
-            if mark.moment().is_none_or(|until| until.day() < end) {
-                *mark = Mark {
+            let watermark = self.watermarks.entry(target.organization.clone());
+            let watermark = watermark.or_default();
+            if watermark.moment().is_none_or(|until| until.day() < end) {
+                *watermark = Watermark {
                     until: moment::start_of_day(end),
                     seen: Vec::new(),
                 };
@@ -352,8 +353,8 @@ impl Part {
         }
     }
 
-    fn position(&self) -> Vec<u8> {
-        Position::of_platform(self.by, self.marks.clone()).encode()
+    fn cursor(&self) -> Vec<u8> {
+        Cursor::for_platform(self.by, self.watermarks.clone()).encode()
     }
 }
 

@@ -1,13 +1,9 @@
 //! How far a resource has been read: for each organization, up to which time,
 //! and what was seen of that time. What the next read goes on from.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
+use crate::cursor::{self, Cursor, Watermark, Watermarks};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
-use crate::read::position::Position;
 
 /// The most records of one time that are kept in mind. Merging sends the rest
 /// of them again.
@@ -15,26 +11,12 @@ const MOST: usize = 10_000;
 /// So many digits of a hash tell the records of one time apart.
 const DIGITS: usize = 16;
 
-/// How far one organization has been read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mark {
-    /// The newest time of a record; of days, the end of the last one.
-    pub until: String,
-    /// The records of that time.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seen: Vec<String>,
-}
-
-/// All organizations.
-pub type Marks = BTreeMap<String, Mark>;
-
-/// Judges the records of one organization by the last read's mark.
+/// Judges the records of one organization by the last read's watermark.
 #[derive(Debug)]
 pub(super) struct Since {
     old: Option<(Moment, Vec<String>)>,
     lag: f64,
-    newest: Option<(Moment, Mark)>,
+    newest: Option<(Moment, Watermark)>,
 }
 
 /// What a record is.
@@ -48,19 +30,19 @@ pub(super) enum Age {
     Older,
 }
 
-impl Mark {
-    /// When it is.
+impl Watermark {
+    /// Returns the time, or `None` if it is not valid.
     pub(super) fn moment(&self) -> Option<Moment> {
         Moment::parse(&self.until)
     }
 }
 
 impl Since {
-    pub(super) fn new(old: Option<&Mark>, lag: f64) -> Self {
-        let old = old.and_then(|mark| Some((mark.moment()?, mark.clone())));
+    pub(super) fn new(old: Option<&Watermark>, lag: f64) -> Self {
+        let old = old.and_then(|watermark| Some((watermark.moment()?, watermark.clone())));
         Self {
             newest: old.clone(),
-            old: old.map(|(moment, mark)| (moment, mark.seen)),
+            old: old.map(|(moment, watermark)| (moment, watermark.seen)),
             lag,
         }
     }
@@ -82,41 +64,43 @@ impl Since {
         };
         match &mut self.newest {
             Some((newest, _)) if *newest > moment => {}
-            Some((newest, mark)) if *newest == moment => {
-                if mark.seen.len() < MOST && !mark.seen.iter().any(|other| other == hash) {
-                    mark.seen.push(hash.to_owned());
+            Some((newest, watermark)) if *newest == moment => {
+                if watermark.seen.len() < MOST && !watermark.seen.iter().any(|other| other == hash)
+                {
+                    watermark.seen.push(hash.to_owned());
                 }
             }
             newest => {
-                let mark = Mark {
+                let watermark = Watermark {
                     until: time.to_owned(),
                     seen: vec![hash.to_owned()],
                 };
-                *newest = Some((moment, mark));
+                *newest = Some((moment, watermark));
             }
         }
         age
     }
 
     /// Where the next read goes on.
-    pub(super) fn mark(self) -> Option<Mark> {
-        self.newest.map(|(_, mark)| mark)
+    pub(super) fn watermark(self) -> Option<Watermark> {
+        self.newest.map(|(_, watermark)| watermark)
     }
 }
 
-/// The marks of a position; none if there is none.
-pub(super) fn of(position: Option<&Position>, resource: &str) -> Result<Marks> {
-    let Some(position) = position else {
-        return Ok(Marks::new());
+/// Returns the watermarks of a cursor; empty without a cursor.
+pub(super) fn watermarks(cursor: Option<&Cursor>, resource: &str) -> Result<Watermarks> {
+    let Some(cursor) = cursor else {
+        return Ok(Watermarks::new());
     };
-    let marks = position.platform.clone();
-    let marks = marks.filter(|marks| marks.values().all(|mark| mark.moment().is_some()));
-    marks.ok_or_else(|| {
+    let watermarks = cursor.watermarks.clone().filter(|watermarks| {
+        watermarks
+            .values()
+            .all(|watermark| watermark.moment().is_some())
+    });
+    watermarks.ok_or_else(|| {
         Error::config(
-            format!("the cursor of `{resource}` does not say up to which times it was read"),
-            format!(
-                "begin anew: `connector-host run --full-refresh --resource {resource}`, or `state reset`"
-            ),
+            format!("the cursor of `{resource}` has no valid times"),
+            cursor::full_refresh(resource),
         )
     })
 }
@@ -135,11 +119,11 @@ mod tests {
         ] {
             assert_eq!(first.judge(Some(time), hash), Age::New);
         }
-        let mark = first.mark().unwrap();
-        assert_eq!(mark.until, "2024-01-02T00:00:00Z");
-        assert_eq!(mark.seen, ["b", "a"]);
+        let watermark = first.watermark().unwrap();
+        assert_eq!(watermark.until, "2024-01-02T00:00:00Z");
+        assert_eq!(watermark.seen, ["b", "a"]);
 
-        let mut second = Since::new(Some(&mark), 0.0);
+        let mut second = Since::new(Some(&watermark), 0.0);
         for (time, hash, age) in [
             (Some("2024-01-03T00:00:00Z"), "d", Age::New),
             // Of the same time, and come since.
@@ -151,18 +135,21 @@ mod tests {
         ] {
             assert_eq!(second.judge(time, hash), age, "{time:?}");
         }
-        assert_eq!(second.mark().unwrap().seen, ["d"]);
-        // Nothing new: the mark stays as it was.
-        assert_eq!(Since::new(Some(&mark), 0.0).mark(), Some(mark));
+        assert_eq!(second.watermark().unwrap().seen, ["d"]);
+        // Nothing new: the watermark stays as it was.
+        assert_eq!(
+            Since::new(Some(&watermark), 0.0).watermark(),
+            Some(watermark)
+        );
     }
 
     #[test]
     fn a_lag_reads_again_what_may_have_come_late() {
-        let mark = Mark {
+        let watermark = Watermark {
             until: "2024-01-02T00:00:00Z".to_owned(),
             seen: Vec::new(),
         };
-        let mut since = Since::new(Some(&mark), 3_600.0);
+        let mut since = Since::new(Some(&watermark), 3_600.0);
         assert_eq!(since.judge(Some("2024-01-01T23:30:00Z"), "a"), Age::New);
         assert_eq!(since.judge(Some("2024-01-01T22:30:00Z"), "b"), Age::Older);
     }

@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use super::client::Client;
 use super::endpoint::{Endpoint, Increment, Scope};
 use super::lists::Lists;
-use super::marks::{self, Marks};
+use super::marks;
 use super::record::{Context, Rows};
 use super::refusals::Refusals;
 use super::units::{self, Units};
 use crate::config::Platform;
+use crate::cursor::{Watermark, Watermarks};
 use crate::error::{Error, Result};
 use crate::hrana::columns::ColumnSpec;
 use crate::moment;
@@ -31,7 +32,7 @@ pub(super) struct Plan {
     pub(super) rows: Rows,
     pub(super) specs: Vec<ColumnSpec>,
     /// Where the last read ended.
-    pub(super) old: Marks,
+    pub(super) old: Watermarks,
 }
 
 impl Plan {
@@ -67,8 +68,8 @@ impl Plan {
             && !cursor.eq_ignore_ascii_case(by)
         {
             return refuse(
-                &format!("cannot be read by `{cursor}`"),
-                &format!("its cursor is `{by}`"),
+                &format!("cannot be read by the cursor column `{cursor}`"),
+                &format!("its cursor column is `{by}`"),
             );
         }
         // Where it goes on is only known when all has come.
@@ -85,8 +86,8 @@ impl Plan {
         let rows = Rows::of(endpoint, &selection.columns)?;
         let specs = rows.specs(&selection.types)?;
         let old = match selection.mode {
-            Mode::Incremental => marks::of(selection.cursor.as_ref(), name)?,
-            Mode::Full | Mode::Changes => Marks::new(),
+            Mode::Incremental => marks::watermarks(selection.cursor.as_ref(), name)?,
+            Mode::Full | Mode::Changes => Watermarks::new(),
         };
         Ok(Self {
             endpoint,
@@ -178,7 +179,7 @@ fn of_organization(
 pub(super) fn windows(
     selection: &Selection,
     settings: &Platform,
-    old: Option<&Marks>,
+    old: Option<&Watermarks>,
     units: &Units,
     today: i64,
 ) -> Result<(Vec<Window>, BTreeMap<String, i64>)> {
@@ -195,7 +196,7 @@ pub(super) fn windows(
     let mut since = BTreeMap::new();
     for target in units.targets() {
         let organization = &target.organization;
-        let from = match old.get(organization).and_then(marks::Mark::moment) {
+        let from = match old.get(organization).and_then(Watermark::moment) {
             Some(until) => {
                 let least = settings.usage_from.unwrap_or(i64::MIN);
                 let until = until.day();
@@ -224,7 +225,6 @@ pub(super) fn windows(
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::platform::marks::Mark;
 
     /// The first day of usage that is asked for, and the day after the last.
     fn asked(config: &str, until: Option<&str>, selection: &Selection) -> (String, String) {
@@ -233,12 +233,12 @@ mod tests {
             organization: "acme".to_owned(),
             ..Context::default()
         }]);
-        let mark = |until: &str| Mark {
+        let watermark = |until: &str| Watermark {
             until: until.to_owned(),
             seen: Vec::new(),
         };
-        let old: Marks = until
-            .map(|until| ("acme".to_owned(), mark(until)))
+        let old: Watermarks = until
+            .map(|until| ("acme".to_owned(), watermark(until)))
             .into_iter()
             .collect();
         let today = moment::Moment::parse("2026-03-02").unwrap().day();

@@ -6,11 +6,11 @@ use std::collections::VecDeque;
 
 use super::followed::Followed;
 use super::plan::{How, Target};
-use super::position::{Change as Mark, Position};
 use super::tables::Tables;
 use crate::changes::DELETED;
 use crate::changes::feed::{self, Place};
 use crate::changes::row::{Change, Layout};
+use crate::cursor::{Cursor, FeedPosition};
 use crate::database::failure;
 use crate::database::stream::Stream;
 use crate::error::{Error, Result};
@@ -101,9 +101,9 @@ impl Changes {
     }
 
     /// The table that is being read, and where it goes on.
-    pub(super) fn reading(&self) -> Option<(&str, Option<Position>)> {
+    pub(super) fn reading(&self) -> Option<(&str, Option<Cursor>)> {
         let reading = self.current.as_ref()?;
-        Some((&reading.resource, Some(reading.position())))
+        Some((&reading.resource, Some(reading.cursor())))
     }
 
     /// Reads a page. False when there is nothing left.
@@ -148,7 +148,7 @@ impl Changes {
         let statement = feed::page(
             name,
             reading.at.number,
-            reading.followed.end.id,
+            reading.followed.end.number,
             reading.limit,
         );
         let mut requests = vec![Request::execute(statement)];
@@ -205,7 +205,7 @@ impl Reading {
             layout: followed.layout(&target.columns)?,
             decoder: Decoder::new(&target.columns).marked(DELETED),
             at: Place {
-                number: from.id,
+                number: from.number,
                 time: from.time,
             },
             limit: (page_rows / ROWS_OF_CHANGE).clamp(1, FIRST_CHANGES),
@@ -219,7 +219,9 @@ impl Reading {
 
     /// Whether all has been read that there is, or that may be.
     fn is_done(&self) -> bool {
-        self.at.number >= self.followed.end.id || self.left == Some(0) || self.billable == Some(0)
+        self.at.number >= self.followed.end.number
+            || self.left == Some(0)
+            || self.billable == Some(0)
     }
 
     /// Sends the rows of a page, and takes note of where it leads.
@@ -246,7 +248,7 @@ impl Reading {
         self.at = match page.changes.last() {
             Some(last) if page.changes.len() as u64 >= self.limit => last.place(),
             _ => Place {
-                number: end.id,
+                number: end.number,
                 time: end.time,
             },
         };
@@ -257,35 +259,35 @@ impl Reading {
         let grown = self.limit.saturating_mul(4).min(self.most);
         self.limit = grown.min(good.max(1) as u64);
         if sent > 0 {
-            let position = self.position().encode();
-            output.page_with(PageKind::Changes, &mut self.decoder, Some(position))?;
+            let cursor = self.cursor().encode();
+            output.page_with(PageKind::Changes, &mut self.decoder, Some(cursor))?;
         }
         Ok(())
     }
 
     /// Where the next read goes on.
-    fn position(&self) -> Position {
+    fn cursor(&self) -> Cursor {
         let end = &self.followed.end;
         // Until the end, records may be as short as at the beginning.
         let columns = match &self.followed.from {
-            Some(from) if self.at.number < end.id => &from.columns,
+            Some(from) if self.at.number < end.number => &from.columns,
             _ => &end.columns,
         };
-        self.followed.position(Mark {
-            id: self.at.number,
+        self.followed.cursor(FeedPosition {
+            number: self.at.number,
             time: self.at.time,
-            entry: end.entry,
+            schema_entry: end.schema_entry,
             columns: columns.clone(),
         })
     }
 
     fn end(mut self, output: &mut Output) -> Result<(), Failure> {
         output.end_with(PageKind::Changes, &mut self.decoder)?;
-        let position = self.position().encode();
-        let stopped = self.at.number < self.followed.end.id && self.billable == Some(0);
+        let cursor = self.cursor().encode();
+        let stopped = self.at.number < self.followed.end.number && self.billable == Some(0);
         if let Some(stats) = output.stats() {
             stats.ended = true;
-            stats.cursor = Some(position);
+            stats.cursor = Some(cursor);
             if stopped {
                 stats.notes.push(
                     "the server has read as many rows as it may (`max_rows_read`); \

@@ -8,11 +8,11 @@
 use super::changes::{Page, page};
 use super::increment::Phase;
 use super::plan::{How, Plan};
-use super::position::{Change as Mark, Position};
 use super::survey::{Answer, ask};
 use crate::changes::feed::{self, Extent, Place};
 use crate::changes::history::{self, Alteration, Known};
 use crate::changes::row::{Change, Layout};
+use crate::cursor::{self, Cursor, FeedPosition};
 use crate::database::catalog::CHANGES;
 use crate::database::failure;
 use crate::database::server::Dialect;
@@ -36,9 +36,9 @@ pub struct Followed {
     pub(super) table: Table,
     primary_key: Vec<String>,
     /// Where the last read ended; none before the first.
-    pub(super) from: Option<Mark>,
+    pub(super) from: Option<FeedPosition>,
     /// Where this one ends.
-    pub(super) end: Mark,
+    pub(super) end: FeedPosition,
 }
 
 impl Followed {
@@ -77,20 +77,18 @@ impl Followed {
                 "leave `where` out, or use `mode = \"incremental\"`",
             );
         }
-        let leads_on = |position: &&Position| position.leads_on();
-        let from = match selection.cursor.as_ref().filter(leads_on) {
+        let is_resumable = |cursor: &&Cursor| cursor.is_resumable();
+        let from = match selection.cursor.as_ref().filter(is_resumable) {
             None => None,
-            Some(Position {
-                change: Some(mark),
+            Some(Cursor {
+                feed: Some(position),
                 key,
                 ..
-            }) if key == primary_key => Some(mark.clone()),
+            }) if key == primary_key => Some(position.clone()),
             Some(_) => {
                 return refuse(
                     "has a cursor of another mode or key",
-                    &format!(
-                        "begin anew with `connector-host run --full-refresh --resource {name}`"
-                    ),
+                    &cursor::full_refresh(name),
                 );
             }
         };
@@ -98,7 +96,7 @@ impl Followed {
             table: table.clone(),
             primary_key: primary_key.to_vec(),
             from,
-            end: Mark::default(),
+            end: FeedPosition::default(),
         })
     }
 
@@ -108,17 +106,13 @@ impl Followed {
         Layout::new(&self.table, columns, &self.primary_key, least)
     }
 
-    /// The position at a place in the feed.
-    pub(super) fn position(&self, mark: Mark) -> Position {
-        Position {
-            by: Some(CHANGES.to_owned()),
+    /// Returns the cursor at a position in the feed.
+    pub(super) fn cursor(&self, position: FeedPosition) -> Cursor {
+        Cursor {
+            cursor_column: Some(CHANGES.to_owned()),
             key: self.primary_key.clone(),
-            filter: None,
-            last: Vec::new(),
-            nulls: None,
-            seen: None,
-            change: Some(mark),
-            ..Position::default()
+            feed: Some(position),
+            ..Cursor::default()
         }
     }
 
@@ -135,10 +129,10 @@ impl Followed {
                 format!("`{}` is not in the schema any more", self.table.name),
             ));
         };
-        self.end = Mark {
-            id: extent.end.number,
+        self.end = FeedPosition {
+            number: extent.end.number,
             time: extent.end.time,
-            entry,
+            schema_entry: entry,
             columns: self
                 .table
                 .columns
@@ -150,14 +144,16 @@ impl Followed {
             return Ok(());
         };
         let place = Place {
-            number: from.id,
+            number: from.number,
             time: from.time,
         };
         extent.goes_on(&self.table.name, place, facts.time)?;
-        let since = alterations.iter().filter(|(number, _)| *number > from.id);
+        let since = alterations
+            .iter()
+            .filter(|(number, _)| *number > from.number);
         let since: Vec<_> = since.map(|(_, alteration)| alteration.clone()).collect();
         let known = Known {
-            entry: from.entry,
+            entry: from.schema_entry,
             columns: from.columns.clone(),
         };
         history::judge(&self.table, &known, facts.entry, &since)?;
@@ -196,7 +192,7 @@ pub(super) fn survey(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure
     let starts = followed
         .iter()
         .filter_map(|followed| followed.from.as_ref());
-    let alterations = match starts.map(|from| from.id).min() {
+    let alterations = match starts.map(|from| from.number).min() {
         Some(after) => alterations(stream, after, extent.end.number)?,
         None => Vec::new(),
     };
@@ -235,13 +231,13 @@ pub(super) fn survey(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure
             Err(error) => failed.push((target.resource.clone(), error)),
             Ok(()) if followed.from.is_some() => {}
             Ok(()) => {
-                let position = followed.position(followed.end.clone());
+                let cursor = followed.cursor(followed.end.clone());
                 if let Some(key) = followed.table.key() {
                     let paging = Paging::new(&followed.table, &key, &target.columns);
                     target.phases = [Phase::all(paging)].into();
                 }
                 target.how = How::Paged;
-                target.position = Some(position);
+                target.cursor = Some(cursor);
             }
         }
     }
@@ -258,7 +254,7 @@ fn look(stream: &mut Stream, followed: &[Followed]) -> Result<(Extent, Vec<Facts
     statements.push(feed::mode());
     let common = statements.len();
     for followed in followed {
-        let place = followed.from.as_ref().map_or(0, |from| from.id);
+        let place = followed.from.as_ref().map_or(0, |from| from.number);
         statements.extend([
             feed::entry_of(&followed.table.name),
             feed::time_of(place),

@@ -11,8 +11,8 @@
 //! of them: a new number after the last number, a new text after the last
 //! text. Rows without a value are followed by their key.
 
-use super::position::{self, Place, Position, Seen, Stored};
 use super::progress::Progress;
+use crate::cursor::{self, CommitPosition, Cursor, RowPosition, StoredValue, key_values};
 use crate::database::statement::{Condition, Paging};
 use crate::database::table::{Key, Table};
 use crate::error::{Error, Result};
@@ -97,16 +97,16 @@ pub struct Increment {
     table: Table,
     key: Key,
     columns: Vec<ColumnSpec>,
-    cursor: Option<String>,
+    cursor_column: Option<String>,
     filter: Option<String>,
     lag: Option<f64>,
     idempotent: bool,
     /// Whether the host has no position yet.
     first: bool,
     /// Where it begins.
-    from: Position,
+    from: Cursor,
     /// What will have been seen when all has been read.
-    pub seen: Option<Seen>,
+    pub commit: Option<CommitPosition>,
 }
 
 impl Increment {
@@ -119,7 +119,7 @@ impl Increment {
                 "read it in full (`mode = \"full\"`)",
             ));
         };
-        let cursor = selection.cursor_column.as_ref().map(|wanted| {
+        let cursor_column = selection.cursor_column.as_ref().map(|wanted| {
             let mut known = table.columns.iter().map(|column| &column.name);
             let found = known.find(|known| known.eq_ignore_ascii_case(wanted));
             found.cloned().ok_or_else(|| {
@@ -130,40 +130,36 @@ impl Increment {
                 )
             })
         });
-        let cursor = cursor.transpose()?;
-        if cursor.is_none() && matches!(key, Key::Primary(_)) {
+        let cursor_column = cursor_column.transpose()?;
+        if cursor_column.is_none() && matches!(key, Key::Primary(_)) {
             return Err(Error::config(
                 format!("`{name}` is a WITHOUT ROWID table, whose key need not grow"),
                 "name a column that grows with `cursor`",
             ));
         }
-        let fresh = Position {
-            by: cursor.clone(),
+        let initial = Cursor {
+            cursor_column: cursor_column.clone(),
             key: match &key {
                 Key::Alias(column) => vec![column.clone()],
                 Key::RowId(name) => vec![(*name).to_owned()],
                 Key::Primary(columns) => columns.clone(),
             },
             filter: selection.filter.clone(),
-            last: Vec::new(),
-            nulls: None,
-            seen: None,
-            change: None,
-            ..Position::default()
+            ..Cursor::default()
         };
         let before = selection.cursor.as_ref();
-        if before.is_some_and(|position| !position.databases.is_empty()) {
-            return Err(position::of_other_databases(name));
+        if before.is_some_and(|cursor| !cursor.databases.is_empty()) {
+            return Err(cursor::database_mismatch(name));
         }
-        let leads_on = |position: &&Position| position.leads_on();
-        let from = match selection.cursor.as_ref().filter(leads_on) {
-            None => fresh,
-            Some(position) => {
-                let differs = if position.by != fresh.by {
+        let is_resumable = |cursor: &&Cursor| cursor.is_resumable();
+        let from = match before.filter(is_resumable) {
+            None => initial,
+            Some(cursor) => {
+                let differs = if cursor.cursor_column != initial.cursor_column {
                     Some("goes by another column")
-                } else if position.key != fresh.key {
+                } else if cursor.key != initial.key {
                     Some("is of another key")
-                } else if position.filter != fresh.filter {
+                } else if cursor.filter != initial.filter {
                     Some("was made with another `where`")
                 } else {
                     None
@@ -171,15 +167,12 @@ impl Increment {
                 if let Some(reason) = differs {
                     return Err(Error::config(
                         format!("the cursor of `{name}` {reason}"),
-                        format!(
-                            "begin anew with `connector-host run --full-refresh --resource {name}`, \
-                             or `state reset` if the rows that are there may stay"
-                        ),
+                        cursor::full_refresh(name),
                     ));
                 }
-                Position {
-                    seen: None,
-                    ..position.clone()
+                Cursor {
+                    commit: None,
+                    ..cursor.clone()
                 }
             }
         };
@@ -187,32 +180,32 @@ impl Increment {
             table: table.clone(),
             key,
             columns: columns.to_vec(),
-            cursor,
+            cursor_column,
             filter: selection.filter.clone(),
             lag: selection.lag,
             idempotent: selection.idempotent,
             first: selection.is_first,
             from,
-            seen: None,
+            commit: None,
         })
     }
 
     /// Whether it goes on from an earlier one.
     #[must_use]
     pub fn continues(&self) -> bool {
-        !self.from.last.is_empty() || self.from.nulls.is_some()
+        !self.from.last.is_empty() || self.from.last_null.is_some()
     }
 
     /// The column that it goes by, if it is not the key.
     #[must_use]
-    pub fn cursor(&self) -> Option<&str> {
-        self.cursor.as_deref()
+    pub fn cursor_column(&self) -> Option<&str> {
+        self.cursor_column.as_deref()
     }
 
     /// Where it begins.
     #[must_use]
     pub fn progress(&self) -> Progress {
-        Progress::new(self.from.clone(), !self.first, self.seen.clone())
+        Progress::new(self.from.clone(), !self.first, self.commit.clone())
     }
 
     /// Whether its key may be another after the server has tidied up.
@@ -224,11 +217,11 @@ impl Increment {
     /// The phases of a read in the order of the cursor column, which needs an
     /// index; or of the key, if there is no column.
     pub fn ordered(&self) -> Result<Vec<Phase>> {
-        let Some(column) = &self.cursor else {
+        let Some(column) = &self.cursor_column else {
             let place = self.from.last.first();
             return Ok(vec![Phase {
                 paging: self.by_key(None),
-                after: place.map(|place| position::values(&place.key)),
+                after: place.map(|place| key_values(&place.key)),
                 rows: Rows::ByKey,
             }]);
         };
@@ -276,12 +269,12 @@ impl Increment {
         let begun = self.from.last.is_empty();
         let after = self
             .from
-            .nulls
+            .last_null
             .as_deref()
             .filter(|_| begun || !self.idempotent);
         Phase {
             paging: self.by_key(Some(Condition::is_null(&self.table.name, column))),
-            after: after.map(position::values),
+            after: after.map(key_values),
             rows: Rows::WithoutValue,
         }
     }
@@ -297,12 +290,12 @@ impl Increment {
 
     /// The ranges of values that are new, from the smallest on.
     fn ranges(&self) -> Result<Vec<Range>> {
-        let Some(column) = &self.cursor else {
+        let Some(column) = &self.cursor_column else {
             return Ok(Vec::new());
         };
         let table = &self.table.name;
         let below = |class: Class| Condition::compares(table, column, "<", &smallest(class));
-        let known: Vec<(Class, &Place)> = self
+        let known: Vec<(Class, &RowPosition)> = self
             .from
             .last
             .iter()
@@ -330,11 +323,11 @@ impl Increment {
     }
 
     /// The rows beyond a place, or from it on where only that is safe.
-    fn beyond(&self, column: &str, place: &Place) -> Result<Range> {
+    fn beyond(&self, column: &str, place: &RowPosition) -> Result<Range> {
         let value = place
             .value
             .as_ref()
-            .and_then(Stored::value)
+            .and_then(StoredValue::value)
             .unwrap_or(Value::Null);
         let from = |value: &Value| Condition::compares(&self.table.name, column, ">=", value);
         if let Some(lag) = self.lag.filter(|lag| *lag > 0.0) {
@@ -361,7 +354,7 @@ impl Increment {
             });
         }
         let mut after = vec![value];
-        after.extend(position::values(&place.key));
+        after.extend(key_values(&place.key));
         Ok(Range {
             after: Some(after),
             ..Range::default()
@@ -422,11 +415,11 @@ mod tests {
         Increment::new(&table, &specs, selection)
     }
 
-    fn by_time(position: Option<Position>) -> Selection {
+    fn by_time(cursor: Option<Cursor>) -> Selection {
         Selection {
             cursor_column: Some("AT".to_owned()),
             idempotent: true,
-            cursor: position,
+            cursor,
             ..Selection::default()
         }
     }
@@ -492,29 +485,29 @@ mod tests {
         assert_eq!(conditions(&phases).pop().unwrap().1, [Value::Integer(940)]);
         let mut again = later.progress();
         again.advance(last.rows, &[Value::Integer(950), Value::Integer(2)]);
-        assert_eq!(again.position(), progress.position());
+        assert_eq!(again.cursor(), progress.cursor());
         again.advance(last.rows, &[Value::Integer(1_000), Value::Integer(2)]);
-        assert_ne!(again.position(), progress.position());
+        assert_ne!(again.cursor(), progress.cursor());
     }
 
     #[test]
     fn a_cursor_that_meant_something_else_is_refused() {
         let begun = increment(&by_time(None)).unwrap().progress();
-        let mut position = begun.end();
-        position.last = vec![Place {
-            value: Some(Stored::Integer(1)),
-            key: vec![Stored::Integer(1)],
+        let mut cursor = begun.end();
+        cursor.last = vec![RowPosition {
+            value: Some(StoredValue::Integer(1)),
+            key: vec![StoredValue::Integer(1)],
         }];
         for change in [
-            |position: &mut Position| position.by = Some("id".to_owned()),
-            |position: &mut Position| position.key = vec!["rowid".to_owned()],
-            |position: &mut Position| position.filter = Some("1".to_owned()),
+            |cursor: &mut Cursor| cursor.cursor_column = Some("id".to_owned()),
+            |cursor: &mut Cursor| cursor.key = vec!["rowid".to_owned()],
+            |cursor: &mut Cursor| cursor.filter = Some("1".to_owned()),
         ] {
-            let mut other = position.clone();
+            let mut other = cursor.clone();
             change(&mut other);
             let error = increment(&by_time(Some(other))).unwrap_err();
             assert!(error.message.starts_with("the cursor of `t` "), "{error}");
         }
-        assert!(increment(&by_time(Some(position))).is_ok());
+        assert!(increment(&by_time(Some(cursor))).is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! One read over several resources, pulled event by event.
 //!
 //! Reading order: this file (phases, restarts, the end), [`plan`] (what is
-//! read and how), [`increment`], [`position`] and [`progress`] (reads that go on from the
+//! read and how), [`increment`] and [`progress`] (reads that go on from the
 //! last), [`survey`] (what they cost), [`unchanged`] (what is left out),
 //! [`tables`] and [`table`] (tables in pages), [`followed`] and [`changes`]
 //! (tables by the feed of changes), [`streamed`] (what has no key). Built-in
@@ -16,7 +16,6 @@ mod changes;
 pub mod followed;
 pub mod increment;
 pub mod plan;
-pub mod position;
 pub mod progress;
 mod streamed;
 mod survey;
@@ -452,13 +451,13 @@ impl Read {
                 Phase::Changes(changes, _) => changes.reading(),
                 _ => None,
             };
-            let position =
-                reading.and_then(|(resource, position)| position.filter(|_| resource == begun));
+            let cursor =
+                reading.and_then(|(resource, cursor)| cursor.filter(|_| resource == begun));
             let mut selections = self.requested.iter_mut();
             let selection =
                 selections.find(|selection| selection.resource.eq_ignore_ascii_case(&begun));
-            match (position, selection) {
-                (Some(position), Some(selection)) => selection.cursor = Some(position),
+            match (cursor, selection) {
+                (Some(cursor), Some(selection)) => selection.cursor = Some(cursor),
                 // It had not gone on since the last time.
                 (None, Some(selection))
                     if matches!(self.phase, Phase::Begin) && selection.cursor.is_some() => {}

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::followed::Followed;
 use super::increment::{Increment, Phase, Rows};
-use super::position::Position;
 use super::unchanged;
 use crate::builtin::Builtin;
 use crate::config::{Config, Query};
+use crate::cursor::Cursor;
 use crate::database::catalog::Catalog;
 use crate::database::failure;
 use crate::database::server::Dialect;
@@ -69,7 +69,7 @@ pub struct Target {
     /// The keys of all rows, if they are wanted as well, and their columns.
     pub keys: Option<(Phase, Vec<ColumnSpec>)>,
     /// Where the next read goes on, if that is known before this one.
-    pub position: Option<Position>,
+    pub cursor: Option<Cursor>,
     /// Its row id, if it has one.
     pub row_id: Option<String>,
     /// The most rows that the server may bill.
@@ -209,8 +209,8 @@ impl Plan {
                 continue;
             };
             match &mut target.how {
-                How::Paged => target.position = Some(Position::of_all(seen)),
-                How::Increment(increment) => increment.seen = Some(seen),
+                How::Paged => target.cursor = Some(Cursor::for_commit(seen)),
+                How::Increment(increment) => increment.commit = Some(seen),
                 _ => {}
             }
         }
@@ -266,7 +266,7 @@ impl Target {
             primary_key: Vec::new(),
             phases: VecDeque::new(),
             keys: None,
-            position: None,
+            cursor: None,
             row_id: None,
             max_rows_billed: None,
             billed: 0,

@@ -4,17 +4,17 @@
 use std::cmp::Ordering;
 
 use super::increment::Rows;
-use super::position::{self, Place, Position, Seen, Stored};
+use crate::cursor::{CommitPosition, Cursor, RowPosition, StoredValue, key_values, stored_key};
 use crate::hrana::value::Value;
 
 /// How far a table has been read.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    position: Position,
+    cursor: Cursor,
     /// Whether it began where another read ended.
     continues: bool,
     /// What will have been seen at the end.
-    seen: Option<Seen>,
+    commit: Option<CommitPosition>,
     /// Rows without a value that came.
     nulls: u64,
     /// Whether numbers, text or bytes came where only others had been.
@@ -22,13 +22,13 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// At a position, at which another read ended if it `continues`.
+    /// At a cursor, at which another read ended if it `continues`.
     #[must_use]
-    pub fn new(position: Position, continues: bool, seen: Option<Seen>) -> Self {
+    pub fn new(cursor: Cursor, continues: bool, commit: Option<CommitPosition>) -> Self {
         Self {
-            position,
+            cursor,
             continues,
-            seen,
+            commit,
             nulls: 0,
             mixed: false,
         }
@@ -38,13 +38,13 @@ impl Progress {
     pub fn advance(&mut self, rows: Rows, key: &[Value]) {
         match (rows, key) {
             (Rows::ByKey, key) => {
-                self.position.last = vec![Place {
+                self.cursor.last = vec![RowPosition {
                     value: None,
-                    key: position::stored(key),
+                    key: stored_key(key),
                 }];
             }
             (Rows::ByColumn { overlaps }, [value, key @ ..]) => self.reach(value, key, overlaps),
-            (Rows::WithoutValue, key) => self.position.nulls = Some(position::stored(key)),
+            (Rows::WithoutValue, key) => self.cursor.last_null = Some(stored_key(key)),
             _ => {}
         }
     }
@@ -55,7 +55,7 @@ impl Progress {
             self.reach(value, key, true);
         } else {
             self.nulls += 1;
-            self.position.nulls = Some(position::stored(key));
+            self.cursor.last_null = Some(stored_key(key));
         }
     }
 
@@ -64,32 +64,32 @@ impl Progress {
         self.nulls += rows;
     }
 
-    /// The position from which the next read goes on.
+    /// The cursor from which the next read goes on.
     #[must_use]
-    pub fn position(&self) -> &Position {
-        &self.position
+    pub fn cursor(&self) -> &Cursor {
+        &self.cursor
     }
 
     /// The same, once all rows have been read.
     #[must_use]
-    pub fn end(&self) -> Position {
-        Position {
-            seen: self.seen.clone(),
-            ..self.position.clone()
+    pub fn end(&self) -> Cursor {
+        Cursor {
+            commit: self.commit.clone(),
+            ..self.cursor.clone()
         }
     }
 
     /// Takes note that it ends before all rows have been read. Not the first
     /// read: what does not come with it counts as deleted.
     pub fn stop(&mut self) -> bool {
-        self.seen = None;
+        self.commit = None;
         self.continues
     }
 
     /// What is worth saying of it.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        let column = self.position.by.as_deref().unwrap_or_default();
+        let column = self.cursor.cursor_column.as_deref().unwrap_or_default();
         let mut notes = Vec::new();
         if self.nulls > 0 {
             notes.push(format!(
@@ -97,7 +97,7 @@ impl Progress {
                 self.nulls
             ));
         }
-        if self.position.last.len() > 1 && self.mixed {
+        if self.cursor.last.len() > 1 && self.mixed {
             notes.push(format!(
                 "`{column}` holds values of several types, which do not compare with each other; each type is followed by itself"
             ));
@@ -107,12 +107,12 @@ impl Progress {
 
     fn reach(&mut self, value: &Value, key: &[Value], only_forward: bool) {
         let class = value.class();
-        let of = |place: &Place| place.value.as_ref().and_then(Stored::value);
-        let new = Place {
-            value: Some(Stored::of(value)),
-            key: position::stored(key),
+        let of = |place: &RowPosition| place.value.as_ref().and_then(StoredValue::value);
+        let new = RowPosition {
+            value: Some(StoredValue::new(value)),
+            key: stored_key(key),
         };
-        let last = &mut self.position.last;
+        let last = &mut self.cursor.last;
         let known = last
             .iter_mut()
             .find(|place| of(place).is_some_and(|value| value.class() == class));
@@ -129,10 +129,10 @@ impl Progress {
 }
 
 /// Whether a row comes after a place.
-fn is_beyond(value: &Value, key: &[Value], place: &Place) -> bool {
-    let reached = place.value.as_ref().and_then(Stored::value);
+fn is_beyond(value: &Value, key: &[Value], place: &RowPosition) -> bool {
+    let reached = place.value.as_ref().and_then(StoredValue::value);
     let by_value = value.compare(&reached.unwrap_or(Value::Null));
-    let keys = position::values(&place.key);
+    let keys = key_values(&place.key);
     let mut by_key = key.iter().zip(&keys).map(|(new, old)| new.compare(old));
     let by_key = by_key.find(|order| order.is_ne());
     by_value.then(by_key.unwrap_or(Ordering::Equal)).is_gt()

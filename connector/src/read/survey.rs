@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 
 use super::increment::Phase;
 use super::plan::{How, Plan, Target};
+use crate::cursor;
 use crate::database::statement;
 use crate::database::stream::Stream;
 use crate::error::{Category, Error};
@@ -33,7 +34,7 @@ pub(super) fn survey(stream: &mut Stream, plan: &mut Plan, resumable: bool) -> R
             continue;
         };
         let by_order = indexed[at] && (increment.continues() || resumable);
-        match increment.cursor() {
+        match increment.cursor_column() {
             Some(column) if !by_order => {
                 target.is_scan = increment.continues();
                 target.phases = [increment.unordered(column)?].into();
@@ -68,7 +69,7 @@ fn has_index(stream: &mut Stream, plan: &Plan) -> Result<Vec<bool>, Failure> {
     let mut asked = Vec::new();
     for (at, target) in plan.targets.iter().enumerate() {
         if let How::Increment(increment) = &target.how
-            && increment.cursor().is_some()
+            && increment.cursor_column().is_some()
             && let Some(phase) = increment.ordered()?.last()
         {
             asked.push((at, phase.explain()));
@@ -168,7 +169,7 @@ impl Target {
             .and_then(|rows| u64::try_from(rows).ok());
         let rows = rows.unwrap_or(0);
         if let How::Increment(increment) = &self.how
-            && increment.cursor().is_none()
+            && increment.cursor_column().is_none()
             && let Some(last) = self.phases.front().and_then(Phase::first_of_key)
         {
             return match largest.compare(&last) {
@@ -190,7 +191,7 @@ impl Target {
                     How::Increment(increment) if increment.continues() => format!(
                         "make an index: CREATE INDEX {name}_cursor ON {}({}); or allow more",
                         statement::quoted(name),
-                        statement::quoted(increment.cursor().unwrap_or_default())
+                        statement::quoted(increment.cursor_column().unwrap_or_default())
                     ),
                     _ => "allow more".to_owned(),
                 },
@@ -199,7 +200,7 @@ impl Target {
         if self.is_scan
             && let How::Increment(increment) = &self.how
         {
-            let column = increment.cursor().unwrap_or_default();
+            let column = increment.cursor_column().unwrap_or_default();
             self.notes.push(format!(
                 "no index has `{column}`, so all of about {rows} rows are read, and billed, on each run; \
                  CREATE INDEX {} ON {}({}) would end that",
@@ -228,8 +229,8 @@ fn recreated(name: &str, largest: &Value, last: &Value) -> Error {
         ),
     )
     .hint(format!(
-        "load it anew with `connector-host run --full-refresh --resource {name}`; \
-         a table from which rows are deleted is better followed by a `cursor`"
+        "{}; if rows of the table are deleted, set a cursor column (`cursor`)",
+        cursor::full_refresh(name)
     ))
 }
 

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use super::increment::{Phase, Rows as PhaseRows};
 use super::plan::{How, Target};
-use super::position::Position;
 use super::progress::Progress;
+use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::hrana::decoder::{Decoder, Wire};
@@ -40,7 +40,7 @@ pub(super) struct Table {
     pub(super) billable: Option<u64>,
     pub(super) progress: Option<Progress>,
     /// Where the next read goes on, once all has been read.
-    pub(super) position: Option<Position>,
+    pub(super) cursor: Option<Cursor>,
 }
 
 /// What a page leaves to do.
@@ -77,7 +77,7 @@ impl Table {
                 How::Increment(increment) => Some(increment.progress()),
                 _ => None,
             },
-            position: target.position.filter(|_| row_limit.is_none()),
+            cursor: target.cursor.filter(|_| row_limit.is_none()),
         };
         table.next_phase();
         table
@@ -143,7 +143,7 @@ impl Table {
         let Some(phase) = &self.phase else {
             return Ok(());
         };
-        let mut position = None;
+        let mut cursor = None;
         if let Some(progress) = &mut self.progress {
             for hidden in self.rows.take_hidden() {
                 if let Some((key, value)) = phase.paging.hidden_of(self.wire, hidden) {
@@ -158,7 +158,7 @@ impl Table {
             }
             // In no order, rows that are still to come may be older.
             if !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::Keys) {
-                position = Some(progress.position().encode());
+                cursor = Some(progress.cursor().encode());
             }
         }
         if phase.rows == PhaseRows::Keys {
@@ -166,15 +166,15 @@ impl Table {
             output.end(&mut self.rows)?;
             return Ok(output.page_with(PageKind::Keys, self.decoder(), None)?);
         }
-        Ok(output.page_with(PageKind::Rows, self.decoder(), position)?)
+        Ok(output.page_with(PageKind::Rows, self.decoder(), cursor)?)
     }
 
-    /// Where it goes on, if every page so far led to a position.
-    pub(super) fn resumable_position(&self) -> Option<Position> {
+    /// Where it goes on, if every page so far led to a cursor.
+    pub(super) fn resumable_cursor(&self) -> Option<Cursor> {
         let in_order = |phase: &Phase| !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::All);
         let progress = self.progress.as_ref()?;
         let all = self.phase.iter().chain(&self.phases).all(in_order);
-        (all && self.keys.is_none()).then(|| progress.position().clone())
+        (all && self.keys.is_none()).then(|| progress.cursor().clone())
     }
 
     /// Counts what the server has billed. True when no more may be.
@@ -186,7 +186,7 @@ impl Table {
     }
 
     /// Ends the table before all has been read, since the server may bill no
-    /// more: what has a position goes on from there the next time.
+    /// more: what has a cursor goes on from there the next time.
     pub(super) fn stop_early(&mut self, output: &mut Output) -> Then {
         let what = "the server has read as many rows as it may (`max_rows_read`)";
         let ordered = self.phase.as_ref().is_some_and(|phase| {
@@ -222,8 +222,8 @@ impl Table {
         }
         if let Some(stats) = output.stats() {
             stats.ended = true;
-            if let Some(position) = &self.position {
-                stats.cursor = Some(position.encode());
+            if let Some(cursor) = &self.cursor {
+                stats.cursor = Some(cursor.encode());
             }
         }
         Ok(())

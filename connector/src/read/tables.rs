@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use super::increment::Phase;
 use super::plan::Target;
-use super::position::Position;
 use super::table::{Table, Then};
+use crate::cursor::Cursor;
 use crate::database::failure;
 use crate::database::server::Dialect;
 use crate::database::statement::Paging;
@@ -83,9 +83,9 @@ impl Tables {
     }
 
     /// The table that is being read, and where it goes on if it can.
-    pub(super) fn reading(&self) -> Option<(&str, Option<Position>)> {
+    pub(super) fn reading(&self) -> Option<(&str, Option<Cursor>)> {
         let table = self.current.as_ref()?;
-        Some((&table.resource, table.resumable_position()))
+        Some((&table.resource, table.resumable_cursor()))
     }
 
     /// Reads a page. False when there is nothing left.

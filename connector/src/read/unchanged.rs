@@ -3,8 +3,8 @@
 //! a database that is restored may come to the same count again.
 
 use super::plan::{QUERIES, is_builtin};
-use super::position::{Position, Seen};
 use crate::config::Config;
+use crate::cursor::{CommitPosition, Cursor};
 use crate::database::server::Dialect;
 use crate::database::stream::Stream;
 use crate::failure::Failure;
@@ -27,15 +27,15 @@ pub(super) fn commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
 }
 
 /// What a selection was seen with at a commit.
-pub(super) fn seen(selection: &Selection, commit: &str) -> Seen {
+pub(super) fn seen(selection: &Selection, commit: &str) -> CommitPosition {
     let types = selection
         .types
         .iter()
         .map(|wanted| format!("{}: {:?}", wanted.column, wanted.requested));
     let columns = selection.columns.iter().cloned();
     let nested = selection.nested.then(|| "nested".to_owned());
-    Seen {
-        commit: commit.to_owned(),
+    CommitPosition {
+        replication_index: commit.to_owned(),
         columns: columns.chain(types).chain(nested).collect(),
         filter: selection.filter.clone(),
     }
@@ -54,15 +54,15 @@ pub(super) fn leave_out(
         name != QUERIES && !is_builtin(name, config) && !queries.any(|query| query.name == name)
     };
     let mut is_left = |selection: &&Selection| {
-        let position = selection.cursor.as_ref();
-        let unchanged = position
-            .is_some_and(|position| position.seen.as_ref() == Some(&seen(selection, commit)));
+        let cursor = selection.cursor.as_ref();
+        let unchanged =
+            cursor.is_some_and(|cursor| cursor.commit.as_ref() == Some(&seen(selection, commit)));
         if !(unchanged && is_table(&selection.resource)) {
             return true;
         }
         output.begin(&selection.resource);
         if let Some(stats) = output.stats() {
-            stats.cursor = position.map(Position::encode);
+            stats.cursor = cursor.map(Cursor::encode);
             stats
                 .notes
                 .push("nothing was written since the last run, and nothing is read".to_owned());

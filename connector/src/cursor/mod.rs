@@ -1,0 +1,298 @@
+//! Cursors: saved positions at which the next incremental read resumes. The host
+//! stores them as JSON, which a person can read and, with care, write. Nothing
+//! here reads rows.
+//!
+//! [`position`] holds the parts of a cursor, [`value`] the column values in it.
+
+pub mod position;
+pub mod value;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::position::{CommitPosition, FeedPosition, RowPosition, Watermark, Watermarks};
+pub use self::value::{StoredValue, key_values, stored_key};
+use crate::error::{Error, Result};
+
+/// Version of the JSON format.
+pub const VERSION: u32 = 1;
+
+/// Saved position of a resource.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cursor {
+    /// Cursor column; `None` if rows are read in the order of their key.
+    #[serde(default, rename = "by", skip_serializing_if = "Option::is_none")]
+    pub cursor_column: Option<String>,
+    /// Key columns, which order rows with equal values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<String>,
+    /// Condition on the rows.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+    /// Last row of each storage class in the cursor column, in the order
+    /// numbers, text, blobs. Without a cursor column, the last row.
+    pub last: Vec<RowPosition>,
+    /// Key of the last row without a value in the cursor column.
+    #[serde(default, rename = "nulls", skip_serializing_if = "Option::is_none")]
+    pub last_null: Option<Vec<StoredValue>>,
+    /// Commit up to which everything was read, if the server counts commits.
+    #[serde(default, rename = "seen", skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitPosition>,
+    /// Position in the feed of changes.
+    #[serde(default, rename = "change", skip_serializing_if = "Option::is_none")]
+    pub feed: Option<FeedPosition>,
+    /// Watermarks of a Platform API resource.
+    #[serde(default, rename = "platform", skip_serializing_if = "Option::is_none")]
+    pub watermarks: Option<Watermarks>,
+    /// Cursors of the same table in many databases, by database name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub databases: BTreeMap<String, Self>,
+}
+
+impl Cursor {
+    /// Creates the cursor of a table that was read in full at a commit.
+    #[must_use]
+    pub fn for_commit(commit: CommitPosition) -> Self {
+        Self {
+            commit: Some(commit),
+            ..Self::default()
+        }
+    }
+
+    /// Creates the cursor of a table in many databases.
+    #[must_use]
+    pub fn for_databases(databases: BTreeMap<String, Self>) -> Self {
+        Self {
+            databases,
+            ..Self::default()
+        }
+    }
+
+    /// Creates the cursor of a Platform API resource.
+    #[must_use]
+    pub fn for_platform(cursor_column: &str, watermarks: Watermarks) -> Self {
+        Self {
+            cursor_column: Some(cursor_column.to_owned()),
+            watermarks: Some(watermarks),
+            ..Self::default()
+        }
+    }
+
+    /// Parses the bytes that the host stored.
+    ///
+    /// # Errors
+    /// A config error if the version or the content is not valid.
+    pub fn decode(version: u32, bytes: &[u8], resource: &str) -> Result<Self> {
+        let refused = |reason: String| {
+            Error::config(
+                format!("the cursor of `{resource}` {reason}"),
+                full_refresh(resource),
+            )
+        };
+        if version != VERSION {
+            return Err(refused(format!(
+                "has format {version}; this version of the connector supports format {VERSION}"
+            )));
+        }
+        let cursor: Self = serde_json::from_slice(bytes)
+            .map_err(|error| refused(format!("cannot be parsed: {error}")))?;
+        if cursor.has_valid_values() {
+            Ok(cursor)
+        } else {
+            Err(refused("holds a value that is not valid".to_owned()))
+        }
+    }
+
+    /// Serializes the cursor for the host.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        // Strings and integers always serialize.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// True if a read can resume at the cursor; a cursor may also only name
+    /// the commit that was read.
+    #[must_use]
+    pub fn is_resumable(&self) -> bool {
+        !self.key.is_empty()
+    }
+
+    fn has_valid_values(&self) -> bool {
+        let rows = self.last.iter();
+        let mut values = rows
+            .flat_map(|row| row.value.iter().chain(&row.key))
+            .chain(self.last_null.iter().flatten());
+        values.all(|stored| stored.value().is_some())
+            && self.databases.values().all(Self::has_valid_values)
+    }
+}
+
+/// Returns the error for a cursor of a single database when many are read, or
+/// the reverse.
+#[must_use]
+pub fn database_mismatch(resource: &str) -> Error {
+    Error::config(
+        format!(
+            "the cursor of `{resource}` belongs to other databases: `database_url` and `databases` need separate pipelines"
+        ),
+        format!(
+            "give the pipeline another `name` and `dataset`, or {}",
+            full_refresh(resource)
+        ),
+    )
+}
+
+/// Returns the hint to reload a resource from the beginning.
+#[must_use]
+pub fn full_refresh(resource: &str) -> String {
+    format!("run a full refresh of `{resource}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_json(cursor: &Cursor, json: &str) {
+        assert_eq!(String::from_utf8(cursor.encode()).unwrap(), json);
+        assert_eq!(
+            Cursor::decode(VERSION, json.as_bytes(), "t").as_ref(),
+            Ok(cursor)
+        );
+    }
+
+    #[test]
+    fn an_invalid_cursor_is_refused() {
+        for (version, json) in [
+            (2, r#"{"last":[]}"#),
+            (1, "[]"),
+            (1, r#"{"last":[],"more":1}"#),
+            (1, r#"{"last":[{"value":{"real":"NaN"}}]}"#),
+            (1, r#"{"last":[{"value":{"blob":"f"}}]}"#),
+            (1, r#"{"last":[],"nulls":[{"text_bytes":"zz"}]}"#),
+        ] {
+            let error = Cursor::decode(version, json.as_bytes(), "t").unwrap_err();
+            assert!(error.message.starts_with("the cursor of `t` "), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_by_key_keeps_its_json() {
+        let cursor = Cursor {
+            key: vec!["id".into()],
+            last: vec![RowPosition {
+                value: None,
+                key: vec![StoredValue::Integer(7)],
+            }],
+            ..Cursor::default()
+        };
+        assert_json(
+            &cursor,
+            r#"{"key":["id"],"last":[{"key":[{"integer":7}]}]}"#,
+        );
+    }
+
+    #[test]
+    fn a_cursor_by_column_keeps_its_json() {
+        let cursor = Cursor {
+            cursor_column: Some("at".into()),
+            key: vec!["id".into()],
+            last: vec![RowPosition {
+                value: Some(StoredValue::Text("2024".into())),
+                key: vec![StoredValue::Integer(7)],
+            }],
+            ..Cursor::default()
+        };
+        assert_json(
+            &cursor,
+            r#"{"by":"at","key":["id"],"last":[{"value":{"text":"2024"},"key":[{"integer":7}]}]}"#,
+        );
+        let row = |value: StoredValue, key: i64| RowPosition {
+            value: Some(value),
+            key: vec![StoredValue::Integer(key)],
+        };
+        let mixed = Cursor {
+            filter: Some("a > 1".into()),
+            last: vec![
+                row(StoredValue::Real("1.5".into()), 1),
+                row(StoredValue::Text("x".into()), 2),
+                row(StoredValue::Blob("00ff".into()), 3),
+            ],
+            last_null: Some(vec![StoredValue::Integer(9)]),
+            commit: Some(CommitPosition {
+                replication_index: "41".into(),
+                columns: vec!["id".into(), "at: timestamp".into()],
+                filter: Some("a > 1".into()),
+            }),
+            ..cursor
+        };
+        assert_json(
+            &mixed,
+            concat!(
+                r#"{"by":"at","key":["id"],"where":"a > 1","last":["#,
+                r#"{"value":{"real":"1.5"},"key":[{"integer":1}]},"#,
+                r#"{"value":{"text":"x"},"key":[{"integer":2}]},"#,
+                r#"{"value":{"blob":"00ff"},"key":[{"integer":3}]}],"#,
+                r#""nulls":[{"integer":9}],"#,
+                r#""seen":{"commit":"41","columns":["id","at: timestamp"],"where":"a > 1"}}"#,
+            ),
+        );
+    }
+
+    #[test]
+    fn a_cursor_of_a_commit_keeps_its_json() {
+        let cursor = Cursor::for_commit(CommitPosition {
+            replication_index: "41".into(),
+            columns: Vec::new(),
+            filter: None,
+        });
+        assert_json(&cursor, r#"{"last":[],"seen":{"commit":"41"}}"#);
+        assert!(!cursor.is_resumable());
+    }
+
+    #[test]
+    fn a_cursor_in_the_feed_of_changes_keeps_its_json() {
+        let cursor = Cursor {
+            cursor_column: Some("turso_cdc".into()),
+            key: vec!["id".into()],
+            feed: Some(FeedPosition {
+                number: 47,
+                time: 1_795_491_177,
+                schema_entry: 5,
+                columns: vec!["id".into(), "a".into()],
+            }),
+            ..Cursor::default()
+        };
+        assert_json(
+            &cursor,
+            r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":47,"time":1795491177,"entry":5,"columns":["id","a"]}}"#,
+        );
+    }
+
+    #[test]
+    fn a_cursor_of_the_platform_api_keeps_its_json() {
+        let watermark = Watermark {
+            until: "2026-11-23T00:00:00Z".into(),
+            seen: vec!["0123456789abcdef".into()],
+        };
+        assert_json(
+            &Cursor::for_platform("created_at", [("acme".into(), watermark)].into()),
+            r#"{"by":"created_at","last":[],"platform":{"acme":{"until":"2026-11-23T00:00:00Z","seen":["0123456789abcdef"]}}}"#,
+        );
+    }
+
+    #[test]
+    fn a_cursor_of_many_databases_keeps_its_json() {
+        let commit = CommitPosition {
+            replication_index: "41".into(),
+            columns: Vec::new(),
+            filter: None,
+        };
+        let databases = [("a".to_owned(), Cursor::for_commit(commit))];
+        assert_json(
+            &Cursor::for_databases(databases.into()),
+            r#"{"last":[],"databases":{"a":{"last":[],"seen":{"commit":"41"}}}}"#,
+        );
+    }
+}

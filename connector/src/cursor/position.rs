@@ -1,0 +1,66 @@
+//! Positions that a cursor consists of: in the rows of a table, in the feed of
+//! changes, and in the times of Platform API records. Plain data; nothing here
+//! compares or advances them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::value::StoredValue;
+
+/// Position of a row in the order of a cursor column and a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowPosition {
+    /// Value of the cursor column; `None` if the key is the cursor column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<StoredValue>,
+    /// Key of the row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub key: Vec<StoredValue>,
+}
+
+/// Position in the feed of changes, and the table as it was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeedPosition {
+    /// Number of the last change that was read.
+    #[serde(rename = "id")]
+    pub number: i64,
+    /// Time of that change, in seconds since 1970.
+    pub time: i64,
+    /// Row id of the table in the schema table.
+    #[serde(rename = "entry")]
+    pub schema_entry: i64,
+    /// Names of the table's columns.
+    pub columns: Vec<String>,
+}
+
+/// Time up to which the records of one organization were read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watermark {
+    /// Newest time of a record; for daily usage, the end of the last day.
+    pub until: String,
+    /// Digests of the records with exactly that time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seen: Vec<String>,
+}
+
+/// Watermarks by organization.
+pub type Watermarks = BTreeMap<String, Watermark>;
+
+/// Commit at which a table was last read, and the selection it was read with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitPosition {
+    /// Replication index of the server.
+    #[serde(rename = "commit")]
+    pub replication_index: String,
+    /// Selected columns and type overrides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// Condition on the rows.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub filter: Option<String>,
+}
