@@ -233,7 +233,7 @@ fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
         (&[("keyless", "nested = \"tables\"")][..], "primary_key"),
         (
             &[("carts", "nested = \"tables\"\nwrite = \"scd2\"")],
-            "nested = \"json\"",
+            "set `nested` to `json`",
         ),
         (
             &[("carts", "nested = \"table\"")],
@@ -241,11 +241,11 @@ fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
         ),
         (
             &[("carts", "nested = \"tables\""), ("carts__cart__items", "")],
-            "would be the table of a list of `carts` too",
+            "also the name of a child table of `carts`",
         ),
         (
             &[("carts__cart__items", ""), ("carts", "nested = \"tables\"")],
-            "would be the table of a list of `carts` too",
+            "also the name of a child table of `carts`",
         ),
     ] {
         let mut pipeline = Pipeline::of(&server.url())?;

@@ -123,7 +123,7 @@ fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
     let freeze = pipeline("freeze")?.into_database(&evolve.database());
     let outcome = freeze.host(&["diff"])?;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    let refusal = "the columns of `events` have changed: column `size` (an integer) is new, column `free` is new";
+    let refusal = "the columns of `events` have changed, and its schema is frozen: column `size` (an integer) is new, column `free` is new";
     assert!(outcome.stdout.contains(refusal), "{outcome:?}");
     server
         .client()
@@ -171,5 +171,28 @@ fn columns_that_are_not_wanted_are_discarded_with_their_rows_or_alone() -> Resul
             "ALTER TABLE events DROP COLUMN size",
         ])?;
     }
+    Ok(())
+}
+
+#[test]
+fn a_diff_shows_a_dropped_column_with_two_underscores_in_its_name() -> Result<()> {
+    let server = Sqld::start()?;
+    server.client().run(&[
+        "CREATE TABLE visits(id INTEGER PRIMARY KEY, price INTEGER, utm__source TEXT)",
+        "INSERT INTO visits VALUES (1, 5, 'mail'), (2, 'much', 'feed')",
+    ])?;
+    let pipeline = Pipeline::of(&server.url())?.resource("visits");
+    pipeline.load()?;
+    let outcome = pipeline.host(&["diff"])?;
+    assert_eq!(outcome.stdout, "nothing would change\n", "{outcome:?}");
+    server
+        .client()
+        .run(&["ALTER TABLE visits DROP COLUMN utm__source"])?;
+    let outcome = pipeline.host(&["diff"])?;
+    assert!(
+        outcome.stdout.contains("- column `utm__source`"),
+        "{outcome:?}"
+    );
+    assert!(!outcome.stdout.contains("price"), "{outcome:?}");
     Ok(())
 }

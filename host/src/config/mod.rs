@@ -214,7 +214,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
     Ok(ResourceSpec {
         name: raw.name,
         mode: mode.unwrap_or_default(),
-        cursor: raw.cursor,
+        cursor_column: raw.cursor,
         lag,
         primary_key: raw.primary_key,
         write,

@@ -1,4 +1,4 @@
-//! The words that every part of the host shares. Names no other module.
+//! The types that all parts of the host share. Must not name other modules.
 
 mod cursor;
 mod error;
@@ -7,6 +7,7 @@ mod limits;
 mod load;
 pub mod names;
 mod secret;
+pub mod siblings;
 mod source;
 mod spec;
 
@@ -19,10 +20,11 @@ pub use load::{
     WriteDisposition,
 };
 pub use secret::Secret;
+pub use siblings::Sibling;
 pub use source::{
     Descriptor, Event, Finding, OriginRequest, PageKind, Progress, ReadOptions, Resource,
-    ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, Sibling, SourceSchema,
-    Summary, UnreadPart,
+    ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, SourceSchema, Summary,
+    UnreadPart,
 };
 pub use spec::{
     AllowRule, Consistency, DestinationSpec, FileFormat, Mask, NestedMode, PipelineSpec,

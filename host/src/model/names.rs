@@ -1,62 +1,61 @@
-//! Names that the host keeps for itself, and how names are compared.
+//! Names that are reserved for the host, and the comparison of names.
 
-/// The column that says which load a row came with.
+/// Column with the id of the load that wrote the row.
 pub const LOAD_ID: &str = "_load_id";
 
-/// The time at which a row was found to be gone from the source; null while
-/// it is there. Of tables whose deleted rows are marked.
+/// Column with the time at which a row was missing in the source; null before.
+/// Part of tables that mark deleted rows.
 pub const DELETED_AT: &str = "_deleted_at";
-/// The time from which on a version of a row is true. Of tables that keep
-/// all versions.
+/// Column with the start of the validity of a version. Part of tables that keep
+/// versions.
 pub const VALID_FROM: &str = "_valid_from";
-/// The time from which on it no longer is; null for the current version.
+/// Column with the end of the validity of a version; null for the current one.
 pub const VALID_TO: &str = "_valid_to";
-/// Says in rows of a feed of changes which of them are deleted. Never stored.
+/// Flag of deleted rows in a feed of changes. Not stored.
 pub const IS_DELETED: &str = "_is_deleted";
 
-/// What the name of a key column begins with where it tells which row of a
-/// resource an item of a list is of.
-pub const ROOT: &str = "_root_";
-/// The place of an item in its list. Null in a row that only begins the items
-/// of a row of the resource; such rows are not stored.
+/// Prefix of the columns of a child table that hold the key of the parent row.
+pub const PARENT_KEY_PREFIX: &str = "_root_";
+/// Index of an item in its list. Null in a row that only starts the group of a
+/// parent row; such rows are not stored.
 pub const INDEX: &str = "_index";
 
-/// The column of the place of an item, by how many lists are around its list.
+/// Returns the column of the index in a list, by the number of lists around it.
 #[must_use]
-pub fn index(depth: usize) -> String {
+pub fn index_column(depth: usize) -> String {
     match depth {
         0 => INDEX.to_owned(),
         _ => format!("{INDEX}_{}", depth + 1),
     }
 }
 
-/// Whether a column has such a name.
+/// True if only a child table may have a column of this name.
 #[must_use]
-pub fn is_of_list(column: &str) -> bool {
-    let begins = |prefix: &str| {
+pub fn is_child_table_column(column: &str) -> bool {
+    let starts_with = |prefix: &str| {
         let start = column.get(..prefix.len());
         start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     };
-    begins(ROOT) || begins(INDEX)
+    starts_with(PARENT_KEY_PREFIX) || starts_with(INDEX)
 }
 
-/// The columns that the host fills itself.
+/// Columns that the host fills.
 pub const OWN_COLUMNS: [&str; 5] = [LOAD_ID, DELETED_AT, VALID_FROM, VALID_TO, IS_DELETED];
 
-/// One row for each load.
+/// Table with a row for each load.
 pub const LOADS: &str = "_loads";
-/// One row for each load and resource.
+/// Table with a row for each load and resource.
 pub const LOAD_RESOURCES: &str = "_load_resources";
-/// The current cursor of each pipeline and resource.
+/// Table with the current cursor of each pipeline and resource.
 pub const CURSORS: &str = "_cursors";
-/// Records that could not be stored.
+/// Table with the records that could not be stored.
 pub const REJECTED: &str = "_rejected";
 
-/// Tables of the dataset that no resource may take.
+/// Tables of the host, whose names resources cannot use.
 pub const RESERVED_TABLES: [&str; 4] = [LOADS, LOAD_RESOURCES, CURSORS, REJECTED];
 
-/// The table that holds a resource: its own name, unless the host keeps that
-/// name for itself.
+/// Returns the name of the table of a resource: its own, unless that is
+/// reserved for the host.
 #[must_use]
 pub fn table_name(resource: &str) -> String {
     if RESERVED_TABLES
@@ -69,7 +68,8 @@ pub fn table_name(resource: &str) -> String {
     }
 }
 
-/// The stored name of a source column, likewise.
+/// Returns the stored name of a source column: its own, unless that is reserved
+/// for the host.
 #[must_use]
 pub fn column_name(column: &str) -> String {
     if OWN_COLUMNS
@@ -82,7 +82,7 @@ pub fn column_name(column: &str) -> String {
     }
 }
 
-/// The known name that a mistyped one is nearest to, if any is near.
+/// Returns the known name that is nearest to a mistyped one, if one is near.
 #[must_use]
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let scored = known

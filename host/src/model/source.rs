@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::siblings::Sibling;
 use super::{Cursor, ReadMode, Rejected, SourceError};
 
 /// How a connector describes itself.
@@ -171,15 +172,6 @@ pub enum PageKind {
     Changes,
     /// The key columns of rows that are there; in the end, of all of them.
     Keys,
-}
-
-/// A column that holds the values that do not fit another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sibling {
-    /// Its name.
-    pub name: String,
-    /// The column that they belong to.
-    pub column: String,
 }
 
 /// The columns of a resource, as far as a page has them.

@@ -71,7 +71,7 @@ pub struct ResourceSpec {
     pub mode: ReadMode,
     /// The column that an incremental read goes by; without one, it goes by
     /// a key that only grows.
-    pub cursor: Option<String>,
+    pub cursor_column: Option<String>,
     /// How far an incremental read goes back, in the unit of the cursor
     /// (seconds for times).
     pub lag: Option<String>,

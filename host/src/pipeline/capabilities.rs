@@ -1,5 +1,5 @@
-//! The capability card of a connector: what it imports and asks for, what a
-//! pipeline grants it, and the difference both ways.
+//! The capabilities of a connector: its imports, its requests, the grants of a
+//! pipeline, and the differences between requests and grants.
 
 use std::collections::BTreeMap;
 
@@ -11,37 +11,37 @@ use crate::model::{AllowRule, Amount, Descriptor, Limits};
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Grants};
 
-/// What a component is and wants.
+/// The capabilities of a connector.
 #[derive(Clone, Debug, Serialize)]
 pub struct Capabilities {
-    /// SHA-256 of the file.
+    /// SHA-256 of the component.
     pub sha256: String,
-    /// Interfaces that it imports.
+    /// Interfaces that the component imports.
     pub imports: Vec<String>,
-    /// Interfaces that it exports.
+    /// Interfaces that the component exports.
     pub exports: Vec<String>,
-    /// How it describes itself.
+    /// Self-description of the connector.
     pub descriptor: Descriptor,
-    /// What a pipeline grants it, where one was given.
+    /// Origins that the pipeline allows; `None` without a pipeline.
     pub grants: Option<Vec<AllowRule>>,
-    /// What it may use up, by the keys of `[connector.limits]`.
+    /// Limits of the connector, by setting.
     pub limits: BTreeMap<&'static str, Amount>,
-    /// What is asked for and not granted, and the other way round.
+    /// Requests that are not granted, and grants that were not requested.
     pub differences: Vec<Difference>,
 }
 
-/// One difference between what is asked for and what is granted.
+/// A difference between the requests and the grants of a connector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What differs.
+    /// Origin or secret that differs.
     pub subject: String,
-    /// How.
+    /// Description of the difference.
     pub message: String,
 }
 
 impl Capabilities {
-    /// Describes a component. It runs without config, network and secrets.
-    pub async fn of(connector: &Connector) -> Result<Self, PipelineError> {
+    /// Describes a component, which runs without config, network and secrets.
+    pub async fn for_connector(connector: &Connector) -> Result<Self, PipelineError> {
         let mut instance = connector.instantiate(Grants::default()).await?;
         Ok(Self {
             sha256: connector.digest().to_owned(),
@@ -56,15 +56,21 @@ impl Capabilities {
 }
 
 impl Pipeline {
-    /// The card of the pipeline's connector, against what it is granted.
-    pub async fn card(&self) -> Result<Capabilities, PipelineError> {
-        let mut card = Capabilities::of(&self.connector).await?;
-        card.differences = differences(&card.descriptor, &self.spec.config, &self.rules, |name| {
-            self.spec.secrets.contains_key(name)
-        });
-        card.grants = Some(self.spec.allow.clone());
-        card.limits = limits(&self.spec.limits);
-        Ok(card)
+    /// Returns the capabilities of the connector, with its grants.
+    pub async fn capabilities(&self) -> Result<Capabilities, PipelineError> {
+        let capabilities = Capabilities::for_connector(&self.connector).await?;
+        let differences = differences(
+            &capabilities.descriptor,
+            &self.spec.config,
+            &self.rules,
+            |secret| self.spec.secrets.contains_key(secret),
+        );
+        Ok(Capabilities {
+            differences,
+            grants: Some(self.spec.allow.clone()),
+            limits: limits(&self.spec.limits),
+            ..capabilities
+        })
     }
 }
 
@@ -79,16 +85,16 @@ fn differences(
     descriptor: &Descriptor,
     config: &serde_json::Value,
     rules: &Rules,
-    granted: impl Fn(&str) -> bool,
+    is_granted: impl Fn(&str) -> bool,
 ) -> Vec<Difference> {
-    let mut found = Vec::new();
-    let mut note = |subject: &str, message: String| {
-        found.push(Difference {
+    let mut differences = Vec::new();
+    let mut add = |subject: &str, message: String| {
+        differences.push(Difference {
             subject: subject.to_owned(),
             message,
         });
     };
-    let mut asked = Vec::new();
+    let mut requested = Vec::new();
     for request in &descriptor.origins {
         let Some(url) = expand(&request.origin, config) else {
             continue;
@@ -96,56 +102,59 @@ fn differences(
         let origin = url.origin().ascii_serialization();
         let covering = || rules.iter().filter(|rule| rule.origin().matches(&url));
         if covering().next().is_none() {
-            note(
+            add(
                 &origin,
-                format!("asked for ({}), not granted", request.purpose),
+                format!("requested ({}), but not granted", request.purpose),
             );
         } else {
             for method in &request.methods {
-                let refused = |path: &&str| !allowed(rules, &url, method, path);
+                let refused = |path: &&str| !is_allowed(rules, &url, method, path);
                 let paths = request.paths.iter().map(String::as_str);
                 let paths: Vec<_> = paths.filter(refused).collect();
                 if !paths.is_empty() {
                     let paths = paths.join(" ");
-                    note(
+                    add(
                         &origin,
-                        format!("{method} {paths} is asked for, not granted"),
+                        format!("{method} {paths} is requested, but not granted"),
                     );
                 } else if request.paths.is_empty() && refused(&"/") {
-                    note(&origin, format!("{method} is asked for, not granted"));
+                    add(&origin, format!("{method} is requested, but not granted"));
                 }
             }
             for secret in &request.secrets {
                 let named = |rule: &Rule| rule.secrets().any(|name| name == secret);
-                if granted(secret) && !covering().any(named) {
-                    note(
+                if is_granted(secret) && !covering().any(named) {
+                    add(
                         &origin,
-                        format!("the secret `{secret}` is asked for, no rule names it"),
+                        format!("the secret `{secret}` is requested, but no rule names it"),
                     );
                 }
             }
         }
-        asked.push(url);
+        requested.push(url);
     }
     for rule in rules.iter() {
-        if !asked.iter().any(|url| rule.origin().matches(url)) {
+        if !requested.iter().any(|url| rule.origin().matches(url)) {
             let origin = rule.origin().to_string();
-            note(&origin, "granted, not asked for".to_owned());
+            add(&origin, "granted, but not requested".to_owned());
         }
     }
     for secret in &descriptor.secrets {
-        if secret.required && !granted(&secret.name) {
-            note(
+        if secret.required && !is_granted(&secret.name) {
+            add(
                 &secret.name,
-                format!("the secret is required ({}), not granted", secret.purpose),
+                format!(
+                    "the secret is required ({}), but not granted",
+                    secret.purpose
+                ),
             );
         }
     }
-    found
+    differences
 }
 
-/// The origin that a template stands for; none if the config lacks the
-/// setting that it names.
+/// Returns the origin of a template. `None` if the config lacks the setting
+/// that the template names.
 fn expand(template: &str, config: &serde_json::Value) -> Option<Url> {
     let Some(key) = template
         .strip_prefix('{')
@@ -154,7 +163,7 @@ fn expand(template: &str, config: &serde_json::Value) -> Option<Url> {
         return Url::parse(template).ok();
     };
     let text = config.get(key)?.as_str()?;
-    // Databases write their URLs with schemes of their own.
+    // Databases have URL schemes of their own.
     let (scheme, rest) = text.split_once("://")?;
     let scheme = match scheme {
         "http" | "ws" => "http",
@@ -163,8 +172,8 @@ fn expand(template: &str, config: &serde_json::Value) -> Option<Url> {
     Url::parse(&format!("{scheme}://{rest}")).ok()
 }
 
-/// Whether the rules allow a request for a path of this origin.
-fn allowed(rules: &Rules, origin: &Url, method: &str, path: &str) -> bool {
+/// True if the rules allow a request for a path of an origin.
+fn is_allowed(rules: &Rules, origin: &Url, method: &str, path: &str) -> bool {
     let url = origin.join(path);
     let method = http::Method::from_bytes(method.as_bytes());
     matches!((method, url), (Ok(method), Ok(url)) if rules.allow(&method, &url).is_ok())
@@ -176,7 +185,7 @@ mod tests {
     use crate::model::OriginRequest;
 
     #[test]
-    fn differences_are_shown_both_ways() {
+    fn missing_and_unrequested_grants_are_differences() {
         let descriptor = Descriptor {
             name: "x".to_owned(),
             version: "1".to_owned(),
@@ -209,17 +218,20 @@ mod tests {
         assert_eq!(
             subjects,
             [
-                ("https://db.turso.io", "POST is asked for, not granted"),
+                ("https://db.turso.io", "POST is requested, but not granted"),
                 (
                     "https://db.turso.io",
-                    "the secret `token` is asked for, no rule names it"
+                    "the secret `token` is requested, but no rule names it"
                 ),
-                ("https://x.io", "granted, not asked for"),
+                ("https://x.io", "granted, but not requested"),
             ]
         );
         let found = differences(&descriptor, &config, &rules(&[]), |_| true);
-        assert_eq!(found[0].message, "asked for (the database), not granted");
-        // Two rules of one origin count together.
+        assert_eq!(
+            found[0].message,
+            "requested (the database), but not granted"
+        );
+        // Two rules of one origin add up.
         let post = AllowRule {
             methods: vec!["POST".to_owned()],
             secrets: vec!["token".to_owned()],

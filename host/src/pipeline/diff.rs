@@ -1,98 +1,83 @@
-//! What the next load would change about the tables of the destination.
+//! The changes that the next load would make to the tables of the destination.
 //! Reads no rows, and changes nothing.
 
-use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
 use super::Pipeline;
 use super::error::PipelineError;
-use super::plan::ResourcePlan;
+use super::row_mapper::{Change, Target, selected_columns};
 use super::run::blocking;
-use super::schema_fit::Change;
 use crate::destination::{self, DestinationError};
 use crate::model::{LoadId, PageKind, Resource, SourceSchema, names};
 
-/// What would change about the table of a resource.
+/// The changes to the table of a resource.
 #[derive(Clone, Debug, Serialize)]
 pub struct Diff {
-    /// The resource.
+    /// Name of the resource.
     pub resource: String,
-    /// Its table.
+    /// Name of its table.
     pub table: String,
-    /// The changes; none if it fits.
+    /// Changes to the table; empty if it already has all columns.
     pub changes: Vec<Change>,
-    /// Why the load would refuse them, if it would.
+    /// Error with which a load would refuse the changes.
     pub refused: Option<String>,
 }
 
 impl Pipeline {
-    /// The resources that a load would read, against the tables that are
-    /// there.
+    /// Compares the resources that a load would read with their tables.
     pub async fn diff(&self) -> Result<Vec<Diff>, PipelineError> {
-        let listed = self.list().await?;
-        let described = |resource: &Resource| {
-            if self.plans.is_empty() {
-                return resource.by_default;
-            }
-            let by_parent = || {
-                let parent = resource.parent.as_ref();
-                parent.is_some_and(|parent| self.plans.contains_key(parent))
-            };
-            self.plans.contains_key(&resource.name) || by_parent()
-        };
-        let listed: Vec<_> = listed
+        let listed: Vec<_> = self
+            .list()
+            .await?
             .into_iter()
-            .filter(|resource| described(resource) && !resource.schema.fields().is_empty())
+            .filter(|resource| self.reads(resource) && !resource.schema.fields().is_empty())
             .collect();
         let tables: Vec<_> = listed
             .iter()
             .map(|resource| names::table_name(&resource.name))
             .collect();
         let settings = self.destination_settings();
-        let look = move || {
+        let existing_schemas = move || {
             let mut destination = destination::open(settings)?;
-            // Given up without a trace.
+            // Dropping the load leaves no trace.
             let mut load = destination.begin(&LoadId::from_time(SystemTime::now()))?;
-            let known = tables.iter().map(|table| load.existing_schema(table));
-            known.collect::<Result<Vec<_>, DestinationError>>()
+            let schemas = tables.iter().map(|table| load.existing_schema(table));
+            schemas.collect::<Result<Vec<_>, DestinationError>>()
         };
-        let known = blocking(look).await??;
-        let diff = |(resource, known): (&Resource, Option<arrow_schema::SchemaRef>)| {
-            let plan = self.plans.get(&resource.name).cloned();
-            Diff::of(resource, &plan.unwrap_or_default(), known.as_deref())
+        let existing = blocking(existing_schemas).await??;
+        let diff = |(resource, existing): (Resource, _)| {
+            let plan = self.plans.get(&resource.name).cloned().unwrap_or_default();
+            let source = SourceSchema {
+                columns: selected_columns(&plan, &resource.schema),
+                primary_key: resource.primary_key,
+                siblings: Vec::new(),
+            };
+            let target = Target {
+                plan,
+                resource: resource.name,
+                kind: PageKind::Rows,
+                existing,
+            };
+            let (changes, accepted) = target.compare(&source);
+            Diff {
+                table: names::table_name(&target.resource),
+                resource: target.resource,
+                changes,
+                refused: accepted.err().map(|error| error.to_string()),
+            }
         };
-        Ok(listed.iter().zip(known).map(diff).collect())
+        Ok(listed.into_iter().zip(existing).map(diff).collect())
     }
-}
 
-impl Diff {
-    fn of(resource: &Resource, plan: &ResourcePlan, known: Option<&arrow_schema::Schema>) -> Self {
-        let source = SourceSchema {
-            columns: plan.chosen(&resource.schema),
-            primary_key: resource.primary_key.clone(),
-            siblings: Vec::new(),
-        };
-        let masking = plan.masking(&resource.name, PageKind::Rows, &source);
-        let stored = match &masking {
-            Ok(masking) => masking.stored(&source),
-            Err(_) => source,
-        };
-        let stored = plan.announced(&stored);
-        let changes = plan.changes(PageKind::Rows, &stored, known);
-        let fitted = masking.and(plan.fit(
-            &resource.name,
-            PageKind::Rows,
-            &stored,
-            known,
-            &BTreeSet::new(),
-        ));
-        Self {
-            resource: resource.name.clone(),
-            table: names::table_name(&resource.name),
-            changes,
-            refused: fitted.err().map(|error| error.to_string()),
+    /// True if a load reads a listed resource.
+    fn reads(&self, resource: &Resource) -> bool {
+        if self.plans.is_empty() {
+            return resource.by_default;
         }
+        let parent = resource.parent.as_ref();
+        self.plans.contains_key(&resource.name)
+            || parent.is_some_and(|parent| self.plans.contains_key(parent))
     }
 }

@@ -1,61 +1,61 @@
-//! Why a command on a pipeline failed.
+//! Failures of commands on a pipeline.
 
 use crate::destination::DestinationError;
 use crate::sandbox::SandboxError;
 use crate::sandbox::egress::rule::RuleError;
 
-/// A failure of a pipeline.
+/// A failure of a command on a pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
-    /// The pipeline's own settings are wrong.
+    /// A setting of the pipeline is wrong.
     #[error("{message}")]
     Settings {
-        /// What is wrong.
+        /// Setting and reason.
         message: String,
-        /// What to do.
+        /// Way to correct the setting.
         hint: Option<String>,
     },
-    /// An allow-rule is not one.
+    /// An allow-rule cannot be parsed.
     #[error("an allow-rule is wrong: {0}")]
     Rule(#[from] RuleError),
-    /// The component, the connector or the source.
+    /// The component, the connector or the source failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The destination.
+    /// The destination failed.
     #[error(transparent)]
     Destination(#[from] DestinationError),
-    /// Connector, host and destination do not count the same rows.
+    /// Connector, host and destination count different numbers of rows.
     #[error(
         "the counts of `{resource}` do not agree: the connector sent {sent}, the host decoded {decoded}, the destination stored {stored}"
     )]
     Mismatch {
-        /// The resource.
+        /// Name of the resource.
         resource: String,
-        /// What the connector says it sent.
+        /// Number of rows that the connector sent, by its own count.
         sent: u64,
-        /// What the host decoded.
+        /// Number of rows that the host decoded.
         decoded: u64,
-        /// What the destination says it stored.
+        /// Number of rows that the destination stored, by its own count.
         stored: u64,
     },
     /// No resource could be read.
     #[error("no resource could be read; `{resource}` failed first: {error}")]
     NothingRead {
-        /// The first one.
+        /// Name of the first resource.
         resource: String,
-        /// Why.
+        /// Failure of the first resource.
         error: crate::model::SourceError,
     },
     /// A thread of the host panicked.
     #[error("a thread of the host crashed: {0}")]
     Crashed(String),
-    /// The command was ended from outside.
-    #[error("interrupted; nothing of this load was kept, what was loaded before is untouched")]
+    /// The caller cancelled the command.
+    #[error("interrupted; nothing of this load was stored, and earlier loads are unchanged")]
     Cancelled,
 }
 
 impl PipelineError {
-    /// A setting that is wrong.
+    /// Creates the error for a wrong setting.
     pub(super) fn settings(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
         Self::Settings {
             message: message.into(),
@@ -63,7 +63,12 @@ impl PipelineError {
         }
     }
 
-    /// What a person can do about it.
+    /// Creates the error for output that the contract does not allow.
+    pub(super) fn contract(reason: impl Into<String>) -> Self {
+        SandboxError::Contract(reason.into()).into()
+    }
+
+    /// Returns what a person can do about the error.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -75,10 +80,12 @@ impl PipelineError {
             Self::Sandbox(error) => error.hint(),
             Self::Destination(error) => Some(error.hint()),
             Self::Crashed(_) => Some(
-                "nothing of this load was kept; this is a defect of the host, report it".to_owned(),
+                "nothing of this load was stored; this is a defect of the host, report it"
+                    .to_owned(),
             ),
             Self::Mismatch { .. } => Some(
-                "nothing of this load was kept; run again, and report it if it stays".to_owned(),
+                "nothing of this load was stored; run again, and report it if it happens again"
+                    .to_owned(),
             ),
             Self::NothingRead { error, .. } => error.hint.clone(),
             Self::Cancelled => Some("run again to load; nothing has to be cleaned up".to_owned()),

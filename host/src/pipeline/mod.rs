@@ -1,25 +1,35 @@
-//! A pipeline: one connector, what it is granted, and where its rows go.
+//! A pipeline: one connector, its grants, and the destination of its rows.
+//! Names the sandbox, the destinations and the model, which do not name the
+//! pipeline.
 //!
-//! Reading order: this file (open, check, list, preview), [`run`] (one load),
-//! [`writer`] (its writing half, where counts are reconciled), [`report`].
-//! Knows the sandbox and the destinations; neither knows it, nor each other.
+//! The modules in reading order:
+//!
+//! - `config_schema`: the check of the config against the connector's schema.
+//! - `plan`: the settings of each resource.
+//! - `run`: one load, from the first request to the commit.
+//! - `requested`: the resources that a connector may send.
+//! - `writer`: the thread that writes, counts and commits.
+//! - `row_mapper`: the mapping of source rows to stored rows.
+//! - `observer`: progress of a running load.
+//! - `report`: the result of a load.
+//! - `state`: the cursors between loads.
+//! - `preview`: the first rows of a resource.
+//! - `diff`: the changes that a load would make to tables.
+//! - `capabilities`: what a connector declares, and what it is granted.
+//! - `error`: failures of all of these.
 
 mod capabilities;
+mod config_schema;
 mod diff;
 mod error;
-mod mark;
-mod mask;
-mod nested;
 mod observer;
 mod plan;
 mod preview;
 mod report;
 mod requested;
+mod row_mapper;
 mod run;
-mod schema;
-mod schema_fit;
 mod state;
-mod widen;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -31,8 +41,8 @@ pub use error::PipelineError;
 pub use observer::{Observer, Update};
 pub use preview::Preview;
 pub use report::{Report, ResourceReport};
+pub use row_mapper::Change;
 pub use run::RunOptions;
-pub use schema_fit::Change;
 
 use self::plan::ResourcePlan;
 pub use crate::sandbox::egress::PolicyRecorder;
@@ -42,24 +52,24 @@ use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Resource,
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Engine, Grants, Instance};
 
-/// A pipeline whose component is loaded and whose rules are understood. It
-/// holds no connection and no state; commands on it make their own.
+/// A pipeline with a loaded component and parsed rules. It holds no connection
+/// and no state; each command opens its own.
 pub struct Pipeline {
     spec: PipelineSpec,
     connector: Connector,
     rules: Rules,
-    /// How the resources are loaded that the pipeline describes, by name.
+    /// Plan of each resource in the spec, by name.
     plans: BTreeMap<String, ResourcePlan>,
-    /// The connector's config as JSON text.
+    /// Config of the connector as JSON text.
     config: String,
-    /// Where the host keeps drivers of destinations.
+    /// Files or folders that can contain drivers of destinations.
     drivers: Vec<PathBuf>,
 }
 
 impl Pipeline {
-    /// Loads the component and checks what can be checked without running it.
-    /// `drivers` are files or folders in which to look for drivers of
-    /// destinations, after the places that the destination knows itself.
+    /// Loads the component, and checks the spec as far as possible without
+    /// running it. `drivers` are files or folders in which drivers of
+    /// destinations are searched, after the ones that the spec names.
     pub fn open(
         engine: &Engine,
         spec: PipelineSpec,
@@ -94,18 +104,24 @@ impl Pipeline {
         })
     }
 
-    /// Looks at everything that a load would need, and changes nothing.
+    /// Checks everything that a load needs. Changes nothing.
     pub async fn check(&self) -> Result<Vec<Finding>, PipelineError> {
         let mut instance = self.connector.instantiate(self.grants()).await?;
-        self.described(&mut instance).await?;
+        self.describe(&mut instance).await?;
         Ok(instance.check(&self.config).await?)
     }
 
-    /// What can be read.
+    /// Lists the resources of the source.
     pub async fn list(&self) -> Result<Vec<Resource>, PipelineError> {
         let mut instance = self.connector.instantiate(self.grants()).await?;
-        self.described(&mut instance).await?;
+        self.describe(&mut instance).await?;
         Ok(instance.list_resources(&self.config).await?)
+    }
+
+    /// Spec of the destination.
+    #[must_use]
+    pub fn destination(&self) -> &DestinationSpec {
+        &self.spec.destination
     }
 
     fn grants(&self) -> Grants {
@@ -117,22 +133,23 @@ impl Pipeline {
         }
     }
 
-    /// The connector's own description, once the pipeline fits it.
-    async fn described(&self, instance: &mut Instance) -> Result<Descriptor, PipelineError> {
+    /// Returns the connector's descriptor. Refuses a config or secrets that do
+    /// not match it.
+    async fn describe(&self, instance: &mut Instance) -> Result<Descriptor, PipelineError> {
         let descriptor = instance.describe().await?;
-        schema::validate(&descriptor.config_schema, &self.spec.config)?;
-        let asked: Vec<_> = descriptor
+        config_schema::validate(&descriptor.config_schema, &self.spec.config)?;
+        let declared: Vec<_> = descriptor
             .secrets
             .iter()
             .map(|secret| secret.name.as_str())
             .collect();
         for name in self.spec.secrets.keys() {
-            if !asked.contains(&name.as_str()) {
+            if !declared.contains(&name.as_str()) {
                 return Err(PipelineError::settings(
                     format!(
                         "[connector.secrets] has `{name}`, for which the connector does not ask"
                     ),
-                    format!("it asks for {}", asked.join(", ")),
+                    format!("it asks for {}", declared.join(", ")),
                 ));
             }
         }
@@ -159,10 +176,20 @@ impl Pipeline {
             drivers: self.drivers.clone(),
         }
     }
+}
 
-    /// Where rows go, as the pipeline says it.
-    #[must_use]
-    pub fn destination(&self) -> &DestinationSpec {
-        &self.spec.destination
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_documentation_lists_every_module() {
+        let source = include_str!("mod.rs");
+        let names = |prefix, end| {
+            let lines = source.lines();
+            let names = lines.filter_map(|line| line.strip_prefix(prefix)?.split_once(end));
+            let mut names: Vec<_> = names.map(|(name, _)| name).collect();
+            names.sort_unstable();
+            names
+        };
+        assert_eq!(names("//! - `", "`: "), names("mod ", ";"));
     }
 }

@@ -1,48 +1,49 @@
-//! How a running load tells what it does, without knowing to whom.
+//! Progress of a running load, for whoever shows it.
 
-/// Something that happened in a load.
+/// A step of a load.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Update<'a> {
-    /// The first columns of a resource arrived.
+    /// The first schema of a resource arrived.
     Opened {
-        /// The resource.
+        /// Name of the resource.
         resource: &'a str,
     },
     /// Rows were handed to the destination.
     Rows {
-        /// The resource.
+        /// Name of the resource.
         resource: &'a str,
-        /// All its rows so far.
+        /// Number of all its rows so far.
         rows: u64,
     },
-    /// The connector says how many rows it expects.
+    /// The connector estimates the number of rows of a resource.
     Expected {
-        /// The resource.
+        /// Name of the resource.
         resource: &'a str,
-        /// About as many.
+        /// Approximate number of rows at the end of the read.
         rows: u64,
     },
-    /// The connector waits.
+    /// The connector waits, for example for a rate limit.
     Waiting {
-        /// For what.
+        /// Reason for waiting.
         reason: &'a str,
     },
-    /// The read lost its snapshot and starts anew.
+    /// The read lost its snapshot, and restarts. All rows so far are void.
     Restarted {
-        /// Why.
+        /// Reason for the restart.
         reason: &'a str,
     },
-    /// Everything was read; the destination makes it visible.
+    /// Everything was read, and the destination commits it.
     Committing,
 }
 
-/// Is told what happens. Called from another thread; must not block.
+/// A receiver of progress.
 pub trait Observer: Send + Sync {
-    /// Something happened.
+    /// Receives a step of the load. Called on another thread; must not block.
     fn update(&self, update: Update<'_>);
 }
 
-/// Does not listen.
+/// Ignores all progress.
 impl Observer for () {
     fn update(&self, _: Update<'_>) {}
 }

@@ -1,11 +1,10 @@
-//! The first rows of one resource, written nowhere.
+//! The first rows of one resource. Writes nothing.
 
 use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
-use super::mask::{self, Masking};
-use super::widen::widened;
+use super::row_mapper::{self, Masking, add_missing_columns};
 use super::{Pipeline, PipelineError};
 use crate::destination;
 use crate::model::{Event, Limit, ReadOptions, Selection};
@@ -15,15 +14,15 @@ use crate::sandbox::pages::EventDecoder;
 /// The first rows of a resource.
 #[derive(Clone, Debug)]
 pub struct Preview {
-    /// Its columns.
+    /// Columns of the resource.
     pub schema: SchemaRef,
-    /// The rows, all of these columns.
+    /// Rows with all of these columns.
     pub batches: Vec<RecordBatch>,
 }
 
 impl Preview {
-    /// The rows as a JSON array of objects, each value as the files of the
-    /// JSONL format have it.
+    /// Formats the rows as a JSON array of objects, with values as in JSON Lines
+    /// files.
     pub fn to_json(&self) -> Result<String, ArrowError> {
         destination::json_array(&self.batches)
     }
@@ -33,13 +32,13 @@ impl Pipeline {
     /// Reads at most `limit` rows of a resource.
     pub async fn preview(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
         let mut instance = self.connector.instantiate(self.grants()).await?;
-        self.described(&mut instance).await?;
+        self.describe(&mut instance).await?;
         let spec = self
             .spec
             .resources
             .iter()
             .find(|spec| spec.name == resource);
-        // In full, whatever its mode: no cursor says where to begin.
+        // A full read in any mode, because there is no cursor.
         let selection = Selection {
             resource: resource.to_owned(),
             columns: spec.map(|spec| spec.columns.clone()).unwrap_or_default(),
@@ -49,13 +48,14 @@ impl Pipeline {
         };
         let options = ReadOptions {
             page_rows: u32::try_from(limit).ok(),
+            page_bytes: Some(self.spec.limits.page),
             row_limit: Some(limit),
             ..ReadOptions::default()
         };
         let reader = instance.read(&self.config, &[selection], &options).await?;
         let mut decoder = EventDecoder::new(self.spec.limits.clone());
         let (mut masking, mut batches): (Option<Masking>, Vec<RecordBatch>) = (None, Vec::new());
-        let mut shown: Option<String> = None;
+        let mut first: Option<String> = None;
         let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut bytes = 0;
         while let Some(event) = instance.next(reader).await? {
@@ -65,35 +65,35 @@ impl Pipeline {
                     kind,
                     schema,
                 } => {
-                    if *shown.get_or_insert_with(|| name.clone()) != name {
+                    if *first.get_or_insert_with(|| name.clone()) != name {
                         return Err(PipelineError::settings(
-                            format!("`{resource}` stands for several resources"),
+                            format!("`{resource}` selects several resources"),
                             format!("preview one of them, such as `{name}`"),
                         ));
                     }
-                    // By the name that came, because that is whose rows these
-                    // are.
+                    // Masks apply to the resource that was sent, which may have
+                    // another name than the requested one.
                     let own = self.spec.resources.iter();
                     let own = own
                         .filter(|spec| spec.name.eq_ignore_ascii_case(&name))
                         .map(|spec| &spec.mask)
                         .find(|masks| !masks.is_empty());
                     if own.is_none() && spec.is_some_and(|spec| !spec.mask.is_empty()) {
-                        return Err(mask::unselected(&name));
+                        return Err(row_mapper::unselected(&name));
                     }
                     let masks = own.cloned().unwrap_or_default();
                     masking = Some(Masking::new(&masks, &name, &schema, kind)?);
                 }
                 Event::Page { batch, .. } => {
-                    // It does not come before its schema.
+                    // The decoder refuses a page before its schema.
                     let Some(masking) = &masking else {
                         continue;
                     };
-                    // A connector may send more than it was asked for.
+                    // A connector may send more rows than requested.
                     let rows = batch.num_rows().min(left);
                     left -= rows;
                     if rows > 0 {
-                        // A copy: a slice would keep the whole page.
+                        // A copy, because a slice keeps the memory of the page.
                         let slice = batch.slice(0, rows);
                         let copy = concat_batches(&batch.schema(), [&slice])
                             .and_then(|rows| masking.apply(&rows))
@@ -128,7 +128,9 @@ impl Pipeline {
         let schema = masking
             .map(|masking| SchemaRef::clone(masking.schema()))
             .ok_or_else(|| SandboxError::Contract("the read ended without a schema".to_owned()))?;
-        let batches = batches.iter().map(|batch| widened(batch, &schema));
+        let batches = batches
+            .iter()
+            .map(|batch| add_missing_columns(batch, &schema));
         let batches = batches
             .collect::<Result<_, _>>()
             .map_err(|error| SandboxError::Contract(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! What a load came to, for people and for programs.
+//! The result of a load, for people and for programs.
 
 use std::time::Duration;
 
@@ -6,67 +6,68 @@ use serde::Serialize;
 
 use crate::model::{LoadId, LoadStatus, ReadMode, SourceError};
 
-/// The report of one load.
+/// The result of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Name of the pipeline.
     pub pipeline: String,
-    /// Identity of the load, the last one of the run.
+    /// Id of the last load of the run.
     pub load_id: LoadId,
-    /// How many loads the run was: more than one, if it was committed in
-    /// parts.
+    /// Number of loads of the run: more than one if it was committed in parts.
     pub loads: u64,
-    /// How it ended.
+    /// Outcome of the run.
     pub status: LoadStatus,
-    /// Where the rows are.
+    /// Location of the rows.
     pub destination: String,
-    /// One for each resource.
+    /// Result of each resource and child table.
     pub resources: Vec<ResourceReport>,
-    /// HTTP requests.
+    /// Number of HTTP requests.
     pub requests: u64,
-    /// Bytes received.
+    /// Number of bytes received.
     pub bytes_received: u64,
-    /// Whether all rows are of one point in time.
+    /// True if all rows belong to one point in time.
     pub point_in_time: bool,
-    /// How often the read started anew because its snapshot was lost.
+    /// Number of restarts of the read because its snapshot was lost.
     pub restarts: u32,
-    /// How long it took.
+    /// Duration of the run.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
 }
 
-/// The part of one resource.
+/// The result of one resource or child table.
 #[derive(Clone, Debug, Serialize)]
 pub struct ResourceReport {
-    /// Its name.
+    /// Name of the resource or child table.
     pub resource: String,
-    /// The table that holds it.
+    /// Name of the table in the destination.
     pub table: String,
-    /// How much of it was read.
+    /// Part of the resource that was read.
     pub mode: ReadMode,
-    /// Rows that the connector sent.
+    /// Number of rows that the connector sent.
     pub rows_read: u64,
-    /// Rows that the destination stored.
+    /// Number of rows that the destination stored.
     pub rows_written: u64,
-    /// Rows that the destination deleted, marked as deleted, or ended.
+    /// Number of rows that were deleted or marked as deleted, or whose version
+    /// ended.
     pub rows_deleted: u64,
-    /// Records that could not be stored.
+    /// Number of records that could not be stored.
     pub rows_rejected: u64,
-    /// Values that went to a sibling column because they did not fit.
+    /// Number of values of another type than their column, which went to a
+    /// sibling column.
     #[serde(rename = "misfits")]
     pub mismatches: u64,
-    /// Bytes of its pages.
+    /// Number of bytes of its pages.
     pub bytes: u64,
-    /// HTTP requests.
+    /// Number of HTTP requests.
     pub requests: u64,
-    /// Rows that the source bills for, where it says so.
+    /// Number of rows that the source bills, if it reports that.
     pub rows_billed: Option<u64>,
-    /// From its first page to its last.
+    /// Time from the first page to the last.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
-    /// Why it could not be read.
+    /// Reason why the resource could not be read.
     pub failure: Option<SourceError>,
-    /// What the operator should know.
+    /// Remarks for the operator.
     pub notes: Vec<String>,
 }
 

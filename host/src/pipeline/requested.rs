@@ -1,64 +1,62 @@
-//! Which resources a read may bring: those that were asked for. A connector
-//! that brings others could replace tables that nobody meant to touch.
+//! The resources that a read may send: the requested ones and their children.
+//! A connector that sends others could replace tables of other resources.
 
 use crate::model::Selection;
 use crate::sandbox::{Instance, SandboxError};
 
-/// What was asked for.
+/// The requested resources of one read.
 pub(super) struct RequestedResources {
     names: Vec<String>,
-    /// Resources that stand below one that was asked for, once looked up.
-    below: Option<Vec<String>>,
+    /// Children of the requested resources, once they were listed.
+    children: Option<Vec<String>>,
 }
 
 impl RequestedResources {
-    /// No selections ask for whatever the connector reads by default.
-    pub(super) fn of(selections: &[Selection]) -> Self {
-        let names = selections
-            .iter()
-            .map(|selection| selection.resource.clone());
+    /// Creates the resources for these selections. Without selections, the
+    /// connector chooses.
+    pub(super) fn new(selections: &[Selection]) -> Self {
+        let selections = selections.iter();
         Self {
-            names: names.collect(),
-            below: None,
+            names: selections
+                .map(|selection| selection.resource.clone())
+                .collect(),
+            children: None,
         }
     }
 
-    /// Refuses a resource that nobody asked for. Only for one that is not
-    /// selected by its own name, the connector is asked what stands below
-    /// those that are.
-    pub(super) async fn judge(
+    /// Refuses a resource that was not requested. Asks the connector for the
+    /// children of requested resources only if the name itself was not
+    /// requested.
+    pub(super) async fn validate(
         &mut self,
         resource: &str,
         instance: &mut Instance,
         config: &str,
     ) -> Result<(), SandboxError> {
-        if self.names.is_empty() || names(&self.names, resource) {
+        if self.names.is_empty() || contains(&self.names, resource) {
             return Ok(());
         }
-        if self.below.is_none() {
-            let listed = instance.list_resources(config).await?;
-            let is_below = |parent: &Option<String>| {
-                parent
-                    .as_deref()
-                    .is_some_and(|parent| names(&self.names, parent))
-            };
-            let below = listed.into_iter().filter(|listed| is_below(&listed.parent));
-            self.below = Some(below.map(|listed| listed.name).collect());
-        }
-        if self
-            .below
-            .as_deref()
-            .is_some_and(|below| names(below, resource))
-        {
+        let children = if let Some(children) = &self.children {
+            children
+        } else {
+            let listed = instance.list_resources(config).await?.into_iter();
+            let children = listed.filter(|listed| {
+                let parent = listed.parent.as_deref();
+                parent.is_some_and(|parent| contains(&self.names, parent))
+            });
+            let children = children.map(|listed| listed.name).collect();
+            self.children.insert(children)
+        };
+        if contains(children, resource) {
             return Ok(());
         }
         Err(SandboxError::Contract(format!(
-            "it brings `{resource}`, for which nobody asked"
+            "the connector sent `{resource}`, which was not requested"
         )))
     }
 }
 
-/// Sources such as SQLite find names whatever their case.
-fn names(names: &[String], name: &str) -> bool {
+/// True if a name is in the list. Sources such as SQLite ignore case.
+fn contains(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known.eq_ignore_ascii_case(name))
 }

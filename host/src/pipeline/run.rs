@@ -13,34 +13,34 @@ use super::observer::Observer;
 use super::plan::ResourcePlan;
 use super::report::Report;
 use super::requested::RequestedResources;
-use super::writer::{self, LoadHead, Written};
+use super::writer::{self, RunHeader, RunResult};
 use crate::destination::{self, DestinationError};
 use crate::model::{Consistency, Descriptor, LoadId, ReadMode, ReadOptions, Selection};
 use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Grants, Instance, SandboxError};
 
-/// Pages that wait between the connector and the destination. More would
-/// only hold memory: the slower side sets the pace.
-const WAITING_PAGES: usize = 2;
-/// How long an interrupted load waits for the connector to come to a point
-/// where it can be told to close what it holds at the source.
-const GRACE: Duration = Duration::from_secs(2);
+/// Maximum number of pages between the connector and the destination. More
+/// would only take memory: the slower side sets the pace.
+const MAX_WAITING_PAGES: usize = 2;
+/// Maximum time that a cancelled load waits for the connector to release its
+/// resources at the source.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a run is asked to do beside what the pipeline says.
+/// Options of one run that are not part of the pipeline.
 #[derive(Clone, Debug, Default)]
 pub struct RunOptions {
-    /// Load only these resources.
+    /// Resources to load; empty loads all of the pipeline.
     pub only: Vec<String>,
-    /// Start from the beginning, whatever the cursors say, and replace what is
-    /// there, whatever the pipeline says.
+    /// True to read from the beginning and replace the tables, whatever the
+    /// cursors and the dispositions are.
     pub full_refresh: bool,
-    /// Where to write down what the connector needed.
+    /// Recorder of the permissions that the connector needs.
     pub record: Option<Arc<PolicyRecorder>>,
 }
 
 impl Pipeline {
-    /// Loads once. When `cancel` completes, the load ends without a trace.
+    /// Loads once. When `cancel` completes, the uncommitted load is undone.
     pub async fn run(
         &self,
         options: &RunOptions,
@@ -62,16 +62,16 @@ impl Pipeline {
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
         let started = (SystemTime::now(), Instant::now());
-        // The destination first: nothing is asked of the source for a load
-        // that could not be stored.
+        // The destination is opened first, so that the source gets no request
+        // for a load that cannot be stored.
         let settings = self.destination_settings();
         let name = self.spec.name.clone();
-        let opening = move || {
+        let open = move || {
             let mut destination = destination::open(settings)?;
             let cursors = destination.cursors(&name)?;
             Ok::<_, DestinationError>((destination, cursors))
         };
-        let (mut destination, cursors) = blocking(opening).await??;
+        let (mut destination, cursors) = blocking(open).await??;
         let location = destination.location();
 
         let ready = async {
@@ -80,73 +80,74 @@ impl Pipeline {
                 ..self.grants()
             };
             let mut instance = self.connector.instantiate(grants).await?;
-            let descriptor = self.described(&mut instance).await?;
+            let descriptor = self.describe(&mut instance).await?;
             Ok::<_, PipelineError>((instance, descriptor))
         };
         let (mut instance, descriptor) = match ready.await {
             Ok(ready) => ready,
             Err(error) => {
-                // To close it may block.
+                // Closing a destination may block.
                 blocking(move || drop(destination)).await?;
                 return Err(error);
             }
         };
         let plans = self.plans.iter().map(|(name, plan)| {
-            let plan = plan.at(cursors.get(name), options.full_refresh);
+            let plan = plan.for_run(cursors.get(name), options.full_refresh);
             (name.clone(), plan)
         });
         let plans: BTreeMap<_, _> = plans.collect();
         let selections = self.selections(&options.only, &plans);
-        let head = self.head(load_id.clone(), started.0, &descriptor, plans);
+        let header = self.header(load_id.clone(), started.0, &descriptor, plans);
 
-        let (sender, events) = mpsc::channel(WAITING_PAGES);
+        let (sender, events) = mpsc::channel(MAX_WAITING_PAGES);
         let limits = self.spec.limits.clone();
         let span = tracing::Span::current();
         let writing = tokio::task::spawn_blocking(move || {
             let _entered = span.enter();
-            let written = writer::write(
+            let result = writer::write(
                 destination.as_mut(),
-                &head,
+                &header,
                 &limits,
                 events,
                 observer.as_ref(),
             );
-            // Closing a database may write to it, so it belongs to the load.
+            // Closing a database may write to it, so that it is part of the load.
             drop(destination);
-            written
+            result
         });
-        let reading = self.feed(&mut instance, &selections, sender, cancel).await;
+        let read = self.read(&mut instance, &selections, sender, cancel).await;
         let written = writing.await.map_err(|error| crashed(&error))?;
-        // A reader that ended because the writer failed has nothing to say.
-        // And a load that was committed is one, whatever came after `done`.
-        let written: Written = match (reading, written) {
-            (_, Ok(Some(written))) => written,
+        // The error of the writer comes first, because it ends the reader. An
+        // error of the reader after `done` does not undo the commit.
+        let result: RunResult = match (read, written) {
+            (_, Ok(Some(result))) => result,
             (_, Err(error)) | (Err(error), Ok(None)) => return Err(error),
             (Ok(()), Ok(None)) => {
-                return Err(
-                    SandboxError::Contract("the read ended without `done`".to_owned()).into(),
-                );
+                return Err(SandboxError::Contract(
+                    "the connector ended the read without the event `done`".to_owned(),
+                )
+                .into());
             }
         };
-        tracing::info!(status = written.status.as_str(), "committed");
+        tracing::info!(status = result.status.as_str(), "committed");
         Ok(Report {
             pipeline: self.spec.name.clone(),
-            load_id: written.load_id,
-            loads: written.loads,
-            status: written.status,
+            load_id: result.load_id,
+            loads: result.loads,
+            status: result.status,
             destination: location,
-            resources: written.resources,
+            resources: result.resources,
             requests: instance.egress_stats().requests(),
             bytes_received: instance.egress_stats().bytes(),
-            point_in_time: written.point_in_time,
-            restarts: written.restarts,
+            point_in_time: result.point_in_time,
+            restarts: result.restarts,
             elapsed: started.1.elapsed(),
         })
     }
 
-    /// Pulls events out of the connector until it is done, the writer is
-    /// gone, or `cancel` completes.
-    async fn feed(
+    /// Reads events from the connector until it is done, the writer has ended,
+    /// or `cancel` completes.
+    async fn read(
         &self,
         instance: &mut Instance,
         selections: &[Selection],
@@ -156,22 +157,23 @@ impl Pipeline {
         let options = ReadOptions {
             resumable: self.spec.consistency != Consistency::Snapshot,
             time_limit: u64::try_from(self.spec.limits.time.as_millis()).ok(),
+            page_bytes: Some(self.spec.limits.page),
             ..ReadOptions::default()
         };
         let mut cancel = std::pin::pin!(cancel);
-        let opening = instance.read(&self.config, selections, &options);
+        let reader = instance.read(&self.config, selections, &options);
         let reader = tokio::select! {
-            reader = opening => reader?,
+            reader = reader => reader?,
             () = &mut cancel => return Err(PipelineError::Cancelled),
         };
-        let mut asked = RequestedResources::of(selections);
+        let mut requested = RequestedResources::new(selections);
         let result = loop {
             let event = {
                 let mut next = std::pin::pin!(instance.next(reader));
                 tokio::select! {
                     event = &mut next => event,
                     () = &mut cancel => {
-                        let _ = tokio::time::timeout(GRACE, next).await;
+                        let _ = tokio::time::timeout(CLOSE_TIMEOUT, next).await;
                         break Err(PipelineError::Cancelled);
                     }
                 }
@@ -179,7 +181,8 @@ impl Pipeline {
             match event {
                 Ok(Some(event)) => {
                     if let Some(resource) = event.opens()
-                        && let Err(error) = asked.judge(resource, instance, &self.config).await
+                        && let Err(error) =
+                            requested.validate(resource, instance, &self.config).await
                     {
                         break Err(error.into());
                     }
@@ -196,19 +199,20 @@ impl Pipeline {
             }
         };
         drop(sender);
-        if let Ok(Err(error)) = tokio::time::timeout(GRACE, instance.close(reader)).await {
+        if let Ok(Err(error)) = tokio::time::timeout(CLOSE_TIMEOUT, instance.close(reader)).await {
             tracing::debug!(%error, "the connector could not close its read");
         }
         result
     }
 
-    /// What to ask the connector for; nothing means its defaults.
+    /// Returns the requests for the connector. Without any, it reads its
+    /// defaults.
     fn selections(
         &self,
         only: &[String],
         plans: &BTreeMap<String, ResourcePlan>,
     ) -> Vec<Selection> {
-        let named = |name: &String| {
+        let selection = |name: &String| {
             plans.get(name).map_or_else(
                 || Selection {
                     resource: name.clone(),
@@ -218,27 +222,27 @@ impl Pipeline {
             )
         };
         let mut selections: Vec<_> = if only.is_empty() {
-            let described = self.spec.resources.iter();
-            described.map(|spec| named(&spec.name)).collect()
+            let resources = self.spec.resources.iter();
+            resources.map(|spec| selection(&spec.name)).collect()
         } else {
-            only.iter().map(named).collect()
+            only.iter().map(selection).collect()
         };
-        // What is committed as it comes comes first: nothing can be committed
-        // while a table is half replaced.
+        // Resumable resources are read first: nothing can be committed while a
+        // table is replaced in part.
         if self.spec.consistency != Consistency::Snapshot {
             selections.sort_by_key(|selection| selection.mode == ReadMode::Full);
         }
         selections
     }
 
-    fn head(
+    fn header(
         &self,
         load_id: LoadId,
         started: SystemTime,
         descriptor: &Descriptor,
         plans: BTreeMap<String, ResourcePlan>,
-    ) -> LoadHead {
-        LoadHead {
+    ) -> RunHeader {
+        RunHeader {
             load_id,
             pipeline: self.spec.name.clone(),
             connector_name: descriptor.name.clone(),
@@ -254,6 +258,7 @@ impl Pipeline {
     }
 }
 
+/// Runs work that may block on a thread of its own.
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, PipelineError> {
@@ -262,7 +267,8 @@ pub(super) async fn blocking<T: Send + 'static>(
         .map_err(|error| crashed(&error))
 }
 
-/// A panic in a thread of the host. It loses this load and nothing else.
+/// Returns the error for a panic in a thread of the host. It ends this load
+/// only.
 fn crashed(error: &tokio::task::JoinError) -> PipelineError {
     PipelineError::Crashed(error.to_string())
 }

@@ -1,5 +1,5 @@
-//! What a pipeline remembers between its loads: the cursor of each resource.
-//! Changed by a load of no rows, so that it is written down as every change.
+//! The state of a pipeline between its loads: the cursor of each resource. A
+//! load without rows changes it, so that every change is recorded.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -11,7 +11,7 @@ use crate::destination::{self, DestinationError};
 use crate::model::{Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord};
 
 impl Pipeline {
-    /// The cursors that the last loads left, by resource.
+    /// Returns the cursors after the last loads, by resource.
     pub async fn state(&self) -> Result<BTreeMap<String, Cursor>, PipelineError> {
         let settings = self.destination_settings();
         let name = self.spec.name.clone();
@@ -19,8 +19,8 @@ impl Pipeline {
         Ok(blocking(cursors).await??)
     }
 
-    /// Gives a resource another cursor, or none, and returns the one before.
-    /// What its rows are stays as it is.
+    /// Replaces or removes the cursor of a resource, and returns the previous
+    /// one. Does not change its rows.
     pub async fn set_state(
         &self,
         resource: &str,
@@ -48,7 +48,7 @@ impl Pipeline {
                 status: LoadStatus::Loaded,
                 resources: vec![ResourceRecord {
                     resource,
-                    // Where all is read, no cursor stays.
+                    // A full read keeps no cursor.
                     mode: if cursor.is_some() {
                         ReadMode::Incremental
                     } else {

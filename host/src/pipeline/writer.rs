@@ -1,64 +1,57 @@
-//! The writing half of a run: decodes what the connector sent, hands it to
-//! the destination, and commits only when all counts agree. Runs on a thread
-//! of its own, so that decoding and storing overlap with reading.
+//! The writing half of a run: decodes the connector's events, writes the rows
+//! to the destination, and commits only if all counts agree. Runs on its own
+//! thread, so that decoding and storing overlap with reading.
 //!
-//! A run is one load. Only one that may be resumed is several: then every few
-//! seconds what has come is committed, with the cursors that are true from
-//! then on.
+//! A run is one load. A resumable run is several: the rows so far are committed
+//! every few seconds, with the cursors that are valid from then on.
 //!
-//! Reading order: this file (one load), [`pages`] (the columns and pages of a
-//! resource), [`keys`] (those of all rows), [`items`] (the tables of its lists),
-//! [`run`] (what stays the same over the loads of a run), [`open`] (a resource
-//! that is being written).
+//! Reading order: this file (one load), `resource` (the tables of a resource),
+//! `open_table` (one table), `run_state` (what outlasts the loads of a run).
 
-mod items;
-mod keys;
-mod open;
-mod pages;
-mod run;
+mod open_table;
+mod resource;
+mod run_state;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use self::open::Open;
-use self::run::{Run, next_load_id};
+use self::open_table::{OpenTable, PageStats};
+use self::resource::{LoadContext, OpenResource};
+use self::run_state::{RunState, next_load_id};
 use super::error::PipelineError;
-use super::mark::Marker;
-use super::mask;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
+use super::row_mapper::{LoadColumns, mask_rejected};
 use crate::destination::{Destination, Load, WriteStats};
 use crate::model::{
-    ErrorCategory, Event, Limits, LoadId, LoadStatus, PageKind, ResourceRecord, ResourceSummary,
-    SourceError, Summary,
+    ErrorCategory, Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected,
+    ResourceSummary, SourceError, SourceSchema, Summary,
 };
-use crate::sandbox::SandboxError;
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
-/// What is written down about a run, known before it begins.
-pub(super) struct LoadHead {
-    /// The identity of its first load.
+/// The record of a run, as far as it is known at the start.
+pub(super) struct RunHeader {
+    /// Id of the first load.
     pub(super) load_id: LoadId,
     pub(super) pipeline: String,
     pub(super) connector_name: String,
     pub(super) connector_version: String,
     pub(super) connector_sha256: String,
     pub(super) started: SystemTime,
-    /// How each resource is loaded; replaced where it does not say.
+    /// Plan of each resource in the pipeline's spec.
     pub(super) plans: BTreeMap<String, ResourcePlan>,
-    /// How often a read that can be resumed is committed before its end;
-    /// never, if none.
+    /// Interval at which a resumable run is committed.
     pub(super) commit_every: Option<Duration>,
 }
 
-/// What a run came to, as far as the writer knows.
-pub(super) struct Written {
-    /// The identity of its last load.
+/// The result of a run that was committed.
+pub(super) struct RunResult {
+    /// Id of the last load.
     pub(super) load_id: LoadId,
-    /// How many loads it was.
+    /// Number of loads.
     pub(super) loads: u64,
     pub(super) status: LoadStatus,
     pub(super) resources: Vec<ResourceReport>,
@@ -66,77 +59,68 @@ pub(super) struct Written {
     pub(super) restarts: u32,
 }
 
-/// Writes everything that comes through the channel. When the channel ends
-/// before `done`, what is not committed is undone and `None` is returned:
-/// whoever dropped the other end knows why.
+/// Writes all events of the channel. `None` if the channel ends before `done`:
+/// uncommitted rows are undone, and the sender knows the reason.
 pub(super) fn write(
     destination: &mut dyn Destination,
-    head: &LoadHead,
+    header: &RunHeader,
     limits: &Limits,
     mut events: mpsc::Receiver<RawEvent>,
     observer: &dyn Observer,
-) -> Result<Option<Written>, PipelineError> {
+) -> Result<Option<RunResult>, PipelineError> {
     let mut decoder = EventDecoder::new(limits.clone());
-    let mut run = Run {
-        head,
-        observer,
-        open: BTreeMap::new(),
-        rejected: BTreeMap::new(),
-        restarts: 0,
-        loads: 0,
-        load_id: head.load_id.clone(),
-    };
+    let mut run = RunState::new(header, observer);
     loop {
-        let writer = Writer {
+        let writer = LoadWriter {
             load: destination.begin(&run.load_id)?,
-            marker: Marker::new(&run.load_id),
-            begun: Instant::now(),
+            columns: LoadColumns::new(&run.load_id),
+            started: Instant::now(),
             run: &mut run,
         };
-        match writer.take(&mut events, &mut decoder)? {
-            Taken::Part => run.load_id = next_load_id(&run.load_id),
-            Taken::All(written) => return Ok(Some(written)),
-            Taken::Nothing => return Ok(None),
+        match writer.write(&mut events, &mut decoder)? {
+            LoadEnd::PartCommitted => run.load_id = next_load_id(&run.load_id),
+            LoadEnd::Committed(result) => return Ok(Some(result)),
+            LoadEnd::Aborted => return Ok(None),
         }
     }
 }
 
 /// Writes one load.
-struct Writer<'l, 'r, 'a> {
+struct LoadWriter<'l, 'r, 'a> {
     load: Box<dyn Load + 'l>,
-    marker: Marker,
-    begun: Instant,
-    run: &'r mut Run<'a>,
+    columns: LoadColumns,
+    started: Instant,
+    run: &'r mut RunState<'a>,
 }
 
-/// What a load has taken of the run.
-enum Taken {
-    /// A part, which is committed.
-    Part,
-    /// The rest, which is committed.
-    All(Written),
-    /// Nothing: the read ended before its end.
-    Nothing,
+/// The end of a load.
+enum LoadEnd {
+    /// The load was committed, and the run continues with another.
+    PartCommitted,
+    /// The last load of the run was committed.
+    Committed(RunResult),
+    /// The channel ended before `done`.
+    Aborted,
 }
 
-impl Writer<'_, '_, '_> {
-    fn take(
+impl<'l> LoadWriter<'l, '_, '_> {
+    fn write(
         mut self,
         events: &mut mpsc::Receiver<RawEvent>,
         decoder: &mut EventDecoder,
-    ) -> Result<Taken, PipelineError> {
+    ) -> Result<LoadEnd, PipelineError> {
         while let Some(event) = events.blocking_recv() {
             let bytes = event.bytes();
             match decoder.decode(event)? {
-                Event::Done(summary) => return self.finish(summary).map(Taken::All),
+                Event::Done(summary) => return self.finish(summary).map(LoadEnd::Committed),
                 event => self.event(event, bytes)?,
             }
             if self.may_commit() {
                 self.commit_part()?;
-                return Ok(Taken::Part);
+                return Ok(LoadEnd::PartCommitted);
             }
         }
-        Ok(Taken::Nothing)
+        Ok(LoadEnd::Aborted)
     }
 
     fn event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
@@ -145,7 +129,10 @@ impl Writer<'_, '_, '_> {
                 kind: PageKind::Keys,
                 resource,
                 schema,
-            } => self.schema_of_keys(&resource, &schema),
+            } => {
+                let (open, _, mut context) = self.with_keys(&resource)?;
+                open.announce_keys(&schema, &mut context)
+            }
             Event::Schema {
                 resource,
                 kind,
@@ -156,86 +143,116 @@ impl Writer<'_, '_, '_> {
                 resource,
                 batch,
                 ..
-            } => self.keys(&resource, &batch),
+            } => {
+                let (open, _, mut context) = self.with_keys(&resource)?;
+                open.write_keys(&batch, &mut context)
+            }
             Event::Page {
                 resource,
                 batch,
                 cursor,
                 ..
-            } => self.page(&resource, &batch, cursor, bytes),
-            Event::Rejected(rejected) => {
-                let rejected_of = self.run.rejected.entry(rejected.resource.clone());
-                *rejected_of.or_default() += 1;
-                let rejected = match self.run.head.plans.get(&rejected.resource) {
-                    Some(plan) => mask::rejected(plan.masks(), rejected),
-                    None => rejected,
+            } => {
+                let page = PageStats {
+                    bytes,
+                    group_starts: 0,
+                    cursor,
                 };
-                Ok(self.load.reject(rejected)?)
+                let (open, columns, mut context) = self.resource(&resource)?;
+                open.write(&batch, page, columns, &mut context)
             }
+            Event::Rejected(rejected) => self.reject(rejected),
             Event::Progress(progress) => {
-                if let Some(reason) = &progress.waiting {
-                    self.run.observer.update(Update::Waiting { reason });
-                }
-                if let (Some(resource), Some(rows)) = (&progress.resource, progress.estimated_rows)
-                {
-                    self.run
-                        .observer
-                        .update(Update::Expected { resource, rows });
-                }
+                self.progress(&progress);
                 Ok(())
             }
-            Event::Restarted(reason) => {
-                if self.run.loads > 0 {
-                    return Err(contract(
-                        "the read starts anew, and part of it is committed".to_owned(),
-                    ));
-                }
-                tracing::warn!(reason, "the read starts anew");
-                self.run
-                    .observer
-                    .update(Update::Restarted { reason: &reason });
-                self.run.open.clear();
-                self.run.rejected.clear();
-                self.run.restarts += 1;
-                Ok(self.load.restart()?)
-            }
+            Event::Restarted(reason) => self.restart(&reason),
             Event::Done(_) => Ok(()),
         }
     }
 
-    /// Whether what has come can be committed, and it is time.
-    fn may_commit(&self) -> bool {
-        let due = |every: Duration| self.begun.elapsed() >= every;
-        self.run.head.commit_every.is_some_and(due)
-            && self.run.open.values().any(Open::has_rows)
-            && self.run.open.values().all(Open::can_be_resumed)
+    /// Opens the tables of a resource, or announces more columns of it.
+    fn schema(
+        &mut self,
+        resource: &str,
+        kind: PageKind,
+        source: SourceSchema,
+    ) -> Result<(), PipelineError> {
+        if let Some(parent) = self.run.parent_of(resource) {
+            return Err(resource::name_conflict(resource, parent));
+        }
+        if self.run.resources.contains_key(resource) {
+            let (open, _, mut context) = self.resource(resource)?;
+            if open.own.kind() != kind {
+                return Err(PipelineError::contract(format!(
+                    "the connector sent both rows and changes of `{resource}`"
+                )));
+            }
+            return open.announce(source, &mut context);
+        }
+        let plan = self.run.plan(resource)?;
+        if kind == PageKind::Changes && plan.mode() != ReadMode::Changes {
+            return Err(PipelineError::contract(format!(
+                "the connector sent changes of `{resource}`, which were not requested"
+            )));
+        }
+        let (resources, _, mut context) = self.parts();
+        let open = OpenResource::new(resource, kind, plan, source, &mut context)?;
+        resources.insert(resource.to_owned(), open);
+        Ok(())
     }
 
-    /// Commits what has come so far, with the cursors that are true then.
-    fn commit_part(mut self) -> Result<(), PipelineError> {
-        let stats_by_table = self.settle()?;
-        let mut records = Vec::new();
-        for (resource, open) in &mut self.run.open {
-            let Some(part) = open.part.take() else {
-                continue;
-            };
-            let stats = stats_by_table.get(&open.table).copied().unwrap_or_default();
-            open.totals.add(stats);
-            records.push(ResourceRecord {
-                resource: resource.clone(),
-                mode: open.plan.mode(),
-                rows_read: part.rows_of_source(),
-                rows_written: stats.written,
-                rows_deleted: stats.deleted,
-                rows_rejected: part.refused,
-                rows_billed: None,
-                cursor_before: open.plan.cursor.clone(),
-                cursor_after: part.cursor.clone(),
-            });
-            if part.cursor.is_some() {
-                open.plan.cursor = part.cursor;
-            }
+    fn reject(&mut self, rejected: Rejected) -> Result<(), PipelineError> {
+        let count = self.run.rejected.entry(rejected.resource.clone());
+        *count.or_default() += 1;
+        let rejected = match self.run.header.plans.get(&rejected.resource) {
+            Some(plan) => mask_rejected(plan.masks(), rejected),
+            None => rejected,
+        };
+        Ok(self.load.reject(rejected)?)
+    }
+
+    fn progress(&self, progress: &Progress) {
+        let observer = self.run.observer;
+        if let Some(reason) = &progress.waiting {
+            observer.update(Update::Waiting { reason });
         }
+        if let (Some(resource), Some(rows)) = (&progress.resource, progress.estimated_rows) {
+            observer.update(Update::Expected { resource, rows });
+        }
+    }
+
+    fn restart(&mut self, reason: &str) -> Result<(), PipelineError> {
+        if self.run.loads > 0 {
+            return Err(PipelineError::contract(
+                "the connector restarted a read of which a part is committed",
+            ));
+        }
+        tracing::warn!(reason, "the read restarts");
+        self.run.observer.update(Update::Restarted { reason });
+        self.run.restart();
+        Ok(self.load.restart()?)
+    }
+
+    /// True if the rows so far can be committed, and it is time to do so.
+    fn may_commit(&self) -> bool {
+        let is_due = |every: Duration| self.started.elapsed() >= every;
+        self.run.header.commit_every.is_some_and(is_due)
+            && self.run.tables().any(OpenTable::has_rows)
+            && self
+                .run
+                .resources
+                .values()
+                .all(OpenResource::can_be_resumed)
+    }
+
+    /// Commits the rows so far, with the cursors that are valid from now on.
+    fn commit_part(mut self) -> Result<(), PipelineError> {
+        let stats = self.apply()?;
+        let tables = self.run.tables_mut();
+        let records = tables
+            .filter_map(|table| table.finish_part(&stats))
+            .collect();
         let record = self.run.record(LoadStatus::Ongoing, records);
         self.load.commit(&record)?;
         self.run.loads += 1;
@@ -243,130 +260,157 @@ impl Writer<'_, '_, '_> {
         Ok(())
     }
 
-    /// Waits until all rows are stored, compares them with those that came,
-    /// and brings them together with what is there.
-    fn settle(&mut self) -> Result<BTreeMap<String, WriteStats>, PipelineError> {
+    /// Waits until all rows are stored, compares their number with that of the
+    /// decoded rows, and applies the load to the tables.
+    fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, PipelineError> {
         let stored = self.load.count_rows()?;
-        for (resource, open) in &self.run.open {
-            let Some(part) = &open.part else {
-                continue;
-            };
-            let stored = stored.get(&open.table).copied().unwrap_or(0);
-            if part.rows != stored + part.refused {
-                return Err(PipelineError::Mismatch {
-                    resource: resource.clone(),
-                    sent: open.totals.rows,
-                    decoded: part.rows,
-                    stored,
-                });
-            }
+        for table in self.run.tables() {
+            table.compare_rows(stored.get(&table.table).copied().unwrap_or(0))?;
         }
         Ok(self.load.apply()?)
     }
 
-    /// Reconciles all counts, then commits.
-    fn finish(mut self, mut summary: Summary) -> Result<Written, PipelineError> {
-        for of_source in &mut summary.resources {
-            if let (None, Some(part)) = (&of_source.failure, &of_source.unread)
-                && !self.keep(&of_source.resource, part)?
-            {
-                of_source.failure = Some(cannot_be_kept(&of_source.resource));
+    /// Compares all counts, then commits.
+    fn finish(mut self, mut summary: Summary) -> Result<RunResult, PipelineError> {
+        self.keep_unread(&mut summary)?;
+        let resources = &summary.resources;
+        let failed = || {
+            resources
+                .iter()
+                .filter(|resource| resource.failure.is_some())
+        };
+        for resource in failed() {
+            if let Some(open) = self.run.resources.get_mut(&resource.resource) {
+                open.discard(self.load.as_mut())?;
             }
         }
-        let summary = &summary;
-        let mut failed = summary
-            .resources
-            .iter()
-            .filter(|resource| resource.failure.is_some())
-            .peekable();
-        let lacks_a_part = |resource: &ResourceSummary| {
-            let unread = resource.unread.as_ref();
-            unread.is_some_and(|part| part.failure.is_some())
-        };
-        let status = if failed.peek().is_some() || summary.resources.iter().any(lacks_a_part) {
-            LoadStatus::Partial
-        } else {
-            LoadStatus::Loaded
-        };
-        for failed in failed {
-            if let Some(open) = self.run.open.get_mut(&failed.resource) {
-                open.part = None;
-                self.load.discard_table(&open.table)?;
-                self.discard_items(&failed.resource)?;
-            }
-        }
-        let all_failed = summary
-            .resources
-            .iter()
-            .all(|resource| resource.failure.is_some());
-        if let Some(first) = summary.resources.first()
-            && let (true, Some(error)) = (all_failed && self.run.loads == 0, &first.failure)
+        if let Some(first) = resources.first()
+            && let Some(error) = &first.failure
+            && failed().count() == resources.len()
+            && self.run.loads == 0
         {
             return Err(PipelineError::NothingRead {
                 resource: first.resource.clone(),
                 error: error.clone(),
             });
         }
-        self.run.reconcile(summary)?;
-        let stats_by_table = self.settle()?;
-        let mut resources = Vec::with_capacity(summary.resources.len());
-        let mut records = Vec::with_capacity(summary.resources.len());
-        for of_source in &summary.resources {
-            let name = &of_source.resource;
-            let open = self.run.open.get_mut(name);
-            let mut written = WriteStats::default();
-            if let Some(open) = open {
-                written = stats_by_table.get(&open.table).copied().unwrap_or_default();
-                open.totals.add(written);
-            }
-            if of_source.failure.is_none() {
-                records.push(self.run.resource_record(of_source, written));
-            }
-            resources.push(self.run.report(of_source));
-            if of_source.failure.is_none() {
-                for (record, report) in self.run.items(name, &stats_by_table) {
+        self.run.reconcile(&summary)?;
+        let written = self.apply()?;
+        let mut reports = Vec::with_capacity(resources.len());
+        let mut records = Vec::with_capacity(resources.len());
+        for resource in resources {
+            let own = self.run.add_stats(&resource.resource, &written);
+            reports.push(self.run.report(resource));
+            if resource.failure.is_none() {
+                records.push(self.run.resource_record(resource, own));
+                for (record, report) in self.run.child_reports(&resource.resource, &written) {
                     records.push(record);
-                    resources.push(report);
+                    reports.push(report);
                 }
             }
         }
         self.run.observer.update(Update::Committing);
+        let status = load_status(&summary);
         let record = self.run.record(status, records);
         self.load.commit(&record)?;
-        Ok(Written {
+        Ok(RunResult {
             load_id: record.load_id,
             loads: self.run.loads + 1,
             status,
-            resources,
+            resources: reports,
             point_in_time: summary.point_in_time,
             restarts: self.run.restarts,
         })
     }
+
+    /// Keeps the stored rows of parts that the connector did not read. A
+    /// resource for which the destination cannot do that has failed.
+    fn keep_unread(&mut self, summary: &mut Summary) -> Result<(), PipelineError> {
+        for resource in &mut summary.resources {
+            if let (None, Some(part)) = (&resource.failure, &resource.unread)
+                // Without any rows, the whole table is kept.
+                && let Some(open) = self.run.resources.get(&resource.resource)
+                && !open.keep_unread(part, self.load.as_mut())?
+            {
+                resource.failure = Some(cannot_keep_unread(&resource.resource));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns a resource whose keys were requested.
+    fn with_keys(
+        &mut self,
+        name: &str,
+    ) -> Result<(&mut OpenResource, &mut LoadColumns, LoadContext<'_, 'l>), PipelineError> {
+        let (resource, columns, context) = self.resource(name)?;
+        if resource.own.plan().needs_keys() {
+            Ok((resource, columns, context))
+        } else {
+            Err(PipelineError::contract(format!(
+                "the connector sent keys of `{name}`, which were not requested"
+            )))
+        }
+    }
+
+    /// Returns a resource whose schema was received.
+    fn resource(
+        &mut self,
+        name: &str,
+    ) -> Result<(&mut OpenResource, &mut LoadColumns, LoadContext<'_, 'l>), PipelineError> {
+        let (resources, columns, context) = self.parts();
+        match resources.get_mut(name) {
+            Some(resource) => Ok((resource, columns, context)),
+            None => Err(PipelineError::contract(format!(
+                "the connector sent a page of `{name}` before its schema"
+            ))),
+        }
+    }
+
+    fn parts(
+        &mut self,
+    ) -> (
+        &mut BTreeMap<String, OpenResource>,
+        &mut LoadColumns,
+        LoadContext<'_, 'l>,
+    ) {
+        let context = LoadContext {
+            load: self.load.as_mut(),
+            observer: self.run.observer,
+            plans: &self.run.header.plans,
+            parents: &mut self.run.parents,
+        };
+        (&mut self.run.resources, &mut self.columns, context)
+    }
 }
 
-/// That what is there of a part that was not read does not go beside what has
-/// come.
-fn cannot_be_kept(resource: &str) -> SourceError {
+fn load_status(summary: &Summary) -> LoadStatus {
+    let is_partial = |resource: &ResourceSummary| {
+        let unread = resource.unread.as_ref();
+        resource.failure.is_some() || unread.is_some_and(|part| part.failure.is_some())
+    };
+    if summary.resources.iter().any(is_partial) {
+        LoadStatus::Partial
+    } else {
+        LoadStatus::Loaded
+    }
+}
+
+/// Returns the failure of a resource whose new columns have other types than
+/// the stored rows of a part that was not read.
+fn cannot_keep_unread(resource: &str) -> SourceError {
     SourceError {
         category: ErrorCategory::Data,
         message: format!(
-            "a part of `{resource}` was not read, and the columns of the rest have other types now; all of it stays as it was"
+            "a part of `{resource}` was not read, and columns of the rest have new types; its table was left unchanged"
         ),
         hint: Some(
-            "run again when all of it can be read, with --full-refresh; `types` gives columns one type for good"
+            "run a full refresh when all parts can be read; `types` gives columns a permanent type"
                 .to_owned(),
         ),
         retryable: true,
         retry_after: None,
     }
-}
-
-fn unopened(resource: &str) -> PipelineError {
-    contract(format!("a page of `{resource}` came before its schema"))
-}
-
-fn contract(reason: String) -> PipelineError {
-    SandboxError::Contract(reason).into()
 }
 
 #[cfg(test)]

@@ -256,10 +256,7 @@ pub(super) fn source_schema(
             "the key or the siblings of a schema are not among its columns, or not once".to_owned(),
         ));
     }
-    let sibling = |sibling: wit::Sibling| Sibling {
-        name: sibling.name,
-        column: sibling.column,
-    };
+    let sibling = |sibling: wit::Sibling| Sibling::new(sibling.name, sibling.column);
     Ok(SourceSchema {
         primary_key,
         siblings: siblings.into_iter().map(sibling).collect(),

@@ -102,7 +102,7 @@ impl Observer for Progress {
                 self.line(&format!("starting anew: {reason}"));
             }
             Update::Committing if self.terminal.is_none() => self.line("committing"),
-            Update::Committing => {}
+            _ => {}
         }
     }
 }

@@ -1,22 +1,29 @@
-//! What is filled in, what is refused, and what is asked for.
+//! Defaults, refused settings, and requests for the connector.
 
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, Schema};
 
 use super::*;
+use crate::destination::TableWrite;
+use crate::model::Mask;
+use crate::pipeline::row_mapper::{RowMapper, Target};
 
 fn spec(mode: ReadMode, cursor: Option<&str>, write: Option<WriteDisposition>) -> ResourceSpec {
     ResourceSpec {
         name: "orders".to_owned(),
         mode,
-        cursor: cursor.map(str::to_owned),
+        cursor_column: cursor.map(str::to_owned),
         write,
         ..ResourceSpec::default()
     }
 }
 
 #[test]
-fn what_is_left_out_follows_from_the_mode() {
-    let write = |mode, cursor| ResourcePlan::new(&spec(mode, cursor, None)).unwrap().write;
+fn the_mode_decides_the_defaults() {
+    let write = |mode, cursor| {
+        ResourcePlan::new(&spec(mode, cursor, None))
+            .unwrap()
+            .disposition
+    };
     assert_eq!(write(ReadMode::Full, None), WriteDisposition::Replace);
     assert_eq!(write(ReadMode::Incremental, None), WriteDisposition::Append);
     assert_eq!(
@@ -26,13 +33,13 @@ fn what_is_left_out_follows_from_the_mode() {
     assert_eq!(write(ReadMode::Changes, None), WriteDisposition::Merge);
     let versions = spec(ReadMode::Full, None, Some(WriteDisposition::Scd2));
     assert_eq!(
-        ResourcePlan::new(&versions).unwrap().deletes,
+        ResourcePlan::new(&versions).unwrap().deletion_mode,
         DeletionMode::Soft
     );
 }
 
 #[test]
-fn what_would_lose_rows_or_mean_nothing_is_refused() {
+fn settings_that_lose_rows_or_have_no_effect_are_refused() {
     let with = |change: fn(&mut ResourceSpec)| {
         let mut spec = spec(ReadMode::Incremental, Some("at"), None);
         change(&mut spec);
@@ -43,7 +50,7 @@ fn what_would_lose_rows_or_mean_nothing_is_refused() {
         with(|spec| spec.mode = ReadMode::Full),
         with(|spec| {
             spec.mode = ReadMode::Changes;
-            spec.cursor = None;
+            spec.cursor_column = None;
             spec.write = Some(WriteDisposition::Append);
         }),
         with(|spec| {
@@ -64,7 +71,7 @@ fn what_would_lose_rows_or_mean_nothing_is_refused() {
 }
 
 #[test]
-fn deleted_rows_show_in_what_comes() {
+fn a_complete_read_or_all_keys_detect_deleted_rows() {
     let mut spec = spec(ReadMode::Incremental, Some("at"), None);
     spec.deletes = Some(DeletionMode::Hard);
     let plan = ResourcePlan::new(&spec).unwrap();
@@ -72,19 +79,19 @@ fn deleted_rows_show_in_what_comes() {
         version: 1,
         value: Vec::new(),
     };
-    // Without a cursor everything comes; with one, the keys are asked for.
+    // A read without a cursor is complete. A read with one needs the keys.
     assert_eq!(
         plan.deletion_source(PageKind::Rows),
         DeletionSource::AllRows
     );
     assert!(!plan.selection().keys);
-    let later = plan.at(Some(&cursor), false);
+    let later = plan.for_run(Some(&cursor), false);
     assert_eq!(
         later.deletion_source(PageKind::Rows),
         DeletionSource::AllKeys
     );
     assert!(later.selection().keys);
-    assert_eq!(plan.at(Some(&cursor), true).cursor, None);
+    assert_eq!(plan.for_run(Some(&cursor), true).cursor, None);
 }
 
 fn masked(mask: Mask) -> ResourceSpec {
@@ -95,50 +102,50 @@ fn masked(mask: Mask) -> ResourceSpec {
     }
 }
 
-fn of_key(key: &str) -> SourceSchema {
-    let field = Field::new("id", DataType::Int64, true);
-    SourceSchema {
-        columns: Schema::new(vec![field]).into(),
+/// Maps the rows of a resource with the columns `id` and `k`.
+fn table_write(spec: &ResourceSpec, key: &str) -> Result<TableWrite, PipelineError> {
+    let target = Target {
+        plan: ResourcePlan::new(spec).unwrap(),
+        resource: "users".to_owned(),
+        kind: PageKind::Rows,
+        existing: None,
+    };
+    let field = |name| Field::new(name, DataType::Int64, true);
+    let source = SourceSchema {
+        columns: Schema::new(vec![field("id"), field("k")]).into(),
         primary_key: vec![key.to_owned()],
         siblings: Vec::new(),
-    }
-}
-
-fn masking(spec: &ResourceSpec) -> Result<Masking, PipelineError> {
-    let plan = ResourcePlan::new(spec).unwrap();
-    plan.masking("users", PageKind::Rows, &of_key("id"))
+    };
+    let mapper = RowMapper::new(target, source)?;
+    Ok(mapper.table_write().clone())
 }
 
 #[test]
-fn a_key_that_is_hidden_merges_nothing() {
+fn rows_are_not_merged_by_a_hidden_key() {
     for mask in [Mask::Null, Mask::Partial] {
         let mut spec = masked(mask);
-        assert!(masking(&spec).is_ok());
+        assert!(table_write(&spec, "id").is_ok());
         spec.write = Some(WriteDisposition::Merge);
-        let error = masking(&spec).unwrap_err();
+        let error = table_write(&spec, "id").unwrap_err();
         assert!(error.to_string().contains("rows are merged"), "{error}");
         spec.primary_key = vec!["ID".to_owned()];
         assert!(ResourcePlan::new(&spec).is_err());
     }
     let mut spec = masked(Mask::Sha256);
     spec.write = Some(WriteDisposition::Merge);
-    let stored = masking(&spec).unwrap();
-    assert_eq!(stored.schema().field(0).data_type(), &DataType::Utf8);
+    let stored = table_write(&spec, "id").unwrap();
+    assert_eq!(stored.schema.field(0).data_type(), &DataType::Utf8);
 }
 
 #[test]
-fn what_a_cursor_holds_is_not_masked() {
+fn columns_in_a_cursor_are_not_masked() {
     let mut spec = masked(Mask::Sha256);
     spec.mode = ReadMode::Incremental;
-    let error = masking(&spec).unwrap_err();
+    let error = table_write(&spec, "id").unwrap_err();
     assert!(error.hint().unwrap().contains("cursor"), "{error}");
-    spec.cursor = Some("ID".to_owned());
+    spec.cursor_column = Some("ID".to_owned());
     assert!(ResourcePlan::new(&spec).is_err());
-    spec.cursor = Some("updated_at".to_owned());
-    let plan = ResourcePlan::new(&spec).unwrap();
-    assert!(
-        plan.masking("users", PageKind::Rows, &of_key("id"))
-            .is_err()
-    );
-    assert!(plan.masking("users", PageKind::Rows, &of_key("k")).is_ok());
+    spec.cursor_column = Some("updated_at".to_owned());
+    assert!(table_write(&spec, "id").is_err());
+    assert!(table_write(&spec, "k").is_ok());
 }

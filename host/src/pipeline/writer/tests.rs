@@ -1,8 +1,7 @@
-//! What a connector says against what came and what was stored, in a real
-//! destination.
+//! The counts of the connector, the host and a real destination.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
@@ -12,7 +11,7 @@ use crate::destination::{self, Settings};
 use crate::model::{DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec, ResourceSummary};
 use crate::pipeline::plan;
 
-/// What the connector says at the end.
+/// Creates the summary of the connector.
 fn done(rows: u64, rejected: u64) -> Event {
     Event::Done(Summary {
         resources: vec![ResourceSummary {
@@ -42,20 +41,29 @@ fn three_rows() -> [RawEvent; 2] {
     [RawEvent::schema("t", schema), RawEvent::page("t", 3, page)]
 }
 
-/// Loads these events into a folder.
+/// Loads events into a folder.
 fn load(
     folder: &Path,
     events: impl IntoIterator<Item = RawEvent>,
-) -> Result<Option<Written>, PipelineError> {
+) -> Result<Option<RunResult>, PipelineError> {
     load_as(folder, &[], events)
 }
 
-/// The same, of a pipeline that describes these resources.
+/// Loads events of a pipeline with these resources.
 fn load_as(
     folder: &Path,
     resources: &[ResourceSpec],
     events: impl IntoIterator<Item = RawEvent>,
-) -> Result<Option<Written>, PipelineError> {
+) -> Result<Option<RunResult>, PipelineError> {
+    load_observed(folder, resources, events, &())
+}
+
+fn load_observed(
+    folder: &Path,
+    resources: &[ResourceSpec],
+    events: impl IntoIterator<Item = RawEvent>,
+    observer: &dyn Observer,
+) -> Result<Option<RunResult>, PipelineError> {
     let spec = DestinationSpec::Files {
         url: folder.display().to_string(),
         dataset: "d".to_owned(),
@@ -71,7 +79,7 @@ fn load_as(
         sender.try_send(event).unwrap();
     }
     drop(sender);
-    let head = LoadHead {
+    let header = RunHeader {
         load_id: LoadId::from_time(SystemTime::now()),
         pipeline: "p".to_owned(),
         connector_name: "c".to_owned(),
@@ -83,10 +91,10 @@ fn load_as(
     };
     write(
         destination.as_mut(),
-        &head,
+        &header,
         &Limits::default(),
         receiver,
-        &(),
+        observer,
     )
 }
 
@@ -106,6 +114,41 @@ fn counts_that_agree_are_committed() {
     assert_eq!(manifests(folder.path()), 1);
 }
 
+/// Records updates as text.
+#[derive(Default)]
+struct Recorder(Mutex<Vec<String>>);
+
+impl Observer for Recorder {
+    fn update(&self, update: Update<'_>) {
+        self.0.lock().unwrap().push(format!("{update:?}"));
+    }
+}
+
+#[test]
+fn the_progress_of_the_connector_is_observed() {
+    let folder = tempfile::tempdir().unwrap();
+    let progress = RawEvent::other(Event::Progress(Progress {
+        resource: Some("t".to_owned()),
+        rows: 0,
+        estimated_rows: Some(30),
+        waiting: Some("a rate limit".to_owned()),
+    }));
+    let [schema, page] = three_rows();
+    let events = [schema, progress, page, RawEvent::other(done(3, 0))];
+    let recorder = Recorder::default();
+    load_observed(folder.path(), &[], events, &recorder).unwrap();
+    assert_eq!(
+        *recorder.0.lock().unwrap(),
+        [
+            r#"Opened { resource: "t" }"#,
+            r#"Waiting { reason: "a rate limit" }"#,
+            r#"Expected { resource: "t", rows: 30 }"#,
+            r#"Rows { resource: "t", rows: 3 }"#,
+            "Committing",
+        ]
+    );
+}
+
 #[test]
 fn counts_that_differ_are_not_committed() {
     for (rows, rejected) in [(2, 0), (4, 0), (3, 1)] {
@@ -119,7 +162,7 @@ fn counts_that_differ_are_not_committed() {
 }
 
 #[test]
-fn a_resource_that_never_came_is_not_committed() {
+fn a_resource_without_a_schema_is_not_committed() {
     let folder = tempfile::tempdir().unwrap();
     assert!(load(folder.path(), [RawEvent::other(done(0, 0))]).is_err());
     assert_eq!(manifests(folder.path()), 0);
@@ -156,7 +199,7 @@ fn masking(name: &str, column: &str, mask: Mask) -> ResourceSpec {
     }
 }
 
-/// Everything that was written, as text.
+/// Returns the text of all files.
 fn written(folder: &Path) -> String {
     let entries = std::fs::read_dir(folder).unwrap();
     let texts = entries.map(|entry| {
@@ -181,7 +224,7 @@ fn names() -> [RawEvent; 2] {
 }
 
 #[test]
-fn what_is_masked_is_written_nowhere() {
+fn masked_values_are_not_written() {
     let rejected = || {
         RawEvent::other(Event::Rejected(Rejected {
             resource: "t".to_owned(),
@@ -202,7 +245,7 @@ fn what_is_masked_is_written_nowhere() {
 }
 
 #[test]
-fn a_mask_that_cannot_be_is_refused_before_anything_is_written() {
+fn an_invalid_mask_is_refused_before_anything_is_written() {
     for resource in [
         masking("t", "emails", Mask::Null),
         masking("T", "email", Mask::Null),

@@ -9,18 +9,18 @@ use super::{Load, done, messages, page, read, rows, schema, three_rows};
 use crate::world::World;
 
 #[tokio::test]
-async fn a_resource_that_nobody_asked_for_is_refused() {
+async fn a_resource_that_was_not_requested_is_refused() {
     let (schema, page) = messages(&three_rows());
     let load = Load::new().asking_for("mine");
     let reason = load.contract(load.run(read("theirs", 3, (&schema, &page))).await);
     assert!(
-        reason.contains("`theirs`, for which nobody asked"),
+        reason.contains("the connector sent `theirs`, which was not requested"),
         "{reason}"
     );
 }
 
 #[tokio::test]
-async fn a_resource_below_one_that_was_asked_for_is_stored() {
+async fn a_child_of_a_requested_resource_is_stored() {
     let (schema, page) = messages(&three_rows());
     let mut script = read("theirs", 3, (&schema, &page));
     let encoded = &self::schema("", &schema)["schema"]["schema"];
@@ -52,7 +52,7 @@ async fn a_read_without_an_end_is_not_stored() {
     let events = [schema("t", &first), page("t", 3, &batch)];
     let load = Load::new();
     let reason = load.contract(load.run(json!({ "events": events })).await);
-    assert!(reason.contains("without `done`"), "{reason}");
+    assert!(reason.contains("without the event `done`"), "{reason}");
 }
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_summary_that_counts_otherwise_is_not_stored() {
         json!({ "done": [] }),
     ];
     let reason = load.contract(load.run(json!({ "events": events })).await);
-    assert!(reason.contains("says nothing of `t`"), "{reason}");
+    assert!(reason.contains("its summary does not list it"), "{reason}");
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn keys_for_which_nobody_asked_delete_nothing() {
         let load = Load::new();
         let reason = load.contract(load.run(json!({ "events": events })).await);
         assert!(
-            reason.contains("keys of `t`, for which nobody asked"),
+            reason.contains("keys of `t`, which were not requested"),
             "{reason}"
         );
     }
@@ -55,7 +55,7 @@ async fn changes_for_which_nobody_asked_delete_nothing() {
     let load = Load::new();
     let reason = load.contract(load.run(json!({ "events": events })).await);
     assert!(
-        reason.contains("changes of `t`, for which nobody asked"),
+        reason.contains("changes of `t`, which were not requested"),
         "{reason}"
     );
 }

@@ -31,7 +31,7 @@ async fn a_part_that_no_column_of_text_tells_is_refused() {
         let load = Load::new();
         let reason = load.contract(load.run(json!({ "events": events })).await);
         assert!(
-            reason.contains("no column of text") || reason.contains("a name is empty"),
+            reason.contains("no text column") || reason.contains("a name is empty"),
             "{column}: {reason}"
         );
     }

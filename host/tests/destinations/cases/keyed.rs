@@ -40,10 +40,9 @@ impl Plan<'_> {
     }
 
     pub(crate) fn table_write(&self, batch: &RecordBatch) -> TableWrite {
-        let siblings = self.siblings.iter().map(|(column, name)| Sibling {
-            column: (*column).to_owned(),
-            name: (*name).to_owned(),
-        });
+        let siblings = self.siblings.iter();
+        let siblings =
+            siblings.map(|(column, name)| Sibling::new((*name).to_owned(), (*column).to_owned()));
         TableWrite {
             key: self.key.iter().map(|key| (*key).to_owned()).collect(),
             siblings: siblings.collect(),

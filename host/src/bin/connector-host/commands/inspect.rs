@@ -14,7 +14,7 @@ use crate::failure::Failure;
 pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
     let card = match (&args.component, &args.config) {
         (Some(component), _) => of_component(component).await?,
-        (None, Some(config)) => environment::pipeline(config)?.card().await?,
+        (None, Some(config)) => environment::pipeline(config)?.capabilities().await?,
         // The argument parser asks for one of them.
         (None, None) => {
             return Err(
@@ -32,7 +32,7 @@ pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
 
 async fn of_component(path: &Path) -> Result<Capabilities, Failure> {
     let connector = environment::engine()?.load(path, None)?;
-    Ok(Capabilities::of(&connector).await?)
+    Ok(Capabilities::for_connector(&connector).await?)
 }
 
 fn text(card: &Capabilities) -> String {

@@ -1,4 +1,4 @@
-//! Documents taken apart and put into tables, without a destination.
+//! The split of documents into columns and child tables, without a destination.
 
 use std::collections::BTreeMap;
 
@@ -25,31 +25,31 @@ fn source(has_flag: bool) -> SourceSchema {
     }
 }
 
-fn manner(nested: NestedMode) -> Manner {
-    Manner {
+fn options(nested: NestedMode) -> NestingOptions {
+    NestingOptions {
         nested,
         schema: SchemaPolicy::Evolve,
-        groups: false,
-        stays: false,
-        keeps_deleted: false,
+        grouped: false,
+        keeps_table: false,
+        keeps_deleted_rows: false,
     }
 }
 
-fn nesting(manner: Manner, known: Option<&SchemaRef>) -> Nesting {
+fn nesting(options: NestingOptions, existing: Option<&SchemaRef>) -> Nesting {
     let source = source(false);
     let key = source.primary_key.clone();
-    Nesting::new("t", manner, PageKind::Rows, &source, &key, known)
+    Nesting::new("t", options, PageKind::Rows, &source, &key, existing)
         .unwrap()
         .unwrap()
 }
 
-/// Rows as JSON, one after the other.
+/// Parses consecutive JSON values.
 fn rows(text: &str) -> Vec<serde_json::Value> {
     let rows = serde_json::Deserializer::from_str(text).into_iter();
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// Takes documents, and gives the rows of each table, without nulls.
+/// Splits documents, and returns the rows of each table without nulls.
 fn take(
     nesting: &mut Nesting,
     documents: &[Option<&str>],
@@ -71,7 +71,7 @@ fn take(
         }
         rows
     };
-    let own = nesting.take(&page, &mut |items| {
+    let own = nesting.take(&page, &mut |items: ChildRows| {
         assert_eq!(items.rows.schema(), items.source.columns);
         found.insert(items.table.clone(), shown(&items.rows));
         Ok(())
@@ -82,7 +82,7 @@ fn take(
 
 #[test]
 fn objects_become_columns_and_lists_tables() {
-    let mut nesting = nesting(manner(NestedMode::Tables), None);
+    let mut nesting = nesting(options(NestedMode::Tables), None);
     let found = take(
         &mut nesting,
         &[
@@ -126,7 +126,7 @@ fn objects_become_columns_and_lists_tables() {
 
 #[test]
 fn values_of_another_type_lose_nothing() {
-    let mut nesting = nesting(manner(NestedMode::Tables), None);
+    let mut nesting = nesting(options(NestedMode::Tables), None);
     take(&mut nesting, &[Some(r#"{"a":1,"A":2}"#)]).unwrap();
     let found = take(
         &mut nesting,
@@ -154,17 +154,17 @@ fn values_of_another_type_lose_nothing() {
 }
 
 #[test]
-fn the_table_that_is_there_decides() {
-    let known = Arc::new(Schema::new(vec![
+fn the_existing_table_decides_types_and_names() {
+    let existing = Arc::new(Schema::new(vec![
         Field::new("doc__a", DataType::Float64, true),
         Field::new("doc__b_", DataType::Int64, true),
         Field::new("doc__B", DataType::Int64, true),
     ]));
-    let stays = Manner {
-        stays: true,
-        ..manner(NestedMode::Tables)
+    let kept = NestingOptions {
+        keeps_table: true,
+        ..options(NestedMode::Tables)
     };
-    let mut nesting = nesting(stays, Some(&known));
+    let mut nesting = nesting(kept, Some(&existing));
     let found = take(&mut nesting, &[Some(r#"{"a":1,"b":2,"B":3}"#)]).unwrap();
     assert_eq!(
         found["t"],
@@ -173,26 +173,26 @@ fn the_table_that_is_there_decides() {
 }
 
 #[test]
-fn a_list_has_the_table_that_it_had_before() {
+fn a_list_uses_its_table_of_earlier_loads() {
     let items = |names: &[&str]| {
         let fields = names
             .iter()
             .map(|name| Field::new(*name, DataType::Int64, true));
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     };
-    let groups = Manner {
-        groups: true,
-        ..manner(NestedMode::Tables)
+    let grouped = NestingOptions {
+        grouped: true,
+        ..options(NestedMode::Tables)
     };
-    let mut nesting = nesting(groups, None);
-    nesting.adopt("t__doc__l", &items(&["_root_id", "_index", "value"]));
-    nesting.adopt("t__other", &items(&["id", "value"]));
+    let mut nesting = nesting(grouped, None);
+    nesting.add_child_table("t__doc__l", &items(&["_root_id", "_index", "value"]));
+    nesting.add_child_table("t__other", &items(&["id", "value"]));
     let found = take(
         &mut nesting,
         &[Some(r#"{"l":[5]}"#), None, Some(r#"{"k":[6]}"#)],
     )
     .unwrap();
-    // Every row begins a group, also one that has no items.
+    // Every row starts a group, even without items.
     assert_eq!(
         found["t__doc__l"],
         rows(r#"{"_root_id":1} {"_root_id":1,"_index":0,"value":5} {"_root_id":2} {"_root_id":3}"#)
@@ -205,8 +205,8 @@ fn a_list_has_the_table_that_it_had_before() {
 }
 
 #[test]
-fn documents_that_are_stored_whole_are_judged() {
-    let mut nesting = nesting(manner(NestedMode::Json), None);
+fn documents_that_are_stored_whole_are_validated() {
+    let mut nesting = nesting(options(NestedMode::Json), None);
     let good = [Some(r#"{"a":[1]}"#), None, Some("\"x\"")];
     take(&mut nesting, &good).unwrap();
     assert!(!nesting.has_grown());
@@ -225,11 +225,11 @@ fn documents_that_are_stored_whole_are_judged() {
 }
 
 #[test]
-fn keys_that_are_data_do_not_become_columns_without_end() {
+fn columns_and_tables_of_documents_are_limited() {
     let members: Vec<_> = (0..1001).map(|at| format!("\"k{at}\":{at}")).collect();
     let wide = format!("{{{}}}", members.join(","));
     let error = take(
-        &mut nesting(manner(NestedMode::Tables), None),
+        &mut nesting(options(NestedMode::Tables), None),
         &[Some(&wide)],
     )
     .unwrap_err();
@@ -240,7 +240,7 @@ fn keys_that_are_data_do_not_become_columns_without_end() {
     let lists: Vec<_> = (0..101).map(|at| format!("\"k{at}\":[1]")).collect();
     let many = format!("{{{}}}", lists.join(","));
     let error = take(
-        &mut nesting(manner(NestedMode::Tables), None),
+        &mut nesting(options(NestedMode::Tables), None),
         &[Some(&many)],
     )
     .unwrap_err();
@@ -248,11 +248,11 @@ fn keys_that_are_data_do_not_become_columns_without_end() {
         error.to_string().contains("more than 100 tables"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("nested = \"json\""));
-    // Lists in lists in lists are tables up to a depth, and then JSON.
+    assert!(error.hint().unwrap().contains("set `nested` to `json`"));
+    // Nested lists are tables up to a depth, and then JSON.
     let deep = "[".repeat(20) + &"]".repeat(20);
     let found = take(
-        &mut nesting(manner(NestedMode::Tables), None),
+        &mut nesting(options(NestedMode::Tables), None),
         &[Some(&deep)],
     )
     .unwrap();
@@ -260,50 +260,50 @@ fn keys_that_are_data_do_not_become_columns_without_end() {
 }
 
 #[test]
-fn a_policy_for_columns_is_one_for_tables() {
-    let known = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)]));
-    let under = |schema| Manner {
+fn the_policy_for_columns_applies_to_child_tables() {
+    let existing = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true)]));
+    let under = |schema| NestingOptions {
         schema,
-        stays: true,
-        ..manner(NestedMode::Tables)
+        keeps_table: true,
+        ..options(NestedMode::Tables)
     };
     let document = [Some(r#"{"l":[1]}"#)];
-    let mut frozen = nesting(under(SchemaPolicy::Freeze), Some(&known));
+    let mut frozen = nesting(under(SchemaPolicy::Freeze), Some(&existing));
     let error = take(&mut frozen, &document).unwrap_err();
     assert!(
-        error.to_string().contains("no table `t__doc__l`"),
+        error.to_string().contains("`t__doc__l` does not exist"),
         "{error}"
     );
-    let mut discarding = nesting(under(SchemaPolicy::DiscardValue), Some(&known));
+    let mut discarding = nesting(under(SchemaPolicy::DiscardValue), Some(&existing));
     assert_eq!(take(&mut discarding, &document).unwrap().len(), 1);
 }
 
 #[test]
-fn without_a_key_no_item_could_tell_whose_it_is() {
+fn child_tables_need_a_key() {
     let source = source(false);
-    let new = |nested| Nesting::new("t", manner(nested), PageKind::Rows, &source, &[], None);
+    let new = |nested| Nesting::new("t", options(nested), PageKind::Rows, &source, &[], None);
     let error = new(NestedMode::Tables).unwrap_err();
     assert!(error.hint().unwrap().contains("primary_key"), "{error}");
     assert!(new(NestedMode::Json).is_ok());
 }
 
 #[test]
-fn what_a_feed_deletes_has_no_items_unless_it_stays() {
-    for (keeps_deleted, heads) in [(false, 2), (true, 1)] {
+fn a_deleted_row_keeps_its_items_only_if_the_row_is_kept() {
+    for (keeps_deleted_rows, group_starts) in [(false, 2), (true, 1)] {
         let source = source(true);
         let key = source.primary_key.clone();
-        let manner = Manner {
-            groups: true,
-            keeps_deleted,
-            ..manner(NestedMode::Tables)
+        let options = NestingOptions {
+            grouped: true,
+            keeps_deleted_rows,
+            ..options(NestedMode::Tables)
         };
-        let nesting = Nesting::new("t", manner, PageKind::Changes, &source, &key, None);
+        let nesting = Nesting::new("t", options, PageKind::Changes, &source, &key, None);
         let mut nesting = nesting.unwrap().unwrap();
         let list = Arc::new(Schema::new(vec![
             Field::new("_root_id", DataType::Int64, true),
             Field::new("_index", DataType::Int64, true),
         ]));
-        nesting.adopt("t__doc", &list);
+        nesting.add_child_table("t__doc", &list);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(vec![1, 2])),
             Arc::new(StringArray::from(vec![Some("[1]"), None])),
@@ -311,31 +311,31 @@ fn what_a_feed_deletes_has_no_items_unless_it_stays() {
             Arc::new(BooleanArray::from(vec![false, true])),
         ];
         let page = RecordBatch::try_new(Arc::clone(&source.columns), columns).unwrap();
-        let mut began = 0;
-        let rows = nesting.take(&page, &mut |items| {
-            began += items.heads;
+        let mut started = 0;
+        let rows = nesting.take(&page, &mut |items: ChildRows| {
+            started += items.group_starts;
             Ok(())
         });
         assert_eq!(rows.unwrap().schema().fields().len(), 3);
-        assert_eq!(began, heads, "{keeps_deleted}");
+        assert_eq!(started, group_starts, "{keeps_deleted_rows}");
     }
 }
 
 #[test]
-fn what_is_not_there_takes_no_room() {
+fn nulls_and_empty_containers_create_no_column() {
     let nothing: Vec<_> = (0..2000)
         .map(|at| format!("\"k{at}\":null,\"l{at}\":[],\"o{at}\":{{}}"))
         .collect();
     let nothing = format!("{{{}}}", nothing.join(","));
-    let mut nesting = nesting(manner(NestedMode::Tables), None);
+    let mut nesting = nesting(options(NestedMode::Tables), None);
     let found = take(&mut nesting, &[Some(&nothing)]).unwrap();
     assert_eq!(found["t"], rows(r#"{"id":1}"#));
     assert_eq!(nesting.columns().columns.fields().len(), 2);
 }
 
 #[test]
-fn of_a_key_that_comes_twice_the_first_value_counts() {
-    let mut nesting = nesting(manner(NestedMode::Tables), None);
+fn the_first_value_of_a_repeated_key_is_kept() {
+    let mut nesting = nesting(options(NestedMode::Tables), None);
     let found = take(
         &mut nesting,
         &[Some(r#"{"l":[1],"l":[2,3],"a":1,"a":"x"}"#)],
@@ -346,11 +346,11 @@ fn of_a_key_that_comes_twice_the_first_value_counts() {
 }
 
 #[test]
-fn a_key_is_text_whatever_it_is_said_to_be() {
+fn a_primary_key_of_json_is_stored_as_text() {
     let source = source(false);
     let key = ["doc".to_owned()];
     let nested = NestedMode::Json;
-    let nesting = Nesting::new("t", manner(nested), PageKind::Rows, &source, &key, None);
+    let nesting = Nesting::new("t", options(nested), PageKind::Rows, &source, &key, None);
     let columns = nesting.unwrap().unwrap().columns().columns;
     assert!(!is_json(columns.field(1)));
 }

@@ -1,4 +1,5 @@
-//! Marks every row with the load that it came with.
+//! The columns that the host adds to every row: the id of its load, and the
+//! start of its validity in tables that keep versions.
 
 use std::sync::Arc;
 
@@ -9,27 +10,34 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
 use crate::model::{LoadId, PageKind, WriteDisposition, names};
 
-/// Adds the columns of the host's own, and keeps their names free.
+/// The values of the host's columns in one load.
 ///
-/// One dictionary entry serves all rows, so that the load's identity costs
-/// four bytes for each.
-pub(super) struct Marker {
+/// All rows share one dictionary entry, so that the load id costs four bytes
+/// per row.
+pub(in crate::pipeline) struct LoadColumns {
     id: ArrayRef,
+    /// Zeros, as many as the largest page so far has rows.
     keys: Int32Array,
-    time: i64,
+    micros: i64,
 }
 
-impl Marker {
-    pub(super) fn new(load: &LoadId) -> Self {
+impl LoadColumns {
+    /// Creates the columns of a load.
+    pub(in crate::pipeline) fn new(load: &LoadId) -> Self {
         Self {
             id: Arc::new(StringArray::from(vec![load.as_str()])),
             keys: Int32Array::from(Vec::<i32>::new()),
-            time: load.micros(),
+            micros: load.micros(),
         }
     }
 
-    /// The columns of a source as they are stored.
-    pub(super) fn schema(source: &Schema, kind: PageKind, write: WriteDisposition) -> SchemaRef {
+    /// Returns the columns of a source with those of the host. Source columns
+    /// with a reserved name are renamed.
+    pub(super) fn schema(
+        source: &Schema,
+        kind: PageKind,
+        disposition: WriteDisposition,
+    ) -> SchemaRef {
         let last = source.fields().len().saturating_sub(1);
         let fields = source.fields().iter().enumerate().map(|(index, field)| {
             let name = if kind == PageKind::Changes && index == last {
@@ -44,19 +52,20 @@ impl Marker {
             }
         });
         let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let begins = Field::new(names::VALID_FROM, time, true);
-        let identity = Field::new(
+        let valid_from = (disposition == WriteDisposition::Scd2)
+            .then(|| Field::new(names::VALID_FROM, time, true));
+        let load_id = Field::new(
             names::LOAD_ID,
             DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
             false,
         );
-        let begins = (write == WriteDisposition::Scd2).then_some(begins);
-        let own = begins.into_iter().chain([identity]).map(Arc::new);
-        Arc::new(Schema::new(fields.chain(own).collect::<Vec<_>>()))
+        let added = valid_from.into_iter().chain([load_id]).map(Arc::new);
+        Arc::new(Schema::new(fields.chain(added).collect::<Vec<_>>()))
     }
 
-    /// Rows with their mark. `schema` is what [`Marker::schema`] made of theirs.
-    pub(super) fn mark(
+    /// Returns the rows with the host's columns. `schema` is what
+    /// [`LoadColumns::schema`] returned for their columns.
+    pub(super) fn add_to(
         &mut self,
         batch: &RecordBatch,
         schema: &SchemaRef,
@@ -67,8 +76,8 @@ impl Marker {
         }
         let mut columns = batch.columns().to_vec();
         if schema.fields().len() > columns.len() + 1 {
-            let times = TimestampMicrosecondArray::from(vec![self.time; rows]);
-            columns.push(Arc::new(times.with_timezone("UTC")));
+            let valid_from = TimestampMicrosecondArray::from(vec![self.micros; rows]);
+            columns.push(Arc::new(valid_from.with_timezone("UTC")));
         }
         columns.push(Arc::new(DictionaryArray::try_new(
             self.keys.slice(0, rows),

@@ -1,6 +1,6 @@
-//! JSON as it is written: digits stay digits, keys their order. What is not
-//! JSON to every reader is not JSON here: RFC 8259, numbers that a float can
-//! hold, no half surrogates, a bounded depth.
+//! JSON values that keep the digits of numbers and the order of keys. Accepts
+//! only what every reader accepts: RFC 8259, numbers in the range of a float,
+//! no unpaired surrogates, a bounded depth.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,13 +8,13 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A value.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Node {
+pub(super) enum JsonValue {
     Null,
     Boolean(bool),
     Integer(i64),
-    /// An integer that no column of integers holds: its digits.
+    /// Digits of an integer outside of the range of `i64`.
     Digits(String),
     Real(f64),
     Text(String),
@@ -22,21 +22,22 @@ pub(super) enum Node {
     Object(Vec<(String, Self)>),
 }
 
-/// From here on a float may stand for an integer of which it lost digits.
-const INTEGERS_END: f64 = 9_223_372_036_854_775_808.0;
+/// Smallest float that can stand for an integer outside of the range of `i64`.
+const MIN_LARGE_INTEGER: f64 = 9_223_372_036_854_775_808.0;
 
-impl Node {
-    /// The value that a text is, if it is JSON.
+impl JsonValue {
+    /// Parses a text. `None` if it is not valid JSON.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let node: Self = serde_json::from_str(text).ok()?;
-        if node.may_have_lost_digits() {
-            return Self::parse_slowly(serde_json::from_str(text).ok()?);
+        let value: Self = serde_json::from_str(text).ok()?;
+        if value.may_have_lost_digits() {
+            return Self::parse_exactly(serde_json::from_str(text).ok()?);
         }
-        Some(node)
+        Some(value)
     }
 
-    /// Whether no column and no table comes of it.
-    pub(super) fn is_nothing(&self) -> bool {
+    /// True for null and for containers without values. They create no column
+    /// and no table.
+    pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Null => true,
             Self::List(items) => items.is_empty(),
@@ -47,26 +48,28 @@ impl Node {
 
     fn may_have_lost_digits(&self) -> bool {
         match self {
-            Self::Real(value) => value.abs() >= INTEGERS_END,
+            Self::Real(value) => value.abs() >= MIN_LARGE_INTEGER,
             Self::List(items) => items.iter().any(Self::may_have_lost_digits),
-            Self::Object(members) => members.iter().any(|(_, node)| node.may_have_lost_digits()),
+            Self::Object(members) => members
+                .iter()
+                .any(|(_, value)| value.may_have_lost_digits()),
             _ => false,
         }
     }
 
-    /// The same, with every number looked at as it is written.
-    fn parse_slowly(raw: &RawValue) -> Option<Self> {
+    /// Parses each number from its text, so that no digit is lost.
+    fn parse_exactly(raw: &RawValue) -> Option<Self> {
         let text = raw.get();
         Some(match text.as_bytes().first()? {
             b'[' => {
                 let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-                let items = items.into_iter().map(Self::parse_slowly);
+                let items = items.into_iter().map(Self::parse_exactly);
                 Self::List(items.collect::<Option<_>>()?)
             }
             b'{' => {
                 let members: Members = serde_json::from_str(text).ok()?;
                 let members = first_of_each(members.0).into_iter();
-                let members = members.map(|(key, raw)| Some((key, Self::parse_slowly(raw)?)));
+                let members = members.map(|(key, raw)| Some((key, Self::parse_exactly(raw)?)));
                 Self::Object(members.collect::<Option<_>>()?)
             }
             b'-' | b'0'..=b'9' if !text.contains(['.', 'e', 'E']) => match text.parse() {
@@ -77,7 +80,7 @@ impl Node {
         })
     }
 
-    /// The value as JSON.
+    /// Formats the value as JSON.
     pub(super) fn to_json(&self) -> String {
         match self {
             Self::Null => "null".to_owned(),
@@ -92,14 +95,14 @@ impl Node {
             }
             Self::Object(members) => {
                 let members = members.iter();
-                let members = members.map(|(key, node)| quoted(key) + ":" + &node.to_json());
+                let members = members.map(|(key, value)| quoted(key) + ":" + &value.to_json());
                 format!("{{{}}}", members.collect::<Vec<_>>().join(","))
             }
         }
     }
 }
 
-/// Members without those whose key was there before.
+/// Removes members with the key of an earlier member.
 fn first_of_each<V>(members: Vec<(String, V)>) -> Vec<(String, V)> {
     let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
     keys.sort_unstable();
@@ -117,69 +120,69 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-impl<'de> Deserialize<'de> for Node {
+impl<'de> Deserialize<'de> for JsonValue {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyNode)
+        deserializer.deserialize_any(AnyValue)
     }
 }
 
-/// Takes whatever comes.
-struct AnyNode;
+/// Visitor of any value.
+struct AnyValue;
 
-impl<'de> Visitor<'de> for AnyNode {
-    type Value = Node;
+impl<'de> Visitor<'de> for AnyValue {
+    type Value = JsonValue;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Null)
+    fn visit_unit<E>(self) -> Result<JsonValue, E> {
+        Ok(JsonValue::Null)
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
-        Ok(Node::Boolean(value))
+    fn visit_bool<E>(self, value: bool) -> Result<JsonValue, E> {
+        Ok(JsonValue::Boolean(value))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
-        Ok(Node::Integer(value))
+    fn visit_i64<E>(self, value: i64) -> Result<JsonValue, E> {
+        Ok(JsonValue::Integer(value))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
-        let small = i64::try_from(value).map(Node::Integer);
-        Ok(small.unwrap_or_else(|_| Node::Digits(value.to_string())))
+    fn visit_u64<E>(self, value: u64) -> Result<JsonValue, E> {
+        let small = i64::try_from(value).map(JsonValue::Integer);
+        Ok(small.unwrap_or_else(|_| JsonValue::Digits(value.to_string())))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        Ok(Node::Real(value))
+    fn visit_f64<E>(self, value: f64) -> Result<JsonValue, E> {
+        Ok(JsonValue::Real(value))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<JsonValue, E> {
+        Ok(JsonValue::Text(text.to_owned()))
     }
 
-    fn visit_string<E>(self, text: String) -> Result<Node, E> {
-        Ok(Node::Text(text))
+    fn visit_string<E>(self, text: String) -> Result<JsonValue, E> {
+        Ok(JsonValue::Text(text))
     }
 
-    fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Node, S::Error> {
+    fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<JsonValue, S::Error> {
         let mut list = Vec::new();
         while let Some(item) = items.next_element()? {
             list.push(item);
         }
-        Ok(Node::List(list))
+        Ok(JsonValue::List(list))
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<Node, M::Error> {
+    fn visit_map<M: MapAccess<'de>>(self, mut members: M) -> Result<JsonValue, M::Error> {
         let mut object = Vec::new();
         while let Some(member) = members.next_entry()? {
             object.push(member);
         }
-        Ok(Node::Object(first_of_each(object)))
+        Ok(JsonValue::Object(first_of_each(object)))
     }
 }
 
-/// The members of an object, as they are written.
+/// The members of an object, with the text of their values.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
@@ -212,25 +215,25 @@ mod tests {
     fn numbers_keep_their_digits() {
         let list = "[9223372036854775807,9223372036854775808,-9223372036854775809,\
                     123456789012345678901234567890,1e300,0.5]";
-        let digits = |digits: &str| Node::Digits(digits.to_owned());
+        let digits = |digits: &str| JsonValue::Digits(digits.to_owned());
         assert_eq!(
-            Node::parse(list).unwrap(),
-            Node::List(vec![
-                Node::Integer(i64::MAX),
+            JsonValue::parse(list).unwrap(),
+            JsonValue::List(vec![
+                JsonValue::Integer(i64::MAX),
                 digits("9223372036854775808"),
                 digits("-9223372036854775809"),
                 digits("123456789012345678901234567890"),
-                Node::Real(1e300),
-                Node::Real(0.5),
+                JsonValue::Real(1e300),
+                JsonValue::Real(0.5),
             ])
         );
         let object = r#"{"b":[123456789012345678901234567890],"a":{"x":null,"y":"\u00e4"}}"#;
-        let node = Node::parse(object).unwrap();
-        assert_eq!(node.to_json(), object.replace("\\u00e4", "ä"));
+        let value = JsonValue::parse(object).unwrap();
+        assert_eq!(value.to_json(), object.replace("\\u00e4", "ä"));
     }
 
     #[test]
-    fn what_some_readers_refuse_is_no_json() {
+    fn text_that_some_readers_refuse_is_not_json() {
         for text in [
             "",
             "{",
@@ -244,8 +247,8 @@ mod tests {
             &"[".repeat(200),
             &("[".repeat(200) + &"]".repeat(200)),
         ] {
-            assert_eq!(Node::parse(text), None, "{text}");
+            assert_eq!(JsonValue::parse(text), None, "{text}");
         }
-        assert_eq!(Node::parse(" null\n"), Some(Node::Null));
+        assert_eq!(JsonValue::parse(" null\n"), Some(JsonValue::Null));
     }
 }

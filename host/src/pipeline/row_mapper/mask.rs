@@ -1,6 +1,5 @@
-//! Masks: what is stored in place of values that are not to be stored as
-//! they are. Applied before anything is written, and never asks the connector
-//! for it.
+//! Masks: the replacement of values that must not be stored. Applied before
+//! anything is written; does not rely on the connector.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,47 +15,43 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use super::PipelineError;
-use crate::model::{Mask, PageKind, Rejected, SourceSchema, names};
+use crate::model::siblings::has_name_of_sibling;
+use crate::model::{Mask, PageKind, Rejected, SourceSchema, UnreadPart, names};
+use crate::pipeline::PipelineError;
 
-/// What stands for the characters that are left out.
+/// Replacement of the hidden characters of a text.
 const HIDDEN: &str = "***";
 
-/// The masks of a resource, by its columns.
-pub(super) type Masks = BTreeMap<String, Mask>;
+/// Masks of a resource, by column.
+pub(in crate::pipeline) type Masks = BTreeMap<String, Mask>;
 
-/// The mask of a column. Letter case does not tell columns apart.
-pub(super) fn of(masks: &Masks, column: &str) -> Option<Mask> {
+/// Returns the mask of a column. Column names ignore case.
+pub(in crate::pipeline) fn mask_for(masks: &Masks, column: &str) -> Option<Mask> {
     let mut masks = masks.iter();
     masks
         .find(|(name, _)| name.eq_ignore_ascii_case(column))
         .map(|(_, mask)| *mask)
 }
 
-/// A resource that came without being selected by its own name, while others
-/// are masked: whether it should be is not known.
-pub(super) fn unselected(resource: &str) -> PipelineError {
+/// Returns the error for a resource that is not selected by its own name while
+/// others are masked. The pipeline does not state whether to mask it.
+pub(in crate::pipeline) fn unselected(resource: &str) -> PipelineError {
     PipelineError::settings(
         format!("`{resource}` is not selected by its own name, and other resources are masked"),
-        format!(
-            "add to the file\n\n[[resource]]\nname = \"{resource}\"\nmask = {{}}   # or the columns to mask"
-        ),
+        format!("add the resource `{resource}`, and set `mask` to the columns to mask, if any"),
     )
 }
 
-/// A rejected record without what is masked. Of a record that is no JSON
-/// object nothing is left, nor of values with others inside, because it is
-/// not known which column they are of; and a reason may quote any.
-pub(super) fn rejected(masks: &Masks, rejected: Rejected) -> Rejected {
+/// Returns a rejected record without masked values. Values with others inside
+/// are removed too, because their columns are not known. So is the reason,
+/// which may quote any value.
+pub(in crate::pipeline) fn mask_rejected(masks: &Masks, rejected: Rejected) -> Rejected {
     if masks.is_empty() {
         return rejected;
     }
-    // A sibling is not declared here, but has the name of its column.
     let is_masked = |key: &str| {
-        let base = key.match_indices("__").map(|(at, _)| &key[..at]);
-        std::iter::once(key)
-            .chain(base)
-            .any(|column| of(masks, column).is_some())
+        let mut masked = masks.keys();
+        masked.any(|column| key.eq_ignore_ascii_case(column) || has_name_of_sibling(key, column))
     };
     let record = match serde_json::from_str(&rejected.record) {
         Ok(Json::Object(mut fields)) => {
@@ -76,36 +71,57 @@ pub(super) fn rejected(masks: &Masks, rejected: Rejected) -> Rejected {
     }
 }
 
-/// The columns of a resource as they are stored, and how its rows become
-/// that.
+/// Returns the texts that identify a part of the rows, as they are stored.
+pub(super) fn stored_texts(
+    masks: &Masks,
+    resource: &str,
+    part: &UnreadPart,
+) -> Result<Vec<String>, PipelineError> {
+    match mask_for(masks, &part.column) {
+        None => Ok(part.values.clone()),
+        Some(Mask::Sha256) => {
+            let values = part.values.iter();
+            Ok(values.map(|text| sha256(text.as_bytes())).collect())
+        }
+        Some(Mask::Null | Mask::Partial) => Err(PipelineError::settings(
+            format!(
+                "`mask` hides `{}` of `{resource}`, which identifies the rows to keep when a part of the source cannot be read",
+                part.column
+            ),
+            "set the mask of the column to `sha256`, or remove it".to_owned(),
+        )),
+    }
+}
+
+/// The masks of a list of columns.
 #[derive(Clone, Debug)]
-pub(super) struct Masking {
+pub(in crate::pipeline) struct Masking {
     schema: SchemaRef,
-    /// For each column.
+    /// Mask of each column.
     masks: Vec<Option<Mask>>,
 }
 
 impl Masking {
-    /// Refuses a mask on a column that is not there. A column and its
-    /// siblings have the same mask.
-    pub(super) fn new(
+    /// Applies masks to the columns of a resource. A column and its siblings
+    /// have the same mask. Refuses a mask for an unknown column.
+    pub(in crate::pipeline) fn new(
         masks: &Masks,
         resource: &str,
         source: &SourceSchema,
         kind: PageKind,
     ) -> Result<Self, PipelineError> {
         let fields = source.columns.fields();
-        // The last column of changes is not of the resource.
-        let own = fields.len() - usize::from(kind == PageKind::Changes && !fields.is_empty());
-        let own = || fields.iter().take(own).map(|field| field.name().as_str());
+        // The last column of changes is a flag, not a column of the resource.
+        let count = fields.len() - usize::from(kind == PageKind::Changes && !fields.is_empty());
+        let own = || fields.iter().take(count).map(|field| field.name().as_str());
         for column in masks.keys() {
             if !own().any(|name| name.eq_ignore_ascii_case(column)) {
                 let hint = names::nearest(column, own()).map_or_else(
-                    || format!("it has {}", own().collect::<Vec<_>>().join(", ")),
+                    || format!("its columns are {}", own().collect::<Vec<_>>().join(", ")),
                     |nearest| format!("did you mean `{nearest}`?"),
                 );
                 return Err(PipelineError::settings(
-                    format!("`mask` names `{column}`, which is no column of `{resource}`"),
+                    format!("`mask` names `{column}`, which is not a column of `{resource}`"),
                     hint,
                 ));
             }
@@ -117,7 +133,7 @@ impl Masking {
                 .map(|sibling| sibling.column.as_str());
             std::iter::once(name)
                 .chain(bases)
-                .find_map(|column| of(masks, column))
+                .find_map(|column| mask_for(masks, column))
         };
         let mut by_column: Vec<_> = own().map(mask).collect();
         by_column.resize(fields.len(), None);
@@ -135,21 +151,24 @@ impl Masking {
         })
     }
 
-    /// The same resource with the columns as they are stored.
-    pub(super) fn stored(&self, source: &SourceSchema) -> SourceSchema {
+    /// Returns the columns of a resource after masking.
+    pub(super) fn masked(&self, source: &SourceSchema) -> SourceSchema {
         SourceSchema {
             columns: Arc::clone(&self.schema),
             ..source.clone()
         }
     }
 
-    /// The columns as they are stored.
-    pub(super) fn schema(&self) -> &SchemaRef {
+    /// Columns after masking.
+    pub(in crate::pipeline) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// Rows as they are stored.
-    pub(super) fn apply(&self, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    /// Masks rows.
+    pub(in crate::pipeline) fn apply(
+        &self,
+        batch: &RecordBatch,
+    ) -> Result<RecordBatch, ArrowError> {
         if self.masks.iter().all(Option::is_none) {
             return Ok(batch.clone());
         }
@@ -166,14 +185,13 @@ impl Masking {
     }
 }
 
-/// A value that is not masked yet.
+/// A value before it is masked.
 enum Plain<'a> {
     Text(&'a str),
     Blob(&'a [u8]),
-    /// Whose first character says it all.
-    Truth(bool),
+    Boolean(bool),
     /// A number or a time, as text.
-    Shown(String),
+    Formatted(String),
 }
 
 impl Plain<'_> {
@@ -181,28 +199,30 @@ impl Plain<'_> {
         match self {
             Self::Text(text) => text.as_bytes(),
             Self::Blob(bytes) => bytes,
-            Self::Truth(true) => b"true",
-            Self::Truth(false) => b"false",
-            Self::Shown(text) => text.as_bytes(),
+            Self::Boolean(true) => b"true",
+            Self::Boolean(false) => b"false",
+            Self::Formatted(text) => text.as_bytes(),
         }
     }
 
     fn partial(&self) -> String {
         match self {
             Self::Text(text) => partial(text),
-            Self::Shown(text) => partial(text),
-            Self::Blob(_) | Self::Truth(_) => HIDDEN.to_owned(),
+            Self::Formatted(text) => partial(text),
+            // The first character of a boolean reveals it.
+            Self::Blob(_) | Self::Boolean(_) => HIDDEN.to_owned(),
         }
     }
 }
 
-/// A column of text, made of the values of another. Null stays null.
+/// Returns a text column with a text for each value of a column. Nulls stay
+/// null.
 fn texts(column: &dyn Array, text: impl Fn(Plain<'_>) -> String) -> Result<ArrayRef, ArrowError> {
-    /// What the offsets of a column of text reach.
-    const MOST_BYTES: usize = i32::MAX as usize;
+    /// Largest offset of a text column.
+    const MAX_BYTES: usize = i32::MAX as usize;
     let options = FormatOptions::new();
-    // Times are not its part: it would want to know the zone, whose name is
-    // any text.
+    // Times are formatted here: the formatter parses the name of the time zone,
+    // which can be any text.
     let formatter = match column.data_type() {
         DataType::Utf8
         | DataType::LargeUtf8
@@ -217,15 +237,15 @@ fn texts(column: &dyn Array, text: impl Fn(Plain<'_>) -> String) -> Result<Array
             (DataType::LargeUtf8, _) => Plain::Text(column.as_string::<i64>().value(row)),
             (DataType::Binary, _) => Plain::Blob(column.as_binary::<i32>().value(row)),
             (DataType::LargeBinary, _) => Plain::Blob(column.as_binary::<i64>().value(row)),
-            (DataType::Boolean, _) => Plain::Truth(column.as_boolean().value(row)),
+            (DataType::Boolean, _) => Plain::Boolean(column.as_boolean().value(row)),
             (DataType::Float64, _) => {
-                Plain::Shown(column.as_primitive::<Float64Type>().value(row).to_string())
+                Plain::Formatted(column.as_primitive::<Float64Type>().value(row).to_string())
             }
             (DataType::Timestamp(TimeUnit::Microsecond, zone), _) => {
                 let times = column.as_primitive::<TimestampMicrosecondType>();
-                Plain::Shown(time(times.value(row), zone.is_some()))
+                Plain::Formatted(format_time(times.value(row), zone.is_some()))
             }
-            (_, Some(formatter)) => Plain::Shown(formatter.value(row).try_to_string()?),
+            (_, Some(formatter)) => Plain::Formatted(formatter.value(row).try_to_string()?),
             (other, None) => return Err(ArrowError::NotYetImplemented(other.to_string())),
         })
     };
@@ -236,7 +256,7 @@ fn texts(column: &dyn Array, text: impl Fn(Plain<'_>) -> String) -> Result<Array
             continue;
         }
         let masked = text(value(row)?);
-        if builder.values_slice().len() + masked.len() > MOST_BYTES {
+        if builder.values_slice().len() + masked.len() > MAX_BYTES {
             return Err(ArrowError::OffsetOverflowError(
                 builder.values_slice().len(),
             ));
@@ -246,8 +266,8 @@ fn texts(column: &dyn Array, text: impl Fn(Plain<'_>) -> String) -> Result<Array
     Ok(Arc::new(builder.finish()))
 }
 
-/// As RFC 3339 writes it, with `Z` if it is of UTC.
-fn time(micros: i64, utc: bool) -> String {
+/// Formats a time by RFC 3339, with `Z` if it is in UTC.
+fn format_time(micros: i64, utc: bool) -> String {
     let time = timestamp_us_to_datetime(micros);
     let time = time.map_or_else(
         || micros.to_string(),
@@ -256,8 +276,8 @@ fn time(micros: i64, utc: bool) -> String {
     time + if utc { "Z" } else { "" }
 }
 
-/// In lower-case hex.
-pub(super) fn sha256(bytes: &[u8]) -> String {
+/// Returns the SHA-256 in lower-case hex.
+fn sha256(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {
         // Writing to memory does not fail.
@@ -266,18 +286,18 @@ pub(super) fn sha256(bytes: &[u8]) -> String {
     hex
 }
 
-/// The first character, and what follows the name in an email address. Of
-/// what is shorter than three characters, that would be most of it.
+/// Returns the first character, and the domain of an email address. A text of
+/// fewer than three characters is hidden, because the first is most of it.
 fn partial(text: &str) -> String {
-    const SHORT: usize = 3;
-    if text.chars().take(SHORT).count() < SHORT {
+    const MIN_CHARACTERS: usize = 3;
+    if text.chars().take(MIN_CHARACTERS).count() < MIN_CHARACTERS {
         return HIDDEN.to_owned();
     }
     let first = text.chars().take(1).collect::<String>();
     format!("{first}{HIDDEN}{}", domain(text).unwrap_or_default())
 }
 
-/// From the last `@`, of what looks like an email address.
+/// Returns the part of an email address from its last `@`.
 fn domain(text: &str) -> Option<&str> {
     let at = text.rfind('@').filter(|at| *at > 0)?;
     let labels = text[at + 1..].split('.');
@@ -297,7 +317,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::model::Sibling;
+    use crate::model::siblings::Sibling;
 
     fn masks(masks: &[(&str, Mask)]) -> Masks {
         let owned = masks.iter().map(|(name, mask)| ((*name).to_owned(), *mask));
@@ -305,10 +325,8 @@ mod tests {
     }
 
     fn source(batch: &RecordBatch, siblings: &[(&str, &str)]) -> SourceSchema {
-        let sibling = |(name, column): &(&str, &str)| Sibling {
-            name: (*name).to_owned(),
-            column: (*column).to_owned(),
-        };
+        let sibling =
+            |(name, column): &(&str, &str)| Sibling::new((*name).to_owned(), (*column).to_owned());
         SourceSchema {
             columns: batch.schema(),
             primary_key: Vec::new(),
@@ -323,7 +341,7 @@ mod tests {
         RecordBatch::try_from_iter_with_nullable(nullable).unwrap()
     }
 
-    /// One column under a mask.
+    /// Masks one column.
     fn masked(mask: Mask, column: ArrayRef) -> ArrayRef {
         let batch = rows(vec![("c", column)]);
         let masking = Masking::new(
@@ -341,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_is_of_the_bytes_of_the_value() {
+    fn a_hash_is_that_of_the_bytes_of_the_value() {
         // echo -n abc | sha256sum
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         let text = masked(
@@ -369,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_of_null_leaves_the_type_and_nothing_else() {
+    fn a_null_mask_keeps_only_the_type() {
         let column = masked(Mask::Null, Arc::new(Int64Array::from(vec![Some(1), None])));
         assert_eq!(
             (column.data_type(), column.null_count()),
@@ -378,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_partial_value_tells_its_beginning_and_a_domain() {
+    fn a_partial_mask_keeps_the_first_character_and_the_domain() {
         for (text, left) in [
             ("bob@example.com", "b***@example.com"),
             ("b@b@example.co.uk", "b***@example.co.uk"),
@@ -411,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_covers_the_siblings_in_whatever_case() {
+    fn a_mask_covers_siblings_and_ignores_case() {
         let batch = rows(vec![
             ("id", Arc::new(Int64Array::from(vec![1]))),
             ("Email", Arc::new(StringArray::from(vec![None::<&str>]))),
@@ -436,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_on_a_column_that_is_not_there_is_refused() {
+    fn a_mask_for_an_unknown_column_is_refused() {
         let batch = rows(vec![
             ("email", Arc::new(StringArray::from(vec!["a"]))),
             ("gone", Arc::new(BooleanArray::from(vec![true]))),
@@ -448,28 +466,28 @@ mod tests {
         let error = new("emails", PageKind::Rows).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "`mask` names `emails`, which is no column of `users`"
+            "`mask` names `emails`, which is not a column of `users`"
         );
         assert_eq!(error.hint().as_deref(), Some("did you mean `email`?"));
         let error = new("phone_number", PageKind::Rows).unwrap_err();
-        assert_eq!(error.hint().as_deref(), Some("it has email, gone"));
-        // Which rows are deleted is not a value of theirs.
+        assert_eq!(error.hint().as_deref(), Some("its columns are email, gone"));
+        // The flag of deleted rows is not a value of a row.
         assert!(new("gone", PageKind::Rows).is_ok());
         assert!(new("gone", PageKind::Changes).is_err());
     }
 
     #[test]
-    fn nothing_masked_is_left_in_a_rejected_record() {
-        let of = |record: &str| {
+    fn a_rejected_record_keeps_no_masked_value() {
+        let masked = |record: &str| {
             let rejected = Rejected {
                 resource: "t".to_owned(),
                 record: record.to_owned(),
                 reason: "`bob@x.org` is too long".to_owned(),
             };
-            super::rejected(&masks(&[("email", Mask::Partial)]), rejected)
+            mask_rejected(&masks(&[("email", Mask::Partial)]), rejected)
         };
         let kept =
-            of(r#"{"id":1,"EMAIL":"bob@x.org","email__text":"bob@x.org","row":["bob@x.org"]}"#);
+            masked(r#"{"id":1,"EMAIL":"bob@x.org","email__text":"bob@x.org","row":["bob@x.org"]}"#);
         let record: Json = serde_json::from_str(&kept.record).unwrap();
         assert_eq!(
             record,
@@ -477,14 +495,14 @@ mod tests {
         );
         assert!(!kept.reason.contains("bob"));
         for record in [r#""bob@x.org""#, r#"["bob@x.org"]"#, r#"{"email":"bob@x.o"#] {
-            assert_eq!(of(record).record, "null");
+            assert_eq!(masked(record).record, "null");
         }
         let open = Rejected {
             resource: "t".to_owned(),
             record: "no JSON".to_owned(),
             reason: "why".to_owned(),
         };
-        let kept = super::rejected(&Masks::new(), open);
+        let kept = mask_rejected(&Masks::new(), open);
         assert_eq!((&*kept.record, &*kept.reason), ("no JSON", "why"));
     }
 }

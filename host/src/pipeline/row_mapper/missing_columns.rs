@@ -1,11 +1,15 @@
-//! Rows with columns that came after them.
+//! Nulls for the columns that a page does not have because they were
+//! announced after it was encoded.
 
 use arrow_array::{RecordBatch, RecordBatchOptions, new_null_array};
 use arrow_schema::{ArrowError, SchemaRef};
 
-/// The rows with all columns of a schema, of which they have the first: the
-/// others are null there.
-pub(super) fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+/// Returns the rows with all columns of `schema`. The batch has the first of
+/// them; the others are null.
+pub(in crate::pipeline) fn add_missing_columns(
+    batch: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch, ArrowError> {
     let rows = batch.num_rows();
     let missing = schema.fields().iter().skip(batch.num_columns());
     let missing = missing.map(|field| new_null_array(field.data_type(), rows));

@@ -1,33 +1,34 @@
-//! Checks a config against the JSON Schema that its connector declares,
-//! before the connector sees it.
+//! The validation of a config against the JSON Schema of its connector. Runs
+//! before the connector receives the config.
 
 use boon::{Compiler, Schemas, SchemeUrlLoader};
 use serde_json::Value;
 
 use super::error::PipelineError;
 
-/// Refuses a config that does not fit, naming the setting.
+/// Refuses a config that the schema does not allow, and names the setting.
 pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError> {
-    let broken = |reason: String| {
+    let invalid_schema = |reason: String| {
         PipelineError::settings(
-            format!("the connector declares a config schema that is none: {reason}"),
+            format!("the connector's config schema is not a valid JSON Schema: {reason}"),
             "report it to the author of the connector".to_owned(),
         )
     };
-    let schema: Value = serde_json::from_str(schema).map_err(|error| broken(error.to_string()))?;
-    bounded(&schema).map_err(broken)?;
+    let schema: Value =
+        serde_json::from_str(schema).map_err(|error| invalid_schema(error.to_string()))?;
+    validate_size(&schema).map_err(invalid_schema)?;
     let known = known_keys(&schema);
     let mut schemas = Schemas::new();
     let mut compiler = Compiler::new();
-    // One that knows no scheme, and so no file: nothing is loaded from
-    // anywhere.
+    // A loader that supports no URL scheme, so that nothing is loaded from a
+    // file or the network.
     compiler.use_loader(Box::new(SchemeUrlLoader::new()));
     compiler
         .add_resource("connector:config", schema)
-        .map_err(|error| broken(error.to_string()))?;
+        .map_err(|error| invalid_schema(error.to_string()))?;
     let index = compiler
         .compile("connector:config", &mut schemas)
-        .map_err(|error| broken(error.to_string()))?;
+        .map_err(|error| invalid_schema(error.to_string()))?;
     schemas.validate(config, index).map_err(|error| {
         let leaf = deepest(&error);
         let at = leaf.instance_location.to_string();
@@ -45,12 +46,12 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
 }
 
 /// Refuses a schema that could keep the host busy: the connector wrote it, and
-/// it is applied outside of the connector's limits. Without references it is a
-/// tree, each part of which looks once at its part of the config.
-fn bounded(schema: &Value) -> Result<(), String> {
-    /// Far more than the settings of any connector take.
-    const MOST_PARTS: usize = 2_000;
-    /// They lead elsewhere, or back, or take long to prepare.
+/// it is applied outside of the connector's limits. A schema without references
+/// is a tree, and each part is applied once to its part of the config.
+fn validate_size(schema: &Value) -> Result<(), String> {
+    /// Far more parts than the settings of any connector need.
+    const MAX_PARTS: usize = 2_000;
+    /// Keywords that refer to other schemas, can recurse, or compile slowly.
     const REFUSED: [&str; 5] = [
         "$ref",
         "$dynamicRef",
@@ -60,28 +61,27 @@ fn bounded(schema: &Value) -> Result<(), String> {
     ];
 
     let mut parts = 0;
-    let mut left = vec![schema];
-    while let Some(part) = left.pop() {
+    let mut remaining = vec![schema];
+    while let Some(part) = remaining.pop() {
         parts += 1;
-        if parts > MOST_PARTS {
-            return Err(format!("it has more than {MOST_PARTS} parts"));
+        if parts > MAX_PARTS {
+            return Err(format!("it has more than {MAX_PARTS} parts"));
         }
         match part {
             Value::Object(object) => {
                 if let Some(key) = object.keys().find(|key| REFUSED.contains(&key.as_str())) {
                     return Err(format!("`{key}` is not supported"));
                 }
-                left.extend(object.values());
+                remaining.extend(object.values());
             }
-            Value::Array(array) => left.extend(array),
+            Value::Array(array) => remaining.extend(array),
             _ => {}
         }
     }
     Ok(())
 }
 
-/// The error that says most: validators report a tree, whose leaves name the
-/// value that is wrong.
+/// Returns a leaf of the tree of errors. Leaves name the value that is wrong.
 fn deepest<'a, 'b>(error: &'a boon::ValidationError<'a, 'b>) -> &'a boon::ValidationError<'a, 'b> {
     error.causes.first().map_or(error, deepest)
 }
@@ -94,7 +94,7 @@ fn hint(error: &boon::ValidationError<'_, '_>, known: &[String]) -> String {
     {
         return format!("did you mean `{nearest}`?");
     }
-    format!("the connector knows {}", known.join(", "))
+    format!("the connector's settings are {}", known.join(", "))
 }
 
 fn known_keys(schema: &Value) -> Vec<String> {
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fitting_config_passes() {
+    fn a_valid_config_passes() {
         assert!(validate(SCHEMA, &serde_json::json!({"database_url": "http://x"})).is_ok());
     }
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_leads_elsewhere_is_refused() {
+    fn a_schema_that_refers_to_a_file_is_refused() {
         let file = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         for schema in [
             serde_json::json!({ "$ref": file }),
@@ -140,8 +140,8 @@ mod tests {
             serde_json::json!({ "properties": { "a": { "$dynamicRef": file } } }),
         ] {
             let error = validate(&schema.to_string(), &serde_json::json!({})).unwrap_err();
-            assert!(error.to_string().contains("a config schema that is none"));
-            // Nothing of the file, and not even whether it is there.
+            assert!(error.to_string().contains("not a valid JSON Schema"));
+            // The message reveals neither the content nor the existence of the file.
             assert!(!error.to_string().contains("connector-host\""), "{error}");
         }
     }
