@@ -1,7 +1,7 @@
-# Every command that a person or CI runs. `just` alone lists them.
+# All commands for people and CI. `just` without arguments lists them.
 #
-# All native commands select the whole workspace in the release profile: cargo
-# then unifies features the same way each time, and nothing is compiled twice.
+# All native commands select the whole workspace in the release profile. Cargo
+# then unifies features the same way each time and compiles nothing twice.
 
 set positional-arguments
 
@@ -16,7 +16,7 @@ export PYTHONDONTWRITEBYTECODE := "1"
 default:
     @just --list --unsorted
 
-# Load turso.toml into its destination; without one, show it on sample data
+# Load the database of turso.toml; without that file, run the demonstration
 [no-exit-message]
 run *arguments: build
     #!/usr/bin/env bash
@@ -27,35 +27,35 @@ run *arguments: build
     "{{ just_executable() }}" --justfile "{{ justfile() }}" fetch sqld
     exec "{{ bin }}/demo"
 
-# Write a commented turso.toml to start from
+# Create turso.toml from a commented template
 [no-exit-message]
 init:
     #!/usr/bin/env bash
     set -euo pipefail
     if [ -e turso.toml ]; then
-        echo "error: turso.toml is there already" >&2
+        echo "error: turso.toml exists already" >&2
         echo "hint: edit it, or move it away and run \`just init\` again" >&2
         exit 1
     fi
     component="{{ component }}"
     sed "s|@COMPONENT@|${component#"$PWD"/}|" connector/turso.template.toml > turso.toml
-    echo "wrote turso.toml: fill in your database, set TURSO_AUTH_TOKEN, then \`just run\`"
+    echo "created turso.toml: fill in your database, set TURSO_AUTH_TOKEN, then run \`just run\`"
 
-# Build the component and the host, with the DuckDB driver beside it
+# Build the component and the host, and put the DuckDB library next to the host
 build: wasm-target (fetch "duckdb")
     cargo build --release --package turso-connector --target wasm32-wasip2
     cargo build --release --workspace --bins
     @[ -n "${CONNECTOR_HOST_DUCKDB:-}" ] || ln -f "{{ target }}"/tools/duckdb/libduckdb.so "{{ bin }}/"
 
-# Run all tests: of the crates, and of the whole against real servers
+# Run all tests, including the system tests against real servers
 test *arguments: build hostile (fetch "sqld" "tursodb")
     cargo test --release --workspace "$@"
 
-# Kill at least 200 loads of a source that changes, amid faults of its server
+# Kill 200 loads of a changing source behind a faulty server, and compare
 test-long: build (fetch "sqld")
     CHAOS_KILLS="${CHAOS_KILLS:-200}" cargo test --release --workspace --test system -- chaos:: --nocapture
 
-# Everything that CI checks
+# Run all checks of CI
 ci: lock fmt-check typos lint doc deny test
 
 # Format the code
@@ -71,21 +71,21 @@ lint: wasm-target
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --document-private-items
 
-# Measure speed and memory against the floor, and the sandbox (about six minutes)
+# Measure speed, memory and the sandbox (about six minutes)
 bench *arguments: build hostile (fetch "sqld")
     "{{ bin }}/bench" "$@"
     cargo bench --workspace --bench sandbox
 
-# Measure the same table through dlt, in a Python environment of its own
+# Measure dlt on the same table, in a separate Python environment
 bench-peers *arguments: build (fetch "sqld")
     #!/usr/bin/env bash
     set -euo pipefail
     peers="{{ target }}/tools/peers"
     [ -x "$peers/bin/python" ] || python3 -m venv "$peers"
-    "$peers/bin/pip" install --quiet --disable-pip-version-check --requirement tests/peers/requirements.txt
+    "$peers/bin/pip" install --quiet --disable-pip-version-check --requirement tests/bench/peers/requirements.txt
     exec "{{ bin }}/bench" --peers "$peers/bin/python" "$@"
 
-# The versions in Cargo.lock are the ones that are used.
+# Fails if Cargo.lock is not up to date.
 [private]
 lock:
     @cargo metadata --locked --format-version 1 > /dev/null
@@ -102,18 +102,18 @@ typos:
 deny:
     cargo deny --locked check bans licenses sources
 
-# Fuzz every target for so many seconds each
+# Fuzz every target for this many seconds
 [no-exit-message]
 fuzz seconds="600":
     #!/usr/bin/env bash
     set -euo pipefail
     if ! command -v "${CXX:-c++}" > /dev/null; then
-        echo "error: there is no C++ compiler, and libFuzzer is written in C++" >&2
-        echo "hint: install g++ or clang++, or name one in CXX" >&2
+        echo "error: libFuzzer needs a C++ compiler, and none was found" >&2
+        echo "hint: install g++ or clang++, or set CXX to a compiler" >&2
         exit 1
     fi
-    # As `cargo fuzz --sanitizer none` does it; a stable compiler can. Since a
-    # platform is named, build scripts and macros are compiled without this.
+    # The flags of `cargo fuzz --sanitizer none`, which a stable compiler accepts.
+    # With `--target`, they do not apply to build scripts and macros.
     platform="$(rustc --version --verbose | sed -n 's/^host: //p')"
     flags="--cfg fuzzing -Cpasses=sancov-module"
     for pass in level=4 inline-8bit-counters pc-table trace-compares; do
@@ -141,17 +141,16 @@ fuzz seconds="600":
     done
     if [ "${#failed[@]}" -gt 0 ]; then
         echo "error: fuzzing failed: ${failed[*]}" >&2
-        echo "hint: run {{ target }}/$platform/fuzz/<name> on what is in $work/<name>/findings" >&2
+        echo "hint: run {{ target }}/$platform/fuzz/<name> on the files in $work/<name>/findings" >&2
         exit 1
     fi
 
-# Parts that are not built here go to target/tools/.
+# Downloads prebuilt parts to target/tools/.
 [private]
 fetch +parts:
-    @python3 tests/tools/fetch.py "{{ target }}/tools" "$@"
+    @python3 tools/fetch/fetch.py "{{ target }}/tools" "$@"
 
-# The connector that attacks its host, for the attack suite.
-[private]
+# Build the connector that attacks its host, for the attack suite
 hostile: wasm-target
     cargo build --release --package hostile-connector --target wasm32-wasip2
 

@@ -1,5 +1,5 @@
-//! The system tests: the component in the sandbox, real servers before it and
-//! real destinations behind it, judged by clients that share no code with it.
-//! What a part does by itself is tested in its own crate.
+//! System tests: the real component in the real sandbox, between real servers
+//! and real destinations. Independent clients check the results. Unit tests are
+//! in the crates.
 
 mod system;

@@ -1,6 +1,6 @@
-//! A source that changes at random while loads of it are killed at random,
-//! behind a server that resets, stalls, truncates, refuses and restarts. In
-//! between it is quiet, and then the destination must be equal to the source.
+//! Randomized test of loads that are killed while the source changes, behind a
+//! server that resets, stalls, truncates, refuses and restarts. From time to
+//! time a load runs undisturbed. The destination must then equal the source.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::pipeline::Pipeline;
 use crate::sqld::Sqld;
 use crate::value::{Rows, Value};
 
-/// The tables, and how each of them is loaded.
+/// Tables of the source: name, statement that creates it, lines of its resource.
 const TABLES: [(&str, &str, &str); 6] = [
     (
         "orders",
@@ -50,9 +50,9 @@ const TABLES: [(&str, &str, &str); 6] = [
     ),
 ];
 
-/// What should be in tables that are not those of the source, as the source
-/// itself says it.
-const TAKEN_APART: [(&str, &str); 3] = [
+/// Tables that the destination derives from JSON, with the expected rows as a
+/// query of the source.
+const NESTED_TABLES: [(&str, &str); 3] = [
     (
         "carts",
         "SELECT id, updated_at, json_array_length(cart, '$.items') AS cart__count FROM carts",
@@ -69,59 +69,59 @@ const TAKEN_APART: [(&str, &str); 3] = [
     ),
 ];
 
-/// Reads a table of a destination.
+/// Function that reads a table of the destination.
 type Read = dyn FnMut(&Pipeline, &str) -> Result<Option<Rows>>;
 
-/// A source, a destination, and what goes on between them.
+/// Source, destination, and the disturbances between them.
 pub struct Chaos {
     server: Sqld,
-    mood: Arc<AtomicU8>,
+    condition: Arc<AtomicU8>,
     faults: Arc<AtomicUsize>,
     pipeline: Pipeline,
     read: Box<Read>,
     random: Random,
-    /// Grows with every change of the source.
+    /// Number of changes of the source.
     tick: i64,
     added_columns: u32,
-    /// How long a load takes that nobody kills.
-    usual: Duration,
-    tally: Tally,
+    /// Duration of an undisturbed load.
+    load_time: Duration,
+    summary: Summary,
 }
 
-/// What went on.
+/// Counts of a whole test.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    /// Loads that were killed.
+pub struct Summary {
+    /// Number of loads that were killed.
     pub kills: u32,
-    /// Loads that ended by themselves while something was wrong.
+    /// Number of loads that ended by themselves under a fault.
     pub ended: u32,
-    /// Answers that were spoilt.
+    /// Number of injected faults.
     pub faults: usize,
-    /// Restarts of the server.
+    /// Number of restarts of the server.
     pub restarts: u32,
-    /// Transactions of the source.
+    /// Number of transactions in the source.
     pub changes: i64,
-    /// Comparisons of everything.
+    /// Number of full comparisons.
     pub comparisons: u32,
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} kills, {} loads that ended amid faults, {} spoilt answers, {} restarts of the server, \
+            "{} kills, {} loads that ended under faults, {} injected faults, {} restarts of the server, \
              {} changes of the source, {} comparisons, 0 differences",
             self.kills, self.ended, self.faults, self.restarts, self.changes, self.comparisons
         )
     }
 }
 
-/// What is wrong with the server.
-const MOODS: u8 = 8;
+/// Number of conditions of the server; see [`fault`].
+const CONDITIONS: u8 = 8;
 
 impl Chaos {
-    /// A world that grows from `seed`. `shape` makes the pipeline; `read` the
-    /// rows of a table of its destination, or none if it is not there yet.
+    /// Starts a test from a random `seed`. `shape` completes the pipeline. `read`
+    /// returns the rows of a table of the destination, if the table exists.
     pub fn new(
         seed: u64,
         shape: impl FnOnce(Pipeline) -> Pipeline,
@@ -139,78 +139,74 @@ impl Chaos {
             "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
              INSERT INTO events SELECT i, 'event ' || i, i FROM n",
         ])?;
-        let mood = Arc::new(AtomicU8::new(0));
+        let condition = Arc::new(AtomicU8::new(0));
         let faults = Arc::new(AtomicUsize::new(0));
-        let shared = (Arc::clone(&mood), Arc::clone(&faults));
-        let before = Faulty::before(&server.url(), move |number, _, _| {
+        let shared = (Arc::clone(&condition), Arc::clone(&faults));
+        let proxy = Faulty::proxy(&server.url(), move |number, _, _| {
             let fault = fault(shared.0.load(Ordering::Relaxed), number);
             if !matches!(fault, Fault::None) {
                 shared.1.fetch_add(1, Ordering::Relaxed);
             }
             fault
         })?;
-        let mut pipeline = Pipeline::of(&before.url())?.config("page_rows = 1000");
+        let mut pipeline = Pipeline::new(&proxy.url())?.config("page_rows = 1000");
         for (name, _, lines) in TABLES {
             pipeline = pipeline.resource_with(name, lines);
         }
         let mut chaos = Self {
             server,
-            mood,
+            condition,
             faults,
             pipeline: shape(pipeline),
             read: Box::new(read),
             random: Random(seed | 1),
             tick: 0,
             added_columns: 0,
-            usual: Duration::ZERO,
-            tally: Tally::default(),
+            load_time: Duration::ZERO,
+            summary: Summary::default(),
         };
         let start = Instant::now();
-        chaos.settle()?;
-        chaos.usual = start.elapsed();
-        let kills = chaos.tally;
-        chaos.tally = Tally {
-            comparisons: kills.comparisons,
-            ..Tally::default()
-        };
+        chaos.load_and_compare()?;
+        chaos.load_time = start.elapsed();
         Ok(chaos)
     }
 
-    /// Goes on until so many loads were killed, and says what went on.
-    pub fn run(mut self, kills: u32) -> Result<Tally> {
+    /// Runs until `kills` loads were killed.
+    pub fn run(mut self, kills: u32) -> Result<Summary> {
         let mut attempt = 0;
-        while self.tally.kills < kills {
+        while self.summary.kills < kills {
             attempt += 1;
             self.round(attempt)
                 .with_context(|| format!("attempt {attempt}, tick {}", self.tick))?;
             if attempt.is_multiple_of(4) {
-                self.settle()
+                self.load_and_compare()
                     .with_context(|| format!("after attempt {attempt}, tick {}", self.tick))?;
             }
         }
-        self.settle()?;
-        self.tally.changes = self.tick;
-        self.tally.faults = self.faults.load(Ordering::Relaxed);
-        Ok(self.tally)
+        self.load_and_compare()?;
+        self.summary.changes = self.tick;
+        self.summary.faults = self.faults.load(Ordering::Relaxed);
+        Ok(self.summary)
     }
 
-    /// One load amid changes and faults, killed at some moment or left alone.
+    /// Runs one load under changes and faults, and kills it at a random time
+    /// unless it ends before.
     fn round(&mut self, attempt: u32) -> Result<()> {
         for _ in 0..=self.random.below(4) {
             self.change()?;
         }
-        // Every other load meets a server in order: one that is spoilt seldom
-        // comes as far as the commit.
-        let mood = if attempt.is_multiple_of(2) {
+        // Every second load has a healthy server: under faults, few loads get as
+        // far as the commit.
+        let condition = if attempt.is_multiple_of(2) {
             0
         } else {
-            u8::try_from(self.random.below(u64::from(MOODS)))?
+            u8::try_from(self.random.below(u64::from(CONDITIONS)))?
         };
-        self.mood.store(mood, Ordering::Relaxed);
-        // Moments from the first to a little after the last, each as often as
-        // any other, so that no step of a commit is left out for long.
+        self.condition.store(condition, Ordering::Relaxed);
+        // Times are spread evenly from the start to a little after the end, so
+        // that every step of a commit is hit.
         let percent = u32::try_from(self.random.below(125))?;
-        let end = self.usual * percent / 100;
+        let end = self.load_time * percent / 100;
         let restarts = self.random.below(6) == 0;
         let mut child = self.pipeline.spawn()?;
         let start = Instant::now();
@@ -225,16 +221,16 @@ impl Chaos {
             }
             if restarts && !restarted && start.elapsed() > end / 2 {
                 self.server.restart()?;
-                self.tally.restarts += 1;
+                self.summary.restarts += 1;
                 restarted = true;
             }
             self.change()?;
         };
         child.wait()?;
-        self.mood.store(0, Ordering::Relaxed);
-        self.tally.kills += u32::from(killed);
-        self.tally.ended += u32::from(!killed && mood > 0);
-        self.look()
+        self.condition.store(0, Ordering::Relaxed);
+        self.summary.kills += u32::from(killed);
+        self.summary.ended += u32::from(!killed && condition > 0);
+        self.check_invariants()
     }
 
     /// Changes the source in one transaction.
@@ -290,8 +286,8 @@ impl Chaos {
         self.server.client().run(&statements)
     }
 
-    /// What must be true of the destination whatever happened.
-    fn look(&mut self) -> Result<()> {
+    /// Checks what must be true of the destination after every load.
+    fn check_invariants(&mut self) -> Result<()> {
         for (table, key) in [
             ("orders", &["id"][..]),
             ("pairs", &["a", "b"]),
@@ -311,26 +307,26 @@ impl Chaos {
             keys.dedup();
             ensure!(
                 keys.len() == all,
-                "`{table}` holds {} rows twice",
+                "`{table}` holds {} duplicate rows",
                 all - keys.len()
             );
         }
-        self.look_at_carts()?;
-        if self.is_of_one_moment() {
+        self.check_carts()?;
+        if self.is_snapshot() {
             let (orders, ticks) = (
-                self.tick_of("orders", "total")?,
-                self.tick_of("ticks", "tick")?,
+                self.stored_tick("orders", "total")?,
+                self.stored_tick("ticks", "tick")?,
             );
             ensure!(
                 orders == ticks,
-                "orders are of tick {orders:?}, ticks of {ticks:?}"
+                "`orders` holds tick {orders:?}, and `ticks` holds tick {ticks:?}"
             );
         }
         Ok(())
     }
 
-    /// A cart says how many items it has, and must have those and no others.
-    fn look_at_carts(&mut self) -> Result<()> {
+    /// Checks that each cart has as many items as its count says.
+    fn check_carts(&mut self) -> Result<()> {
         let (Some(carts), Some(items)) = (
             (self.read)(&self.pipeline, "carts")?,
             (self.read)(&self.pipeline, "carts__cart__items")?,
@@ -346,18 +342,18 @@ impl Chaos {
             let found = counts.remove(id).unwrap_or(0);
             ensure!(
                 count.as_integer() == Some(found),
-                "cart {id:?} should have {count:?} items, and has {found}"
+                "cart {id:?} has {found} items instead of {count:?}"
             );
         }
         ensure!(counts.is_empty(), "items without a cart: {counts:?}");
         Ok(())
     }
 
-    fn is_of_one_moment(&self) -> bool {
+    fn is_snapshot(&self) -> bool {
         !self.pipeline.text().contains("resumable")
     }
 
-    fn tick_of(&mut self, table: &str, column: &str) -> Result<Option<i64>> {
+    fn stored_tick(&mut self, table: &str, column: &str) -> Result<Option<i64>> {
         let Some(rows) = (self.read)(&self.pipeline, table)? else {
             return Ok(None);
         };
@@ -369,36 +365,36 @@ impl Chaos {
             Value::Integer(tick) => Some(tick),
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "it is a small whole number"
+                reason = "the value is a small whole number"
             )]
             Value::Real(bits) => Some(f64::from_bits(bits) as i64),
             _ => None,
         }))
     }
 
-    /// Loads while all is quiet, and compares everything.
-    fn settle(&mut self) -> Result<()> {
+    /// Loads without disturbance, and compares all tables.
+    fn load_and_compare(&mut self) -> Result<()> {
         self.change()?;
         self.pipeline.load()?;
-        self.look()?;
+        self.check_invariants()?;
         let tables = TABLES.map(|(table, ..)| (table, format!("SELECT * FROM {table}")));
         let tables = tables.into_iter().filter(|(table, _)| *table != "carts");
-        let taken_apart = TAKEN_APART.map(|(table, sql)| (table, sql.to_owned()));
-        for (table, sql) in tables.chain(taken_apart) {
+        let nested = NESTED_TABLES.map(|(table, sql)| (table, sql.to_owned()));
+        for (table, sql) in tables.chain(nested) {
             let source = self.server.client().query(&sql, &[])?;
             let stored = (self.read)(&self.pipeline, table)?;
-            let stored = stored.with_context(|| format!("`{table}` is not there"))?;
-            // A format without a schema has no columns where it has no rows.
+            let stored = stored.with_context(|| format!("`{table}` is missing"))?;
+            // A format without a schema has no columns if it has no rows.
             if !(source.rows.is_empty() && stored.rows.is_empty()) {
-                compare::same(table, &source, &current(stored))?;
+                compare::check_equal(table, &source, &current(stored))?;
             }
         }
-        self.tally.comparisons += 1;
+        self.summary.comparisons += 1;
         Ok(())
     }
 }
 
-/// The rows that are in the source, without the columns of the host.
+/// Returns the rows that are current, without the columns of the host.
 fn current(mut rows: Rows) -> Rows {
     let ends: Vec<usize> = (0..rows.columns.len())
         .filter(|at| matches!(rows.columns[*at].as_str(), "_deleted_at" | "_valid_to"))
@@ -415,16 +411,16 @@ fn current(mut rows: Rows) -> Rows {
     rows
 }
 
-/// What becomes of a request in a mood.
-fn fault(mood: u8, number: usize) -> Fault {
-    let seldom = number % 7 == 3;
+/// Returns the fault of a request in a condition of the server.
+fn fault(condition: u8, number: usize) -> Fault {
+    let is_hit = number % 7 == 3;
     let answer = |status, body: &str| Fault::Answer(status, "", body.as_bytes().to_vec());
-    match mood {
-        1 if seldom => Fault::Reset,
-        2 if seldom => Fault::Stall,
-        3 if seldom => Fault::Truncate,
-        4 if seldom => answer("503 Service Unavailable", "busy"),
-        5 if seldom => answer(
+    match condition {
+        1 if is_hit => Fault::Reset,
+        2 if is_hit => Fault::Stall,
+        3 if is_hit => Fault::Truncate,
+        4 if is_hit => answer("503 Service Unavailable", "busy"),
+        5 if is_hit => answer(
             "400 Bad Request",
             r#"{"message":"The stream has expired due to inactivity","code":"STREAM_EXPIRED"}"#,
         ),
@@ -432,12 +428,12 @@ fn fault(mood: u8, number: usize) -> Fault {
             "401 Unauthorized",
             r#"{"error":"Unauthorized: the token has expired"}"#,
         ),
-        7 if seldom => answer("200 OK", "{\"baton\":"),
+        7 if is_hit => answer("200 OK", "{\"baton\":"),
         _ => Fault::None,
     }
 }
 
-/// The same numbers each time: xorshift.
+/// Generator of a reproducible sequence of numbers (xorshift).
 struct Random(u64);
 
 impl Random {
@@ -457,7 +453,7 @@ impl Random {
             .collect()
     }
 
-    /// A document of up to three items with up to two tags each.
+    /// Returns a document of up to three items with up to two tags each.
     fn cart(&mut self) -> String {
         let count = self.below(4);
         let items: Vec<_> = (0..count)
@@ -470,7 +466,7 @@ impl Random {
         format!("{{\"count\":{count},\"items\":[{}]}}", items.join(","))
     }
 
-    /// A value of any class, as SQL.
+    /// Returns a value of a random storage class, as SQL.
     fn any_value(&mut self) -> String {
         match self.below(5) {
             0 => "NULL".to_owned(),

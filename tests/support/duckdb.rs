@@ -1,5 +1,5 @@
-//! The independent client of the destination: DuckDB's own library, asked in
-//! SQL. It reads database files, and Parquet and JSON files as well.
+//! Independent client of the destination: DuckDB's own library, queried in SQL.
+//! It reads database files, Parquet and JSON.
 
 use std::path::Path;
 
@@ -16,23 +16,23 @@ use crate::paths;
 use crate::source::quoted;
 use crate::value::{Rows, Value};
 
-/// A database that is read.
+/// Open database.
 pub struct DuckDb {
     connection: ManagedConnection,
     _database: ManagedDatabase,
 }
 
 impl DuckDb {
-    /// Opens a file that exists, to read it.
+    /// Opens an existing file for reading.
     pub fn open(file: &Path) -> Result<Self> {
-        anyhow::ensure!(file.is_file(), "{} is no file", file.display());
+        anyhow::ensure!(file.is_file(), "{} is not a file", file.display());
         Self::with(&[
             ("path", &file.display().to_string()),
             ("access_mode", "read_only"),
         ])
     }
 
-    /// A database of no file, to read other files with.
+    /// Opens an empty database in memory, to read other files with.
     pub fn in_memory() -> Result<Self> {
         Self::with(&[("path", ":memory:")])
     }
@@ -45,7 +45,7 @@ impl DuckDb {
             AdbcVersion::V110,
         );
         let mut driver = driver.map_err(|error| anyhow!("cannot load DuckDB: {error}"))?;
-        // The library keeps state for each thread, so it stays loaded.
+        // The library keeps thread-local state, so it stays loaded.
         std::mem::forget(driver.clone());
         let options = options.iter().map(|(key, value)| {
             (
@@ -65,7 +65,7 @@ impl DuckDb {
         })
     }
 
-    /// What a statement yields, value by value.
+    /// Returns the rows of a statement.
     pub fn query(&mut self, sql: &str) -> Result<Rows> {
         let batches = self.batches(sql)?;
         let mut rows = Rows::default();
@@ -85,8 +85,8 @@ impl DuckDb {
         Ok(rows)
     }
 
-    /// What a statement yields, as a person would like to see it.
-    pub fn shown(&mut self, sql: &str) -> Result<String> {
+    /// Returns the rows of a statement as a table for people.
+    pub fn format(&mut self, sql: &str) -> Result<String> {
         let batches: Vec<_> = self
             .batches(sql)?
             .into_iter()
@@ -95,12 +95,12 @@ impl DuckDb {
         Ok(arrow_cast::pretty::pretty_format_batches(&batches)?.to_string())
     }
 
-    /// All rows of a table of the dataset.
+    /// Returns all rows of a table of the dataset.
     pub fn table(&mut self, name: &str) -> Result<Rows> {
         self.query(&format!("SELECT * FROM turso_data.{}", quoted(name)))
     }
 
-    /// The only number that a statement yields.
+    /// Returns the single number that a statement yields.
     pub fn number(&mut self, sql: &str) -> Result<i64> {
         let rows = self.query(sql)?;
         rows.single()
@@ -108,7 +108,7 @@ impl DuckDb {
             .with_context(|| format!("{sql} yields {rows:?}"))
     }
 
-    /// Names of the tables of the dataset.
+    /// Returns the names of the tables of the dataset.
     pub fn tables(&mut self) -> Result<Vec<String>> {
         let sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'turso_data' ORDER BY 1";
         let rows = self.query(sql)?;
@@ -119,7 +119,7 @@ impl DuckDb {
             .collect())
     }
 
-    /// Column names, and the rows of each batch; at least one entry.
+    /// Returns the column names with each batch. The first entry has no batch.
     fn batches(&mut self, sql: &str) -> Result<Vec<(Vec<String>, Option<RecordBatch>)>> {
         let failed = |error: adbc_core::error::Error| anyhow!("{sql}: {}", error.message);
         let mut statement = self.connection.new_statement().map_err(failed)?;
@@ -142,11 +142,12 @@ impl DuckDb {
     }
 }
 
-/// The values of a column, in SQLite's storage classes; types that SQLite
-/// does not have become text.
+/// Converts a column to SQLite's storage classes. Types that SQLite does not
+/// have become text.
 fn values(column: &ArrayRef) -> Result<Vec<Value>> {
     let to = match column.data_type() {
-        // Of a time, its microseconds: names of time zones are not known here.
+        // A timestamp becomes microseconds: this build of Arrow has no names of
+        // time zones.
         DataType::Boolean | DataType::Timestamp(_, _) => DataType::Int64,
         kind if kind.is_integer() => DataType::Int64,
         kind if kind.is_floating() => DataType::Float64,

@@ -1,5 +1,5 @@
-//! A server that misbehaves on request: it stands before a real one and
-//! passes everything on, but for the requests that a test wants spoilt.
+//! Proxy that injects faults: it forwards requests to a real server, except for
+//! those that a test picks.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -9,28 +9,27 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-/// What becomes of one request.
+/// Treatment of one request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It is passed on.
+    /// Forwards the request.
     None,
-    /// The connection is closed without an answer.
+    /// Closes the connection without an answer.
     Reset,
-    /// No answer ever comes.
+    /// Sends no answer and keeps the connection open.
     Stall,
-    /// Half of the real answer comes, then the connection is closed.
+    /// Sends part of the real answer, then closes the connection.
     Truncate,
-    /// Another answer: status line, further header lines, body.
+    /// Sends another answer: status line, further header lines, body.
     Answer(&'static str, &'static str, Vec<u8>),
-    /// An answer that never ends.
+    /// Sends an answer without an end.
     Endless,
 }
 
-/// Decides about each request, by its number (from 0), its target and its
-/// body.
+/// Decides about each request by its number (from 0), target and body.
 type Plan = dyn Fn(usize, &str, &str) -> Fault + Send + Sync;
 
-/// The server. Its threads end with the process.
+/// Running proxy. Its threads end with the process.
 #[derive(Debug)]
 pub struct Faulty {
     port: u16,
@@ -39,17 +38,18 @@ pub struct Faulty {
 }
 
 impl Faulty {
-    /// Stands before the server at `upstream`.
-    pub fn before(
+    /// Starts a proxy of the server at `upstream`.
+    pub fn proxy(
         upstream: &str,
         plan: impl Fn(usize, &str, &str) -> Fault + Send + Sync + 'static,
     ) -> Result<Self> {
         Self::start(upstream, None, Box::new(plan))
     }
 
-    /// Passes everything on under the name of a namespace: sqld takes it from
-    /// the host, and not every machine knows addresses for such names.
-    pub fn of_namespace(upstream: &str, namespace: &str) -> Result<Self> {
+    /// Starts a proxy that forwards every request with the name of a namespace
+    /// as host. sqld selects the namespace by it, and not every machine resolves
+    /// such names.
+    pub fn for_namespace(upstream: &str, namespace: &str) -> Result<Self> {
         let host = format!("{namespace}.local");
         Self::start(upstream, Some(host), Box::new(|_, _, _| Fault::None))
     }
@@ -58,7 +58,7 @@ impl Faulty {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
         let port = listener
             .local_addr()
-            .context("a listener has no address")?
+            .context("cannot determine the address of a listener")?
             .port();
         let requests = Arc::new(AtomicUsize::new(0));
         let connections = Arc::new(AtomicUsize::new(0));
@@ -73,7 +73,7 @@ impl Faulty {
             for connection in listener.incoming().flatten() {
                 accepted.fetch_add(1, Ordering::Relaxed);
                 let shared = Arc::clone(&shared);
-                // A client that hangs up is what these tests are about.
+                // Clients close connections early in these tests.
                 std::thread::spawn(move || drop(shared.serve(connection)));
             }
         });
@@ -84,24 +84,24 @@ impl Faulty {
         })
     }
 
-    /// A server that gives every request the same answer.
+    /// Starts a server that treats every request alike.
     pub fn always(fault: Fault) -> Result<Self> {
-        Self::before("http://127.0.0.1:1", move |_, _, _| fault.clone())
+        Self::proxy("http://127.0.0.1:1", move |_, _, _| fault.clone())
     }
 
-    /// Its address.
+    /// URL of the proxy.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How many connections were made.
+    /// Number of connections so far.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// How many requests came.
+    /// Number of requests so far.
     #[must_use]
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
@@ -157,12 +157,12 @@ impl Shared {
                 }
             }
         }
-        // The client may be gone already.
+        // The client may have closed the connection already.
         let _ = writer.shutdown(Shutdown::Both);
         Ok(())
     }
 
-    /// The real answer, as the bytes of one with a known length.
+    /// Returns the real answer as bytes, with a content length.
     fn forward(&self, request: &Request) -> Result<Vec<u8>> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -195,7 +195,7 @@ impl Shared {
     }
 }
 
-/// The next request of a connection, or none at its end.
+/// Reads the next request of a connection, if there is one.
 fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -203,7 +203,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
     }
     let mut words = line.split_whitespace().map(str::to_owned);
     let (Some(method), Some(target)) = (words.next(), words.next()) else {
-        bail!("no request: {line}")
+        bail!("invalid request line: {line}")
     };
     let (mut headers, mut length, mut chunked) = (Vec::new(), 0, false);
     loop {
@@ -215,7 +215,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.parse()?,
             "transfer-encoding" => chunked = true,
-            // Those of this connection, or changed on the way.
+            // Headers of this connection, or changed by the proxy.
             "host" | "connection" | "accept-encoding" => {}
             _ => headers.push((name.to_owned(), value.to_owned())),
         }
@@ -239,7 +239,7 @@ fn read_chunks(reader: &mut BufReader<TcpStream>) -> Result<Vec<u8>> {
         let mut line = String::new();
         reader.read_line(&mut line)?;
         let length = usize::from_str_radix(line.trim_end(), 16)
-            .with_context(|| format!("no chunk: {line}"))?;
+            .with_context(|| format!("invalid chunk size: {line}"))?;
         body.extend(read_bytes(reader, length)?);
         read_bytes(reader, 2)?;
         if length == 0 {

@@ -1,5 +1,5 @@
-//! Reads the files of a dataset back: Parquet and JSON lines by DuckDB, CSV by
-//! the rules of RFC 4180. What they hold as text stays text.
+//! Reader of the files of a dataset: Parquet and JSON lines by DuckDB, CSV by
+//! the rules of RFC 4180. Text in the files stays text.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,20 @@ use crate::duckdb::DuckDb;
 use crate::source::quoted;
 use crate::value::{Rows, Value};
 
-/// A field as long as the longest value that a server returns, and its row.
-const LONGEST_LINE: u32 = 64 << 20;
+/// Largest line that is read: the longest value of a server, escaped, and the
+/// rest of its row.
+const MAX_LINE_BYTES: u32 = 64 << 20;
 
-/// The files that are a table after the last load: those that its manifest
-/// names, and no others that happen to lie there.
-pub fn of(dataset: &Path, table: &str) -> Result<Vec<PathBuf>> {
+/// Returns the files of a table that the latest manifest names. Other files in
+/// the folder are ignored.
+pub fn table_files(dataset: &Path, table: &str) -> Result<Vec<PathBuf>> {
     let manifests = dataset.join("_loads");
     let mut last = None;
     for entry in std::fs::read_dir(&manifests)
         .with_context(|| format!("no folder {}", manifests.display()))?
     {
         let path = entry.context("cannot read a folder")?.path();
-        // What a process that was killed has left unfinished is none.
+        // A killed process may have left an unfinished manifest.
         if path.extension().is_some_and(|ending| ending == "json") {
             last = last.max(Some(path));
         }
@@ -41,7 +42,7 @@ pub fn of(dataset: &Path, table: &str) -> Result<Vec<PathBuf>> {
         .collect())
 }
 
-/// The rows of Parquet files.
+/// Returns the rows of Parquet files.
 pub fn parquet(files: &[PathBuf]) -> Result<Rows> {
     DuckDb::in_memory()?.query(&format!(
         "SELECT * FROM read_parquet({}, union_by_name = true)",
@@ -49,8 +50,8 @@ pub fn parquet(files: &[PathBuf]) -> Result<Rows> {
     ))
 }
 
-/// The rows of files of JSON objects. A string is its text, another value the
-/// characters that stand in the file.
+/// Returns the rows of JSON lines files. A string is its text; another value is
+/// its characters in the file.
 pub fn jsonl(files: &[PathBuf], columns: &[String]) -> Result<Rows> {
     if columns.is_empty() {
         return Ok(Rows::default());
@@ -64,7 +65,7 @@ pub fn jsonl(files: &[PathBuf], columns: &[String]) -> Result<Rows> {
         .map(|column| format!("{}::VARCHAR", quoted(column)))
         .collect();
     let sql = format!(
-        "SELECT {} FROM read_json({}, format = 'newline_delimited', columns = {{{}}}, maximum_object_size = {LONGEST_LINE})",
+        "SELECT {} FROM read_json({}, format = 'newline_delimited', columns = {{{}}}, maximum_object_size = {MAX_LINE_BYTES})",
         names.join(", "),
         list(files),
         types.join(", "),
@@ -77,7 +78,7 @@ pub fn jsonl(files: &[PathBuf], columns: &[String]) -> Result<Rows> {
         };
         if text.starts_with('"') {
             let Json::String(text) = serde_json::from_str(text)? else {
-                bail!("{value:?} is no JSON string")
+                bail!("{value:?} is not a JSON string")
             };
             *value = Value::text(&text);
         } else if text == "null" {
@@ -87,7 +88,7 @@ pub fn jsonl(files: &[PathBuf], columns: &[String]) -> Result<Rows> {
     Ok(rows)
 }
 
-/// The keys of all objects in files of JSON objects, in their order.
+/// Returns the keys of all objects in JSON lines files, in order.
 pub fn jsonl_columns(files: &[PathBuf]) -> Result<Vec<String>> {
     let mut columns: Vec<String> = Vec::new();
     for file in files {
@@ -103,8 +104,8 @@ pub fn jsonl_columns(files: &[PathBuf]) -> Result<Vec<String>> {
     Ok(columns)
 }
 
-/// The rows of files of JSON objects, with the types of JSON; of a column
-/// whose name ends in `__blob`, the bytes. What a line lacks is null.
+/// Returns the rows of JSON lines files, with the types of JSON. A column whose
+/// name ends in `__blob` holds bytes. A missing key is null.
 pub fn json_values(files: &[PathBuf]) -> Result<Rows> {
     let columns = jsonl_columns(files)?;
     let mut rows = Rows {
@@ -130,15 +131,16 @@ fn json_value(column: &str, value: &Json) -> Result<Value> {
         Json::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(integer), _) => Value::Integer(integer),
             (None, Some(real)) => Value::real(real),
-            _ => bail!("{number} is no number"),
+            _ => bail!("{number} is out of range"),
         },
         Json::String(text) if column.ends_with("__blob") => Value::Blob(STANDARD.decode(text)?),
         Json::String(text) => Value::text(text),
-        other => bail!("{other} is no value"),
+        other => bail!("{other} is not a scalar"),
     })
 }
 
-/// The rows of CSV files: what is empty and not in quotes is null.
+/// Returns the rows of CSV files. An empty field without quotes is null, and so
+/// is a column that a file lacks.
 pub fn csv(files: &[PathBuf]) -> Result<Rows> {
     let mut all = Rows::default();
     for file in files {
@@ -146,17 +148,31 @@ pub fn csv(files: &[PathBuf]) -> Result<Rows> {
         let header = records
             .next()
             .with_context(|| format!("{} has no header", file.display()))?;
-        let columns: Vec<String> = header
-            .iter()
-            .map(|name| name.as_text().unwrap_or_default().to_owned())
-            .collect();
-        ensure!(
-            all.columns.is_empty() || all.columns == columns,
-            "{} has other columns",
-            file.display()
-        );
-        all.columns = columns;
-        all.rows.extend(records);
+        let mut positions = Vec::with_capacity(header.len());
+        for name in header.iter().filter_map(Value::as_text) {
+            let known = all.columns.iter().position(|column| column == name);
+            positions.push(known.unwrap_or_else(|| {
+                all.columns.push(name.to_owned());
+                all.columns.len() - 1
+            }));
+        }
+        for record in records {
+            ensure!(
+                record.len() == positions.len(),
+                "a record of {} has {} fields instead of {}",
+                file.display(),
+                record.len(),
+                positions.len()
+            );
+            let mut row = vec![Value::Null; all.columns.len()];
+            for (value, position) in record.into_iter().zip(&positions) {
+                row[*position] = value;
+            }
+            all.rows.push(row);
+        }
+    }
+    for row in &mut all.rows {
+        row.resize(all.columns.len(), Value::Null);
     }
     Ok(all)
 }
@@ -175,13 +191,13 @@ fn records(mut bytes: &[u8]) -> Result<Vec<Vec<Value>>> {
                 rest
             }
             [] => bail!("the last line has no end"),
-            _ => bail!("a quoted field goes on after its quote"),
+            _ => bail!("a quoted field continues after its quote"),
         };
     }
     Ok(records)
 }
 
-/// The first field, and what follows it.
+/// Splits off the first field.
 fn field(bytes: &[u8]) -> Result<(Value, &[u8])> {
     let Some(quoted) = bytes.strip_prefix(b"\"") else {
         let end = bytes

@@ -1,5 +1,5 @@
-//! An organization with many databases: a server of the Platform API that
-//! names them, and sqld that holds each in a namespace of its own.
+//! Organization with many databases: a stand-in for the Platform API that lists
+//! them, and sqld with a namespace for each.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -10,29 +10,29 @@ use crate::platform::{Database, Organization, Platform, Token, World};
 use crate::sqld::{Options, Sqld};
 
 const TOKEN: &str = "token-of-the-organization";
-/// sqld takes the first label of a host for a namespace, and the path then
-/// names another.
-const OF_LOOPBACK: &str = "127";
+/// Namespace that sqld derives from the first label of the loopback address. It
+/// must exist, although the path of each request selects another one.
+const LOOPBACK_NAMESPACE: &str = "127";
 
-/// Databases of one server, and an organization that has them.
+/// Databases of one server, and the organization that owns them.
 #[derive(Debug)]
 pub struct Fleet {
-    /// Holds them.
+    /// Server of all databases.
     pub server: Sqld,
-    /// Says where they are.
+    /// Platform API that lists the databases.
     pub platform: Platform,
 }
 
 impl Fleet {
-    /// Empty databases of these names.
-    pub fn of(names: &[&str]) -> Result<Self> {
-        let server = Sqld::with(&Options {
+    /// Starts the servers, with empty databases of these names.
+    pub fn new(names: &[&str]) -> Result<Self> {
+        let server = Sqld::with_options(&Options {
             namespaces: true,
-            // One that is put aside for others may not be found again.
+            // An evicted namespace may not be found again.
             arguments: vec!["--max-active-namespaces=1000".to_owned()],
             ..Options::default()
         })?;
-        for name in names.iter().chain(&[OF_LOOPBACK]) {
+        for name in names.iter().chain(&[LOOPBACK_NAMESPACE]) {
             server.create_namespace(name, &json!({}))?;
         }
         let platform = Platform::serve(World::new())?;
@@ -42,7 +42,7 @@ impl Fleet {
         Ok(fleet)
     }
 
-    /// Where a database is.
+    /// Host and path of a database.
     #[must_use]
     pub fn hostname(&self, database: &str) -> String {
         let server = self.server.url();
@@ -56,13 +56,13 @@ impl Fleet {
         run.with_context(|| format!("in {database}"))
     }
 
-    /// Reads all of them.
+    /// Creates a pipeline from all databases.
     pub fn pipeline(&self) -> Result<Pipeline> {
-        self.pipeline_of("[\"*\"]")
+        self.pipeline_for("[\"*\"]")
     }
 
-    /// Reads those that `databases` names, as TOML.
-    pub fn pipeline_of(&self, databases: &str) -> Result<Pipeline> {
+    /// Creates a pipeline from the databases that `databases` lists, as TOML.
+    pub fn pipeline_for(&self, databases: &str) -> Result<Pipeline> {
         let rules = format!(
             "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n\
              [[connector.allow]]\norigin = \"{}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n\
@@ -70,14 +70,15 @@ impl Fleet {
             self.platform.url(),
             self.server.url()
         );
-        Ok(Pipeline::of_platform(&self.platform.url())?
+        Ok(Pipeline::for_platform(&self.platform.url())?
             .config(&format!("organization = \"acme\"\ndatabases = {databases}"))
             .token(TOKEN)
             .allow(&rules))
     }
 }
 
-/// An organization with databases of these names, each at its place.
+/// Returns an organization with databases of these names, at the hosts that `at`
+/// returns.
 pub fn world(names: &[&str], at: impl Fn(&str) -> String) -> World {
     let mut company = Organization::team("acme").group("default");
     for name in names {
@@ -85,6 +86,6 @@ pub fn world(names: &[&str], at: impl Fn(&str) -> String) -> World {
     }
     World::new()
         .organization(company)
-        .token(Token::of_organization(TOKEN, "acme"))
-        .pages_of(50)
+        .token(Token::for_organization(TOKEN, "acme"))
+        .page_rows(50)
 }

@@ -1,5 +1,5 @@
-//! A small native client of `/v2/pipeline`, the one endpoint that all servers
-//! have. It is the other reader in comparisons, and the floor of the bench.
+//! Small native client of `/v2/pipeline`, the endpoint that all servers have.
+//! It is the independent reader in comparisons, and the floor of the bench.
 
 use std::io::Read;
 
@@ -10,19 +10,19 @@ use serde_json::{Value as Json, json};
 
 use crate::value::{Rows, Value};
 
-/// A client, which keeps its connection.
+/// Client that reuses its connection.
 #[derive(Clone, Debug)]
 pub struct Client {
     agent: ureq::Agent,
     url: String,
     token: Option<String>,
-    /// Whether it closes its streams, as sqld can: it keeps a connection to
-    /// the database for each, for ten seconds.
+    /// True to close streams. sqld otherwise keeps a database connection for
+    /// each stream, for ten seconds.
     closes: bool,
 }
 
 impl Client {
-    /// A client of a server.
+    /// Creates a client of the server at `url`.
     #[must_use]
     pub fn new(url: &str) -> Self {
         let config = ureq::Agent::config_builder()
@@ -37,7 +37,7 @@ impl Client {
         }
     }
 
-    /// The same, which closes its streams.
+    /// Closes each stream after its request.
     #[must_use]
     pub fn closing(self) -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Client {
         }
     }
 
-    /// The same, with a token.
+    /// Sends a token.
     #[must_use]
     pub fn with_token(self, token: &str) -> Self {
         Self {
@@ -55,13 +55,13 @@ impl Client {
         }
     }
 
-    /// What one statement yields.
+    /// Returns the rows of one statement.
     pub fn query(&self, sql: &str, arguments: &[Value]) -> Result<Rows> {
         let answer = self.requests(vec![execute(sql, arguments)])?;
         rows(result(&answer, 0)?)
     }
 
-    /// Runs statements one after the other, in one request, until one fails.
+    /// Runs statements in order, in one request, until one fails.
     pub fn run(&self, statements: &[&str]) -> Result<()> {
         let requests = statements.iter().map(|sql| execute(sql, &[]));
         let answer = self.requests(requests.collect())?;
@@ -71,7 +71,7 @@ impl Client {
         Ok(())
     }
 
-    /// Runs one statement for each row, all of them in one transaction.
+    /// Runs a statement for each row, all in one transaction.
     pub fn insert(&self, sql: &str, rows: &[Vec<Value>]) -> Result<()> {
         let step = |sql: &str, arguments: &[Value]| json!({"stmt": statement(sql, arguments)});
         let mut steps = vec![step("BEGIN", &[])];
@@ -101,7 +101,7 @@ impl Client {
         self.pipeline(&json!({"requests": requests}))
     }
 
-    /// One request as it is, its answer as it is.
+    /// Sends a raw request and returns the raw answer.
     pub fn pipeline(&self, body: &Json) -> Result<Json> {
         let mut text = String::new();
         self.post(&body.to_string())?
@@ -110,7 +110,7 @@ impl Client {
         serde_json::from_str(&text).with_context(|| format!("the answer is not JSON: {text:.300}"))
     }
 
-    /// One request, its answer as a stream of bytes.
+    /// Sends a request and returns the answer as a stream of bytes.
     pub fn post(&self, body: &str) -> Result<impl Read + use<>> {
         let mut request = self
             .agent
@@ -130,7 +130,7 @@ impl Client {
             .reader();
         if !status.is_success() {
             let mut text = String::new();
-            // The status is what counts.
+            // The status is reported even if the body cannot be read.
             let _ = body.read_to_string(&mut text);
             bail!("{} answers {status}: {text:.300}", self.url);
         }
@@ -194,10 +194,10 @@ fn value(json: &Json) -> Result<Value> {
         Some("float") => Value::real(
             json["value"]
                 .as_f64()
-                .with_context(|| format!("{json} is no number"))?,
+                .with_context(|| format!("{json} is not a number"))?,
         ),
         Some("text") => Value::text(text("value")?),
         Some("blob") => Value::Blob(STANDARD_NO_PAD.decode(text("base64")?.trim_end_matches('='))?),
-        _ => bail!("{json} is no value"),
+        _ => bail!("{json} is not a value"),
     })
 }

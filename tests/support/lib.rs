@@ -1,6 +1,6 @@
-//! What the system tests, the demo and the bench share: real servers, source
-//! databases, pipelines to run, and clients that read both ends without any
-//! code of the product. It never names a type of the host or the connector.
+//! Support library of the system tests, the demonstration and the bench: real
+//! servers, source databases, pipelines to run, and independent clients of both
+//! ends. It never names a type of the host or the connector.
 
 pub mod chaos;
 pub mod compare;

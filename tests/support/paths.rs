@@ -1,5 +1,5 @@
-//! Where the things under test are. Nothing is built or fetched here: what is
-//! missing is answered with the command that makes it.
+//! Paths of the programs under test. Nothing is built or fetched here. If a
+//! part is missing, one message says which command makes it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -7,58 +7,64 @@
 )]
 
 use std::env;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
-/// The target folder that the running program was built in.
+/// Hint for all missing parts.
+const HINT: &str = "run `just test`; or run `just build hostile` and `just fetch sqld tursodb`, then `cargo test --release`";
+
+/// Target folder of the running program.
 pub fn target() -> Result<PathBuf> {
-    let program = env::current_exe().context("this program does not know where it is")?;
+    let program = env::current_exe().context("cannot determine the path of this program")?;
     let release = program
         .ancestors()
-        .find(|folder| folder.ends_with("release"));
-    let target = release.and_then(Path::parent);
-    Ok(target
-        .with_context(|| format!("{} is not in a release folder", program.display()))?
-        .to_owned())
+        .find(|folder| folder.ends_with("release"))
+        .and_then(Path::parent);
+    Ok(release.map_or_else(
+        || end(&format!("{} is not a release build", program.display())),
+        Path::to_owned,
+    ))
 }
 
-/// The root of the source tree: as cargo says when it runs the tests, since a
-/// target folder may be shared by clones.
+/// Root of the source tree. Cargo's variable comes first because clones may
+/// share a target folder.
 #[must_use]
-pub fn tree() -> PathBuf {
-    named("CARGO_MANIFEST_DIR")
+pub fn source_tree() -> PathBuf {
+    env_path("CARGO_MANIFEST_DIR")
         .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into())
         .join("..")
 }
 
-/// The host's executable.
+/// Executable of the host.
 pub fn host() -> Result<PathBuf> {
     built("release/connector-host")
 }
 
-/// The demo's executable.
+/// Executable of the demonstration.
 pub fn demo() -> Result<PathBuf> {
     built("release/demo")
 }
 
-/// The component.
+/// Component of the Turso connector.
 pub fn component() -> Result<PathBuf> {
     built("wasm32-wasip2/release/turso_connector.wasm")
 }
 
-/// The component that attacks its host.
+/// Component that attacks its host.
 pub fn hostile() -> Result<PathBuf> {
     built("wasm32-wasip2/release/hostile_connector.wasm")
 }
 
-/// The DuckDB driver.
+/// DuckDB library.
 pub fn duckdb_driver() -> Result<PathBuf> {
-    named("CONNECTOR_HOST_DUCKDB").map_or_else(|| built("release/libduckdb.so"), Ok)
+    env_path("CONNECTOR_HOST_DUCKDB").map_or_else(|| built("release/libduckdb.so"), Ok)
 }
 
-/// The libSQL server: the one that `SQLD` names, else the one on `PATH`, else
-/// the pinned one.
+/// libSQL server: the one that `SQLD` names, else the one on `PATH`, else the
+/// pinned one.
 pub fn sqld() -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = || {
@@ -66,47 +72,58 @@ pub fn sqld() -> Result<PathBuf> {
             .map(|folder| folder.join("sqld"))
             .find(|file| file.is_file())
     };
-    named("SQLD")
+    env_path("SQLD")
         .or_else(on_path)
-        .map_or_else(|| fetched("sqld", "sqld/sqld"), Ok)
+        .map_or_else(|| fetched("sqld/sqld"), Ok)
 }
 
-/// Turso's own engine: the one that `TURSODB` names, else the pinned one.
+/// Server of Turso's own engine: the one that `TURSODB` names, else the pinned
+/// one.
 pub fn tursodb() -> Result<PathBuf> {
-    named("TURSODB").map_or_else(|| fetched("tursodb", "tursodb/tursodb"), Ok)
+    env_path("TURSODB").map_or_else(|| fetched("tursodb/tursodb"), Ok)
 }
 
-/// Compiled components, kept between test runs.
+/// Folder of compiled components, kept between test runs.
 pub fn component_cache() -> Result<PathBuf> {
     Ok(target()?.join("tools/component-cache"))
 }
 
-/// Whether `name` is set to anything but nothing.
+/// Returns true if the variable `name` has a value that is not empty.
 #[must_use]
 pub fn is_set(name: &str) -> bool {
-    named(name).is_some()
+    env_path(name).is_some()
 }
 
-fn named(variable: &str) -> Option<PathBuf> {
+fn env_path(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
 }
 
 fn built(file: &str) -> Result<PathBuf> {
-    existing(&target()?.join(file), "`just build` makes it")
+    Ok(existing(target()?.join(file)))
 }
 
-fn fetched(part: &str, file: &str) -> Result<PathBuf> {
-    let hint = format!(
-        "`python3 tests/tools/fetch.py TARGET/tools {part}` fetches it, and so does `just test`"
-    );
-    existing(&target()?.join("tools").join(file), &hint)
+fn fetched(file: &str) -> Result<PathBuf> {
+    Ok(existing(target()?.join("tools").join(file)))
 }
 
-fn existing(path: &Path, hint: &str) -> Result<PathBuf> {
+fn existing(path: PathBuf) -> PathBuf {
     if !path.exists() {
-        bail!("{} is missing\nhint: {hint}", path.display());
+        end(&format!("{} is missing", path.display()));
     }
-    Ok(path.to_owned())
+    path
+}
+
+/// Ends the program, so that a missing part is one message and not a failure of
+/// every test that needs it.
+#[expect(clippy::exit, reason = "no other test could succeed")]
+fn end(problem: &str) -> ! {
+    static FIRST: Mutex<()> = Mutex::new(());
+
+    // Held until the end: tests run on many threads.
+    let _first = FIRST.lock().unwrap_or_else(PoisonError::into_inner);
+    // Written past the test harness, which captures what tests print.
+    let _ = writeln!(std::io::stderr(), "\nerror: {problem}\nhint: {HINT}");
+    std::process::exit(1)
 }

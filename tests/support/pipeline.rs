@@ -1,4 +1,4 @@
-//! Writes a pipeline file and runs the host on it, as a user does: a process
+//! Pipeline files, and runs of the host on them as a user runs it: a process
 //! with arguments, two outputs and an exit code.
 
 use std::fmt::Write as _;
@@ -14,16 +14,16 @@ use tempfile::TempDir;
 
 use crate::paths;
 
-/// A pipeline in a folder of its own, which ends with this value.
+/// Pipeline in its own folder, which is deleted on drop.
 #[derive(Debug)]
 pub struct Pipeline {
     folder: TempDir,
     name: String,
     top: String,
     url: String,
-    /// Whether that is where the Platform API is, and not a database.
+    /// True if `url` is the Platform API and not a database.
     is_platform: bool,
-    /// A Platform API beside the database, and a token of it.
+    /// URL and token of a Platform API that is read with the database.
     platform: Option<(String, String)>,
     component: PathBuf,
     config: String,
@@ -35,13 +35,13 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Reads the database at `url` into `turso.duckdb`.
-    pub fn of(url: &str) -> Result<Self> {
+    /// Creates a pipeline from the database at `url` into `turso.duckdb`.
+    pub fn new(url: &str) -> Result<Self> {
         Ok(Self {
             folder: tempfile::Builder::new()
                 .prefix("pipeline-")
                 .tempdir()
-                .context("cannot make a folder")?,
+                .context("cannot create a folder")?,
             name: "test".to_owned(),
             top: String::new(),
             url: url.to_owned(),
@@ -57,22 +57,23 @@ impl Pipeline {
         })
     }
 
-    /// Reads the Platform API at `url` into `turso.duckdb`, and no database.
-    pub fn of_platform(url: &str) -> Result<Self> {
+    /// Creates a pipeline from the Platform API at `url` into `turso.duckdb`,
+    /// without a database.
+    pub fn for_platform(url: &str) -> Result<Self> {
         Ok(Self {
             is_platform: true,
-            ..Self::of(url)?
+            ..Self::new(url)?
         })
     }
 
-    /// May read the Platform API at `url` too.
+    /// Grants access to the Platform API at `url` too.
     #[must_use]
-    pub fn beside_platform(mut self, url: &str, token: &str) -> Self {
+    pub fn with_platform(mut self, url: &str, token: &str) -> Self {
         self.platform = Some((url.to_owned(), token.to_owned()));
         self
     }
 
-    /// Gives it another name than `test`.
+    /// Replaces the name `test`.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
@@ -87,7 +88,7 @@ impl Pipeline {
         self
     }
 
-    /// Runs another component.
+    /// Replaces the component.
     #[must_use]
     pub fn component(mut self, file: &Path) -> Self {
         file.clone_into(&mut self.component);
@@ -102,14 +103,14 @@ impl Pipeline {
         self
     }
 
-    /// Sends a token.
+    /// Grants a token.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
     }
 
-    /// Grants this and nothing else, instead of the source's own origin.
+    /// Replaces the rules, which by default allow the origin of the source.
     #[must_use]
     pub fn allow(mut self, tables: &str) -> Self {
         self.allow = Some(tables.to_owned());
@@ -124,17 +125,17 @@ impl Pipeline {
         self
     }
 
-    /// Selects a resource.
+    /// Adds a resource.
     #[must_use]
     pub fn resource(self, name: &str) -> Self {
         self.resource_with(name, "")
     }
 
-    /// Selects a resource, with further lines.
+    /// Adds a resource with further lines.
     #[must_use]
     pub fn resource_with(mut self, name: &str, lines: &str) -> Self {
         let name = toml_text(name);
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             self.resources,
             "[[resource]]
@@ -144,7 +145,7 @@ name = {name}
         self
     }
 
-    /// Writes files instead, into `out/`.
+    /// Writes files into `out/`.
     #[must_use]
     pub fn into_files(self, format: &str) -> Self {
         self.destination(&format!(
@@ -152,39 +153,39 @@ name = {name}
         ))
     }
 
-    /// Writes into this DuckDB file instead.
+    /// Writes into a DuckDB file.
     #[must_use]
     pub fn into_database(self, file: &Path) -> Self {
         let path = toml_text(&file.display().to_string());
         self.destination(&format!("type = \"duckdb\"\npath = {path}"))
     }
 
-    /// Writes somewhere else.
+    /// Replaces the lines of `[destination]`.
     #[must_use]
     pub fn destination(mut self, lines: &str) -> Self {
         lines.clone_into(&mut self.destination);
         self
     }
 
-    /// The folder of the pipeline file.
+    /// Folder of the pipeline file.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// The DuckDB file that it writes.
+    /// DuckDB file that the pipeline writes.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.folder().join("turso.duckdb")
     }
 
-    /// The folder of the files that it writes.
+    /// Folder of the files that the pipeline writes.
     #[must_use]
     pub fn dataset(&self) -> PathBuf {
         self.folder().join("out/turso_data")
     }
 
-    /// The text of the pipeline file.
+    /// Text of the pipeline file.
     #[must_use]
     pub fn text(&self) -> String {
         let (setting, secret) = if self.is_platform {
@@ -227,21 +228,21 @@ name = {name}
         )
     }
 
-    /// Writes the file, and says where.
+    /// Writes the pipeline file and returns its path.
     pub fn write(&self) -> Result<PathBuf> {
         if let Some(token) = &self.token {
             fs::write(self.folder().join("token"), token).context("cannot write the token")?;
         }
         if let Some((_, token)) = &self.platform {
-            private(&self.folder().join("platform-token"), token)
-                .context("cannot write the token of the platform")?;
+            write_private(&self.folder().join("platform-token"), token)
+                .context("cannot write the platform token")?;
         }
         let file = self.folder().join("pipeline.toml");
         fs::write(&file, self.text()).context("cannot write the pipeline file")?;
         Ok(file)
     }
 
-    /// Runs a command on it, such as `&["run", "--json"]`.
+    /// Runs a command on the file, such as `&["run", "--json"]`.
     pub fn host(&self, arguments: &[&str]) -> Result<Outcome> {
         let file = self.write()?;
         let (command, rest) = arguments.split_first().context("no command was given")?;
@@ -249,19 +250,19 @@ name = {name}
         host(&[&[*command, "--config", &file], rest].concat())
     }
 
-    /// Loads, and expects to succeed.
+    /// Runs a load that must succeed, and returns its report.
     pub fn load(&self) -> Result<Json> {
         let outcome = self.host(&["run", "--json"])?;
         anyhow::ensure!(outcome.code == Some(0), "the load failed: {outcome:?}");
         outcome.json()
     }
 
-    /// Starts a load, to be ended from outside.
+    /// Starts a load without waiting for its end.
     pub fn spawn(&self) -> Result<Child> {
         self.spawn_with(&[])
     }
 
-    /// The same, with further arguments.
+    /// Starts a load with further arguments.
     pub fn spawn_with(&self, arguments: &[&str]) -> Result<Child> {
         let file = self.write()?;
         let mut command = command()?;
@@ -274,26 +275,26 @@ name = {name}
     }
 }
 
-/// A file that nobody else can read.
-fn private(file: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a file that only its owner can read.
+fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     options.open(file)?.write_all(text.as_bytes())
 }
 
-/// How the host ended.
+/// Result of a run of the host.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its exit code, unless a signal ended it.
+    /// Exit code, unless a signal ended the process.
     pub code: Option<i32>,
-    /// Data and reports.
+    /// Standard output: data and reports.
     pub stdout: String,
-    /// Everything else.
+    /// Standard error: everything else.
     pub stderr: String,
 }
 
 impl Outcome {
-    /// The report.
+    /// Parses the standard output.
     pub fn json(&self) -> Result<Json> {
         serde_json::from_str(&self.stdout).with_context(|| format!("this is not JSON: {self:?}"))
     }
@@ -309,7 +310,7 @@ impl From<Output> for Outcome {
     }
 }
 
-/// Runs the host.
+/// Runs the host with arguments.
 pub fn host(arguments: &[&str]) -> Result<Outcome> {
     Ok(command()?
         .args(arguments)
@@ -319,14 +320,14 @@ pub fn host(arguments: &[&str]) -> Result<Outcome> {
         .into())
 }
 
-/// The host, with a cache that is shared by all tests.
+/// Returns a command for the host, with the cache that all tests share.
 pub fn command() -> Result<Command> {
     let mut command = Command::new(paths::host()?);
     command.env("CONNECTOR_HOST_CACHE", paths::component_cache()?);
     Ok(command)
 }
 
-/// A text as TOML, whatever it holds. JSON's escapes are TOML's too.
+/// Quotes a text for TOML, which has the escapes of JSON.
 fn toml_text(text: &str) -> String {
     Json::String(text.to_owned()).to_string()
 }

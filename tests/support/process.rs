@@ -1,5 +1,5 @@
-//! Servers as child processes: a free port, a log, an end. It does not know
-//! what they serve.
+//! Servers as child processes: a free port, a log, and a kill on drop. It does
+//! not know what they serve.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// How long a server may take to answer for the first time: it copies a large
-/// database into its log first.
-const START: Duration = Duration::from_mins(3);
-/// How often it is asked.
-const POLL: Duration = Duration::from_millis(10);
+/// Longest time until the first answer: sqld copies a large database into its
+/// log first.
+const START_TIMEOUT: Duration = Duration::from_mins(3);
+/// Time between two checks.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// A running server, which ends with this value.
+/// Running server, killed on drop.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -23,7 +23,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, with what it prints in `log`, and waits until `ready`.
+    /// Starts `command`, writes its output to `log`, and waits until `ready`.
     pub(crate) fn start(
         mut command: Command,
         log: &Path,
@@ -43,7 +43,7 @@ impl Process {
             child,
             log: log.to_owned(),
         };
-        let deadline = Instant::now() + START;
+        let deadline = Instant::now() + START_TIMEOUT;
         while !ready() {
             if let Some(status) = process
                 .child
@@ -53,31 +53,31 @@ impl Process {
                 bail!(
                     "{} ended with {status}: {}",
                     program.display(),
-                    process.printed()
+                    process.log()
                 );
             }
             if Instant::now() > deadline {
                 bail!(
-                    "{} does not answer after {START:?}: {}",
+                    "{} has not answered in {START_TIMEOUT:?}: {}",
                     program.display(),
-                    process.printed()
+                    process.log()
                 );
             }
-            std::thread::sleep(POLL);
+            std::thread::sleep(POLL_INTERVAL);
         }
         Ok(process)
     }
 
-    /// What it printed.
-    pub(crate) fn printed(&self) -> String {
+    /// Output so far.
+    pub(crate) fn log(&self) -> String {
         fs::read(&self.log)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .unwrap_or_default()
     }
 
-    /// Ends it the hard way.
+    /// Kills the process.
     pub(crate) fn kill(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -89,12 +89,12 @@ impl Drop for Process {
     }
 }
 
-/// A port of the loopback address that nobody listens on.
+/// Returns a free port of the loopback address.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .context("cannot listen on the loopback address")?;
     Ok(listener
         .local_addr()
-        .context("a listener has no address")?
+        .context("cannot determine the address of a listener")?
         .port())
 }

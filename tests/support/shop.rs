@@ -1,5 +1,5 @@
-//! The sample database of the demo: a small shop, with the untidiness that
-//! real ones have. It is the same every time.
+//! Sample database of a small shop, with irregular data as in real databases.
+//! Its content is the same every time.
 
 use std::path::Path;
 
@@ -7,14 +7,14 @@ use anyhow::Result;
 
 use crate::source;
 
-/// Writes it as an SQLite file.
+/// Writes the database as an SQLite file.
 pub fn write(file: &Path) -> Result<()> {
     source::create(file)?.execute_batch(SCRIPT)?;
     Ok(())
 }
 
-/// Numbers come from the row numbers by multiplication with primes, so that
-/// they look accidental and are not.
+/// Statements that create the database. Values are row numbers multiplied by
+/// primes: they look random but are always the same.
 const SCRIPT: &str = "
 BEGIN;
 CREATE TABLE customers(
@@ -36,7 +36,7 @@ INSERT INTO products SELECT printf('SKU-%04d', i * 7919 % 10000), 'Product no. '
     CASE WHEN i % 13 THEN round(i * 37 % 500 / 4.0 + 0.99, 2) END, i * 11 % 90,
     CASE WHEN i % 3 = 0 THEN unhex(printf('89504e470d0a1a0a%08x', i)) END
 FROM n;
--- SQLite takes any value in any column. These two stay what they are.
+-- SQLite accepts any value in any column.
 UPDATE products SET stock = 'sold out' WHERE stock = 20;
 UPDATE products SET stock = 'ask us' WHERE sku = 'SKU-7919';
 

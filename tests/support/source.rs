@@ -1,5 +1,5 @@
-//! The independent client of the source: SQLite itself, on the file that a
-//! server serves or on a copy of it.
+//! Independent client of the source: SQLite itself, on the file that a server
+//! serves or on a copy of it.
 
 use std::path::Path;
 
@@ -9,19 +9,19 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::value::{Rows, Value};
 
-/// Opens a file to make a database in it.
+/// Creates a database file.
 pub fn create(file: &Path) -> Result<Connection> {
-    Connection::open(file).with_context(|| format!("cannot make {}", file.display()))
+    Connection::open(file).with_context(|| format!("cannot create {}", file.display()))
 }
 
-/// Opens a file that exists.
+/// Opens an existing database file for reading.
 pub fn open(file: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(file, flags)
         .with_context(|| format!("cannot open {}", file.display()))
 }
 
-/// What a statement yields.
+/// Returns the rows of a statement.
 pub fn query(connection: &Connection, sql: &str) -> Result<Rows> {
     let mut statement = connection.prepare(sql).with_context(|| sql.to_owned())?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
@@ -38,9 +38,8 @@ pub fn query(connection: &Connection, sql: &str) -> Result<Rows> {
     })
 }
 
-/// All of a table or view. In a column declared as DECIMAL or NUMERIC a whole
-/// number is a real one: that SQLite keeps it as an integer saves space and
-/// means nothing.
+/// Returns all rows of a table or view. A column declared as DECIMAL or NUMERIC
+/// is numeric: SQLite stores its whole numbers as integers only to save space.
 pub fn table(connection: &Connection, name: &str) -> Result<Rows> {
     let mut rows = query(connection, &format!("SELECT * FROM {}", quoted(name)))?;
     let sql =
@@ -51,7 +50,7 @@ pub fn table(connection: &Connection, name: &str) -> Result<Rows> {
     Ok(rows)
 }
 
-/// A name as SQL, whatever it holds.
+/// Quotes an identifier for SQL.
 #[must_use]
 pub fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

@@ -1,4 +1,4 @@
-//! sqld, the libSQL server, on the loopback address with a folder of its own.
+//! sqld, the libSQL server, on the loopback address with its own folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,21 +11,21 @@ use crate::hrana;
 use crate::paths;
 use crate::process::{Process, free_port};
 
-/// How to start it.
+/// Start options of the server.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The public key that tokens are checked with; without one, no token is
-    /// needed. See [`keys`](crate::keys).
+    /// Public key that tokens are checked with; without it, no token is needed.
+    /// See [`keys`](crate::keys).
     pub jwt_key: Option<String>,
-    /// Whether there are namespaces, and an admin port to make them.
+    /// True to enable namespaces, and an admin port that creates them.
     pub namespaces: bool,
-    /// Whether it tells clients to come to its own address for what follows.
-    pub names_itself: bool,
+    /// True to name its own address as the base URL of streams.
+    pub advertises_url: bool,
     /// Further arguments.
     pub arguments: Vec<String>,
 }
 
-/// A running server. It and its data end with this value.
+/// Running server. It is killed and its data deleted on drop.
 #[derive(Debug)]
 pub struct Sqld {
     process: Process,
@@ -36,33 +36,32 @@ pub struct Sqld {
 }
 
 impl Sqld {
-    /// An empty database.
+    /// Starts a server with an empty database.
     pub fn start() -> Result<Self> {
-        Self::with(&Options::default())
+        Self::with_options(&Options::default())
     }
 
-    /// An empty database.
-    pub fn with(options: &Options) -> Result<Self> {
-        Self::launch(options, |_| Ok(()))
+    /// Starts a server with options and an empty database.
+    pub fn with_options(options: &Options) -> Result<Self> {
+        Self::start_with(options, |_| Ok(()))
     }
 
-    /// A database that `make` writes as an SQLite file before the server
-    /// starts: the fastest way to many rows, and to bytes that no statement
-    /// could bring in.
-    pub fn holding(make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
-        Self::launch(&Options::default(), make)
+    /// Starts a server with the SQLite file that `write` creates: the fastest
+    /// way to many rows, and the only way to bytes that no statement can insert.
+    pub fn with_data(write: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Self::start_with(&Options::default(), write)
     }
 
-    /// Both.
-    pub fn launch(options: &Options, make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+    /// Starts a server with options and the SQLite file that `write` creates.
+    pub fn start_with(options: &Options, write: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("sqld-")
             .tempdir()
-            .context("cannot make a folder")?;
+            .context("cannot create a folder")?;
         let file = data_file(folder.path());
         fs::create_dir_all(file.parent().unwrap_or(folder.path()))
-            .context("cannot make sqld's folder")?;
-        make(&file)?;
+            .context("cannot create sqld's folder")?;
+        write(&file)?;
         let port = free_port()?;
         let (process, admin_port) = serve(folder.path(), options, port)?;
         Ok(Self {
@@ -74,20 +73,20 @@ impl Sqld {
         })
     }
 
-    /// Its address.
+    /// URL of the server.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The address of its admin interface.
+    /// URL of the admin interface.
     #[must_use]
     pub fn admin_url(&self) -> Option<String> {
         self.admin_port
             .map(|port| format!("http://127.0.0.1:{port}"))
     }
 
-    /// Makes a namespace, with such options as `{"shared_schema": true}`.
+    /// Creates a namespace, with options such as `{"shared_schema": true}`.
     pub fn create_namespace(&self, name: &str, options: &serde_json::Value) -> Result<()> {
         let admin = self
             .admin_url()
@@ -96,34 +95,34 @@ impl Sqld {
         ureq::post(url)
             .content_type("application/json")
             .send(options.to_string())
-            .with_context(|| format!("cannot make the namespace {name}"))?;
+            .with_context(|| format!("cannot create the namespace {name}"))?;
         Ok(())
     }
 
-    /// A client of its own.
+    /// Returns a new client of the server.
     #[must_use]
     pub fn client(&self) -> hrana::Client {
         hrana::Client::new(&self.url()).closing()
     }
 
-    /// The SQLite file that it serves. Others may read it, none may write it.
+    /// SQLite file that the server serves. Tests may read it but not write it.
     #[must_use]
     pub fn file(&self) -> PathBuf {
         data_file(self.folder.path())
     }
 
-    /// What it printed.
+    /// Output of the server so far.
     #[must_use]
-    pub fn printed(&self) -> String {
-        self.process.printed()
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
-    /// Ends it now, as a crash would.
+    /// Kills the server, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Ends it, and starts it again where it was.
+    /// Kills the server and starts it again on the same port and data.
     pub fn restart(&mut self) -> Result<()> {
         self.kill();
         (self.process, self.admin_port) = serve(self.folder.path(), &self.options, self.port)?;
@@ -141,7 +140,7 @@ fn serve(folder: &Path, options: &Options, port: u16) -> Result<(Process, Option
     command
         .arg("--http-listen-addr")
         .arg(format!("127.0.0.1:{port}"));
-    if options.names_itself {
+    if options.advertises_url {
         command
             .arg("--http-self-url")
             .arg(format!("http://127.0.0.1:{port}"));

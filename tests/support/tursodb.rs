@@ -10,7 +10,7 @@ use crate::hrana;
 use crate::paths;
 use crate::process::{Process, free_port};
 
-/// A running server. It and its data end with this value.
+/// Running server. It is killed and its data deleted on drop.
 #[derive(Debug)]
 pub struct Tursodb {
     _process: Process,
@@ -19,15 +19,14 @@ pub struct Tursodb {
 }
 
 impl Tursodb {
-    /// A database that `make` writes as an SQLite file before the server
-    /// starts.
-    pub fn holding(make: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+    /// Starts a server with the SQLite file that `write` creates.
+    pub fn with_data(write: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("tursodb-")
             .tempdir()
-            .context("cannot make a folder")?;
+            .context("cannot create a folder")?;
         let file = folder.path().join("data.db");
-        make(&file)?;
+        write(&file)?;
         let port = free_port()?;
         let mut command = Command::new(paths::tursodb()?);
         command
@@ -45,13 +44,13 @@ impl Tursodb {
         })
     }
 
-    /// Its address.
+    /// URL of the server.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// A client of its own.
+    /// Returns a new client of the server.
     #[must_use]
     pub fn client(&self) -> hrana::Client {
         hrana::Client::new(&self.url())

@@ -1,37 +1,37 @@
-//! Values and rows, as both ends are compared: SQLite's five storage classes,
-//! with every bit that they hold.
+//! Values and rows for comparing both ends: SQLite's five storage classes, bit
+//! by bit.
 
 use std::fmt;
 
-/// One value.
+/// Value of one of SQLite's storage classes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value {
     /// `NULL`
     Null,
     /// A 64-bit integer.
     Integer(i64),
-    /// A real number, by its bits: `-0.0` is not `0.0`.
+    /// Bits of a real number: `-0.0` differs from `0.0`.
     Real(u64),
-    /// Text, which need not be UTF-8.
+    /// Text, not necessarily UTF-8.
     Text(Vec<u8>),
     /// Bytes.
     Blob(Vec<u8>),
 }
 
 impl Value {
-    /// A real number.
+    /// Creates a real number.
     #[must_use]
     pub fn real(number: f64) -> Self {
         Self::Real(number.to_bits())
     }
 
-    /// A text.
+    /// Creates a text.
     #[must_use]
     pub fn text(text: &str) -> Self {
         Self::Text(text.as_bytes().to_vec())
     }
 
-    /// The text, if it is one.
+    /// Returns the text, if the value is text in UTF-8.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -40,7 +40,7 @@ impl Value {
         }
     }
 
-    /// The integer, if it is one.
+    /// Returns the integer, if the value is an integer.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         match self {
@@ -50,7 +50,7 @@ impl Value {
     }
 }
 
-/// Shows enough to find the value again, and not five megabytes.
+/// Long values are abbreviated.
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let bytes = |f: &mut fmt::Formatter<'_>, kind: &str, bytes: &[u8]| {
@@ -72,19 +72,19 @@ impl fmt::Debug for Value {
     }
 }
 
-/// Rows with the names of their columns.
+/// Rows with column names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
-    /// Names.
+    /// Names of the columns.
     pub columns: Vec<String>,
-    /// Values, in the order of the columns.
+    /// Values of each row, in the order of the columns.
     pub rows: Vec<Vec<Value>>,
-    /// Names of columns in which whole numbers are real ones.
+    /// Names of columns whose whole numbers count as real numbers.
     pub numeric: Vec<String>,
 }
 
 impl Rows {
-    /// The only value of the only row.
+    /// Returns the only value of the only row.
     #[must_use]
     pub fn single(&self) -> Option<&Value> {
         match self.rows.as_slice() {
@@ -93,7 +93,7 @@ impl Rows {
         }
     }
 
-    /// The values of one column.
+    /// Returns the values of one column.
     #[must_use]
     pub fn column(&self, name: &str) -> Vec<&Value> {
         let Some(index) = self.columns.iter().position(|column| column == name) else {

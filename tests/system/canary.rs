@@ -39,7 +39,7 @@ const COMMANDS: [&[&str]; 10] = [
 fn no_command_shows_a_credential_from_the_environment() -> Result<()> {
     let (server, token) = guarded()?;
     every_command(
-        &Pipeline::of(&server.url())?.token(&token),
+        &Pipeline::new(&server.url())?.token(&token),
         &token,
         Source::Environment,
     )
@@ -49,7 +49,7 @@ fn no_command_shows_a_credential_from_the_environment() -> Result<()> {
 fn no_command_shows_a_credential_from_a_file() -> Result<()> {
     let (server, token) = guarded()?;
     every_command(
-        &Pipeline::of(&server.url())?.token(&token),
+        &Pipeline::new(&server.url())?.token(&token),
         &token,
         Source::File,
     )
@@ -59,7 +59,7 @@ fn no_command_shows_a_credential_from_a_file() -> Result<()> {
 fn no_command_shows_a_credential_from_a_program() -> Result<()> {
     let (server, token) = guarded()?;
     every_command(
-        &Pipeline::of(&server.url())?.token(&token),
+        &Pipeline::new(&server.url())?.token(&token),
         &token,
         Source::Command,
     )
@@ -69,7 +69,7 @@ fn no_command_shows_a_credential_from_a_program() -> Result<()> {
 fn no_destination_holds_a_credential() -> Result<()> {
     let (server, token) = guarded()?;
     for format in ["parquet", "jsonl", "csv"] {
-        let pipeline = Pipeline::of(&server.url())?
+        let pipeline = Pipeline::new(&server.url())?
             .token(&token)
             .into_files(format);
         for _ in 0..2 {
@@ -194,7 +194,7 @@ fn holds(bytes: &[u8], token: &str) -> bool {
 
 /// A server that wants a token, and one for it.
 fn guarded() -> Result<(Sqld, String)> {
-    let server = Sqld::with(&Options {
+    let server = Sqld::with_options(&Options {
         jwt_key: Some(keys::public()?),
         ..Options::default()
     })?;

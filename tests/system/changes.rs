@@ -17,7 +17,7 @@ const CAPTURE: &str = "PRAGMA capture_data_changes_conn('full')";
 
 /// A server that records changes, after these statements.
 fn serve(before: &[&str]) -> Result<Tursodb> {
-    let server = Tursodb::holding(|file| source::create(file).map(drop))?;
+    let server = Tursodb::with_data(|file| source::create(file).map(drop))?;
     server.client().run(before)?;
     server.client().run(&[CAPTURE])?;
     Ok(server)
@@ -25,7 +25,7 @@ fn serve(before: &[&str]) -> Result<Tursodb> {
 
 /// A pipeline that follows these tables.
 fn follow(server: &Tursodb, tables: &[&str]) -> Result<Pipeline> {
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     let follow = |pipeline: Pipeline, table: &&str| {
         let key = if *table == "keyless" {
             "\nprimary_key = [\"a\"]"
@@ -43,12 +43,12 @@ fn same(server: &Tursodb, pipeline: &Pipeline, tables: &[&str]) -> Result<()> {
     for table in tables {
         let sql = format!("SELECT * FROM {}", quoted(table));
         let rows = server.client().query(&sql, &[])?;
-        compare::same(table, &rows, &duckdb.table(table)?)?;
+        compare::check_equal(table, &rows, &duckdb.table(table)?)?;
     }
     Ok(())
 }
 
-fn of<'a>(report: &'a Json, resource: &str) -> &'a Json {
+fn resource<'a>(report: &'a Json, resource: &str) -> &'a Json {
     let resources = report["resources"].as_array().into_iter().flatten();
     let mut resources = resources.filter(|found| found["resource"] == resource);
     resources.next().unwrap_or(&Json::Null)
@@ -142,7 +142,7 @@ fn after_every_load_the_destination_equals_the_source() -> Result<()> {
         client.run(statements)?;
         let report = pipeline.load()?;
         same(&server, &pipeline, &tables).map_err(|error| error.context(round))?;
-        let orders = of(&report, "orders");
+        let orders = resource(&report, "orders");
         match round {
             0 => assert_eq!(orders["rows_read"], 2),
             1 | 5 => assert_eq!(orders["rows_deleted"], 0),
@@ -167,9 +167,9 @@ fn what_is_not_committed_is_not_read() -> Result<()> {
     client.run(&["ROLLBACK", "INSERT INTO t VALUES (1, 'kept')"])?;
     pipeline.load()?;
     client.run(&["BEGIN", "UPDATE t SET a = 'undone'"])?;
-    assert_eq!(of(&pipeline.load()?, "t")["rows_read"], 0);
+    assert_eq!(resource(&pipeline.load()?, "t")["rows_read"], 0);
     client.run(&["ROLLBACK", "UPDATE t SET a = 'new'"])?;
-    assert_eq!(of(&pipeline.load()?, "t")["rows_read"], 1);
+    assert_eq!(resource(&pipeline.load()?, "t")["rows_read"], 1);
     same(&server, &pipeline, &["t"])
 }
 
@@ -259,7 +259,7 @@ fn changes_that_are_missing_are_never_passed_over() -> Result<()> {
 
 #[test]
 fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
-    let server = Tursodb::holding(|file| source::create(file).map(drop))?;
+    let server = Tursodb::with_data(|file| source::create(file).map(drop))?;
     let client = server.client();
     client.run(&["CREATE TABLE t(k TEXT PRIMARY KEY)"])?;
     let pipeline = follow(&server, &["t"])?;
@@ -295,7 +295,7 @@ fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
     }
     client.run(&["PRAGMA capture_data_changes_conn('off')"])?;
     let outcome = pipeline.host(&["run", "--full-refresh", "--json"])?;
-    let notes = of(&outcome.json()?, "t")["notes"].to_string();
+    let notes = resource(&outcome.json()?, "t")["notes"].to_string();
     ensure!(notes.contains("records no changes now"), "{notes}");
     Ok(())
 }
@@ -303,7 +303,7 @@ fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
 #[test]
 fn the_list_shows_what_can_be_followed() -> Result<()> {
     let server = serve(&["CREATE TABLE t(a)", "CREATE VIEW v AS SELECT * FROM t"])?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     let list = pipeline.host(&["list", "--json"])?.json()?;
     let modes = |name: &str| {
         let resources = list.as_array().or_else(|| list["resources"].as_array());

@@ -39,7 +39,7 @@ fn run(
     Ok(())
 }
 
-pub(super) fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+pub(super) fn read_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     if duckdb.tables()?.iter().any(|known| known == table) {
         return duckdb.table(table).map(Some);
@@ -47,46 +47,46 @@ pub(super) fn of_duckdb(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>
     Ok(None)
 }
 
-pub(super) fn of_parquet(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
-    files_of(pipeline, table)?
+pub(super) fn read_parquet(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+    stored_files(pipeline, table)?
         .map(|parts| files::parquet(&parts))
         .transpose()
 }
 
-pub(super) fn of_jsonl(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
-    let Some(parts) = files_of(pipeline, table)? else {
+pub(super) fn read_jsonl(pipeline: &Pipeline, table: &str) -> Result<Option<Rows>> {
+    let Some(parts) = stored_files(pipeline, table)? else {
         return Ok(None);
     };
     files::json_values(&parts).map(Some)
 }
 
 /// The files of a table, once it is there.
-fn files_of(pipeline: &Pipeline, table: &str) -> Result<Option<Vec<PathBuf>>> {
+fn stored_files(pipeline: &Pipeline, table: &str) -> Result<Option<Vec<PathBuf>>> {
     if !pipeline.dataset().join("_loads").is_dir() {
         return Ok(None);
     }
-    files::of(&pipeline.dataset(), table).map(Some)
+    files::table_files(&pipeline.dataset(), table).map(Some)
 }
 
 #[test]
 fn parquet_is_equal_to_the_source_after_any_kill() -> Result<()> {
-    run(|pipeline| pipeline.into_files("parquet"), of_parquet)
+    run(|pipeline| pipeline.into_files("parquet"), read_parquet)
 }
 
 #[test]
 fn json_lines_are_equal_to_the_source_after_any_kill() -> Result<()> {
-    run(|pipeline| pipeline.into_files("jsonl"), of_jsonl)
+    run(|pipeline| pipeline.into_files("jsonl"), read_jsonl)
 }
 
 #[test]
 fn duckdb_is_equal_to_the_source_after_any_kill() -> Result<()> {
-    run(|pipeline| pipeline, of_duckdb)
+    run(|pipeline| pipeline, read_duckdb)
 }
 
 #[test]
 fn duckdb_is_equal_to_the_source_after_kills_of_runs_in_parts() -> Result<()> {
     run(
         |pipeline| pipeline.top("consistency = \"resumable\"\ncommit_every = \"1ms\""),
-        of_duckdb,
+        read_duckdb,
     )
 }

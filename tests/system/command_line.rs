@@ -61,7 +61,7 @@ fn inspect_shows_what_the_component_imports_and_asks_for() -> Result<()> {
 #[test]
 fn the_written_template_is_a_pipeline_file() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let template = fs::read_to_string(paths::tree().join("connector/turso.template.toml"))?;
+    let template = fs::read_to_string(paths::source_tree().join("connector/turso.template.toml"))?;
     let component = paths::component()?.display().to_string();
     let file = folder.path().join("turso.toml");
     fs::write(&file, template.replace("@COMPONENT@", &component))?;
@@ -76,8 +76,8 @@ fn the_written_template_is_a_pipeline_file() -> Result<()> {
 
 #[test]
 fn list_shows_tables_views_and_probes() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let outcome = Pipeline::of(&server.url())?.host(&["list", "--json"])?;
+    let server = Sqld::with_data(shop::write)?;
+    let outcome = Pipeline::new(&server.url())?.host(&["list", "--json"])?;
     let resources = outcome.json()?;
     let by_default = |name: &str| {
         let mut found = resources
@@ -107,8 +107,8 @@ fn list_shows_tables_views_and_probes() -> Result<()> {
 
 #[test]
 fn check_finds_a_good_pipeline_good() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let outcome = Pipeline::of(&server.url())?.host(&["check", "--json"])?;
+    let server = Sqld::with_data(shop::write)?;
+    let outcome = Pipeline::new(&server.url())?.host(&["check", "--json"])?;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     let findings = outcome.json()?;
     assert!(
@@ -124,8 +124,8 @@ fn check_finds_a_good_pipeline_good() -> Result<()> {
 
 #[test]
 fn preview_shows_the_first_rows_and_writes_nothing() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?;
     let outcome = pipeline.host(&["preview", "orders", "--limit", "3", "--json"])?;
     let rows = outcome.json()?;
     let ids: Vec<_> = rows
@@ -141,9 +141,9 @@ fn preview_shows_the_first_rows_and_writes_nothing() -> Result<()> {
 
 #[test]
 fn only_the_named_resources_are_loaded() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     let outcome =
-        Pipeline::of(&server.url())?.host(&["run", "--resource", "customers", "--json"])?;
+        Pipeline::new(&server.url())?.host(&["run", "--resource", "customers", "--json"])?;
     let report = outcome.json()?;
     assert_eq!(
         report["resources"].as_array().map(Vec::len),
@@ -156,8 +156,8 @@ fn only_the_named_resources_are_loaded() -> Result<()> {
 
 #[test]
 fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?;
     let outcome = pipeline.host(&["run", "--json", "--log", "debug", "--log-format", "json"])?;
     outcome.json()?;
     let mut logged = Vec::new();
@@ -223,8 +223,8 @@ fn a_terminal_shows_the_resources_that_are_read() -> Result<()> {
     /// Runs a command on a terminal of its own.
     const ON_A_TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?.config("page_rows = 100");
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?.config("page_rows = 100");
     let file = pipeline.write()?;
     let mut command = Command::new("python3");
     command.args(["-c", ON_A_TERMINAL]).arg(paths::host()?);

@@ -23,7 +23,7 @@ fn the_readme_is_short() -> Result<()> {
 /// The README and all files of `docs/`, as paths below the root of the tree.
 fn documents() -> Result<Vec<String>> {
     let mut names = vec!["README.md".to_owned()];
-    for entry in fs::read_dir(paths::tree().join("docs")).context("cannot read docs/")? {
+    for entry in fs::read_dir(paths::source_tree().join("docs")).context("cannot read docs/")? {
         let name = entry.context("cannot read docs/")?.file_name();
         names.push(format!("docs/{}", name.to_string_lossy()));
     }
@@ -33,7 +33,8 @@ fn documents() -> Result<Vec<String>> {
 
 /// The text of a file of the tree.
 fn read(file: &str) -> Result<String> {
-    fs::read_to_string(paths::tree().join(file)).with_context(|| format!("cannot read {file}"))
+    fs::read_to_string(paths::source_tree().join(file))
+        .with_context(|| format!("cannot read {file}"))
 }
 
 /// Texts of the code blocks of a document in this language.

@@ -12,7 +12,7 @@ use super::nasty_source::{TYPED, by_sqld, entry, same};
 #[test]
 fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
     let served = by_sqld()?;
-    let pipeline = Pipeline::of(&served.server.url())?;
+    let pipeline = Pipeline::new(&served.server.url())?;
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     same(
@@ -27,7 +27,7 @@ fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
 #[test]
 fn views_and_virtual_tables_are_read_on_request_and_internals_never() -> Result<()> {
     let served = by_sqld()?;
-    let by_default = Pipeline::of(&served.server.url())?;
+    let by_default = Pipeline::new(&served.server.url())?;
     let report = by_default.load()?;
     for resource in report["resources"].as_array().into_iter().flatten() {
         let name = resource["resource"].as_str().unwrap_or_default();
@@ -36,7 +36,7 @@ fn views_and_virtual_tables_are_read_on_request_and_internals_never() -> Result<
             "{name} was read by default"
         );
     }
-    let mut pipeline = Pipeline::of(&served.server.url())?;
+    let mut pipeline = Pipeline::new(&served.server.url())?;
     for resource in ON_REQUEST {
         pipeline = pipeline.resource(resource);
     }
@@ -59,7 +59,7 @@ fn a_vector_index_leaves_no_trace_of_its_own() -> Result<()> {
         "CREATE INDEX films_index ON films(libsql_vector_idx(embedding))",
         "INSERT INTO films VALUES (1, 'one', vector('[1, 2, 3, 4]')), (2, 'two', NULL)",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     let report = pipeline.load()?;
     assert_eq!(
         report["resources"].as_array().map(Vec::len),
@@ -78,7 +78,7 @@ fn a_vector_index_leaves_no_trace_of_its_own() -> Result<()> {
 #[test]
 fn the_report_the_record_and_the_rows_agree() -> Result<()> {
     let served = by_sqld()?;
-    let pipeline = Pipeline::of(&served.server.url())?;
+    let pipeline = Pipeline::new(&served.server.url())?;
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     let load_id = report["load_id"].as_str().unwrap_or_default();
@@ -133,7 +133,7 @@ fn values_that_do_not_fit_their_column_are_counted() -> Result<()> {
         "CREATE TABLE t(id INTEGER PRIMARY KEY, n INTEGER)",
         "INSERT INTO t(n) VALUES (1), ('two'), (3), ('four'), (x'05'), (NULL)",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     let report = pipeline.load()?;
     assert_eq!(entry(&report, "t")?["misfits"], 3, "{report}");
     let mut duckdb = DuckDb::open(&pipeline.database())?;
@@ -154,7 +154,7 @@ fn a_second_load_replaces_the_rows_and_keeps_the_records() -> Result<()> {
         "CREATE TABLE t(id INTEGER PRIMARY KEY, x TEXT)",
         "INSERT INTO t VALUES (1, 'old'), (2, 'old')",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     pipeline.load()?;
     client.run(&[
         "DELETE FROM t",
@@ -174,8 +174,8 @@ fn a_second_load_replaces_the_rows_and_keeps_the_records() -> Result<()> {
 
 #[test]
 fn an_append_keeps_the_rows_of_earlier_loads_until_a_full_refresh() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("products", "write = \"append\"");
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?.resource_with("products", "write = \"append\"");
     let rows = |pipeline: &Pipeline| {
         DuckDb::open(&pipeline.database())?.number("SELECT count(*) FROM turso_data.products")
     };

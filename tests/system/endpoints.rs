@@ -16,7 +16,7 @@ use serde_json::json;
 #[test]
 fn the_probes_say_which_server_it_is_and_that_it_is_well() -> Result<()> {
     let server = Sqld::start()?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .resource("db_version")
         .resource("db_health");
     pipeline.load()?;
@@ -35,8 +35,8 @@ fn the_probes_say_which_server_it_is_and_that_it_is_well() -> Result<()> {
 
 #[test]
 fn the_dump_arrives_statement_by_statement() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?.resource("db_dump");
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?.resource("db_dump");
     pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     let count = |duckdb: &mut DuckDb, of: &str| {
@@ -61,7 +61,7 @@ fn changes_are_heard_for_as_long_as_the_config_says() -> Result<()> {
     let server = Sqld::start()?;
     let client = server.client();
     client.run(&["CREATE TABLE t(x)"])?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .config("listen = { table = \"t\", seconds = 20, max_events = 3 }")
         .resource("db_listen");
     let heard = AtomicBool::new(false);
@@ -87,9 +87,9 @@ fn changes_are_heard_for_as_long_as_the_config_says() -> Result<()> {
 
 #[test]
 fn a_query_of_the_users_own_becomes_a_table() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     let query = "SELECT country, count(*) AS n, avg(total) AS mean FROM orders JOIN customers ON customers.id = customer_id GROUP BY 1";
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .config(&format!("queries = [{{ name = \"by_country\", sql = \"{query}\", primary_key = [\"country\"] }}]"))
         .resource("by_country");
     pipeline.load()?;
@@ -103,13 +103,13 @@ fn a_query_of_the_users_own_becomes_a_table() -> Result<()> {
 
 #[test]
 fn a_query_that_writes_is_refused_before_it_runs() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     for query in [
         "DELETE FROM orders",
         "INSERT INTO customers(name) VALUES ('x') RETURNING id",
         "SELECT 1; DELETE FROM orders",
     ] {
-        let pipeline = Pipeline::of(&server.url())?
+        let pipeline = Pipeline::new(&server.url())?
             .config(&format!(
                 "queries = [{{ name = \"q\", sql = \"{query}\" }}]"
             ))
@@ -131,15 +131,15 @@ fn a_query_that_writes_is_refused_before_it_runs() -> Result<()> {
 
 #[test]
 fn migrations_of_a_schema_database_are_read_with_their_progress() -> Result<()> {
-    let server = Sqld::with(&Options {
+    let server = Sqld::with_options(&Options {
         namespaces: true,
         ..Options::default()
     })?;
     server.create_namespace("parent", &json!({"shared_schema": true}))?;
     server.create_namespace("child", &json!({"shared_schema_name": "parent"}))?;
-    let parent = Faulty::of_namespace(&server.url(), "parent")?;
+    let parent = Faulty::for_namespace(&server.url(), "parent")?;
     connector_tests::hrana::Client::new(&parent.url()).run(&["CREATE TABLE t(x)"])?;
-    let pipeline = Pipeline::of(&parent.url())?
+    let pipeline = Pipeline::new(&parent.url())?
         .resource("platform_jobs")
         .resource("platform_job");
     pipeline.load()?;

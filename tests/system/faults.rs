@@ -107,7 +107,7 @@ fn what_cannot_pass_is_asked_once() -> Result<()> {
             "content-type: text/plain\r\n",
             body.into(),
         ))?;
-        let outcome = Pipeline::of(&server.url())?.host(&["run"])?;
+        let outcome = Pipeline::new(&server.url())?.host(&["run"])?;
         assert_ne!(outcome.code, Some(0), "{outcome:?}");
         assert!(outcome.stderr.contains("hint: "), "{outcome:?}");
         assert_eq!(server.requests(), 1, "{status}: {outcome:?}");
@@ -144,7 +144,7 @@ fn an_endless_answer_is_stopped_by_the_response_limit() -> Result<()> {
 #[test]
 fn a_connector_that_needs_more_memory_than_it_may_have_is_stopped() -> Result<()> {
     let server = numbers()?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .config("page_rows = 25000")
         .limits("memory = \"2MiB\"");
     let outcome = pipeline.host(&["run"])?;
@@ -156,8 +156,8 @@ fn a_connector_that_needs_more_memory_than_it_may_have_is_stopped() -> Result<()
 /// Loads through faults, and expects every row.
 fn survived(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<()> {
     let server = numbers()?;
-    let faulty = Faulty::before(&server.url(), move |number, _, _| plan(number))?;
-    let pipeline = Pipeline::of(&faulty.url())?.config("page_rows = 2000");
+    let faulty = Faulty::proxy(&server.url(), move |number, _, _| plan(number))?;
+    let pipeline = Pipeline::new(&faulty.url())?.config("page_rows = 2000");
     pipeline.load()?;
     assert!(faulty.requests() > 10, "{} requests", faulty.requests());
     assert_whole(&pipeline)
@@ -170,10 +170,10 @@ fn spoilt(
     limits: &str,
     plan: impl Fn(usize) -> Fault + Send + Sync + 'static,
 ) -> Result<Option<i32>> {
-    let good = Pipeline::of(&server.url())?;
+    let good = Pipeline::new(&server.url())?;
     good.load()?;
-    let faulty = Faulty::before(&server.url(), move |number, _, _| plan(number))?;
-    let bad = Pipeline::of(&faulty.url())?
+    let faulty = Faulty::proxy(&server.url(), move |number, _, _| plan(number))?;
+    let bad = Pipeline::new(&faulty.url())?
         .config("page_rows = 2000")
         .limits(limits)
         .into_database(&good.database());
@@ -200,7 +200,7 @@ fn assert_whole(pipeline: &Pipeline) -> Result<()> {
 }
 
 fn numbers() -> Result<Sqld> {
-    Sqld::holding(|file| {
+    Sqld::with_data(|file| {
         Ok(source::create(file)?.execute_batch(&format!(
             "CREATE TABLE numbers(id INTEGER PRIMARY KEY, label TEXT);
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})

@@ -28,7 +28,7 @@ fn csv_holds_every_value() -> Result<()> {
 #[test]
 fn a_second_load_leaves_the_files_of_the_second_only() -> Result<()> {
     let served = by_sqld()?;
-    let pipeline = Pipeline::of(&served.server.url())?
+    let pipeline = Pipeline::new(&served.server.url())?
         .resource("paged")
         .into_files("parquet");
     pipeline.load()?;
@@ -37,7 +37,7 @@ fn a_second_load_leaves_the_files_of_the_second_only() -> Result<()> {
         &served,
         &report,
         &["paged"],
-        |table, _| files::parquet(&files::of(&pipeline.dataset(), table)?),
+        |table, _| files::parquet(&files::table_files(&pipeline.dataset(), table)?),
         TYPED,
     )
 }
@@ -48,10 +48,10 @@ fn loaded_into(
     read: fn(&[std::path::PathBuf], &Rows) -> Result<Rows>,
 ) -> Result<()> {
     let served = by_sqld()?;
-    let pipeline = Pipeline::of(&served.server.url())?.into_files(format);
+    let pipeline = Pipeline::new(&served.server.url())?.into_files(format);
     let report = pipeline.load()?;
     let stored = |table: &str, source: &Rows| {
-        let files = files::of(&pipeline.dataset(), table)?;
+        let files = files::table_files(&pipeline.dataset(), table)?;
         // A format without a schema may leave no file for no rows.
         if files.is_empty() && source.rows.is_empty() {
             return Ok(source.clone());

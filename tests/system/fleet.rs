@@ -15,7 +15,7 @@ fn number(pipeline: &Pipeline, sql: &str) -> Result<i64> {
 fn two_hundred_databases_of_twenty_tables_are_twenty_tables() -> Result<()> {
     let names: Vec<_> = (0..200).map(|number| format!("shop{number:03}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
-    let fleet = Fleet::of(&names)?;
+    let fleet = Fleet::new(&names)?;
     for (number, name) in names.iter().enumerate() {
         let tables: Vec<_> = (0..20)
             .map(|table| format!("CREATE TABLE t{table}(id INTEGER PRIMARY KEY, of TEXT)"))
@@ -57,7 +57,7 @@ fn two_hundred_databases_of_twenty_tables_are_twenty_tables() -> Result<()> {
 }
 
 fn shops() -> Result<Fleet> {
-    let fleet = Fleet::of(&["a", "b", "c"])?;
+    let fleet = Fleet::new(&["a", "b", "c"])?;
     for name in ["a", "b", "c"] {
         fleet.run(
             name,
@@ -206,7 +206,7 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
         ],
     )?;
     let pipeline = fleet
-        .pipeline_of("[\"a\", \"?\"]")?
+        .pipeline_for("[\"a\", \"?\"]")?
         .resource("only")
         .resource("stock")
         .resource_with("platform_databases", "columns = [\"Name\"]");
@@ -216,7 +216,7 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
         number(&pipeline, "SELECT count(*) FROM platform_databases")?,
         3
     );
-    let two = fleet.pipeline_of("[\"a\", \"b*\"]")?;
+    let two = fleet.pipeline_for("[\"a\", \"b*\"]")?;
     two.load()?;
     assert_eq!(counts(&two, "stock")?, "a:1 b:1");
     let list = two.host(&["list"])?;
@@ -235,7 +235,7 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
         ),
     ] {
         let outcome = fleet
-            .pipeline_of(databases)?
+            .pipeline_for(databases)?
             .resource(resource)
             .host(&["run"])?;
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
@@ -251,7 +251,7 @@ fn a_database_that_is_not_meant_for_a_while_is_not_appended_twice() -> Result<()
     let all = fleet.pipeline()?.resource_with("orders", lines);
     all.load()?;
     let some = fleet
-        .pipeline_of("[\"a\"]")?
+        .pipeline_for("[\"a\"]")?
         .into_database(&all.database())
         .resource_with("orders", lines);
     some.load()?;
@@ -259,7 +259,7 @@ fn a_database_that_is_not_meant_for_a_while_is_not_appended_twice() -> Result<()
     all.load()?;
     assert_eq!(counts(&all, "orders")?, "a:2 b:3 c:2");
     // One database by its URL is another pipeline.
-    let one = Pipeline::of(&format!("{}/dev/a", fleet.server.url()))?
+    let one = Pipeline::new(&format!("{}/dev/a", fleet.server.url()))?
         .into_database(&all.database())
         .allow(&format!(
             "[[connector.allow]]\norigin = \"{}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n",

@@ -16,7 +16,7 @@ fn serve(statements: &[&str]) -> Result<Sqld> {
 }
 
 /// The report of the only resource.
-fn of_one(report: &Json) -> &Json {
+fn only_resource(report: &Json) -> &Json {
     &report["resources"][0]
 }
 
@@ -40,20 +40,20 @@ fn an_append_only_table_needs_nothing_but_the_mode() -> Result<()> {
         "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)",
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO events SELECT i, 'e' || i FROM n",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("events", "mode = \"incremental\"");
+    let pipeline = Pipeline::new(&server.url())?.resource_with("events", "mode = \"incremental\"");
     let report = pipeline.load()?;
-    assert_eq!(of_one(&report)["rows_written"], 25_000);
+    assert_eq!(only_resource(&report)["rows_written"], 25_000);
     let report = pipeline.load()?;
-    assert_eq!(of_one(&report)["rows_read"], 0);
+    assert_eq!(only_resource(&report)["rows_read"], 0);
     // The largest key, and nothing else.
-    assert_eq!(of_one(&report)["rows_billed"], 1);
+    assert_eq!(only_resource(&report)["rows_billed"], 1);
     server
         .client()
         .run(&["INSERT INTO events(what) VALUES ('new'), ('newer')"])?;
     let report = pipeline.load()?;
-    assert_eq!(of_one(&report)["rows_read"], 2);
+    assert_eq!(only_resource(&report)["rows_read"], 2);
     assert!(
-        of_one(&report)["rows_billed"].as_u64() < Some(5),
+        only_resource(&report)["rows_billed"].as_u64() < Some(5),
         "{report}"
     );
     assert_eq!(
@@ -79,7 +79,7 @@ fn a_table_that_was_made_anew_is_not_taken_for_the_old_one() -> Result<()> {
         "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
         "INSERT INTO t VALUES (1, 1), (7, 7)",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("t", "mode = \"incremental\"");
+    let pipeline = Pipeline::new(&server.url())?.resource_with("t", "mode = \"incremental\"");
     pipeline.load()?;
     server.client().run(&[
         "DROP TABLE t",
@@ -121,10 +121,10 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
         if index {
             server.client().run(&[INDEX])?;
         }
-        let pipeline = Pipeline::of(&server.url())?
+        let pipeline = Pipeline::new(&server.url())?
             .resource_with("orders", "mode = \"incremental\"\ncursor = \"updated_at\"");
         let report = pipeline.load()?;
-        assert_eq!(of_one(&report)["rows_written"], 4, "{report}");
+        assert_eq!(only_resource(&report)["rows_written"], 4, "{report}");
         // A row that ties with the last value, one that changes, a new one,
         // and one without a value.
         server.client().run(&[
@@ -132,14 +132,14 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
             "UPDATE orders SET total = 21, updated_at = '2024-01-04' WHERE id = 2",
         ])?;
         let report = pipeline.load()?;
-        let note = of_one(&report)["notes"].to_string();
+        let note = only_resource(&report)["notes"].to_string();
         assert_eq!(note.contains("no index has `updated_at`"), !index, "{note}");
         assert!(
             note.contains("rows have no value in `updated_at`"),
             "{note}"
         );
         // NULLs are read again each time.
-        assert_eq!(of_one(&report)["rows_read"], 5, "{report}");
+        assert_eq!(only_resource(&report)["rows_read"], 5, "{report}");
         assert_eq!(
             shown(
                 &pipeline,
@@ -160,8 +160,8 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
             .client()
             .run(&["DELETE FROM orders WHERE updated_at IS NULL"])?;
         let report = pipeline.load()?;
-        assert_eq!(of_one(&report)["rows_read"], 0, "{report}");
-        let billed = of_one(&report)["rows_billed"].as_u64().unwrap_or(0);
+        assert_eq!(only_resource(&report)["rows_read"], 0, "{report}");
+        let billed = only_resource(&report)["rows_billed"].as_u64().unwrap_or(0);
         // With an index, no more than the row that was read last.
         assert!(if index { billed <= 1 } else { billed >= 5 }, "{report}");
     }
@@ -175,7 +175,7 @@ fn rows_are_appended_once_each_even_in_ties() -> Result<()> {
         if index {
             server.client().run(&[INDEX])?;
         }
-        let pipeline = Pipeline::of(&server.url())?.resource_with(
+        let pipeline = Pipeline::new(&server.url())?.resource_with(
             "orders",
             "mode = \"incremental\"\ncursor = \"updated_at\"\nwrite = \"append\"",
         );
@@ -210,7 +210,7 @@ fn values_of_several_classes_are_each_followed() -> Result<()> {
         if index {
             server.client().run(&["CREATE INDEX t_at ON t(at)"])?;
         }
-        let pipeline = Pipeline::of(&server.url())?
+        let pipeline = Pipeline::new(&server.url())?
             .resource_with("t", "mode = \"incremental\"\ncursor = \"at\"");
         let mut notes = String::new();
         for (insert, expected) in [
@@ -228,7 +228,7 @@ fn values_of_several_classes_are_each_followed() -> Result<()> {
         ] {
             server.client().run(&[insert])?;
             let report = pipeline.load()?;
-            notes.push_str(&of_one(&report)["notes"].to_string());
+            notes.push_str(&only_resource(&report)["notes"].to_string());
             assert_eq!(
                 shown(&pipeline, "SELECT count(*) FROM turso_data.t")?,
                 [expected.to_string()],
@@ -244,7 +244,7 @@ fn values_of_several_classes_are_each_followed() -> Result<()> {
 fn a_lag_catches_rows_that_come_late() -> Result<()> {
     let server = serve(&ORDERS)?;
     server.client().run(&[INDEX])?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with(
+    let pipeline = Pipeline::new(&server.url())?.resource_with(
         "orders",
         "mode = \"incremental\"\ncursor = \"updated_at\"\nlag = \"1d\"",
     );
@@ -264,14 +264,14 @@ fn a_lag_catches_rows_that_come_late() -> Result<()> {
 fn a_condition_is_part_of_what_the_cursor_means() -> Result<()> {
     let server = serve(&ORDERS)?;
     let with = |filter: &str| -> Result<Pipeline> {
-        Ok(Pipeline::of(&server.url())?.resource_with(
+        Ok(Pipeline::new(&server.url())?.resource_with(
             "orders",
             &format!("mode = \"incremental\"\ncursor = \"updated_at\"\nwhere = \"{filter}\""),
         ))
     };
     let pipeline = with("total > 15 -- only large ones")?;
     let report = pipeline.load()?;
-    assert_eq!(of_one(&report)["rows_read"], 3, "{report}");
+    assert_eq!(only_resource(&report)["rows_read"], 3, "{report}");
     let other = with("total > 5")?.into_database(&pipeline.database());
     let outcome = other.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
@@ -291,7 +291,7 @@ fn what_would_cost_too_much_is_not_begun() -> Result<()> {
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, i FROM n",
     ])?;
     let limited = |database: &Pipeline| -> Result<Pipeline> {
-        Ok(Pipeline::of(&server.url())?
+        Ok(Pipeline::new(&server.url())?
             .resource_with(
                 "t",
                 "mode = \"incremental\"\ncursor = \"at\"\nmax_rows_read = 1000",
@@ -299,7 +299,7 @@ fn what_would_cost_too_much_is_not_begun() -> Result<()> {
             .into_database(&database.database()))
     };
     let free =
-        Pipeline::of(&server.url())?.resource_with("t", "mode = \"incremental\"\ncursor = \"at\"");
+        Pipeline::new(&server.url())?.resource_with("t", "mode = \"incremental\"\ncursor = \"at\"");
     free.load()?;
     let pipeline = limited(&free)?;
     let outcome = pipeline.host(&["run"])?;
@@ -325,7 +325,7 @@ fn a_composite_key_and_one_without_row_ids_are_merged_by() -> Result<()> {
         "INSERT INTO loose SELECT * FROM pairs",
     ])?;
     let lines = "mode = \"incremental\"\ncursor = \"at\"";
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .resource_with("pairs", lines)
         .resource_with("loose", lines);
     pipeline.load()?;
@@ -358,7 +358,7 @@ fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
     ] {
         let server = serve(&ORDERS)?;
         server.client().run(&[INDEX])?;
-        let pipeline = Pipeline::of(&server.url())?.resource_with(
+        let pipeline = Pipeline::new(&server.url())?.resource_with(
             "orders",
             &format!("mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"{deletes}\""),
         );
@@ -368,7 +368,7 @@ fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
             .run(&["DELETE FROM orders WHERE id IN (1, 3)"])?;
         let report = pipeline.load()?;
         let deleted = if deletes == "ignore" { 0 } else { 2 };
-        assert_eq!(of_one(&report)["rows_deleted"], deleted, "{report}");
+        assert_eq!(only_resource(&report)["rows_deleted"], deleted, "{report}");
         assert_eq!(
             shown(
                 &pipeline,
@@ -394,7 +394,7 @@ fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
 #[test]
 fn a_full_read_can_be_merged_and_tells_what_was_deleted() -> Result<()> {
     let server = serve(&ORDERS)?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .resource_with("orders", "write = \"merge\"\ndeletes = \"soft\"");
     pipeline.load()?;
     server.client().run(&[
@@ -402,7 +402,7 @@ fn a_full_read_can_be_merged_and_tells_what_was_deleted() -> Result<()> {
         "UPDATE orders SET total = 99 WHERE id = 4",
     ])?;
     let report = pipeline.load()?;
-    assert_eq!(of_one(&report)["rows_deleted"], 1, "{report}");
+    assert_eq!(only_resource(&report)["rows_deleted"], 1, "{report}");
     assert_eq!(
         shown(
             &pipeline,
@@ -416,7 +416,7 @@ fn a_full_read_can_be_merged_and_tells_what_was_deleted() -> Result<()> {
 #[test]
 fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
     let server = serve(&ORDERS)?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("orders", "write = \"scd2\"");
+    let pipeline = Pipeline::new(&server.url())?.resource_with("orders", "write = \"scd2\"");
     pipeline.load()?;
     server.client().run(&[
         "DELETE FROM orders WHERE id = 1",
@@ -424,8 +424,8 @@ fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
         "INSERT INTO orders VALUES (5, 50, NULL)",
     ])?;
     let report = pipeline.load()?;
-    assert_eq!(of_one(&report)["rows_written"], 2, "{report}");
-    assert_eq!(of_one(&report)["rows_deleted"], 1, "{report}");
+    assert_eq!(only_resource(&report)["rows_written"], 2, "{report}");
+    assert_eq!(only_resource(&report)["rows_deleted"], 1, "{report}");
     pipeline.load()?;
     assert_eq!(
         shown(
@@ -456,7 +456,7 @@ fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> 
         "CREATE INDEX events_at ON events(at)",
     ])?;
     for lines in ["", "cursor = \"at\"", "cursor = \"at\"\nwrite = \"append\""] {
-        let pipeline = Pipeline::of(&server.url())?
+        let pipeline = Pipeline::new(&server.url())?
             .config("page_rows = 500")
             .top("consistency = \"resumable\"\ncommit_every = \"1ms\"")
             .resource_with("events", &format!("mode = \"incremental\"\n{lines}"));
@@ -478,7 +478,7 @@ fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> 
         assert!((500..60_000).contains(&before), "{before} rows, {lines}");
         let report = pipeline.load()?;
         assert_eq!(
-            of_one(&report)["rows_read"].as_i64(),
+            only_resource(&report)["rows_read"].as_i64(),
             Some(60_000 - before),
             "{lines}: {report}"
         );
@@ -503,7 +503,7 @@ fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()
     ])?;
     for format in ["duckdb", "parquet", "jsonl", "csv"] {
         let lines = "mode = \"incremental\"\ncursor = \"at\"\ndeletes = \"hard\"";
-        let mut pipeline = Pipeline::of(&server.url())?.resource_with("t", lines);
+        let mut pipeline = Pipeline::new(&server.url())?.resource_with("t", lines);
         if format != "duckdb" {
             pipeline = pipeline.into_files(format);
         }
@@ -513,7 +513,11 @@ fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()
             "INSERT INTO t VALUES (3, 2)",
         ])?;
         let report = pipeline.load()?;
-        assert_eq!(of_one(&report)["rows_deleted"], 2, "{format}: {report}");
+        assert_eq!(
+            only_resource(&report)["rows_deleted"],
+            2,
+            "{format}: {report}"
+        );
         if format == "duckdb" {
             assert_eq!(
                 shown(
@@ -540,7 +544,7 @@ fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
         "INSERT INTO stock VALUES (1, 1), (2, 2)",
     ])?;
     let with = |stock: &str| -> Result<Pipeline> {
-        Ok(Pipeline::of(&server.url())?
+        Ok(Pipeline::new(&server.url())?
             .config("skip_unchanged = true")
             .resource_with(
                 "orders",
@@ -559,7 +563,7 @@ fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
         let report = pipeline.load()?;
         assert_eq!(billed(&report), 0, "{report}");
         assert_eq!(report["resources"].as_array().map(Vec::len), Some(2));
-        let note = of_one(&report)["notes"].to_string();
+        let note = only_resource(&report)["notes"].to_string();
         assert!(
             note.contains("nothing was written since the last run"),
             "{note}"
@@ -590,7 +594,7 @@ fn keys_of_no_declared_type_are_those_of_rows() -> Result<()> {
         "CREATE TABLE loose(k PRIMARY KEY, v TEXT, updated_at INTEGER)",
         "INSERT INTO loose VALUES (1, 'a', 1), (2, 'b', 1), (3, 'c', 1)",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with(
+    let pipeline = Pipeline::new(&server.url())?.resource_with(
         "loose",
         "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"",
     );
@@ -611,7 +615,7 @@ fn keys_of_no_declared_type_are_those_of_rows() -> Result<()> {
             pipeline.load()?;
             let stored = DuckDb::open(&pipeline.database())?.table("loose")?;
             let source = server.client().query("SELECT * FROM loose", &[])?;
-            compare::same("loose", &source, &stored)?;
+            compare::check_equal("loose", &source, &stored)?;
         }
     }
     Ok(())

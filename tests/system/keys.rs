@@ -54,8 +54,8 @@ fn a_key_that_is_no_text_is_gone_past() -> Result<()> {
 
 /// Loads the table `t` in pages of one row.
 fn loaded(sql: &str, rows: i64) -> Result<()> {
-    let server = Sqld::holding(|file| Ok(source::create(file)?.execute_batch(sql)?))?;
-    let pipeline = Pipeline::of(&server.url())?.config("page_rows = 1");
+    let server = Sqld::with_data(|file| Ok(source::create(file)?.execute_batch(sql)?))?;
+    let pipeline = Pipeline::new(&server.url())?.config("page_rows = 1");
     pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     assert_eq!(duckdb.number("SELECT count(*) FROM turso_data.t")?, rows);

@@ -17,7 +17,7 @@ const KILLS: u32 = 8;
 
 #[test]
 fn a_killed_load_leaves_the_old_rows_whole_in_duckdb() -> Result<()> {
-    killed(Pipeline::of, |pipeline| {
+    killed(Pipeline::new, |pipeline| {
         let mut duckdb = DuckDb::open(&pipeline.database())?;
         let count = |duckdb: &mut DuckDb, what: &str| {
             duckdb.number(&format!("SELECT {what} FROM turso_data.t"))
@@ -42,9 +42,9 @@ fn a_killed_load_leaves_the_old_rows_whole_in_duckdb() -> Result<()> {
 #[test]
 fn a_killed_load_leaves_the_old_rows_whole_in_files() -> Result<()> {
     killed(
-        |url| Ok(Pipeline::of(url)?.into_files("parquet")),
+        |url| Ok(Pipeline::new(url)?.into_files("parquet")),
         |pipeline| {
-            let rows = files::parquet(&files::of(&pipeline.dataset(), "t")?)?;
+            let rows = files::parquet(&files::table_files(&pipeline.dataset(), "t")?)?;
             let versions = rows.column("version");
             let version = |value: Option<&&connector_tests::value::Value>| {
                 value.and_then(|v| v.as_integer()).unwrap_or(-1)
@@ -61,7 +61,7 @@ fn a_killed_load_leaves_the_old_rows_whole_in_files() -> Result<()> {
 #[test]
 fn ctrl_c_ends_cleanly() -> Result<()> {
     let server = versions()?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     let mut child = pipeline.spawn()?;
     let mut stderr = BufReader::new(child.stderr.take().context("no standard error")?);
     let mut line = String::new();
@@ -100,7 +100,7 @@ fn killed(
     server.client().run(&["UPDATE t SET version = 2"])?;
     // How long a load takes while nobody ends it.
     let start = Instant::now();
-    let probe = Pipeline::of(&server.url())?;
+    let probe = Pipeline::new(&server.url())?;
     probe.load()?;
     let whole = start.elapsed();
     let mut oldest = 1;
@@ -122,7 +122,7 @@ fn killed(
 }
 
 fn versions() -> Result<Sqld> {
-    Sqld::holding(|file| {
+    Sqld::with_data(|file| {
         Ok(source::create(file)?.execute_batch(&format!(
             "CREATE TABLE t(id INTEGER PRIMARY KEY, version INTEGER, label TEXT);
              WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})

@@ -1,4 +1,4 @@
-//! One file for each promise.
+//! System tests, one file for each promise.
 
 mod canary;
 mod changes;

@@ -25,7 +25,7 @@ pub(super) fn by_sqld() -> Result<Served<Sqld>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("reference");
     nasty::write(&file)?;
-    let server = Sqld::holding(|to| Ok(fs::copy(&file, to).map(drop)?))?;
+    let server = Sqld::with_data(|to| Ok(fs::copy(&file, to).map(drop)?))?;
     Ok(Served {
         server,
         reference: source::open(&file)?,
@@ -38,7 +38,7 @@ pub(super) fn by_tursodb() -> Result<Served<Tursodb>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("reference");
     nasty::write_plain(&file)?;
-    let server = Tursodb::holding(|to| Ok(fs::copy(&file, to).map(drop)?))?;
+    let server = Tursodb::with_data(|to| Ok(fs::copy(&file, to).map(drop)?))?;
     Ok(Served {
         server,
         reference: source::open(&file)?,
@@ -71,9 +71,9 @@ pub(super) fn same<S>(
 }
 
 /// By the rules of typed tables.
-pub(super) const TYPED: fn(&str, &Rows, &Rows) -> Result<()> = compare::same;
+pub(super) const TYPED: fn(&str, &Rows, &Rows) -> Result<()> = compare::check_equal;
 /// By those of text files.
-pub(super) const TEXT: fn(&str, &Rows, &Rows) -> Result<()> = compare::same_as_text;
+pub(super) const TEXT: fn(&str, &Rows, &Rows) -> Result<()> = compare::check_equal_as_text;
 
 /// The table that the report says a resource is in.
 pub(super) fn table_of(report: &Json, resource: &str) -> Result<String> {

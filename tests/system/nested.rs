@@ -40,7 +40,7 @@ fn compare(server: &Sqld, pipeline: &Pipeline) -> Result<()> {
         ("carts__cart__items__tags", TAGS),
     ] {
         let source = server.client().query(sql, &[])?;
-        compare::same(table, &source, &duckdb.table(table)?)?;
+        compare::check_equal(table, &source, &duckdb.table(table)?)?;
     }
     Ok(())
 }
@@ -48,10 +48,10 @@ fn compare(server: &Sqld, pipeline: &Pipeline) -> Result<()> {
 #[test]
 fn json_stays_the_text_that_it_is_if_nobody_asks() -> Result<()> {
     let server = carts()?;
-    let pipeline = Pipeline::of(&server.url())?.resource("carts");
+    let pipeline = Pipeline::new(&server.url())?.resource("carts");
     pipeline.load()?;
     let stored = DuckDb::open(&pipeline.database())?.table("carts")?;
-    compare::same(
+    compare::check_equal(
         "carts",
         &server.client().query("SELECT * FROM carts", &[])?,
         &stored,
@@ -61,7 +61,7 @@ fn json_stays_the_text_that_it_is_if_nobody_asks() -> Result<()> {
 #[test]
 fn json_is_stored_as_json() -> Result<()> {
     let server = carts()?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("carts", "nested = \"json\"");
+    let pipeline = Pipeline::new(&server.url())?.resource_with("carts", "nested = \"json\"");
     let report = pipeline.load()?;
     assert_eq!(report["resources"][0]["misfits"], 1);
     let mut duckdb = DuckDb::open(&pipeline.database())?;
@@ -85,7 +85,7 @@ fn json_is_stored_as_json() -> Result<()> {
     drop(duckdb);
     let pipeline = pipeline.into_files("jsonl");
     pipeline.load()?;
-    let lines = std::fs::read_to_string(&files::of(&pipeline.dataset(), "carts")?[0])?;
+    let lines = std::fs::read_to_string(&files::table_files(&pipeline.dataset(), "carts")?[0])?;
     assert!(
         lines.contains(r#""cart":{"items":[{"sku":"c","qty":3}],"total":12.5}"#),
         "{lines}"
@@ -101,13 +101,13 @@ fn a_column_of_text_is_json_if_its_type_says_so() -> Result<()> {
         r#"INSERT INTO logs VALUES (1, '{"level":"info","at":[1,2]}'), (2, '7'), (3, '"x"')"#,
     ])?;
     let pipeline =
-        Pipeline::of(&server.url())?.resource_with("logs", "types = { line = \"json\" }");
+        Pipeline::new(&server.url())?.resource_with("logs", "types = { line = \"json\" }");
     pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     let sql = "SELECT count(*) FROM turso_data.logs WHERE line->>'$.level' = 'info' AND typeof(line) = 'JSON'";
     assert_eq!(duckdb.number(sql)?, 1);
     drop(duckdb);
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .resource_with("logs", "nested = \"tables\"\ntypes = { line = \"json\" }");
     pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
@@ -123,7 +123,7 @@ fn a_column_of_text_is_json_if_its_type_says_so() -> Result<()> {
 #[test]
 fn objects_become_columns_and_lists_become_tables() -> Result<()> {
     let server = carts()?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("carts", "nested = \"tables\"");
+    let pipeline = Pipeline::new(&server.url())?.resource_with("carts", "nested = \"tables\"");
     let report = pipeline.load()?;
     let resources: Vec<_> = report["resources"]
         .as_array()
@@ -179,7 +179,7 @@ fn objects_become_columns_and_lists_become_tables() -> Result<()> {
 #[test]
 fn the_items_of_a_row_that_is_merged_give_way_together() -> Result<()> {
     let server = carts()?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with(
+    let pipeline = Pipeline::new(&server.url())?.resource_with(
         "carts",
         "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"\nnested = \"tables\"",
     );
@@ -209,14 +209,17 @@ fn the_items_of_a_row_that_is_merged_give_way_together() -> Result<()> {
 #[test]
 fn items_are_appended_with_their_rows() -> Result<()> {
     let server = carts()?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .resource_with("carts", "write = \"append\"\nnested = \"tables\"")
         .into_files("parquet");
     pipeline.load()?;
     pipeline.load()?;
-    let items = files::parquet(&files::of(&pipeline.dataset(), "carts__cart__items")?)?;
+    let items = files::parquet(&files::table_files(
+        &pipeline.dataset(),
+        "carts__cart__items",
+    )?)?;
     assert_eq!(items.rows.len(), 6);
-    let carts = files::parquet(&files::of(&pipeline.dataset(), "carts")?)?;
+    let carts = files::parquet(&files::table_files(&pipeline.dataset(), "carts")?)?;
     assert_eq!(carts.rows.len(), 10);
     Ok(())
 }
@@ -248,7 +251,7 @@ fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
             "also the name of a child table of `carts`",
         ),
     ] {
-        let mut pipeline = Pipeline::of(&server.url())?;
+        let mut pipeline = Pipeline::new(&server.url())?;
         for (name, lines) in resources {
             pipeline = pipeline.resource_with(name, lines);
         }
@@ -263,7 +266,7 @@ fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
 fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
     let server = carts()?;
     let lines = "write = \"merge\"\nnested = \"tables\"";
-    let pipeline = Pipeline::of(&server.url())?.resource_with("carts", lines);
+    let pipeline = Pipeline::new(&server.url())?.resource_with("carts", lines);
     pipeline.load()?;
     let diff = pipeline.host(&["diff"])?;
     assert_eq!(diff.code, Some(0), "{diff:?}");
@@ -271,7 +274,7 @@ fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
     server
         .client()
         .run(&[r#"INSERT INTO carts VALUES (7, '{"coupons":["x"],"pin":1}', 9)"#])?;
-    let frozen = Pipeline::of(&server.url())?
+    let frozen = Pipeline::new(&server.url())?
         .into_database(&pipeline.database())
         .resource_with("carts", &format!("{lines}\nschema = \"freeze\""));
     let outcome = frozen.host(&["run"])?;
@@ -280,7 +283,7 @@ fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
         outcome.stderr.contains("carts__cart__coupons"),
         "{outcome:?}"
     );
-    let discarding = Pipeline::of(&server.url())?
+    let discarding = Pipeline::new(&server.url())?
         .into_database(&pipeline.database())
         .resource_with("carts", &format!("{lines}\nschema = \"discard_value\""));
     discarding.load()?;
@@ -306,13 +309,13 @@ fn lists_belong_to_the_table_whose_name_they_begin_with() -> Result<()> {
         "INSERT INTO carts__archive SELECT id, cart FROM carts WHERE json_valid(cart)",
     ])?;
     let lines = "write = \"merge\"\ndeletes = \"hard\"\nnested = \"tables\"";
-    let both = Pipeline::of(&server.url())?
+    let both = Pipeline::new(&server.url())?
         .resource_with("carts", lines)
         .resource_with("carts__archive", lines);
     both.load()?;
     server.client().run(&["DELETE FROM carts"])?;
     both.load()?;
-    let one = Pipeline::of(&server.url())?
+    let one = Pipeline::new(&server.url())?
         .into_database(&both.database())
         .resource_with("carts", "nested = \"tables\"");
     one.load()?;

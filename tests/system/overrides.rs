@@ -9,8 +9,8 @@ use connector_tests::sqld::Sqld;
 
 #[test]
 fn a_column_gets_the_type_that_is_wanted() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?
         .config("queries = [{ name = \"days\", sql = \"SELECT id, substr(ordered_at, 1, 10) AS day FROM orders\" }]")
         .resource_with(
             "orders",
@@ -41,8 +41,8 @@ fn a_column_gets_the_type_that_is_wanted() -> Result<()> {
 
 #[test]
 fn a_value_that_is_not_of_the_wanted_type_keeps_its_own_column() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with(
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?.resource_with(
         "products",
         "types = { title = \"boolean\", price = \"decimal(8,1)\" }",
     );
@@ -60,12 +60,12 @@ fn a_value_that_is_not_of_the_wanted_type_keeps_its_own_column() -> Result<()> {
 
 #[test]
 fn a_type_or_a_column_that_is_none_is_refused() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     for (types, said) in [
         ("types = { total = \"money\" }", "decimal(precision,scale)"),
         ("types = { totl = \"double\" }", "ordered_at"),
     ] {
-        let pipeline = Pipeline::of(&server.url())?.resource_with("orders", types);
+        let pipeline = Pipeline::new(&server.url())?.resource_with("orders", types);
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
         assert!(outcome.stderr.contains(said), "{outcome:?}");
@@ -75,8 +75,8 @@ fn a_type_or_a_column_that_is_none_is_refused() -> Result<()> {
 
 #[test]
 fn a_masked_value_is_stored_and_shown_nowhere() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with(
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?.resource_with(
         "customers",
         "mask = { Email = \"sha256\", name = \"partial\", country = \"null\" }",
     );
@@ -94,7 +94,7 @@ fn a_masked_value_is_stored_and_shown_nowhere() -> Result<()> {
 
 #[test]
 fn a_mask_that_cannot_be_is_refused() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     for (mask, said) in [
         ("mask = { emails = \"null\" }", "did you mean `email`?"),
         (
@@ -106,7 +106,7 @@ fn a_mask_that_cannot_be_is_refused() -> Result<()> {
             "cursor",
         ),
     ] {
-        let pipeline = Pipeline::of(&server.url())?.resource_with("customers", mask);
+        let pipeline = Pipeline::new(&server.url())?.resource_with("customers", mask);
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
         assert!(outcome.stderr.contains(said), "{outcome:?}");

@@ -37,7 +37,7 @@ fn world() -> World {
                 .databases("default", 2),
         )
         .token(Token::unrestricted(TOKEN))
-        .token(Token::of_organization("another-token", "acme"))
+        .token(Token::for_organization("another-token", "acme"))
 }
 
 /// A pipeline that reads from a server of the Platform API.
@@ -48,7 +48,7 @@ fn pipeline(platform: &Platform) -> Result<Pipeline> {
          [[connector.allow]]\norigin = \"{region}\"\nprivate = true\nsecrets = []\n",
         platform.url()
     );
-    Ok(Pipeline::of_platform(&platform.url())?
+    Ok(Pipeline::for_platform(&platform.url())?
         .config(&format!("region_url = \"{region}\""))
         .token(TOKEN)
         .allow(&rules))

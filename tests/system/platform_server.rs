@@ -131,10 +131,10 @@ fn every_secret_of_the_document_is_known_as_one() -> Result<()> {
 fn only_reads_are_served_and_what_nobody_may_ask_for_is_noticed() -> Result<()> {
     let platform = Platform::serve(whole())?;
     get(&platform, "/v2/organizations/acme/invites")?;
-    assert_eq!(platform.trespasses(), []);
+    assert_eq!(platform.forbidden_requests(), []);
     get(&platform, "/v1/organizations/acme/invites")?;
     get(&platform, "/v1/organizations/acme/billing/customer")?;
-    assert_eq!(platform.trespasses().len(), 2);
+    assert_eq!(platform.forbidden_requests().len(), 2);
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .build()
@@ -143,7 +143,7 @@ fn only_reads_are_served_and_what_nobody_may_ask_for_is_noticed() -> Result<()> 
     let response = agent.post(format!("{}{path}", platform.url())).send("{}")?;
     assert_eq!(response.status(), 405);
     assert_eq!(platform.counts()[&format!("POST {path}")], 1);
-    assert_eq!(platform.trespasses().len(), 3);
+    assert_eq!(platform.forbidden_requests().len(), 3);
     platform.finish()
 }
 
@@ -159,8 +159,8 @@ fn nobody_listens_once_it_has_ended() -> Result<()> {
 /// A world with something of everything.
 fn whole() -> World {
     World::shop("127.0.0.1:1", TOKEN)
-        .token(Token::of_organization("a second token", "acme"))
-        .token(Token::of_group("a third token", "acme", "default"))
+        .token(Token::for_organization("a second token", "acme"))
+        .token(Token::for_group("a third token", "acme", "default"))
 }
 
 /// A path of a template, in the shop.

@@ -13,7 +13,7 @@ use connector_tests::value::Value;
 
 #[test]
 fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
-    let server = Sqld::holding(|file| {
+    let server = Sqld::with_data(|file| {
         Ok(source::create(file)?.execute_batch(
             "CREATE TABLE a_first(id INTEGER PRIMARY KEY, writer INTEGER);
              CREATE TABLE m_between(id INTEGER PRIMARY KEY, filler TEXT);
@@ -22,7 +22,7 @@ fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
              INSERT INTO m_between SELECT i, 'something to read, no. ' || i FROM n;",
         )?)
     })?;
-    let pipeline = Pipeline::of(&server.url())?;
+    let pipeline = Pipeline::new(&server.url())?;
     let ended = AtomicBool::new(false);
     let report = thread::scope(|scope| {
         let writers: Vec<_> = [1, 2]

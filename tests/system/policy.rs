@@ -11,8 +11,8 @@ use connector_tests::sqld::{Options, Sqld};
 
 #[test]
 fn a_recorded_policy_is_what_the_run_needed_and_enough_for_the_next() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?.token("a token that this server does not ask for");
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?.token("a token that this server does not ask for");
     let file = pipeline.folder().join("policy.toml");
     let policy = file.display().to_string();
     let outcome = pipeline.host(&["run", "--record-policy", &policy])?;
@@ -37,11 +37,11 @@ fn a_recorded_policy_is_what_the_run_needed_and_enough_for_the_next() -> Result<
 
 #[test]
 fn a_run_that_fails_records_what_it_needed_until_then() -> Result<()> {
-    let server = Sqld::with(&Options {
+    let server = Sqld::with_options(&Options {
         jwt_key: Some(keys::public()?),
         ..Options::default()
     })?;
-    let pipeline = Pipeline::of(&server.url())?.token(&keys::foreign_token()?);
+    let pipeline = Pipeline::new(&server.url())?.token(&keys::foreign_token()?);
     let file = pipeline.folder().join("policy.toml");
     let policy = file.display().to_string();
     let outcome = pipeline.host(&["run", "--record-policy", &policy])?;
@@ -52,7 +52,7 @@ fn a_run_that_fails_records_what_it_needed_until_then() -> Result<()> {
 
 #[test]
 fn a_policy_that_cannot_be_written_is_said_before_anything_is_loaded() -> Result<()> {
-    let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+    let pipeline = Pipeline::new("http://127.0.0.1:1")?;
     let outcome = pipeline.host(&["run", "--record-policy", "no/such/folder/policy.toml"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
@@ -65,7 +65,7 @@ fn a_policy_that_cannot_be_written_is_said_before_anything_is_loaded() -> Result
 
 #[test]
 fn the_card_shows_what_is_asked_for_granted_and_bounded() -> Result<()> {
-    let pipeline = Pipeline::of("http://127.0.0.1:8080")?.limits("memory = \"96MiB\"");
+    let pipeline = Pipeline::new("http://127.0.0.1:8080")?.limits("memory = \"96MiB\"");
     let outcome = pipeline.host(&["inspect"])?;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     for line in [

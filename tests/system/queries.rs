@@ -8,8 +8,8 @@ use connector_tests::sqld::Sqld;
 
 #[test]
 fn a_query_may_end_in_a_comment_or_a_semicolon() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?
         .config(
             "queries = [{ name = \"noted\", sql = \"SELECT id FROM customers -- all of them\" }, \
              { name = \"ended\", sql = \"SELECT count(*) AS n FROM orders;\" }]",
@@ -26,7 +26,7 @@ fn a_query_may_end_in_a_comment_or_a_semicolon() -> Result<()> {
 
 #[test]
 fn a_query_that_is_no_select_fails_alone() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     for sql in [
         "PRAGMA foreign_key_list('orders')",
         "INSERT INTO customers(id, name) VALUES (-1, 'x')",
@@ -35,7 +35,7 @@ fn a_query_that_is_no_select_fails_alone() -> Result<()> {
         "SELECT nothing FROM nowhere",
     ] {
         let config = format!("queries = [{{ name = \"q\", sql = \"{sql}\" }}]");
-        let pipeline = Pipeline::of(&server.url())?.config(&config);
+        let pipeline = Pipeline::new(&server.url())?.config(&config);
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(1), "{sql}: {outcome:?}");
         let mut duckdb = DuckDb::open(&pipeline.database())?;
@@ -55,8 +55,8 @@ fn a_query_that_is_no_select_fails_alone() -> Result<()> {
 
 #[test]
 fn what_is_appended_to_is_never_replaced_by_a_guess() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let pipeline = Pipeline::of(&server.url())?
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?
         .config("queries = [{ name = \"daily\", sql = \"SELECT count(*) AS n FROM orders\" }]")
         .resource_with("db_pipeline", "write = \"append\"");
     let outcome = pipeline.host(&["run"])?;

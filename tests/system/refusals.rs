@@ -66,7 +66,7 @@ fn pipeline_files_that_are_wrong() -> Result<()> {
         ),
     ];
     for (name, (from, to)) in cases {
-        let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+        let pipeline = Pipeline::new("http://127.0.0.1:1")?;
         let text = pipeline.text();
         assert!(text.contains(from), "{name}: {text}");
         let file = pipeline.folder().join("pipeline.toml");
@@ -86,14 +86,14 @@ fn components_that_are_none() -> Result<()> {
         ("component-empty", b"\0asm\x0d\0\x01\0"),
     ];
     for (name, bytes) in cases {
-        let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+        let pipeline = Pipeline::new("http://127.0.0.1:1")?;
         let file = pipeline.folder().join("component.wasm");
         fs::write(&file, bytes)?;
         let pipeline = pipeline.component(&file);
         let outcome = pipeline.host(&["run"])?;
         compared(name, &pipeline, &outcome, "")?;
     }
-    let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+    let pipeline = Pipeline::new("http://127.0.0.1:1")?;
     let nowhere = pipeline.folder().join("nowhere.wasm");
     let pipeline = pipeline.component(&nowhere);
     let outcome = pipeline.host(&["run"])?;
@@ -102,7 +102,7 @@ fn components_that_are_none() -> Result<()> {
 
 #[test]
 fn another_component_than_the_pinned_one() -> Result<()> {
-    let pipeline = Pipeline::of("http://127.0.0.1:1")?;
+    let pipeline = Pipeline::new("http://127.0.0.1:1")?;
     let text = pipeline.text().replace(
         "[connector]\n",
         &format!("[connector]\nsha256 = \"{}\"\n", "0".repeat(64)),
@@ -139,7 +139,7 @@ fn servers_that_are_none() -> Result<()> {
         ("server-website", website.url()),
         ("server-blocked", blocked.url()),
     ] {
-        let pipeline = Pipeline::of(&url)?;
+        let pipeline = Pipeline::new(&url)?;
         let outcome = pipeline.host(&["run"])?;
         compared(name, &pipeline, &outcome, &url)?;
     }
@@ -149,7 +149,7 @@ fn servers_that_are_none() -> Result<()> {
 #[test]
 fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Result<()> {
     let server = table()?;
-    let pipeline = Pipeline::of(&server.url())?.allow("");
+    let pipeline = Pipeline::new(&server.url())?.allow("");
     compared(
         "denied",
         &pipeline,
@@ -160,7 +160,7 @@ fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Res
         "[[connector.allow]]\norigin = \"{}\"\nmethods = [\"GET\", \"POST\"]\n",
         server.url()
     );
-    let pipeline = Pipeline::of(&server.url())?.allow(&origin);
+    let pipeline = Pipeline::new(&server.url())?.allow(&origin);
     compared(
         "denied-private",
         &pipeline,
@@ -172,7 +172,7 @@ fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Res
 #[test]
 fn a_resource_that_does_not_exist() -> Result<()> {
     let server = table()?;
-    let pipeline = Pipeline::of(&server.url())?.resource("ordres");
+    let pipeline = Pipeline::new(&server.url())?.resource("ordres");
     compared(
         "unknown-resource",
         &pipeline,
@@ -184,7 +184,7 @@ fn a_resource_that_does_not_exist() -> Result<()> {
 #[test]
 fn destinations_that_cannot_be_written() -> Result<()> {
     let server = table()?;
-    let nowhere = Pipeline::of(&server.url())?
+    let nowhere = Pipeline::new(&server.url())?
         .destination("type = \"duckdb\"\npath = \"/dev/null/turso.duckdb\"");
     compared(
         "destination-nowhere",
@@ -193,7 +193,7 @@ fn destinations_that_cannot_be_written() -> Result<()> {
         &server.url(),
     )?;
 
-    let other = Pipeline::of(&server.url())?;
+    let other = Pipeline::new(&server.url())?;
     fs::write(
         other.database(),
         "this is not a database, but it is long enough to look at".repeat(200),
@@ -205,7 +205,7 @@ fn destinations_that_cannot_be_written() -> Result<()> {
         &server.url(),
     )?;
 
-    let locked = Pipeline::of(&server.url())?;
+    let locked = Pipeline::new(&server.url())?;
     locked.load()?;
     let reader = DuckDb::open(&locked.database())?;
     let outcome = locked.host(&["run"])?;
@@ -222,7 +222,7 @@ fn destinations_that_cannot_be_written() -> Result<()> {
 fn a_full_disk_loses_nothing() -> Result<()> {
     let server = table()?;
     let pipeline =
-        Pipeline::of(&server.url())?.destination("type = \"duckdb\"\npath = \"/dev/full\"");
+        Pipeline::new(&server.url())?.destination("type = \"duckdb\"\npath = \"/dev/full\"");
     let outcome = pipeline.host(&["run"])?;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
@@ -268,7 +268,7 @@ fn shown(outcome: &Outcome) -> String {
 #[test]
 fn a_wrong_setting_is_no_crash_whatever_the_destination_is() -> Result<()> {
     let server = table()?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .config("page_row = 1")
         .into_files("parquet");
     let outcome = pipeline.host(&["run"])?;

@@ -15,7 +15,7 @@ const MERGED: &str = "mode = \"incremental\"\ncursor = \"at\"";
 fn after(changes: &[&str], lines: &str) -> Result<(Sqld, Pipeline)> {
     let server = Sqld::start()?;
     server.client().run(&ITEMS)?;
-    let pipeline = Pipeline::of(&server.url())?.resource_with("items", lines);
+    let pipeline = Pipeline::new(&server.url())?.resource_with("items", lines);
     pipeline.load()?;
     server.client().run(changes)?;
     Ok((server, pipeline))
@@ -171,7 +171,7 @@ fn rows_without_a_key_cannot_be_merged() -> Result<()> {
         "CREATE TABLE items(id TEXT PRIMARY KEY, at INTEGER)",
         "INSERT INTO items VALUES ('a', 1), (NULL, 2), (NULL, 3)",
     ])?;
-    let merged = Pipeline::of(&server.url())?.resource_with("items", MERGED);
+    let merged = Pipeline::new(&server.url())?.resource_with("items", MERGED);
     let outcome = merged.host(&["run"])?;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
@@ -191,7 +191,7 @@ fn a_second_run_of_a_pipeline_says_that_the_first_is_under_way() -> Result<()> {
         "CREATE TABLE items(id INTEGER PRIMARY KEY, name TEXT)",
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) INSERT INTO items SELECT i, 'x' || i FROM n",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?.config("page_rows = 100");
+    let pipeline = Pipeline::new(&server.url())?.config("page_rows = 100");
     let mut first = pipeline.spawn()?;
     let lock = pipeline.folder().join(".turso.duckdb.lock");
     while !lock.exists() {
@@ -222,7 +222,7 @@ fn a_type_that_no_value_has_shown_changes_nothing() -> Result<()> {
         "INSERT INTO items VALUES (1, 10, 1700000000)",
     ])?;
     let lines = format!("{MERGED}\ndeletes = \"hard\"\nschema = \"freeze\"");
-    let pipeline = Pipeline::of(&server.url())?.resource_with("items", &lines);
+    let pipeline = Pipeline::new(&server.url())?.resource_with("items", &lines);
     pipeline.load()?;
     pipeline.load()?;
     server

@@ -29,7 +29,7 @@ fn sqld_serves_the_file_as_sqlite_reads_it() -> Result<()> {
         .chain(["without_rowid", "strict_types", "generated", "notes"])
     {
         let sql = format!("SELECT * FROM {} LIMIT 5000", source::quoted(table));
-        compare::same(
+        compare::check_equal(
             table,
             &source::query(&served.reference, &sql)?,
             &served.server.client().query(&sql, &[])?,
@@ -43,7 +43,7 @@ fn tursodb_serves_the_file_as_sqlite_reads_it() -> Result<()> {
     let served = by_tursodb()?;
     for table in EXACT {
         let sql = format!("SELECT * FROM {}", source::quoted(table));
-        compare::same(
+        compare::check_equal(
             table,
             &source::table(&served.reference, table)?,
             &served.server.client().query(&sql, &[])?,
@@ -54,7 +54,7 @@ fn tursodb_serves_the_file_as_sqlite_reads_it() -> Result<()> {
 
 #[test]
 fn sqld_checks_tokens() -> Result<()> {
-    let server = Sqld::with(&Options {
+    let server = Sqld::with_options(&Options {
         jwt_key: Some(keys::public()?),
         ..Options::default()
     })?;
@@ -97,7 +97,7 @@ fn arguments_arrive_as_they_are() -> Result<()> {
 
 #[test]
 fn the_sample_shop_is_untidy_on_purpose() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     let count = |sql: &str| {
         Ok::<_, anyhow::Error>(
             server

@@ -21,7 +21,7 @@ fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
         let server = Sqld::start()?;
         server.client().run(&EVENTS)?;
         let mut pipeline =
-            Pipeline::of(&server.url())?.resource_with("events", "mode = \"incremental\"");
+            Pipeline::new(&server.url())?.resource_with("events", "mode = \"incremental\"");
         if files {
             pipeline = pipeline.into_files("jsonl");
         }
@@ -79,7 +79,7 @@ fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
 fn a_cursor_of_nothing_cannot_be_forgotten() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&EVENTS)?;
-    let pipeline = Pipeline::of(&server.url())?.resource("events");
+    let pipeline = Pipeline::new(&server.url())?.resource("events");
     let file = pipeline.write()?.display().to_string();
     let arguments = ["state", "reset", "--config", &file, "--resource", "event"];
     let outcome = connector_tests::pipeline::host(&arguments)?;
@@ -96,7 +96,7 @@ fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&EVENTS)?;
     let pipeline = |schema: &str| -> Result<Pipeline> {
-        Ok(Pipeline::of(&server.url())?.resource_with(
+        Ok(Pipeline::new(&server.url())?.resource_with(
             "events",
             &format!("mode = \"incremental\"\nschema = \"{schema}\""),
         ))
@@ -144,7 +144,7 @@ fn columns_that_are_not_wanted_are_discarded_with_their_rows_or_alone() -> Resul
     let server = Sqld::start()?;
     server.client().run(&EVENTS)?;
     for (policy, rows, rejected) in [("discard_value", 5, 0), ("discard_row", 4, 1)] {
-        let pipeline = Pipeline::of(&server.url())?.resource_with(
+        let pipeline = Pipeline::new(&server.url())?.resource_with(
             "events",
             &format!("mode = \"incremental\"\nschema = \"{policy}\""),
         );

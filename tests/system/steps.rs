@@ -9,7 +9,7 @@ use connector_tests::pipeline::Pipeline;
 use connector_tests::sqld::Sqld;
 use connector_tests::value::{Rows, Value};
 
-use super::chaos::{of_duckdb, of_jsonl, of_parquet};
+use super::chaos::{read_duckdb, read_jsonl, read_parquet};
 
 /// What the host says before each.
 const STEP: &str = "step: ";
@@ -21,17 +21,17 @@ type Read = fn(&Pipeline, &str) -> Result<Option<Rows>>;
 
 #[test]
 fn a_load_into_duckdb_is_whole_whichever_step_is_its_last() -> Result<()> {
-    killed_at_each_step(|pipeline| pipeline, of_duckdb)
+    killed_at_each_step(|pipeline| pipeline, read_duckdb)
 }
 
 #[test]
 fn a_load_into_parquet_is_whole_whichever_step_is_its_last() -> Result<()> {
-    killed_at_each_step(|pipeline| pipeline.into_files("parquet"), of_parquet)
+    killed_at_each_step(|pipeline| pipeline.into_files("parquet"), read_parquet)
 }
 
 #[test]
 fn a_load_into_json_lines_is_whole_whichever_step_is_its_last() -> Result<()> {
-    killed_at_each_step(|pipeline| pipeline.into_files("jsonl"), of_jsonl)
+    killed_at_each_step(|pipeline| pipeline.into_files("jsonl"), read_jsonl)
 }
 
 #[expect(
@@ -46,7 +46,7 @@ fn killed_at_each_step(shape: fn(Pipeline) -> Pipeline, read: Read) -> Result<()
         "CREATE TABLE appended(id INTEGER PRIMARY KEY, version INTEGER)",
         "CREATE TABLE versions(id INTEGER PRIMARY KEY, version INTEGER)",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .resource_with(
             "merged",
             "mode = \"incremental\"\ncursor = \"version\"\ndeletes = \"hard\"\nnested = \"tables\"",

@@ -11,7 +11,7 @@ use serde_json::json;
 #[test]
 fn a_read_only_token_is_enough() -> Result<()> {
     let server = guarded()?;
-    let pipeline = Pipeline::of(&server.url())?.token(&keys::token(&json!({"a": "ro"}))?);
+    let pipeline = Pipeline::new(&server.url())?.token(&keys::token(&json!({"a": "ro"}))?);
     pipeline.load()?;
     assert_eq!(
         DuckDb::open(&pipeline.database())?.number("SELECT sum(id)::BIGINT FROM turso_data.t")?,
@@ -27,7 +27,7 @@ fn a_refused_token_is_exit_code_3_with_a_hint() -> Result<()> {
         keys::foreign_token()?,
         keys::token(&json!({"exp": 1_000_000_000}))?,
     ] {
-        let outcome = Pipeline::of(&server.url())?.token(&token).host(&["run"])?;
+        let outcome = Pipeline::new(&server.url())?.token(&token).host(&["run"])?;
         assert_eq!(outcome.code, Some(3), "{outcome:?}");
         assert!(outcome.stderr.contains("hint: "), "{outcome:?}");
         assert!(!shows(&outcome, &token), "{outcome:?}");
@@ -37,7 +37,7 @@ fn a_refused_token_is_exit_code_3_with_a_hint() -> Result<()> {
 
 #[test]
 fn no_token_at_all_is_exit_code_3() -> Result<()> {
-    let outcome = Pipeline::of(&guarded()?.url())?.host(&["run"])?;
+    let outcome = Pipeline::new(&guarded()?.url())?.host(&["run"])?;
     assert_eq!(outcome.code, Some(3), "{outcome:?}");
     Ok(())
 }
@@ -46,7 +46,7 @@ fn no_token_at_all_is_exit_code_3() -> Result<()> {
 fn a_token_of_another_database_is_not_called_a_missing_database() -> Result<()> {
     let server = guarded()?;
     let token = keys::token(&json!({"id": "another"}))?;
-    let outcome = Pipeline::of(&server.url())?.token(&token).host(&["run"])?;
+    let outcome = Pipeline::new(&server.url())?.token(&token).host(&["run"])?;
     assert_ne!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("token"), "{outcome:?}");
     Ok(())
@@ -56,7 +56,7 @@ fn a_token_of_another_database_is_not_called_a_missing_database() -> Result<()> 
 fn no_output_of_any_command_shows_the_token() -> Result<()> {
     let server = guarded()?;
     let token = keys::token(&json!({"a": "ro"}))?;
-    let pipeline = Pipeline::of(&server.url())?.token(&token);
+    let pipeline = Pipeline::new(&server.url())?.token(&token);
     let commands: [&[&str]; 5] = [
         &["check"],
         &["list"],
@@ -79,7 +79,7 @@ fn shows(outcome: &Outcome, token: &str) -> bool {
 }
 
 fn guarded() -> Result<Sqld> {
-    let server = Sqld::with(&Options {
+    let server = Sqld::with_options(&Options {
         jwt_key: Some(keys::public()?),
         ..Options::default()
     })?;

@@ -16,7 +16,7 @@ fn a_stream_goes_on_where_the_server_says() -> Result<()> {
         format!("[[connector.allow]]\norigin = \"{url}\"\nmethods = [\"POST\"]\nprivate = true\n")
     };
     let rules = [rule(&front.url()), rule(&server.url())].concat();
-    let pipeline = Pipeline::of(&front.url())?.allow(&rules);
+    let pipeline = Pipeline::new(&front.url())?.allow(&rules);
     let report = pipeline.load()?;
     // One request to find out what the server speaks, one to open the stream.
     assert_eq!(front.requests(), 2, "{report}");
@@ -31,7 +31,7 @@ fn a_stream_goes_on_where_the_server_says() -> Result<()> {
 #[test]
 fn a_stream_goes_nowhere_without_a_rule() -> Result<()> {
     let (server, front) = behind_a_front()?;
-    let outcome = Pipeline::of(&front.url())?.host(&["run"])?;
+    let outcome = Pipeline::new(&front.url())?.host(&["run"])?;
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     let hint = format!("origin = \"{}\"", server.url());
     assert!(outcome.stderr.contains(&hint), "{outcome:?}");
@@ -40,15 +40,15 @@ fn a_stream_goes_nowhere_without_a_rule() -> Result<()> {
 
 #[test]
 fn a_server_of_the_second_version_is_read_too() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let old = Faulty::before(&server.url(), |_, target, _| {
+    let server = Sqld::with_data(shop::write)?;
+    let old = Faulty::proxy(&server.url(), |_, target, _| {
         if target.starts_with("/v3") {
             Fault::Answer("404 Not Found", "", Vec::new())
         } else {
             Fault::None
         }
     })?;
-    let pipeline = Pipeline::of(&old.url())?
+    let pipeline = Pipeline::new(&old.url())?
         .config("page_rows = 1000")
         .resource("orders")
         .resource("revenue");
@@ -65,17 +65,17 @@ fn a_server_of_the_second_version_is_read_too() -> Result<()> {
 
 #[test]
 fn a_stream_is_closed_however_the_read_ends() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
+    let server = Sqld::with_data(shop::write)?;
     for resource in ["orders", "revenue", "nothing_of_this_name"] {
         let last = Arc::new(Mutex::new(String::new()));
         let seen = Arc::clone(&last);
-        let front = Faulty::before(&server.url(), move |_, _, body| {
+        let front = Faulty::proxy(&server.url(), move |_, _, body| {
             if let Ok(mut seen) = seen.lock() {
                 body.clone_into(&mut seen);
             }
             Fault::None
         })?;
-        Pipeline::of(&front.url())?
+        Pipeline::new(&front.url())?
             .config("page_rows = 500")
             .resource(resource)
             .host(&["run"])?;
@@ -90,9 +90,9 @@ fn a_stream_is_closed_however_the_read_ends() -> Result<()> {
 
 #[test]
 fn one_connection_carries_a_whole_load() -> Result<()> {
-    let server = Sqld::holding(shop::write)?;
-    let front = Faulty::before(&server.url(), |_, _, _| Fault::None)?;
-    Pipeline::of(&front.url())?
+    let server = Sqld::with_data(shop::write)?;
+    let front = Faulty::proxy(&server.url(), |_, _, _| Fault::None)?;
+    Pipeline::new(&front.url())?
         .config("page_rows = 500")
         .load()?;
     assert!(front.requests() > 10, "{} requests", front.requests());
@@ -112,7 +112,7 @@ fn a_compressed_answer_is_unpacked() -> Result<()> {
         "content-type: text/plain\r\ncontent-encoding: gzip\r\n",
         COMPRESSED.to_vec(),
     ))?;
-    let pipeline = Pipeline::of(&server.url())?.resource("db_version");
+    let pipeline = Pipeline::new(&server.url())?.resource("db_version");
     pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     let version = duckdb.query("SELECT version FROM turso_data.db_version")?;
@@ -123,10 +123,10 @@ fn a_compressed_answer_is_unpacked() -> Result<()> {
 /// A server that tells clients to come to its own address, behind another one.
 fn behind_a_front() -> Result<(Sqld, Faulty)> {
     let options = Options {
-        names_itself: true,
+        advertises_url: true,
         ..Options::default()
     };
-    let server = Sqld::launch(&options, shop::write)?;
-    let front = Faulty::before(&server.url(), |_, _, _| Fault::None)?;
+    let server = Sqld::start_with(&options, shop::write)?;
+    let front = Faulty::proxy(&server.url(), |_, _, _| Fault::None)?;
     Ok((server, front))
 }

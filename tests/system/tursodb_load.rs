@@ -11,7 +11,7 @@ use super::nasty_source::{TYPED, by_tursodb, same};
 #[test]
 fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
     let served = by_tursodb()?;
-    let pipeline = Pipeline::of(&served.server.url())?;
+    let pipeline = Pipeline::new(&served.server.url())?;
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     same(

@@ -1,37 +1,37 @@
-//! Who may read what: tokens with a reach and a role, and what an endpoint
-//! demands of them. It does not know what is read.
+//! Authorization: the scope and role of tokens, and the requirements of
+//! endpoints. It does not know what endpoints return.
 
 use super::answer::Refusal;
 use super::world::{Organization, Plan, World};
 
-/// A token of the Platform API.
+/// Token of the Platform API.
 #[derive(Clone, Debug)]
 pub struct Token {
     pub(super) value: String,
     pub(super) name: String,
-    pub(super) reach: Reach,
+    pub(super) scope: Scope,
     pub(super) role: Role,
     pub(super) expires: i64,
 }
 
-/// What a token is restricted to.
+/// Restriction of a token.
 #[derive(Clone, Debug)]
-pub(super) enum Reach {
+pub(super) enum Scope {
     Everything,
     Organization(String),
     Group(String, String),
 }
 
-/// What its owner is in the organization.
+/// Role of the owner of a token in the organization.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Role {
-    /// May look.
+    /// Reads resources.
     Viewer,
-    /// May work.
+    /// Changes resources.
     Member,
-    /// May see and change who the others are.
+    /// Manages members.
     Admin,
-    /// May do everything.
+    /// Manages everything.
     Owner,
 }
 
@@ -47,81 +47,82 @@ impl Role {
 }
 
 impl Token {
-    /// One that reaches every organization.
+    /// Creates a token for every organization.
     #[must_use]
     pub fn unrestricted(value: &str) -> Self {
-        Self::reaching(value, "unrestricted", Reach::Everything)
+        Self::new(value, "unrestricted", Scope::Everything)
     }
 
-    /// One that reaches one organization.
+    /// Creates a token that is restricted to an organization.
     #[must_use]
-    pub fn of_organization(value: &str, slug: &str) -> Self {
-        Self::reaching(value, "connector", Reach::Organization(slug.to_owned()))
+    pub fn for_organization(value: &str, slug: &str) -> Self {
+        Self::new(value, "connector", Scope::Organization(slug.to_owned()))
     }
 
-    /// One that is pinned to a group, with the scope `read`.
+    /// Creates a token that is restricted to a group, with the scope `read`.
     #[must_use]
-    pub fn of_group(value: &str, slug: &str, group: &str) -> Self {
-        let reach = Reach::Group(slug.to_owned(), group.to_owned());
-        Self::reaching(value, "reader", reach)
+    pub fn for_group(value: &str, slug: &str, group: &str) -> Self {
+        let scope = Scope::Group(slug.to_owned(), group.to_owned());
+        Self::new(value, "reader", scope)
     }
 
-    /// What its owner is, instead of the owner of the organization.
+    /// Replaces the role, which is owner by default.
     #[must_use]
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
         self
     }
 
-    /// When it expires, in seconds since 1970, instead of never.
+    /// Sets the expiry in seconds since 1970. By default a token never expires.
     #[must_use]
     pub fn expires(mut self, at: i64) -> Self {
         self.expires = at;
         self
     }
 
-    fn reaching(value: &str, name: &str, reach: Reach) -> Self {
+    fn new(value: &str, name: &str, scope: Scope) -> Self {
         Self {
             value: value.to_owned(),
             name: name.to_owned(),
-            reach,
+            scope,
             role: Role::Owner,
             expires: -1,
         }
     }
 
-    /// Whether it may know of an organization.
-    pub(super) fn reaches(&self, organization: &Organization) -> bool {
-        match &self.reach {
-            Reach::Everything => true,
-            Reach::Organization(slug) | Reach::Group(slug, _) => *slug == organization.slug,
+    /// Returns true if the token can access an organization.
+    pub(super) fn covers(&self, organization: &Organization) -> bool {
+        match &self.scope {
+            Scope::Everything => true,
+            Scope::Organization(slug) | Scope::Group(slug, _) => *slug == organization.slug,
         }
     }
 
-    /// Whether it may know of a group of an organization that it reaches.
-    pub(super) fn reaches_group(&self, name: &str) -> bool {
-        match &self.reach {
-            Reach::Group(_, group) => group == name,
-            Reach::Everything | Reach::Organization(_) => true,
+    /// Returns true if the token can access a group of an organization that it
+    /// covers.
+    pub(super) fn covers_group(&self, name: &str) -> bool {
+        match &self.scope {
+            Scope::Group(_, group) => group == name,
+            Scope::Everything | Scope::Organization(_) => true,
         }
     }
 }
 
-/// What an endpoint demands.
+/// Requirement of an endpoint.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Access {
     /// Any token.
     Anyone,
-    /// One with the scope `read`, which one that is not pinned has.
+    /// Token with the scope `read`. All unrestricted tokens have it.
     Read,
-    /// One that is not pinned to a group.
+    /// Token that is not restricted to a group.
     Organization,
-    /// That, and to be an admin.
+    /// Token of an admin that is not restricted to a group.
     Admin,
 }
 
-/// The token of a request, by its `authorization` header. The messages are the
-/// API's own.
+/// Returns the token of an `authorization` header. The messages are those of the
+/// real API.
 pub(super) fn token<'a>(world: &'a World, header: Option<&str>) -> Result<&'a Token, Refusal> {
     let value = header.and_then(|header| header.strip_prefix("Bearer "));
     let value = value.unwrap_or_default();
@@ -135,7 +136,7 @@ pub(super) fn token<'a>(world: &'a World, header: Option<&str>) -> Result<&'a To
             ))
         };
     }
-    // Tokens of databases are well-formed and know no id.
+    // Database tokens are well-formed but have no id.
     Err(Refusal::new(
         401,
         if value.split('.').count() == 3 {
@@ -146,21 +147,21 @@ pub(super) fn token<'a>(world: &'a World, header: Option<&str>) -> Result<&'a To
     ))
 }
 
-/// Whether a token may read an endpoint of an organization.
+/// Fails unless a token may read an endpoint of an organization.
 pub(super) fn permit(
     token: &Token,
     access: Access,
     least: Plan,
     organization: &Organization,
 ) -> Result<(), Refusal> {
-    let pinned = matches!(token.reach, Reach::Group(..));
-    if !token.reaches(organization) {
+    let is_restricted = matches!(token.scope, Scope::Group(..));
+    if !token.covers(organization) {
         return Err(Refusal::new(
             403,
             "you are not a member of the organization",
         ));
     }
-    if pinned && !matches!(access, Access::Anyone | Access::Read) {
+    if is_restricted && !matches!(access, Access::Anyone | Access::Read) {
         return Err(Refusal::new(
             403,
             "this token is restricted to a group and may not access organization resources",
@@ -169,11 +170,11 @@ pub(super) fn permit(
     if access == Access::Admin && token.role < Role::Admin {
         return Err(Refusal::new(403, "only admins and owners may do this"));
     }
-    include(organization, least)
+    require_plan(organization, least)
 }
 
-/// Whether an organization pays for what takes such a plan.
-pub(super) fn include(organization: &Organization, least: Plan) -> Result<(), Refusal> {
+/// Fails unless the plan of an organization is at least `least`.
+pub(super) fn require_plan(organization: &Organization, least: Plan) -> Result<(), Refusal> {
     if organization.plan < least {
         let plan = organization.plan.name();
         return Err(Refusal {

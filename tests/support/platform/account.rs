@@ -1,22 +1,22 @@
-//! What belongs to no organization: the user, the token, the locations.
+//! Endpoints outside of organizations: the user, the token, the locations.
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answered, Ask, Refusal};
+use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::names;
 
-/// Where the nearest server is, which another origin says.
+/// Returns the closest region, served by the other origin.
 pub(super) fn closest_region() -> Json {
     json!({"server": "aws-eu-west-1", "client": "aws-us-east-1"})
 }
 
-pub(super) fn validate(ask: &Ask<'_>) -> Json {
-    json!({"exp": ask.token.expires})
+pub(super) fn validate(request: &ApiRequest<'_>) -> Json {
+    json!({"exp": request.token.expires})
 }
 
-pub(super) fn user(ask: &Ask<'_>) -> Json {
+pub(super) fn user(request: &ApiRequest<'_>) -> Json {
     let username = names::person(0);
-    let plan = ask
+    let plan = request
         .world
         .organizations
         .first()
@@ -32,14 +32,14 @@ pub(super) fn user(ask: &Ask<'_>) -> Json {
     }})
 }
 
-/// An object and not a list, with codes for keys. The document's own example.
-pub(super) fn locations(ask: &Ask<'_>) -> Json {
-    json!(ask.document.example("/v1/locations"))
+/// Returns the example of the document: an object with codes as keys, not a list.
+pub(super) fn locations(request: &ApiRequest<'_>) -> Json {
+    json!(request.document.example("/v1/locations"))
 }
 
-pub(super) fn location(ask: &Ask<'_>) -> Answered {
-    let code = ask.parameter("locationCode");
-    let locations = ask.document.example("/v1/locations");
+pub(super) fn location(request: &ApiRequest<'_>) -> EndpointResult {
+    let code = request.parameter("locationCode");
+    let locations = request.document.example("/v1/locations");
     let description = locations
         .and_then(|example| example["locations"].get(code))
         .ok_or_else(|| Refusal::new(404, "location not found"))?;

@@ -1,6 +1,5 @@
-//! From a request to its answer: the token, the route, the permission, what is
-//! there, and whether it is what the document says. How answers travel is not
-//! known here.
+//! Processing of a request: token, route, permission, endpoint, and validation
+//! of the answer against the document. It does not know HTTP.
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +9,7 @@ use super::routes::{self, Endpoint, Route};
 use super::traps::{self, Trap};
 use super::world::{Database, Organization, World};
 
-/// What is answered instead of what was asked for.
+/// Error answer.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -27,7 +26,7 @@ impl Refusal {
         }
     }
 
-    /// Its body.
+    /// Returns the body of the answer.
     pub(super) fn body(&self, world: &World) -> Json {
         let mut body = json!({"error": self.error});
         if world.has(Trap::ErrorsAsObjects) {
@@ -40,12 +39,12 @@ impl Refusal {
     }
 }
 
-/// What an endpoint has to say.
-pub(super) type Answered = Result<Json, Refusal>;
+/// Body that an endpoint returns, or a refusal.
+pub(super) type EndpointResult = Result<Json, Refusal>;
 
-/// A permitted request for what a route leads to.
+/// Permitted request of a route.
 #[derive(Debug)]
-pub(super) struct Ask<'a> {
+pub(super) struct ApiRequest<'a> {
     pub(super) world: &'a World,
     pub(super) token: &'a Token,
     pub(super) document: &'a Document,
@@ -53,8 +52,8 @@ pub(super) struct Ask<'a> {
     query: &'a [(String, String)],
 }
 
-impl<'a> Ask<'a> {
-    /// The part of the path at a name of its template.
+impl<'a> ApiRequest<'a> {
+    /// Returns the value of a path parameter.
     pub(super) fn parameter(&self, name: &str) -> &str {
         let mut parameters = self.parameters.iter();
         parameters
@@ -62,7 +61,7 @@ impl<'a> Ask<'a> {
             .map_or("", |(_, value)| value)
     }
 
-    /// A parameter of the query, if it has a value.
+    /// Returns a query parameter that is not empty.
     pub(super) fn query(&self, name: &str) -> Option<&'a str> {
         let mut pairs = self.query.iter();
         pairs
@@ -70,7 +69,7 @@ impl<'a> Ask<'a> {
             .map(|(_, value)| value.as_str())
     }
 
-    /// A number of the query.
+    /// Returns a query parameter as a positive number.
     pub(super) fn number(&self, name: &str) -> Result<Option<usize>, Refusal> {
         let Some(text) = self.query(name) else {
             return Ok(None);
@@ -80,9 +79,9 @@ impl<'a> Ask<'a> {
         number.ok_or_else(refusal).map(Some)
     }
 
-    /// The organization of the path.
+    /// Returns the organization of the path.
     pub(super) fn organization(&self) -> Result<&'a Organization, Refusal> {
-        // The newer paths take the UUID and nothing else.
+        // The newer paths accept only the UUID.
         let (slug, id) = (
             self.parameter("organizationSlug"),
             self.parameter("organizationId"),
@@ -93,7 +92,7 @@ impl<'a> Ask<'a> {
             .ok_or_else(|| Refusal::new(404, "organization not found"))
     }
 
-    /// The database of the path.
+    /// Returns the database of the path.
     pub(super) fn database(&self) -> Result<(&'a Organization, &'a Database), Refusal> {
         let organization = self.organization()?;
         let (name, id) = (self.parameter("databaseName"), self.parameter("databaseId"));
@@ -102,7 +101,7 @@ impl<'a> Ask<'a> {
             .find(|database| {
                 database.name == name || organization.database_id(&database.name) == id
             })
-            .filter(|database| self.token.reaches_group(&database.group))
+            .filter(|database| self.token.covers_group(&database.group))
             .map(|database| (organization, database))
             .ok_or_else(|| {
                 let error = format!("could not find database with name {name}: record not found");
@@ -110,29 +109,29 @@ impl<'a> Ask<'a> {
             })
     }
 
-    /// The group of the path.
+    /// Returns the group of the path.
     pub(super) fn group(&self) -> Result<(&'a Organization, &'a str), Refusal> {
         let organization = self.organization()?;
         let (name, id) = (self.parameter("groupName"), self.parameter("groupId"));
         let mut groups = organization.groups.iter();
         groups
             .find(|group| *group == name || organization.group_id(group) == id)
-            .filter(|group| self.token.reaches_group(group))
+            .filter(|group| self.token.covers_group(group))
             .map(|group| (organization, group.as_str()))
             .ok_or_else(|| Refusal::new(404, "group not found"))
     }
 }
 
-/// An answer, before it is sent.
+/// Answer to be sent.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Json,
-    /// How it failed to be what the document says.
+    /// Violation of the document, if there is one.
     pub(super) violation: Option<String>,
 }
 
-/// Answers a GET.
+/// Returns the answer to a GET request.
 pub(super) fn answer(
     world: &World,
     document: &Document,
@@ -148,29 +147,29 @@ pub(super) fn answer(
     let answered = access::token(world, authorization).and_then(|token| {
         let (route, parameters) =
             route.ok_or_else(|| Refusal::new(404, format!("no route for {path}")))?;
-        let ask = Ask {
+        let request = ApiRequest {
             world,
             token,
             document,
             parameters,
             query,
         };
-        permitted(route, &ask)?;
+        permitted(route, &request)?;
         match route.endpoint {
-            Endpoint::Certain(answer) => Ok(answer(&ask)),
-            Endpoint::Careful(answer) => answer(&ask),
+            Endpoint::Infallible(answer) => Ok(answer(&request)),
+            Endpoint::Fallible(answer) => answer(&request),
         }
     });
-    let (status, honest) = match &answered {
+    let (status, original) = match &answered {
         Ok(body) => (200, body.clone()),
         Err(refusal) => (refusal.status, json!({"error": refusal.error})),
     };
-    let judged = if exempt {
+    let validated = if exempt {
         Ok(())
     } else {
-        document.judge(template, status, &honest)
+        document.validate(template, status, &original)
     };
-    if let Err(violation) = judged {
+    if let Err(violation) = validated {
         let violation = format!("{violation:#}");
         return Answer {
             status: 500,
@@ -179,7 +178,7 @@ pub(super) fn answer(
         };
     }
     let body = match answered {
-        Ok(body) => traps::spoil(&world.traps, template, body),
+        Ok(body) => traps::apply(&world.traps, template, body),
         Err(refusal) => refusal.body(world),
     };
     Answer {
@@ -189,9 +188,14 @@ pub(super) fn answer(
     }
 }
 
-fn permitted(route: &Route, ask: &Ask<'_>) -> Result<(), Refusal> {
+fn permitted(route: &Route, request: &ApiRequest<'_>) -> Result<(), Refusal> {
     if route.access == Access::Anyone {
         return Ok(());
     }
-    access::permit(ask.token, route.access, route.plan, ask.organization()?)
+    access::permit(
+        request.token,
+        route.access,
+        route.plan,
+        request.organization()?,
+    )
 }

@@ -1,31 +1,31 @@
-//! The audit log: newest first, without ids, in numbered pages.
+//! Audit log: newest entry first, without ids, in numbered pages.
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answered, Ask};
+use super::answer::{ApiRequest, EndpointResult};
 use super::clock;
 use super::names;
 use super::pages;
 use super::secrets;
 
-/// When the log begins: 2026-01-01.
-const BEGAN: i64 = 1_767_225_600;
-/// How far entries are apart: a bit more than an hour.
-const APART: i64 = 3_607;
+/// Time of the first entry: 2026-01-01.
+const FIRST: i64 = 1_767_225_600;
+/// Seconds between entries: a little more than an hour.
+const INTERVAL: i64 = 3_607;
 
-pub(super) fn list(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    let codes = ask.document.choices("AuditLog", "code");
+pub(super) fn list(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    let codes = request.document.choices("AuditLog", "code");
     let entries = (0..organization.audit_logs).rev();
     let entries = entries
         .map(|number| entry(&organization.slug, number, &codes))
         .collect();
-    let (entries, pagination) = pages::numbered(ask, entries)?;
+    let (entries, pagination) = pages::numbered(request, entries)?;
     Ok(json!({"audit_logs": entries, "pagination": pagination}))
 }
 
-/// Every tenth is of the same second as the one before it. Where it was done
-/// and from which address is in it, undocumented.
+/// Returns an entry. Every tenth has the same time as the previous one. The
+/// location and the address of the author are undocumented.
 fn entry(slug: &str, number: usize, codes: &[&str]) -> Json {
     let tick = i64::try_from(number - usize::from(number % 10 == 9)).unwrap_or_default();
     let author = names::person(number % 5);
@@ -35,7 +35,7 @@ fn entry(slug: &str, number: usize, codes: &[&str]) -> Json {
         "message": if number.is_multiple_of(4) { "" } else { "done with the usual care" },
         "origin": if number.is_multiple_of(2) { "cli" } else { "web" },
         "author": author,
-        "created_at": clock::moment(BEGAN + tick * APART),
+        "created_at": clock::moment(FIRST + tick * INTERVAL),
         "data": data(slug, number),
         "city": secrets::private("city"),
         "country_code": secrets::private("country_code"),
@@ -45,7 +45,7 @@ fn entry(slug: &str, number: usize, codes: &[&str]) -> Json {
     })
 }
 
-/// Of another shape from entry to entry.
+/// Returns data whose shape differs from entry to entry.
 fn data(slug: &str, number: usize) -> Json {
     match number % 3 {
         0 => json!({}),

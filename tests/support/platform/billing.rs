@@ -1,24 +1,24 @@
-//! What is paid for, and what it costs.
+//! Plans, subscriptions and invoices.
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answered, Ask, Refusal};
+use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::organizations::overages;
 use super::secrets;
 use super::world::Plan;
 
-/// When the first invoice is due: 2026-01-05, 5:00.
+/// Due date of the first invoice: 2026-01-05, 5:00.
 const FIRST_INVOICE: i64 = 1_767_589_200;
-/// How far they are apart: 30 days.
+/// Seconds between invoices: 30 days.
 const MONTH: i64 = 30 * 86_400;
 
-pub(super) fn plans(_: &Ask<'_>) -> Json {
+pub(super) fn plans(_: &ApiRequest<'_>) -> Json {
     json!({"plans": Plan::ALL.map(plan)})
 }
 
-pub(super) fn subscription(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
+pub(super) fn subscription(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
     Ok(json!({"subscription": {
         "name": organization.plan.name(),
         "overages": overages(organization),
@@ -27,9 +27,9 @@ pub(super) fn subscription(ask: &Ask<'_>) -> Answered {
     }}))
 }
 
-pub(super) fn invoices(ask: &Ask<'_>) -> Answered {
-    let count = ask.organization()?.invoices;
-    let upcoming = match ask.query("type") {
+pub(super) fn invoices(request: &ApiRequest<'_>) -> EndpointResult {
+    let count = request.organization()?.invoices;
+    let upcoming = match request.query("type") {
         None | Some("all") => None,
         Some("upcoming") => Some(true),
         Some("issued") => Some(false),
@@ -41,24 +41,24 @@ pub(super) fn invoices(ask: &Ask<'_>) -> Answered {
         }
     };
     let numbers = (1..=count).rev();
-    let asked =
+    let selected =
         numbers.filter(|number| upcoming.is_none_or(|upcoming| upcoming == (*number == count)));
-    let records: Vec<Json> = asked.map(|number| invoice(number, count)).collect();
+    let records: Vec<Json> = selected.map(|number| invoice(number, count)).collect();
     Ok(json!({"invoices": records}))
 }
 
-/// Who pays, which a connector has no business to know.
-pub(super) fn customer(ask: &Ask<'_>) -> Answered {
+/// Returns billing details. A connector must never request them.
+pub(super) fn customer(request: &ApiRequest<'_>) -> EndpointResult {
     Ok(json!({
-        "name": ask.organization()?.slug,
+        "name": request.organization()?.slug,
         "email": "billing@example.com",
         "tax_id": secrets::private("tax_id"),
         "billing_address": {"line1": secrets::private("billing_address")},
     }))
 }
 
-/// The newest is not issued yet, and so has no number and no links. Every
-/// third was not paid at once.
+/// Returns an invoice. The newest is not issued yet and has no number and no
+/// links. The first payment of every third failed.
 fn invoice(number: usize, count: usize) -> Json {
     let due = FIRST_INVOICE + i64::try_from(number).unwrap_or_default() * MONTH;
     let mut invoice = json!({
@@ -80,12 +80,12 @@ fn invoice(number: usize, count: usize) -> Json {
     invoice
 }
 
-/// With the zone that invoices have.
+/// Formats a time with the time zone of invoices.
 fn moment(seconds: i64) -> String {
     clock::moment(seconds).replace('Z', "+00:00")
 }
 
-/// Only the largest has as many databases as one likes.
+/// Returns a plan. Only the largest has no limit of databases.
 fn plan(plan: Plan) -> Json {
     let (price, step) = match plan {
         Plan::Starter => ("0", 1),

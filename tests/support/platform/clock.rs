@@ -1,9 +1,9 @@
-//! Points in time as the API writes them, from and to seconds since 1970. It
-//! never asks what time it is: the world says.
+//! Conversion between seconds since 1970 and the texts of the API. It never
+//! reads the time: the world defines it.
 
 const DAY: i64 = 86_400;
 
-/// As `2026-01-31T12:30:00Z`.
+/// Formats a time as `2026-01-31T12:30:00Z`.
 pub(super) fn moment(seconds: i64) -> String {
     let within = seconds.rem_euclid(DAY);
     format!(
@@ -15,19 +15,19 @@ pub(super) fn moment(seconds: i64) -> String {
     )
 }
 
-/// As `2026-01-31`.
+/// Formats a date as `2026-01-31`.
 pub(super) fn date(seconds: i64) -> String {
     let (year, month, day) = civil(seconds.div_euclid(DAY));
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The first moment of the month, which is that of the billing cycle too.
+/// Returns the start of the month, which is the start of the billing cycle.
 pub(super) fn start_of_month(seconds: i64) -> i64 {
     let (year, month, _) = civil(seconds.div_euclid(DAY));
     days(year, month, 1) * DAY
 }
 
-/// Reads an RFC 3339 time. One without a zone is none, as the API has it.
+/// Parses an RFC 3339 time. Like the API, it requires a time zone.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let (date, time) = text.split_once('T')?;
     let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
@@ -44,7 +44,7 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     plausible.then(|| days(year, month, day) * DAY + hour * 3600 + minute * 60 + second - east)
 }
 
-/// The clock of a time, and how many seconds its zone is ahead.
+/// Splits a time into the clock and the offset of its zone in seconds.
 fn zoned(time: &str) -> Option<(&str, i64)> {
     if let Some(clock) = time.strip_suffix('Z') {
         return Some((clock, 0));
@@ -56,7 +56,8 @@ fn zoned(time: &str) -> Option<(&str, i64)> {
     Some((clock, if zone.starts_with('-') { -ahead } else { ahead }))
 }
 
-/// Days since 1970, by counting years from March, so that leap days end them.
+/// Returns the days since 1970 of a date. Years are counted from March, so that
+/// a leap day is the last day of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -65,7 +66,7 @@ fn days(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// The other way round.
+/// Returns the date of a number of days since 1970.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

@@ -1,8 +1,8 @@
-//! Databases, their configuration, instances and most costly queries.
+//! Databases, their configuration, instances and costliest queries.
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answered, Ask, Refusal};
+use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::deleted;
 use super::names;
@@ -10,19 +10,19 @@ use super::pages;
 use super::secrets;
 use super::world::{Database, Organization};
 
-pub(super) fn list(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    let asked = |database: &&Database| {
-        ask.query("group").is_none_or(|group| database.group == group)
-            && ask.query("parent").is_none_or(|id| {
+pub(super) fn list(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    let is_selected = |database: &&Database| {
+        request.query("group").is_none_or(|group| database.group == group)
+            && request.query("parent").is_none_or(|id| {
                 let parent = database.parent.as_ref();
                 parent.is_some_and(|parent| organization.database_id(parent) == id)
             })
-            // There are no databases with the schema of another.
-            && ask.query("schema").is_none()
+            // The world has no schema databases.
+            && request.query("schema").is_none()
     };
-    let records = keyed(ask, organization, asked, record);
-    let (records, next) = pages::unless_asked(ask, records)?;
+    let records = keyed(request, organization, is_selected, record);
+    let (records, next) = pages::optional(request, records)?;
     let mut answer = json!({"databases": records});
     if let Some(next) = next {
         answer["pagination"] = json!({"next": next});
@@ -30,37 +30,38 @@ pub(super) fn list(ask: &Ask<'_>) -> Answered {
     Ok(answer)
 }
 
-/// What is there, or what was deleted; the latter is documented.
-pub(super) fn list_v3(ask: &Ask<'_>) -> Answered {
-    if ask.query("deleted") == Some("true") {
-        return deleted::databases(ask);
+/// Returns the existing or the deleted databases. Only the latter is documented.
+pub(super) fn list_v3(request: &ApiRequest<'_>) -> EndpointResult {
+    if request.query("deleted") == Some("true") {
+        return deleted::databases(request);
     }
-    let organization = ask.organization()?;
-    let asked = |database: &&Database| {
-        ask.query("group_id")
+    let organization = request.organization()?;
+    let is_selected = |database: &&Database| {
+        request
+            .query("group_id")
             .is_none_or(|id| organization.group_id(&database.group) == id)
-            && ask.query("parent_db_id").is_none_or(|id| {
+            && request.query("parent_db_id").is_none_or(|id| {
                 let parent = database.parent.as_ref();
                 parent.is_some_and(|parent| organization.database_id(parent) == id)
             })
     };
-    let records = keyed(ask, organization, asked, record_v3);
-    let (records, next) = pages::always(ask, records)?;
+    let records = keyed(request, organization, is_selected, record_v3);
+    let (records, next) = pages::always(request, records)?;
     Ok(json!({"databases": records, "pagination": {"next": next}}))
 }
 
-pub(super) fn retrieve(ask: &Ask<'_>) -> Answered {
-    let (organization, database) = ask.database()?;
+pub(super) fn retrieve(request: &ApiRequest<'_>) -> EndpointResult {
+    let (organization, database) = request.database()?;
     Ok(json!({"database": record(organization, database)}))
 }
 
-pub(super) fn retrieve_v3(ask: &Ask<'_>) -> Answered {
-    let (organization, database) = ask.database()?;
+pub(super) fn retrieve_v3(request: &ApiRequest<'_>) -> EndpointResult {
+    let (organization, database) = request.database()?;
     Ok(json!({"database": record_v3(organization, database)}))
 }
 
-pub(super) fn configuration(ask: &Ask<'_>) -> Answered {
-    let (_, database) = ask.database()?;
+pub(super) fn configuration(request: &ApiRequest<'_>) -> EndpointResult {
+    let (_, database) = request.database()?;
     Ok(json!({
         "size_limit": "10000",
         "allow_attach": false,
@@ -72,8 +73,8 @@ pub(super) fn configuration(ask: &Ask<'_>) -> Answered {
     }))
 }
 
-pub(super) fn instances(ask: &Ask<'_>) -> Answered {
-    let (organization, database) = ask.database()?;
+pub(super) fn instances(request: &ApiRequest<'_>) -> EndpointResult {
+    let (organization, database) = request.database()?;
     let regions = database.regions.iter();
     let records: Vec<Json> = regions
         .map(|region| instance_record(organization, database, region))
@@ -81,9 +82,9 @@ pub(super) fn instances(ask: &Ask<'_>) -> Answered {
     Ok(json!({"instances": records}))
 }
 
-pub(super) fn instance(ask: &Ask<'_>) -> Answered {
-    let (organization, database) = ask.database()?;
-    let name = ask.parameter("instanceName");
+pub(super) fn instance(request: &ApiRequest<'_>) -> EndpointResult {
+    let (organization, database) = request.database()?;
+    let name = request.parameter("instanceName");
     let mut regions = database.regions.iter();
     let region = regions
         .find(|region| *region == name)
@@ -91,20 +92,20 @@ pub(super) fn instance(ask: &Ask<'_>) -> Answered {
     Ok(json!({"instance": instance_record(organization, database, region)}))
 }
 
-/// Null where no query was made, and not an empty list.
-pub(super) fn stats(ask: &Ask<'_>) -> Answered {
-    let (_, database) = ask.database()?;
+/// Returns the costliest queries: null instead of an empty list.
+pub(super) fn stats(request: &ApiRequest<'_>) -> EndpointResult {
+    let (_, database) = request.database()?;
     let queries = top_queries(database);
     Ok(json!({"top_queries": (!queries.is_empty()).then_some(queries)}))
 }
 
-/// The same since a point in time, as a bare list.
-pub(super) fn queries(ask: &Ask<'_>) -> Answered {
-    let (_, database) = ask.database()?;
+/// Returns the costliest queries as a bare list.
+pub(super) fn queries(request: &ApiRequest<'_>) -> EndpointResult {
+    let (_, database) = request.database()?;
     Ok(top_queries(database).into())
 }
 
-/// The UUID of one of a database's instances.
+/// Returns the UUID of an instance of a database.
 pub(super) fn instance_id(
     organization: &Organization,
     database: &Database,
@@ -115,15 +116,15 @@ pub(super) fn instance_id(
 }
 
 fn keyed(
-    ask: &Ask<'_>,
+    request: &ApiRequest<'_>,
     organization: &Organization,
-    asked: impl Fn(&&Database) -> bool,
+    is_selected: impl Fn(&&Database) -> bool,
     record: fn(&Organization, &Database) -> Json,
 ) -> Vec<(String, Json)> {
     let databases = organization.databases.iter();
     databases
-        .filter(|database| ask.token.reaches_group(&database.group))
-        .filter(asked)
+        .filter(|database| request.token.covers_group(&database.group))
+        .filter(is_selected)
         .map(|database| {
             let key = organization.database_id(&database.name);
             (key, record(organization, database))
@@ -131,8 +132,8 @@ fn keyed(
         .collect()
 }
 
-/// With all that real records hold beside what is documented, among it the host
-/// under a second name that differs by one letter's case.
+/// Returns a record with the undocumented fields of real ones. One of them is
+/// the host under a second name that differs only in case.
 fn record(organization: &Organization, database: &Database) -> Json {
     let hostname = organization.hostname(database);
     let mut record = json!({
@@ -172,7 +173,7 @@ fn record_v3(organization: &Organization, database: &Database) -> Json {
     record
 }
 
-/// Null, unless it is a branch. The time has nine digits after the second.
+/// Returns the parent of a branch, else null. The time has nine decimal places.
 fn parent(organization: &Organization, database: &Database) -> Json {
     /// 2026-04-15.
     const BRANCHED: i64 = 1_776_211_200;
@@ -199,7 +200,8 @@ fn instance_record(organization: &Organization, database: &Database, region: &st
     })
 }
 
-/// Their texts may hold what users typed. About every fifth database has none.
+/// Returns the costliest queries. Their texts may hold user data. About every
+/// fifth database has none.
 fn top_queries(database: &Database) -> Vec<Json> {
     let number = names::number(&database.name);
     if number % 5 == 3 {

@@ -1,34 +1,34 @@
-//! What was deleted and can be brought back for a while.
+//! Deleted databases and groups, which can be restored for some time.
 
 use serde_json::{Value as Json, json};
 
 use super::access;
-use super::answer::{Answered, Ask};
+use super::answer::{ApiRequest, EndpointResult};
 use super::clock;
 use super::names;
 use super::pages;
 use super::world::{Organization, Plan};
 
-/// When the first was deleted: 2026-11-20.
+/// Time of the first deletion: 2026-11-20.
 const FIRST: i64 = 1_795_132_800;
-/// How far deletions are apart.
-const APART: i64 = 3600;
+/// Seconds between deletions.
+const INTERVAL: i64 = 3600;
 
-pub(super) fn databases(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    // The same path lists what is there, which every plan includes.
-    access::include(organization, Plan::Developer)?;
+pub(super) fn databases(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    // The same path lists existing databases, which every plan includes.
+    access::require_plan(organization, Plan::Developer)?;
     let numbers = 1..=organization.deleted_databases;
     let records = numbers
         .map(|number| database(organization, number))
         .filter(|record| {
-            let is = |field: &str, wanted: &dyn Fn(&str) -> bool| {
-                record[field].as_str().is_some_and(wanted)
+            let field_matches = |field: &str, condition: &dyn Fn(&str) -> bool| {
+                record[field].as_str().is_some_and(condition)
             };
-            is("group", &|group| ask.token.reaches_group(group))
-                && ask
+            field_matches("group", &|group| request.token.covers_group(group))
+                && request
                     .query("search")
-                    .is_none_or(|part| is("Name", &|name| name.contains(part)))
+                    .is_none_or(|part| field_matches("Name", &|name| name.contains(part)))
         })
         .map(|record| {
             (
@@ -37,12 +37,12 @@ pub(super) fn databases(ask: &Ask<'_>) -> Answered {
             )
         })
         .collect();
-    let (records, next) = pages::always(ask, records)?;
+    let (records, next) = pages::always(request, records)?;
     Ok(json!({"databases": records, "pagination": {"next": next}}))
 }
 
-pub(super) fn groups(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
+pub(super) fn groups(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
     let numbers = 1..=organization.deleted_groups;
     let records = numbers
         .map(|number| {
@@ -57,11 +57,11 @@ pub(super) fn groups(ask: &Ask<'_>) -> Answered {
             (uuid, record)
         })
         .collect();
-    let (records, next) = pages::always(ask, records)?;
+    let (records, next) = pages::always(request, records)?;
     Ok(json!({"groups": records, "pagination": {"next": next}}))
 }
 
-/// Every second went with its group.
+/// Returns a deleted database. Every second was deleted with its group.
 fn database(organization: &Organization, number: usize) -> Json {
     let name = format!("gone-{number:04}");
     let group = if number.is_multiple_of(2) {
@@ -89,5 +89,5 @@ fn database(organization: &Organization, number: usize) -> Json {
 }
 
 fn time(number: usize) -> i64 {
-    FIRST + i64::try_from(number).unwrap_or_default() * APART
+    FIRST + i64::try_from(number).unwrap_or_default() * INTERVAL
 }

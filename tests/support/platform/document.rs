@@ -1,5 +1,5 @@
-//! The OpenAPI document of the Platform API: what it says can be read, and
-//! whether an answer is what it says. It knows nothing of how answers are made.
+//! OpenAPI document of the Platform API: its readable endpoints, and validation
+//! of answers. It does not know how answers are made.
 //!
 //! `tests/openapi/turso.json` is `api-reference/openapi.json` of
 //! `tursodatabase/turso-docs` as of 2026-06-25, unchanged. Its
@@ -14,10 +14,10 @@ use serde_json::{Map, Value as Json, json};
 
 const TEXT: &str = include_str!("../../openapi/turso.json");
 
-/// The schemas of responses, by path template and status.
+/// Schemas of responses, by path template and status.
 type Responses = BTreeMap<(String, u16), SchemaIndex>;
 
-/// The document, with its response schemas ready to be applied.
+/// OpenAPI document with compiled response schemas.
 pub struct Document {
     json: Json,
     schemas: Schemas,
@@ -25,7 +25,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads it.
+    /// Parses the document and compiles its schemas.
     pub fn read() -> Result<Self> {
         let json: Json = serde_json::from_str(TEXT).context("the document is not JSON")?;
         let mut document = Self {
@@ -37,8 +37,8 @@ impl Document {
         Ok(document)
     }
 
-    /// Everything that it says can be read: the method and the path template of
-    /// each, such as `("GET", "/v1/organizations/{organizationSlug}")`.
+    /// Method and path template of each readable endpoint, such as
+    /// `("GET", "/v1/organizations/{organizationSlug}")`.
     #[must_use]
     pub fn readable(&self) -> Vec<(&'static str, &str)> {
         let paths = self.json["paths"].as_object().into_iter().flatten();
@@ -48,8 +48,7 @@ impl Document {
             .collect()
     }
 
-    /// The names of all properties that any of its schemas has, those of
-    /// requests too.
+    /// Names of all properties of all schemas, including those of requests.
     #[must_use]
     pub fn properties(&self) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
@@ -69,8 +68,8 @@ impl Document {
         found
     }
 
-    /// The fields that it gives the successful answer to a path template, such
-    /// as `databases[].parent.id`.
+    /// Fields of the successful answer to a path template, such as
+    /// `databases[].parent.id`.
     #[must_use]
     pub fn fields(&self, template: &str) -> BTreeSet<String> {
         let mut fields = BTreeSet::new();
@@ -80,45 +79,44 @@ impl Document {
         fields
     }
 
-    /// Says why the successful answer to a path template is not what it
-    /// describes.
+    /// Fails if a successful answer to a path template violates the document.
     pub fn check(&self, template: &str, answer: &Json) -> Result<()> {
-        self.judge(template, 200, answer)
+        self.validate(template, 200, answer)
     }
 
-    /// The values that it lists for a field of one of its schemas.
+    /// Returns the allowed values of a field of a schema.
     pub(super) fn choices(&self, schema: &str, field: &str) -> Vec<&str> {
         let choices = &self.json["components"]["schemas"][schema]["properties"][field]["enum"];
         let choices = choices.as_array().into_iter().flatten();
         choices.filter_map(Json::as_str).collect()
     }
 
-    /// The example that it gives for the successful answer to a path template.
+    /// Returns the example of the successful answer to a path template.
     pub(super) fn example(&self, template: &str) -> Option<&Json> {
         self.response(template, "200")?.get("example")
     }
 
-    /// Says why an answer is not what it describes. It describes every answer
-    /// that is a success, and only some of the others.
-    pub(super) fn judge(&self, template: &str, status: u16, answer: &Json) -> Result<()> {
+    /// Fails if an answer violates the document, which describes all successful
+    /// answers and some errors.
+    pub(super) fn validate(&self, template: &str, status: u16, answer: &Json) -> Result<()> {
         let Some(index) = self.responses.get(&(template.to_owned(), status)) else {
             ensure!(status != 200, "the document does not describe {template}");
             return Ok(());
         };
         self.schemas.validate(answer, *index).map_err(|error| {
-            anyhow!("the answer {status} of {template} does not fit the document: {error}")
+            anyhow!("the answer {status} of {template} violates the document: {error}")
         })
     }
 
-    /// Compiles every response of a GET. Each is a schema document of its own
-    /// that carries the components, so that references lead into it.
+    /// Compiles every response of a GET. Each becomes a schema document that
+    /// includes the components, so that its references resolve.
     fn compiled(&self) -> Result<(Schemas, Responses)> {
         let (mut schemas, mut responses) = (Schemas::new(), Responses::new());
         let mut compiler = Compiler::new();
-        // OpenAPI 3.0 took its keywords from an early draft of JSON Schema, in
-        // which what stands beside a reference does not count either.
+        // OpenAPI 3.0 is based on an early draft of JSON Schema. Both ignore
+        // keywords next to a reference.
         compiler.set_default_draft(Draft::V4);
-        // One that knows no scheme: nothing is loaded from anywhere.
+        // A loader without schemes loads nothing.
         compiler.use_loader(Box::new(SchemeUrlLoader::new()));
         let components = translated(&self.json["components"]);
         for (_, template) in self.readable() {
@@ -148,23 +146,23 @@ impl Document {
             .json
             .pointer(&format!("/paths/{}/get/responses", escaped(template)))?
             .get(status)?;
-        self.followed(response)
+        self.resolved(response)
             .pointer("/content/application~1json/schema")
     }
 
-    /// What a reference leads to, and everything else as it is.
-    fn followed<'a>(&'a self, part: &'a Json) -> &'a Json {
+    /// Resolves a reference; returns everything else unchanged.
+    fn resolved<'a>(&'a self, part: &'a Json) -> &'a Json {
         match part.get("$ref").and_then(Json::as_str) {
             Some(reference) => self
                 .json
                 .pointer(reference.trim_start_matches('#'))
-                .map_or(part, |part| self.followed(part)),
+                .map_or(part, |part| self.resolved(part)),
             None => part,
         }
     }
 
     fn collect(&self, schema: &Json, at: &str, fields: &mut BTreeSet<String>) {
-        let schema = self.followed(schema);
+        let schema = self.resolved(schema);
         for part in schema["allOf"].as_array().into_iter().flatten() {
             self.collect(part, at, fields);
         }
@@ -185,15 +183,14 @@ impl Document {
 
 impl fmt::Debug for Document {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = formatter.debug_struct("Document");
-        shown
+        let mut debug = formatter.debug_struct("Document");
+        debug
             .field("readable", &self.readable())
             .finish_non_exhaustive()
     }
 }
 
-/// A part of the document as JSON Schema: what is nullable may be null. The
-/// rest means the same in both.
+/// Translates a part of the document to JSON Schema: only nullable types differ.
 fn translated(part: &Json) -> Json {
     match part {
         Json::Array(parts) => parts.iter().map(translated).collect(),

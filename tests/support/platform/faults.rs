@@ -1,39 +1,37 @@
-//! Faults that a test switches on: what happens, to which paths, after how many
-//! requests and how often. It decides; others do it.
+//! Faults that a test adds: their kind, paths, start and number. This module
+//! only selects faults; the server carries them out.
 
 use serde_json::{Value as Json, json};
 
-/// What happens to a request.
+/// Treatment of a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// A refusal with this status, without a word about when to come back.
+    /// Error with this status, without `retry-after`.
     Status(u16),
-    /// A refusal with this status and so many seconds in `retry-after`.
+    /// Error with this status and these seconds in `retry-after`.
     RetryAfter(u16, u64),
-    /// A refusal with this status and a page for people, as what stands before
-    /// the API would send it.
+    /// Error with this status and an HTML page, as from a gateway.
     Page(u16),
-    /// Half of the answer, sent as if it were all.
+    /// Half of the answer, sent as a complete one.
     Malformed,
-    /// JSON, but with a text wherever the answer has something inside.
+    /// JSON with a text in place of every list and object.
     WrongShape,
-    /// Half of the answer, then the connection is closed.
+    /// Half of the answer, then a closed connection.
     Truncate,
-    /// The connection is closed without an answer.
+    /// Closed connection without an answer.
     Reset,
-    /// No answer comes for as long as the server runs.
+    /// No answer while the server runs.
     Stall,
-    /// The right answer, but not before so many requests are in flight at once.
-    /// One that is never joined by enough others is never answered.
+    /// Normal answer, once this many requests are in flight at the same time.
     Together(usize),
 }
 
 impl Fault {
-    /// Every request to such a path: one `*` stands for any one part, and `**`
-    /// at the end for all that follow.
+    /// Selects the requests of a path pattern. `*` matches one segment, and `**`
+    /// at the end matches all that follow.
     #[must_use]
-    pub fn at(self, path: &str) -> Switched {
-        Switched {
+    pub fn at(self, path: &str) -> ActiveFault {
+        ActiveFault {
             fault: self,
             path: path.to_owned(),
             skipped: 0,
@@ -42,32 +40,32 @@ impl Fault {
     }
 }
 
-/// A fault that is switched on.
+/// Fault with the requests that it affects.
 #[derive(Clone, Debug)]
-pub struct Switched {
+pub struct ActiveFault {
     fault: Fault,
     path: String,
     skipped: usize,
     left: Option<usize>,
 }
 
-impl Switched {
-    /// The first requests go well.
+impl ActiveFault {
+    /// Excludes the first matching requests.
     #[must_use]
     pub fn after(mut self, requests: usize) -> Self {
         self.skipped = requests;
         self
     }
 
-    /// It happens so often, and then no more.
+    /// Limits the number of affected requests.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.left = Some(times);
         self
     }
 
-    /// Takes note of a request, and says whether it is its turn.
-    fn meets(&mut self, path: &str) -> bool {
+    /// Counts a request, and returns true if the fault affects it.
+    fn take(&mut self, path: &str) -> bool {
         if self.left == Some(0) || !matches(&self.path, path) {
             return false;
         }
@@ -80,35 +78,35 @@ impl Switched {
     }
 }
 
-/// A limit of how much may be asked. It counts and does not look at a clock, so
-/// that a test sees the same every time.
+/// Rate limit. It counts requests and ignores time, so that tests are
+/// reproducible.
 #[derive(Clone, Copy, Debug)]
 pub struct RateLimit {
-    /// One of so many requests is refused.
+    /// Interval of refused requests: 3 refuses every third.
     pub every: usize,
-    /// The seconds in `retry-after`, if there is one.
+    /// Seconds in `retry-after`, if it is sent.
     pub retry_after: Option<u64>,
 }
 
-/// All that is switched on.
+/// Active faults and rate limit.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    pub(super) switched: Vec<Switched>,
+    pub(super) active: Vec<ActiveFault>,
     pub(super) limit: Option<RateLimit>,
-    seen: usize,
+    requests: usize,
 }
 
 impl Faults {
-    /// What becomes of a request: the first fault that is meant for it.
-    pub(super) fn meet(&mut self, path: &str) -> Option<Fault> {
-        self.seen += 1;
-        for switched in &mut self.switched {
-            if switched.meets(path) {
-                return Some(switched.fault.clone());
+    /// Returns the first fault that affects a request.
+    pub(super) fn next(&mut self, path: &str) -> Option<Fault> {
+        self.requests += 1;
+        for active in &mut self.active {
+            if active.take(path) {
+                return Some(active.fault.clone());
             }
         }
         let limit = self.limit?;
-        self.seen
+        self.requests
             .is_multiple_of(limit.every.max(1))
             .then_some(match limit.retry_after {
                 Some(seconds) => Fault::RetryAfter(429, seconds),
@@ -117,10 +115,10 @@ impl Faults {
     }
 }
 
-/// A page for people.
+/// Error page of a gateway.
 pub(super) const PAGE: &str = "<html><body><h1>Bad gateway</h1></body></html>";
 
-/// The body of a refusal that a fault makes.
+/// Returns the body of an error with this status.
 pub(super) fn refusal(status: u16) -> String {
     let error = match status {
         402 => "payment required",
@@ -130,12 +128,12 @@ pub(super) fn refusal(status: u16) -> String {
         429 => "too many requests",
         500 => "internal server error",
         503 => "service unavailable",
-        _ => "something is wrong",
+        _ => "unknown error",
     };
     json!({"error": error}).to_string()
 }
 
-/// An answer of another shape.
+/// Returns an answer with other types than the original.
 pub(super) fn misshapen(answer: &Json) -> Json {
     match answer {
         Json::Object(object) => object

@@ -2,44 +2,48 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answered, Ask};
+use super::answer::{ApiRequest, EndpointResult};
 use super::pages;
 use super::world::Organization;
 
-pub(super) fn list(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    let records: Vec<Json> = visible(ask, organization)
+pub(super) fn list(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    let records: Vec<Json> = visible(request, organization)
         .map(|group| record(organization, group))
         .collect();
     Ok(json!({"groups": records}))
 }
 
-pub(super) fn list_v3(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    let records = visible(ask, organization)
+pub(super) fn list_v3(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    let records = visible(request, organization)
         .map(|group| (organization.group_id(group), record(organization, group)))
         .collect();
-    let (records, next) = pages::always(ask, records)?;
+    let (records, next) = pages::always(request, records)?;
     Ok(json!({"groups": records, "pagination": {"next": next}}))
 }
 
-pub(super) fn retrieve(ask: &Ask<'_>) -> Answered {
-    let (organization, group) = ask.group()?;
+pub(super) fn retrieve(request: &ApiRequest<'_>) -> EndpointResult {
+    let (organization, group) = request.group()?;
     Ok(json!({"group": record(organization, group)}))
 }
 
-pub(super) fn configuration(ask: &Ask<'_>) -> Answered {
-    let (_, group) = ask.group()?;
+pub(super) fn configuration(request: &ApiRequest<'_>) -> EndpointResult {
+    let (_, group) = request.group()?;
     Ok(json!({"delete_protection": protected(group)}))
 }
 
-fn visible<'a>(ask: &Ask<'a>, organization: &'a Organization) -> impl Iterator<Item = &'a str> {
-    let token = ask.token;
+fn visible<'a>(
+    request: &ApiRequest<'a>,
+    organization: &'a Organization,
+) -> impl Iterator<Item = &'a str> {
+    let token = request.token;
     let groups = organization.groups.iter().map(String::as_str);
-    groups.filter(move |group| token.reaches_group(group))
+    groups.filter(move |group| token.covers_group(group))
 }
 
-/// With fields that the document has lost and clients still read.
+/// Returns a record with fields that the document no longer has but clients
+/// still read.
 fn record(organization: &Organization, group: &str) -> Json {
     json!({
         "name": group,

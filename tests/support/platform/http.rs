@@ -1,37 +1,37 @@
-//! As much of HTTP/1.1 as clients of the API use: requests with short bodies,
-//! and answers whose length is known. It knows no paths.
+//! Subset of HTTP/1.1 that clients of the API use: requests with short bodies,
+//! and answers with a known length. It does not know paths.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
 use anyhow::{Context as _, Result, bail};
 
-/// The longest head and body of a request. No client of this API comes near.
-const LONGEST: u64 = 1 << 20;
+/// Largest head and body of a request, far above what clients send.
+const MAX_REQUEST_BYTES: u64 = 1 << 20;
 
-/// A request, of which the body is thrown away.
+/// Request without its body.
 #[derive(Debug)]
 pub(super) struct Request {
     pub(super) method: String,
-    /// As it was asked for.
+    /// Request target, as sent.
     pub(super) target: String,
-    /// The target before the query, with its escapes undone.
+    /// Path of the target, unescaped.
     pub(super) path: String,
-    /// The parameters of the query, with their escapes undone.
+    /// Parameters of the query, unescaped.
     pub(super) query: Vec<(String, String)>,
     pub(super) authorization: Option<String>,
 }
 
-/// The next request of a connection, or none at its end.
+/// Reads the next request of a connection, if there is one.
 pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Request>> {
-    let mut reader = connection.take(LONGEST);
+    let mut reader = connection.take(MAX_REQUEST_BYTES);
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
     let mut words = line.split_whitespace().map(str::to_owned);
     let (Some(method), Some(target)) = (words.next(), words.next()) else {
-        bail!("no request: {line}")
+        bail!("invalid request line: {line}")
     };
     let (mut length, mut authorization) = (0, None);
     loop {
@@ -43,7 +43,7 @@ pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Requ
         match name.to_ascii_lowercase().as_str() {
             "authorization" => authorization = Some(value.trim().to_owned()),
             "content-length" => length = value.trim().parse()?,
-            "transfer-encoding" => bail!("a body in chunks is not understood"),
+            "transfer-encoding" => bail!("chunked bodies are not supported"),
             _ => {}
         }
     }
@@ -58,7 +58,7 @@ pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Requ
     }))
 }
 
-/// Writes an answer with these header lines. `length` is what it claims.
+/// Writes an answer. `length` is its declared content length.
 pub(super) fn write(
     mut connection: &TcpStream,
     status: u16,
@@ -92,7 +92,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// In a query, a space may be written as `+`.
+/// Parses a query, in which `+` may stand for a space.
 fn pairs(query: &str) -> Result<Vec<(String, String)>> {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs
@@ -111,8 +111,9 @@ fn unescaped(text: &str) -> Result<String> {
         bytes.push(match byte {
             b'%' => {
                 let digits = [rest.next(), rest.next()].map(Option::unwrap_or_default);
-                let digits = str::from_utf8(&digits).context("an escape is no text")?;
-                u8::from_str_radix(digits, 16).with_context(|| format!("no escape in {text}"))?
+                let digits = str::from_utf8(&digits).context("an escape is not text")?;
+                u8::from_str_radix(digits, 16)
+                    .with_context(|| format!("invalid escape in {text}"))?
             }
             other => other,
         });

@@ -1,6 +1,6 @@
-//! A small server of Turso's Platform API, with a world of its own to serve.
-//! Every answer is checked against the OpenAPI document before it is sent; it
-//! must not send one that does not fit, unless a test switched that on.
+//! Stand-in for Turso's Platform API, with made-up organizations. It checks
+//! every answer against the OpenAPI document before it sends it. It must not
+//! send an invalid answer unless a test requests that.
 //!
 //! ```no_run
 //! use connector_tests::platform::{Database, Fault, Organization, Platform, Token, World};
@@ -8,11 +8,11 @@
 //! # fn main() -> anyhow::Result<()> {
 //! let world = World::new()
 //!     .organization(Organization::team("acme").group("default").databases("default", 30))
-//!     .token(Token::of_organization("token", "acme"))
-//!     .pages_of(10);
+//!     .token(Token::for_organization("token", "acme"))
+//!     .page_rows(10);
 //! let platform = Platform::serve(world)?;
 //! platform.fault(Fault::RetryAfter(429, 0).at("/v1/organizations/*/databases").times(1));
-//! // Something reads from `platform.url()`.
+//! // A client reads from `platform.url()`.
 //! assert_eq!(platform.count("GET", "/v1/organizations/acme/databases"), 4);
 //! platform.finish()
 //! # }
@@ -49,14 +49,14 @@ use anyhow::{Result, bail};
 
 pub use access::{Role, Token};
 pub use document::Document;
-pub use faults::{Fault, RateLimit, Switched};
+pub use faults::{ActiveFault, Fault, RateLimit};
 pub use traps::Trap;
 pub use world::{Database, Organization, Plan, World};
 
 use server::{Listener, Origin, Shared};
 
-/// A running server. It ends with this value, and a test ends with it that let
-/// answers pass which do not fit the document.
+/// Running server. On drop it ends, and panics if an answer violated the
+/// document.
 #[derive(Debug)]
 pub struct Platform {
     shared: Arc<Shared>,
@@ -65,7 +65,7 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// Serves a world.
+    /// Starts a server of a world.
     pub fn serve(world: World) -> Result<Self> {
         let shared = Shared::new(world)?;
         let listeners = vec![shared.listen(Origin::Api)?, shared.listen(Origin::Region)?];
@@ -76,54 +76,52 @@ impl Platform {
         })
     }
 
-    /// Serves the world of a small shop, whose database is at `hostname`, to
-    /// whoever has `token`.
+    /// Starts a server of the sample organization. Its database `shop` is at
+    /// `hostname`, and `token` reads everything.
     pub fn shop(hostname: &str, token: &str) -> Result<Self> {
         Self::serve(World::shop(hostname, token))
     }
 
-    /// Its address.
+    /// URL of the API.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[0])
     }
 
-    /// The address that says which region is closest. On the internet it is
-    /// another host.
+    /// URL that returns the closest region. Turso serves it from another host.
     #[must_use]
     pub fn region_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports[1])
     }
 
-    /// Serves another world from now on.
+    /// Replaces the world.
     pub fn change(&self, world: World) {
         self.shared.state().world = Arc::new(world);
     }
 
-    /// Switches a fault on.
-    pub fn fault(&self, fault: Switched) {
-        self.shared.state().faults.switched.push(fault);
+    /// Adds a fault.
+    pub fn fault(&self, fault: ActiveFault) {
+        self.shared.state().faults.active.push(fault);
     }
 
-    /// Refuses every so many requests.
+    /// Sets the rate limit.
     pub fn limit(&self, limit: RateLimit) {
         self.shared.state().faults.limit = Some(limit);
     }
 
-    /// Switches all faults and limits off.
-    pub fn calm(&self) {
+    /// Removes all faults and the rate limit.
+    pub fn clear_faults(&self) {
         self.shared.state().faults = faults::Faults::default();
     }
 
-    /// The method and the target of every request, in the order of their
-    /// arrival, such as `("GET", "/v1/user")`.
+    /// Method and target of every request so far, in order of arrival, such as
+    /// `("GET", "/v1/user")`.
     #[must_use]
     pub fn requests(&self) -> Vec<(String, String)> {
         self.shared.state().requests.clone()
     }
 
-    /// How often each path was asked for, by method and path, such as `GET
-    /// /v1/user`.
+    /// Number of requests by method and path, such as `GET /v1/user`.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -135,44 +133,44 @@ impl Platform {
         counts
     }
 
-    /// How often a path was asked for.
+    /// Number of requests of one method and path.
     #[must_use]
-    pub fn count(&self, method: &str, of: &str) -> usize {
+    pub fn count(&self, method: &str, expected: &str) -> usize {
         let state = self.shared.state();
-        let asked = state.requests.iter();
-        asked
-            .filter(|(asked, target)| asked == method && path(target) == of)
+        let requests = state.requests.iter();
+        requests
+            .filter(|(found, target)| found == method && path(target) == expected)
             .count()
     }
 
-    /// The requests that a connector must never make: those that are no GET,
-    /// and those for secrets and for who pays.
+    /// Requests that a connector must never send: other methods than GET, and
+    /// endpoints that return secrets or billing details.
     #[must_use]
-    pub fn trespasses(&self) -> Vec<(String, String)> {
+    pub fn forbidden_requests(&self) -> Vec<(String, String)> {
         let mut requests = self.requests();
-        requests.retain(|(method, target)| routes::is_trespass(method, path(target)));
+        requests.retain(|(method, target)| routes::is_forbidden(method, path(target)));
         requests
     }
 
-    /// Waits until so many requests have come.
+    /// Waits until the server has received that many requests.
     pub fn wait_for(&self, requests: usize) {
         self.shared.wait(|state| state.requests.len() < requests);
     }
 
-    /// The most requests that waited for their answer at the same time.
+    /// Largest number of requests that were unanswered at the same time.
     #[must_use]
-    pub fn most_in_flight(&self) -> usize {
-        self.shared.state().most_in_flight
+    pub fn max_in_flight(&self) -> usize {
+        self.shared.state().max_in_flight
     }
 
-    /// Forgets what was asked so far.
+    /// Clears the recorded requests.
     pub fn forget(&self) {
         let mut state = self.shared.state();
         state.requests.clear();
-        state.most_in_flight = 0;
+        state.max_in_flight = 0;
     }
 
-    /// Ends, and tells of every answer that did not fit the document.
+    /// Ends the server, and fails if an answer violated the document.
     pub fn finish(self) -> Result<()> {
         let violations = std::mem::take(&mut self.shared.state().violations);
         if !violations.is_empty() {
@@ -194,14 +192,14 @@ impl Drop for Platform {
     }
 }
 
-/// What the server can be asked for without being told so by the document, and
-/// the reason of each.
+/// Returns the path templates that are served but not documented, and the reason
+/// for each.
 pub fn undocumented() -> impl Iterator<Item = (&'static str, &'static str)> {
     let routes = routes::ROUTES.iter();
     routes.filter_map(|route| Some((route.template, route.undocumented?)))
 }
 
-/// Every path template that the server answers.
+/// Returns all path templates that are served.
 pub fn served() -> impl Iterator<Item = &'static str> {
     routes::ROUTES.iter().map(|route| route.template)
 }

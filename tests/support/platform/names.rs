@@ -1,10 +1,9 @@
-//! Names and numbers that look accidental and are the same every time: all of
-//! them come from a text that says what they are for.
+//! Names and numbers that look random but are always the same: each is derived
+//! from a text that identifies it.
 
-/// A UUID. It never has the sixth byte by which Turso's client tells the new
-/// engine.
-pub(super) fn uuid(of: &str) -> String {
-    let (high, low) = (number(of), number(&format!("{of} again")));
+/// Returns a UUID. Its sixth byte never marks a database of Turso's new engine.
+pub(super) fn uuid(text: &str) -> String {
+    let (high, low) = (number(text), number(&format!("{text} again")));
     format!(
         "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
         high >> 32,
@@ -15,14 +14,14 @@ pub(super) fn uuid(of: &str) -> String {
     )
 }
 
-/// A number, by the hash FNV-1a.
-pub(super) fn number(of: &str) -> u64 {
-    of.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+/// Returns a number: the hash FNV-1a.
+pub(super) fn number(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
     })
 }
 
-/// The name of the person with this number.
+/// Returns the name of the person with this number.
 pub(super) fn person(number: usize) -> String {
     const NAMES: [&str; 8] = [
         "ada", "bjorn", "chloe", "dmitri", "emeka", "fatma", "grace", "hiroshi",

@@ -1,24 +1,24 @@
-//! Organizations, who is in them and who is invited.
+//! Organizations, members and invites.
 
 use serde_json::{Value as Json, json};
 
 use super::access::Role;
-use super::answer::{Answered, Ask, Refusal};
+use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::names;
 use super::secrets;
 use super::world::Organization;
 
-/// When the first invite was sent: 2026-10-01.
+/// Time of the first invite: 2026-10-01.
 const FIRST_INVITE: i64 = 1_790_812_800;
 
-/// A bare list, unlike every other.
-pub(super) fn list(ask: &Ask<'_>) -> Json {
-    visible(ask).map(record).collect()
+/// Returns the organizations as a bare list, unlike all other endpoints.
+pub(super) fn list(request: &ApiRequest<'_>) -> Json {
+    visible(request).map(record).collect()
 }
 
-pub(super) fn list_v2(ask: &Ask<'_>) -> Json {
-    let records: Vec<Json> = visible(ask)
+pub(super) fn list_v2(request: &ApiRequest<'_>) -> Json {
+    let records: Vec<Json> = visible(request)
         .map(|organization| {
             json!({
                 "id": organization.id(),
@@ -33,28 +33,28 @@ pub(super) fn list_v2(ask: &Ask<'_>) -> Json {
     json!({"organizations": records})
 }
 
-pub(super) fn retrieve(ask: &Ask<'_>) -> Answered {
-    let mut record = record(ask.organization()?);
+pub(super) fn retrieve(request: &ApiRequest<'_>) -> EndpointResult {
+    let mut record = record(request.organization()?);
     record["restore_enabled"] = json!(true);
     Ok(json!({"organization": record}))
 }
 
-pub(super) fn members(ask: &Ask<'_>) -> Answered {
-    let count = ask.organization()?.members;
+pub(super) fn members(request: &ApiRequest<'_>) -> EndpointResult {
+    let count = request.organization()?.members;
     Ok(json!({"members": (0..count).map(person).collect::<Vec<_>>()}))
 }
 
-pub(super) fn member(ask: &Ask<'_>) -> Answered {
-    let name = ask.parameter("username");
-    let count = ask.organization()?.members;
+pub(super) fn member(request: &ApiRequest<'_>) -> EndpointResult {
+    let name = request.parameter("username");
+    let count = request.organization()?.members;
     let number = (0..count)
         .find(|number| names::person(*number) == name)
         .ok_or_else(|| Refusal::new(404, "could not find member"))?;
     Ok(json!({"member": person(number)}))
 }
 
-pub(super) fn invites(ask: &Ask<'_>) -> Answered {
-    let count = ask.organization()?.invites;
+pub(super) fn invites(request: &ApiRequest<'_>) -> EndpointResult {
+    let count = request.organization()?.invites;
     let invite = |number| {
         json!({
             "id": number,
@@ -66,9 +66,9 @@ pub(super) fn invites(ask: &Ask<'_>) -> Answered {
     Ok(json!({"invites": (1..=count).map(invite).collect::<Vec<_>>()}))
 }
 
-/// As it was before v2, with the token by which anyone can join.
-pub(super) fn invites_v1(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
+/// Returns the invites in the format before v2, with their secret tokens.
+pub(super) fn invites_v1(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
     let invite = |number| {
         json!({
             "ID": number,
@@ -83,13 +83,13 @@ pub(super) fn invites_v1(ask: &Ask<'_>) -> Answered {
     Ok(json!({"invites": (1..=organization.invites).map(invite).collect::<Vec<_>>()}))
 }
 
-fn visible<'a>(ask: &Ask<'a>) -> impl Iterator<Item = &'a Organization> {
-    let token = ask.token;
-    let organizations = ask.world.organizations.iter();
-    organizations.filter(move |organization| token.reaches(organization))
+fn visible<'a>(request: &ApiRequest<'a>) -> impl Iterator<Item = &'a Organization> {
+    let token = request.token;
+    let organizations = request.world.organizations.iter();
+    organizations.filter(move |organization| token.covers(organization))
 }
 
-/// With the two fields that the document does not know and clients read.
+/// Returns a record with two undocumented fields that clients read.
 fn record(organization: &Organization) -> Json {
     json!({
         "name": organization.slug,

@@ -1,43 +1,45 @@
-//! The API's ways to give a long list in parts. What is in the lists is not
-//! known here.
+//! Pagination schemes of the API. It does not know what the lists contain.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
-use super::answer::{Ask, Refusal};
+use super::answer::{ApiRequest, Refusal};
 
-/// The longest page of the newer lists.
-const LONGEST: usize = 1000;
-/// How long pages are when nothing is asked for.
-const USUAL: usize = 100;
-/// What cursors begin with before they are encoded. It brings `/` and `+` into
-/// them, which mean something else in a query unless they are escaped.
-const MARK: &str = "~~?>~~";
+/// Largest page of the newer lists.
+const MAX_PAGE_ROWS: usize = 1000;
+/// Page size without a request for another.
+const DEFAULT_PAGE_ROWS: usize = 100;
+/// Prefix of cursors before encoding. It produces `/` and `+`, which clients
+/// must escape in a query.
+const CURSOR_PREFIX: &str = "~~?>~~";
 
-/// A list of v1, which is whole unless a limit is asked for or set.
-pub(super) fn unless_asked(ask: &Ask<'_>, records: Vec<(String, Json)>) -> Cut {
-    let limit = ask.number("limit")?.unwrap_or(usize::MAX);
-    cut(ask, records, limit)
+/// Returns a list of v1, which is complete unless a limit is requested or set.
+pub(super) fn optional(request: &ApiRequest<'_>, records: Vec<(String, Json)>) -> PageResult {
+    let limit = request.number("limit")?.unwrap_or(usize::MAX);
+    page(request, records, limit)
 }
 
-/// A list of v3.
-pub(super) fn always(ask: &Ask<'_>, records: Vec<(String, Json)>) -> Cut {
-    let limit = ask.number("limit")?.unwrap_or(USUAL);
-    if limit > LONGEST {
+/// Returns a page of a list of v3.
+pub(super) fn always(request: &ApiRequest<'_>, records: Vec<(String, Json)>) -> PageResult {
+    let limit = request.number("limit")?.unwrap_or(DEFAULT_PAGE_ROWS);
+    if limit > MAX_PAGE_ROWS {
         return Err(Refusal::new(
             400,
-            format!("limit must be at most {LONGEST}"),
+            format!("limit must be at most {MAX_PAGE_ROWS}"),
         ));
     }
-    cut(ask, records, limit)
+    page(request, records, limit)
 }
 
-/// A page by its number, and the description of it.
-pub(super) fn numbered(ask: &Ask<'_>, records: Vec<Json>) -> Result<(Vec<Json>, Json), Refusal> {
-    let rows = ask.number("page_size")?.unwrap_or(USUAL);
-    let rows = rows.min(ask.world.page_rows.unwrap_or(usize::MAX));
-    let page = ask.number("page")?.unwrap_or(1);
+/// Returns a page by its number, with its description.
+pub(super) fn numbered(
+    request: &ApiRequest<'_>,
+    records: Vec<Json>,
+) -> Result<(Vec<Json>, Json), Refusal> {
+    let rows = request.number("page_size")?.unwrap_or(DEFAULT_PAGE_ROWS);
+    let rows = rows.min(request.world.page_rows.unwrap_or(usize::MAX));
+    let page = request.number("page")?.unwrap_or(1);
     let described = json!({
         "page": page,
         "page_size": rows,
@@ -50,16 +52,16 @@ pub(super) fn numbered(ask: &Ask<'_>, records: Vec<Json>) -> Result<(Vec<Json>, 
     Ok((page, described))
 }
 
-/// The records of a page, and the cursor of the next one.
-pub(super) type Cut = Result<(Vec<Json>, Option<String>), Refusal>;
+/// Records of a page, and the cursor of the next page.
+pub(super) type PageResult = Result<(Vec<Json>, Option<String>), Refusal>;
 
-/// The page after the key that the cursor holds, so that records that come or
-/// go in between move no others.
-fn cut(ask: &Ask<'_>, mut records: Vec<(String, Json)>, limit: usize) -> Cut {
-    let rows = limit.min(ask.world.page_rows.unwrap_or(usize::MAX));
+/// Returns the page after the key in the cursor. Records that are added or
+/// deleted between requests do not shift others.
+fn page(request: &ApiRequest<'_>, mut records: Vec<(String, Json)>, limit: usize) -> PageResult {
+    let rows = limit.min(request.world.page_rows.unwrap_or(usize::MAX));
     records.sort_by(|(one, _), (other, _)| one.cmp(other));
-    if let Some(cursor) = ask.query("cursor") {
-        let after = opened(cursor).ok_or_else(|| Refusal::new(400, "invalid cursor"))?;
+    if let Some(cursor) = request.query("cursor") {
+        let after = decoded(cursor).ok_or_else(|| Refusal::new(400, "invalid cursor"))?;
         records.retain(|(key, _)| *key > after);
     }
     let more = records.len() > rows;
@@ -67,14 +69,14 @@ fn cut(ask: &Ask<'_>, mut records: Vec<(String, Json)>, limit: usize) -> Cut {
     let next = records
         .last()
         .filter(|_| more)
-        .map(|(key, _)| STANDARD.encode(format!("{MARK}{key}")));
+        .map(|(key, _)| STANDARD.encode(format!("{CURSOR_PREFIX}{key}")));
     Ok((
         records.into_iter().map(|(_, record)| record).collect(),
         next,
     ))
 }
 
-fn opened(cursor: &str) -> Option<String> {
+fn decoded(cursor: &str) -> Option<String> {
     let text = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
-    text.strip_prefix(MARK).map(str::to_owned)
+    text.strip_prefix(CURSOR_PREFIX).map(str::to_owned)
 }

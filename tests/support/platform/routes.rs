@@ -1,49 +1,48 @@
-//! The table of what can be read: path, what it demands, who answers. Paths are
-//! spelt as in the OpenAPI document; what is not in there says why it is here.
+//! Table of endpoints: path, requirements, function. Paths are spelt as in the
+//! OpenAPI document. Each undocumented endpoint states why it is served.
 
 use serde_json::Value as Json;
 
 use super::access::Access;
-use super::answer::{Answered, Ask};
+use super::answer::{ApiRequest, EndpointResult};
 use super::world::Plan;
 use super::{account, audit, billing, databases, deleted, groups, organizations, tokens, usage};
 
-/// A row of the table.
+/// Row of the table.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Route {
     pub(super) template: &'static str,
     pub(super) access: Access,
-    /// The least plan that includes it.
+    /// Smallest plan that includes the endpoint.
     pub(super) plan: Plan,
     pub(super) endpoint: Endpoint,
-    /// Why it is served without being in the document.
+    /// Reason for serving an undocumented endpoint.
     pub(super) undocumented: Option<&'static str>,
 }
 
-/// Who answers.
+/// Function of an endpoint.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Endpoint {
-    /// Has an answer for everyone who may ask.
-    Certain(fn(&Ask<'_>) -> Json),
-    /// May find that there is no such thing, or that it was asked wrongly.
-    Careful(fn(&Ask<'_>) -> Answered),
+    /// Always succeeds for a permitted request.
+    Infallible(fn(&ApiRequest<'_>) -> Json),
+    /// May refuse the request.
+    Fallible(fn(&ApiRequest<'_>) -> EndpointResult),
 }
 
-/// The route of a path, with the values of its parameters.
+/// Finds the route of a path, with the values of its parameters.
 pub(super) fn find(path: &str) -> Option<(&'static Route, Vec<(&'static str, String)>)> {
     ROUTES
         .iter()
         .find_map(|route| Some((route, matched(route.template, path)?)))
 }
 
-/// Whether a request is one that a connector must never make: it is no GET, or
-/// for what is only served so that somebody notices.
-pub(super) fn is_trespass(method: &str, path: &str) -> bool {
+/// Returns true for a request that a connector must never send.
+pub(super) fn is_forbidden(method: &str, path: &str) -> bool {
     let forbidden = |route: &Route| route.undocumented == Some(FORBIDDEN);
     method != "GET" || find(path).is_some_and(|(route, _)| forbidden(route))
 }
 
-/// The table.
+/// All endpoints.
 pub(super) const ROUTES: &[Route] = &[
     anyone("/v1/auth/validate", account::validate),
     anyone("/v1/auth/api-tokens", tokens::own),
@@ -54,10 +53,10 @@ pub(super) const ROUTES: &[Route] = &[
         "/v1/organizations/{organizationSlug}",
         organizations::retrieve,
     ),
-    of(
+    route(
         "/v1/organizations/{organizationSlug}/plans",
         Access::Organization,
-        Endpoint::Certain(billing::plans),
+        Endpoint::Infallible(billing::plans),
     ),
     organization(
         "/v1/organizations/{organizationSlug}/invoices",
@@ -153,10 +152,10 @@ pub(super) const ROUTES: &[Route] = &[
     )
     .from(Plan::Developer)
     .undocumented(NEWER_DOCUMENT),
-    of(
+    route(
         "/v1/locations/{locationCode}",
         Access::Anyone,
-        Endpoint::Careful(account::location),
+        Endpoint::Fallible(account::location),
     )
     .undocumented(CLIENT),
     anyone("/v1/plans", billing::plans).undocumented(CLIENT),
@@ -180,29 +179,32 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 const NEWER_DOCUMENT: &str =
-    "a later OpenAPI document of Turso has it (commit 46be9b6e of its documentation)";
+    "a later OpenAPI document of Turso describes it (commit 46be9b6e of its documentation)";
 const CLIENT: &str = "Turso's own command line reads it";
 const CLIENT_ONLY_SOURCE: &str =
-    "Turso's own command line reads it, and it alone tells the UUID that the v3 paths take";
-const FORBIDDEN: &str = "a connector must never ask for it, and a test must be able to see that";
+    "Turso's own command line reads it, and only it returns the UUID that the v3 paths need";
+const FORBIDDEN: &str = "a connector must never request it, and tests check that";
 
-const fn anyone(template: &'static str, answer: fn(&Ask<'_>) -> Json) -> Route {
-    of(template, Access::Anyone, Endpoint::Certain(answer))
+const fn anyone(template: &'static str, answer: fn(&ApiRequest<'_>) -> Json) -> Route {
+    route(template, Access::Anyone, Endpoint::Infallible(answer))
 }
 
-const fn read(template: &'static str, answer: fn(&Ask<'_>) -> Answered) -> Route {
-    of(template, Access::Read, Endpoint::Careful(answer))
+const fn read(template: &'static str, answer: fn(&ApiRequest<'_>) -> EndpointResult) -> Route {
+    route(template, Access::Read, Endpoint::Fallible(answer))
 }
 
-const fn organization(template: &'static str, answer: fn(&Ask<'_>) -> Answered) -> Route {
-    of(template, Access::Organization, Endpoint::Careful(answer))
+const fn organization(
+    template: &'static str,
+    answer: fn(&ApiRequest<'_>) -> EndpointResult,
+) -> Route {
+    route(template, Access::Organization, Endpoint::Fallible(answer))
 }
 
-const fn admin(template: &'static str, answer: fn(&Ask<'_>) -> Answered) -> Route {
-    of(template, Access::Admin, Endpoint::Careful(answer))
+const fn admin(template: &'static str, answer: fn(&ApiRequest<'_>) -> EndpointResult) -> Route {
+    route(template, Access::Admin, Endpoint::Fallible(answer))
 }
 
-const fn of(template: &'static str, access: Access, endpoint: Endpoint) -> Route {
+const fn route(template: &'static str, access: Access, endpoint: Endpoint) -> Route {
     Route {
         template,
         access,
@@ -225,7 +227,7 @@ impl Route {
     }
 }
 
-/// What stands at the parameters of a template, if a path is of it.
+/// Returns the values of the parameters, if a path matches a template.
 fn matched(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let (mut templates, mut parts) = (template.split('/'), path.split('/'));
     let mut parameters = Vec::new();

@@ -1,18 +1,18 @@
-//! Fields that no destination may hold, and the values by which a test finds
-//! them there. It does not say where they are served.
+//! Fields that no destination may hold, and the canary values by which tests
+//! find them. It does not know where the fields are served.
 
-/// Why a field is not to be stored.
+/// Reason for not storing a field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reason {
-    /// It opens a door, or leads to one that does: never.
+    /// Credential. It must never be stored.
     Secret,
-    /// It is about a person, or a link that anyone can follow: not unless a
-    /// user asks for it.
+    /// Personal data, or a link that needs no login. It must not be stored
+    /// unless a user requests it.
     Private,
 }
 
-/// Such fields, by their name. Some are only in answers that must never be
-/// asked for, and some only in requests.
+/// Fields by name. Some occur only in answers that must never be requested, and
+/// some only in requests.
 const FIELDS: [(&str, Reason); 16] = [
     ("stripe_id", Reason::Secret),
     ("Token", Reason::Secret),
@@ -32,23 +32,25 @@ const FIELDS: [(&str, Reason); 16] = [
     ("billing_address", Reason::Private),
 ];
 
-/// What every value of a secret field begins with.
+/// Prefix of every value of a secret field.
 pub const SECRET: &str = "canary-secret-";
-/// What every value of a private field has in it.
+/// Part of every value of a private field.
 pub const PRIVATE: &str = "canary-private-";
 
-/// The names of the fields that are not to be stored for this reason.
+/// Returns the names of the fields with this reason.
 pub fn fields(reason: Reason) -> impl Iterator<Item = &'static str> {
-    let of = move |(name, why): (&'static str, Reason)| (why == reason).then_some(name);
-    FIELDS.into_iter().filter_map(of)
+    FIELDS
+        .into_iter()
+        .filter(move |(_, found)| *found == reason)
+        .map(|(name, _)| name)
 }
 
-/// The value of a secret field.
+/// Returns the value of a secret field.
 pub(super) fn secret(field: &str) -> String {
     format!("{SECRET}{field}")
 }
 
-/// The value of a private field.
+/// Returns the value of a private field.
 pub(super) fn private(field: &str) -> String {
     format!("{PRIVATE}{field}")
 }

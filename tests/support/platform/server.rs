@@ -1,5 +1,5 @@
-//! The threads that serve: they count what is asked, let faults happen, and end
-//! when told to. What is answered is decided elsewhere.
+//! Threads that serve connections: they record requests, carry out faults, and
+//! stop on request. They do not decide about answers.
 
 use std::io::BufReader;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -16,19 +16,19 @@ use super::faults::{self, Fault, Faults};
 use super::http::{self, Request};
 use super::world::World;
 
-/// What an answer says of itself.
+/// Header of an answer of the API.
 const JSON: &str = "content-type: application/json\r\n";
-/// What a page for people says of itself.
+/// Header of an error page.
 const HTML: &str = "content-type: text/html\r\n";
 
-/// Which of the API's hosts an address stands for.
+/// Host of the API that an address stands for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Origin {
     Api,
     Region,
 }
 
-/// What all threads share.
+/// State that all threads share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) document: Document,
@@ -36,23 +36,24 @@ pub(super) struct Shared {
     changed: Condvar,
 }
 
-/// What changes while they serve.
+/// Mutable part of the shared state.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) world: Arc<World>,
     pub(super) faults: Faults,
-    /// Method and target of every request, in the order of their arrival.
+    /// Method and target of every request, in order of arrival.
     pub(super) requests: Vec<(String, String)>,
     pub(super) violations: Vec<String>,
-    pub(super) most_in_flight: usize,
+    pub(super) max_in_flight: usize,
     in_flight: usize,
-    /// How often enough requests were in flight at once.
+    /// Number of times that enough requests were in flight for
+    /// [`Fault::Together`].
     gatherings: usize,
     connections: Vec<TcpStream>,
     stopped: bool,
 }
 
-/// A thread that accepts connections.
+/// Thread that accepts connections.
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) port: u16,
@@ -66,7 +67,7 @@ impl Shared {
             faults: Faults::default(),
             requests: Vec::new(),
             violations: Vec::new(),
-            most_in_flight: 0,
+            max_in_flight: 0,
             in_flight: 0,
             gatherings: 0,
             connections: Vec::new(),
@@ -83,10 +84,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens on a port of its own.
+    /// Starts a thread that listens on a free port.
     pub(super) fn listen(self: &Arc<Self>, origin: Origin) -> Result<Listener> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
-        let address = listener.local_addr().context("a listener has no address")?;
+        let address = listener
+            .local_addr()
+            .context("cannot determine the address of a listener")?;
         let shared = Arc::clone(self);
         let thread = thread::spawn(move || {
             let mut threads = Vec::new();
@@ -96,9 +99,9 @@ impl Shared {
                 }
                 let shared = Arc::clone(&shared);
                 threads.push(thread::spawn(move || {
-                    // A client that hangs up is what some tests are about.
+                    // Clients close connections early in some tests.
                     drop(shared.serve(&connection, origin));
-                    // It may be gone already.
+                    // The connection may be closed already.
                     let _ = connection.shutdown(Shutdown::Both);
                 }));
             }
@@ -112,30 +115,32 @@ impl Shared {
         })
     }
 
-    /// Ends every connection, and the threads of these listeners.
+    /// Closes every connection, and joins the threads of these listeners.
     pub(super) fn stop(&self, listeners: impl Iterator<Item = Listener>) {
         let mut state = self.state();
         state.stopped = true;
         for connection in state.connections.drain(..) {
-            // It may have ended by itself.
+            // The connection may be closed already.
             let _ = connection.shutdown(Shutdown::Both);
         }
         drop(state);
         self.changed.notify_all();
         for listener in listeners {
-            // It sees that it is to stop when somebody comes.
+            // The thread checks for the stop when it accepts a connection.
             drop(TcpStream::connect((Ipv4Addr::LOCALHOST, listener.port)));
             drop(listener.thread.join());
         }
     }
 
-    /// Waits while there is more to wait for.
-    pub(super) fn wait(&self, more: impl Fn(&State) -> bool) {
-        let waited = self.changed.wait_while(self.state(), |state| more(state));
+    /// Waits while a condition is true.
+    pub(super) fn wait(&self, condition: impl Fn(&State) -> bool) {
+        let waited = self
+            .changed
+            .wait_while(self.state(), |state| condition(state));
         drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// Says whether a connection comes before the end, and remembers it.
+    /// Registers a connection. Returns false after the stop.
     fn admit(&self, connection: &TcpStream) -> bool {
         let mut state = self.state();
         if !state.stopped {
@@ -151,26 +156,25 @@ impl Shared {
             if let Some(Fault::Together(_)) = fault {
                 self.wait(|state| state.gatherings == gatherings && !state.stopped);
             }
-            let goes_on = self.respond(connection, &request, fault.as_ref(), origin);
+            let is_reusable = self.respond(connection, &request, fault.as_ref(), origin);
             self.state().in_flight -= 1;
-            if !goes_on? {
+            if !is_reusable? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Takes note of a request. Says which fault it meets, and how often enough
-    /// of them had been in flight before: to be looked at here, where no other
-    /// can be answered meanwhile and be missed.
+    /// Records a request. Returns its fault, and the number of gatherings before
+    /// it: read under the lock, so that no gathering is missed.
     fn begin(&self, request: &Request) -> (Option<Fault>, usize) {
         let mut state = self.state();
-        let asked = (request.method.clone(), request.target.clone());
-        state.requests.push(asked);
+        let recorded = (request.method.clone(), request.target.clone());
+        state.requests.push(recorded);
         state.in_flight += 1;
-        state.most_in_flight = state.most_in_flight.max(state.in_flight);
+        state.max_in_flight = state.max_in_flight.max(state.in_flight);
         let before = state.gatherings;
-        let fault = state.faults.meet(&request.path);
+        let fault = state.faults.next(&request.path);
         if let Some(Fault::Together(count)) = fault {
             state.gatherings += usize::from(state.in_flight >= count);
         }
@@ -178,7 +182,7 @@ impl Shared {
         (fault, before)
     }
 
-    /// Says whether the connection can be used again.
+    /// Sends an answer. Returns true if the connection can be reused.
     fn respond(
         &self,
         connection: &TcpStream,
@@ -221,7 +225,7 @@ impl Shared {
 
     fn answer(&self, request: &Request, origin: Origin) -> (u16, Json) {
         if request.method != "GET" {
-            return (405, json!({"error": "this server is for reading"}));
+            return (405, json!({"error": "method not allowed"}));
         }
         if origin == Origin::Region {
             return (200, account::closest_region());

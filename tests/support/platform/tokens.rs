@@ -1,35 +1,34 @@
-//! The lists of API tokens: what they are called and what they reach, and
-//! never what they are.
+//! Lists of API tokens: their names and scopes, never their values.
 
 use serde_json::{Value as Json, json};
 
-use super::access::{Reach, Role, Token};
-use super::answer::{Answered, Ask};
+use super::access::{Role, Scope, Token};
+use super::answer::{ApiRequest, EndpointResult};
 use super::clock;
 use super::names;
 
-/// When the first token was made: 2026-05-21.
+/// Creation time of the first token: 2026-05-21.
 const FIRST_TOKEN: i64 = 1_779_321_600;
 
-/// Those of the user.
-pub(super) fn own(ask: &Ask<'_>) -> Json {
-    let tokens = ask.world.tokens.iter().enumerate();
+/// Returns the tokens of the user.
+pub(super) fn own(request: &ApiRequest<'_>) -> Json {
+    let tokens = request.world.tokens.iter().enumerate();
     let records: Vec<Json> = tokens
         .map(|(number, token)| record(number, token))
         .collect();
     json!({"tokens": records})
 }
 
-/// Those that are restricted to the organization. Only admins see whose they
-/// are, and those of others.
-pub(super) fn list(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    let admin = ask.token.role >= Role::Admin;
-    let tokens = ask.world.tokens.iter().enumerate();
+/// Returns the tokens that are restricted to the organization. Only admins see
+/// owners, and the tokens of others.
+pub(super) fn list(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    let admin = request.token.role >= Role::Admin;
+    let tokens = request.world.tokens.iter().enumerate();
     let records: Vec<Json> = tokens
-        .filter(|(_, token)| !matches!(token.reach, Reach::Everything))
-        .filter(|(_, token)| token.reaches(organization))
-        .filter(|(_, token)| admin || token.value == ask.token.value)
+        .filter(|(_, token)| !matches!(token.scope, Scope::Everything))
+        .filter(|(_, token)| token.covers(organization))
+        .filter(|(_, token)| admin || token.value == request.token.value)
         .map(|(number, token)| {
             let mut record = record(number, token);
             if admin {
@@ -43,7 +42,7 @@ pub(super) fn list(ask: &Ask<'_>) -> Answered {
     Ok(json!({"tokens": records}))
 }
 
-/// The date has no time.
+/// Returns a record, whose creation date has no time.
 fn record(number: usize, token: &Token) -> Json {
     let day = i64::try_from(number).unwrap_or_default();
     let mut record = json!({
@@ -51,10 +50,10 @@ fn record(number: usize, token: &Token) -> Json {
         "id": names::uuid(&format!("token {}", token.value)),
         "created_at": clock::date(FIRST_TOKEN + day * 86_400),
     });
-    match &token.reach {
-        Reach::Everything => {}
-        Reach::Organization(slug) => record["organization"] = json!(slug),
-        Reach::Group(slug, group) => {
+    match &token.scope {
+        Scope::Everything => {}
+        Scope::Organization(slug) => record["organization"] = json!(slug),
+        Scope::Group(slug, group) => {
             record["organization"] = json!(slug);
             record["group"] = json!(group);
             record["scopes"] = json!(["read"]);

@@ -1,33 +1,32 @@
-//! The ways in which the API may differ from its document, or within it from
-//! record to record. They spoil answers that were found to fit; what a correct
-//! answer is, others say.
+//! Deviations of the API from its document, and variations between records.
+//! They change answers that are valid; other modules produce those.
 
 use serde_json::{Map, Value as Json, json};
 
 use super::secrets::{self, Reason};
 
-/// One of them.
+/// Deviation from the document.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Trap {
-    /// `/v1/organizations` gives an object with a list in it, as its clients
-    /// expect, and not a bare list.
+    /// `/v1/organizations` returns an object with a list, as clients expect,
+    /// instead of a bare list.
     OrganizationsInAnObject,
-    /// Usage is called `usage`, as it once was, and not `total`.
+    /// Total usage has its earlier name `usage` instead of `total`.
     UsageForTotal,
-    /// In every second record, every second field that is no key is missing.
+    /// Every second record lacks every second field that is not a key.
     FieldsVanish,
-    /// In every second record, numbers come as texts, flags as numbers, texts
-    /// of numbers as numbers, and single objects in lists.
+    /// Every second record has other types: texts for numbers, numbers for flags
+    /// and texts of numbers, lists for single objects.
     TypesChange,
-    /// Errors are objects with a `message`, and not texts.
+    /// Errors are objects with a `message` instead of texts.
     ErrorsAsObjects,
-    /// In every second record, fields that are no key are null.
+    /// Every second record has null in fields that are not keys.
     FieldsAreNull,
-    /// Secrets are in every object of an answer, the innermost too.
+    /// Every object of an answer has secrets, at all levels.
     SecretsEverywhere,
 }
 
-/// Fields by which records are told apart. Without them there is no record.
+/// Fields that identify records. Deviations keep them.
 const KEYS: [&str; 9] = [
     "DbId",
     "Hostname",
@@ -40,8 +39,8 @@ const KEYS: [&str; 9] = [
     "uuid",
 ];
 
-/// Spoils an answer with everything that is switched on.
-pub(super) fn spoil(traps: &[Trap], template: &str, mut answer: Json) -> Json {
+/// Applies deviations to an answer.
+pub(super) fn apply(traps: &[Trap], template: &str, mut answer: Json) -> Json {
     for trap in traps {
         match trap {
             Trap::OrganizationsInAnObject => {
@@ -58,12 +57,12 @@ pub(super) fn spoil(traps: &[Trap], template: &str, mut answer: Json) -> Json {
                     }
                 });
             }
-            Trap::FieldsVanish => each_second_record(&mut answer, vanish),
-            Trap::TypesChange => each_second_record(&mut answer, change),
-            // Errors are no answers of endpoints.
+            Trap::FieldsVanish => each_second_record(&mut answer, remove_fields),
+            Trap::TypesChange => each_second_record(&mut answer, change_types),
+            // Applied to errors, which are not answers of endpoints.
             Trap::ErrorsAsObjects => {}
-            Trap::FieldsAreNull => each_second_record(&mut answer, empty),
-            // Whatever is in there is a location.
+            Trap::FieldsAreNull => each_second_record(&mut answer, clear_fields),
+            // Every key of this object is a location.
             Trap::SecretsEverywhere if template == "/v1/locations" => {}
             Trap::SecretsEverywhere => each_object(&mut answer, &mut |object| {
                 for field in secrets::fields(Reason::Secret) {
@@ -92,8 +91,9 @@ fn each_object(part: &mut Json, change: &mut dyn FnMut(&mut Map<String, Json>)) 
     }
 }
 
-/// The records are in a list: the answer itself, or one of its fields.
-fn each_second_record(answer: &mut Json, spoil: fn(&mut Map<String, Json>)) {
+/// Changes every second record of an answer. The records are in a list, which is
+/// the answer or one of its fields.
+fn each_second_record(answer: &mut Json, change: fn(&mut Map<String, Json>)) {
     let lists: Vec<&mut Json> = match answer {
         Json::Object(object) => object.values_mut().collect(),
         list => vec![list],
@@ -104,11 +104,11 @@ fn each_second_record(answer: &mut Json, spoil: fn(&mut Map<String, Json>)) {
             .skip(1)
             .step_by(2)
             .filter_map(Json::as_object_mut)
-            .for_each(spoil);
+            .for_each(change);
     }
 }
 
-fn vanish(record: &mut Map<String, Json>) {
+fn remove_fields(record: &mut Map<String, Json>) {
     let mut number = 0;
     record.retain(|name, _| {
         number += 1;
@@ -116,7 +116,7 @@ fn vanish(record: &mut Map<String, Json>) {
     });
 }
 
-fn empty(record: &mut Map<String, Json>) {
+fn clear_fields(record: &mut Map<String, Json>) {
     for (name, value) in record {
         if !KEYS.contains(&name.as_str()) {
             *value = Json::Null;
@@ -124,7 +124,7 @@ fn empty(record: &mut Map<String, Json>) {
     }
 }
 
-fn change(record: &mut Map<String, Json>) {
+fn change_types(record: &mut Map<String, Json>) {
     for (name, value) in record {
         if KEYS.contains(&name.as_str()) {
             continue;

@@ -1,37 +1,37 @@
-//! What databases read, wrote and hold. Each works evenly, so that what two
-//! windows in a row show adds up to what one over both shows.
+//! Usage of databases. The load is constant, so that the usage of two adjacent
+//! windows adds up to that of the whole.
 
 use serde_json::{Map, Value as Json, json};
 
-use super::answer::{Answered, Ask, Refusal};
+use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::databases::instance_id;
 use super::names;
 use super::world::{Database, Organization};
 
-/// When every database began to work: 2026-01-01.
-const BEGAN: i64 = 1_767_225_600;
-/// The least whole number that a 64-bit float cannot hold. It and every second
-/// one after it are changed by whoever takes numbers for floats.
-const NO_FLOAT: u64 = (1 << 53) + 1;
+/// Start of usage: 2026-01-01.
+const START: i64 = 1_767_225_600;
+/// Smallest whole number that a 64-bit float cannot hold. A client that parses
+/// numbers as floats changes it and every second number after it.
+const INEXACT_AS_FLOAT: u64 = (1 << 53) + 1;
 
 const FIELDS: [&str; 4] = ["rows_read", "rows_written", "storage_bytes", "bytes_synced"];
 
-pub(super) fn database(ask: &Ask<'_>) -> Answered {
-    let (organization, database) = ask.database()?;
-    let from = time(ask, "from")?.unwrap_or_else(|| clock::start_of_month(ask.world.now));
-    let to = time(ask, "to")?.unwrap_or(ask.world.now);
+pub(super) fn database(request: &ApiRequest<'_>) -> EndpointResult {
+    let (organization, database) = request.database()?;
+    let from = time(request, "from")?.unwrap_or_else(|| clock::start_of_month(request.world.now));
+    let to = time(request, "to")?.unwrap_or(request.world.now);
     if from > to {
         return Err(Refusal::new(400, "invalid from parameter: it is after to"));
     }
-    let hours = hours(from, to, ask.world.now);
+    let hours = hours(from, to, request.world.now);
     Ok(json!({"database": record(organization, database, hours)}))
 }
 
-/// Of the current billing cycle, whatever is asked.
-pub(super) fn organization(ask: &Ask<'_>) -> Answered {
-    let organization = ask.organization()?;
-    let now = ask.world.now;
+/// Returns the usage of the current billing cycle, whatever window is requested.
+pub(super) fn organization(request: &ApiRequest<'_>) -> EndpointResult {
+    let organization = request.organization()?;
+    let now = request.world.now;
     let hours = hours(clock::start_of_month(now), now, now);
     let databases = organization.databases.iter();
     let databases: Vec<Json> = databases
@@ -48,11 +48,11 @@ pub(super) fn organization(ask: &Ask<'_>) -> Answered {
     }}))
 }
 
-fn time(ask: &Ask<'_>, name: &str) -> Result<Option<i64>, Refusal> {
-    let Some(text) = ask.query(name) else {
+fn time(request: &ApiRequest<'_>, name: &str) -> Result<Option<i64>, Refusal> {
+    let Some(text) = request.query(name) else {
         return Ok(None);
     };
-    // As Go's parser has it, which the API is written with.
+    // The message of Go's parser, in which the API is written.
     let refusal = || {
         Refusal::new(
             400,
@@ -64,9 +64,9 @@ fn time(ask: &Ask<'_>, name: &str) -> Result<Option<i64>, Refusal> {
     clock::parse(text).ok_or_else(refusal).map(Some)
 }
 
-/// The hours that begin in a window, as far as there was any work.
+/// Returns the number of hours with usage that begin in a window.
 fn hours(from: i64, to: i64, now: i64) -> u64 {
-    let hour = |time: i64| (time.clamp(BEGAN, now.max(BEGAN)) - 1).div_euclid(3600);
+    let hour = |time: i64| (time.clamp(START, now.max(START)) - 1).div_euclid(3600);
     u64::try_from(hour(to) - hour(from)).unwrap_or_default()
 }
 
@@ -90,7 +90,11 @@ fn record(organization: &Organization, database: &Database, hours: u64) -> Json 
 
 fn usage(instance: &str, primary: bool, hours: u64) -> Json {
     let size = names::number(instance) % 1000 * 2;
-    let (written, synced) = if primary { (1, NO_FLOAT) } else { (0, 0) };
+    let (written, synced) = if primary {
+        (1, INEXACT_AS_FLOAT)
+    } else {
+        (0, 0)
+    };
     json!({
         "rows_read": hours * (size + 2),
         "rows_written": hours * written * (size + 4),

@@ -1,16 +1,15 @@
-//! What there is to be read: organizations with all that is theirs, tokens, and
-//! the ways in which the API may differ from its document. It holds no answers
-//! and no rules about who may read what.
+//! Data that the API serves: organizations, tokens, and deviations from the
+//! document. It has no answers and no rules of authorization.
 
 use super::access::Token;
 use super::names;
 use super::traps::Trap;
 
-/// The time in a world that sets no other: 2026-11-23, 12:00.
-const NOW: i64 = 1_795_435_200;
+/// Default time: 2026-11-23, 12:00.
+const DEFAULT_NOW: i64 = 1_795_435_200;
 
-/// A world. Built anew with more in it, it keeps what it had: everything is
-/// derived from names, or numbered from the oldest.
+/// Data of a server. A larger world has the same records as a smaller one and
+/// more: records are derived from names, or numbered from the oldest.
 #[derive(Clone, Debug)]
 pub struct World {
     pub(super) organizations: Vec<Organization>,
@@ -27,7 +26,7 @@ impl Default for World {
 }
 
 impl World {
-    /// An empty one.
+    /// Creates an empty world.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -35,13 +34,13 @@ impl World {
             tokens: Vec::new(),
             traps: Vec::new(),
             page_rows: None,
-            now: NOW,
+            now: DEFAULT_NOW,
         }
     }
 
-    /// A small company with a bit of everything, whose database `shop` is at
-    /// `hostname`, and the personal organization of one of its members. `token`
-    /// reads all of it.
+    /// Creates a world with a small company that has records of every kind, and
+    /// the personal organization of a member. The database `shop` is at
+    /// `hostname`, and `token` reads everything.
     #[must_use]
     pub fn shop(hostname: &str, token: &str) -> Self {
         let company = Organization::team("acme")
@@ -77,22 +76,22 @@ impl World {
         self
     }
 
-    /// Makes the API differ from its document.
+    /// Adds a deviation from the document.
     #[must_use]
     pub fn trap(mut self, trap: Trap) -> Self {
         self.traps.push(trap);
         self
     }
 
-    /// No page holds more records than this, whatever was asked for. It counts
-    /// for the list of databases of v1 too, even when no limit is asked for.
+    /// Limits the records of a page, whatever is requested. The limit also
+    /// applies to the list of databases of v1.
     #[must_use]
-    pub fn pages_of(mut self, rows: usize) -> Self {
+    pub fn page_rows(mut self, rows: usize) -> Self {
         self.page_rows = Some(rows.max(1));
         self
     }
 
-    /// What time it is, in seconds since 1970.
+    /// Sets the current time, in seconds since 1970.
     #[must_use]
     pub fn at(mut self, now: i64) -> Self {
         self.now = now;
@@ -103,7 +102,7 @@ impl World {
         self.traps.contains(&trap)
     }
 
-    /// An organization by its slug, or by its UUID.
+    /// Finds an organization by its slug or UUID.
     pub(super) fn find(&self, name: &str) -> Option<&Organization> {
         let found = |organization: &&Organization| organization.slug == name;
         let by_id = |organization: &&Organization| organization.id() == name;
@@ -115,24 +114,24 @@ impl World {
     }
 }
 
-/// What an organization pays for, from least to most.
+/// Plan of an organization, from smallest to largest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Plan {
-    /// Nothing.
+    /// Free plan.
     Starter,
-    /// The least that costs something.
+    /// Smallest paid plan.
     Developer,
-    /// The least with audit logs and invites.
+    /// Smallest plan with audit logs and invites.
     Scaler,
-    /// More of everything.
+    /// Largest plan.
     Pro,
 }
 
 impl Plan {
-    /// All of them.
+    /// All plans.
     pub(super) const ALL: [Self; 4] = [Self::Starter, Self::Developer, Self::Scaler, Self::Pro];
 
-    /// What the API calls it.
+    /// Name of the plan in the API.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -144,7 +143,7 @@ impl Plan {
     }
 }
 
-/// An organization and what is its own.
+/// Organization with its records.
 #[derive(Clone, Debug)]
 pub struct Organization {
     pub(super) slug: String,
@@ -161,7 +160,7 @@ pub struct Organization {
 }
 
 impl Organization {
-    /// One of several people, on the plan `scaler`.
+    /// Creates the organization of a team, with the plan `scaler`.
     #[must_use]
     pub fn team(slug: &str) -> Self {
         Self {
@@ -179,7 +178,7 @@ impl Organization {
         }
     }
 
-    /// The one that a person has anyway, on the plan `starter`.
+    /// Creates the personal organization of a user, with the plan `starter`.
     #[must_use]
     pub fn personal(slug: &str) -> Self {
         Self {
@@ -189,15 +188,14 @@ impl Organization {
         }
     }
 
-    /// What it pays for.
+    /// Sets the plan.
     #[must_use]
     pub fn plan(mut self, plan: Plan) -> Self {
         self.plan = plan;
         self
     }
 
-    /// What the API calls it. The document knows `team` and `personal`, and an
-    /// answer with anything else does not fit it.
+    /// Sets the kind. The document allows only `team` and `personal`.
     #[must_use]
     pub fn kind(mut self, kind: &'static str) -> Self {
         self.kind = kind;
@@ -218,7 +216,7 @@ impl Organization {
         self
     }
 
-    /// Adds so many databases, named `db-0001` and so on, to a group.
+    /// Adds databases named `db-0001` and so on to a group.
     #[must_use]
     pub fn databases(mut self, group: &str, count: usize) -> Self {
         let named = |number| Database::named(&format!("db-{number:04}")).in_group(group);
@@ -226,75 +224,74 @@ impl Organization {
         self
     }
 
-    /// How many members it has, of whom the first is the owner.
+    /// Sets the number of members. The first is the owner.
     #[must_use]
     pub fn members(mut self, count: usize) -> Self {
         self.members = count;
         self
     }
 
-    /// How many people are invited.
+    /// Sets the number of invites.
     #[must_use]
     pub fn invites(mut self, count: usize) -> Self {
         self.invites = count;
         self
     }
 
-    /// How much is in its log. More means newer ones, as time goes on.
+    /// Sets the number of entries of the audit log. Additional entries are newer.
     #[must_use]
     pub fn audit_logs(mut self, count: usize) -> Self {
         self.audit_logs = count;
         self
     }
 
-    /// How many invoices it has, of which the newest is not issued yet.
+    /// Sets the number of invoices. The newest is not issued yet.
     #[must_use]
     pub fn invoices(mut self, count: usize) -> Self {
         self.invoices = count;
         self
     }
 
-    /// How many of its databases were deleted. More means later ones.
+    /// Sets the number of deleted databases. Additional ones were deleted later.
     #[must_use]
     pub fn deleted_databases(mut self, count: usize) -> Self {
         self.deleted_databases = count;
         self
     }
 
-    /// How many of its groups were deleted. More means later ones.
+    /// Sets the number of deleted groups. Additional ones were deleted later.
     #[must_use]
     pub fn deleted_groups(mut self, count: usize) -> Self {
         self.deleted_groups = count;
         self
     }
 
-    /// Its UUID.
+    /// UUID of the organization.
     #[must_use]
     pub fn id(&self) -> String {
         names::uuid(&format!("organization {}", self.slug))
     }
 
-    /// The UUID of one of its groups.
+    /// UUID of a group.
     #[must_use]
     pub fn group_id(&self, group: &str) -> String {
         names::uuid(&format!("group {} {group}", self.slug))
     }
 
-    /// The UUID of one of its databases.
+    /// UUID of a database.
     #[must_use]
     pub fn database_id(&self, database: &str) -> String {
         names::uuid(&format!("database {} {database}", self.slug))
     }
 
-    /// Where one of its databases is: where it was put, else at a host that
-    /// exists nowhere.
+    /// Host of a database: by default one that does not exist.
     pub(super) fn hostname(&self, database: &Database) -> String {
-        let nowhere = || format!("{}-{}.turso.invalid", database.name, self.slug);
-        database.hostname.clone().unwrap_or_else(nowhere)
+        let default = || format!("{}-{}.turso.invalid", database.name, self.slug);
+        database.hostname.clone().unwrap_or_else(default)
     }
 }
 
-/// A database.
+/// Database of an organization.
 #[derive(Clone, Debug)]
 pub struct Database {
     pub(super) name: String,
@@ -305,7 +302,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// One of the group `default`, at a host that exists nowhere.
+    /// Creates a database in the group `default`, at a host that does not exist.
     #[must_use]
     pub fn named(name: &str) -> Self {
         Self {
@@ -317,21 +314,21 @@ impl Database {
         }
     }
 
-    /// The group that it belongs to.
+    /// Sets the group.
     #[must_use]
     pub fn in_group(mut self, group: &str) -> Self {
         group.clone_into(&mut self.group);
         self
     }
 
-    /// Where it is: a host, with a port if it has one of its own.
+    /// Sets the host, with an optional port.
     #[must_use]
     pub fn at(mut self, hostname: &str) -> Self {
         self.hostname = Some(hostname.to_owned());
         self
     }
 
-    /// The database that it is a branch of.
+    /// Sets the database that this one is a branch of.
     #[must_use]
     pub fn branched_from(mut self, parent: &str) -> Self {
         self.parent = Some(parent.to_owned());

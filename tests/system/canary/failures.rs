@@ -69,7 +69,7 @@ fn outputs(children: Vec<Child>) -> Result<Vec<Outcome>> {
 fn a_refused_credential_is_not_shown() -> Result<()> {
     let (server, _) = guarded()?;
     let token = keys::foreign_token()?;
-    let pipeline = Pipeline::of(&server.url())?.token(&token);
+    let pipeline = Pipeline::new(&server.url())?.token(&token);
     each_ends(&pipeline, &token, 3).map(drop)
 }
 
@@ -81,7 +81,7 @@ fn a_refusal_that_quotes_the_credential_is_not_shown() -> Result<()> {
         "content-type: application/json\r\n",
         body.into(),
     ))?;
-    let pipeline = Pipeline::of(&server.url())?.token(TOKEN);
+    let pipeline = Pipeline::new(&server.url())?.token(TOKEN);
     each_ends(&pipeline, TOKEN, 4).map(drop)
 }
 
@@ -100,7 +100,7 @@ fn a_server_that_echoes_the_credential_is_not_shown() -> Result<()> {
     ];
     for answer in answers {
         let server = Faulty::always(answer)?;
-        let pipeline = Pipeline::of(&server.url())?.token(TOKEN);
+        let pipeline = Pipeline::new(&server.url())?.token(TOKEN);
         for outcome in each_ends(&pipeline, TOKEN, 4)? {
             ensure!(outcome.stderr.contains("database_token"), "{outcome:?}");
         }
@@ -110,7 +110,7 @@ fn a_server_that_echoes_the_credential_is_not_shown() -> Result<()> {
 
 #[test]
 fn a_server_that_is_not_there_is_told_of_without_the_credential() -> Result<()> {
-    let pipeline = Pipeline::of("http://127.0.0.1:1")?.token(TOKEN);
+    let pipeline = Pipeline::new("http://127.0.0.1:1")?.token(TOKEN);
     each_ends(&pipeline, TOKEN, 1).map(drop)
 }
 
@@ -126,7 +126,7 @@ fn a_denied_request_is_told_of_without_the_credential() -> Result<()> {
         // Not for a private address.
         format!("[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"GET\", \"POST\"]\nsecrets = [\"database_token\"]\n"),
     ] {
-        let pipeline = Pipeline::of(&origin)?.token(&token).allow(&rule);
+        let pipeline = Pipeline::new(&origin)?.token(&token).allow(&rule);
         each_ends(&pipeline, &token, 4)?;
     }
     Ok(())
@@ -175,11 +175,11 @@ fn a_killed_run_leaves_no_credential_behind() -> Result<()> {
     let (server, token) = guarded()?;
     for format in ["duckdb", "parquet"] {
         // In the middle of the read.
-        let stalling = Faulty::before(&server.url(), |number, _, _| match number {
+        let stalling = Faulty::proxy(&server.url(), |number, _, _| match number {
             0..3 => Fault::None,
             _ => Fault::Stall,
         })?;
-        let mut pipeline = Pipeline::of(&stalling.url())?.token(&token);
+        let mut pipeline = Pipeline::new(&stalling.url())?.token(&token);
         if format != "duckdb" {
             pipeline = pipeline.into_files(format);
         }
@@ -209,7 +209,7 @@ fn a_killed_run_leaves_no_credential_behind() -> Result<()> {
 
 #[test]
 fn a_pipeline_file_that_is_wrong_is_told_of_without_the_credential() -> Result<()> {
-    let pipeline = Pipeline::of("http://127.0.0.1:1")?.token(TOKEN);
+    let pipeline = Pipeline::new("http://127.0.0.1:1")?.token(TOKEN);
     for wrong in [
         format!("\"{TOKEN}\""),
         format!("{{ value = \"{TOKEN}\" }}"),

@@ -10,7 +10,7 @@ const WARNING: &str = "other users can read this secret; `chmod 600` it";
 
 #[test]
 fn a_file_with_loose_permissions_is_warned_of() -> Result<()> {
-    let pipeline = Pipeline::of("http://127.0.0.1:1")?.token("canary-5e2c");
+    let pipeline = Pipeline::new("http://127.0.0.1:1")?.token("canary-5e2c");
     for (mode, warned) in [
         (0o600, false),
         (0o400, false),

@@ -44,7 +44,7 @@ fn resolves(document: &str, target: &str) -> Result<bool> {
     } else {
         folder.join(path)
     };
-    if !paths::tree().join(&file).exists() {
+    if !paths::source_tree().join(&file).exists() {
         return Ok(false);
     }
     Ok(anchor.is_empty() || anchors(&read(&file.display().to_string())?).contains(anchor))

@@ -97,7 +97,7 @@ fn every_limit_has_its_default() -> Result<()> {
 #[test]
 fn every_resource_of_the_platform_api_is_in_its_table() -> Result<()> {
     let resources = read("docs/resources.md")?;
-    let listed = Pipeline::of_platform("http://127.0.0.1:1")?
+    let listed = Pipeline::for_platform("http://127.0.0.1:1")?
         .host(&["list", "--json"])?
         .json()?;
     let listed = listed.as_array().context("the list is not an array")?;
@@ -170,8 +170,8 @@ fn every_key_of_the_report_is_explained() -> Result<()> {
     let explained = rows(section(&operations, "## Reports")?);
     let keys = explained.iter().flat_map(|row| row[0].split(", "));
     let mut explained: Vec<_> = keys.filter_map(code_span).collect();
-    let server = Sqld::holding(shop::write)?;
-    let report = Pipeline::of(&server.url())?.into_files("jsonl").load()?;
+    let server = Sqld::with_data(shop::write)?;
+    let report = Pipeline::new(&server.url())?.into_files("jsonl").load()?;
     let mut known = Vec::new();
     for object in [&report, &report["resources"][0]] {
         let object = object.as_object().context("not an object")?;

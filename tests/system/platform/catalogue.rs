@@ -12,7 +12,7 @@ use super::{TOKEN, number, pipeline, reported, resources, world};
 
 #[test]
 fn every_documented_read_is_covered_by_a_resource() -> Result<()> {
-    let nowhere = Pipeline::of_platform("http://127.0.0.1:1")?;
+    let nowhere = Pipeline::for_platform("http://127.0.0.1:1")?;
     let listed = resources(&nowhere)?;
     let described: Vec<_> = listed
         .iter()
@@ -30,7 +30,7 @@ fn every_documented_read_is_covered_by_a_resource() -> Result<()> {
 
 #[test]
 fn the_catalogue_needs_no_network_and_no_token() -> Result<()> {
-    let nowhere = Pipeline::of_platform("http://127.0.0.1:1")?.allow("");
+    let nowhere = Pipeline::for_platform("http://127.0.0.1:1")?.allow("");
     let listed = resources(&nowhere)?;
     assert_eq!(listed.len(), 23);
     let by_default = |resource: &&Json| resource["default"] == true;
@@ -184,9 +184,9 @@ fn several_requests_are_in_flight_and_rows_come_in_the_same_order() -> Result<()
         .resource("platform_databases")
         .resource("platform_database_configuration");
     pipeline.load()?;
-    assert_eq!(platform.most_in_flight(), 6);
+    assert_eq!(platform.max_in_flight(), 6);
     let names = |table: &str, column: &str| -> Result<Vec<String>> {
-        let files = connector_tests::files::of(&pipeline.dataset(), table)?;
+        let files = connector_tests::files::table_files(&pipeline.dataset(), table)?;
         let text = std::fs::read_to_string(&files[0])?;
         let lines = text.lines().map(serde_json::from_str::<Json>);
         lines.map(|line| Ok(line?[column].to_string())).collect()
@@ -202,7 +202,7 @@ fn several_requests_are_in_flight_and_rows_come_in_the_same_order() -> Result<()
 
 #[test]
 fn pages_are_followed_in_all_three_styles() -> Result<()> {
-    let platform = Platform::serve(world().pages_of(2))?;
+    let platform = Platform::serve(world().page_rows(2))?;
     let pipeline = pipeline(&platform)?
         .resource("platform_databases")
         .resource("platform_audit_logs")
@@ -251,7 +251,7 @@ fn what_a_database_has_is_refused_where_there_is_none() -> Result<()> {
         );
     }
     assert!(platform.requests().is_empty());
-    let outcome = Pipeline::of_platform(&platform.url())?.host(&["run"])?;
+    let outcome = Pipeline::for_platform(&platform.url())?.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
         outcome.stderr.contains("there is nothing to read"),

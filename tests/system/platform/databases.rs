@@ -10,7 +10,7 @@ use super::{number, reported, world};
 
 #[test]
 fn tables_and_the_platform_are_loaded_together() -> Result<()> {
-    let (server, platform) = (Sqld::holding(shop::write)?, Platform::serve(world())?);
+    let (server, platform) = (Sqld::with_data(shop::write)?, Platform::serve(world())?);
     let pipeline = both(&server, &platform)?
         .resource("platform_databases")
         .resource("orders")
@@ -38,7 +38,7 @@ fn tables_and_the_platform_are_loaded_together() -> Result<()> {
 
 #[test]
 fn with_a_database_the_platform_is_read_only_when_it_is_selected() -> Result<()> {
-    let (server, platform) = (Sqld::holding(shop::write)?, Platform::serve(world())?);
+    let (server, platform) = (Sqld::with_data(shop::write)?, Platform::serve(world())?);
     let pipeline = both(&server, &platform)?;
     let report = pipeline.load()?;
     assert_eq!(
@@ -52,7 +52,7 @@ fn with_a_database_the_platform_is_read_only_when_it_is_selected() -> Result<()>
 
 #[test]
 fn a_platform_that_does_not_answer_leaves_the_tables_alone() -> Result<()> {
-    let (server, platform) = (Sqld::holding(shop::write)?, Platform::serve(world())?);
+    let (server, platform) = (Sqld::with_data(shop::write)?, Platform::serve(world())?);
     platform.fault(Fault::Status(401).at("/**"));
     let pipeline = both(&server, &platform)?
         .resource("orders")
@@ -70,7 +70,7 @@ fn both(server: &Sqld, platform: &Platform) -> Result<Pipeline> {
          [[connector.allow]]\norigin = \"{database}\"\nmethods = [\"GET\", \"POST\"]\nprivate = true\n",
         platform.url()
     );
-    Ok(Pipeline::of_platform(&platform.url())?
+    Ok(Pipeline::for_platform(&platform.url())?
         .config(&format!("database_url = \"{database}\""))
         .token(super::TOKEN)
         .allow(&rules))

@@ -19,7 +19,7 @@ fn what_the_token_may_not_read_fails_by_itself() -> Result<()> {
                     .group("default")
                     .databases("default", 2),
             )
-            .token(Token::of_group(TOKEN, "acme", "default"));
+            .token(Token::for_group(TOKEN, "acme", "default"));
         let platform = Platform::serve(match trap {
             Some(trap) => world.trap(trap),
             None => world,
@@ -49,12 +49,12 @@ fn what_the_token_may_not_read_fails_by_itself() -> Result<()> {
 fn the_exit_code_says_that_nothing_could_be_read() -> Result<()> {
     let viewer = World::new()
         .organization(Organization::team("acme"))
-        .token(Token::of_organization(TOKEN, "acme").role(Role::Viewer));
+        .token(Token::for_organization(TOKEN, "acme").role(Role::Viewer));
     let platform = Platform::serve(viewer)?;
-    let of_one = pipeline(&platform)?
+    let only_resource = pipeline(&platform)?
         .resource("platform_members")
         .host(&["run"])?;
-    assert_eq!(of_one.code, Some(3), "{of_one:?}");
+    assert_eq!(only_resource.code, Some(3), "{only_resource:?}");
 
     let foreign = pipeline(&platform)?.token("a.b.c").host(&["run"])?;
     assert_eq!(foreign.code, Some(3), "{foreign:?}");
@@ -230,7 +230,7 @@ fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
                 .databases("default", 2),
         )
         .token(
-            Token::of_group(TOKEN, "acme", "default")
+            Token::for_group(TOKEN, "acme", "default")
                 .expires(i64::try_from(expires.as_secs())? + 3_600),
         );
     let platform = Platform::serve(world)?;
@@ -240,7 +240,7 @@ fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
     let findings = findings
         .as_array()
         .or_else(|| findings["findings"].as_array());
-    let of = |subject: &str| {
+    let finding = |subject: &str| {
         let mut found = findings.into_iter().flatten();
         found
             .find(|finding| finding["subject"] == subject)
@@ -248,11 +248,19 @@ fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
             .unwrap_or_default()
     };
     assert!(
-        of("platform_token").to_string().contains("expires at"),
+        finding("platform_token").to_string().contains("expires at"),
         "{outcome:?}"
     );
-    assert_eq!(of("platform_databases")["severity"], "info", "{outcome:?}");
-    assert_eq!(of("platform_members")["severity"], "warning", "{outcome:?}");
+    assert_eq!(
+        finding("platform_databases")["severity"],
+        "info",
+        "{outcome:?}"
+    );
+    assert_eq!(
+        finding("platform_members")["severity"],
+        "warning",
+        "{outcome:?}"
+    );
     assert!(platform.requests().len() < 40, "{:?}", platform.counts());
 
     let outcome = pipeline(&platform)?.token("nonsense").host(&["check"])?;
@@ -262,7 +270,7 @@ fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
 
 #[test]
 fn an_origin_that_is_not_allowed_is_denied_with_the_lines_that_allow_it() -> Result<()> {
-    let outcome = Pipeline::of_platform("http://127.0.0.1:1")?
+    let outcome = Pipeline::for_platform("http://127.0.0.1:1")?
         .token(TOKEN)
         .allow("")
         .resource("platform_locations")

@@ -71,7 +71,7 @@ fn a_token_of_an_organization_sees_no_other() -> Result<()> {
 
 #[test]
 fn whoever_is_no_admin_sees_no_members_and_only_their_own_tokens() -> Result<()> {
-    let member = Token::of_organization("of a member", "acme").role(Role::Member);
+    let member = Token::for_organization("of a member", "acme").role(Role::Member);
     let platform = Platform::serve(whole().token(member))?;
     let get = |path: &str| get_as(&platform, "of a member", path);
     assert_eq!(get("/v1/organizations/acme/members")?.0, 403);

@@ -53,7 +53,7 @@ fn a_fault_has_a_place_a_beginning_and_an_end() -> Result<()> {
     platform.fault(Fault::Status(503).at("/v1/organizations/**"));
     assert_eq!(statuses(groups)?, [503; 5]);
     assert_eq!(statuses("/v1/locations")?, [200; 5]);
-    platform.calm();
+    platform.clear_faults();
     assert_eq!(statuses(groups)?, [200; 5]);
     platform.finish()
 }
@@ -113,7 +113,7 @@ fn a_limit_refuses_one_of_so_many() -> Result<()> {
 fn requests_that_wait_for_each_other_are_counted_together() -> Result<()> {
     let platform = Platform::serve(whole())?;
     get(&platform, USER)?;
-    assert_eq!(platform.most_in_flight(), 1);
+    assert_eq!(platform.max_in_flight(), 1);
     platform.fault(Fault::Together(3).at(USER));
     thread::scope(|scope| {
         let ask = || scope.spawn(|| fetch(&platform, TOKEN, USER).map(|fetched| fetched.status));
@@ -121,7 +121,7 @@ fn requests_that_wait_for_each_other_are_counted_together() -> Result<()> {
             assert_eq!(asking.join().ok().and_then(Result::ok), Some(200));
         }
     });
-    assert_eq!(platform.most_in_flight(), 3);
+    assert_eq!(platform.max_in_flight(), 3);
     assert_eq!(platform.count("GET", USER), 4);
     platform.forget();
     assert_eq!(platform.requests(), []);

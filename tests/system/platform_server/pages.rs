@@ -19,7 +19,7 @@ fn the_list_of_databases_is_whole_unless_pages_are_asked_for_or_set() -> Result<
         lengths(&platform, &format!("{list}?limit=10"), "databases")?,
         [10, 10, 5]
     );
-    platform.change(large().pages_of(7));
+    platform.change(large().page_rows(7));
     assert_eq!(
         lengths(&platform, &format!("{list}?"), "databases")?,
         [7, 7, 7, 4]
@@ -29,7 +29,7 @@ fn the_list_of_databases_is_whole_unless_pages_are_asked_for_or_set() -> Result<
 
 #[test]
 fn the_newer_lists_end_with_a_cursor_that_is_null() -> Result<()> {
-    let platform = Platform::serve(large().pages_of(4))?;
+    let platform = Platform::serve(large().page_rows(4))?;
     let id = Organization::team("acme").id();
     let lists = format!("/v3/organizations/{id}");
     let deleted = format!("{lists}/databases?deleted=true");

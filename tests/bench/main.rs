@@ -1,8 +1,8 @@
-//! `just bench`: how fast a load is, and how much memory it takes, against a
-//! floor that is measured in the same run, in turn. Prints one Markdown table.
-//! It measures whole processes; it asserts nothing.
+//! `just bench`: time and memory of loads, compared with a floor that is
+//! measured in the same rounds. It measures whole processes, prints a Markdown
+//! table, and asserts nothing about the figures.
 
-#![expect(clippy::print_stdout, reason = "the figures are its product")]
+#![expect(clippy::print_stdout, reason = "the table is the output")]
 
 mod fleet;
 mod floor;
@@ -31,17 +31,16 @@ struct Args {
     /// Rows of the table.
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
-    /// How often each thing is measured.
+    /// Number of measurements of each load.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Rows of a second, larger table, whose load shows that memory does not
-    /// grow; 0 leaves it out.
+    /// Rows of a larger table, to show that memory does not grow; 0 skips it.
     #[arg(long, default_value_t = 5_000_000)]
     large: u64,
-    /// A target folder with an earlier build, to be measured in turn.
+    /// Target folder of an earlier build to compare with.
     #[arg(long, value_name = "FOLDER")]
     before: Option<PathBuf>,
-    /// Measure dlt instead, with this Python.
+    /// Python with dlt, which is measured instead.
     #[arg(long, value_name = "PYTHON")]
     peers: Option<PathBuf>,
 }
@@ -57,52 +56,56 @@ fn main() -> ExitCode {
 }
 
 fn bench(args: &Args) -> Result<()> {
-    eprint_step(&format!("making {} rows", args.rows));
-    let server = Sqld::holding(|file| orders::write(file, args.rows))?;
+    eprint_step(&format!("creating {} rows", args.rows));
+    let server = Sqld::with_data(|file| orders::write(file, args.rows))?;
     if let Some(python) = &args.peers {
         println!("{}", table(&peers::measure(python, &server, args.rows)?));
         return Ok(());
     }
-    let now = Build::here()?;
-    let mut lines = rounds(&server, &now, args)?;
-    lines.push(Line::of(
-        "`list`, warm compile cache",
+    let current = Build::current()?;
+    let mut lines = rounds(&server, &current, args)?;
+    lines.push(Line::new(
+        "`list`, component compiled before",
         0,
-        list(&server, &now, args.rounds)?,
+        list(&server, &current, args.rounds)?,
     ));
     drop(server);
-    lines.extend(incremental::measure(&now, args)?);
-    lines.extend(nested::measure(&now, args)?);
-    lines.extend(fleet::measure(&now, args)?);
+    lines.extend(incremental::measure(&current, args)?);
+    lines.extend(nested::measure(&current, args)?);
+    lines.extend(fleet::measure(&current, args)?);
     if args.large > 0 {
-        eprint_step(&format!("making {} rows", args.large));
-        let server = Sqld::holding(|file| orders::write(file, args.large))?;
+        eprint_step(&format!("creating {} rows", args.large));
+        let server = Sqld::with_data(|file| orders::write(file, args.large))?;
         let name = format!("`run` into DuckDB, {} rows", args.large);
-        lines.push(Line::of(
+        lines.push(Line::new(
             &name,
             args.large,
-            vec![now.load(&server, Target::DuckDb, args.large)?],
+            vec![current.load(&server, Target::DuckDb, args.large)?],
         ));
     }
     println!("{}", table(&lines));
     Ok(())
 }
 
-/// Everything in turn, so that whatever else the machine does hits all alike.
-fn rounds(server: &Sqld, now: &Build, args: &Args) -> Result<Vec<Line>> {
-    let before = args.before.as_deref().map(Build::of).transpose()?;
+/// Measures everything in turn, so that other work of the machine affects all
+/// lines alike.
+fn rounds(server: &Sqld, current: &Build, args: &Args) -> Result<Vec<Line>> {
+    let before = args.before.as_deref().map(Build::in_target).transpose()?;
     let mut floors = Vec::new();
     let mut loads: Vec<(String, &Build, Target, Vec<Measured>)> = Vec::new();
-    for (when, build) in [("", Some(now)), (", before", before.as_ref())] {
+    for (suffix, build) in [("", Some(current)), (", before", before.as_ref())] {
         let Some(build) = build else { continue };
-        // Once for nothing: the component is compiled, the file is in memory.
+        // Unmeasured: it compiles the component and reads the file into memory.
         build.load(server, Target::DuckDb, args.rows)?;
         for (what, into) in [
             ("`run` into DuckDB", Target::DuckDb),
-            ("the same with a credential", Target::DuckDbWithToken),
+            (
+                "`run` into DuckDB with a credential",
+                Target::DuckDbWithToken,
+            ),
             ("`run` into Parquet", Target::Parquet),
         ] {
-            loads.push((format!("{what}{when}"), build, into, Vec::new()));
+            loads.push((format!("{what}{suffix}"), build, into, Vec::new()));
         }
     }
     for round in 1..=args.rounds {
@@ -112,60 +115,60 @@ fn rounds(server: &Sqld, now: &Build, args: &Args) -> Result<Vec<Line>> {
             measured.push(build.load(server, *into, args.rows)?);
         }
     }
-    let floor = Line::of(
-        "floor: pages over `/v2/pipeline`, thrown away",
+    let floor = Line::new(
+        "floor: pages over `/v2/pipeline`, discarded",
         args.rows,
         floors,
     );
     let loads = loads
         .into_iter()
-        .map(|(what, _, _, measured)| Line::of(&what, args.rows, measured));
+        .map(|(what, _, _, measured)| Line::new(&what, args.rows, measured));
     Ok(std::iter::once(floor).chain(loads).collect())
 }
 
-/// Where a load goes, and as whom.
+/// Destination and credential of a load.
 #[derive(Clone, Copy)]
 enum Target {
     DuckDb,
-    /// Every answer is searched for the credential.
+    /// The host searches every answer for the credential.
     DuckDbWithToken,
     Parquet,
 }
 
-/// A host and a component that were built together.
+/// Host and component of the same build.
 struct Build {
     host: PathBuf,
     component: PathBuf,
 }
 
 impl Build {
-    fn here() -> Result<Self> {
+    fn current() -> Result<Self> {
         Ok(Self {
             host: paths::host()?,
             component: paths::component()?,
         })
     }
 
-    fn of(target: &Path) -> Result<Self> {
+    fn in_target(target: &Path) -> Result<Self> {
         let target = target
             .canonicalize()
-            .with_context(|| format!("there is no folder {}", target.display()))?;
+            .with_context(|| format!("the folder {} does not exist", target.display()))?;
         Ok(Self {
             host: target.join("release/connector-host"),
             component: target.join("wasm32-wasip2/release/turso_connector.wasm"),
         })
     }
 
-    /// One load into a new place.
+    /// Runs a load into a new destination.
     fn load(&self, server: &Sqld, into: Target, rows: u64) -> Result<Measured> {
-        /// As long as the tokens of Turso are; this server asks for none.
+        /// Token with the length of real ones. The server ignores it.
         const TOKEN: &str = concat!(
             "eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9.",
             "eyJhIjoicnciLCJpYXQiOjE3MDAwMDAwMDAsImlkIjoiMDAwMDAwMDAtMDAwMC0wMDAwIn0.",
             "bm90LWEtc2lnbmF0dXJlLWJ1dC1hcy1sb25nLWFzLW9uZS1vZi1lZDI1NTE5LXdvdWxkLWJlLXNvLW1hbnk",
         );
 
-        let pipeline = Pipeline::of(&server.url())?.component(&self.component);
+        let pipeline = Pipeline::new(&server.url())?.component(&self.component);
         let pipeline = match into {
             Target::DuckDb => pipeline,
             Target::DuckDbWithToken => pipeline.token(TOKEN),
@@ -177,7 +180,7 @@ impl Build {
         let written = report["resources"][0]["rows_written"].as_u64();
         anyhow::ensure!(
             written == Some(rows),
-            "{rows} rows were to be loaded: {report}"
+            "the load did not write {rows} rows: {report}"
         );
         Ok(measured)
     }
@@ -193,16 +196,16 @@ impl Build {
 }
 
 fn list(server: &Sqld, build: &Build, rounds: usize) -> Result<Vec<Measured>> {
-    let pipeline = Pipeline::of(&server.url())?.component(&build.component);
+    let pipeline = Pipeline::new(&server.url())?.component(&build.component);
     (0..rounds)
         .map(|_| Ok(build.run(&pipeline, &["list"])?.0))
         .collect()
 }
 
-/// Tells a waiting person what is going on.
+/// Prints the current step to standard error.
 fn eprint_step(step: &str) {
     use std::io::Write as _;
 
-    // Nobody may be watching.
+    // Standard error may be closed.
     let _ = writeln!(std::io::stderr(), "{step}");
 }

@@ -1,8 +1,8 @@
 //! `just run` without an account: a real server with sample data, the sandbox,
-//! and a first look at what was loaded. It shows and explains; whatever it
-//! does, a user can do with the same commands.
+//! and a first query of what was loaded. It only runs commands that a user can
+//! run too.
 
-#![expect(clippy::print_stdout, reason = "what it shows is for people")]
+#![expect(clippy::print_stdout, reason = "its output is read by people")]
 
 use std::env;
 use std::path::Path;
@@ -15,7 +15,7 @@ use connector_tests::platform::Platform;
 use connector_tests::shop;
 use connector_tests::sqld::Sqld;
 
-/// What is loaded.
+/// Names of the resources that are loaded.
 const RESOURCES: [&str; 5] = [
     "customers",
     "orders",
@@ -23,43 +23,47 @@ const RESOURCES: [&str; 5] = [
     "platform_databases",
     "platform_members",
 ];
-/// Opens the account, which is made up.
+/// Platform token of the sample account.
 const TOKEN: &str = "token-of-the-demonstration";
-/// Rows of each table in the first look.
-const LOOK: u32 = 3;
+/// Number of rows that are shown of each table.
+const PREVIEW_ROWS: u32 = 3;
 
 fn main() -> ExitCode {
-    show().unwrap_or_else(|error| {
+    demonstrate().unwrap_or_else(|error| {
         println!("error: {error:#}");
         ExitCode::FAILURE
     })
 }
 
-fn show() -> Result<ExitCode> {
+fn demonstrate() -> Result<ExitCode> {
     let database = env::current_dir()
-        .context("there is no current folder")?
+        .context("cannot determine the current folder")?
         .join("turso.duckdb");
-    println!("There is no turso.toml here, so this is a demonstration with sample data.\n");
-    let server = Sqld::holding(shop::write)?;
-    // So that it is in the account of the shop, under its own address.
+    println!(
+        "There is no turso.toml in this folder, so this is a demonstration with sample data.\n"
+    );
+    let server = Sqld::with_data(shop::write)?;
+    // The sample account lists the database at this address.
     let hostname = server.url().replace("http://", "");
     let platform = Platform::shop(&hostname, TOKEN)?;
     println!(
-        "1. sqld, the libSQL server, serves a small shop on {}, and a stand-in for the\n   \
-         Platform API of Turso its account on {}",
+        "1. sqld, the libSQL server, serves the database of a small shop at {}.\n   \
+         A stand-in for Turso's Platform API serves its account at {}.",
         server.url(),
         platform.url()
     );
 
-    let mut pipeline = Pipeline::of(&server.url())?
-        .beside_platform(&platform.url(), TOKEN)
+    let mut pipeline = Pipeline::new(&server.url())?
+        .with_platform(&platform.url(), TOKEN)
         .named("shop")
         .into_database(&database);
     for resource in RESOURCES {
         pipeline = pipeline.resource(resource);
     }
     let file = pipeline.write()?;
-    println!("2. The connector may reach those two origins and nothing else. Its pipeline file:\n");
+    println!(
+        "2. The connector may send requests to these two origins and no others. The pipeline file:\n"
+    );
     for line in pipeline.text().lines().filter(|line| !line.is_empty()) {
         println!("       {line}");
     }
@@ -78,37 +82,40 @@ fn show() -> Result<ExitCode> {
                 .unwrap_or(1),
         ));
     }
-    println!("\n4. What is in turso.duckdb now:\n");
-    look(&database)?;
+    println!("\n4. The contents of turso.duckdb:\n");
+    preview(&database)?;
     println!(
-        "Look further: `duckdb turso.duckdb`, then `SELECT * FROM turso_data.orders;`\n\
-         Load your own database: `just init` writes turso.toml; fill it in, then `just run`."
+        "To query it, run `duckdb turso.duckdb`, then `SELECT * FROM turso_data.orders;`.\n\
+         To load your own database, run `just init`, fill in turso.toml, and run `just run`."
     );
     Ok(ExitCode::SUCCESS)
 }
 
-fn look(database: &Path) -> Result<()> {
+fn preview(database: &Path) -> Result<()> {
     let mut duckdb = DuckDb::open(database)?;
     for table in ["customers", "orders", "products"] {
         let rows = duckdb.number(&format!("SELECT count(*) FROM turso_data.{table}"))?;
         println!("turso_data.{table}, {rows} rows:");
-        let sql =
-            format!("SELECT * EXCLUDE (_load_id) FROM turso_data.{table} ORDER BY 1 LIMIT {LOOK}");
-        println!("{}\n", duckdb.shown(&sql)?);
+        let sql = format!(
+            "SELECT * EXCLUDE (_load_id) FROM turso_data.{table} ORDER BY 1 LIMIT {PREVIEW_ROWS}"
+        );
+        println!("{}\n", duckdb.format(&sql)?);
     }
-    println!("What the Platform API knows, turso_data.platform_databases:");
+    println!("turso_data.platform_databases, from the Platform API:");
     let sql = "SELECT Name, Hostname, \"group\", primaryRegion, parent_name AS branched_from \
                FROM turso_data.platform_databases ORDER BY 1";
-    println!("{}\n", duckdb.shown(sql)?);
-    println!("Text in an INTEGER column is neither lost nor cast; it has a column of its own:");
-    let sql = format!(
-        "SELECT sku, stock, stock__text FROM turso_data.products WHERE stock__text IS NOT NULL ORDER BY sku LIMIT {LOOK}"
+    println!("{}\n", duckdb.format(sql)?);
+    println!(
+        "Text in an INTEGER column is neither lost nor cast. It is stored in a sibling column:"
     );
-    println!("{}\n", duckdb.shown(&sql)?);
-    println!("Every load is written down:");
+    let sql = format!(
+        "SELECT sku, stock, stock__text FROM turso_data.products WHERE stock__text IS NOT NULL ORDER BY sku LIMIT {PREVIEW_ROWS}"
+    );
+    println!("{}\n", duckdb.format(&sql)?);
+    println!("turso_data._loads, one row for each load:");
     println!(
         "{}\n",
-        duckdb.shown(
+        duckdb.format(
             "SELECT load_id, pipeline, connector_name, status FROM turso_data._loads ORDER BY 1"
         )?
     );

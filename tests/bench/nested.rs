@@ -1,4 +1,4 @@
-//! Documents kept as they are, stored as JSON, and taken apart into tables.
+//! Loads of documents: kept as text, stored as JSON, and split into tables.
 
 use anyhow::{Context, Result, ensure};
 use connector_tests::pipeline::Pipeline;
@@ -9,9 +9,9 @@ use super::{Args, Build, eprint_step};
 
 const ROWS: u64 = 200_000;
 
-/// The three, in turn.
+/// Measures the three loads, in turn.
 pub(crate) fn measure(build: &Build, args: &Args) -> Result<Vec<Line>> {
-    eprint_step(&format!("making {ROWS} documents"));
+    eprint_step(&format!("creating {ROWS} documents"));
     let server = Sqld::start()?;
     server.client().run(&[
         "CREATE TABLE docs(id INTEGER PRIMARY KEY, doc JSON)",
@@ -25,22 +25,22 @@ pub(crate) fn measure(build: &Build, args: &Args) -> Result<Vec<Line>> {
     let mut lines = [
         ("keep", "kept as text"),
         ("json", "stored as JSON"),
-        ("tables", "taken apart into two tables"),
+        ("tables", "split into two tables"),
     ]
     .map(|(nested, what)| (nested, what, Vec::new()));
     for _ in 0..args.rounds {
-        for (nested, _, measured) in &mut lines {
-            let pipeline = Pipeline::of(&server.url())?
+        for (nested, _, measurements) in &mut lines {
+            let pipeline = Pipeline::new(&server.url())?
                 .component(&build.component)
                 .resource_with("docs", &format!("nested = \"{nested}\""));
-            let (took, output) = build.run(&pipeline, &["run", "--json"])?;
+            let (measured, output) = build.run(&pipeline, &["run", "--json"])?;
             let report: serde_json::Value =
                 serde_json::from_str(&output).context("the report is not JSON")?;
             let written = report["resources"][0]["rows_written"].as_u64();
             ensure!(written == Some(ROWS), "{report}");
-            measured.push(took);
+            measurements.push(measured);
         }
     }
-    let line = |(_, what, measured)| Line::of(&format!("documents {what}"), ROWS, measured);
+    let line = |(_, what, measured)| Line::new(&format!("documents {what}"), ROWS, measured);
     Ok(lines.into_iter().map(line).collect())
 }

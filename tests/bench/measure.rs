@@ -1,5 +1,5 @@
-//! Runs a process and measures it from outside: time, and peak memory as the
-//! kernel counts it for that one process (`ru_maxrss` of `wait4`).
+//! Measurement of a process: its time, and its peak memory as counted by the
+//! kernel (`ru_maxrss` of `wait4`).
 
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, Stdio};
@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value as Json;
 
-/// Python reaches `wait4`, which needs no unsafe code there. Its last line on
-/// standard error is the measurement.
+/// Python program that runs a command. Python can call `wait4` without unsafe
+/// code. The last line on standard error is the measurement.
 const WRAPPER: &str = r#"
 import json, os, sys, time
 start = time.perf_counter()
@@ -19,18 +19,19 @@ peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 print(json.dumps({"code": os.waitstatus_to_exitcode(status), "seconds": seconds, "peak": peak}), file=sys.stderr)
 "#;
 
-/// What one thing took.
+/// Measurement of one run.
 #[derive(Clone, Debug)]
 pub(crate) struct Measured {
-    /// From start to end.
+    /// Time from start to end.
     pub(crate) seconds: f64,
-    /// Bytes of memory at most.
+    /// Peak memory in bytes.
     pub(crate) peak: Option<u64>,
-    /// Bytes received, where they are counted.
+    /// Bytes received, if they were counted.
     pub(crate) bytes: Option<u64>,
 }
 
-/// Runs a command, with further variables, and yields what it printed too.
+/// Runs a command with environment variables. Returns its measurement and its
+/// standard output.
 pub(crate) fn measured(
     command: &[OsString],
     variables: &[(&str, &OsStr)],
@@ -44,14 +45,14 @@ pub(crate) fn measured(
         .context("cannot start python3")?;
     let errors = String::from_utf8_lossy(&output.stderr);
     let line = errors.lines().last().unwrap_or_default();
-    let measured: Json =
-        serde_json::from_str(line).with_context(|| format!("nothing was measured: {errors}"))?;
+    let measured: Json = serde_json::from_str(line)
+        .with_context(|| format!("the measurement is missing: {errors}"))?;
     if measured["code"] != 0 {
         bail!("{command:?} failed: {errors}");
     }
     let seconds = measured["seconds"]
         .as_f64()
-        .context("no time was measured")?;
+        .context("the measurement has no time")?;
     let measured = Measured {
         seconds,
         peak: measured["peak"].as_u64(),

@@ -1,11 +1,11 @@
-//! The table that is loaded. Its rows are the same every time.
+//! Table that the bench loads. Its rows are always the same.
 
 use std::path::Path;
 
 use anyhow::Result;
 use connector_tests::source;
 
-/// Writes it with so many rows, as an SQLite file.
+/// Writes an SQLite file with a table of this many rows.
 pub(crate) fn write(file: &Path, rows: u64) -> Result<()> {
     let connection = source::create(file)?;
     connection
@@ -27,7 +27,7 @@ pub(crate) fn write(file: &Path, rows: u64) -> Result<()> {
     Ok(())
 }
 
-/// A pragma that answers with a row is none that failed.
+/// Accepts a pragma that returns a row.
 fn ignore_rows(error: rusqlite::Error) -> rusqlite::Result<()> {
     if matches!(error, rusqlite::Error::ExecuteReturnedResults) {
         Ok(())

@@ -1,4 +1,4 @@
-//! Loads that go on: nothing new, and one row in a hundred changed.
+//! Incremental loads: without changes, and with one changed row in a hundred.
 
 use anyhow::{Context, Result, ensure};
 use connector_tests::pipeline::Pipeline;
@@ -8,33 +8,33 @@ use super::measure::Measured;
 use super::report::Line;
 use super::{Args, Build, eprint_step, orders};
 
-/// Of so many rows, one changes.
-const CHANGED: u64 = 100;
+/// Ratio of rows to changed rows.
+const ROWS_PER_CHANGE: u64 = 100;
 
-/// Both kinds of loads, in turn.
+/// Measures both kinds of loads, in turn.
 pub(crate) fn measure(build: &Build, args: &Args) -> Result<Vec<Line>> {
-    let server = Sqld::holding(|file| orders::write(file, args.rows))?;
+    let server = Sqld::with_data(|file| orders::write(file, args.rows))?;
     server
         .client()
         .run(&["CREATE INDEX orders_created ON orders(created_at)"])?;
-    let pipeline = Pipeline::of(&server.url())?
+    let pipeline = Pipeline::new(&server.url())?
         .component(&build.component)
         .resource_with("orders", "mode = \"incremental\"\ncursor = \"created_at\"");
     eprint_step("incremental loads");
     load(build, &pipeline, args.rows)?;
-    let (mut nothing, mut changed) = (Vec::new(), Vec::new());
+    let (mut unchanged, mut changed) = (Vec::new(), Vec::new());
     for round in 0..args.rounds {
-        nothing.push(load(build, &pipeline, 0)?);
+        unchanged.push(load(build, &pipeline, 0)?);
         server.client().run(&[&format!(
-            "UPDATE orders SET qty = 0, created_at = '2100-01-01T00:00:{round:02}Z' WHERE id % {CHANGED} = {round}"
+            "UPDATE orders SET qty = 0, created_at = '2100-01-01T00:00:{round:02}Z' WHERE id % {ROWS_PER_CHANGE} = {round}"
         )])?;
-        changed.push(load(build, &pipeline, args.rows / CHANGED)?);
+        changed.push(load(build, &pipeline, args.rows / ROWS_PER_CHANGE)?);
     }
     Ok(vec![
-        Line::of("incremental `run`, nothing new", 0, nothing),
-        Line::of(
-            &format!("incremental `run`, merging into {} rows", args.rows),
-            args.rows / CHANGED,
+        Line::new("incremental `run`, no changes", 0, unchanged),
+        Line::new(
+            &format!("incremental `run`, merged into {} rows", args.rows),
+            args.rows / ROWS_PER_CHANGE,
             changed,
         ),
     ])
@@ -47,7 +47,7 @@ fn load(build: &Build, pipeline: &Pipeline, rows: u64) -> Result<Measured> {
     let written = report["resources"][0]["rows_written"].as_u64();
     ensure!(
         written == Some(rows),
-        "{rows} rows were to be merged: {report}"
+        "the load did not write {rows} rows: {report}"
     );
     Ok(measured)
 }

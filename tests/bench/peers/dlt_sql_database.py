@@ -1,4 +1,4 @@
-"""The fastest way of dlt: `sql_database` over SQLAlchemy, with Arrow tables.
+"""Fastest way of dlt: `sql_database` over SQLAlchemy, with Arrow tables.
 
     dlt_sql_database.py URL DATABASE
 """

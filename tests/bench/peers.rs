@@ -1,5 +1,5 @@
-//! The same table through dlt, for comparison: the documented way, and the
-//! fastest that it offers. The scripts are in `tests/peers/`.
+//! Loads of the same table with dlt, for comparison: the documented way and the
+//! fastest way. The scripts are in `tests/bench/peers/`.
 
 use std::path::Path;
 
@@ -16,13 +16,13 @@ const SCRIPTS: [(&str, &str); 2] = [
     ("dlt, `sql_database` with pyarrow", "dlt_sql_database.py"),
 ];
 
-/// Runs each of them once, and checks that it loaded everything.
+/// Runs each script once, and checks that it loaded all rows.
 pub(crate) fn measure(python: &Path, server: &Sqld, rows: u64) -> Result<Vec<Line>> {
     let mut lines = Vec::new();
     for (what, script) in SCRIPTS {
-        let folder = tempfile::tempdir().context("cannot make a folder")?;
+        let folder = tempfile::tempdir().context("cannot create a folder")?;
         let database = folder.path().join("peer.duckdb");
-        let script = paths::tree().join("tests/peers").join(script);
+        let script = paths::source_tree().join("tests/bench/peers").join(script);
         let command = [
             python.into(),
             script.into(),
@@ -34,9 +34,9 @@ pub(crate) fn measure(python: &Path, server: &Sqld, rows: u64) -> Result<Vec<Lin
         let loaded = DuckDb::open(&database)?.number("SELECT count(*) FROM turso_data.orders")?;
         anyhow::ensure!(
             u64::try_from(loaded) == Ok(rows),
-            "{what}: {loaded} rows of {rows} were loaded"
+            "{what}: {loaded} of {rows} rows were loaded"
         );
-        lines.push(Line::of(what, rows, vec![measured]));
+        lines.push(Line::new(what, rows, vec![measured]));
     }
     Ok(lines)
 }

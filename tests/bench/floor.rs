@@ -1,5 +1,5 @@
-//! The floor: what it takes to have the bytes cross the wire and do nothing
-//! with them. One connection, one request after the other.
+//! Floor of the bench: the time to transfer the same pages and discard them. One
+//! connection, one request at a time.
 
 use std::io::Read as _;
 use std::time::Instant;
@@ -11,11 +11,12 @@ use serde_json::json;
 use crate::measure::Measured;
 
 /// Rows of a page.
-const PAGE: u64 = 10_000;
-/// How a row begins that begins with an integer.
-const ROW: &[u8] = br#"[{"type":"integer","value":""#;
-/// The end of an answer in which the last row begins: a row has 300 bytes.
-const TAIL: usize = 8 << 10;
+const PAGE_ROWS: u64 = 10_000;
+/// Start of a row whose first value is an integer.
+const ROW_START: &[u8] = br#"[{"type":"integer","value":""#;
+/// Size of the end of an answer that contains its last row: a row has about 300
+/// bytes.
+const TAIL_BYTES: usize = 8 << 10;
 
 /// Reads the table once.
 pub(crate) fn measure(server: &Sqld, rows: u64) -> Result<Measured> {
@@ -26,19 +27,19 @@ pub(crate) fn measure(server: &Sqld, rows: u64) -> Result<Measured> {
     loop {
         let body = json!({"requests": [
             {"type": "execute", "stmt": {
-                "sql": format!("SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT {PAGE}"),
+                "sql": format!("SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT {PAGE_ROWS}"),
                 "args": [{"type": "integer", "value": last.to_string()}]}},
             {"type": "close"}]});
         let mut answer = client.post(&body.to_string())?;
-        let mut tail = Vec::with_capacity(2 * TAIL + buffer.len());
+        let mut tail = Vec::with_capacity(2 * TAIL_BYTES + buffer.len());
         loop {
-            let read = answer.read(&mut buffer).context("the answer broke off")?;
+            let read = answer.read(&mut buffer).context("cannot read the answer")?;
             if read == 0 {
                 break;
             }
             bytes += read as u64;
-            tail.drain(..tail.len().saturating_sub(TAIL));
-            tail.extend_from_slice(&buffer[read.saturating_sub(TAIL)..read]);
+            tail.drain(..tail.len().saturating_sub(TAIL_BYTES));
+            tail.extend_from_slice(&buffer[read.saturating_sub(TAIL_BYTES)..read]);
         }
         let Some(key) = last_key(&tail) else { break };
         last = key;
@@ -51,10 +52,12 @@ pub(crate) fn measure(server: &Sqld, rows: u64) -> Result<Measured> {
     })
 }
 
-/// The first value of the last row.
+/// Returns the first value of the last row.
 fn last_key(tail: &[u8]) -> Option<u64> {
-    let at = tail.windows(ROW.len()).rposition(|window| window == ROW)?;
-    let digits = &tail[at + ROW.len()..];
+    let at = tail
+        .windows(ROW_START.len())
+        .rposition(|window| window == ROW_START)?;
+    let digits = &tail[at + ROW_START.len()..];
     let end = digits.iter().position(|byte| *byte == b'"')?;
     std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
 }
