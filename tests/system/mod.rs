@@ -10,6 +10,7 @@ mod duckdb_load;
 mod endpoints;
 mod faults;
 mod files_load;
+mod fixtures;
 mod fleet;
 mod incremental;
 mod keys;
