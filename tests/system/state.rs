@@ -181,7 +181,7 @@ fn a_diff_shows_a_dropped_column_with_two_underscores_in_its_name() -> Result<()
         "CREATE TABLE visits(id INTEGER PRIMARY KEY, price INTEGER, utm__source TEXT)",
         "INSERT INTO visits VALUES (1, 5, 'mail'), (2, 'much', 'feed')",
     ])?;
-    let pipeline = Pipeline::of(&server.url())?.resource("visits");
+    let pipeline = Pipeline::new(&server.url())?.resource("visits");
     pipeline.load()?;
     let outcome = pipeline.host(&["diff"])?;
     assert_eq!(outcome.stdout, "nothing would change\n", "{outcome:?}");
