@@ -1,42 +1,32 @@
 //! The table `turso_cdc`: the statements that read it, and whether it still
-//! goes on from where the last read ended. Changes that are not in it any more
-//! are never passed over in silence.
+//! holds every change after a cursor. Missing changes are always an error.
 
-use super::lost;
-use super::row::{Change, Kind};
+use super::change::ChangeId;
+use super::refresh_needed;
 use crate::database::catalog::CHANGES;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::hrana::request::Statement;
 use crate::hrana::value::Value;
 
-/// The schema table, whose changes are those of tables themselves.
+/// Name of the schema table, whose changes are those of the tables themselves.
 pub const SCHEMA: &str = "sqlite_schema";
 
-/// A place in the feed.
+/// Range of changes that the feed holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// The number of the change; 0 is before the first.
-    pub number: i64,
-    /// When it was made, in seconds. Numbers begin anew when the feed is
-    /// emptied, times do not.
-    pub time: i64,
-}
-
-/// What the feed holds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extent {
-    /// The number of the first change.
+pub struct FeedExtent {
+    /// Number of the first change.
     pub first: Option<i64>,
-    /// The last change that is read: what comes after it is of a transaction
-    /// that is still open, and may yet be undone.
-    pub end: Place,
-    /// Whether there is something after it.
-    pub is_open: bool,
+    /// Last change to read. Later ones belong to an open transaction, which
+    /// may still be rolled back.
+    pub end: ChangeId,
+    /// True if an open transaction has made changes after the end.
+    pub has_open_transaction: bool,
 }
 
-/// What to ask for the extent: its answers go to [`Extent::of`].
+/// Returns the statements that determine the extent of the feed.
+/// [`FeedExtent::from_rows`] takes their results in the same order.
 #[must_use]
-pub fn extent() -> [Statement; 4] {
+pub fn select_extent() -> [Statement; 4] {
     [
         format!("SELECT version FROM turso_cdc_version WHERE table_name = '{CHANGES}'"),
         format!("SELECT min(change_id) FROM {CHANGES}"),
@@ -50,50 +40,51 @@ pub fn extent() -> [Statement; 4] {
     .map(Statement::new)
 }
 
-/// When the change of a number was made.
+/// Returns the statement that reads the time of a change.
 #[must_use]
-pub fn time_of(number: i64) -> Statement {
+pub fn select_time(number: i64) -> Statement {
     Statement::with(
         format!("SELECT change_time FROM {CHANGES} WHERE change_id = ?"),
         vec![Value::Integer(number)],
     )
 }
 
-/// The entry of a table in the schema, which stays the same when the table is
-/// altered or renamed.
+/// Returns the statement that reads a table's row id in the schema, which does
+/// not change when the table is altered or renamed.
 #[must_use]
-pub fn entry_of(table: &str) -> Statement {
+pub fn select_schema_entry(table: &str) -> Statement {
     Statement::with(
         format!("SELECT rowid FROM {SCHEMA} WHERE type = 'table' AND name = ?"),
         vec![table.into()],
     )
 }
 
-/// The defaults of a table's columns.
+/// Returns the statement that reads the defaults of a table's columns.
 #[must_use]
-pub fn defaults_of(table: &str) -> Statement {
+pub fn select_defaults(table: &str) -> Statement {
     Statement::with(
         "SELECT name, dflt_value FROM pragma_table_xinfo(?)".to_owned(),
         vec![table.into()],
     )
 }
 
-/// Whether the connection records changes, and how.
+/// Returns the statement that reads the capture mode of the connection.
 #[must_use]
-pub fn mode() -> Statement {
+pub fn select_capture_mode() -> Statement {
     Statement::new("PRAGMA capture_data_changes_conn")
 }
 
-/// Changes of a table between two places. The name is written as it was in
-/// the statement that made the change.
+/// Returns the statement that reads the changes of a table after one number
+/// and up to another.
 #[must_use]
-pub fn page(table: &str, after: i64, end: i64, limit: u64) -> Statement {
+pub fn select_changes(table: &str, after: i64, end: i64, limit: u64) -> Statement {
     let mut sql = format!(
         "SELECT change_id, change_time, change_type, table_name, id, \"before\", \"after\", updates \
          FROM {CHANGES} WHERE change_id > ? AND change_id <= ? AND change_type IN (-1, 0, 1)"
     );
     let mut args = vec![Value::Integer(after), Value::Integer(end)];
-    // SQL folds the case of these letters only.
+    // The feed spells a name like the statement that made the change, and SQL
+    // ignores the case of ASCII letters only.
     if table.is_ascii() {
         sql.push_str(" AND table_name = ? COLLATE NOCASE");
         args.push(table.into());
@@ -102,110 +93,61 @@ pub fn page(table: &str, after: i64, end: i64, limit: u64) -> Statement {
     Statement::with(sql, args)
 }
 
-/// Whether a change names a table.
+/// Returns true if a name in the feed denotes a table.
 #[must_use]
-pub fn is_of(table: &str, name: &str) -> bool {
+pub fn is_same_table(table: &str, name: &str) -> bool {
     name.to_lowercase() == table.to_lowercase()
 }
 
-impl Extent {
-    /// From the rows of the answers.
+impl FeedExtent {
+    /// Parses the results of [`select_extent`].
     #[must_use]
-    pub fn of(
+    pub fn from_rows(
         version: &[Vec<Value>],
         first: &[Vec<Value>],
         committed: &[Vec<Value>],
         last: &[Vec<Value>],
     ) -> Self {
-        let number = |rows: &[Vec<Value>], at: usize| rows.first()?.get(at)?.as_integer();
-        let place = |rows: &[Vec<Value>]| Place {
+        let number = |rows: &[Vec<Value>], column: usize| rows.first()?.get(column)?.as_integer();
+        let id = |rows: &[Vec<Value>]| ChangeId {
             number: number(rows, 0).unwrap_or(0),
             time: number(rows, 1).unwrap_or(0),
         };
-        // Before version 2, nothing says where a transaction ends.
+        // Before version 2, the feed does not record the end of a transaction.
         let has_commits = !version.is_empty() || !committed.is_empty();
-        let end = place(if has_commits { committed } else { last });
+        let end = id(if has_commits { committed } else { last });
         Self {
             first: number(first, 0),
             end,
-            is_open: place(last).number > end.number,
+            has_open_transaction: id(last).number > end.number,
         }
     }
 
-    /// Refuses to go on from a place, if changes may be missing. `time` is
-    /// that of the change there, if it is still in the feed.
-    pub fn goes_on(&self, table: &str, from: Place, time: Option<i64>) -> Result<()> {
-        let Place { number, .. } = from;
-        let gone = match (self.first, time) {
+    /// Checks that the feed holds every change after `from`. `time` is the time
+    /// of the change with that number, if the feed still has it.
+    ///
+    /// # Errors
+    /// A data error if changes may be missing.
+    pub fn check_continuity(&self, table: &str, from: ChangeId, time: Option<i64>) -> Result<()> {
+        let ChangeId { number, .. } = from;
+        let problem = match (self.first, time) {
             (None, _) if number == 0 => return Ok(()),
             (None, _) => "it is empty now".to_owned(),
             (Some(first), None) if first == number + 1 => return Ok(()),
             (Some(first), None) if first > number => {
-                format!("it begins at change {first} now, and what came between is lost")
+                format!("it begins at change {first} now, so the changes in between are lost")
             }
             (Some(_), Some(time)) if time == from.time && self.end.number >= number => {
                 return Ok(());
             }
             _ => "it was restarted since".to_owned(),
         };
-        Err(lost(
+        Err(refresh_needed(
             table,
             &format!(
-                "the feed of changes (`{CHANGES}`) was read up to change {number}, and {gone}"
+                "the feed of changes (`{CHANGES}`) was read up to change {number}, and {problem}"
             ),
         ))
-    }
-}
-
-impl Change {
-    /// From a row of a page.
-    pub fn of(row: Vec<Value>) -> Result<Self> {
-        let malformed = || Error::protocol(format!("`{CHANGES}` has a row of another form"));
-        let Ok(
-            [
-                Value::Integer(number),
-                time,
-                Value::Integer(kind),
-                table,
-                id,
-                before,
-                after,
-                updates,
-            ],
-        ) = <[Value; 8]>::try_from(row)
-        else {
-            return Err(malformed());
-        };
-        let kind = match kind {
-            -1 => Kind::Deleted,
-            0 => Kind::Updated,
-            1 => Kind::Inserted,
-            _ => return Err(malformed()),
-        };
-        let image = |value| match value {
-            Value::Null => Ok(None),
-            Value::Blob(bytes) => Ok(Some(bytes)),
-            _ => Err(malformed()),
-        };
-        Ok(Self {
-            number,
-            time: time.as_integer().unwrap_or(0),
-            kind,
-            table: table.as_text().ok_or_else(malformed)?.to_owned(),
-            id,
-            before: image(before)?,
-            after: image(after)?,
-            updates: image(updates)?,
-        })
-    }
-
-    /// Its place.
-    #[must_use]
-    pub fn place(&self) -> Place {
-        Place {
-            number: self.number,
-            time: self.time,
-        }
     }
 }
 
@@ -213,47 +155,47 @@ impl Change {
 mod tests {
     use super::*;
 
-    fn place(number: i64, time: i64) -> Place {
-        Place { number, time }
+    fn id(number: i64, time: i64) -> ChangeId {
+        ChangeId { number, time }
     }
 
-    fn extent(first: Option<i64>, end: i64) -> Extent {
-        Extent {
+    fn extent(first: Option<i64>, end: i64) -> FeedExtent {
+        FeedExtent {
             first,
-            end: place(end, 0),
-            is_open: false,
+            end: id(end, 0),
+            has_open_transaction: false,
         }
     }
 
     #[test]
-    fn what_is_not_committed_is_not_read() {
+    fn an_open_transaction_is_not_read() {
         let row = |values: &[i64]| vec![values.iter().copied().map(Value::Integer).collect()];
         let version = vec![vec![Value::from("v2")]];
-        let open = Extent::of(&version, &row(&[3]), &row(&[7, 70]), &row(&[9, 90]));
+        let open = FeedExtent::from_rows(&version, &row(&[3]), &row(&[7, 70]), &row(&[9, 90]));
         assert_eq!(
-            (open.first, open.end, open.is_open),
-            (Some(3), place(7, 70), true)
+            (open.first, open.end, open.has_open_transaction),
+            (Some(3), id(7, 70), true)
         );
-        let first = Extent::of(&version, &row(&[1]), &[], &row(&[2, 20]));
-        assert_eq!((first.end, first.is_open), (place(0, 0), true));
-        let older = Extent::of(&[], &row(&[1]), &[], &row(&[2, 20]));
-        assert_eq!((older.end, older.is_open), (place(2, 20), false));
-        let empty = Extent::of(&version, &[vec![Value::Null]], &[], &[]);
-        assert_eq!(empty, Extent::default());
+        let first = FeedExtent::from_rows(&version, &row(&[1]), &[], &row(&[2, 20]));
+        assert_eq!((first.end, first.has_open_transaction), (id(0, 0), true));
+        let older = FeedExtent::from_rows(&[], &row(&[1]), &[], &row(&[2, 20]));
+        assert_eq!((older.end, older.has_open_transaction), (id(2, 20), false));
+        let empty = FeedExtent::from_rows(&version, &[vec![Value::Null]], &[], &[]);
+        assert_eq!(empty, FeedExtent::default());
     }
 
     #[test]
-    fn a_read_goes_on_where_nothing_is_missing() {
+    fn a_read_resumes_if_no_change_is_missing() {
         for (extent, from, time) in [
-            (extent(None, 0), place(0, 0), None),
-            (extent(Some(1), 9), place(0, 0), None),
-            (extent(Some(1), 9), place(9, 5), Some(5)),
-            (extent(Some(4), 9), place(4, 5), Some(5)),
-            // What was read was removed.
-            (extent(Some(5), 9), place(4, 5), None),
+            (extent(None, 0), id(0, 0), None),
+            (extent(Some(1), 9), id(0, 0), None),
+            (extent(Some(1), 9), id(9, 5), Some(5)),
+            (extent(Some(4), 9), id(4, 5), Some(5)),
+            // Changes that were read have been removed.
+            (extent(Some(5), 9), id(4, 5), None),
         ] {
             assert_eq!(
-                extent.goes_on("t", from, time),
+                extent.check_continuity("t", from, time),
                 Ok(()),
                 "{extent:?} {from:?}"
             );
@@ -261,16 +203,16 @@ mod tests {
     }
 
     #[test]
-    fn changes_that_are_missing_are_never_passed_over() {
+    fn missing_changes_are_an_error() {
         for (extent, from, time) in [
-            (extent(None, 0), place(9, 5), None),
-            (extent(Some(2), 9), place(0, 0), None),
-            (extent(Some(6), 9), place(4, 5), None),
-            (extent(Some(1), 3), place(9, 5), None),
-            (extent(Some(1), 30), place(9, 5), Some(6)),
-            (extent(Some(1), 30), place(9, 5), None),
+            (extent(None, 0), id(9, 5), None),
+            (extent(Some(2), 9), id(0, 0), None),
+            (extent(Some(6), 9), id(4, 5), None),
+            (extent(Some(1), 3), id(9, 5), None),
+            (extent(Some(1), 30), id(9, 5), Some(6)),
+            (extent(Some(1), 30), id(9, 5), None),
         ] {
-            let error = extent.goes_on("t", from, time).unwrap_err();
+            let error = extent.check_continuity("t", from, time).unwrap_err();
             assert!(
                 error.hint.unwrap().contains("full refresh"),
                 "{extent:?} {from:?}"
@@ -279,31 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn only_changes_of_rows_become_changes() {
-        let row = |kind: i64, table: Value, before: Value| {
-            vec![
-                Value::Integer(1),
-                Value::Integer(2),
-                Value::Integer(kind),
-                table,
-                Value::Integer(3),
-                before,
-                Value::Null,
-                Value::Null,
-            ]
-        };
-        let change = Change::of(row(-1, "t".into(), Value::Blob(vec![1]))).unwrap();
-        assert_eq!((change.kind, change.before), (Kind::Deleted, Some(vec![1])));
-        assert!(Change::of(row(2, Value::Null, Value::Null)).is_err());
-        assert!(Change::of(row(1, Value::Null, Value::Null)).is_err());
-        assert!(Change::of(row(1, "t".into(), Value::Integer(1))).is_err());
-        assert!(Change::of(Vec::new()).is_err());
-    }
-
-    #[test]
-    fn names_are_compared_as_the_server_does() {
-        assert!(is_of("orders", "Orders"));
-        assert!(is_of("Ä", "ä"));
-        assert!(!is_of("orders", "order"));
+    fn table_names_are_compared_without_case() {
+        assert!(is_same_table("orders", "Orders"));
+        assert!(is_same_table("Ä", "ä"));
+        assert!(!is_same_table("orders", "order"));
     }
 }

@@ -1,14 +1,16 @@
-//! The feed of changes that Turso's new engine keeps in the table `turso_cdc`:
-//! what it holds, and what that means for the rows of a table. Asks nobody;
-//! the reads are in [`crate::read`].
+//! The feed of changes that Turso's new engine keeps in the table `turso_cdc`,
+//! and the rows of a table that follow from it. Sends no requests; the reads
+//! are in [`crate::read`].
 //!
-//! [`record`] decodes rows, [`row`] makes rows of a table out of changes,
-//! [`feed`] says whether the feed still begins where the last read ended, and
-//! [`history`] whether the table is still the one that was read.
+//! Reading order: [`change`] (an entry of the feed), [`feed`] (statements, and
+//! whether the feed still holds everything after a cursor), [`history`]
+//! (whether the table is still the same), [`record`] (SQLite's record format),
+//! [`row`] (rows of a change).
 //!
-//! What the feed records was tried on tursodb 0.6.0. It is kept for each
-//! connection, so changes of connections that do not ask for it are missing.
+//! The behaviour of the feed was verified on tursodb 0.6.0. Capture is a
+//! setting of each connection, so changes of other connections are missing.
 
+pub mod change;
 pub mod feed;
 pub mod history;
 pub mod record;
@@ -17,10 +19,11 @@ pub mod row;
 use crate::cursor;
 use crate::error::{Category, Error};
 
-/// The column that says which rows are deleted; the last of a page.
+/// Name of the column that flags deleted rows, the last of a page.
 pub const DELETED: &str = "__deleted";
 
-/// What the feed cannot tell about a table, and what to do about it.
-fn lost(table: &str, what: &str) -> Error {
-    Error::new(Category::Data, format!("`{table}`: {what}")).hint(cursor::full_refresh(table))
+/// Creates the error of a table that needs a full refresh, because the feed
+/// does not hold everything that changed.
+fn refresh_needed(table: &str, reason: &str) -> Error {
+    Error::new(Category::Data, format!("`{table}`: {reason}")).hint(cursor::full_refresh(table))
 }

@@ -1,28 +1,31 @@
-//! SQLite's record format, in which a row is stored: a header of types, then
-//! the values. Only ever reads; what is malformed is refused, never guessed.
+//! Decoder of SQLite's record format, in which a row is stored: a header of
+//! types, then the values. Malformed bytes are an error; nothing is guessed.
 //!
-//! Source: section 2.1 of "Database File Format" of SQLite.
+//! Source: section 2.1 of SQLite's "Database File Format".
 
 use std::fmt;
 
 use crate::hrana::value::Value;
 
-/// Bytes that are no record.
+/// Error of bytes that are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(&'static str);
+pub struct RecordError(&'static str);
 
-impl fmt::Display for Malformed {
+impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "this is no record of SQLite: {}", self.0)
+        write!(f, "malformed SQLite record: {}", self.0)
     }
 }
 
-/// The values of a row. Whole numbers in a REAL column may come as integers.
-pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, Malformed> {
+/// Decodes the values of a row. Whole numbers of a REAL column may be integers.
+///
+/// # Errors
+/// The reason why the bytes are not a record.
+pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, RecordError> {
     let (size, used) = varint(bytes)?;
-    let size = usize::try_from(size).map_err(|_| Malformed("the header is too long"))?;
+    let size = usize::try_from(size).map_err(|_| RecordError("the header is too long"))?;
     if size < used || size > bytes.len() {
-        return Err(Malformed("the header is of another length than it says"));
+        return Err(RecordError("the header has a wrong length"));
     }
     let (header, mut body) = bytes.split_at(size);
     let mut types = &header[used..];
@@ -35,30 +38,30 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, Malformed> {
         values.push(value);
     }
     if !body.is_empty() {
-        return Err(Malformed("bytes follow the last value"));
+        return Err(RecordError("bytes follow the last value"));
     }
     Ok(values)
 }
 
-/// A number of one to nine bytes, and how many they are. All but the last
-/// have the highest bit set; the ninth counts with all of its bits.
-fn varint(bytes: &[u8]) -> Result<(u64, usize), Malformed> {
-    const MOST: usize = 9;
+/// Decodes a number of one to nine bytes, and returns its length too. All bytes
+/// but the last have the highest bit set; the ninth contributes all of its bits.
+fn varint(bytes: &[u8]) -> Result<(u64, usize), RecordError> {
+    const MAX_BYTES: usize = 9;
     let mut number = 0_u64;
-    for (index, byte) in bytes.iter().take(MOST).enumerate() {
-        if index + 1 == MOST {
-            return Ok((number << 8 | u64::from(*byte), MOST));
+    for (index, byte) in bytes.iter().take(MAX_BYTES).enumerate() {
+        if index + 1 == MAX_BYTES {
+            return Ok((number << 8 | u64::from(*byte), MAX_BYTES));
         }
         number = number << 7 | u64::from(byte & 0x7f);
         if byte & 0x80 == 0 {
             return Ok((number, index + 1));
         }
     }
-    Err(Malformed("a number ends early"))
+    Err(RecordError("a number ends early"))
 }
 
-/// The value of a type at the beginning of `body`, and its length.
-fn value(serial_type: u64, body: &[u8]) -> Result<(Value, usize), Malformed> {
+/// Decodes the value at the start of `body`, and returns its length too.
+fn value(serial_type: u64, body: &[u8]) -> Result<(Value, usize), RecordError> {
     Ok(match serial_type {
         0 => (Value::Null, 0),
         1 => integer(body, 1)?,
@@ -71,7 +74,7 @@ fn value(serial_type: u64, body: &[u8]) -> Result<(Value, usize), Malformed> {
             let bits = first(body, 8)?.iter();
             let bits = bits.fold(0, |bits, byte| bits << 8 | u64::from(*byte));
             let real = f64::from_bits(bits);
-            // SQLite has no NaN: it reads one as NULL.
+            // SQLite reads NaN as NULL.
             let value = if real.is_nan() {
                 Value::Null
             } else {
@@ -81,12 +84,12 @@ fn value(serial_type: u64, body: &[u8]) -> Result<(Value, usize), Malformed> {
         }
         8 => (Value::Integer(0), 0),
         9 => (Value::Integer(1), 0),
-        10 | 11 => return Err(Malformed("a type is reserved")),
-        even_or_odd => {
-            let length = usize::try_from((even_or_odd - 12) / 2)
-                .map_err(|_| Malformed("a value is too long"))?;
+        10 | 11 => return Err(RecordError("a type code is reserved")),
+        text_or_blob => {
+            let length = usize::try_from((text_or_blob - 12) / 2)
+                .map_err(|_| RecordError("a value is too long"))?;
             let bytes = first(body, length)?.to_vec();
-            let value = if even_or_odd % 2 == 0 {
+            let value = if text_or_blob % 2 == 0 {
                 Value::Blob(bytes)
             } else {
                 String::from_utf8(bytes)
@@ -97,26 +100,26 @@ fn value(serial_type: u64, body: &[u8]) -> Result<(Value, usize), Malformed> {
     })
 }
 
-/// A signed integer, its highest byte first.
-fn integer(body: &[u8], length: usize) -> Result<(Value, usize), Malformed> {
+/// Decodes a signed integer in big-endian order.
+fn integer(body: &[u8], length: usize) -> Result<(Value, usize), RecordError> {
     let bytes = first(body, length)?;
     let negative = bytes.first().is_some_and(|byte| byte & 0x80 != 0);
-    let all_signs = if negative { -1 } else { 0 };
-    let number = bytes.iter().fold(all_signs, |number: i64, byte| {
+    let sign_extension = if negative { -1 } else { 0 };
+    let number = bytes.iter().fold(sign_extension, |number: i64, byte| {
         number << 8 | i64::from(*byte)
     });
     Ok((Value::Integer(number), length))
 }
 
-fn first(bytes: &[u8], length: usize) -> Result<&[u8], Malformed> {
-    bytes.get(..length).ok_or(Malformed("a value ends early"))
+fn first(bytes: &[u8], length: usize) -> Result<&[u8], RecordError> {
+    bytes.get(..length).ok_or(RecordError("a value ends early"))
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
 
-    /// A record, written as SQLite writes it.
+    /// Encodes a record like SQLite.
     pub(crate) fn encode(values: &[Value]) -> Vec<u8> {
         let (mut types, mut body) = (Vec::new(), Vec::new());
         for value in values {
@@ -150,17 +153,17 @@ pub(crate) mod tests {
                     12 + 2 * bytes.len() as u64
                 }
             };
-            types.extend(written(serial_type));
+            types.extend(varint_bytes(serial_type));
         }
         let mut size = types.len() + 1;
-        while written(size as u64).len() + types.len() != size {
+        while varint_bytes(size as u64).len() + types.len() != size {
             size += 1;
         }
-        [written(size as u64), types, body].concat()
+        [varint_bytes(size as u64), types, body].concat()
     }
 
-    /// A number of at most eight bytes.
-    fn written(number: u64) -> Vec<u8> {
+    /// Encodes a number of at most eight bytes.
+    fn varint_bytes(number: u64) -> Vec<u8> {
         let mut bytes = vec![(number & 0x7f) as u8];
         let mut rest = number >> 7;
         while rest > 0 {
@@ -193,13 +196,13 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_value_comes_back() {
+    fn every_value_is_decoded() {
         assert_eq!(decode(&encode(&all_kinds())), Ok(all_kinds()));
         assert_eq!(decode(&encode(&[])), Ok(vec![]));
     }
 
     #[test]
-    fn a_record_of_tursodb_is_read() {
+    fn a_record_of_tursodb_is_decoded() {
         // INSERT INTO t VALUES (3, x'00', 'text', 1e300, -9223372036854775808)
         let bytes = b"\x06\x01\x0e\x15\x07\x06\x03\x00text~7\xe4<\x88\x00u\x9c\x80\0\0\0\0\0\0\0";
         assert_eq!(
@@ -215,7 +218,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_record_that_ends_early_is_refused_wherever_it_ends() {
+    fn a_truncated_record_is_refused() {
         let whole = encode(&all_kinds());
         for length in 0..whole.len() {
             assert!(decode(&whole[..length]).is_err(), "{length}");
@@ -224,7 +227,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_record_are_refused() {
+    fn malformed_bytes_are_refused() {
         for bytes in [
             &[][..],
             &[0],
@@ -242,7 +245,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn any_bytes_are_read_or_refused() {
+    fn random_bytes_do_not_panic() {
         let mut seed = 7_u64;
         for _ in 0..20_000 {
             let mut bytes = Vec::new();
@@ -259,7 +262,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn not_a_number_is_null() {
+    fn nan_is_null() {
         let record = encode(&[Value::Real(f64::NAN)]);
         assert_eq!(decode(&record), Ok(vec![Value::Null]));
     }

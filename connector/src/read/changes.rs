@@ -8,8 +8,9 @@ use super::followed::Followed;
 use super::plan::{How, Target};
 use super::tables::Tables;
 use crate::changes::DELETED;
-use crate::changes::feed::{self, Place};
-use crate::changes::row::{Change, Layout};
+use crate::changes::change::{Change, ChangeId};
+use crate::changes::feed;
+use crate::changes::row::RecordLayout;
 use crate::cursor::{Cursor, FeedPosition};
 use crate::database::failure;
 use crate::database::stream::Stream;
@@ -50,7 +51,7 @@ pub(super) fn page(stream: &mut Stream, requests: &[Request]) -> Result<Page, Fa
         _ => return Err(Error::protocol("a page of changes has no result").into()),
     }
     for row in rows.into_iter().next().unwrap_or_default() {
-        page.changes.push(Change::of(row)?);
+        page.changes.push(Change::from_row(row)?);
     }
     Ok(page)
 }
@@ -70,10 +71,10 @@ pub(super) struct Changes {
 struct Reading {
     resource: String,
     followed: Followed,
-    layout: Layout,
+    layout: RecordLayout,
     decoder: Decoder,
     /// The last change that was read.
-    at: Place,
+    at: ChangeId,
     /// Changes to ask for at once, and the most of them.
     limit: u64,
     most: u64,
@@ -145,7 +146,7 @@ impl Changes {
             return Ok(Then::End);
         }
         let name = &reading.followed.table.name;
-        let statement = feed::page(
+        let statement = feed::select_changes(
             name,
             reading.at.number,
             reading.followed.end.number,
@@ -204,7 +205,7 @@ impl Reading {
             resource: target.resource,
             layout: followed.layout(&target.columns)?,
             decoder: Decoder::new(&target.columns).marked(DELETED),
-            at: Place {
+            at: ChangeId {
                 number: from.number,
                 time: from.time,
             },
@@ -230,12 +231,8 @@ impl Reading {
         let mut sent = 0;
         let name = &self.followed.table.name;
         for change in &page.changes {
-            bytes += [&change.before, &change.after, &change.updates]
-                .into_iter()
-                .flatten()
-                .map(Vec::len)
-                .sum::<usize>();
-            if !feed::is_of(name, &change.table) {
+            bytes += change.bytes();
+            if !feed::is_same_table(name, &change.table) {
                 continue;
             }
             self.hidden += u64::from(self.layout.hides_key(change));
@@ -246,8 +243,8 @@ impl Reading {
         }
         let end = self.followed.end.clone();
         self.at = match page.changes.last() {
-            Some(last) if page.changes.len() as u64 >= self.limit => last.place(),
-            _ => Place {
+            Some(last) if page.changes.len() as u64 >= self.limit => last.id,
+            _ => ChangeId {
                 number: end.number,
                 time: end.time,
             },

@@ -9,9 +9,10 @@ use super::changes::{Page, page};
 use super::increment::Phase;
 use super::plan::{How, Plan};
 use super::survey::{Answer, ask};
-use crate::changes::feed::{self, Extent, Place};
-use crate::changes::history::{self, Alteration, Known};
-use crate::changes::row::{Change, Layout};
+use crate::changes::change::{Change, ChangeId};
+use crate::changes::feed::{self, FeedExtent};
+use crate::changes::history::{self, Alteration, KnownTable};
+use crate::changes::row::RecordLayout;
 use crate::cursor::{self, Cursor, FeedPosition};
 use crate::database::catalog::CHANGES;
 use crate::database::failure;
@@ -101,9 +102,9 @@ impl Followed {
     }
 
     /// The layout of its records.
-    pub(super) fn layout(&self, columns: &[ColumnSpec]) -> Result<Layout> {
+    pub(super) fn layout(&self, columns: &[ColumnSpec]) -> Result<RecordLayout> {
         let least = self.from.as_ref().map_or(0, |from| from.columns.len());
-        Layout::new(&self.table, columns, &self.primary_key, least)
+        RecordLayout::new(&self.table, columns, &self.primary_key, least)
     }
 
     /// Returns the cursor at a position in the feed.
@@ -119,7 +120,7 @@ impl Followed {
     /// Settles where it begins and ends; refuses what the feed cannot tell.
     fn settle(
         &mut self,
-        extent: &Extent,
+        extent: &FeedExtent,
         facts: &Facts,
         alterations: &[(i64, Alteration)],
     ) -> Result<()> {
@@ -143,21 +144,21 @@ impl Followed {
         let Some(from) = &self.from else {
             return Ok(());
         };
-        let place = Place {
+        let change = ChangeId {
             number: from.number,
             time: from.time,
         };
-        extent.goes_on(&self.table.name, place, facts.time)?;
+        extent.check_continuity(&self.table.name, change, facts.time)?;
         let since = alterations
             .iter()
             .filter(|(number, _)| *number > from.number);
         let since: Vec<_> = since.map(|(_, alteration)| alteration.clone()).collect();
-        let known = Known {
-            entry: from.schema_entry,
+        let known = KnownTable {
+            schema_entry: from.schema_entry,
             columns: from.columns.clone(),
         };
-        history::judge(&self.table, &known, facts.entry, &since)?;
-        history::judge_defaults(&self.table, &known, &facts.defaults)
+        history::check_table(&self.table, &known, facts.entry, &since)?;
+        history::check_defaults(&self.table, &known, &facts.defaults)
     }
 }
 
@@ -216,7 +217,7 @@ pub(super) fn survey(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure
                 let is_shared = stream.dialect() == Dialect::Minimal;
                 match followed.from {
                     // Its rows would be read, and may yet be undone.
-                    None if is_shared && extent.is_open => Err(Error::new(
+                    None if is_shared && extent.has_open_transaction => Err(Error::new(
                         Category::Unavailable,
                         format!(
                             "`{}`: a transaction is open on the one connection of the server",
@@ -249,16 +250,19 @@ pub(super) fn survey(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure
 
 /// Asks for the extent of the feed, for the facts of each table, and whether
 /// a connection that is shared records nothing.
-fn look(stream: &mut Stream, followed: &[Followed]) -> Result<(Extent, Vec<Facts>, bool), Failure> {
-    let mut statements = feed::extent().to_vec();
-    statements.push(feed::mode());
+fn look(
+    stream: &mut Stream,
+    followed: &[Followed],
+) -> Result<(FeedExtent, Vec<Facts>, bool), Failure> {
+    let mut statements = feed::select_extent().to_vec();
+    statements.push(feed::select_capture_mode());
     let common = statements.len();
     for followed in followed {
         let place = followed.from.as_ref().map_or(0, |from| from.number);
         statements.extend([
-            feed::entry_of(&followed.table.name),
-            feed::time_of(place),
-            feed::defaults_of(&followed.table.name),
+            feed::select_schema_entry(&followed.table.name),
+            feed::select_time(place),
+            feed::select_defaults(&followed.table.name),
         ]);
     }
     let mut answers = ask(stream, &statements)?;
@@ -274,7 +278,7 @@ fn look(stream: &mut Stream, followed: &[Followed]) -> Result<(Extent, Vec<Facts
         .hint("look at what the token may do; or use `mode = \"incremental\"`")
         .into());
     }
-    let extent = Extent::of(&version.rows, &first.rows, &committed.rows, &last.rows);
+    let extent = FeedExtent::from_rows(&version.rows, &first.rows, &committed.rows, &last.rows);
     let is_off = stream.dialect() == Dialect::Minimal && first_text(mode) == Some("off");
     let facts = of_tables.chunks_exact(3).map(|answers| Facts {
         entry: first_integer(&answers[0]),
@@ -301,17 +305,18 @@ fn alterations(
     let mut found = Vec::new();
     let mut after = after;
     loop {
-        let statement = feed::page(feed::SCHEMA, after, end, ALTERATIONS);
+        let statement = feed::select_changes(feed::SCHEMA, after, end, ALTERATIONS);
         let Page {
             changes, outcomes, ..
         } = page(stream, &[Request::execute(statement)])?;
         if let Some(Outcome::Failed(error)) = outcomes.first() {
             return Err(failure::of_sql(error, CHANGES));
         }
-        let alteration = |change: &Change| Some((change.number, Alteration::of(change)?));
+        let alteration =
+            |change: &Change| Some((change.id.number, Alteration::from_change(change)?));
         found.extend(changes.iter().filter_map(alteration));
         match changes.last() {
-            Some(last) if changes.len() as u64 >= ALTERATIONS => after = last.number,
+            Some(last) if changes.len() as u64 >= ALTERATIONS => after = last.id.number,
             _ => return Ok(found),
         }
     }
