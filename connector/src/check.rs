@@ -3,10 +3,10 @@
 
 use crate::config::Config;
 use crate::database::catalog::Catalog;
+use crate::database::dialect::Dialect;
 use crate::database::discovery;
-use crate::database::server::{Dialect, Server};
-use crate::database::stream::Stream;
-use crate::database::table::Kind;
+use crate::database::server::Server;
+use crate::database::table::RelationKind;
 use crate::describe::DATABASE_TOKEN;
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Severity};
@@ -48,7 +48,7 @@ pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> 
                 .hint("stop writing to the database during a read"),
         );
     }
-    let mut stream = Stream::new(server, dialect);
+    let mut stream = server.stream(dialect);
     let catalog = discovery::catalog(&mut stream).map_err(Error::from);
     let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
     stream.close();
@@ -88,8 +88,8 @@ fn counts(catalog: &Catalog) -> String {
     };
     format!(
         "{} tables, {} views, {} virtual tables",
-        count(Kind::Table),
-        count(Kind::View),
-        count(Kind::Virtual)
+        count(RelationKind::Table),
+        count(RelationKind::View),
+        count(RelationKind::Virtual)
     )
 }

@@ -17,7 +17,8 @@
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
 //! | [`cursor`] | saved positions of resources | read rows |
 //! | [`selection`], [`output`] | selections of a read; its events and statistics | know where rows come from |
-//! | [`hrana`] | the wire protocol, as Arrow | know a network |
+//! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
+//! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | ask a server |
 //! | [`http`], [`retry`], [`clock`], [`log`] | services of the host | know Turso |
 //! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
@@ -49,6 +50,7 @@ pub mod output;
 pub mod platform;
 pub mod read;
 pub mod retry;
+pub mod rows;
 pub mod selection;
 pub mod url;
 

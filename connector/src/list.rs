@@ -7,18 +7,17 @@ use crate::config::Config;
 use crate::database::discovery;
 use crate::database::server::Server;
 use crate::database::statement;
-use crate::database::stream::Stream;
-use crate::database::table::{Column, Key, Kind, Table};
+use crate::database::table::{Key, RelationKind, Table, TableColumn};
 use crate::error::{Error, Result};
-use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Request;
-use crate::hrana::value::Value;
-use crate::hrana::wanted::Wanted;
 use crate::platform;
 use crate::platform::endpoint::Endpoint;
 use crate::platform::endpoints::ENDPOINTS;
 use crate::read::followed::can_be_followed;
 use crate::read::plan;
+use crate::rows::columns::{ColumnSpec, Storage};
+use crate::rows::logical_type::LogicalType;
+use crate::rows::value::Value;
 use crate::selection::Mode;
 
 /// Maximum statements of one request. More would only delay its answer.
@@ -81,7 +80,7 @@ pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
 }
 
 fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
-    let mut stream = Stream::new(server, server.dialect()?);
+    let mut stream = server.stream(server.dialect()?);
     let catalog = discovery::catalog(&mut stream).map_err(Error::from);
     let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
     stream.close();
@@ -122,11 +121,11 @@ fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
 }
 
 fn table_resource(table: &Table, has_changes: bool, estimated_rows: Option<u64>) -> Resource {
-    let columns: Vec<_> = table.columns.iter().map(Column::spec).collect();
+    let columns: Vec<_> = table.columns.iter().map(TableColumn::spec).collect();
     let (kind, description) = match table.kind {
-        Kind::Table => (ResourceKind::Table, None),
-        Kind::Virtual => (ResourceKind::Table, Some("A virtual table")),
-        Kind::View => (ResourceKind::View, None),
+        RelationKind::Table => (ResourceKind::Table, None),
+        RelationKind::Virtual => (ResourceKind::Table, Some("A virtual table")),
+        RelationKind::View => (ResourceKind::View, None),
     };
     let mut modes = vec![Mode::Full];
     modes.extend(table.key().map(|_| Mode::Incremental));
@@ -140,7 +139,7 @@ fn table_resource(table: &Table, has_changes: bool, estimated_rows: Option<u64>)
         cursor_columns: cursor_columns(table),
         modes,
         parent: None,
-        by_default: table.kind == Kind::Table,
+        by_default: table.kind == RelationKind::Table,
         estimated_rows,
     }
 }
@@ -151,9 +150,9 @@ fn cursor_columns(table: &Table) -> Vec<String> {
     let Some(key) = table.key() else {
         return Vec::new();
     };
-    let is_time = |column: &&Column| {
+    let is_time = |column: &&TableColumn| {
         let name = column.name.to_ascii_lowercase();
-        let declared = column.declared.to_ascii_uppercase();
+        let declared = column.declared_type.to_ascii_uppercase();
         name.ends_with("_at")
             || ["updated", "modified", "changed"]
                 .iter()
@@ -238,7 +237,7 @@ fn endpoint_resource(endpoint: &Endpoint, is_alone: bool) -> Resource {
 fn schema(columns: &[ColumnSpec]) -> Schema {
     let field = |column: &ColumnSpec| {
         if column.holds_json {
-            return Storage::Wanted(Wanted::Json).field(&column.name);
+            return Storage::Logical(LogicalType::Json).field(&column.name);
         }
         match column.storage {
             // The first value decides about the type.
@@ -256,7 +255,7 @@ fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
     let mut estimates = vec![None; tables.len()];
     let statement = |table: &Table| {
         let row_id = table.key()?.row_id()?;
-        Some(statement::largest(&table.name, &row_id))
+        Some(statement::select_max_row_id(&table.name, &row_id))
     };
     let statements: Vec<_> = tables
         .iter()
@@ -268,7 +267,7 @@ fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
             .iter()
             .map(|(_, statement)| Request::execute(statement.clone()))
             .collect();
-        let Ok((_, rows)) = server.ask(&requests) else {
+        let Ok((_, rows)) = server.run(&requests) else {
             return estimates;
         };
         for ((index, _), rows) in chunk.iter().zip(&rows.0) {

@@ -7,8 +7,8 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use crate::error::{Category, Error, Result};
-use crate::hrana::decoder::Decoder;
 use crate::log;
+use crate::rows::batch::BatchBuilder;
 
 /// Event of a read.
 #[derive(Debug)]
@@ -207,44 +207,44 @@ impl Output {
         }
     }
 
-    /// Sends a decoder's rows as a page, after its columns if they are new.
-    pub fn page(&mut self, decoder: &mut Decoder) -> Result<()> {
-        self.page_with(PageKind::Rows, decoder, None)
+    /// Sends rows as a page, after its columns if they are new.
+    pub fn page(&mut self, rows: &mut BatchBuilder) -> Result<()> {
+        self.page_with(PageKind::Rows, rows, None)
     }
 
-    /// Sends a decoder's rows as a page of some kind, with the cursor that is
+    /// Sends rows as a page of some kind, with the cursor that is
     /// valid once the page is stored.
     pub fn page_with(
         &mut self,
         kind: PageKind,
-        decoder: &mut Decoder,
+        rows: &mut BatchBuilder,
         cursor: Option<Vec<u8>>,
     ) -> Result<()> {
-        let (schema, batch) = decoder
+        let (schema, batch) = rows
             .take_page()
             .map_err(|error| page_error(&error.to_string()))?;
         if let Some(schema) = schema {
-            self.schema(kind, &schema, decoder);
+            self.schema(kind, &schema, rows);
         }
         self.batch(kind, batch, cursor);
         if let Some(stats) = self.resources.last_mut().filter(|_| kind != PageKind::Keys) {
-            stats.mismatches = decoder.misfits();
+            stats.mismatches = rows.mismatches();
         }
         Ok(())
     }
 
-    /// Sends a decoder's last rows. Its columns are sent even without rows.
-    pub fn end(&mut self, decoder: &mut Decoder) -> Result<()> {
-        self.end_with(PageKind::Rows, decoder)
+    /// Sends the last rows. Their columns are sent even without rows.
+    pub fn end(&mut self, rows: &mut BatchBuilder) -> Result<()> {
+        self.end_with(PageKind::Rows, rows)
     }
 
-    /// Sends a decoder's last rows as a page of some kind.
-    pub fn end_with(&mut self, kind: PageKind, decoder: &mut Decoder) -> Result<()> {
-        if decoder.rows() > 0 {
-            self.page_with(kind, decoder, None)?;
+    /// Sends the last rows as a page of some kind.
+    pub fn end_with(&mut self, kind: PageKind, rows: &mut BatchBuilder) -> Result<()> {
+        if !rows.is_empty() {
+            self.page_with(kind, rows, None)?;
         }
-        if let Some(schema) = decoder.unannounced() {
-            self.schema(kind, &schema, decoder);
+        if let Some(schema) = rows.take_unannounced_schema() {
+            self.schema(kind, &schema, rows);
         }
         Ok(())
     }
@@ -278,12 +278,12 @@ impl Output {
         }));
     }
 
-    fn schema(&mut self, kind: PageKind, schema: &SchemaRef, decoder: &Decoder) {
+    fn schema(&mut self, kind: PageKind, schema: &SchemaRef, rows: &BatchBuilder) {
         let Some(stats) = self.resources.last() else {
             return;
         };
         let has = |name: &String| schema.fields().iter().any(|field| field.name() == name);
-        let siblings = decoder.siblings();
+        let siblings = rows.siblings();
         self.queue.push_back(Event::Schema {
             resource: stats.resource.clone(),
             kind,

@@ -3,7 +3,7 @@
 
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
-use crate::hrana::wanted::Wanted;
+use crate::rows::logical_type::LogicalType;
 
 /// Requested resource, and how it is read.
 #[derive(Clone, Debug, Default)]
@@ -61,20 +61,17 @@ pub struct TypeOverride {
     /// Name of the column.
     pub column: String,
     /// Requested type.
-    pub requested: Wanted,
+    pub requested: LogicalType,
 }
 
 impl TypeOverride {
     /// Parses the name of a type.
     pub fn parse(column: String, type_name: &str) -> Result<Self> {
-        match Wanted::named(type_name) {
-            Some(wanted) => Ok(Self {
-                column,
-                requested: wanted,
-            }),
+        match LogicalType::parse(type_name) {
+            Some(requested) => Ok(Self { column, requested }),
             None => Err(Error::config(
                 format!("`types` has \"{type_name}\" for `{column}`, which is not a known type"),
-                format!("use one of {}", Wanted::NAMES),
+                format!("use one of {}", LogicalType::NAMES),
             )),
         }
     }

@@ -6,11 +6,11 @@
 use super::ReadContext;
 use crate::database::failure;
 use crate::error::{Category, Error, Result};
-use crate::hrana::decoder::Decoder;
-use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::output::Output;
 use crate::retry::Backoff;
+use crate::rows::batch::BatchBuilder;
+use crate::rows::value::Value;
 use crate::selection::ReadOptions;
 
 /// Maximum bytes of a statement: a row of the largest values as SQL text.
@@ -25,7 +25,7 @@ pub struct Dump {
     url: String,
     response: http::Response,
     statements: Statements,
-    rows: Decoder,
+    rows: BatchBuilder,
     ordinal: i64,
     last: Vec<u8>,
 }
@@ -54,7 +54,7 @@ impl Dump {
             if status == 200 {
                 return Ok(response);
             }
-            Err(failure::of_status(status, retry_after, &response.text()?, &url).into())
+            Err(failure::from_status(status, retry_after, &response.text()?, &url).into())
         })?;
         Ok(Self {
             url,
@@ -78,7 +78,7 @@ impl Dump {
                 if options.row_limit.is_some_and(|limit| read >= limit) {
                     return Ok(false);
                 }
-                if self.rows.rows() as u64 >= options.page_rows || bytes >= PAGE_BYTES {
+                if self.rows.len() as u64 >= options.page_rows || bytes >= PAGE_BYTES {
                     output.page(&mut self.rows)?;
                     return Ok(true);
                 }

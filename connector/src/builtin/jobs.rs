@@ -9,7 +9,7 @@ use crate::config::missing_database;
 use crate::database::failure;
 use crate::database::server::Server;
 use crate::error::{Category, Error, Result};
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 #[derive(Deserialize)]
 struct Jobs {
@@ -109,7 +109,7 @@ fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {
             format!("{url} is not a schema database"),
         )
         .hint("set `schema_database_url` to the URL of the schema database")),
-        _ => Err(failure::of_status(status, None, &body, &url.to_string()).into()),
+        _ => Err(failure::from_status(status, None, &body, &url.to_string()).into()),
     }
 }
 

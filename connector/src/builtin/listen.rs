@@ -12,10 +12,10 @@ use crate::config::Listen;
 use crate::database::failure;
 use crate::error::{Category, Error, Result};
 use crate::hrana::cursor::Lines;
-use crate::hrana::value::Value;
 use crate::http::{self, Method};
 use crate::log;
 use crate::moment;
+use crate::rows::value::Value;
 
 pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
@@ -39,7 +39,7 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
     .wait()?;
     if response.status != 200 {
         let (status, url) = (response.status, server.url().to_string());
-        return Err(failure::of_status(status, None, &response.text()?, &url).into());
+        return Err(failure::from_status(status, None, &response.text()?, &url).into());
     }
     let max_rows = context
         .options
@@ -54,8 +54,8 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
         };
         lines.push(&chunk);
         while let Some(line) = lines.next_line() {
-            let line =
-                line.map_err(|error| failure::of_decoding(&error, &server.url().to_string()))?;
+            let line = line
+                .map_err(|error| failure::from_decode_error(&error, &server.url().to_string()))?;
             if let Some(event) = line.strip_prefix("event:") {
                 is_error = event.trim() == "error";
             } else if let Some(data) = line.strip_prefix("data:") {
@@ -70,7 +70,7 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
                         Value::Text(action),
                         Value::Integer(count),
                     ]);
-                    if context.rows.rows() as u64 >= max_rows {
+                    if context.rows.len() as u64 >= max_rows {
                         return Ok(());
                     }
                 }

@@ -13,9 +13,9 @@ use crate::config::Config;
 use crate::database::server::Server;
 use crate::error::{Category, Error};
 use crate::failure::Failure;
-use crate::hrana::columns::{ColumnSpec, Storage};
-use crate::hrana::decoder::Decoder;
 use crate::output::Output;
+use crate::rows::batch::BatchBuilder;
+use crate::rows::columns::{ColumnSpec, Storage};
 use crate::selection::ReadOptions;
 
 /// Built-in resource.
@@ -186,7 +186,7 @@ impl Builtin {
             server,
             config,
             options,
-            rows: Decoder::new(&info.columns),
+            rows: BatchBuilder::new(&info.columns),
             output,
         };
         let result = match self {
@@ -213,7 +213,7 @@ struct ReadContext<'a> {
     server: &'a Server,
     config: &'a Config,
     options: &'a ReadOptions,
-    rows: Decoder,
+    rows: BatchBuilder,
     output: &'a mut Output,
 }
 

@@ -2,11 +2,12 @@
 
 use super::ReadContext;
 use crate::clock::{self, Instant};
-use crate::database::server::{Dialect, Server};
+use crate::database::dialect::Dialect;
+use crate::database::server::Server;
 use crate::error::Result;
-use crate::hrana::value::Value;
 use crate::moment;
 use crate::output::Output;
+use crate::rows::value::Value;
 
 /// Reads the version of the server.
 pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::database::catalog::CHANGES;
 use crate::error::{Error, Result};
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 /// Effect of a change on its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

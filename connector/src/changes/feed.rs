@@ -6,7 +6,7 @@ use super::refresh_needed;
 use crate::database::catalog::CHANGES;
 use crate::error::Result;
 use crate::hrana::request::Statement;
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 /// Name of the schema table, whose changes are those of the tables themselves.
 pub const SCHEMA: &str = "sqlite_schema";
@@ -43,7 +43,7 @@ pub fn select_extent() -> [Statement; 4] {
 /// Returns the statement that reads the time of a change.
 #[must_use]
 pub fn select_time(number: i64) -> Statement {
-    Statement::with(
+    Statement::with_args(
         format!("SELECT change_time FROM {CHANGES} WHERE change_id = ?"),
         vec![Value::Integer(number)],
     )
@@ -53,7 +53,7 @@ pub fn select_time(number: i64) -> Statement {
 /// not change when the table is altered or renamed.
 #[must_use]
 pub fn select_schema_entry(table: &str) -> Statement {
-    Statement::with(
+    Statement::with_args(
         format!("SELECT rowid FROM {SCHEMA} WHERE type = 'table' AND name = ?"),
         vec![table.into()],
     )
@@ -62,7 +62,7 @@ pub fn select_schema_entry(table: &str) -> Statement {
 /// Returns the statement that reads the defaults of a table's columns.
 #[must_use]
 pub fn select_defaults(table: &str) -> Statement {
-    Statement::with(
+    Statement::with_args(
         "SELECT name, dflt_value FROM pragma_table_xinfo(?)".to_owned(),
         vec![table.into()],
     )
@@ -90,7 +90,7 @@ pub fn select_changes(table: &str, after: i64, end: i64, limit: u64) -> Statemen
         args.push(table.into());
     }
     sql.push_str(&format!(" ORDER BY change_id LIMIT {limit}"));
-    Statement::with(sql, args)
+    Statement::with_args(sql, args)
 }
 
 /// Returns true if a name in the feed denotes a table.

@@ -8,7 +8,7 @@ use super::record;
 use super::refresh_needed;
 use crate::database::table::Table;
 use crate::error::Result;
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 /// Identity of a table when its changes were last read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 /// Error of bytes that are not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use super::refresh_needed;
 use crate::cursor;
 use crate::database::table::{Key, Table};
 use crate::error::{Category, Error, Result};
-use crate::hrana::columns::{ColumnSpec, Storage};
-use crate::hrana::value::Value;
+use crate::rows::columns::{ColumnSpec, Storage};
+use crate::rows::value::Value;
 
 /// Row that follows from a change.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,8 +62,8 @@ impl RecordLayout {
             _ => None,
         };
         let names = columns.iter().map(|column| &column.name);
-        let is_real = |column: &crate::database::table::Column| {
-            Storage::declared(&column.declared) == Storage::Real
+        let is_real = |column: &crate::database::table::TableColumn| {
+            Storage::from_declared(&column.declared_type) == Storage::Real
         };
         Ok(Self {
             table: table.name.clone(),
@@ -209,7 +209,7 @@ mod tests {
     use super::super::change::ChangeId;
     use super::super::record::tests::encode;
     use super::*;
-    use crate::database::table::Column;
+    use crate::database::table::TableColumn;
     use crate::database::table::tests::table;
 
     const BY_ID: [(&str, &str, i64); 3] =
@@ -218,7 +218,7 @@ mod tests {
 
     fn layout(columns: &[(&str, &str, i64)], min_values: usize) -> RecordLayout {
         let table = table(columns, false);
-        let specs: Vec<_> = table.columns.iter().map(Column::spec).collect();
+        let specs: Vec<_> = table.columns.iter().map(TableColumn::spec).collect();
         RecordLayout::new(&table, &specs, &table.primary_key(), min_values).unwrap()
     }
 

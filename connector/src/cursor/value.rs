@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 /// Column value in a cursor, exact to the last bit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

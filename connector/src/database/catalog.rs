@@ -1,32 +1,32 @@
-//! What a database holds, from its own catalogue. In the SELECT form, since
-//! tokens that may only read are refused some PRAGMA statements.
+//! The catalogue of a database. Read by SELECT, since servers refuse some
+//! PRAGMA statements to read-only tokens.
 //!
-//! Plain functions over rows: who asks the server is not known here.
+//! Plain functions over rows. Sends no request.
 
 use std::collections::BTreeMap;
 
-use super::table::{Column, Kind, Table};
+use super::table::{RelationKind, Table, TableColumn};
 use crate::hrana::request::Statement;
-use crate::hrana::response::Column as ResultColumn;
-use crate::hrana::value::Value;
+use crate::hrana::response::ResultColumn;
+use crate::rows::value::Value;
 
-/// Every entry of the schema, with its statement.
+/// Selects every entry of the schema, with its CREATE statement.
 const SCHEMA: &str = "SELECT type, name, tbl_name, sql FROM sqlite_schema";
-/// Every relation.
+/// Selects every relation.
 const RELATIONS: &str = "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'";
-/// The columns of all tables.
+/// Selects the columns of all tables.
 const TABLE_COLUMNS: &str = "SELECT r.name, c.name, c.type, c.pk, c.hidden \
      FROM pragma_table_list r, pragma_table_xinfo(r.name) c \
      WHERE r.schema = 'main' AND r.type = 'table'";
-/// Those of views and virtual tables. Apart, since one that is broken makes
-/// the whole statement fail.
+/// Selects the columns of views and virtual tables. One broken view makes the
+/// whole statement fail, so this is a separate statement.
 const VIEW_COLUMNS: &str = "SELECT r.name, c.name, c.type, c.pk, c.hidden \
      FROM pragma_table_list r, pragma_table_xinfo(r.name) c \
      WHERE r.schema = 'main' AND r.type IN ('view', 'virtual')";
-/// Those of one relation.
-const ITS_COLUMNS: &str = "SELECT ?1, name, type, pk, hidden FROM pragma_table_xinfo(?1)";
+/// Selects the columns of one relation.
+const RELATION_COLUMNS: &str = "SELECT ?1, name, type, pk, hidden FROM pragma_table_xinfo(?1)";
 
-/// Tables that tools of Turso and libSQL keep for themselves.
+/// Internal tables of Turso and libSQL tools.
 const INTERNAL: [&str; 6] = [
     "libsql_wasm_func_table",
     "libsql_vector_meta_shadow",
@@ -36,37 +36,39 @@ const INTERNAL: [&str; 6] = [
     "turso_sync_last_change_id",
 ];
 const INTERNAL_PREFIXES: [&str; 3] = ["sqlite_", "sqlite3_", "__turso_internal_"];
-/// The table in which Turso's new engine records changes: internal too, but
-/// the feed of the mode `changes`.
+/// The internal table in which Turso's new engine records changes: the feed of
+/// the mode `changes`.
 pub const CHANGES: &str = "turso_cdc";
 
-/// The statements to ask, in the order in which [`Catalog::of`] takes their
-/// rows.
+/// Returns the statements that read the catalogue: the rows of the first two
+/// are for [`Catalog::from_rows`], those of the others for
+/// [`Catalog::add_columns`].
 #[must_use]
 pub fn statements() -> [Statement; 4] {
     [SCHEMA, RELATIONS, TABLE_COLUMNS, VIEW_COLUMNS].map(Statement::new)
 }
 
-/// The columns of one relation, for servers and views on which the others
-/// fail.
+/// Returns the statement for the columns of one relation, for servers and
+/// views on which the other statements fail.
 #[must_use]
-pub fn columns_of(relation: &str) -> Statement {
-    Statement::with(ITS_COLUMNS, vec![relation.into()])
+pub fn select_columns(relation: &str) -> Statement {
+    Statement::with_args(RELATION_COLUMNS, vec![relation.into()])
 }
 
-/// Tables and views that can be read, by name.
+/// The readable tables and views of a database.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// In the order of their names.
+    /// Tables and views, in the order of their names.
     pub tables: Vec<Table>,
-    /// Whether there is a feed of changes.
+    /// True if the database has a feed of changes.
     pub has_changes: bool,
 }
 
 impl Catalog {
-    /// Tables without their columns, from the first two statements.
+    /// Makes a catalogue without columns from the rows of the first two
+    /// statements.
     #[must_use]
-    pub fn of(schema: &[Vec<Value>], relations: &[Vec<Value>]) -> Self {
+    pub fn from_rows(schema: &[Vec<Value>], relations: &[Vec<Value>]) -> Self {
         let text = |row: &[Value], index: usize| {
             row.get(index)
                 .and_then(Value::as_text)
@@ -74,13 +76,13 @@ impl Catalog {
                 .to_owned()
         };
         // Triggers and indexes may have the name of a table.
-        let made = |row: &&Vec<Value>| matches!(text(row, 0).as_str(), "table" | "view");
+        let is_relation = |row: &&Vec<Value>| matches!(text(row, 0).as_str(), "table" | "view");
         let statements: BTreeMap<_, _> = schema
             .iter()
-            .filter(made)
+            .filter(is_relation)
             .map(|row| (text(row, 1), text(row, 3)))
             .collect();
-        // The tables behind vector indexes say that they are tables.
+        // The tables behind vector indexes have the type of normal tables.
         let shadows: Vec<_> = schema
             .iter()
             .filter(|row| {
@@ -96,18 +98,18 @@ impl Catalog {
             .filter_map(|row| {
                 let name = text(row, 0);
                 let kind = match text(row, 1).as_str() {
-                    "table" => Kind::Table,
-                    "view" => Kind::View,
-                    "virtual" => Kind::Virtual,
+                    "table" => RelationKind::Table,
+                    "view" => RelationKind::View,
+                    "virtual" => RelationKind::Virtual,
                     _ => return None,
                 };
-                let left_out = is_internal(&name)
+                let is_hidden = is_internal(&name)
                     || shadows
                         .iter()
                         .any(|shadow| shadow.eq_ignore_ascii_case(&name));
                 let without_rowid = row.get(2).and_then(Value::as_integer) == Some(1);
                 let sql = statements.get(&name).cloned().unwrap_or_default();
-                (!left_out).then_some(Table {
+                (!is_hidden).then_some(Table {
                     name,
                     kind,
                     without_rowid,
@@ -124,15 +126,15 @@ impl Catalog {
         }
     }
 
-    /// Adds columns: rows of the third or fourth statement, or of
-    /// [`columns_of`].
+    /// Adds columns from rows of the third or fourth statement, or of
+    /// [`select_columns`].
     pub fn add_columns(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
-            let [relation, name, declared, key, hidden] = row.as_slice() else {
+            let [relation, name, declared_type, key, hidden] = row.as_slice() else {
                 continue;
             };
-            // 1 is a hidden column of a virtual table, which `*` leaves out;
-            // 2 and 3 are generated ones.
+            // 1 is a hidden column of a virtual table, which `*` omits; 2 and 3
+            // are generated columns.
             let hidden = hidden.as_integer().unwrap_or(0);
             let Some(table) = self
                 .tables
@@ -144,29 +146,32 @@ impl Catalog {
             if hidden == 1 {
                 continue;
             }
-            table.columns.push(Column {
+            table.columns.push(TableColumn {
                 name: name.as_text().unwrap_or_default().to_owned(),
-                declared: declared.as_text().unwrap_or_default().to_owned(),
+                declared_type: declared_type.as_text().unwrap_or_default().to_owned(),
                 key_position: key.as_integer().unwrap_or(0),
-                generated: hidden > 1,
+                is_generated: hidden > 1,
             });
         }
     }
 
-    /// Adds the columns that a statement over all of a relation has.
+    /// Adds the columns of a relation from the result of a SELECT of all of
+    /// them.
     pub fn add_result_columns(&mut self, relation: &str, columns: &[ResultColumn]) {
         let Some(table) = self.tables.iter_mut().find(|table| table.name == relation) else {
             return;
         };
-        table.columns.extend(columns.iter().map(|column| Column {
-            name: column.name.clone(),
-            declared: column.decltype.clone().unwrap_or_default(),
-            key_position: 0,
-            generated: false,
-        }));
+        table
+            .columns
+            .extend(columns.iter().map(|column| TableColumn {
+                name: column.name.clone(),
+                declared_type: column.decltype.clone().unwrap_or_default(),
+                key_position: 0,
+                is_generated: false,
+            }));
     }
 
-    /// Names of those whose columns are not known.
+    /// Returns the names of the relations whose columns are unknown.
     pub fn without_columns(&self) -> impl Iterator<Item = &str> {
         self.tables
             .iter()
@@ -174,7 +179,7 @@ impl Catalog {
             .map(|table| table.name.as_str())
     }
 
-    /// The one of this name, in its own letter case.
+    /// Returns the relation with this name, in the same letter case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Table> {
         self.tables.iter().find(|table| table.name == name)
@@ -205,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn internal_and_shadow_tables_are_left_out() {
+    fn internal_and_shadow_tables_are_omitted() {
         let schema = [
             row(&[
                 "index",
@@ -233,7 +238,7 @@ mod tests {
             row(&["pairs", "table", "1"]),
             row(&["turso_cdc", "table", "0"]),
         ];
-        let catalog = Catalog::of(&schema, &relations);
+        let catalog = Catalog::from_rows(&schema, &relations);
         let names: Vec<_> = catalog
             .tables
             .iter()
@@ -242,10 +247,10 @@ mod tests {
         assert_eq!(
             names,
             [
-                ("a view", Kind::View),
-                ("docs", Kind::Virtual),
-                ("films", Kind::Table),
-                ("pairs", Kind::Table)
+                ("a view", RelationKind::View),
+                ("docs", RelationKind::Virtual),
+                ("films", RelationKind::Table),
+                ("pairs", RelationKind::Table)
             ]
         );
         assert!(catalog.get("pairs").unwrap().without_rowid);
@@ -253,8 +258,8 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_those_that_a_star_would_give() {
-        let mut catalog = Catalog::of(&[], &[row(&["t", "table", "0"])]);
+    fn columns_are_the_columns_of_a_star() {
+        let mut catalog = Catalog::from_rows(&[], &[row(&["t", "table", "0"])]);
         catalog.add_columns(&[
             row(&["t", "id", "INTEGER", "1", "0"]),
             row(&["t", "rank", "", "0", "1"]),
@@ -264,7 +269,7 @@ mod tests {
         let columns: Vec<_> = catalog.tables[0]
             .columns
             .iter()
-            .map(|column| (column.name.as_str(), column.generated))
+            .map(|column| (column.name.as_str(), column.is_generated))
             .collect();
         assert_eq!(columns, [("id", false), ("twice", true)]);
     }

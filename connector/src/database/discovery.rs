@@ -1,4 +1,4 @@
-//! Asks a server what a database holds.
+//! Requests for the catalogue of a database.
 
 use super::catalog::{self, Catalog};
 use super::failure;
@@ -7,63 +7,65 @@ use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
-use crate::hrana::response::{Outcome, Response, Rows};
+use crate::hrana::response::{Outcome, PipelineResponse, ValueRows};
 use crate::log;
+use crate::rows::value::Value;
 
-/// Questions in one request; more would only make one answer long.
-const AT_ONCE: usize = 100;
+/// Maximum number of statements in one request. More would only make one
+/// response long.
+const MAX_STATEMENTS: usize = 100;
 
-/// Begins a transaction on a stream. Plain `BEGIN`: it takes no lock, and is
-/// the one spelling that every server knows. The first read fixes the moment
-/// that the transaction sees.
+/// Begins a transaction on a stream. The plain `BEGIN` takes no lock, and every
+/// server knows it. The first read fixes the moment that the transaction sees.
 pub fn begin(stream: &mut Stream) -> Result<(), Failure> {
-    let (response, _) = stream.ask(&[Request::execute(Statement::new("BEGIN"))])?;
+    let (response, _) = stream.run(&[Request::execute(Statement::new("BEGIN"))])?;
     match response.outcomes.first() {
-        Some(Outcome::Failed(error)) => Err(failure::of_sql(error, "BEGIN")),
+        Some(Outcome::Failed(error)) => Err(failure::from_sql_error(error, "BEGIN")),
         _ => Ok(()),
     }
 }
 
-/// What the database holds.
+/// Reads the catalogue of the database.
 pub fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
     let statements = catalog::statements().map(Request::execute);
-    let (response, Rows(rows)) = stream.ask(&statements)?;
+    let (response, ValueRows(rows)) = stream.run(&statements)?;
     let [schema, relations, columns, view_columns] = response.outcomes.as_slice() else {
-        return Err(Error::protocol("the catalogue has other answers than questions").into());
+        let error = Error::protocol("the number of results of the catalogue is wrong");
+        return Err(error.into());
     };
     for outcome in [schema, relations] {
         if let Outcome::Failed(error) = outcome {
-            return Err(failure::of_sql(error, "the catalogue"));
+            return Err(failure::from_sql_error(error, "the catalogue"));
         }
     }
-    let mut catalog = Catalog::of(&rows[0], &rows[1]);
+    let mut catalog = Catalog::from_rows(&rows[0], &rows[1]);
     for (index, outcome) in [(2, columns), (3, view_columns)] {
         match outcome {
             Outcome::Failed(error) => {
                 log::debug(&format!(
-                    "columns are asked for one by one: {}",
+                    "reading columns of each relation separately: {}",
                     error.message
                 ));
             }
             _ => catalog.add_columns(&rows[index]),
         }
     }
-    ask_for_each(
+    complete_columns(
         stream,
         &mut catalog,
-        catalog::columns_of,
+        catalog::select_columns,
         |catalog, _, outcome, rows| {
             if !matches!(outcome, Outcome::Failed(_)) {
                 catalog.add_columns(rows);
             }
         },
     )?;
-    // A name over which the server's own functions stumble, or a view that is
-    // broken: only reading it tells which.
-    ask_for_each(
+    // A name that the server's own functions cannot handle, or a broken view:
+    // only reading the relation tells which.
+    complete_columns(
         stream,
         &mut catalog,
-        statement::nothing_of,
+        statement::select_no_rows,
         |catalog, name, outcome, _| match outcome {
             Outcome::Executed(executed) => catalog.add_result_columns(name, &executed.columns),
             Outcome::Failed(error) => {
@@ -76,22 +78,22 @@ pub fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
     Ok(catalog)
 }
 
-/// Asks about every relation whose columns are not known yet.
-fn ask_for_each(
+/// Runs a statement for every relation whose columns are unknown.
+fn complete_columns(
     stream: &mut Stream,
     catalog: &mut Catalog,
-    question: impl Fn(&str) -> Statement,
-    mut answer: impl FnMut(&mut Catalog, &str, &Outcome, &[Vec<crate::hrana::value::Value>]),
+    statement: impl Fn(&str) -> Statement,
+    mut add: impl FnMut(&mut Catalog, &str, &Outcome, &[Vec<Value>]),
 ) -> Result<(), Failure> {
     let missing: Vec<String> = catalog.without_columns().map(str::to_owned).collect();
-    for names in missing.chunks(AT_ONCE) {
+    for names in missing.chunks(MAX_STATEMENTS) {
         let requests: Vec<_> = names
             .iter()
-            .map(|name| Request::execute(question(name)))
+            .map(|name| Request::execute(statement(name)))
             .collect();
-        let (Response { outcomes, .. }, Rows(rows)) = stream.ask(&requests)?;
+        let (PipelineResponse { outcomes, .. }, ValueRows(rows)) = stream.run(&requests)?;
         for ((name, outcome), rows) in names.iter().zip(&outcomes).zip(&rows) {
-            answer(catalog, name, outcome, rows);
+            add(catalog, name, outcome, rows);
         }
     }
     Ok(())

@@ -1,75 +1,77 @@
-//! What servers say when something is wrong, in the words of the contract.
+//! Errors of database servers, in the categories of the contract.
 //!
-//! Six shapes of errors are known (`api.md` calls them so, after trials on
-//! sqld 0.24.32 and tursodb 0.6.0, and `PROTOCOL.md`); bodies are only ever
-//! searched for what is known to be in them.
+//! Bodies are only searched for text that trials on sqld 0.24.32 and tursodb
+//! 0.6.0 have shown. Six shapes of errors are known.
 
 use crate::error::{Category, Error};
 use crate::failure::{ErrorAnswer, Failure, reason};
 use crate::hrana::DecodeError;
 use crate::hrana::response::SqlError;
 
-/// An answer with another status than 200. `url` is for people.
+/// Classifies a response with another status than 200. `url` is for messages.
 #[must_use]
-pub fn of_status(status: u16, retry_after: Option<u64>, body: &str, url: &str) -> Failure {
-    let said = message_in(body);
-    let answer = ErrorAnswer {
+pub fn from_status(status: u16, retry_after: Option<u64>, body: &str, url: &str) -> Failure {
+    let message = message_in(body);
+    let response = ErrorAnswer {
         status,
         retry_after,
-        reason: &said,
+        reason: &message,
         subject: url,
     };
+    let error = |category, problem| response.error(category, problem);
     match status {
-        400 if body.contains("STREAM_EXPIRED") || said.contains("baton") => Failure::StreamLost(said),
-        404 if said.contains("stream not found") => Failure::StreamLost(said),
-        500 if said.contains("invalid utf-8") => Failure::NotUtf8,
+        400 if body.contains("STREAM_EXPIRED") || message.contains("baton") => {
+            Failure::StreamLost(message)
+        }
+        404 if message.contains("stream not found") => Failure::StreamLost(message),
+        500 if message.contains("invalid utf-8") => Failure::NotUtf8,
         401 => Failure::Other(
-            answer
-                .error(Category::Authentication, "the token was not accepted")
-                .hint(token_hint(&said)),
+            error(Category::Authentication, "the server did not accept the token")
+                .hint(token_hint(&message)),
         ),
-        403 if said.contains("forbidden (") || said.contains("operations are forbidden") => {
-            Failure::Final(blocked(&said, url))
+        403 if message.contains("forbidden (") || message.contains("operations are forbidden") => {
+            Failure::Final(reads_blocked(&message, url))
         }
         403 => Failure::Other(
-            answer
-                .error(Category::Permission, "this is not permitted")
-                .hint("look at what the token may do, and at the organization's list of allowed addresses"),
+            error(Category::Permission, "the server did not permit the request").hint(
+                "check the permissions of the token and the organization's list of allowed addresses",
+            ),
         ),
-        404 if said.contains("Namespace") => Failure::Other(
-            answer
-                .error(Category::NotFound, "the server does not know this database")
-                .hint("look at the name in `database_url`; a token that was made for another database gives the same answer"),
+        404 if message.contains("Namespace") => Failure::Other(
+            error(Category::NotFound, "the server does not have this database").hint(
+                "check the name in `database_url`; a token of another database causes the same response",
+            ),
         ),
         404 => Failure::NoSuchEndpoint(
-            answer
-                .error(Category::NotFound, "nothing is there")
-                .hint("look at `database_url`; a token that was made for another database gives the same answer"),
+            error(Category::NotFound, "the server does not have this path").hint(
+                "check `database_url`; a token of another database causes the same response",
+            ),
         ),
         408 | 429 => Failure::Other(
-            answer
-                .retryable(Category::RateLimited, "the server asks to slow down")
-                .hint("run again later, or ask for less at once (`page_rows`)"),
+            response
+                .retryable(Category::RateLimited, "the server limits the request rate")
+                .hint("run again later, or lower `page_rows`"),
         ),
         502 => Failure::Other(
-            answer
-                .retryable(Category::Unavailable, "the database does not answer")
-                .hint("databases that nobody has used for days are archived: `turso group unarchive NAME` wakes them"),
+            response
+                .retryable(Category::Unavailable, "the database did not respond")
+                .hint("Turso archives databases after days without use; `turso group unarchive NAME` restores them"),
         ),
-        503 | 504 => Failure::Other(answer.retryable(Category::Unavailable, "the server is not available")),
+        503 | 504 => Failure::Other(
+            response.retryable(Category::Unavailable, "the server is not available"),
+        ),
         300..400 => Failure::Other(
-            answer
-                .error(Category::Protocol, "the server points elsewhere")
-                .hint("put the URL that it points to into `database_url`"),
+            error(Category::Protocol, "the server redirects to another URL")
+                .hint("set `database_url` to that URL"),
         ),
-        _ => Failure::Other(Error::protocol(format!("{url}: HTTP {status}: {said}"))),
+        _ => Failure::Other(Error::protocol(format!("{url}: HTTP {status}: {message}"))),
     }
 }
 
-/// A statement that failed inside an answer. `subject` is what was being
+/// Classifies a failed statement. `subject` is the resource or part that was
 /// read.
 #[must_use]
-pub fn of_sql(sql: &SqlError, subject: &str) -> Failure {
+pub fn from_sql_error(sql: &SqlError, subject: &str) -> Failure {
     let SqlError { message, code } = sql;
     let error = |category, text: &str| {
         Error::new(category, format!("{subject}: {text} ({code}: {message})"))
@@ -79,14 +81,14 @@ pub fn of_sql(sql: &SqlError, subject: &str) -> Failure {
         "TRANSACTION_TIMEOUT" | "TRANSACTION_BUSY" | "STREAM_EXPIRED" => {
             return Failure::StreamLost(message.clone());
         }
-        "BLOCKED" => blocked(message, subject),
-        _ if says("operations are forbidden") => blocked(message, subject),
-        _ if says("no such table") => error(Category::NotFound, "no such table")
-            .hint("was it dropped or renamed? `connector-host list` shows what is there"),
-        _ if says("no such column") => error(Category::NotFound, "no such column")
-            .hint("has the table changed since it was looked at? run again"),
+        "BLOCKED" => reads_blocked(message, subject),
+        _ if says("operations are forbidden") => reads_blocked(message, subject),
+        _ if says("no such table") => error(Category::NotFound, "the table does not exist")
+            .hint("check if the table was dropped or renamed"),
+        _ if says("no such column") => error(Category::NotFound, "the column does not exist")
+            .hint("run again, in case the table changed during the read"),
         _ if says("not authorized") || says("ermission") => {
-            error(Category::Permission, "the token may not read this")
+            error(Category::Permission, "the token does not permit this read")
                 .hint("make a token with `turso db tokens create NAME --read-only`")
         }
         "SQLITE_BUSY" => error(Category::Unavailable, "the database is busy").retryable(),
@@ -94,51 +96,48 @@ pub fn of_sql(sql: &SqlError, subject: &str) -> Failure {
         | "SQL_INPUT_ERROR"
         | "SQL_MANY_STATEMENTS"
         | "SQL_NO_STATEMENT"
-        | "PREPARE_ERROR" => error(
-            Category::Config,
-            "the server does not understand the statement",
-        ),
+        | "PREPARE_ERROR" => error(Category::Config, "the server rejected the statement"),
         _ => error(Category::Unavailable, "the statement failed"),
     })
 }
 
-/// Whether a statement failed because its rows are too many or too large for
-/// one answer.
+/// Returns true if the rows of a statement were too many or too large for one
+/// response.
 #[must_use]
 pub fn is_too_large(sql: &SqlError) -> bool {
     sql.code == "RESPONSE_TOO_LARGE"
 }
 
-/// An answer that does not decode.
+/// Makes the error of a response that could not be decoded.
 #[must_use]
-pub fn of_decoding(error: &DecodeError, url: &str) -> Error {
+pub fn from_decode_error(error: &DecodeError, url: &str) -> Error {
     Error::protocol(format!(
-        "{url}: the answer is not what the protocol says: {error}"
+        "{url}: the response violates the protocol: {error}"
     ))
 }
 
-fn blocked(said: &str, subject: &str) -> Error {
+fn reads_blocked(message: &str, subject: &str) -> Error {
     Error::new(
         Category::Permission,
-        format!("{subject}: reads are blocked ({said})"),
+        format!("{subject}: reads are blocked ({message})"),
     )
     .hint(
-        "the plan's quota is used up or reads were switched off; see the organization's usage page",
+        "the plan's quota is used up or reads are turned off; check the organization's usage page",
     )
 }
 
-fn token_hint(said: &str) -> &'static str {
-    if said.contains("none given") || said.contains("Expected authorization") {
-        "the server wants a token: put it into [connector.secrets] as `database_token`, \
-         and name it in `secrets` of the allow-rule"
-    } else if said.contains("expired") {
-        "the token has expired: make another with `turso db tokens create NAME`"
+fn token_hint(message: &str) -> &'static str {
+    if message.contains("none given") || message.contains("Expected authorization") {
+        "the server requires a token: set the secret `database_token`, and grant it to this origin"
+    } else if message.contains("expired") {
+        "the token has expired: make another one with `turso db tokens create NAME`"
     } else {
-        "this must be a token of the database (`turso db tokens create NAME`), not one of the Platform API"
+        "use a token of the database (`turso db tokens create NAME`), not one of the Platform API"
     }
 }
 
-/// The sentence in an error body: JSON with `error` or `message`, or text.
+/// Returns the message in an error body: JSON with `error` or `message`, or
+/// text.
 fn message_in(body: &str) -> String {
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
     let member = |name| json.as_ref()?.get(name)?.as_str();
@@ -154,11 +153,11 @@ mod tests {
     use super::*;
 
     fn error(status: u16, body: &str) -> Error {
-        of_status(status, Some(7_000), body, "https://db").into()
+        from_status(status, Some(7_000), body, "https://db").into()
     }
 
     #[test]
-    fn statuses_become_categories() {
+    fn every_status_has_a_category() {
         for (status, body, category, retryable) in [
             (
                 401,
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_stream_is_known_in_all_its_forms() {
+    fn a_lost_stream_is_recognized_in_every_form() {
         for (status, body) in [
             (
                 400,
@@ -212,14 +211,14 @@ mod tests {
             (404, r#"{"error":"stream not found: 0fadcb26:01965349"}"#),
         ] {
             assert!(
-                matches!(of_status(status, None, body, ""), Failure::StreamLost(_)),
+                matches!(from_status(status, None, body, ""), Failure::StreamLost(_)),
                 "{body}"
             );
         }
     }
 
     #[test]
-    fn an_expired_token_is_told_from_a_wrong_one() {
+    fn an_expired_token_has_another_hint_than_a_wrong_one() {
         assert!(
             error(401, "The JWT has expired")
                 .hint
@@ -241,9 +240,9 @@ mod tests {
     }
 
     #[test]
-    fn sql_errors_become_categories() {
-        let of = |code: &str, message: &str| {
-            Error::from(of_sql(
+    fn every_sql_error_has_a_category() {
+        let category = |code: &str, message: &str| {
+            Error::from(from_sql_error(
                 &SqlError {
                     code: code.into(),
                     message: message.into(),
@@ -253,14 +252,17 @@ mod tests {
             .category
         };
         assert_eq!(
-            of("SQLITE_UNKNOWN", "SQLite error: no such table: nope"),
+            category("SQLITE_UNKNOWN", "SQLite error: no such table: nope"),
             Category::NotFound
         );
         assert_eq!(
-            of("SQL_INPUT_ERROR", "no such column: x"),
+            category("SQL_INPUT_ERROR", "no such column: x"),
             Category::NotFound
         );
-        assert_eq!(of("BLOCKED", "reads are blocked"), Category::Permission);
-        assert_eq!(of("SQL_PARSE_ERROR", "near \"x\""), Category::Config);
+        assert_eq!(
+            category("BLOCKED", "reads are blocked"),
+            Category::Permission
+        );
+        assert_eq!(category("SQL_PARSE_ERROR", "near \"x\""), Category::Config);
     }
 }

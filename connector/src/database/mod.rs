@@ -1,15 +1,23 @@
-//! A Turso or libSQL database: how to speak to its server, what is in it, and
-//! the statements that read it.
+//! A Turso or libSQL database: its schema, the statements that read it, and
+//! the requests to its server. Decides nothing about what is read.
 //!
-//! Reading order: [`table`] (what there is), [`catalog`] (how the database
-//! says so), [`statement`] (how it is read), [`server`] and [`stream`] (over
-//! HTTP), [`discovery`] (asking for the catalogue), [`failure`] (what went
-//! wrong). Nothing here decides what is read.
+//! | module | job |
+//! |---|---|
+//! | [`table`], [`catalog`] | tables and views, and the catalogue that lists them |
+//! | [`identifier`], [`condition`], [`paging`], [`statement`] | the statements |
+//! | [`dialect`], [`stream`], [`server`] | requests over HTTP |
+//! | [`discovery`] | the requests that read the catalogue |
+//! | [`failure`] | errors of servers |
 
 pub mod catalog;
+pub mod condition;
+pub mod dialect;
 pub mod discovery;
 pub mod failure;
+pub mod identifier;
+pub mod paging;
 pub mod server;
 pub mod statement;
 pub mod stream;
 pub mod table;
+mod typed;

@@ -1,80 +1,81 @@
-//! A stream: requests that follow each other on one connection of the
-//! server, held together by a baton. A transaction lives as long as it.
+//! A stream: requests in order on one connection of a server, linked by a
+//! baton. A transaction lives as long as its stream.
 
 use std::cell::Cell;
 
+use super::dialect::Dialect;
 use super::failure;
-use super::server::{Dialect, Server};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::failure::Failure;
-use crate::hrana::request::{Batch, CursorRequest, Pipeline, Request};
-use crate::hrana::response::{Outcome, Response, RowSink, Rows};
-use crate::http::{self, Method, Pending};
+use crate::hrana::DecodeError;
+use crate::hrana::request::{Batch, CursorRequest, PipelineRequest, Request};
+use crate::hrana::response::{Outcome, PipelineResponse, RowSink, ValueRows};
+use crate::http::{self, Credential, Method, Pending};
 use crate::url::Url;
 
 /// A stream of a server.
 #[derive(Debug)]
 pub struct Stream {
-    server: Server,
-    dialect: Dialect,
-    /// Where its requests go; the server may move it.
+    /// URL for the next request. The server may change it.
     url: Url,
+    credential: Credential,
+    dialect: Dialect,
     baton: Option<String>,
-    /// Requests that were sent on it.
+    /// Number of requests since the last call of [`Stream::take_requests`].
     requests: Cell<u64>,
 }
 
-/// Where the next request of a stream goes on.
+/// The state that a server returns for the next request of a stream.
 #[derive(Debug)]
-pub struct Position {
-    /// The baton.
+pub struct StreamState {
+    /// Baton of the stream, unless the server has closed it.
     pub baton: Option<String>,
-    /// The URL, if it is another than before.
+    /// New URL of the stream, if it has moved.
     pub base_url: Option<String>,
 }
 
 impl Stream {
-    /// A stream that the first request opens.
+    /// Makes a stream, which its first request opens.
     #[must_use]
-    pub fn new(server: &Server, dialect: Dialect) -> Self {
+    pub fn new(url: Url, credential: Credential, dialect: Dialect) -> Self {
         Self {
-            server: server.clone(),
+            url,
+            credential,
             dialect,
-            url: server.url().clone(),
             baton: None,
             requests: Cell::new(0),
         }
     }
 
-    /// What its server understands.
+    /// Returns the dialect of the server.
     #[must_use]
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Where it is, for people.
+    /// Returns the URL, for messages.
     #[must_use]
     pub fn url(&self) -> String {
         self.url.to_string()
     }
 
-    /// Whether the server holds something for it.
+    /// Returns true if the server holds state for the stream.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.baton.is_some()
     }
 
-    /// Sends requests. The answer is to be taken by [`receive`](Self::receive)
-    /// before the next ones are sent.
+    /// Sends requests. [`receive`](Self::receive) must take the response before
+    /// the next requests are sent.
     pub fn send(&self, requests: &[Request]) -> Result<Pending> {
-        let body = serde_json::to_string(&Pipeline {
+        let body = serde_json::to_string(&PipelineRequest {
             baton: self.baton.as_deref(),
             requests,
         });
         self.post(self.dialect.pipeline_path(), &body.unwrap_or_default())
     }
 
-    /// Sends a batch whose rows are streamed.
+    /// Sends a batch whose rows the server streams.
     pub fn send_cursor(&self, batch: Batch) -> Result<Pending> {
         let body = serde_json::to_string(&CursorRequest {
             baton: self.baton.as_deref(),
@@ -83,36 +84,30 @@ impl Stream {
         self.post("/v3/cursor", &body.unwrap_or_default())
     }
 
-    /// Requests that were sent on it since this was last asked.
+    /// Returns the number of requests since the last call, and resets it.
     pub fn take_requests(&self) -> u64 {
         self.requests.take()
     }
 
     fn post(&self, path: &str, body: &str) -> Result<Pending> {
         self.requests.set(self.requests.get() + 1);
-        http::send(
-            Method::Post,
-            &self.url,
-            path,
-            self.server.credential(),
-            Some(body),
-        )
+        http::send(Method::Post, &self.url, path, &self.credential, Some(body))
     }
 
-    /// Waits for an answer, and appends its body.
+    /// Waits for a response and appends its body.
     pub fn receive(&self, pending: Pending, body: &mut Vec<u8>) -> Result<(), Failure> {
         let response = self.accept(pending)?;
         Ok(response.read_to_end(body)?)
     }
 
-    /// Waits for an answer whose body is still to be read.
+    /// Waits for a response whose body is still to be read.
     pub fn accept(&self, pending: Pending) -> Result<http::Response, Failure> {
         let response = pending.wait()?;
         if response.status == 200 {
             return Ok(response);
         }
         let (status, retry_after) = (response.status, response.retry_after);
-        Err(failure::of_status(
+        Err(failure::from_status(
             status,
             retry_after,
             &response.text()?,
@@ -120,58 +115,59 @@ impl Stream {
         ))
     }
 
-    /// Goes on from where the server says.
-    pub fn go_on(&mut self, position: Position) -> Result<()> {
-        self.baton = position.baton;
-        if let Some(url) = position.base_url {
+    /// Sets the state for the next request.
+    pub fn set_state(&mut self, state: StreamState) -> Result<()> {
+        self.baton = state.baton;
+        if let Some(url) = state.base_url {
             self.url = Url::parse(&url, "base_url").map_err(|error| {
-                crate::error::Error::protocol(format!(
-                    "the server moves the stream to {url}: {error}"
-                ))
+                Error::protocol(format!("the server moved the stream to {url}: {error}"))
             })?;
         }
         Ok(())
     }
 
-    /// Walks an answer, and goes on from where it says.
-    pub fn take(&mut self, body: &[u8], sink: &mut impl RowSink) -> Result<Response, TakeError> {
-        let text =
-            simdutf8::basic::from_utf8(body).map_err(|_| crate::hrana::DecodeError::NotUtf8)?;
-        let response = Response::parse(text, sink)?;
-        self.go_on(Position {
+    /// Decodes a response and sets the state for the next request.
+    pub fn decode(
+        &mut self,
+        body: &[u8],
+        sink: &mut impl RowSink,
+    ) -> Result<PipelineResponse, ResponseError> {
+        let text = simdutf8::basic::from_utf8(body).map_err(|_| DecodeError::NotUtf8)?;
+        let response = PipelineResponse::parse(text, sink)?;
+        self.set_state(StreamState {
             baton: response.baton.clone(),
             base_url: response.base_url.clone(),
         })?;
         Ok(response)
     }
 
-    /// Sends requests with short answers, and waits.
-    pub fn ask(&mut self, requests: &[Request]) -> Result<(Response, Rows), Failure> {
+    /// Sends requests with small results and waits for the response.
+    pub fn run(&mut self, requests: &[Request]) -> Result<(PipelineResponse, ValueRows), Failure> {
         let mut body = Vec::new();
         self.receive(self.send(requests)?, &mut body)?;
-        let mut rows = Rows::default();
+        let mut rows = ValueRows::default();
         let response = self
-            .take(&body, &mut rows)
+            .decode(&body, &mut rows)
             .map_err(|error| error.into_error(&self.url()))?;
         if response.outcomes.len() == requests.len() {
             return Ok((response, rows));
         }
-        // A server that refuses everything may say so only once.
+        // A server that refuses all requests may return one error for them.
         if let [.., Outcome::Failed(error)] = response.outcomes.as_slice() {
-            return Err(failure::of_sql(error, &self.url()));
+            return Err(failure::from_sql_error(error, &self.url()));
         }
-        let reason = crate::hrana::DecodeError::Malformed {
+        let error = DecodeError::Malformed {
             at: 0,
             expected: "one result for each request",
         };
-        Err(failure::of_decoding(&reason, &self.url()).into())
+        Err(failure::from_decode_error(&error, &self.url()).into())
     }
 
-    /// Closes it, so that the server need not keep its connection until it
-    /// expires. Nothing depends on whether that works.
+    /// Closes the stream, so that the server need not keep its connection
+    /// until it expires. Errors are ignored, since nothing depends on it.
     pub fn close(&mut self) {
         if self.baton.is_some() && self.dialect != Dialect::Minimal {
-            // A transaction that only read ends with its stream.
+            // A transaction without writes ends with its stream.
             if let Ok(pending) = self.send(&[Request::Close]) {
                 let _ = pending.wait().and_then(http::Response::text);
             }
@@ -180,34 +176,34 @@ impl Stream {
     }
 }
 
-/// Why an answer could not be taken.
+/// The reason why a response could not be used.
 #[derive(Debug)]
-pub enum TakeError {
-    /// It does not decode.
-    Decode(crate::hrana::DecodeError),
-    /// It says something that cannot be followed.
-    Other(crate::error::Error),
+pub enum ResponseError {
+    /// The response could not be decoded.
+    Decode(DecodeError),
+    /// The response moves the stream to an invalid URL.
+    State(Error),
 }
 
-impl TakeError {
-    /// The error for people.
+impl ResponseError {
+    /// Converts to the error of a resource.
     #[must_use]
-    pub fn into_error(self, url: &str) -> crate::error::Error {
+    pub fn into_error(self, url: &str) -> Error {
         match self {
-            Self::Decode(error) => failure::of_decoding(&error, url),
-            Self::Other(error) => error,
+            Self::Decode(error) => failure::from_decode_error(&error, url),
+            Self::State(error) => error,
         }
     }
 }
 
-impl From<crate::hrana::DecodeError> for TakeError {
-    fn from(error: crate::hrana::DecodeError) -> Self {
+impl From<DecodeError> for ResponseError {
+    fn from(error: DecodeError) -> Self {
         Self::Decode(error)
     }
 }
 
-impl From<crate::error::Error> for TakeError {
-    fn from(error: crate::error::Error) -> Self {
-        Self::Other(error)
+impl From<Error> for ResponseError {
+    fn from(error: Error) -> Self {
+        Self::State(error)
     }
 }

@@ -1,10 +1,11 @@
-//! Tables and views as the catalogue describes them.
+//! Tables and views, as described by the catalogue.
 
-use crate::hrana::columns::{ColumnSpec, Storage, declares_json};
+use super::identifier;
+use crate::rows::columns::{ColumnSpec, Storage, declares_json};
 
-/// What a relation is.
+/// The type of a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum RelationKind {
     /// A table of rows.
     Table,
     /// A virtual table.
@@ -16,48 +17,48 @@ pub enum Kind {
 /// A table, virtual table or view.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
-    /// Its name.
+    /// Name of the relation.
     pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Whether it is a WITHOUT ROWID table.
+    /// Type of the relation.
+    pub kind: RelationKind,
+    /// True for a WITHOUT ROWID table.
     pub without_rowid: bool,
-    /// Its columns, without hidden ones.
-    pub columns: Vec<Column>,
-    /// The statement that made it.
+    /// Columns, without hidden ones.
+    pub columns: Vec<TableColumn>,
+    /// CREATE statement of the relation.
     pub sql: String,
 }
 
-/// A column.
+/// A column of a relation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
+pub struct TableColumn {
+    /// Name of the column.
     pub name: String,
-    /// The type it was declared with; empty if none.
-    pub declared: String,
-    /// Its place in the primary key, from 1; 0 if it is not in it.
+    /// Declared type, or an empty string.
+    pub declared_type: String,
+    /// Position in the primary key, from 1, or 0 for other columns.
     pub key_position: i64,
-    /// Whether it is computed from others.
-    pub generated: bool,
+    /// True for a generated column.
+    pub is_generated: bool,
 }
 
-/// By what a table can be read in pages.
+/// A key by which a table can be read in pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
-    /// A column that is the row id under another name.
+    /// A column that is an alias of the row id.
     Alias(String),
-    /// The row id, under the first of its names that no column has taken.
+    /// The row id, by the first of its names that no column has.
     RowId(&'static str),
-    /// The primary key of a WITHOUT ROWID table, in its order.
+    /// The columns of a WITHOUT ROWID table's primary key, in its order.
     Primary(Vec<String>),
 }
 
 impl Key {
-    /// The expression of the row id, if that is what it is.
+    /// Returns the expression of the row id, if this is the key.
     #[must_use]
     pub fn row_id(&self) -> Option<String> {
         match self {
-            Self::Alias(column) => Some(super::statement::quoted(column)),
+            Self::Alias(column) => Some(identifier::quote(column)),
             Self::RowId(name) => Some((*name).to_owned()),
             Self::Primary(_) => None,
         }
@@ -65,19 +66,20 @@ impl Key {
 }
 
 impl Table {
-    /// By what it can be read in pages; none if there is nothing for that.
+    /// Returns the key by which the relation can be read in pages, if any.
     #[must_use]
     pub fn key(&self) -> Option<Key> {
-        if self.kind != Kind::Table {
+        if self.kind != RelationKind::Table {
             return None;
         }
         let primary = self.primary_key();
         if self.without_rowid {
-            // Rows cannot be compared in two directions at once, and pages in
-            // another order than the table's would sort all of it each time.
-            // And a key may be ordered otherwise than its columns compare.
-            let simple = !self.mentions("desc") && !self.mentions("collate");
-            return (simple && !primary.is_empty()).then_some(Key::Primary(primary));
+            // Row values cannot be compared in two directions at once, and
+            // pages in another order than the table's would sort the whole
+            // table each time. A collation may order the key in another way
+            // than its columns compare.
+            let is_plain = !self.mentions("desc") && !self.mentions("collate");
+            return (is_plain && !primary.is_empty()).then_some(Key::Primary(primary));
         }
         if let [only] = primary.as_slice()
             && self
@@ -88,7 +90,7 @@ impl Table {
         {
             return Some(Key::Alias(only.clone()));
         }
-        let free = |name: &&str| {
+        let is_free = |name: &&str| {
             !self
                 .columns
                 .iter()
@@ -96,12 +98,12 @@ impl Table {
         };
         ["rowid", "_rowid_", "oid"]
             .into_iter()
-            .find(free)
+            .find(is_free)
             .map(Key::RowId)
     }
 
-    /// Columns of the declared primary key, in its order. Not by itself
-    /// unique: outside of WITHOUT ROWID tables it may hold NULLs.
+    /// Returns the columns of the declared primary key, in its order. The key
+    /// is not always unique: outside of WITHOUT ROWID tables it may hold NULLs.
     #[must_use]
     pub fn primary_key(&self) -> Vec<String> {
         let mut columns: Vec<_> = self
@@ -116,10 +118,10 @@ impl Table {
             .collect()
     }
 
-    /// Whether the statement that made it has a word. `INTEGER PRIMARY KEY
-    /// DESC` is, by an old mistake that SQLite keeps, not even the row id;
-    /// rather than parsing the statement, every table that has the word
-    /// counts as one.
+    /// Returns true if the CREATE statement contains a word. `INTEGER PRIMARY
+    /// KEY DESC` is not an alias of the row id, because of an old defect that
+    /// SQLite preserves. The statement is not parsed: the word anywhere in it
+    /// counts.
     fn mentions(&self, word: &str) -> bool {
         self.sql
             .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
@@ -127,18 +129,18 @@ impl Table {
     }
 }
 
-impl Column {
+impl TableColumn {
     fn is_row_id_type(&self) -> bool {
-        self.declared.eq_ignore_ascii_case("INTEGER")
+        self.declared_type.eq_ignore_ascii_case("INTEGER")
     }
 
-    /// How it is stored.
+    /// Returns the name and storage of the column.
     #[must_use]
     pub fn spec(&self) -> ColumnSpec {
         ColumnSpec {
             name: self.name.clone(),
-            storage: Storage::declared(&self.declared),
-            holds_json: declares_json(&self.declared),
+            storage: Storage::from_declared(&self.declared_type),
+            holds_json: declares_json(&self.declared_type),
         }
     }
 }
@@ -148,15 +150,15 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn table(columns: &[(&str, &str, i64)], without_rowid: bool) -> Table {
-        let column = |(name, declared, key_position): &(&str, &str, i64)| Column {
+        let column = |(name, declared, key_position): &(&str, &str, i64)| TableColumn {
             name: (*name).to_owned(),
-            declared: (*declared).to_owned(),
+            declared_type: (*declared).to_owned(),
             key_position: *key_position,
-            generated: false,
+            is_generated: false,
         };
         Table {
             name: "t".to_owned(),
-            kind: Kind::Table,
+            kind: RelationKind::Table,
             without_rowid,
             columns: columns.iter().map(column).collect(),
             sql: "CREATE TABLE t(description)".to_owned(),
@@ -170,7 +172,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn any_other_primary_key_is_not() {
+    fn any_other_primary_key_is_not_the_row_id() {
         for columns in [
             &[("id", "INT", 1)][..],
             &[("id", "INTEGER", 1), ("b", "INTEGER", 2)],
@@ -188,7 +190,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_column_may_take_the_name_of_the_row_id() {
+    fn a_column_may_have_a_name_of_the_row_id() {
         assert_eq!(
             table(&[("RowId", "TEXT", 0)], false).key(),
             Some(Key::RowId("_rowid_"))
@@ -201,7 +203,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_table_without_row_ids_has_its_primary_key() {
+    fn a_table_without_row_ids_is_keyed_by_its_primary_key() {
         let table = table(&[("a", "TEXT", 2), ("b", "TEXT", 1)], true);
         assert_eq!(
             table.key(),

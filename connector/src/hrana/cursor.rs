@@ -1,55 +1,55 @@
-//! The answer to a batch on `/v3/cursor`: one JSON value on each line.
+//! The response to a batch on `/v3/cursor`: one JSON value on each line.
 //!
-//! The body may end early although the status said 200; only
-//! [`Entry::End`] means that all has come.
+//! The body may end early despite a status of 200. Only [`Entry::End`]
+//! means that the response is complete.
 
 use memchr::memchr;
 
 use super::DecodeError;
 use super::decoder::Decoder;
-use super::response::{Column, RowSink as _, SqlError, column, sql_error};
+use super::response::{ResultColumn, RowSink as _, SqlError, column, sql_error};
 use super::scan::Scanner;
 
-/// How a row usually begins. Anything else is looked at member by member.
-const ROW: &str = r#"{"type":"row","row":"#;
+/// The usual beginning of a row. Other entries are parsed member by member.
+const ROW_START: &str = r#"{"type":"row","row":"#;
 
-/// What a line says.
+/// One line of the response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Entry {
-    /// The first line: the stream.
+    /// The state of the stream, on the first line.
     Head {
-        /// None if the server closed it.
+        /// Baton of the stream, unless the server has closed it.
         baton: Option<String>,
-        /// Where its requests have to go.
+        /// URL for the next requests of the stream, if it has moved.
         base_url: Option<String>,
     },
-    /// The rows of a step follow.
+    /// The beginning of a step's rows.
     StepBegin {
         /// Index of the step.
         step: usize,
-        /// Its columns.
-        columns: Vec<Column>,
+        /// Columns of its rows.
+        columns: Vec<ResultColumn>,
     },
-    /// A row, which went to the decoder.
+    /// A row, which the decoder has received.
     Row,
-    /// The rows of the step are complete.
+    /// The end of a step's rows.
     StepEnd,
-    /// A step failed.
+    /// The failure of a step.
     StepError {
         /// Index of the step.
         step: usize,
-        /// Why.
+        /// Error of its statement.
         error: SqlError,
     },
-    /// The batch failed.
+    /// The failure of the batch.
     Error(SqlError),
-    /// The batch is complete.
+    /// The end of the batch.
     End,
-    /// Something that a newer server says.
+    /// An entry of a newer protocol.
     Unknown,
 }
 
-/// Cuts a body that comes in chunks into lines.
+/// Splits a body that arrives in chunks into lines.
 #[derive(Debug, Default)]
 pub struct Lines {
     buffer: Vec<u8>,
@@ -57,14 +57,14 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Takes a chunk.
+    /// Appends a chunk.
     pub fn push(&mut self, chunk: &[u8]) {
         self.buffer.drain(..self.start);
         self.start = 0;
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// The next complete line.
+    /// Returns the next complete line.
     pub fn next_line(&mut self) -> Option<Result<&str, DecodeError>> {
         let rest = &self.buffer[self.start..];
         let length = memchr(b'\n', rest)?;
@@ -72,33 +72,34 @@ impl Lines {
         Some(std::str::from_utf8(&rest[..length]).map_err(|_| DecodeError::NotUtf8))
     }
 
-    /// What is left when the body has ended: a last line without its end.
+    /// Returns the last line of a body that has ended without a line break.
     pub fn last_line(&mut self) -> Option<Result<&str, DecodeError>> {
         let rest = &self.buffer[self.start..];
         self.start = self.buffer.len();
         (!rest.is_empty()).then(|| std::str::from_utf8(rest).map_err(|_| DecodeError::NotUtf8))
     }
 
-    /// Bytes that wait for the end of their line.
+    /// Returns the number of bytes of the incomplete last line.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub fn incomplete_bytes(&self) -> usize {
         self.buffer.len() - self.start
     }
 }
 
-/// Reads one line. Rows go to `rows`, which must be there while a step runs.
-pub fn entry(line: &str, rows: Option<&mut Decoder>) -> Result<Entry, DecodeError> {
-    if let (Some(rows), true) = (rows, line.starts_with(ROW)) {
-        let mut scanner = Scanner::starting_at(line, ROW.len());
+/// Parses one line. A row goes to `rows`, which is required while a step
+/// runs.
+pub fn parse_entry(line: &str, rows: Option<&mut Decoder>) -> Result<Entry, DecodeError> {
+    if let (Some(rows), true) = (rows, line.starts_with(ROW_START)) {
+        let mut scanner = Scanner::starting_at(line, ROW_START.len());
         rows.row(&mut scanner)?;
         scanner.expect(b'}', "the end of the entry")?;
         scanner.end()?;
         return Ok(Entry::Row);
     }
-    other_entry(line)
+    parse_other_entry(line)
 }
 
-fn other_entry(line: &str) -> Result<Entry, DecodeError> {
+fn parse_other_entry(line: &str) -> Result<Entry, DecodeError> {
     let mut scanner = Scanner::new(line);
     let mut kind = None;
     let (mut baton, mut base_url) = (None, None);
@@ -130,8 +131,8 @@ fn other_entry(line: &str) -> Result<Entry, DecodeError> {
         Some("step_error") => Entry::StepError { step, error },
         Some("error") => Entry::Error(error),
         Some("replication_index") => Entry::End,
-        // A row that is spelled unusually, or comes outside of a step, must
-        // not be lost silently.
+        // A row with another spelling, or outside of a step, must not be lost
+        // silently.
         Some("row") => {
             return Err(DecodeError::Malformed {
                 at: 0,
@@ -145,16 +146,16 @@ fn other_entry(line: &str) -> Result<Entry, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hrana::columns::{ColumnSpec, Storage};
+    use crate::rows::columns::{ColumnSpec, Storage};
 
     #[test]
-    fn the_lines_of_a_batch_are_told_apart() {
+    fn every_line_of_a_batch_is_parsed() {
         let mut decoder = Decoder::new(&[ColumnSpec {
             name: "id".into(),
             storage: Storage::Integer,
             holds_json: false,
         }]);
-        let mut read = |line| entry(line, Some(&mut decoder));
+        let mut read = |line| parse_entry(line, Some(&mut decoder));
         assert_eq!(
             read(r#"{"baton":"b","base_url":null}"#),
             Ok(Entry::Head {
@@ -186,11 +187,11 @@ mod tests {
         );
         assert_eq!(read(r#"{"type":"news"}"#), Ok(Entry::Unknown));
         assert!(read(r#"{"type":"row","row":[{"type":"integer","value":"1"}"#).is_err());
-        assert_eq!(decoder.rows(), 1);
+        assert_eq!(decoder.batch().len(), 1);
     }
 
     #[test]
-    fn chunks_are_cut_into_lines_wherever_they_end() {
+    fn chunks_are_split_into_lines_wherever_they_end() {
         let body = "eins\nzwei ö\n\ndrei";
         for cut in 0..=body.len() {
             let mut lines = Lines::default();

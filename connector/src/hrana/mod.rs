@@ -1,52 +1,47 @@
-//! Hrana over HTTP, the wire protocol of libSQL servers: what is asked and
-//! how answers are decoded. Plain bytes in and out; knows no network, no SQL
-//! and no component model, so that tests and fuzzers run it natively.
+//! Hrana over HTTP, the wire protocol of libSQL servers: requests, and the
+//! decoding of responses. Plain bytes in and out. Knows no network, no SQL and
+//! no component model, so that tests and fuzzers run it natively.
 //!
-//! An answer of ten thousand rows is three megabytes of JSON, so it is never
-//! made into a tree: [`scan`] walks it, [`response`] knows the envelope, and
-//! rows go straight into the Arrow builders of [`decoder`]. What holds a few
-//! rows only becomes [`value`]s.
+//! A response of ten thousand rows is three megabytes of JSON, so it never
+//! becomes a tree: [`scan`] walks the text, [`response`] knows the envelope,
+//! and [`decoder`] puts each value directly into an Arrow builder. Only small
+//! results become owned values.
 //!
 //! Sources: `HRANA_3_SPEC.md` and `HTTP_V2_SPEC.md` of libsql, and
 //! `PROTOCOL.md` of turso.
 
-pub mod columns;
 pub mod cursor;
 pub mod decoder;
 pub mod page;
 pub mod request;
 pub mod response;
 pub mod scan;
-pub mod value;
-pub mod wanted;
+mod value;
 
 use std::fmt;
 
-/// Why an answer could not be decoded.
+/// The reason why a response could not be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecodeError {
-    /// It is not what the protocol allows.
+    /// Bytes that the protocol does not allow.
     Malformed {
-        /// Where, in bytes.
+        /// Offset of the bytes.
         at: usize,
-        /// What was expected there.
+        /// Description of the bytes that the protocol allows there.
         expected: &'static str,
     },
-    /// It holds an infinity, whose sign JSON lost.
+    /// An infinity whose sign JSON has lost.
     LostInfinity,
-    /// It is not text at all.
+    /// A body that is not UTF-8.
     NotUtf8,
-    /// A batch came out wrong; a defect of this crate.
-    Batch(String),
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed { at, expected } => write!(f, "{expected} was expected at byte {at}"),
+            Self::Malformed { at, expected } => write!(f, "expected {expected} at byte {at}"),
             Self::LostInfinity => f.write_str("the sign of an infinite value was lost"),
-            Self::NotUtf8 => f.write_str("it is not UTF-8"),
-            Self::Batch(reason) => write!(f, "the rows do not make a batch: {reason}"),
+            Self::NotUtf8 => f.write_str("the body is not UTF-8"),
         }
     }
 }

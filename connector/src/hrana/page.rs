@@ -1,40 +1,40 @@
-//! A glance at the answer to a page, from both ends, so that the next page
-//! can be asked for before this one is decoded.
+//! A peek at both ends of the response to a page, so that the next page can be
+//! requested before this one is decoded.
 //!
-//! Only the spelling that servers are known to use is recognized. Anything
-//! else yields nothing, and the page is then decoded first.
+//! Only the spelling of known servers is recognized. Any other response yields
+//! nothing, and its page is decoded first.
 
 use memchr::memmem;
 
 use super::DecodeError;
-use super::response::{Executed, Outcome, RowSink as _, Rows, outcome, result_member};
+use super::response::{Executed, Outcome, RowSink as _, ValueRows, outcome, result_member};
 use super::scan::Scanner;
-use super::value::Value;
+use crate::rows::value::Value;
 
-/// A quote inside a JSON string is escaped, so these can only stand between
-/// rows, and where rows begin and end.
+// A quote inside a JSON string is escaped, so these patterns match only at the
+// boundaries of rows.
 const BEFORE_FIRST_ROW: &[u8] = b"\"rows\":[[{\"type\":\"";
 const BETWEEN_ROWS: &[u8] = b"}],[{\"type\":\"";
 const AFTER_LAST_ROW: &[u8] = b"}]],\"affected_row_count\":";
 
-/// What the next request depends on.
+/// The parts of a response on which the next request depends.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Glance {
-    /// The stream; none if the server has closed it.
+pub struct PagePeek {
+    /// Baton of the stream, unless the server has closed it.
     pub baton: Option<String>,
-    /// Where its requests have to go.
+    /// URL for the next requests of the stream, if it has moved.
     pub base_url: Option<String>,
-    /// The last row.
+    /// Values of the last row.
     pub last_row: Vec<Value>,
-    /// Rows that the server read.
+    /// Number of rows that the server read.
     pub rows_read: Option<u64>,
-    /// Whether the transaction is gone, if that was asked.
+    /// True if the transaction is gone, if the request asked for that.
     pub autocommit: Option<bool>,
 }
 
-/// Looks at the answer to one `execute`, perhaps with a `get_autocommit`.
+/// Peeks at the response to one `execute` with an optional `get_autocommit`.
 #[must_use]
-pub fn glance(body: &str) -> Option<Glance> {
+pub fn peek(body: &str) -> Option<PagePeek> {
     let mut scanner = Scanner::new(body);
     scanner.expect(b'{', "an object").ok()?;
     let baton = member(&mut scanner, "baton", Scanner::optional_string)?;
@@ -48,13 +48,12 @@ pub fn glance(body: &str) -> Option<Glance> {
         Some(at) => at + b"}],".len(),
         None => memmem::rfind(rows, BEFORE_FIRST_ROW)? + b"\"rows\":[".len(),
     };
-    let mut values = Rows::default();
+    let mut values = ValueRows::default();
     values.begin(0);
     values.row(&mut Scanner::starting_at(body, last)).ok()?;
     let last_row = values.0.pop()?.pop()?;
 
-    // The rest of the result is that of an object from here on, if the comma
-    // before it is left out.
+    // Without its first comma, the rest of the result is the rest of an object.
     let mut tail = Scanner::starting_at(body, after + b"}]],".len());
     let mut executed = Executed::default();
     loop {
@@ -70,15 +69,15 @@ pub fn glance(body: &str) -> Option<Glance> {
     }
     let mut autocommit = None;
     while tail.eat(b',') {
-        match outcome(&mut tail, &mut Rows::default()).ok()? {
+        match outcome(&mut tail, &mut ValueRows::default()).ok()? {
             Outcome::Autocommit(value) => autocommit = Some(value),
             _ => return None,
         }
     }
     tail.expect(b']', "the end of the results").ok()?;
-    tail.expect(b'}', "the end of the answer").ok()?;
+    tail.expect(b'}', "the end of the response").ok()?;
     tail.end().ok()?;
-    Some(Glance {
+    Some(PagePeek {
         baton,
         base_url,
         last_row,
@@ -103,7 +102,7 @@ fn member<'a, T>(
 mod tests {
     use super::*;
 
-    fn answer(rows: &str, rest: &str) -> String {
+    fn response(rows: &str, rest: &str) -> String {
         format!(
             r#"{{"baton":"b","base_url":null,"results":[{{"type":"ok","response":{{"type":"execute","result":{{"cols":[{{"name":"a","decltype":null}}],"rows":[{rows}],"affected_row_count":0,"last_insert_rowid":null,"replication_index":"1","rows_read":2,"rows_written":0,"query_duration_ms":0.1}}}}}}{rest}]}}"#
         )
@@ -114,13 +113,13 @@ mod tests {
 
     #[test]
     fn the_last_row_is_found_from_the_end() {
-        let body = answer(
+        let body = response(
             r#"[{"type":"integer","value":"1"}],[{"type":"integer","value":"2"}]"#,
             AUTOCOMMIT,
         );
         assert_eq!(
-            glance(&body),
-            Some(Glance {
+            peek(&body),
+            Some(PagePeek {
                 baton: Some("b".into()),
                 base_url: None,
                 last_row: vec![Value::Integer(2)],
@@ -131,32 +130,29 @@ mod tests {
     }
 
     #[test]
-    fn text_that_looks_like_a_boundary_is_none() {
+    fn text_that_looks_like_a_boundary_is_ignored() {
         let tricky = r#"[{"type":"integer","value":"7"},{"type":"text","value":"}],[{\"type\":\"null\"}]],\"affected_row_count\":1,\"rows\":[[{\"type\":\""}]"#;
-        let body = answer(tricky, "");
-        let found = glance(&body).unwrap();
+        let body = response(tricky, "");
+        let found = peek(&body).unwrap();
         assert_eq!(found.last_row[0], Value::Integer(7));
         assert_eq!(found.last_row.len(), 2);
         assert_eq!(found.autocommit, None);
     }
 
     #[test]
-    fn nothing_is_seen_where_there_is_no_row_or_an_error() {
-        assert_eq!(glance(&answer("", "")), None);
+    fn a_response_without_rows_or_with_an_error_yields_nothing() {
+        assert_eq!(peek(&response("", "")), None);
+        assert_eq!(peek(r#"{"baton":null,"base_url":null,"results":[]}"#), None);
         assert_eq!(
-            glance(r#"{"baton":null,"base_url":null,"results":[]}"#),
-            None
-        );
-        assert_eq!(
-            glance(&answer(
+            peek(&response(
                 r#"[{"type":"null"}]"#,
                 r#",{"type":"error","error":{"message":"x"}}"#
             )),
             None
         );
-        let whole = answer(r#"[{"type":"null"}]"#, AUTOCOMMIT);
+        let whole = response(r#"[{"type":"null"}]"#, AUTOCOMMIT);
         for end in 0..whole.len() {
-            assert_eq!(glance(&whole[..end]), None, "cut at {end}");
+            assert_eq!(peek(&whole[..end]), None, "cut at {end}");
         }
     }
 }

@@ -1,15 +1,15 @@
-//! The bodies of requests.
+//! Bodies of requests.
 
 use serde::Serialize;
 
-use super::value::Value;
+use crate::rows::value::Value;
 
 /// A statement with its arguments.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Statement {
     /// One SQL statement.
     pub sql: String,
-    /// Values of its parameters, by position.
+    /// Values of the parameters, by position.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<Value>,
 }
@@ -23,67 +23,67 @@ pub enum Request {
         /// The statement.
         stmt: Statement,
     },
-    /// Says what a statement is, without running it.
+    /// Describes a statement without running it.
     Describe {
         /// The statement.
         sql: String,
     },
-    /// Asks whether no transaction is open (version 3).
+    /// Asks if no transaction is open (version 3).
     GetAutocommit,
     /// Closes the stream.
     Close,
 }
 
-/// Requests that run one after the other on a stream.
+/// Requests that run in order on a stream.
 #[derive(Debug, Serialize)]
-pub struct Pipeline<'a> {
-    /// The stream; none opens a new one.
+pub struct PipelineRequest<'a> {
+    /// Baton of the stream. Without one, a new stream is opened.
     pub baton: Option<&'a str>,
-    /// What to do.
+    /// Requests, in order.
     pub requests: &'a [Request],
 }
 
 /// A batch whose rows are streamed.
 #[derive(Debug, Serialize)]
 pub struct CursorRequest<'a> {
-    /// The stream; none opens a new one.
+    /// Baton of the stream. Without one, a new stream is opened.
     pub baton: Option<&'a str>,
     /// The batch.
     pub batch: Batch,
 }
 
-/// Statements that run one after the other.
+/// Statements that run in order.
 #[derive(Debug, Serialize)]
 pub struct Batch {
-    /// In this order.
+    /// Steps, in order.
     pub steps: Vec<Step>,
 }
 
 /// A statement of a batch.
 #[derive(Debug, Serialize)]
 pub struct Step {
-    /// When it runs; always, if none.
+    /// Condition under which the step runs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub condition: Option<Condition>,
+    pub condition: Option<StepCondition>,
     /// The statement.
     pub stmt: Statement,
 }
 
-/// When a step runs.
+/// A condition under which a step runs.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Condition {
-    /// When the other condition does not hold.
+pub enum StepCondition {
+    /// The other condition is false.
     Not {
-        /// The other one.
-        cond: Box<Condition>,
+        /// The other condition.
+        cond: Box<StepCondition>,
     },
-    /// When no transaction is open.
+    /// No transaction is open.
     IsAutocommit,
 }
 
 impl Statement {
-    /// A statement without arguments.
+    /// Makes a statement without arguments.
     pub fn new(sql: impl Into<String>) -> Self {
         Self {
             sql: sql.into(),
@@ -91,8 +91,8 @@ impl Statement {
         }
     }
 
-    /// A statement with arguments.
-    pub fn with(sql: impl Into<String>, args: Vec<Value>) -> Self {
+    /// Makes a statement with arguments.
+    pub fn with_args(sql: impl Into<String>, args: Vec<Value>) -> Self {
         Self {
             sql: sql.into(),
             args,
@@ -101,15 +101,15 @@ impl Statement {
 }
 
 impl Request {
-    /// Runs a statement.
+    /// Makes a request that runs a statement.
     #[must_use]
     pub fn execute(stmt: Statement) -> Self {
         Self::Execute { stmt }
     }
 }
 
-impl Condition {
-    /// While a transaction is open.
+impl StepCondition {
+    /// Makes the condition that a transaction is open.
     #[must_use]
     pub fn in_transaction() -> Self {
         Self::Not {
@@ -123,8 +123,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pipeline_is_spelled_as_servers_want_it() {
-        let statement = Statement::with(
+    fn a_pipeline_has_the_spelling_that_servers_expect() {
+        let statement = Statement::with_args(
             "SELECT ?, ?, ?",
             vec![
                 Value::Integer(i64::MIN),
@@ -137,7 +137,7 @@ mod tests {
             Request::GetAutocommit,
             Request::Close,
         ];
-        let body = serde_json::to_string(&Pipeline {
+        let body = serde_json::to_string(&PipelineRequest {
             baton: None,
             requests: &requests,
         })
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_step_can_depend_on_the_transaction() {
-        let condition = serde_json::to_string(&Condition::in_transaction()).unwrap();
+        let condition = serde_json::to_string(&StepCondition::in_transaction()).unwrap();
         assert_eq!(
             condition,
             r#"{"type":"not","cond":{"type":"is_autocommit"}}"#

@@ -1,87 +1,87 @@
-//! The answer to a pipeline: an envelope of one outcome for each request,
-//! whose rows go to a [`RowSink`] while it is walked.
+//! The response to a pipeline: an envelope with one outcome for each request.
+//! Rows go to a [`RowSink`] while the envelope is parsed.
 
 use super::DecodeError;
 use super::scan::Scanner;
-use super::value::Value;
+use crate::rows::value::Value;
 
-/// Takes the rows of an answer, in their order.
+/// A receiver of the rows of a response, in their order.
 pub trait RowSink {
-    /// The rows that follow belong to the request of this index.
+    /// Begins the rows of the request with this index.
     fn begin(&mut self, request: usize);
 
-    /// Takes one row; `scanner` is at its opening bracket.
+    /// Reads one row. `scanner` is at its opening bracket.
     fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError>;
 }
 
-/// An answer.
+/// The response to a pipeline.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Response {
-    /// The stream; none if the server has closed it.
+pub struct PipelineResponse {
+    /// Baton of the stream, unless the server has closed it.
     pub baton: Option<String>,
-    /// Where requests of this stream have to go from now on.
+    /// URL for the next requests of the stream, if it has moved.
     pub base_url: Option<String>,
-    /// One for each request.
+    /// Outcomes of the requests, in order.
     pub outcomes: Vec<Outcome>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// A statement ran.
+    /// A statement that ran.
     Executed(Executed),
-    /// A statement was described.
+    /// A statement that was described.
     Described {
-        /// Its columns.
-        columns: Vec<Column>,
-        /// Whether it changes nothing.
+        /// Columns of its result.
+        columns: Vec<ResultColumn>,
+        /// True if it does not write.
         is_readonly: bool,
     },
-    /// Whether no transaction is open.
+    /// True if no transaction is open.
     Autocommit(bool),
-    /// Something without a result, such as the end of a stream.
+    /// Success without a result, such as the end of a stream.
     Done,
-    /// It failed; those after it ran nevertheless.
+    /// A failure. Later requests ran nevertheless.
     Failed(SqlError),
 }
 
-/// What a statement came to.
+/// The result of a statement, without its rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Executed {
-    /// Its columns.
-    pub columns: Vec<Column>,
-    /// Rows that went to the sink.
+    /// Columns of the result.
+    pub columns: Vec<ResultColumn>,
+    /// Number of rows that went to the sink.
     pub rows: u64,
-    /// Rows that the server read and bills.
+    /// Number of rows that the server read and bills.
     pub rows_read: Option<u64>,
-    /// Where the log of the server is, if it keeps one: further with every
-    /// commit.
+    /// Index of the server's replication log, if it keeps one. Every commit
+    /// increases it.
     pub replication_index: Option<String>,
 }
 
 /// A column of a result.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Column {
-    /// Its name; empty when there is none.
+pub struct ResultColumn {
+    /// Name of the column, or an empty string.
     pub name: String,
-    /// Its declared type; none for expressions.
+    /// Declared type, which expressions do not have.
     pub decltype: Option<String>,
 }
 
-/// Why a statement failed.
+/// The error of a statement.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SqlError {
-    /// For people.
+    /// Message for people.
     pub message: String,
-    /// For programs, such as `SQLITE_UNKNOWN`.
+    /// Code for programs, such as `SQLITE_UNKNOWN`.
     pub code: String,
 }
 
-/// Rows as values, of every request; for small results.
+/// Rows of each request as owned values, for small results.
 #[derive(Debug, Default)]
-pub struct Rows(pub Vec<Vec<Vec<Value>>>);
+pub struct ValueRows(pub Vec<Vec<Vec<Value>>>);
 
-impl RowSink for Rows {
+impl RowSink for ValueRows {
     fn begin(&mut self, request: usize) {
         self.0.resize_with(request + 1, Vec::new);
     }
@@ -89,7 +89,7 @@ impl RowSink for Rows {
     fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
         let mut row = Vec::new();
         scanner.array(|scanner| {
-            row.push(Value::of(scanner.cell()?)?);
+            row.push(scanner.cell()?.into_value()?);
             Ok(())
         })?;
         let rows = self
@@ -101,8 +101,8 @@ impl RowSink for Rows {
     }
 }
 
-impl Response {
-    /// Walks an answer.
+impl PipelineResponse {
+    /// Parses a response and sends its rows to `sink`.
     pub fn parse(body: &str, sink: &mut impl RowSink) -> Result<Self, DecodeError> {
         let mut response = Self::default();
         let mut scanner = Scanner::new(body);
@@ -125,8 +125,8 @@ impl Response {
     }
 }
 
-/// One element of `results`. Whether it is an error shows in its members, so
-/// that the order of members does not matter.
+/// Parses one element of `results`. Its members tell an error from a success,
+/// so their order does not matter.
 pub(super) fn outcome(
     scanner: &mut Scanner<'_>,
     sink: &mut impl RowSink,
@@ -134,7 +134,7 @@ pub(super) fn outcome(
     let mut found = None;
     scanner.object(|scanner, key| {
         match key {
-            "response" => found = Some(result_of(scanner, sink)?),
+            "response" => found = Some(response_member(scanner, sink)?),
             "error" => found = Some(Outcome::Failed(sql_error(scanner)?)),
             _ => scanner.skip()?,
         }
@@ -143,7 +143,10 @@ pub(super) fn outcome(
     found.ok_or_else(|| scanner.expected("a response or an error"))
 }
 
-fn result_of(scanner: &mut Scanner<'_>, sink: &mut impl RowSink) -> Result<Outcome, DecodeError> {
+fn response_member(
+    scanner: &mut Scanner<'_>,
+    sink: &mut impl RowSink,
+) -> Result<Outcome, DecodeError> {
     let mut found = Outcome::Done;
     scanner.object(|scanner, key| {
         match key {
@@ -156,25 +159,25 @@ fn result_of(scanner: &mut Scanner<'_>, sink: &mut impl RowSink) -> Result<Outco
     Ok(found)
 }
 
-/// The result of `execute` or `describe`.
+/// Parses the result of `execute` or `describe`.
 fn statement_result(
     scanner: &mut Scanner<'_>,
     sink: &mut impl RowSink,
 ) -> Result<Outcome, DecodeError> {
     let mut executed = Executed::default();
-    let mut readonly = None;
+    let mut is_readonly = None;
     scanner.object(|scanner, key| {
         match key {
             "rows" => scanner.array(|scanner| {
                 executed.rows += 1;
                 sink.row(scanner)
             })?,
-            "is_readonly" => readonly = Some(scanner.boolean()?),
+            "is_readonly" => is_readonly = Some(scanner.boolean()?),
             _ => result_member(scanner, key, &mut executed)?,
         }
         Ok(())
     })?;
-    Ok(match readonly {
+    Ok(match is_readonly {
         Some(is_readonly) => Outcome::Described {
             columns: executed.columns,
             is_readonly,
@@ -183,7 +186,7 @@ fn statement_result(
     })
 }
 
-/// A member of a result that is not its rows.
+/// Parses a member of a result other than its rows.
 pub(super) fn result_member(
     scanner: &mut Scanner<'_>,
     key: &str,
@@ -198,7 +201,7 @@ pub(super) fn result_member(
             executed.rows_read = scanner.optional_count()?;
             Ok(())
         }
-        // Of any type, where a server means something else by it.
+        // Some servers use another type for another meaning.
         "replication_index" if scanner.peek() == Some(b'"') => {
             executed.replication_index = Some(scanner.string()?.into_owned());
             Ok(())
@@ -207,8 +210,8 @@ pub(super) fn result_member(
     }
 }
 
-pub(super) fn column(scanner: &mut Scanner<'_>) -> Result<Column, DecodeError> {
-    let mut column = Column::default();
+pub(super) fn column(scanner: &mut Scanner<'_>) -> Result<ResultColumn, DecodeError> {
+    let mut column = ResultColumn::default();
     scanner.object(|scanner, key| {
         match key {
             "name" => column.name = scanner.optional_string()?.unwrap_or_default(),
@@ -237,8 +240,8 @@ pub(super) fn sql_error(scanner: &mut Scanner<'_>) -> Result<SqlError, DecodeErr
 mod tests {
     use super::*;
 
-    /// As sqld 0.24.32 answers.
-    const ANSWER: &str = r#"{"baton":"b/1=","base_url":null,"results":[
+    /// A response of sqld 0.24.32.
+    const RESPONSE: &str = r#"{"baton":"b/1=","base_url":null,"results":[
         {"type":"ok","response":{"type":"execute","result":{"cols":[{"name":"id","decltype":"INTEGER"},{"name":null,"decltype":null}],"rows":[[{"type":"integer","value":"1"},{"type":"text","value":"]],\"affected"}],[{"type":"null"},{"type":"blob","base64":"AA"}]],"affected_row_count":0,"last_insert_rowid":null,"replication_index":"16215","rows_read":2,"rows_written":0,"query_duration_ms":0.036}}},
         {"type":"error","error":{"message":"no such table: nope","code":"SQLITE_UNKNOWN"}},
         {"type":"ok","response":{"type":"describe","result":{"params":[],"cols":[{"name":"n","decltype":null}],"is_explain":false,"is_readonly":true}}},
@@ -246,9 +249,9 @@ mod tests {
         {"type":"ok","response":{"type":"close"}}]}"#;
 
     #[test]
-    fn every_outcome_is_told_apart() {
-        let mut rows = Rows::default();
-        let response = Response::parse(ANSWER, &mut rows).unwrap();
+    fn every_outcome_is_parsed() {
+        let mut rows = ValueRows::default();
+        let response = PipelineResponse::parse(RESPONSE, &mut rows).unwrap();
         assert_eq!(response.baton.as_deref(), Some("b/1="));
         assert_eq!(response.base_url, None);
         let [
@@ -264,7 +267,7 @@ mod tests {
         assert_eq!((executed.rows, executed.rows_read), (2, Some(2)));
         assert_eq!(
             executed.columns[0],
-            Column {
+            ResultColumn {
                 name: "id".into(),
                 decltype: Some("INTEGER".into())
             }
@@ -289,17 +292,19 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_cut_anywhere_is_an_error() {
-        for end in 0..ANSWER.len() {
+    fn a_truncated_response_is_an_error() {
+        for end in 0..RESPONSE.len() {
             assert!(
-                Response::parse(&ANSWER[..end], &mut Rows::default()).is_err(),
+                PipelineResponse::parse(&RESPONSE[..end], &mut ValueRows::default()).is_err(),
                 "cut at {end}"
             );
         }
     }
 
     #[test]
-    fn what_follows_an_answer_is_an_error() {
-        assert!(Response::parse(&format!("{ANSWER}x"), &mut Rows::default()).is_err());
+    fn text_after_a_response_is_an_error() {
+        assert!(
+            PipelineResponse::parse(&format!("{RESPONSE}x"), &mut ValueRows::default()).is_err()
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! Walks JSON text without making anything of it that nobody asked for. What
-//! a tagged value of Hrana is, only [`cell`] knows.
+//! A pull parser for JSON text that builds only the requested values. Only
+//! [`cell`] knows the tagged values of Hrana.
 
 mod cell;
 
@@ -10,10 +10,10 @@ use memchr::memchr2;
 pub use self::cell::Cell;
 use super::DecodeError;
 
-/// How deep ignored values may be nested before the answer is refused.
+/// Maximum nesting depth of skipped values.
 const MAX_DEPTH: usize = 64;
 
-/// A place in JSON text.
+/// A position in JSON text.
 #[derive(Clone, Debug)]
 pub struct Scanner<'a> {
     text: &'a str,
@@ -21,19 +21,19 @@ pub struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// At the beginning of `text`.
+    /// Makes a scanner at the beginning of `text`.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
-    /// At byte `at` of `text`.
+    /// Makes a scanner at byte `at` of `text`.
     #[must_use]
     pub fn starting_at(text: &'a str, at: usize) -> Self {
         Self { text, at }
     }
 
-    /// The error that something was expected here.
+    /// Makes the error that something else was expected here.
     #[must_use]
     pub fn expected(&self, expected: &'static str) -> DecodeError {
         DecodeError::Malformed {
@@ -46,28 +46,28 @@ impl<'a> Scanner<'a> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    fn space(&mut self) {
+    fn skip_space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.text.as_bytes().get(self.at) {
             self.at += 1;
         }
     }
 
-    /// The next byte that is not space.
+    /// Returns the next byte that is not space.
     pub fn peek(&mut self) -> Option<u8> {
-        self.space();
+        self.skip_space();
         self.text.as_bytes().get(self.at).copied()
     }
 
-    /// Goes past `byte` if it is next.
+    /// Skips `byte` if it is next, after any space.
     #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
         self.eat_byte(byte) || {
-            self.space();
+            self.skip_space();
             self.eat_byte(byte)
         }
     }
 
-    /// Goes past `byte` if exactly that is next.
+    /// Skips `byte` if it is next, without space.
     #[inline]
     fn eat_byte(&mut self, byte: u8) -> bool {
         let found = self.text.as_bytes().get(self.at) == Some(&byte);
@@ -75,7 +75,7 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Goes past `byte`, which must be next.
+    /// Skips `byte`, which must be next.
     #[inline]
     pub fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), DecodeError> {
         if self.eat(byte) {
@@ -85,7 +85,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Nothing but space may follow.
+    /// Checks that only space follows.
     pub fn end(&mut self) -> Result<(), DecodeError> {
         if self.peek().is_none() {
             Ok(())
@@ -130,13 +130,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string; borrowed unless it holds an escape.
+    /// Reads a string, borrowed unless it has an escape.
     pub fn string(&mut self) -> Result<Cow<'a, str>, DecodeError> {
         self.expect(b'"', "a string")?;
         self.string_rest()
     }
 
-    /// A string whose opening quote is behind.
+    /// Reads a string whose opening quote has been read.
     fn string_rest(&mut self) -> Result<Cow<'a, str>, DecodeError> {
         let start = self.at;
         match memchr2(b'"', b'\\', self.rest()) {
@@ -149,8 +149,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// The slow path: finds the closing quote, then lets `serde_json` do the
-    /// escapes.
+    /// Reads a string with escapes: finds the closing quote, then calls
+    /// `serde_json`.
     fn escaped_string(&mut self, start: usize) -> Result<String, DecodeError> {
         loop {
             match memchr2(b'"', b'\\', self.rest()) {
@@ -172,18 +172,18 @@ impl<'a> Scanner<'a> {
         self.text.get(start..end).ok_or(DecodeError::NotUtf8)
     }
 
-    /// A number, `true`, `false` or `null`, as it is written.
+    /// Reads the text of a number, `true`, `false` or `null`.
     #[inline]
     pub fn literal(&mut self) -> Result<&'a str, DecodeError> {
-        self.space();
+        self.skip_space();
         let start = self.at;
-        let ends = |byte: &u8| {
+        let is_end = |byte: &u8| {
             matches!(
                 byte,
                 b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t' | b'"' | b':' | b'[' | b'{'
             )
         };
-        let length = self.rest().iter().position(ends);
+        let length = self.rest().iter().position(is_end);
         self.at += length.unwrap_or(self.rest().len());
         if self.at == start {
             Err(self.expected("a value"))
@@ -192,7 +192,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A string or `null`.
+    /// Reads a string or `null`.
     pub fn optional_string(&mut self) -> Result<Option<String>, DecodeError> {
         if self.peek() == Some(b'"') {
             return self.string().map(|text| Some(text.into_owned()));
@@ -203,7 +203,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A count; none for `null`.
+    /// Reads a count or `null`.
     pub fn optional_count(&mut self) -> Result<Option<u64>, DecodeError> {
         match self.literal()? {
             "null" => Ok(None),
@@ -214,7 +214,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub fn boolean(&mut self) -> Result<bool, DecodeError> {
         match self.literal()? {
             "true" => Ok(true),
@@ -223,7 +223,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Goes past a value of any kind.
+    /// Skips a value of any type.
     pub fn skip(&mut self) -> Result<(), DecodeError> {
         self.skip_at(0)
     }

@@ -105,7 +105,7 @@ impl Client {
         }
         if response.status != 200 {
             let body = String::from_utf8_lossy(&body);
-            return Err(failure::of_status(
+            return Err(failure::from_status(
                 response.status,
                 response.retry_after,
                 &body,

@@ -1,8 +1,8 @@
 //! What a row of the table of endpoints says: where the endpoint is, what its
 //! answer looks like, and which columns its records become. Asks nobody.
 
-use crate::hrana::columns::{ColumnSpec, Storage};
-use crate::hrana::wanted::{Unit, Wanted};
+use crate::rows::columns::{ColumnSpec, Storage};
+use crate::rows::logical_type::{EpochUnit, LogicalType};
 
 /// The column of what has no column of its own.
 pub const EXTRA: &str = "_extra";
@@ -338,13 +338,13 @@ impl Kind {
         match self {
             Self::Text => Storage::Text,
             Self::Integer => Storage::Integer,
-            Self::Boolean => Storage::Wanted(Wanted::Boolean),
-            Self::Date => Storage::Wanted(Wanted::Date),
-            Self::Timestamp => Storage::Wanted(Wanted::Timestamp {
-                unit: Unit::Second,
+            Self::Boolean => Storage::Logical(LogicalType::Boolean),
+            Self::Date => Storage::Logical(LogicalType::Date),
+            Self::Timestamp => Storage::Logical(LogicalType::Timestamp {
+                unit: EpochUnit::Second,
                 utc: true,
             }),
-            Self::Json => Storage::Wanted(Wanted::Json),
+            Self::Json => Storage::Logical(LogicalType::Json),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::failure::{ErrorAnswer, reason};
 
 /// An answer with another status than 200. `what` is what was asked, for
 /// people.
-pub(super) fn of_status(status: u16, retry_after: Option<u64>, body: &str, what: &str) -> Error {
+pub(super) fn from_status(status: u16, retry_after: Option<u64>, body: &str, what: &str) -> Error {
     let said = sentence(body);
     let answer = ErrorAnswer {
         status,
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn error(status: u16, body: &str) -> Error {
-        of_status(status, Some(7_000), body, "GET /v1/user")
+        from_status(status, Some(7_000), body, "GET /v1/user")
     }
 
     #[test]

@@ -20,9 +20,9 @@ use crate::clock;
 use crate::config::Platform;
 use crate::cursor::{Cursor, Watermark, Watermarks};
 use crate::error::{Category, Error, Result};
-use crate::hrana::decoder::Decoder;
 use crate::moment;
 use crate::output::{Output, PageKind, Unread};
+use crate::rows::batch::BatchBuilder;
 use crate::selection::{Mode, ReadOptions, Selection};
 
 /// A page of rows is sent when the records that it is made of have as many
@@ -34,7 +34,7 @@ const PAGE_BYTES: usize = 8 << 20;
 pub(super) struct Job {
     endpoint: &'static Endpoint,
     rows: Rows,
-    decoder: Decoder,
+    decoder: BatchBuilder,
     units: Units,
     flying: VecDeque<(Unit, Option<Fetch>)>,
     /// Requests on their way at once.
@@ -110,7 +110,7 @@ impl Job {
         Ok(Self {
             endpoint,
             rows,
-            decoder: Decoder::new(&specs),
+            decoder: BatchBuilder::new(&specs),
             units,
             flying: VecDeque::new(),
             concurrency: settings.concurrency,
@@ -301,7 +301,7 @@ impl Job {
                     return Ok(());
                 };
                 part.pass(end, &self.units);
-                if self.decoder.rows() > 0 {
+                if !self.decoder.is_empty() {
                     let cursor = part.cursor();
                     output.page_with(PageKind::Rows, &mut self.decoder, Some(cursor))?;
                 }
@@ -314,7 +314,7 @@ impl Job {
     /// stay together: where a read can go on is known only at its end.
     fn send_page(&mut self, output: &mut Output) -> Result<()> {
         let is_of_days = self.part.is_some() && self.endpoint.increment == Some(Increment::Days);
-        let is_full = self.decoder.rows() >= self.page_rows || self.bytes >= PAGE_BYTES;
+        let is_full = self.decoder.len() >= self.page_rows || self.bytes >= PAGE_BYTES;
         if is_full && !is_of_days {
             self.bytes = 0;
             output.page(&mut self.decoder)?;

@@ -13,9 +13,9 @@ use super::units::{self, Units};
 use crate::config::Platform;
 use crate::cursor::{Watermark, Watermarks};
 use crate::error::{Error, Result};
-use crate::hrana::columns::ColumnSpec;
 use crate::moment;
 use crate::output::Output;
+use crate::rows::columns::ColumnSpec;
 use crate::selection::{Mode, ReadOptions, Selection};
 
 /// The most days of usage that are asked for at once: ten years.

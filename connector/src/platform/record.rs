@@ -17,8 +17,8 @@ use super::endpoint::{Column, EXTRA, Endpoint, Kind, ScopeKey, Source};
 use super::json::{self, Shape, Writer};
 use super::never;
 use crate::error::{Error, Result};
-use crate::hrana::columns::{ColumnSpec, Storage};
-use crate::hrana::value::Value;
+use crate::rows::columns::{ColumnSpec, Storage};
+use crate::rows::value::Value;
 use crate::selection::TypeOverride;
 
 /// So many digits survive in any float.
@@ -117,7 +117,7 @@ impl Rows {
             let mut found = specs.iter_mut();
             let found = found.find(|spec| spec.name.eq_ignore_ascii_case(&wanted.column));
             match found {
-                Some(spec) => spec.storage = Storage::Wanted(wanted.requested),
+                Some(spec) => spec.storage = Storage::Logical(wanted.requested),
                 None => {
                     return Err(Error::config(
                         format!("`types` names `{}`, which is not read", wanted.column),

@@ -16,10 +16,10 @@ use crate::database::failure;
 use crate::database::stream::Stream;
 use crate::error::{Error, Result};
 use crate::failure::Failure;
-use crate::hrana::decoder::Decoder;
 use crate::hrana::request::Request;
-use crate::hrana::response::{Outcome, Rows};
+use crate::hrana::response::{Outcome, ValueRows};
 use crate::output::{Output, PageKind};
+use crate::rows::batch::BatchBuilder;
 use crate::selection::ReadOptions;
 
 /// Changes of the first page: rows may be large, each may come twice, and
@@ -40,7 +40,7 @@ pub(super) struct Page {
 
 /// Asks for changes, and for whatever comes after.
 pub(super) fn page(stream: &mut Stream, requests: &[Request]) -> Result<Page, Failure> {
-    let (response, Rows(rows)) = stream.ask(requests)?;
+    let (response, ValueRows(rows)) = stream.run(requests)?;
     let mut page = Page {
         outcomes: response.outcomes,
         ..Page::default()
@@ -72,7 +72,7 @@ struct Reading {
     resource: String,
     followed: Followed,
     layout: RecordLayout,
-    decoder: Decoder,
+    decoder: BatchBuilder,
     /// The last change that was read.
     at: ChangeId,
     /// Changes to ask for at once, and the most of them.
@@ -127,7 +127,7 @@ impl Changes {
             Ok(Then::End) => reading.end(output)?,
             Ok(Then::Failed(error)) => {
                 output.record_failure(&reading.resource, error);
-                reading.decoder.give_up_page();
+                reading.decoder.discard_page();
                 output.end_with(PageKind::Changes, &mut reading.decoder)?;
                 if let Some(stats) = output.stats() {
                     stats.ended = true;
@@ -162,7 +162,7 @@ impl Changes {
                 reading.limit = (reading.limit / 4).max(1);
                 return Ok(Then::Page);
             }
-            return match failure::of_sql(error, name) {
+            return match failure::from_sql_error(error, name) {
                 Failure::Other(error) if is_too_large => Ok(Then::Failed(error.hint(
                     "a single change is larger than the server sends; load the table in full",
                 ))),
@@ -204,7 +204,7 @@ impl Reading {
         Ok(Some(Self {
             resource: target.resource,
             layout: followed.layout(&target.columns)?,
-            decoder: Decoder::new(&target.columns).marked(DELETED),
+            decoder: BatchBuilder::new(&target.columns).with_flag(DELETED),
             at: ChangeId {
                 number: from.number,
                 time: from.time,
@@ -237,7 +237,7 @@ impl Reading {
             }
             self.hidden += u64::from(self.layout.hides_key(change));
             for row in self.layout.rows(change)? {
-                self.decoder.push_marked(&row.values, row.deleted);
+                self.decoder.push_flagged_row(&row.values, row.deleted);
                 sent += 1;
             }
         }

@@ -15,17 +15,17 @@ use crate::changes::history::{self, Alteration, KnownTable};
 use crate::changes::row::RecordLayout;
 use crate::cursor::{self, Cursor, FeedPosition};
 use crate::database::catalog::CHANGES;
+use crate::database::dialect::Dialect;
 use crate::database::failure;
-use crate::database::server::Dialect;
-use crate::database::statement::Paging;
+use crate::database::paging::Paging;
 use crate::database::stream::Stream;
 use crate::database::table::{Key, Table};
 use crate::error::{Category, Error, Result};
 use crate::failure::Failure;
-use crate::hrana::columns::ColumnSpec;
 use crate::hrana::request::Request;
 use crate::hrana::response::Outcome;
-use crate::hrana::value::Value;
+use crate::rows::columns::ColumnSpec;
+use crate::rows::value::Value;
 use crate::selection::Selection;
 
 /// Changes of the schema in one answer.
@@ -166,7 +166,7 @@ impl Followed {
 #[must_use]
 pub fn can_be_followed(table: &Table) -> bool {
     matches!(table.key(), Some(Key::Alias(_) | Key::RowId(_)))
-        && table.columns.iter().all(|column| !column.generated)
+        && table.columns.iter().all(|column| !column.is_generated)
 }
 
 /// What the server says of a table.
@@ -310,7 +310,7 @@ fn alterations(
             changes, outcomes, ..
         } = page(stream, &[Request::execute(statement)])?;
         if let Some(Outcome::Failed(error)) = outcomes.first() {
-            return Err(failure::of_sql(error, CHANGES));
+            return Err(failure::from_sql_error(error, CHANGES));
         }
         let alteration =
             |change: &Change| Some((change.id.number, Alteration::from_change(change)?));

@@ -13,13 +13,14 @@
 
 use super::progress::Progress;
 use crate::cursor::{self, CommitPosition, Cursor, RowPosition, StoredValue, key_values};
-use crate::database::statement::{Condition, Paging};
+use crate::database::condition::Condition;
+use crate::database::paging::Paging;
 use crate::database::table::{Key, Table};
 use crate::error::{Error, Result};
-use crate::hrana::columns::{ColumnSpec, Storage};
 use crate::hrana::request::Statement;
-use crate::hrana::value::{Class, Value};
 use crate::moment;
+use crate::rows::columns::{ColumnSpec, Storage};
+use crate::rows::value::{SortClass, Value};
 use crate::selection::Selection;
 
 /// Rows of a table that are read in one go.
@@ -231,7 +232,7 @@ impl Increment {
             let conditions = range.from.into_iter().chain(range.to);
             let paging = Paging::by_column(&self.table, column, &self.key, &self.columns);
             phases.push(Phase {
-                paging: paging.filtered(self.with_filter(conditions)),
+                paging: paging.with_filter(self.with_filter(conditions)),
                 after: range.after,
                 rows: Rows::ByColumn { overlaps },
             });
@@ -245,17 +246,17 @@ impl Increment {
         let filter = if self.continues() {
             let by_column = Paging::by_column(&self.table, column, &self.key, &self.columns);
             let ranges = self.ranges()?.into_iter().filter_map(|range| {
-                let beyond = range.after.map(|after| by_column.beyond(&after));
+                let beyond = range.after.map(|after| by_column.after_key(&after));
                 Condition::all(range.from.into_iter().chain(range.to).chain(beyond))
             });
             let without = self.without_value(column);
-            let nulls = without.after.map(|after| without.paging.beyond(&after));
+            let nulls = without.after.map(|after| without.paging.after_key(&after));
             let nulls = [Condition::is_null(table, column)].into_iter().chain(nulls);
             Condition::any(ranges.chain(Condition::all(nulls)))
         } else {
             None
         };
-        let paging = self.by_key(filter).beside(table, column);
+        let paging = self.by_key(filter).with_cursor_column(table, column);
         Ok(Phase {
             paging,
             after: None,
@@ -280,11 +281,11 @@ impl Increment {
     }
 
     fn by_key(&self, condition: Option<Condition>) -> Paging {
-        Paging::new(&self.table, &self.key, &self.columns).filtered(self.with_filter(condition))
+        Paging::new(&self.table, &self.key, &self.columns).with_filter(self.with_filter(condition))
     }
 
     fn with_filter(&self, conditions: impl IntoIterator<Item = Condition>) -> Option<Condition> {
-        let written = self.filter.as_deref().map(Condition::written);
+        let written = self.filter.as_deref().map(Condition::from_user);
         Condition::all(conditions.into_iter().chain(written))
     }
 
@@ -294,21 +295,22 @@ impl Increment {
             return Ok(Vec::new());
         };
         let table = &self.table.name;
-        let below = |class: Class| Condition::compares(table, column, "<", &smallest(class));
-        let known: Vec<(Class, &RowPosition)> = self
+        let below = |class: SortClass| Condition::compare(table, column, "<", &smallest(class));
+        let known: Vec<(SortClass, &RowPosition)> = self
             .from
             .last
             .iter()
-            .filter_map(|place| Some((place.value.as_ref()?.value()?.class()?, place)))
+            .filter_map(|place| Some((place.value.as_ref()?.value()?.sort_class()?, place)))
             .collect();
         let Some((first, _)) = known.first() else {
             return Ok(vec![Range {
-                from: Some(Condition::is_some(table, column)),
+                from: Some(Condition::is_not_null(table, column)),
                 ..Range::default()
             }]);
         };
         let mut ranges = Vec::with_capacity(known.len() + 1);
-        if *first > Class::Text || (*first > Class::Number && self.may_hold_numbers(column)) {
+        if *first > SortClass::Text || (*first > SortClass::Number && self.may_hold_numbers(column))
+        {
             ranges.push(Range {
                 to: Some(below(*first)),
                 ..Range::default()
@@ -329,7 +331,7 @@ impl Increment {
             .as_ref()
             .and_then(StoredValue::value)
             .unwrap_or(Value::Null);
-        let from = |value: &Value| Condition::compares(&self.table.name, column, ">=", value);
+        let from = |value: &Value| Condition::compare(&self.table.name, column, ">=", value);
         if let Some(lag) = self.lag.filter(|lag| *lag > 0.0) {
             let Some(earlier) = earlier(&value, lag) else {
                 return Err(Error::config(
@@ -365,7 +367,7 @@ impl Increment {
     fn may_hold_numbers(&self, column: &str) -> bool {
         let mut columns = self.table.columns.iter();
         let declared = columns.find(|known| known.name == *column);
-        declared.is_none_or(|column| Storage::declared(&column.declared) != Storage::Text)
+        declared.is_none_or(|column| Storage::from_declared(&column.declared_type) != Storage::Text)
     }
 }
 
@@ -380,11 +382,11 @@ struct Range {
 }
 
 /// The value before all others of a class.
-fn smallest(class: Class) -> Value {
+fn smallest(class: SortClass) -> Value {
     match class {
-        Class::Number => Value::Real(f64::NEG_INFINITY),
-        Class::Text => Value::Text(String::new()),
-        Class::Blob => Value::Blob(Vec::new()),
+        SortClass::Number => Value::Real(f64::NEG_INFINITY),
+        SortClass::Text => Value::Text(String::new()),
+        SortClass::Blob => Value::Blob(Vec::new()),
     }
 }
 
@@ -405,13 +407,13 @@ fn earlier(value: &Value, lag: f64) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::database::table::Column;
+    use crate::database::table::TableColumn;
     use crate::database::table::tests::table;
-    use crate::hrana::decoder::Wire;
+    use crate::hrana::decoder::Encoding;
 
     fn increment(selection: &Selection) -> Result<Increment> {
         let table = table(&[("id", "INTEGER", 1), ("at", "DATETIME", 0)], false);
-        let specs: Vec<_> = table.columns.iter().map(Column::spec).collect();
+        let specs: Vec<_> = table.columns.iter().map(TableColumn::spec).collect();
         Increment::new(&table, &specs, selection)
     }
 
@@ -427,7 +429,9 @@ mod tests {
     /// What follows the table in the statement of each phase, and its values.
     fn conditions(phases: &[Phase]) -> Vec<(String, Vec<Value>)> {
         let of = |phase: &Phase| {
-            let page = phase.paging.page(Wire::Plain, phase.after.as_deref(), 9);
+            let page = phase
+                .paging
+                .page(Encoding::Plain, phase.after.as_deref(), 9);
             let (_, rest) = page.sql.split_once(r#" FROM "t""#).unwrap();
             (rest.trim().to_owned(), page.args)
         };

@@ -33,8 +33,9 @@ use self::tables::Tables;
 use crate::builtin::dump::Dump;
 use crate::builtin::{self, Builtin};
 use crate::config::{Config, missing_database};
+use crate::database::dialect::Dialect;
 use crate::database::discovery;
-use crate::database::server::{Dialect, Server};
+use crate::database::server::Server;
 use crate::database::stream::Stream;
 use crate::describe::PLATFORM_TOKEN;
 use crate::error::{Category, Error, Result};
@@ -262,7 +263,7 @@ impl Read {
         let server = server.ok_or_else(|| missing_database("all that there is"))?;
         let dialect = server.dialect().map_err(Failure::Final)?;
         let snapshot = dialect != Dialect::Minimal;
-        let mut stream = Stream::new(server, dialect);
+        let mut stream = server.stream(dialect);
         let begun = self.begin_on(&mut stream, snapshot);
         if begun.is_err() {
             stream.close();

@@ -9,18 +9,20 @@ use crate::builtin::Builtin;
 use crate::config::{Config, Query};
 use crate::cursor::Cursor;
 use crate::database::catalog::Catalog;
+use crate::database::condition::Condition;
+use crate::database::dialect::Dialect;
 use crate::database::failure;
-use crate::database::server::Dialect;
-use crate::database::statement::{self, Condition, Paging};
+use crate::database::paging::Paging;
+use crate::database::statement;
 use crate::database::stream::Stream;
-use crate::database::table::{Kind, Table};
+use crate::database::table::{RelationKind, Table};
 use crate::error::{Category, Error, Result};
 use crate::failure::Failure;
-use crate::hrana::columns::{ColumnSpec, Storage, declares_json};
-use crate::hrana::decoder::Wire;
+use crate::hrana::decoder::Encoding;
 use crate::hrana::request::{Request, Statement};
-use crate::hrana::response::{Column, Outcome};
+use crate::hrana::response::{Outcome, ResultColumn};
 use crate::platform;
+use crate::rows::columns::{ColumnSpec, Storage, declares_json};
 use crate::selection::{Mode, Selection};
 
 /// The parent of all queries of the config. To select it is to select them.
@@ -61,7 +63,7 @@ pub struct Target {
     /// How it is read.
     pub how: How,
     /// How its values travel.
-    pub wire: Wire,
+    pub encoding: Encoding,
     /// Columns of its key.
     pub primary_key: Vec<String>,
     /// What is read one after the other, if it is read in pages.
@@ -102,11 +104,11 @@ impl Plan {
         is_typed: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         let mut plan = Self::default();
-        let wire = |name: &str| {
+        let encoding = |name: &str| {
             if is_typed(name) {
-                Wire::Typed
+                Encoding::Typed
             } else {
-                Wire::Plain
+                Encoding::Plain
             }
         };
         for query in &queries {
@@ -156,7 +158,7 @@ impl Plan {
             let Some(table) = catalog.get(name) else {
                 return Err(unknown(name, catalog));
             };
-            let target = Target::of_table(table, selection, catalog, wire(&table.name));
+            let target = Target::of_table(table, selection, catalog, encoding(&table.name));
             let target =
                 target.and_then(|target| target.with_types(&selection.types, selection.nested));
             match target {
@@ -167,18 +169,18 @@ impl Plan {
         }
         if requested.is_empty() {
             let all = Selection::default();
-            let is_table = |table: &&Table| table.kind == Kind::Table;
+            let is_table = |table: &&Table| table.kind == RelationKind::Table;
             for table in catalog.tables.iter().filter(is_table) {
-                let wire = wire(&table.name);
+                let encoding = encoding(&table.name);
                 plan.targets
-                    .push(Target::of_table(table, &all, catalog, wire)?);
+                    .push(Target::of_table(table, &all, catalog, encoding)?);
             }
         }
         for DescribedQuery { query, columns } in queries {
             if !requested.is_empty() && !wanted(&query.name) {
                 continue;
             }
-            let wire = wire(&query.name);
+            let encoding = encoding(&query.name);
             let mut own = requested
                 .iter()
                 .filter(|requested| requested.resource == query.name);
@@ -189,7 +191,7 @@ impl Plan {
                 Ok(columns) => {
                     let target = Target {
                         primary_key: query.primary_key,
-                        ..Target::new(query.name, columns, How::Query(query.sql), wire)
+                        ..Target::new(query.name, columns, How::Query(query.sql), encoding)
                     };
                     plan.targets.push(target.with_types(types, nested)?);
                 }
@@ -257,12 +259,12 @@ impl Plan {
 }
 
 impl Target {
-    fn new(resource: String, columns: Vec<ColumnSpec>, how: How, wire: Wire) -> Self {
+    fn new(resource: String, columns: Vec<ColumnSpec>, how: How, encoding: Encoding) -> Self {
         Self {
             resource,
             columns,
             how,
-            wire,
+            encoding,
             primary_key: Vec::new(),
             phases: VecDeque::new(),
             keys: None,
@@ -280,7 +282,7 @@ impl Target {
         table: &Table,
         selection: &Selection,
         catalog: &Catalog,
-        wire: Wire,
+        encoding: Encoding,
     ) -> Result<Self> {
         let column = |name: &String| {
             let found = table
@@ -288,7 +290,7 @@ impl Target {
                 .iter()
                 .find(|column| column.name.eq_ignore_ascii_case(name));
             found
-                .map(crate::database::table::Column::spec)
+                .map(crate::database::table::TableColumn::spec)
                 .ok_or_else(|| {
                     let names: Vec<_> = table
                         .columns
@@ -305,7 +307,7 @@ impl Target {
             table
                 .columns
                 .iter()
-                .map(crate::database::table::Column::spec)
+                .map(crate::database::table::TableColumn::spec)
                 .collect()
         } else {
             let names = selection.columns.iter();
@@ -321,18 +323,18 @@ impl Target {
         let mut target = Self {
             max_rows_billed: selection.max_rows_billed,
             row_id: table.key().and_then(|key| key.row_id()),
-            ..Self::new(table.name.clone(), columns, How::Whole, wire)
+            ..Self::new(table.name.clone(), columns, How::Whole, encoding)
         };
-        let filter = selection.filter.as_deref().map(Condition::written);
+        let filter = selection.filter.as_deref().map(Condition::from_user);
         if selection.keys && !primary_key.is_empty() {
             let specs: Vec<_> = primary_key.iter().map(column).collect::<Result<_>>()?;
             // Only the declared key is sure to be in an order in which no two
             // rows are equal, and in an index.
             let paging = match table.key() {
                 Some(key) if primary_key != table.primary_key() => Paging::new(table, &key, &specs),
-                _ => Paging::of_columns(table, &specs),
+                _ => Paging::for_columns(table, &specs),
             };
-            let paging = paging.filtered(filter.clone());
+            let paging = paging.with_filter(filter.clone());
             let phase = Phase {
                 rows: Rows::Keys,
                 ..Phase::all(paging)
@@ -342,7 +344,7 @@ impl Target {
         target.primary_key = primary_key;
         match (selection.mode, table.key()) {
             (Mode::Full, Some(key)) => {
-                let paging = Paging::new(table, &key, &target.columns).filtered(filter);
+                let paging = Paging::new(table, &key, &target.columns).with_filter(filter);
                 target.how = How::Paged;
                 target.phases = [Phase::all(paging)].into();
             }
@@ -370,8 +372,10 @@ impl Target {
     #[must_use]
     pub fn statement(&self, limit: Option<u64>) -> Statement {
         match &self.how {
-            How::Query(sql) => statement::selection(sql, self.columns.len(), self.wire, limit),
-            _ => statement::whole(&self.resource, &self.columns, self.wire, limit),
+            How::Query(sql) => {
+                statement::select_query(sql, self.columns.len(), self.encoding, limit)
+            }
+            _ => statement::select_all(&self.resource, &self.columns, self.encoding, limit),
         }
     }
 }
@@ -401,7 +405,7 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
     // and as it will be read. A server that cannot describe is asked for none
     // of its rows.
     let questions = |query: &Query| {
-        let read = |limit| statement::selection(&query.sql, 0, Wire::Plain, limit);
+        let read = |limit| statement::select_query(&query.sql, 0, Encoding::Plain, limit);
         if minimal {
             [
                 Request::execute(read(Some(0))),
@@ -415,7 +419,7 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
         }
     };
     let requests: Vec<_> = queries.iter().flat_map(questions).collect();
-    let (response, _) = stream.ask(&requests)?;
+    let (response, _) = stream.run(&requests)?;
     let outcomes = response.outcomes.chunks_exact(2);
     let described = queries.iter().zip(outcomes).map(|(query, outcomes)| {
         let subject = format!("the query `{}`", query.name);
@@ -430,7 +434,7 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
                 "queries of a pipeline may only read",
             )),
             [Outcome::Failed(error), _] | [_, Outcome::Failed(error)] => {
-                Err(Error::from(failure::of_sql(error, &subject))
+                Err(Error::from(failure::from_sql_error(error, &subject))
                     .hint("it must be one SELECT; try it in `turso db shell`"))
             }
             [_, Outcome::Described { columns, .. }] => Ok(specs(columns)),
@@ -449,7 +453,7 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
 }
 
 /// Columns of a query: named apart, typed by the columns they come from.
-fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
+fn specs(columns: &[ResultColumn]) -> Vec<ColumnSpec> {
     let mut specs: Vec<ColumnSpec> = Vec::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
         let base = if column.name.is_empty() {
@@ -469,7 +473,7 @@ fn specs(columns: &[Column]) -> Vec<ColumnSpec> {
         let storage = column
             .decltype
             .as_deref()
-            .map_or(Storage::ByValue, Storage::declared);
+            .map_or(Storage::ByValue, Storage::from_declared);
         specs.push(ColumnSpec {
             name,
             storage,
@@ -553,7 +557,7 @@ mod tests {
 
     #[test]
     fn columns_of_a_query_are_named_apart() {
-        let column = |name: &str, decltype: Option<&str>| Column {
+        let column = |name: &str, decltype: Option<&str>| ResultColumn {
             name: name.to_owned(),
             decltype: decltype.map(str::to_owned),
         };

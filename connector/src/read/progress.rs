@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::increment::Rows;
 use crate::cursor::{CommitPosition, Cursor, RowPosition, StoredValue, key_values, stored_key};
-use crate::hrana::value::Value;
+use crate::rows::value::Value;
 
 /// How far a table has been read.
 #[derive(Clone, Debug)]
@@ -51,7 +51,7 @@ impl Progress {
 
     /// Takes note of a row that came in no order.
     pub fn meet(&mut self, key: &[Value], value: &Value) {
-        if value.class().is_some() {
+        if value.sort_class().is_some() {
             self.reach(value, key, true);
         } else {
             self.nulls += 1;
@@ -106,7 +106,7 @@ impl Progress {
     }
 
     fn reach(&mut self, value: &Value, key: &[Value], only_forward: bool) {
-        let class = value.class();
+        let class = value.sort_class();
         let of = |place: &RowPosition| place.value.as_ref().and_then(StoredValue::value);
         let new = RowPosition {
             value: Some(StoredValue::new(value)),
@@ -115,11 +115,11 @@ impl Progress {
         let last = &mut self.cursor.last;
         let known = last
             .iter_mut()
-            .find(|place| of(place).is_some_and(|value| value.class() == class));
+            .find(|place| of(place).is_some_and(|value| value.sort_class() == class));
         let Some(place) = known else {
             self.mixed |= !last.is_empty();
             last.push(new);
-            last.sort_by_key(|place| of(place).and_then(|value| value.class()));
+            last.sort_by_key(|place| of(place).and_then(|value| value.sort_class()));
             return;
         };
         if !only_forward || is_beyond(value, key, place) {

@@ -8,15 +8,15 @@ use std::collections::VecDeque;
 
 use super::plan::Target;
 use super::tables::Tables;
+use crate::database::dialect::Dialect;
 use crate::database::failure;
-use crate::database::server::Dialect;
-use crate::database::stream::{Position, Stream, TakeError};
+use crate::database::stream::{ResponseError, Stream, StreamState};
 use crate::error::{Category, Error};
 use crate::failure::Failure;
 use crate::hrana::DecodeError;
-use crate::hrana::cursor::{Entry, Lines, entry};
-use crate::hrana::decoder::{Decoder, Wire};
-use crate::hrana::request::{Batch, Condition, Request, Step};
+use crate::hrana::cursor::{Entry, Lines, parse_entry};
+use crate::hrana::decoder::{Decoder, Encoding};
+use crate::hrana::request::{Batch, Request, Step, StepCondition};
 use crate::hrana::response::{Outcome, SqlError};
 use crate::http;
 use crate::output::Output;
@@ -27,6 +27,11 @@ const PAGE_BYTES: usize = 4_000_000;
 /// The longest line: the largest row that servers send, in base64.
 const LINE_BYTES: usize = 256 << 20;
 
+/// The error of a line that is too long.
+const LINE_TOO_LONG: DecodeError = DecodeError::Malformed {
+    at: LINE_BYTES,
+    expected: "the end of a line",
+};
 /// Steps that come in another order than that of the batch.
 const OUT_OF_STEP: DecodeError = DecodeError::Malformed {
     at: 0,
@@ -115,7 +120,7 @@ impl Streamed {
 
     fn batch(&self, limit: Option<u64>) -> Batch {
         let step = |target: &Target| Step {
-            condition: self.snapshot.then(Condition::in_transaction),
+            condition: self.snapshot.then(StepCondition::in_transaction),
             stmt: target.statement(limit),
         };
         Batch {
@@ -134,13 +139,14 @@ impl Cursor {
         output: &mut Output,
     ) -> Result<bool, Failure> {
         let url = stream.url();
-        let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
+        let malformed =
+            |error: &DecodeError| Failure::from(failure::from_decode_error(error, &url));
         // Verified on sqld: a text that is not UTF-8 cuts the body, and so does
         // a server that dies. Before a step has begun, and once all text comes
         // as bytes, only the second is left.
         let plain = |current: &Option<(usize, Decoder)>| {
             let target = current.as_ref().and_then(|(step, _)| targets.get(*step));
-            target.is_some_and(|target| target.wire == Wire::Plain)
+            target.is_some_and(|target| target.encoding == Encoding::Plain)
         };
         let ended_early = |current: &Option<(usize, Decoder)>| {
             if plain(current) {
@@ -154,16 +160,13 @@ impl Cursor {
                 Some(line) => line,
                 None => match self.response.chunk() {
                     Ok(Some(chunk)) => {
-                        if self.lines.waiting() > LINE_BYTES {
-                            return Err(malformed(&DecodeError::Malformed {
-                                at: LINE_BYTES,
-                                expected: "the end of a line",
-                            }));
+                        if self.lines.incomplete_bytes() > LINE_BYTES {
+                            return Err(malformed(&LINE_TOO_LONG));
                         }
                         self.lines.push(&chunk);
                         continue;
                     }
-                    Ok(None) if self.lines.waiting() > 0 => match self.lines.last_line() {
+                    Ok(None) if self.lines.incomplete_bytes() > 0 => match self.lines.last_line() {
                         Some(line) => line,
                         None => continue,
                     },
@@ -180,20 +183,21 @@ impl Cursor {
             }
             self.bytes += line.len();
             let rows = self.current.as_mut().map(|(_, decoder)| decoder);
-            match entry(line, rows) {
+            match parse_entry(line, rows) {
                 Err(DecodeError::LostInfinity) => return Err(Failure::NotUtf8),
                 Err(error) => return Err(malformed(&error)),
                 Ok(Entry::Row) => {
                     if let Some((_, decoder)) = &mut self.current
-                        && (decoder.rows() as u64 >= options.page_rows || self.bytes >= PAGE_BYTES)
+                        && (decoder.batch().len() as u64 >= options.page_rows
+                            || self.bytes >= PAGE_BYTES)
                     {
                         self.bytes = 0;
-                        output.page(decoder)?;
+                        output.page(decoder.batch_mut())?;
                         return Ok(false);
                     }
                 }
                 Ok(Entry::Head { baton, base_url }) => {
-                    stream.go_on(Position { baton, base_url })?;
+                    stream.set_state(StreamState { baton, base_url })?;
                 }
                 Ok(Entry::StepBegin { step, .. }) => {
                     let target = self
@@ -201,11 +205,11 @@ impl Cursor {
                         .map_err(|error| malformed(&error))?;
                     output.begin(&target.resource);
                     let mut decoder = Decoder::new(&target.columns);
-                    decoder.set_wire(target.wire, 0);
+                    decoder.set_encoding(target.encoding, 0);
                     self.current = Some((step, decoder));
                 }
                 Ok(Entry::StepEnd) => match self.current.take() {
-                    Some((_, mut decoder)) => output.end(&mut decoder)?,
+                    Some((_, mut decoder)) => output.end(decoder.batch_mut())?,
                     None => return Err(malformed(&OUT_OF_STEP)),
                 },
                 Ok(Entry::StepError { step, error }) => {
@@ -223,7 +227,9 @@ impl Cursor {
                     };
                     fail(&target.resource, &error, output)?;
                 }
-                Ok(Entry::Error(error)) => return Err(failure::of_sql(&error, "the batch")),
+                Ok(Entry::Error(error)) => {
+                    return Err(failure::from_sql_error(&error, "the batch"));
+                }
                 Ok(Entry::End) if self.current.is_some() => {
                     return Err(malformed(&OUT_OF_STEP));
                 }
@@ -264,28 +270,30 @@ fn whole_answer(
     output.count_request();
     let url = stream.url();
     let mut decoder = Decoder::new(&target.columns);
-    decoder.set_wire(target.wire, 0);
+    decoder.set_encoding(target.encoding, 0);
     let mut body = Vec::new();
     stream.receive(
         stream.send(&[Request::execute(target.statement(options.row_limit))])?,
         &mut body,
     )?;
-    let response = match stream.take(&body, &mut decoder) {
+    let response = match stream.decode(&body, &mut decoder) {
         Ok(response) => response,
-        Err(TakeError::Decode(DecodeError::LostInfinity)) if target.wire == Wire::Plain => {
+        Err(ResponseError::Decode(DecodeError::LostInfinity))
+            if target.encoding == Encoding::Plain =>
+        {
             return Err(Failure::NotUtf8);
         }
-        Err(TakeError::Decode(DecodeError::NotUtf8)) => return Err(Failure::NotUtf8),
+        Err(ResponseError::Decode(DecodeError::NotUtf8)) => return Err(Failure::NotUtf8),
         Err(error) => return Err(error.into_error(&url).into()),
     };
     match response.outcomes.as_slice() {
         [Outcome::Failed(error)] => {
-            decoder.give_up_page();
+            decoder.discard_page();
             fail(&target.resource, error, output)
         }
         [Outcome::Executed(executed)] => {
             output.count_billed(executed.rows_read);
-            Ok(output.end(&mut decoder)?)
+            Ok(output.end(decoder.batch_mut())?)
         }
         _ => Err(Error::protocol(format!("{url}: a statement has no result")).into()),
     }
@@ -302,7 +310,7 @@ fn of_batch(failure: Failure) -> Failure {
 /// A statement that failed takes its own resource with it, unless it was the
 /// transaction that failed.
 fn fail(resource: &str, error: &SqlError, output: &mut Output) -> Result<(), Failure> {
-    match failure::of_sql(error, resource) {
+    match failure::from_sql_error(error, resource) {
         Failure::Other(error) if !error.retryable => {
             output.record_failure(resource, error);
             Ok(())

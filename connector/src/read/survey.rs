@@ -8,13 +8,14 @@ use std::cmp::Ordering;
 use super::increment::Phase;
 use super::plan::{How, Plan, Target};
 use crate::cursor;
+use crate::database::identifier;
 use crate::database::statement;
 use crate::database::stream::Stream;
 use crate::error::{Category, Error};
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
-use crate::hrana::response::{Outcome, Rows};
-use crate::hrana::value::Value;
+use crate::hrana::response::{Outcome, ValueRows};
+use crate::rows::value::Value;
 
 /// Questions in one request; more would only make one answer long.
 const AT_ONCE: usize = 200;
@@ -121,7 +122,7 @@ impl Questions {
         if let Some(key) = &target.row_id {
             self.asked.push((at, Question::Size));
             self.statements
-                .push(statement::largest(&target.resource, key));
+                .push(statement::select_max_row_id(&target.resource, key));
         }
     }
 
@@ -190,8 +191,8 @@ impl Target {
                 match &self.how {
                     How::Increment(increment) if increment.continues() => format!(
                         "make an index: CREATE INDEX {name}_cursor ON {}({}); or allow more",
-                        statement::quoted(name),
-                        statement::quoted(increment.cursor_column().unwrap_or_default())
+                        identifier::quote(name),
+                        identifier::quote(increment.cursor_column().unwrap_or_default())
                     ),
                     _ => "allow more".to_owned(),
                 },
@@ -204,9 +205,9 @@ impl Target {
             self.notes.push(format!(
                 "no index has `{column}`, so all of about {rows} rows are read, and billed, on each run; \
                  CREATE INDEX {} ON {}({}) would end that",
-                statement::quoted(&format!("{name}_{column}")),
-                statement::quoted(name),
-                statement::quoted(column)
+                identifier::quote(&format!("{name}_{column}")),
+                identifier::quote(name),
+                identifier::quote(column)
             ));
         }
         Ok(())
@@ -238,7 +239,7 @@ pub(super) fn ask(stream: &mut Stream, statements: &[Statement]) -> Result<Vec<A
     let mut answers = Vec::with_capacity(statements.len());
     for some in statements.chunks(AT_ONCE) {
         let requests: Vec<_> = some.iter().cloned().map(Request::execute).collect();
-        let (response, Rows(mut rows)) = stream.ask(&requests)?;
+        let (response, ValueRows(mut rows)) = stream.run(&requests)?;
         rows.resize_with(some.len(), Vec::new);
         let outcomes = response.outcomes.into_iter().zip(rows);
         answers.extend(outcomes.map(|(outcome, rows)| match outcome {

@@ -9,9 +9,9 @@ use super::progress::Progress;
 use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::failure::Failure;
-use crate::hrana::decoder::{Decoder, Wire};
-use crate::hrana::value::Value;
+use crate::hrana::decoder::{Decoder, Encoding};
 use crate::output::{Output, PageKind};
+use crate::rows::value::Value;
 
 /// The size that answers are steered to. Servers refuse to build ones of
 /// more than 10 MB of values.
@@ -23,7 +23,7 @@ const LARGE_BYTES: usize = 8_000_000;
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) resource: String,
-    pub(super) wire: Wire,
+    pub(super) encoding: Encoding,
     /// What is read now; nothing when all has been.
     pub(super) phase: Option<Phase>,
     /// What comes after it.
@@ -66,7 +66,7 @@ impl Table {
             rows: Decoder::new(&target.columns),
             keys,
             resource: target.resource,
-            wire: target.wire,
+            encoding: target.encoding,
             phase: None,
             phases,
             after: None,
@@ -87,21 +87,21 @@ impl Table {
     pub(super) fn next_phase(&mut self) {
         self.phase = self.phases.pop_front();
         self.after = self.phase.as_ref().and_then(|phase| phase.after.clone());
-        self.travel(self.wire);
+        self.set_encoding(self.encoding);
     }
 
-    pub(super) fn travel(&mut self, wire: Wire) {
-        self.wire = wire;
+    pub(super) fn set_encoding(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
         let Some(phase) = &self.phase else {
             return;
         };
-        let hidden = phase.paging.hidden(wire);
+        let prefix_length = phase.paging.prefix_length(encoding);
         let decoder = match (phase.rows, &mut self.keys) {
             (PhaseRows::Keys, Some(keys)) => keys,
             _ => &mut self.rows,
         };
-        decoder.set_wire(wire, hidden);
-        decoder.keep_hidden(phase.rows == PhaseRows::Unordered);
+        decoder.set_encoding(encoding, prefix_length);
+        decoder.keep_prefixes(phase.rows == PhaseRows::Unordered);
     }
 
     /// What decodes the rows of this phase.
@@ -145,8 +145,8 @@ impl Table {
         };
         let mut cursor = None;
         if let Some(progress) = &mut self.progress {
-            for hidden in self.rows.take_hidden() {
-                if let Some((key, value)) = phase.paging.hidden_of(self.wire, hidden) {
+            for prefix in self.rows.take_prefixes() {
+                if let Some((key, value)) = phase.paging.split_prefix(self.encoding, prefix) {
                     progress.meet(&key, &value);
                 }
             }
@@ -163,10 +163,10 @@ impl Table {
         }
         if phase.rows == PhaseRows::Keys {
             // Its columns come first, even if it has no new rows.
-            output.end(&mut self.rows)?;
-            return Ok(output.page_with(PageKind::Keys, self.decoder(), None)?);
+            output.end(self.rows.batch_mut())?;
+            return Ok(output.page_with(PageKind::Keys, self.decoder().batch_mut(), None)?);
         }
-        Ok(output.page_with(PageKind::Rows, self.decoder(), cursor)?)
+        Ok(output.page_with(PageKind::Rows, self.decoder().batch_mut(), cursor)?)
     }
 
     /// Where it goes on, if every page so far led to a cursor.
@@ -212,9 +212,9 @@ impl Table {
 
     /// Sends what there is to say when all has been read.
     pub(super) fn end(mut self, output: &mut Output) -> Result<(), Failure> {
-        output.end(&mut self.rows)?;
+        output.end(self.rows.batch_mut())?;
         if let Some(keys) = &mut self.keys {
-            output.end_with(PageKind::Keys, keys)?;
+            output.end_with(PageKind::Keys, keys.batch_mut())?;
         }
         if let (Some(progress), Some(stats)) = (&self.progress, output.stats()) {
             stats.cursor = Some(progress.end().encode());

@@ -11,20 +11,20 @@ use super::increment::Phase;
 use super::plan::Target;
 use super::table::{Table, Then};
 use crate::cursor::Cursor;
+use crate::database::dialect::Dialect;
 use crate::database::failure;
-use crate::database::server::Dialect;
-use crate::database::statement::Paging;
+use crate::database::paging::Paging;
 use crate::database::stream::{self, Stream};
 use crate::error::{Category, Error};
 use crate::failure::Failure;
 use crate::hrana::DecodeError;
-use crate::hrana::decoder::Wire;
-use crate::hrana::page::{self, Glance};
+use crate::hrana::decoder::Encoding;
+use crate::hrana::page::{self, PagePeek};
 use crate::hrana::request::Request;
-use crate::hrana::response::{Outcome, Response, Rows};
-use crate::hrana::value::Value;
+use crate::hrana::response::{Outcome, PipelineResponse, ValueRows};
 use crate::http::Pending;
 use crate::output::Output;
+use crate::rows::value::Value;
 use crate::selection::ReadOptions;
 
 /// Rows of the first page from a server without a limit of its own: rows may
@@ -149,31 +149,32 @@ impl Tables {
         output: &mut Output,
     ) -> Result<Then, Failure> {
         let url = self.stream.url();
-        let malformed = |error: &DecodeError| Failure::from(failure::of_decoding(error, &url));
+        let malformed =
+            |error: &DecodeError| Failure::from(failure::from_decode_error(error, &url));
         let text = simdutf8::basic::from_utf8(body).map_err(|_| Failure::NotUtf8)?;
-        let glance = page::glance(text);
+        let glance = page::peek(text);
         let mut next_key = None;
         if let Some(glance) = &glance {
             next_key = self.foresee(table, glance, limit)?;
         }
-        let response = match Response::parse(text, table.decoder()) {
+        let response = match PipelineResponse::parse(text, table.decoder()) {
             Ok(response) => response,
             Err(DecodeError::LostInfinity) => {
-                table.decoder().give_up_page();
+                table.decoder().discard_page();
                 self.forget_in_flight(output)?;
                 if glance.is_none() {
                     self.follow(text).map_err(|error| malformed(&error))?;
                 }
-                if table.wire == Wire::Typed {
+                if table.encoding == Encoding::Typed {
                     return Err(malformed(&DecodeError::LostInfinity));
                 }
-                table.travel(Wire::Typed);
+                table.set_encoding(Encoding::Typed);
                 return Ok(Then::Page);
             }
             Err(error) => return Err(malformed(&error)),
         };
         if glance.is_none() {
-            self.stream.go_on(stream::Position {
+            self.stream.set_state(stream::StreamState {
                 baton: response.baton.clone(),
                 base_url: response.base_url.clone(),
             })?;
@@ -183,7 +184,7 @@ impl Tables {
                 table.page_rows = (limit / 4).max(1);
                 return Ok(Then::Page);
             }
-            [Outcome::Failed(error), ..] => match failure::of_sql(error, &table.resource) {
+            [Outcome::Failed(error), ..] => match failure::from_sql_error(error, &table.resource) {
                 Failure::Other(error) if !error.retryable => {
                     output.record_failure(&table.resource, too_large_or(error));
                     return Ok(Then::Table);
@@ -244,17 +245,17 @@ impl Tables {
     fn foresee(
         &mut self,
         table: &Table,
-        glance: &Glance,
+        glance: &PagePeek,
         limit: u64,
     ) -> Result<Option<Vec<Value>>, Failure> {
-        self.stream.go_on(stream::Position {
+        self.stream.set_state(stream::StreamState {
             baton: glance.baton.clone(),
             base_url: glance.base_url.clone(),
         })?;
         let Some(phase) = &table.phase else {
             return Ok(None);
         };
-        let key = phase.paging.key_of(table.wire, &glance.last_row);
+        let key = phase.paging.row_key(table.encoding, &glance.last_row);
         if self.snapshot && (glance.autocommit == Some(true) || !self.stream.is_open()) {
             return Ok(key);
         }
@@ -272,7 +273,7 @@ impl Tables {
         if rows_read >= limit && left > 0 {
             if let (Some(key), true) = (&key, affordable) {
                 let limit = table.page_rows.min(left);
-                let requests = self.requests(&phase.paging, table.wire, Some(key), limit);
+                let requests = self.requests(&phase.paging, table.encoding, Some(key), limit);
                 self.in_flight = Some(InFlight {
                     pending: self.stream.send(&requests)?,
                     same_phase: true,
@@ -283,11 +284,11 @@ impl Tables {
         }
         let next_of_table = table.phases.front().filter(|_| left > 0);
         let next = match next_of_table {
-            Some(phase) => Some((phase, table.wire, table.page_rows.min(left))),
+            Some(phase) => Some((phase, table.encoding, table.page_rows.min(left))),
             None => self.first_of_next(),
         };
-        if let Some((phase, wire, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
-            let requests = self.requests(&phase.paging, wire, phase.after.as_deref(), limit);
+        if let Some((phase, encoding, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
+            let requests = self.requests(&phase.paging, encoding, phase.after.as_deref(), limit);
             self.in_flight = Some(InFlight {
                 pending: self.stream.send(&requests)?,
                 same_phase: false,
@@ -299,14 +300,14 @@ impl Tables {
 
     /// The first phase of the tables that are left, and the size of its first
     /// page.
-    fn first_of_next(&self) -> Option<(&Phase, Wire, u64)> {
+    fn first_of_next(&self) -> Option<(&Phase, Encoding, u64)> {
         let limit = self
             .row_limit
             .map_or(self.first_rows, |most| most.min(self.first_rows));
         self.left.iter().find_map(|target| {
             let keys = target.keys.as_ref().map(|(phase, _)| phase);
             let phase = target.phases.front().or(keys)?;
-            Some((phase, target.wire, limit))
+            Some((phase, target.encoding, limit))
         })
     }
 
@@ -320,7 +321,7 @@ impl Tables {
     fn send(&self, table: &Table) -> Result<Pending, Failure> {
         let requests = table.phase.as_ref().map(|phase| {
             let after = table.after.as_deref();
-            self.requests(&phase.paging, table.wire, after, table.limit())
+            self.requests(&phase.paging, table.encoding, after, table.limit())
         });
         Ok(self.stream.send(&requests.unwrap_or_default())?)
     }
@@ -329,11 +330,11 @@ impl Tables {
     fn requests(
         &self,
         paging: &Paging,
-        wire: Wire,
+        encoding: Encoding,
         after: Option<&[Value]>,
         limit: u64,
     ) -> Vec<Request> {
-        let mut requests = vec![Request::execute(paging.page(wire, after, limit))];
+        let mut requests = vec![Request::execute(paging.page(encoding, after, limit))];
         requests.extend(self.proof());
         requests
     }
@@ -370,7 +371,7 @@ impl Tables {
         let text = String::from_utf8_lossy(&body);
         let url = self.stream.url();
         self.follow(&text)
-            .map_err(|error| failure::of_decoding(&error, &url).into())
+            .map_err(|error| failure::from_decode_error(&error, &url).into())
     }
 
     /// Ends the stream, once the answer that is on its way has come.
@@ -381,9 +382,9 @@ impl Tables {
 
     /// Goes on from an answer, whatever its rows are.
     fn follow(&mut self, text: &str) -> Result<(), DecodeError> {
-        let response = Response::parse(text, &mut Discarded)?;
+        let response = PipelineResponse::parse(text, &mut Discarded)?;
         self.stream
-            .go_on(stream::Position {
+            .set_state(stream::StreamState {
                 baton: response.baton,
                 base_url: response.base_url,
             })
@@ -395,13 +396,13 @@ impl Tables {
 
     /// The key of the last row, for answers that a glance does not recognize.
     fn last_key(table: &Table, text: &str) -> Result<Option<Vec<Value>>, DecodeError> {
-        let mut rows = Rows::default();
-        Response::parse(text, &mut rows)?;
+        let mut rows = ValueRows::default();
+        PipelineResponse::parse(text, &mut rows)?;
         let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();
         let Some(phase) = &table.phase else {
             return Ok(None);
         };
-        let key = phase.paging.key_of(table.wire, &last);
+        let key = phase.paging.row_key(table.encoding, &last);
         key.map(Some).ok_or(DecodeError::Malformed {
             at: 0,
             expected: "the key in the last row",

@@ -3,8 +3,8 @@
 
 use super::plan::Target;
 use crate::error::{Error, Result};
-use crate::hrana::columns::Storage;
-use crate::hrana::wanted::Wanted;
+use crate::rows::columns::Storage;
+use crate::rows::logical_type::LogicalType;
 use crate::selection::TypeOverride;
 
 impl Target {
@@ -13,7 +13,7 @@ impl Target {
     pub(super) fn with_types(mut self, types: &[TypeOverride], nested: bool) -> Result<Self> {
         for column in &mut self.columns {
             if nested && column.holds_json {
-                column.storage = Storage::Wanted(Wanted::Json);
+                column.storage = Storage::Logical(LogicalType::Json);
             }
         }
         for wanted in types {
@@ -29,7 +29,7 @@ impl Target {
                     format!("it has {}", names.join(", ")),
                 ));
             };
-            column.storage = Storage::Wanted(wanted.requested);
+            column.storage = Storage::Logical(wanted.requested);
         }
         // A key that comes by itself is compared with that of the rows.
         if let Some((_, keys)) = &mut self.keys {

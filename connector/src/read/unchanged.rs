@@ -5,7 +5,7 @@
 use super::plan::{QUERIES, is_builtin};
 use crate::config::Config;
 use crate::cursor::{CommitPosition, Cursor};
-use crate::database::server::Dialect;
+use crate::database::dialect::Dialect;
 use crate::database::stream::Stream;
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
@@ -19,7 +19,7 @@ pub(super) fn commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
     if stream.dialect() != Dialect::V3 {
         return Ok(None);
     }
-    let (response, _) = stream.ask(&[Request::execute(Statement::new("SELECT 1"))])?;
+    let (response, _) = stream.run(&[Request::execute(Statement::new("SELECT 1"))])?;
     Ok(match response.outcomes.into_iter().next() {
         Some(Outcome::Executed(executed)) => executed.replication_index,
         _ => None,

@@ -1,16 +1,16 @@
-//! The decoder against `serde_json`, which reads the same answer slowly.
+//! The decoder against `serde_json`, which reads the same response slowly.
 
-use arrow_array::cast::AsArray;
+use arrow_array::cast::AsArray as _;
 use arrow_array::types::{
     Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType,
 };
+use arrow_array::{Array as _, RecordBatch};
 use serde_json::{Value as Json, json};
 
-use arrow_array::Array as _;
-
 use super::*;
-use crate::hrana::response::Response;
-use crate::hrana::wanted::Wanted;
+use crate::hrana::response::PipelineResponse;
+use crate::rows::columns::Storage;
+use crate::rows::logical_type::LogicalType;
 
 fn columns(storages: &[(&str, Storage)]) -> Vec<ColumnSpec> {
     storages
@@ -23,7 +23,7 @@ fn columns(storages: &[(&str, Storage)]) -> Vec<ColumnSpec> {
         .collect()
 }
 
-fn answer(rows: &Json) -> String {
+fn response(rows: &Json) -> String {
     json!({"baton": "b", "base_url": null, "results": [
         {"type": "ok", "response": {"type": "execute", "result": {"cols": [], "rows": rows}}}
     ]})
@@ -31,8 +31,8 @@ fn answer(rows: &Json) -> String {
 }
 
 fn decode(decoder: &mut Decoder, rows: &Json) -> Result<RecordBatch, DecodeError> {
-    Response::parse(&answer(rows), decoder)?;
-    decoder.take_page().map(|(_, batch)| batch)
+    PipelineResponse::parse(&response(rows), decoder)?;
+    Ok(decoder.batch_mut().take_page().unwrap().1)
 }
 
 fn integer(value: i64) -> Json {
@@ -43,8 +43,8 @@ fn text(value: &str) -> Json {
     json!({"type": "text", "value": value})
 }
 
-/// A column as JSON, for comparison with what went in.
-fn shown(batch: &RecordBatch, name: &str) -> Vec<Json> {
+/// Renders a column as the tagged values of a response.
+fn rendered(batch: &RecordBatch, name: &str) -> Vec<Json> {
     let array = batch
         .column_by_name(name)
         .unwrap_or_else(|| panic!("no column {name} in {:?}", batch.schema()));
@@ -66,7 +66,7 @@ fn shown(batch: &RecordBatch, name: &str) -> Vec<Json> {
 }
 
 #[test]
-fn every_value_comes_out_as_serde_json_reads_it() {
+fn every_value_is_decoded_as_serde_json_reads_it() {
     let none = json!({"type": "null"});
     let rows = json!([
         [integer(i64::MAX), {"type": "float", "value": 0.1}, text(""), {"type": "blob", "base64": ""}],
@@ -89,13 +89,13 @@ fn every_value_comes_out_as_serde_json_reads_it() {
             .iter()
             .map(|row| row[index].clone())
             .collect();
-        assert_eq!(shown(&batch, &spec.name), expected, "{}", spec.name);
+        assert_eq!(rendered(&batch, &spec.name), expected, "{}", spec.name);
     }
-    assert_eq!(decoder.misfits(), 0);
+    assert_eq!(decoder.batch().mismatches(), 0);
 }
 
 #[test]
-fn a_value_that_does_not_fit_goes_to_a_sibling_and_is_counted() {
+fn a_mismatch_goes_to_a_sibling_column_and_is_counted() {
     let mut decoder = Decoder::new(&columns(&[
         ("price", Storage::Integer),
         ("price__text", Storage::Text),
@@ -112,8 +112,8 @@ fn a_value_that_does_not_fit_goes_to_a_sibling_and_is_counted() {
         [{"type": "float", "value": 1.5}, text("z")],
         [{"type": "blob", "base64": "AA"}, text("z")],
     ]);
-    Response::parse(&answer(&rows), &mut decoder).unwrap();
-    let (schema, batch) = decoder.take_page().unwrap();
+    PipelineResponse::parse(&response(&rows), &mut decoder).unwrap();
+    let (schema, batch) = decoder.batch_mut().take_page().unwrap();
     let names: Vec<_> = schema
         .unwrap()
         .fields()
@@ -130,21 +130,21 @@ fn a_value_that_does_not_fit_goes_to_a_sibling_and_is_counted() {
             "price__blob"
         ]
     );
-    assert_eq!(shown(&batch, "price__text_")[1], text("abc"));
-    assert_eq!(shown(&batch, "price")[1], json!({"type": "null"}));
+    assert_eq!(rendered(&batch, "price__text_")[1], text("abc"));
+    assert_eq!(rendered(&batch, "price")[1], json!({"type": "null"}));
     assert_eq!(
-        shown(&batch, "price__real")[2],
+        rendered(&batch, "price__real")[2],
         json!({"type": "float", "value": 1.5})
     );
     assert_eq!(
-        shown(&batch, "price__blob")[3],
+        rendered(&batch, "price__blob")[3],
         json!({"type": "blob", "base64": "AA"})
     );
-    assert_eq!(decoder.misfits(), 3);
+    assert_eq!(decoder.batch().mismatches(), 3);
 }
 
 #[test]
-fn an_integer_fits_a_numeric_column_only_if_it_is_exact() {
+fn an_integer_matches_a_numeric_column_only_if_it_is_exact() {
     let mut decoder = Decoder::new(&columns(&[("n", Storage::Numeric)]));
     let batch = decode(
         &mut decoder,
@@ -152,10 +152,10 @@ fn an_integer_fits_a_numeric_column_only_if_it_is_exact() {
     )
     .unwrap();
     assert_eq!(
-        shown(&batch, "n")[0],
+        rendered(&batch, "n")[0],
         json!({"type": "float", "value": 9_007_199_254_740_992.0})
     );
-    assert_eq!(shown(&batch, "n__integer")[1], integer((1 << 53) + 1));
+    assert_eq!(rendered(&batch, "n__integer")[1], integer((1 << 53) + 1));
 }
 
 #[test]
@@ -170,25 +170,32 @@ fn the_first_value_decides_a_column_without_a_type() {
         &json!([[none, none], [integer(7), none], [text("a"), none]]),
     )
     .unwrap();
-    assert_eq!(shown(&batch, "x"), [none.clone(), integer(7), none.clone()]);
-    assert_eq!(shown(&batch, "x__text")[2], text("a"));
+    assert_eq!(
+        rendered(&batch, "x"),
+        [none.clone(), integer(7), none.clone()]
+    );
+    assert_eq!(rendered(&batch, "x__text")[2], text("a"));
     assert_eq!(
         *batch.column_by_name("y").unwrap().data_type(),
         arrow_schema::DataType::Utf8
     );
     let batch = decode(&mut decoder, &json!([[integer(8), integer(9)]])).unwrap();
-    assert_eq!(shown(&batch, "x"), [integer(8)]);
-    assert_eq!(shown(&batch, "y__integer"), [integer(9)]);
+    assert_eq!(rendered(&batch, "x"), [integer(8)]);
+    assert_eq!(rendered(&batch, "y__integer"), [integer(9)]);
 }
 
 #[test]
-fn a_lost_infinity_gives_the_page_up_and_the_typed_one_has_it() {
+fn a_lost_infinity_is_an_error_that_the_typed_encoding_avoids() {
     let mut decoder = Decoder::new(&columns(&[("r", Storage::Real), ("t", Storage::Text)]));
-    let lost = json!([[text("misfit"), text("a")], [{"type": "float", "value": null}, text("b")]]);
+    let lost =
+        json!([[text("mismatch"), text("a")], [{"type": "float", "value": null}, text("b")]]);
     assert_eq!(decode(&mut decoder, &lost), Err(DecodeError::LostInfinity));
-    decoder.give_up_page();
-    assert_eq!((decoder.rows(), decoder.misfits()), (0, 0));
-    decoder.set_wire(Wire::Typed, 2);
+    decoder.discard_page();
+    assert_eq!(
+        (decoder.batch().len(), decoder.batch().mismatches()),
+        (0, 0)
+    );
+    decoder.set_encoding(Encoding::Typed, 2);
     let rows = json!([
         [integer(1), text("integer"), text("-Inf"), text("real"), {"type": "blob", "base64": "YQ"}, text("text")],
         [integer(2), text("integer"), {"type": "float", "value": 1.5}, text("real"), {"type": "blob", "base64": "/w"}, text("text")],
@@ -198,19 +205,19 @@ fn a_lost_infinity_gives_the_page_up_and_the_typed_one_has_it() {
     let real = batch.column_by_name("r").unwrap();
     let real = real.as_primitive::<Float64Type>().value(0);
     assert_eq!(real.to_bits(), f64::NEG_INFINITY.to_bits());
-    assert_eq!(shown(&batch, "t")[0], text("a"));
+    assert_eq!(rendered(&batch, "t")[0], text("a"));
     assert_eq!(
-        shown(&batch, "t__text_bytes")[1],
+        rendered(&batch, "t__text_bytes")[1],
         json!({"type": "blob", "base64": "/w"})
     );
     assert_eq!(
-        shown(&batch, "t__blob")[2],
+        rendered(&batch, "t__blob")[2],
         json!({"type": "blob", "base64": "/w"})
     );
 }
 
 #[test]
-fn a_row_of_another_width_is_refused() {
+fn a_row_of_another_width_is_an_error() {
     for rows in [
         json!([[]]),
         json!([[integer(1)]]),
@@ -225,13 +232,13 @@ fn a_row_of_another_width_is_refused() {
 }
 
 #[test]
-fn a_value_becomes_what_the_operator_wants_or_keeps_its_own_column() {
-    let wanted = |name| Storage::Wanted(Wanted::named(name).unwrap());
+fn a_value_is_cast_to_a_logical_type_or_goes_to_a_sibling_column() {
+    let logical = |name| Storage::Logical(LogicalType::parse(name).unwrap());
     let mut decoder = Decoder::new(&columns(&[
-        ("at", wanted("timestamptz")),
-        ("price", wanted("decimal(6,2)")),
-        ("paid", wanted("boolean")),
-        ("day", wanted("date")),
+        ("at", logical("timestamptz")),
+        ("price", logical("decimal(6,2)")),
+        ("paid", logical("boolean")),
+        ("day", logical("date")),
     ]));
     let none = json!({"type": "null"});
     let first = json!([
@@ -259,7 +266,7 @@ fn a_value_becomes_what_the_operator_wants_or_keeps_its_own_column() {
             "Date32"
         ]
     );
-    assert_eq!(decoder.misfits(), 0);
+    assert_eq!(decoder.batch().mismatches(), 0);
     let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
     assert_eq!(
         (times.value(0), times.is_null(1)),
@@ -280,16 +287,16 @@ fn a_value_becomes_what_the_operator_wants_or_keeps_its_own_column() {
         [integer(0), {"type": "float", "value": 0.1}, text("FALSE"), {"type": "blob", "base64": "AA"}],
     ]);
     let batch = decode(&mut decoder, &second).unwrap();
-    assert_eq!(decoder.misfits(), 5);
+    assert_eq!(decoder.batch().mismatches(), 5);
     for column in ["at", "price", "paid", "day"] {
         assert!(batch.column_by_name(column).unwrap().is_null(0), "{column}");
     }
-    assert_eq!(shown(&batch, "at__text")[0], text("yesterday"));
-    assert_eq!(shown(&batch, "price__text")[0], text("1.005"));
-    assert_eq!(shown(&batch, "paid__integer")[0], integer(2));
-    assert_eq!(shown(&batch, "day__integer")[0], integer(19_723));
+    assert_eq!(rendered(&batch, "at__text")[0], text("yesterday"));
+    assert_eq!(rendered(&batch, "price__text")[0], text("1.005"));
+    assert_eq!(rendered(&batch, "paid__integer")[0], integer(2));
+    assert_eq!(rendered(&batch, "day__integer")[0], integer(19_723));
     assert_eq!(
-        shown(&batch, "day__blob")[1],
+        rendered(&batch, "day__blob")[1],
         json!({"type": "blob", "base64": "AA"})
     );
     assert_eq!(
@@ -300,39 +307,16 @@ fn a_value_becomes_what_the_operator_wants_or_keeps_its_own_column() {
 }
 
 #[test]
-fn a_page_that_is_given_up_leaves_the_wanted_types() {
-    let wanted = Wanted::named("decimal(3,1)").unwrap();
-    let mut decoder = Decoder::new(&columns(&[("d", Storage::Wanted(wanted))]));
+fn a_discarded_page_keeps_the_logical_types() {
+    let logical = LogicalType::parse("decimal(3,1)").unwrap();
+    let mut decoder = Decoder::new(&columns(&[("d", Storage::Logical(logical))]));
     decode(&mut decoder, &json!([[integer(1)]])).unwrap();
-    Response::parse(&answer(&json!([[text("x")]])), &mut decoder).unwrap();
-    decoder.give_up_page();
+    PipelineResponse::parse(&response(&json!([[text("x")]])), &mut decoder).unwrap();
+    decoder.discard_page();
     let batch = decode(&mut decoder, &json!([[text("2.50")]])).unwrap();
     assert_eq!(batch.num_columns(), 1);
     assert_eq!(
         batch.column(0).as_primitive::<Decimal128Type>().value(0),
         25
     );
-}
-
-#[test]
-fn the_mark_stays_the_last_column() {
-    let columns = columns(&[("n", Storage::Integer), ("__deleted", Storage::Text)]);
-    let mut decoder = Decoder::new(&columns).marked("__deleted");
-    decoder.push_marked(&[Value::Integer(1), Value::Null], true);
-    let (schema, batch) = decoder.take_page().unwrap();
-    let names = |schema: SchemaRef| {
-        let fields = schema.fields().iter();
-        fields.map(|field| field.name().clone()).collect::<Vec<_>>()
-    };
-    assert_eq!(names(schema.unwrap()), ["n", "__deleted", "__deleted_"]);
-    assert!(batch.column(2).as_boolean().value(0));
-    decoder.push_marked(&[Value::from("x")], true);
-    decoder.give_up_page();
-    decoder.push_marked(&[Value::from("y")], false);
-    let (schema, batch) = decoder.take_page().unwrap();
-    let schema = schema.unwrap();
-    assert_eq!(schema.field(3).data_type(), &DataType::Boolean);
-    assert_eq!(names(schema), ["n", "__deleted", "n__text", "__deleted_"]);
-    assert_eq!(batch.num_rows(), 1);
-    assert!(!batch.column(3).as_boolean().value(0));
 }

@@ -1,6 +1,6 @@
-//! Tagged values, such as `{"type":"integer","value":"1"}`. The spelling that
-//! servers use is recognized at a glance, any other is read by the rules of
-//! JSON; both mean the same.
+//! Tagged values, such as `{"type":"integer","value":"1"}`. The usual spelling
+//! of servers has a fast path. Any other spelling is parsed by the rules of
+//! JSON, to the same result.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,8 @@ use memchr::memchr;
 
 use super::{DecodeError, Scanner};
 
-/// A value as it stands in the answer. Text without escapes and blobs are
-/// borrowed from it.
+/// A value of a row. Text without escapes and blobs are borrowed from the
+/// response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell<'a> {
     /// SQL NULL.
@@ -18,7 +18,7 @@ pub enum Cell<'a> {
     Integer(i64),
     /// A finite float.
     Real(f64),
-    /// An infinite float: JSON has `null` for both.
+    /// An infinite float of unknown sign: JSON has `null` for both.
     LostInfinity,
     /// Text.
     Text(Cow<'a, str>),
@@ -27,7 +27,7 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// A tagged value, such as `{"type":"integer","value":"1"}`.
+    /// Reads a tagged value, such as `{"type":"integer","value":"1"}`.
     pub fn cell(&mut self) -> Result<Cell<'a>, DecodeError> {
         let start = self.at;
         if let Some(cell) = self.usual_cell()? {
@@ -37,14 +37,14 @@ impl<'a> Scanner<'a> {
         self.any_cell()
     }
 
-    /// The spelling that every known server uses. Whatever deviates from it
-    /// is left to [`any_cell`](Self::any_cell).
+    /// Reads the spelling that every known server uses. Any deviation is left
+    /// to [`any_cell`](Self::any_cell).
     #[inline]
     fn usual_cell(&mut self) -> Result<Option<Cell<'a>>, DecodeError> {
-        /// Where the name of the class begins.
-        const CLASS: usize = br#"{"type":""#.len();
+        /// Offset of the type's name.
+        const TYPE: usize = br#"{"type":""#.len();
         let bytes = self.rest();
-        let cell = match bytes.get(CLASS) {
+        let cell = match bytes.get(TYPE) {
             Some(b'i') if self.eat_pattern(br#"{"type":"integer","value":""#) => {
                 let Some(integer) = self.digits() else {
                     return Ok(None);
@@ -72,8 +72,8 @@ impl<'a> Scanner<'a> {
         Ok(self.eat_byte(b'}').then_some(cell))
     }
 
-    /// Goes past `pattern` if exactly that is next. Eight bytes at a time:
-    /// in WebAssembly, comparing slices is a call and a loop over bytes.
+    /// Skips `pattern` if it is next, comparing eight bytes at a time. In
+    /// WebAssembly, comparing slices is a call and a loop over bytes.
     #[inline]
     fn eat_pattern<const N: usize>(&mut self, pattern: &[u8; N]) -> bool {
         const { assert!(N >= 8) };
@@ -94,13 +94,12 @@ impl<'a> Scanner<'a> {
         found
     }
 
-    /// Decimal digits with an optional sign; none if they are not that, or
-    /// more than fit for certain.
+    /// Reads decimal digits with an optional sign, unless they might overflow.
     #[inline]
     fn digits(&mut self) -> Option<i64> {
-        /// So many digits always fit, so that none needs to be checked:
-        /// checked multiplication of 64 bits is slow in WebAssembly.
-        const FIT: usize = 18;
+        /// Number of digits that never overflow. Checked multiplication of 64
+        /// bits is slow in WebAssembly.
+        const MAX_DIGITS: usize = 18;
         let bytes = self.rest();
         let sign = usize::from(bytes.first() == Some(&b'-'));
         let mut length = sign;
@@ -109,7 +108,7 @@ impl<'a> Scanner<'a> {
             value = value.wrapping_mul(10).wrapping_add(i64::from(digit - b'0'));
             length += 1;
         }
-        if length == sign || length - sign > FIT {
+        if length == sign || length - sign > MAX_DIGITS {
             return None;
         }
         self.at += length;
@@ -127,7 +126,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A tagged value in any spelling that JSON allows.
+    /// Reads a tagged value in any spelling that JSON allows.
     fn any_cell(&mut self) -> Result<Cell<'a>, DecodeError> {
         let mut kind = None;
         let mut value = None;
@@ -170,7 +169,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Eight bytes from `at`.
+/// Returns eight bytes from `at`.
 #[inline]
 fn word<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
     bytes[at..]
@@ -229,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unusual_spelling_means_the_same() {
+    fn an_unusual_spelling_has_the_same_value() {
         assert_eq!(
             cell(r#" { "value" : "-1" , "type" : "integer" } "#),
             Ok(Cell::Integer(-1))
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_value_is_refused() {
+    fn other_json_is_not_a_value() {
         for text in [
             "",
             "{",

@@ -1,8 +1,8 @@
 //! Records of the shapes that are known, and of shapes that are not.
 
 use super::*;
-use crate::hrana::decoder::Decoder;
 use crate::platform::named;
+use crate::rows::batch::BatchBuilder;
 
 fn rows(resource: &str, columns: &[&str]) -> Rows {
     let columns: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
@@ -156,7 +156,7 @@ fn a_value_of_another_type_is_not_lost() {
 #[test]
 fn a_time_that_is_too_fine_goes_beside_its_column() {
     let mut rows = rows("platform_deleted_groups", &["deleted_at"]);
-    let mut decoder = Decoder::new(&rows.specs(&[]).unwrap());
+    let mut decoder = BatchBuilder::new(&rows.specs(&[]).unwrap());
     for json in [
         r#"{"deleted_at":"2025-04-15T13:14:34.468213Z"}"#,
         r#"{"deleted_at":"2025-04-15T13:14:34.468213117Z"}"#,
@@ -166,7 +166,7 @@ fn a_time_that_is_too_fine_goes_beside_its_column() {
     }
     let siblings: Vec<_> = decoder.siblings().collect();
     assert_eq!(siblings, [("deleted_at__text", "deleted_at")]);
-    assert_eq!(decoder.misfits(), 1);
+    assert_eq!(decoder.mismatches(), 1);
 }
 
 #[test]

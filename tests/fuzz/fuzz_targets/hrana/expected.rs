@@ -1,27 +1,27 @@
-//! What an answer says, read slowly from a tree of JSON. Shares no code with
-//! the decoders, and gives no opinion where reading order or the precision of
-//! a number decides.
+//! The expected content of a response, read slowly from a tree of JSON. Shares
+//! no code with the decoders. Expects nothing where the order of members or the
+//! precision of a number decides.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use serde_json::{Map, Value as Json};
-use turso_connector::hrana::response::{Outcome, Response, Rows};
-use turso_connector::hrana::value::Value;
+use turso_connector::hrana::response::{Outcome, PipelineResponse, ResultColumn, ValueRows};
+use turso_connector::rows::value::Value;
 
-/// Beyond this the decoders may refuse what they skip.
-const DEPTH: usize = 60;
+/// Nesting depth from which the decoders may refuse skipped values.
+const MAX_DEPTH: usize = 60;
 
-/// An answer.
+/// The expected content of a response.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Expected {
     baton: Option<String>,
     base_url: Option<String>,
-    outcomes: Vec<(Kind, Vec<Vec<Value>>)>,
+    outcomes: Vec<(ExpectedOutcome, Vec<Vec<Value>>)>,
 }
 
 #[derive(Debug, PartialEq)]
-enum Kind {
+enum ExpectedOutcome {
     Executed(u64, Option<u64>, Vec<Column>),
     Described(bool, Vec<Column>),
     Autocommit(bool),
@@ -32,30 +32,33 @@ enum Kind {
 /// Name and declared type.
 type Column = (String, Option<String>);
 
-/// Why there is no answer: it is wrong, or there is no opinion on it.
-enum Not {
-    Right,
-    Certain,
+/// The reason why there is no expected content.
+enum Unexpected {
+    /// The response is invalid.
+    Invalid,
+    /// The response is ambiguous.
+    Ambiguous,
 }
 
-type Read<T> = Result<T, Not>;
+type Read<T> = Result<T, Unexpected>;
 
-/// The answer in a text, an error if there is none in it, or no opinion.
-pub(crate) fn answer(text: &str) -> Option<Result<Answer, ()>> {
+/// Returns the expected content of a text, an error if it is invalid, or
+/// nothing if it is ambiguous.
+pub(crate) fn response(text: &str) -> Option<Result<Expected, ()>> {
     let json: Json = serde_json::from_str(text).ok()?;
     let (depth, members) = shape(text);
-    // Members of the same name were lost in the tree.
-    if depth > DEPTH || members != self::members(&json) {
+    // The tree has lost members with the same name.
+    if depth > MAX_DEPTH || members != self::members(&json) {
         return None;
     }
     match read(&json) {
-        Ok(answer) => Some(Ok(answer)),
-        Err(Not::Right) => Some(Err(())),
-        Err(Not::Certain) => None,
+        Ok(expected) => Some(Ok(expected)),
+        Err(Unexpected::Invalid) => Some(Err(())),
+        Err(Unexpected::Ambiguous) => None,
     }
 }
 
-/// How deep a text is nested, and how many members its objects have.
+/// Returns the nesting depth of a text and the number of its members.
 fn shape(text: &str) -> (usize, usize) {
     let (mut depth, mut deepest, mut members) = (0_usize, 0, 0);
     let (mut quoted, mut escaped) = (false, false);
@@ -86,64 +89,67 @@ fn members(json: &Json) -> usize {
 }
 
 fn object(json: &Json) -> Read<&Map<String, Json>> {
-    json.as_object().ok_or(Not::Right)
+    json.as_object().ok_or(Unexpected::Invalid)
 }
 
 fn array(json: &Json) -> Read<&Vec<Json>> {
-    json.as_array().ok_or(Not::Right)
+    json.as_array().ok_or(Unexpected::Invalid)
 }
 
 fn text(json: Option<&Json>) -> Read<Option<String>> {
     match json {
         None | Some(Json::Null) => Ok(None),
         Some(Json::String(text)) => Ok(Some(text.clone())),
-        Some(_) => Err(Not::Right),
+        Some(_) => Err(Unexpected::Invalid),
     }
 }
 
-/// Two members of which the later one would win.
-fn not_both(object: &Map<String, Json>, one: &str, other: &str) -> Read<()> {
+/// Checks that an object does not have two members of which the later one wins.
+fn check_not_both(object: &Map<String, Json>, one: &str, other: &str) -> Read<()> {
     if object.contains_key(one) && object.contains_key(other) {
-        Err(Not::Certain)
+        Err(Unexpected::Ambiguous)
     } else {
         Ok(())
     }
 }
 
-fn read(json: &Json) -> Read<Answer> {
+fn read(json: &Json) -> Read<Expected> {
     let top = object(json)?;
     let outcomes = match top.get("results") {
         None => Vec::new(),
         Some(results) => array(results)?.iter().map(outcome).collect::<Read<_>>()?,
     };
-    Ok(Answer {
+    Ok(Expected {
         baton: text(top.get("baton"))?,
         base_url: text(top.get("base_url"))?,
         outcomes,
     })
 }
 
-fn outcome(json: &Json) -> Read<(Kind, Vec<Vec<Value>>)> {
+fn outcome(json: &Json) -> Read<(ExpectedOutcome, Vec<Vec<Value>>)> {
     let outcome = object(json)?;
-    not_both(outcome, "response", "error")?;
+    check_not_both(outcome, "response", "error")?;
     if let Some(error) = outcome.get("error") {
         let error = object(error)?;
         let part = |name| text(error.get(name)).map(Option::unwrap_or_default);
-        return Ok((Kind::Failed(part("message")?, part("code")?), Vec::new()));
+        return Ok((
+            ExpectedOutcome::Failed(part("message")?, part("code")?),
+            Vec::new(),
+        ));
     }
-    let response = object(outcome.get("response").ok_or(Not::Right)?)?;
-    not_both(response, "is_autocommit", "result")?;
+    let response = object(outcome.get("response").ok_or(Unexpected::Invalid)?)?;
+    check_not_both(response, "is_autocommit", "result")?;
     if let Some(autocommit) = response.get("is_autocommit") {
-        let autocommit = autocommit.as_bool().ok_or(Not::Right)?;
-        return Ok((Kind::Autocommit(autocommit), Vec::new()));
+        let autocommit = autocommit.as_bool().ok_or(Unexpected::Invalid)?;
+        return Ok((ExpectedOutcome::Autocommit(autocommit), Vec::new()));
     }
     match response.get("result") {
         Some(Json::Object(result)) => statement(result),
-        _ => Ok((Kind::Done, Vec::new())),
+        _ => Ok((ExpectedOutcome::Done, Vec::new())),
     }
 }
 
-fn statement(result: &Map<String, Json>) -> Read<(Kind, Vec<Vec<Value>>)> {
+fn statement(result: &Map<String, Json>) -> Read<(ExpectedOutcome, Vec<Vec<Value>>)> {
     let column = |json: &Json| {
         let column = object(json)?;
         let name = text(column.get("name"))?.unwrap_or_default();
@@ -160,11 +166,13 @@ fn statement(result: &Map<String, Json>) -> Read<(Kind, Vec<Vec<Value>>)> {
     };
     let rows_read = match result.get("rows_read") {
         None | Some(Json::Null) => None,
-        Some(count) => Some(count.as_u64().ok_or(Not::Right)?),
+        Some(count) => Some(count.as_u64().ok_or(Unexpected::Invalid)?),
     };
     let kind = match result.get("is_readonly") {
-        Some(readonly) => Kind::Described(readonly.as_bool().ok_or(Not::Right)?, columns),
-        None => Kind::Executed(rows.len() as u64, rows_read, columns),
+        Some(readonly) => {
+            ExpectedOutcome::Described(readonly.as_bool().ok_or(Unexpected::Invalid)?, columns)
+        }
+        None => ExpectedOutcome::Executed(rows.len() as u64, rows_read, columns),
     };
     Ok((kind, rows))
 }
@@ -175,32 +183,39 @@ fn cell(json: &Json) -> Read<Value> {
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
     let cell = object(json)?;
-    not_both(cell, "value", "base64")?;
+    check_not_both(cell, "value", "base64")?;
     let value = cell.get("value").or_else(|| cell.get("base64"));
-    let kind = cell.get("type").and_then(Json::as_str).ok_or(Not::Right)?;
+    let kind = cell
+        .get("type")
+        .and_then(Json::as_str)
+        .ok_or(Unexpected::Invalid)?;
     if kind == "null" {
         return Ok(Value::Null);
     }
-    match (kind, value.ok_or(Not::Right)?) {
-        ("integer", Json::String(digits)) => {
-            digits.parse().map(Value::Integer).map_err(|_| Not::Right)
-        }
-        ("integer", Json::Number(number)) if number.is_f64() => Err(Not::Certain),
-        ("integer", number) => number.as_i64().map(Value::Integer).ok_or(Not::Right),
-        ("float", number) => number.as_f64().map(Value::Real).ok_or(Not::Right),
+    match (kind, value.ok_or(Unexpected::Invalid)?) {
+        ("integer", Json::String(digits)) => digits
+            .parse()
+            .map(Value::Integer)
+            .map_err(|_| Unexpected::Invalid),
+        ("integer", Json::Number(number)) if number.is_f64() => Err(Unexpected::Ambiguous),
+        ("integer", number) => number
+            .as_i64()
+            .map(Value::Integer)
+            .ok_or(Unexpected::Invalid),
+        ("float", number) => number.as_f64().map(Value::Real).ok_or(Unexpected::Invalid),
         ("text", Json::String(text)) => Ok(Value::Text(text.clone())),
-        // Whether it was written with escapes, which none needs, is lost.
+        // The tree does not tell if the slash was escaped, which is refused.
         ("blob", Json::String(text)) => match BASE64.decode(text) {
-            Ok(_) if text.contains('/') => Err(Not::Certain),
+            Ok(_) if text.contains('/') => Err(Unexpected::Ambiguous),
             Ok(bytes) => Ok(Value::Blob(bytes)),
-            Err(_) => Err(Not::Right),
+            Err(_) => Err(Unexpected::Invalid),
         },
-        _ => Err(Not::Right),
+        _ => Err(Unexpected::Invalid),
     }
 }
 
-/// Both say the same.
-pub(crate) fn compare(parsed: &Response, rows: &Rows, expected: &Answer) {
+/// Checks that a parsed response has the expected content.
+pub(crate) fn compare(parsed: &PipelineResponse, rows: &ValueRows, expected: &Expected) {
     assert_eq!(parsed.baton, expected.baton);
     assert_eq!(parsed.base_url, expected.base_url);
     assert_eq!(parsed.outcomes.len(), expected.outcomes.len());
@@ -219,15 +234,13 @@ pub(crate) fn compare(parsed: &Response, rows: &Rows, expected: &Answer) {
     }
 }
 
-fn kind(outcome: &Outcome) -> Kind {
-    let columns = |columns: &[turso_connector::hrana::response::Column]| {
-        let column = |column: &turso_connector::hrana::response::Column| {
-            (column.name.clone(), column.decltype.clone())
-        };
+fn kind(outcome: &Outcome) -> ExpectedOutcome {
+    let columns = |columns: &[ResultColumn]| {
+        let column = |column: &ResultColumn| (column.name.clone(), column.decltype.clone());
         columns.iter().map(column).collect()
     };
     match outcome {
-        Outcome::Executed(executed) => Kind::Executed(
+        Outcome::Executed(executed) => ExpectedOutcome::Executed(
             executed.rows,
             executed.rows_read,
             columns(&executed.columns),
@@ -235,14 +248,16 @@ fn kind(outcome: &Outcome) -> Kind {
         Outcome::Described {
             columns: described,
             is_readonly,
-        } => Kind::Described(*is_readonly, columns(described)),
-        Outcome::Autocommit(autocommit) => Kind::Autocommit(*autocommit),
-        Outcome::Done => Kind::Done,
-        Outcome::Failed(error) => Kind::Failed(error.message.clone(), error.code.clone()),
+        } => ExpectedOutcome::Described(*is_readonly, columns(described)),
+        Outcome::Autocommit(autocommit) => ExpectedOutcome::Autocommit(*autocommit),
+        Outcome::Done => ExpectedOutcome::Done,
+        Outcome::Failed(error) => {
+            ExpectedOutcome::Failed(error.message.clone(), error.code.clone())
+        }
     }
 }
 
-/// The same value; the tree rounds floats less exactly.
+/// Compares values. The tree rounds floats less exactly.
 fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Real(one), Value::Real(other)) => one.to_bits().abs_diff(other.to_bits()) <= 4,

@@ -1,7 +1,7 @@
-//! Answers of a server that says anything. What `serde_json` reads in them is
-//! what the decoders read, however the answer is cut into chunks.
+//! Arbitrary responses of a server. The decoders and `serde_json` read the same
+//! values in them, however a response is split into chunks.
 //!
-//! The first byte says what is tried; see [`fuzz_target!`] at the end.
+//! The first byte selects the test; see [`fuzz_target!`] at the end.
 
 #![no_main]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failure is a finding")]
@@ -11,13 +11,14 @@ mod expected;
 use std::fmt::Write as _;
 
 use libfuzzer_sys::fuzz_target;
-use turso_connector::hrana::columns::{ColumnSpec, Storage};
 use turso_connector::hrana::cursor::{self, Lines};
-use turso_connector::hrana::decoder::{Decoder, Wire};
-use turso_connector::hrana::page::glance;
-use turso_connector::hrana::response::{Outcome, Response, Rows};
-use turso_connector::hrana::value::Value;
-use turso_connector::hrana::wanted::{Unit, Wanted};
+use turso_connector::hrana::decoder::{Decoder, Encoding};
+use turso_connector::hrana::page::peek;
+use turso_connector::hrana::response::{Outcome, PipelineResponse, ValueRows};
+use turso_connector::rows::batch::BatchBuilder;
+use turso_connector::rows::columns::{ColumnSpec, Storage};
+use turso_connector::rows::logical_type::{EpochUnit, LogicalType};
+use turso_connector::rows::value::Value;
 
 const STORAGES: [Storage; 9] = [
     Storage::Integer,
@@ -26,63 +27,66 @@ const STORAGES: [Storage; 9] = [
     Storage::Text,
     Storage::Blob,
     Storage::ByValue,
-    Storage::Wanted(Wanted::Date),
-    Storage::Wanted(Wanted::Timestamp {
-        unit: Unit::Milli,
+    Storage::Logical(LogicalType::Date),
+    Storage::Logical(LogicalType::Timestamp {
+        unit: EpochUnit::Milli,
         utc: true,
     }),
-    Storage::Wanted(Wanted::Decimal {
+    Storage::Logical(LogicalType::Decimal {
         precision: 18,
         scale: 2,
     }),
 ];
 
-/// A decoder for a row of any few columns.
-fn decoder(shape: u8) -> Decoder {
-    let columns = (0..shape % 4).map(|at| ColumnSpec {
-        name: format!("c{at}"),
-        storage: STORAGES[usize::from(shape / 4 + at) % STORAGES.len()],
-        holds_json: false,
-    });
-    Decoder::new(&columns.collect::<Vec<_>>())
+/// Returns up to three columns.
+fn columns(shape: u8) -> Vec<ColumnSpec> {
+    (0..shape % 4)
+        .map(|index| ColumnSpec {
+            name: format!("c{index}"),
+            storage: STORAGES[usize::from(shape / 4 + index) % STORAGES.len()],
+            holds_json: false,
+        })
+        .collect()
 }
 
-/// Any bytes as the answer to a pipeline.
-fn whole_answer(shape: u8, text: &str) {
-    let mut rows = Rows::default();
-    let parsed = Response::parse(text, &mut rows);
-    if let Some(expected) = expected::answer(text) {
+/// Parses any text as the response to a pipeline.
+fn pipeline_response(shape: u8, text: &str) {
+    let mut rows = ValueRows::default();
+    let parsed = PipelineResponse::parse(text, &mut rows);
+    if let Some(expected) = expected::response(text) {
         match (&parsed, &expected) {
             (Ok(parsed), Ok(expected)) => expected::compare(parsed, &rows, expected),
             (Err(_), Err(())) => {}
             _ => panic!("{parsed:?} instead of {expected:?}"),
         }
     }
-    // Rows into columns at once, and value by value.
-    let mut at_once = decoder(shape);
-    if Response::parse(text, &mut at_once).is_ok() {
-        let mut one_by_one = decoder(shape);
+    // Rows decoded into columns directly, and by way of owned values.
+    let mut direct = Decoder::new(&columns(shape));
+    if PipelineResponse::parse(text, &mut direct).is_ok() {
+        let mut by_value = BatchBuilder::new(&columns(shape));
         for row in rows.0.iter().flatten() {
-            one_by_one.push_row(row);
+            by_value.push_row(row);
         }
-        assert_eq!(at_once.misfits(), one_by_one.misfits());
-        let (one, other) = (at_once.take_page(), one_by_one.take_page());
+        let direct = direct.batch_mut();
+        assert_eq!(direct.mismatches(), by_value.mismatches());
+        let (one, other) = (direct.take_page(), by_value.take_page());
         assert_eq!(format!("{one:?}"), format!("{other:?}"));
         for column in one.unwrap().1.columns() {
             column.to_data().validate_full().unwrap();
         }
     }
-    let mut typed = decoder(shape);
-    typed.set_wire(Wire::Typed, usize::from(shape / 64));
-    if Response::parse(text, &mut typed).is_err() {
-        typed.give_up_page();
+    let mut typed = Decoder::new(&columns(shape));
+    typed.set_encoding(Encoding::Typed, usize::from(shape / 64));
+    if PipelineResponse::parse(text, &mut typed).is_err() {
+        typed.discard_page();
     }
-    let rows = typed.rows();
-    assert_eq!(typed.take_page().unwrap().1.num_rows(), rows);
-    let _ = glance(text);
+    let rows = typed.batch().len();
+    let (_, batch) = typed.batch_mut().take_page().unwrap();
+    assert_eq!(batch.num_rows(), rows);
+    let _ = peek(text);
 }
 
-/// Any bytes as lines of a cursor, whole and in chunks.
+/// Parses any bytes as lines of a cursor, at once and in chunks.
 fn lines(shape: u8, data: &[u8]) {
     let (cuts, body) = data.split_at(data.len().min(8));
     let mut whole = Vec::new();
@@ -109,17 +113,17 @@ fn lines(shape: u8, data: &[u8]) {
         .collect();
     assert_eq!(whole, expected);
 
-    let mut decoder = decoder(shape);
+    let mut decoder = Decoder::new(&columns(shape));
     let mut rows = 0;
     for line in whole.iter().flatten() {
-        match cursor::entry(line, Some(&mut decoder)) {
+        match cursor::parse_entry(line, Some(&mut decoder)) {
             Ok(cursor::Entry::Row) => rows += 1,
             Ok(_) => {}
             Err(_) => return,
         }
-        assert!(cursor::entry(line, None) != Ok(cursor::Entry::Row));
+        assert!(cursor::parse_entry(line, None) != Ok(cursor::Entry::Row));
     }
-    let (_, batch) = decoder.take_page().unwrap();
+    let (_, batch) = decoder.batch_mut().take_page().unwrap();
     assert_eq!(batch.num_rows(), rows);
 }
 
@@ -137,11 +141,11 @@ fn read<'a>(
     if let Some(line) = lines.last_line() {
         found.push(line.ok().map(str::to_owned));
     }
-    assert_eq!(lines.waiting(), 0);
+    assert_eq!(lines.incomplete_bytes(), 0);
 }
 
-/// Values that go out as a server spells them come back as they were, whole
-/// and at a glance, and an answer that ends early is none.
+/// Checks that values survive a round trip in the spelling of servers, parsed
+/// and peeked at, and that a truncated response is an error.
 fn round_trip(cut: u8, mut data: &[u8]) {
     let mut rows = vec![Vec::new()];
     while let Some(value) = value(&mut data) {
@@ -157,28 +161,28 @@ fn round_trip(cut: u8, mut data: &[u8]) {
     }
     body.push_str(r#"],"affected_row_count":0,"last_insert_rowid":null,"replication_index":"1","rows_read":7,"rows_written":0,"query_duration_ms":0.1}}},{"type":"ok","response":{"type":"get_autocommit","is_autocommit":false}}]}"#);
 
-    let mut read = Rows::default();
-    let response = Response::parse(&body, &mut read).unwrap();
+    let mut read = ValueRows::default();
+    let response = PipelineResponse::parse(&body, &mut read).unwrap();
     assert_eq!(read.0[0], rows);
     assert_eq!(response.outcomes[1], Outcome::Autocommit(false));
-    let seen = glance(&body);
+    let peeked = peek(&body);
     if rows.iter().all(|row| !row.is_empty()) {
-        let seen = seen.unwrap();
-        assert_eq!(Some(&seen.last_row), rows.last());
+        let peeked = peeked.unwrap();
+        assert_eq!(Some(&peeked.last_row), rows.last());
         assert_eq!(
-            (seen.baton.as_deref(), seen.rows_read),
+            (peeked.baton.as_deref(), peeked.rows_read),
             (Some("b"), Some(7))
         );
-        assert_eq!(seen.autocommit, Some(false));
+        assert_eq!(peeked.autocommit, Some(false));
     }
     let end = body.len() * usize::from(cut) / 256;
-    if let Some(early) = body.get(..end) {
-        assert!(Response::parse(early, &mut Rows::default()).is_err());
-        assert_eq!(glance(early), None);
+    if let Some(truncated) = body.get(..end) {
+        assert!(PipelineResponse::parse(truncated, &mut ValueRows::default()).is_err());
+        assert_eq!(peek(truncated), None);
     }
 }
 
-/// The next value that the bytes stand for; `None` inside ends a row.
+/// Takes the next value from the bytes. An inner `None` ends a row.
 #[expect(clippy::option_option, reason = "a value, the end of a row, the end")]
 fn value(data: &mut &[u8]) -> Option<Option<Value>> {
     let (&kind, rest) = data.split_first()?;
@@ -215,7 +219,7 @@ fuzz_target!(|data: &[u8]| {
     match mode % 3 {
         0 => {
             if let Ok(text) = std::str::from_utf8(rest) {
-                whole_answer(shape, text);
+                pipeline_response(shape, text);
             }
         }
         1 => lines(shape, rest),

@@ -1,61 +1,61 @@
-//! What a column of the source becomes, judged by its declared type.
+//! Columns of a resource, and the storage that a declared type implies.
 
 use std::collections::HashMap;
 
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field};
 
-use super::wanted::Wanted;
+use super::logical_type::LogicalType;
 
-/// Arrow's own name for text that is JSON.
-const JSON: &str = "arrow.json";
+/// Name of Arrow's extension type for JSON text.
+const JSON_EXTENSION: &str = "arrow.json";
 
-/// How the values of a column are stored.
+/// The storage of a column's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
     /// 64-bit integers.
     Integer,
     /// 64-bit floats.
     Real,
-    /// 64-bit floats too, in columns in which SQLite keeps whole ones as
-    /// integers to save space.
+    /// 64-bit floats, in columns where SQLite stores whole numbers as integers
+    /// to save space.
     Numeric,
     /// Text.
     Text,
     /// Bytes.
     Blob,
-    /// The declaration does not say; the first value does.
+    /// Undeclared: the first value decides.
     ByValue,
-    /// Whatever was declared, the operator wants this.
-    Wanted(Wanted),
+    /// A logical type, whatever type was declared.
+    Logical(LogicalType),
 }
 
-/// A column as it is selected.
+/// A selected column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnSpec {
-    /// Its name.
+    /// Name of the column.
     pub name: String,
-    /// How it is stored.
+    /// Storage of its values.
     pub storage: Storage,
-    /// Whether its declaration says that it holds JSON, which SQLite takes
-    /// for text or numbers.
+    /// True if the declared type says JSON, which SQLite stores as text or
+    /// numbers.
     pub holds_json: bool,
 }
 
-/// Whether a declared type says that values are JSON.
+/// Returns true if a declared type says JSON.
 #[must_use]
 pub fn declares_json(declared: &str) -> bool {
     declared.to_ascii_uppercase().contains("JSON")
 }
 
 impl Storage {
-    /// By the declared type, as SQLite judges it: the first of its rules that
-    /// fits. Where those say NUMERIC, which means nothing for most names that
-    /// people write, the name decides or else the values do.
+    /// Derives the storage from a declared type by the affinity rules of
+    /// SQLite, in their order. Where these say NUMERIC, which most unknown
+    /// names get, the name decides, or else the first value.
     ///
     /// Source: section 3.1 of "Datatypes In SQLite", and libSQL's vector types.
     #[must_use]
-    pub fn declared(declared: &str) -> Self {
+    pub fn from_declared(declared: &str) -> Self {
         let name = declared.to_ascii_uppercase();
         let has = |part: &str| name.contains(part);
         let is_vector = [
@@ -93,7 +93,7 @@ impl Storage {
         }
     }
 
-    /// The Arrow type. Text where no value has decided yet.
+    /// Returns the Arrow type. An undecided column is text.
     #[must_use]
     pub fn data_type(self) -> DataType {
         match self {
@@ -101,17 +101,20 @@ impl Storage {
             Self::Real | Self::Numeric => DataType::Float64,
             Self::Text | Self::ByValue => DataType::Utf8,
             Self::Blob => DataType::Binary,
-            Self::Wanted(wanted) => wanted.data_type(),
+            Self::Logical(logical) => logical.data_type(),
         }
     }
 
-    /// A column of it.
+    /// Returns the Arrow field of a column with this storage.
     #[must_use]
     pub fn field(self, name: &str) -> Field {
         let field = Field::new(name, self.data_type(), true);
-        if self == Self::Wanted(Wanted::Json) {
+        if self == Self::Logical(LogicalType::Json) {
             let extension = [
-                (EXTENSION_TYPE_NAME_KEY.to_owned(), JSON.to_owned()),
+                (
+                    EXTENSION_TYPE_NAME_KEY.to_owned(),
+                    JSON_EXTENSION.to_owned(),
+                ),
                 (EXTENSION_TYPE_METADATA_KEY.to_owned(), String::new()),
             ];
             return field.with_metadata(HashMap::from(extension));
@@ -125,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_declared_type_decides_as_sqlite_would() {
+    fn a_declared_type_has_the_affinity_of_sqlite() {
         for (declared, storage) in [
             ("INTEGER", Storage::Integer),
             ("bigint unsigned", Storage::Integer),
@@ -147,7 +150,7 @@ mod tests {
             ("ANY", Storage::ByValue),
             ("", Storage::ByValue),
         ] {
-            assert_eq!(Storage::declared(declared), storage, "{declared}");
+            assert_eq!(Storage::from_declared(declared), storage, "{declared}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One Arrow column that grows.
+//! One growing Arrow column.
 
 use std::sync::Arc;
 
@@ -7,34 +7,13 @@ use arrow_array::builder::{
 };
 use arrow_array::{Array as _, ArrayRef};
 
-use super::cast::Cast;
-use crate::hrana::columns::Storage;
-
-/// A value on its way into a column.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Datum<'a> {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Text(&'a str),
-    /// Text that is not UTF-8.
-    TextBytes(&'a [u8]),
-    Blob(&'a [u8]),
-}
-
-/// The kinds of values that can go to a sibling column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    Integer,
-    Real,
-    Text,
-    TextBytes,
-    Blob,
-}
+use super::cast::CastBuilder;
+use super::columns::Storage;
+use super::datum::{Datum, StorageClass, exact_real};
 
 #[derive(Debug)]
-pub(super) enum Builder {
-    /// So many NULLs, of a type that the first value decides.
+pub(super) enum ColumnBuilder {
+    /// A count of NULLs. The first value decides the type.
     Undecided(usize),
     Integer(Int64Builder),
     Real(Float64Builder),
@@ -43,46 +22,11 @@ pub(super) enum Builder {
     Blob(BinaryBuilder),
     /// Bytes of text that is not UTF-8.
     TextBytes(BinaryBuilder),
-    /// Of a type that the operator wants.
-    Wanted(Box<Cast>),
+    /// Values of a logical type.
+    Logical(Box<CastBuilder>),
 }
 
-impl Datum<'_> {
-    /// Its class; that of text for NULL, which fits everywhere.
-    pub(super) fn class(&self) -> Class {
-        match self {
-            Self::Integer(_) => Class::Integer,
-            Self::Real(_) => Class::Real,
-            Self::Null | Self::Text(_) => Class::Text,
-            Self::TextBytes(_) => Class::TextBytes,
-            Self::Blob(_) => Class::Blob,
-        }
-    }
-}
-
-impl Class {
-    /// The end of a sibling's name.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Integer => "integer",
-            Self::Real => "real",
-            Self::Text => "text",
-            Self::TextBytes => "text_bytes",
-            Self::Blob => "blob",
-        }
-    }
-
-    pub(super) fn storage(self) -> Storage {
-        match self {
-            Self::Integer => Storage::Integer,
-            Self::Real => Storage::Real,
-            Self::Text => Storage::Text,
-            Self::TextBytes | Self::Blob => Storage::Blob,
-        }
-    }
-}
-
-impl Builder {
+impl ColumnBuilder {
     pub(super) fn new(storage: Storage) -> Self {
         match storage {
             Storage::Integer => Self::Integer(Int64Builder::new()),
@@ -91,18 +35,19 @@ impl Builder {
             Storage::Text => Self::Text(StringBuilder::new()),
             Storage::Blob => Self::Blob(BinaryBuilder::new()),
             Storage::ByValue => Self::Undecided(0),
-            Storage::Wanted(wanted) => Self::Wanted(Box::new(Cast::new(wanted))),
+            Storage::Logical(logical) => Self::Logical(Box::new(CastBuilder::new(logical))),
         }
     }
 
-    pub(super) fn of(class: Class) -> Self {
+    /// Makes the builder of a sibling column.
+    pub(super) fn for_class(class: StorageClass) -> Self {
         match class {
-            Class::TextBytes => Self::TextBytes(BinaryBuilder::new()),
+            StorageClass::TextBytes => Self::TextBytes(BinaryBuilder::new()),
             class => Self::new(class.storage()),
         }
     }
 
-    /// What it holds. What is undecided becomes text.
+    /// Returns the storage of the column. An undecided column becomes text.
     pub(super) fn storage(&self) -> Storage {
         match self {
             Self::Integer(_) => Storage::Integer,
@@ -110,11 +55,11 @@ impl Builder {
             Self::Numeric(_) => Storage::Numeric,
             Self::Undecided(_) | Self::Text(_) => Storage::Text,
             Self::Blob(_) | Self::TextBytes(_) => Storage::Blob,
-            Self::Wanted(cast) => Storage::Wanted(cast.wanted()),
+            Self::Logical(cast) => Storage::Logical(cast.logical_type()),
         }
     }
 
-    /// Appends a value. Says whether it fits; if not, nothing is appended.
+    /// Appends a value. Returns false, and appends nothing, on a mismatch.
     #[inline]
     pub(super) fn push(&mut self, datum: &Datum<'_>) -> bool {
         match (self, *datum) {
@@ -136,22 +81,22 @@ impl Builder {
             (Self::Undecided(nulls), Datum::Null) => *nulls += 1,
             (this @ Self::Undecided(_), _) => {
                 let nulls = this.len();
-                // Text that is not UTF-8 makes it a column of text, and is
-                // itself a misfit.
-                *this = match datum.class() {
-                    Class::TextBytes => Self::new(Storage::Text),
-                    class => Self::of(class),
+                // Text that is not UTF-8 decides for a text column, and is
+                // itself a mismatch there.
+                *this = match datum.storage_class() {
+                    StorageClass::TextBytes => Self::new(Storage::Text),
+                    class => Self::for_class(class),
                 };
                 this.pad(nulls);
                 return this.push(datum);
             }
-            (Self::Wanted(cast), _) => return cast.push(datum),
+            (Self::Logical(cast), _) => return cast.push(datum),
             _ => return false,
         }
         true
     }
 
-    /// NULLs, until there are as many rows.
+    /// Appends NULLs up to a row count.
     pub(super) fn pad(&mut self, rows: usize) {
         for _ in self.len()..rows {
             self.push(&Datum::Null);
@@ -165,12 +110,12 @@ impl Builder {
             Self::Real(builder) | Self::Numeric(builder) => builder.len(),
             Self::Text(builder) => builder.len(),
             Self::Blob(builder) | Self::TextBytes(builder) => builder.len(),
-            Self::Wanted(cast) => cast.len(),
+            Self::Logical(cast) => cast.len(),
         }
     }
 
-    /// The column so far, and an empty one of the same type, with room for
-    /// as much again.
+    /// Returns the column so far and starts an empty one of the same type,
+    /// with the same capacity.
     pub(super) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Undecided(nulls) => {
@@ -201,18 +146,7 @@ impl Builder {
                 *builder = BinaryBuilder::with_capacity(array.len(), array.value_data().len());
                 Arc::new(array)
             }
-            Self::Wanted(cast) => cast.finish(),
+            Self::Logical(cast) => cast.finish(),
         }
     }
-}
-
-/// The float that is the same number, if there is one. SQLite itself stores
-/// whole floats of NUMERIC columns as integers.
-pub(super) fn exact_real(value: i64) -> Option<f64> {
-    const EXACT: i64 = 1 << 53;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "every integer up to 2^53 is exact"
-    )]
-    (-EXACT..=EXACT).contains(&value).then_some(value as f64)
 }

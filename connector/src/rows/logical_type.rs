@@ -1,11 +1,11 @@
-//! The types that an operator can want for a column, by the names of the
-//! field. Which values they take is the decoder's part.
+//! Logical types: column types that an operator or an endpoint requests, by
+//! their usual names. Which values they accept is decided by the casts.
 
 use arrow_schema::{DataType, TimeUnit};
 
-/// A type that stands in place of the one that a column would get.
+/// A type that replaces the declared type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum LogicalType {
     /// 64-bit integers.
     Integer,
     /// 64-bit floats.
@@ -16,29 +16,29 @@ pub enum Wanted {
     Blob,
     /// True or false.
     Boolean,
-    /// Days.
+    /// Calendar dates.
     Date,
-    /// Microseconds.
+    /// Timestamps in microseconds.
     Timestamp {
-        /// What numbers count.
-        unit: Unit,
-        /// Whether they are of UTC, and not of no time zone.
+        /// Unit of numbers.
+        unit: EpochUnit,
+        /// True for times in UTC, false for times without a time zone.
         utc: bool,
     },
-    /// Decimal numbers of so many digits, some of them after the point.
+    /// Decimal numbers.
     Decimal {
-        /// All digits, from 1 to 38.
+        /// Number of digits, from 1 to 38.
         precision: u8,
-        /// Those after the point.
+        /// Number of digits after the point.
         scale: u8,
     },
-    /// JSON text. Whether it is, the host judges.
+    /// JSON text, which the host validates.
     Json,
 }
 
-/// What numbers that are times count since 1970.
+/// The unit of numbers that count time since 1970-01-01.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub enum EpochUnit {
     /// Seconds.
     Second,
     /// Milliseconds.
@@ -47,14 +47,14 @@ pub enum Unit {
     Micro,
 }
 
-impl Wanted {
-    /// All names, for messages.
+impl LogicalType {
+    /// The accepted names, for messages.
     pub const NAMES: &str = "integer (or bigint), double, text (or varchar), blob, boolean, date, \
          timestamp, timestamptz, either with (s), (ms) or (us) for numbers, decimal(precision,scale), and json";
 
-    /// The type of a name, in any letter case.
+    /// Parses the name of a type, in any letter case.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    pub fn parse(name: &str) -> Option<Self> {
         let name = name.trim().to_ascii_lowercase();
         let (word, arguments) = match name.split_once('(') {
             Some((word, rest)) => (word.trim_end(), Some(rest.strip_suffix(')')?)),
@@ -69,20 +69,21 @@ impl Wanted {
             ("date", None) => Self::Date,
             ("json", None) => Self::Json,
             ("timestamp" | "timestamptz", unit) => Self::Timestamp {
-                unit: Unit::named(unit.unwrap_or("s").trim())?,
+                unit: EpochUnit::parse(unit.unwrap_or("s").trim())?,
                 utc: word == "timestamptz",
             },
             ("decimal", Some(digits)) => {
                 let (precision, scale) = digits.split_once(',').unwrap_or((digits, "0"));
-                let precision = number(precision).filter(|digits| (1..=38).contains(digits))?;
-                let scale = number(scale).filter(|digits| *digits <= precision)?;
+                let precision =
+                    digit_count(precision).filter(|digits| (1..=38).contains(digits))?;
+                let scale = digit_count(scale).filter(|digits| *digits <= precision)?;
                 Self::Decimal { precision, scale }
             }
             _ => return None,
         })
     }
 
-    /// The Arrow type.
+    /// Returns the Arrow type.
     #[must_use]
     pub fn data_type(self) -> DataType {
         match self {
@@ -102,8 +103,8 @@ impl Wanted {
     }
 }
 
-impl Unit {
-    fn named(name: &str) -> Option<Self> {
+impl EpochUnit {
+    fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "s" => Self::Second,
             "ms" => Self::Milli,
@@ -112,7 +113,7 @@ impl Unit {
         })
     }
 
-    /// How many decimal digits of it a microsecond is.
+    /// Returns the decimal places that microseconds have in this unit.
     #[must_use]
     pub fn digits(self) -> u8 {
         match self {
@@ -123,8 +124,8 @@ impl Unit {
     }
 }
 
-/// Digits and nothing else.
-fn number(text: &str) -> Option<u8> {
+/// Parses a number without a sign.
+fn digit_count(text: &str) -> Option<u8> {
     let text = text.trim();
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok())?
@@ -135,42 +136,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn types_are_known_by_the_names_of_the_field() {
-        let timestamp = |unit, utc| Wanted::Timestamp { unit, utc };
-        for (name, wanted) in [
-            ("integer", Wanted::Integer),
-            ("BigInt", Wanted::Integer),
-            ("double", Wanted::Double),
-            ("varchar", Wanted::Text),
-            ("blob", Wanted::Blob),
-            ("boolean", Wanted::Boolean),
-            ("date", Wanted::Date),
-            ("JSON", Wanted::Json),
-            ("timestamp", timestamp(Unit::Second, false)),
-            ("TIMESTAMPTZ", timestamp(Unit::Second, true)),
-            ("timestamp (ms)", timestamp(Unit::Milli, false)),
-            ("timestamptz( us )", timestamp(Unit::Micro, true)),
+    fn types_are_parsed_by_their_usual_names() {
+        let timestamp = |unit, utc| LogicalType::Timestamp { unit, utc };
+        for (name, expected) in [
+            ("integer", LogicalType::Integer),
+            ("BigInt", LogicalType::Integer),
+            ("double", LogicalType::Double),
+            ("varchar", LogicalType::Text),
+            ("blob", LogicalType::Blob),
+            ("boolean", LogicalType::Boolean),
+            ("date", LogicalType::Date),
+            ("JSON", LogicalType::Json),
+            ("timestamp", timestamp(EpochUnit::Second, false)),
+            ("TIMESTAMPTZ", timestamp(EpochUnit::Second, true)),
+            ("timestamp (ms)", timestamp(EpochUnit::Milli, false)),
+            ("timestamptz( us )", timestamp(EpochUnit::Micro, true)),
             (
                 "decimal(18, 2)",
-                Wanted::Decimal {
+                LogicalType::Decimal {
                     precision: 18,
                     scale: 2,
                 },
             ),
             (
                 "decimal(38)",
-                Wanted::Decimal {
+                LogicalType::Decimal {
                     precision: 38,
                     scale: 0,
                 },
             ),
         ] {
-            assert_eq!(Wanted::named(name), Some(wanted), "{name}");
+            assert_eq!(LogicalType::parse(name), Some(expected), "{name}");
         }
     }
 
     #[test]
-    fn what_is_no_type_is_not_guessed() {
+    fn other_names_are_not_guessed() {
         for name in [
             "",
             "int",
@@ -189,7 +190,7 @@ mod tests {
             "decimal(5,2,1)",
             "decimal(5,2))",
         ] {
-            assert_eq!(Wanted::named(name), None, "{name}");
+            assert_eq!(LogicalType::parse(name), None, "{name}");
         }
     }
 }

@@ -1,0 +1,287 @@
+//! Statements that read a table in pages, in the order of a key.
+
+use super::condition::Condition;
+use super::identifier::{qualify, quote};
+use super::table::{Key, Table};
+use super::typed;
+use crate::hrana::decoder::Encoding;
+use crate::hrana::request::Statement;
+use crate::rows::columns::ColumnSpec;
+use crate::rows::value::Value;
+
+/// The statements that read a table in pages.
+#[derive(Clone, Debug)]
+pub struct Paging {
+    table: String,
+    columns: Vec<String>,
+    /// Expressions of the key that orders the pages.
+    key: Vec<String>,
+    /// Indices of the key among the columns, if all of it is selected.
+    key_indices: Option<Vec<usize>>,
+    /// Expression that is selected after the key.
+    cursor_column: Option<String>,
+    filter: Option<Condition>,
+}
+
+impl Paging {
+    /// Makes pages in the order of a key of the table.
+    #[must_use]
+    pub fn new(table: &Table, key: &Key, columns: &[ColumnSpec]) -> Self {
+        Self::ordered(table, None, key, columns)
+    }
+
+    /// Makes pages in the order of a column and then of a key of the table.
+    #[must_use]
+    pub fn by_column(table: &Table, column: &str, key: &Key, columns: &[ColumnSpec]) -> Self {
+        Self::ordered(table, Some(column), key, columns)
+    }
+
+    /// Makes pages of some columns, in the order of these columns.
+    #[must_use]
+    pub fn for_columns(table: &Table, columns: &[ColumnSpec]) -> Self {
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        Self::ordered(table, None, &Key::Primary(names), columns)
+    }
+
+    fn ordered(table: &Table, first: Option<&str>, key: &Key, columns: &[ColumnSpec]) -> Self {
+        let mut names: Vec<String> = first.map(str::to_owned).into_iter().collect();
+        let mut expressions: Vec<String> = first
+            .map(|column| qualify(&table.name, column))
+            .into_iter()
+            .collect();
+        match key {
+            // One of the three names that SQLite gives it, unquoted.
+            Key::RowId(name) => expressions.push(format!("{}.{name}", quote(&table.name))),
+            Key::Alias(name) => names.push(name.clone()),
+            Key::Primary(key) => names.extend(key.iter().cloned()),
+        }
+        let key_names = names.iter().skip(expressions.len().min(names.len()));
+        let key_names: Vec<_> = key_names.map(|name| qualify(&table.name, name)).collect();
+        expressions.extend(key_names);
+        let index = |name: &String| columns.iter().position(|column| column.name == *name);
+        let key_indices: Option<Vec<_>> = names.iter().map(index).collect();
+        Self {
+            table: quote(&table.name),
+            columns: columns
+                .iter()
+                .map(|column| qualify(&table.name, &column.name))
+                .collect(),
+            key_indices: key_indices.filter(|indices| indices.len() == expressions.len()),
+            key: expressions,
+            cursor_column: None,
+            filter: None,
+        }
+    }
+
+    /// Restricts the pages to rows that meet a condition.
+    #[must_use]
+    pub fn with_filter(mut self, filter: Option<Condition>) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Selects the value of a cursor column after the key.
+    #[must_use]
+    pub fn with_cursor_column(mut self, table: &str, column: &str) -> Self {
+        self.cursor_column = Some(qualify(table, column));
+        self.key_indices = None;
+        self
+    }
+
+    /// Makes the condition that rows come after a key.
+    #[must_use]
+    pub fn after_key(&self, key: &[Value]) -> Condition {
+        Condition::compare_tuple(&self.key, ">", key)
+    }
+
+    /// Returns the number of key values before the columns of each row.
+    #[must_use]
+    pub fn prefix_length(&self, encoding: Encoding) -> usize {
+        let values = self.key.len() + usize::from(self.cursor_column.is_some());
+        match (encoding, &self.key_indices) {
+            (Encoding::Plain, Some(_)) => 0,
+            (Encoding::Plain, None) => values,
+            (Encoding::Typed, _) => 2 * values,
+        }
+    }
+
+    /// Makes the statement for up to `limit` rows after a key, or for the first
+    /// page.
+    #[must_use]
+    pub fn page(&self, encoding: Encoding, after: Option<&[Value]>, limit: u64) -> Statement {
+        let prefix: Vec<_> = match self.prefix_length(encoding) {
+            0 => Vec::new(),
+            _ => self.key.iter().chain(&self.cursor_column).collect(),
+        };
+        let selected: Vec<_> = prefix
+            .into_iter()
+            .enumerate()
+            .map(|(index, expression)| match encoding {
+                Encoding::Plain => format!("{expression} AS \"__key{index}\""),
+                Encoding::Typed => typed::encode(expression),
+            })
+            .chain(self.columns.iter().map(|column| match encoding {
+                Encoding::Plain => column.clone(),
+                Encoding::Typed => typed::encode(column),
+            }))
+            .collect();
+        let (conditions, args) = self.conditions(after);
+        let sql = format!(
+            "SELECT {} FROM {}{conditions} ORDER BY {} LIMIT {limit}",
+            selected.join(", "),
+            self.table,
+            self.key.join(", ")
+        );
+        Statement::with_args(sql, args)
+    }
+
+    /// Returns true if the server may read more rows than it sends.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.filter
+            .as_ref()
+            .is_some_and(|filter| filter.is_user_written)
+    }
+
+    /// Makes the statement that finds out if a row follows a key.
+    #[must_use]
+    pub fn probe(&self, after: Option<&[Value]>) -> Statement {
+        let (conditions, args) = self.conditions(after);
+        Statement::with_args(
+            format!("SELECT 1 FROM {}{conditions} LIMIT 1", self.table),
+            args,
+        )
+    }
+
+    /// Makes the statement that explains the query plan of a page. It reads no
+    /// rows of the table.
+    #[must_use]
+    pub fn explain(&self, after: Option<&[Value]>) -> Statement {
+        let Statement { sql, args } = self.page(Encoding::Plain, after, 1);
+        Statement::with_args(format!("EXPLAIN QUERY PLAN {sql}"), args)
+    }
+
+    fn conditions(&self, after: Option<&[Value]>) -> (String, Vec<Value>) {
+        let after = after.map(|key| self.after_key(key));
+        match Condition::all(self.filter.clone().into_iter().chain(after)) {
+            Some(Condition { sql, args, .. }) => (format!(" WHERE {sql}"), args),
+            None => (String::new(), Vec::new()),
+        }
+    }
+
+    /// Returns the key of a row of these statements, for the next page.
+    #[must_use]
+    pub fn row_key(&self, encoding: Encoding, row: &[Value]) -> Option<Vec<Value>> {
+        let length = self.key.len();
+        match (encoding, &self.key_indices) {
+            (Encoding::Plain, Some(indices)) => indices
+                .iter()
+                .map(|index| row.get(*index).cloned())
+                .collect(),
+            (Encoding::Plain, None) => row.get(..length).map(<[Value]>::to_vec),
+            (Encoding::Typed, _) => row.get(..2 * length).map(typed::decode_all),
+        }
+    }
+
+    /// Returns the key and the value of the cursor column from the values
+    /// before the columns of a row.
+    #[must_use]
+    pub fn split_prefix(
+        &self,
+        encoding: Encoding,
+        prefix: Vec<Value>,
+    ) -> Option<(Vec<Value>, Value)> {
+        let mut key = match encoding {
+            Encoding::Plain => prefix,
+            Encoding::Typed => typed::decode_all(&prefix),
+        };
+        let value = key.pop()?;
+        (key.len() == self.key.len()).then_some((key, value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::table::tests::table;
+
+    fn paging(columns: &[(&str, &str, i64)], without_rowid: bool) -> Paging {
+        let table = table(columns, without_rowid);
+        let specs: Vec<_> = table
+            .columns
+            .iter()
+            .map(crate::database::table::TableColumn::spec)
+            .collect();
+        Paging::new(&table, &table.key().unwrap(), &specs)
+    }
+
+    #[test]
+    fn a_page_follows_a_key_among_the_columns() {
+        let paging = paging(&[("id", "INTEGER", 1), ("na\"me", "TEXT", 0)], false);
+        assert_eq!(
+            paging.page(Encoding::Plain, None, 10),
+            Statement::new(r#"SELECT "t"."id", "t"."na""me" FROM "t" ORDER BY "t"."id" LIMIT 10"#)
+        );
+        let row = [Value::Integer(7), Value::Null];
+        let key = paging.row_key(Encoding::Plain, &row).unwrap();
+        assert_eq!(
+            paging.page(Encoding::Plain, Some(&key), 10),
+            Statement::with_args(
+                r#"SELECT "t"."id", "t"."na""me" FROM "t" WHERE "t"."id" > ? ORDER BY "t"."id" LIMIT 10"#,
+                vec![Value::Integer(7)]
+            )
+        );
+    }
+
+    #[test]
+    fn a_row_id_is_selected_before_the_columns() {
+        let paging = paging(&[("a", "TEXT", 0)], false);
+        assert_eq!(paging.prefix_length(Encoding::Plain), 1);
+        let page = paging.page(Encoding::Plain, Some(&[Value::Integer(1)]), 5);
+        assert_eq!(
+            page.sql,
+            r#"SELECT "t".rowid AS "__key0", "t"."a" FROM "t" WHERE "t".rowid > ? ORDER BY "t".rowid LIMIT 5"#
+        );
+    }
+
+    #[test]
+    fn a_composite_key_is_compared_as_a_row() {
+        let paging = paging(&[("a", "TEXT", 2), ("b", "BLOB", 1)], true);
+        let key = paging
+            .row_key(Encoding::Plain, &[Value::from("x"), Value::Blob(vec![1])])
+            .unwrap();
+        assert_eq!(key, [Value::Blob(vec![1]), Value::from("x")]);
+        let page = paging.page(Encoding::Plain, Some(&key), 5);
+        assert_eq!(
+            page.sql,
+            r#"SELECT "t"."a", "t"."b" FROM "t" WHERE ("t"."b", "t"."a") > (?, ?) ORDER BY "t"."b", "t"."a" LIMIT 5"#
+        );
+    }
+
+    #[test]
+    fn a_typed_key_keeps_text_that_is_not_utf8() {
+        let paging = paging(&[("a", "TEXT", 1)], true);
+        let row = [Value::Blob(vec![0xff]), Value::from("text")];
+        let key = paging.row_key(Encoding::Typed, &row).unwrap();
+        assert_eq!(key, [Value::TextBytes(vec![0xff])]);
+        assert!(
+            paging
+                .page(Encoding::Typed, Some(&key), 1)
+                .sql
+                .contains(r#""t"."a" > CAST(? AS TEXT)"#)
+        );
+    }
+
+    #[test]
+    fn an_infinite_key_is_written_out() {
+        let paging = paging(&[("a", "REAL", 1), ("b", "TEXT", 2)], true);
+        let key = [Value::Real(f64::NEG_INFINITY), Value::from("x")];
+        let page = paging.page(Encoding::Typed, Some(&key), 1);
+        assert!(
+            page.sql.contains(r#"("t"."a", "t"."b") > (-9e999, ?)"#),
+            "{}",
+            page.sql
+        );
+        assert_eq!(page.args, [Value::from("x")]);
+    }
+}

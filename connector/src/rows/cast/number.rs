@@ -1,0 +1,195 @@
+//! Numbers in any form, as integers, floats, decimals and booleans.
+
+use crate::rows::datum::{Datum, exact_real};
+
+/// Casts integers, floats without a fraction, and text of digits.
+pub(super) fn integer(datum: &Datum<'_>) -> Option<i64> {
+    match *datum {
+        Datum::Integer(value) => Some(value),
+        _ => scaled(datum, 0)?.try_into().ok(),
+    }
+}
+
+/// Casts floats, integers that a float holds exactly, and text that a float
+/// reproduces except for outer zeros.
+pub(super) fn double(datum: &Datum<'_>) -> Option<f64> {
+    /// Number of significant digits that every float preserves.
+    const MAX_DIGITS: usize = 15;
+    match *datum {
+        Datum::Real(value) => Some(value),
+        Datum::Integer(value) => exact_real(value),
+        Datum::Text(text) => {
+            let decimal = DecimalText::parse(text)?;
+            (decimal.significant_digits() <= MAX_DIGITS).then(|| text.parse().ok())?
+        }
+        _ => None,
+    }
+}
+
+/// Casts 0 and 1 in any form, and `false` and `true` in any letter case.
+pub(super) fn boolean(datum: &Datum<'_>) -> Option<bool> {
+    match *datum {
+        Datum::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Datum::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => match integer(datum)? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        },
+    }
+}
+
+/// Casts a number to the unscaled value of a decimal.
+pub(super) fn decimal(datum: &Datum<'_>, precision: u8, scale: u8) -> Option<i128> {
+    let value = scaled(datum, scale)?;
+    (value.unsigned_abs() < 10_u128.pow(precision.into())).then_some(value)
+}
+
+/// Returns a number times ten to the power of `scale`, if that is whole. A
+/// float stands for the shortest decimal number that parses as the same float.
+pub(super) fn scaled(datum: &Datum<'_>, scale: u8) -> Option<i128> {
+    match *datum {
+        Datum::Integer(value) => {
+            i128::from(value).checked_mul(10_i128.checked_pow(u32::from(scale))?)
+        }
+        Datum::Real(value) if value.is_finite() => {
+            DecimalText::parse(&value.to_string())?.scaled(scale)
+        }
+        Datum::Text(text) => DecimalText::parse(text)?.scaled(scale),
+        _ => None,
+    }
+}
+
+/// A written number: digits with at most one point and an optional sign.
+struct DecimalText<'a> {
+    is_negative: bool,
+    whole: &'a [u8],
+    /// Digits after the point, without trailing zeros.
+    fraction: &'a [u8],
+}
+
+impl<'a> DecimalText<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (is_negative, digits) = match text.as_bytes() {
+            [b'-', digits @ ..] => (true, digits),
+            [b'+', digits @ ..] | digits => (false, digits),
+        };
+        let point = digits.iter().position(|byte| *byte == b'.');
+        let (whole, mut fraction) = match point {
+            Some(at) => (&digits[..at], &digits[at + 1..]),
+            None => (digits, &digits[..0]),
+        };
+        let mut all = whole.iter().chain(fraction);
+        if digits.len() == usize::from(point.is_some()) || !all.all(u8::is_ascii_digit) {
+            return None;
+        }
+        while let [rest @ .., b'0'] = fraction {
+            fraction = rest;
+        }
+        Some(Self {
+            is_negative,
+            whole,
+            fraction,
+        })
+    }
+
+    fn digits(&self) -> impl Iterator<Item = i128> {
+        let digits = self.whole.iter().chain(self.fraction);
+        digits.map(|digit| i128::from(digit - b'0'))
+    }
+
+    /// Counts the digits from the first to the last that is not zero.
+    fn significant_digits(&self) -> usize {
+        let digits: Vec<_> = self.digits().skip_while(|digit| *digit == 0).collect();
+        digits
+            .iter()
+            .rposition(|digit| *digit != 0)
+            .map_or(0, |last| last + 1)
+    }
+
+    fn scaled(&self, scale: u8) -> Option<i128> {
+        let missing = usize::from(scale).checked_sub(self.fraction.len())?;
+        let zeros = std::iter::repeat_n(0, missing);
+        let value = self
+            .digits()
+            .chain(zeros)
+            .try_fold(0_i128, |value, digit| {
+                value.checked_mul(10)?.checked_add(digit)
+            })?;
+        Some(if self.is_negative { -value } else { value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decimal_is_cast_only_if_it_is_exact() {
+        let parse = |text| decimal(&Datum::Text(text), 5, 2);
+        for (text, value) in [
+            ("1.5", 150),
+            ("-1.50000", -150),
+            ("+999.99", 99_999),
+            (".5", 50),
+            ("5.", 500),
+            ("000000000000000000000000000000000000000000000007", 700),
+            ("-0", 0),
+        ] {
+            assert_eq!(parse(text), Some(value), "{text}");
+        }
+        for text in [
+            "", ".", "-", "+-1", "1e2", "1,5", " 1", "1 ", "1.2.3", "0x1", "1_0", "١", "inf",
+            "NaN", "1.005", "1000", "-1000",
+        ] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        let real = |value| decimal(&Datum::Real(value), 5, 2);
+        assert_eq!(real(0.1), Some(10));
+        assert_eq!(real(-999.99), Some(-99_999));
+        assert_eq!(real(0.1 + 0.2), None);
+        assert_eq!(real(1e300), None);
+        assert_eq!(real(5e-324), None);
+        assert_eq!(real(f64::NEG_INFINITY), None);
+        assert_eq!(decimal(&Datum::Integer(-999), 5, 2), Some(-99_900));
+        assert_eq!(decimal(&Datum::Integer(1_000), 5, 2), None);
+        let nines = "9".repeat(38);
+        let max = 10_i128.pow(38) - 1;
+        assert_eq!(decimal(&Datum::Text(&nines), 38, 0), Some(max));
+        assert_eq!(
+            decimal(&Datum::Text(&format!("-.{nines}")), 38, 38),
+            Some(-max)
+        );
+        assert_eq!(decimal(&Datum::Text(&format!("1{nines}")), 38, 0), None);
+        assert_eq!(decimal(&Datum::Integer(0), 38, 38), Some(0));
+        assert_eq!(decimal(&Datum::Integer(i64::MAX), 38, 38), None);
+    }
+
+    #[test]
+    fn numbers_are_cast_from_every_form() {
+        assert_eq!(integer(&Datum::Real(-3.0)), Some(-3));
+        assert_eq!(integer(&Datum::Real(3.5)), None);
+        assert_eq!(integer(&Datum::Real(9_223_372_036_854_775_808.0)), None);
+        assert_eq!(
+            integer(&Datum::Text("-9223372036854775808")),
+            Some(i64::MIN)
+        );
+        assert_eq!(integer(&Datum::Text("9223372036854775808")), None);
+        assert_eq!(integer(&Datum::Text("7 ")), None);
+        assert_eq!(double(&Datum::Text("-0.1")), Some(-0.1));
+        assert_eq!(
+            double(&Datum::Text("123456789012345000")),
+            Some(123_456_789_012_345_000.0)
+        );
+        assert_eq!(double(&Datum::Text("0.1234567890123456")), None);
+        assert_eq!(double(&Datum::Text("NaN")), None);
+        assert_eq!(double(&Datum::Text("1e3")), None);
+        assert_eq!(double(&Datum::Integer(i64::MAX)), None);
+        assert_eq!(double(&Datum::Real(f64::INFINITY)), Some(f64::INFINITY));
+        assert_eq!(boolean(&Datum::Text("TRUE")), Some(true));
+        assert_eq!(boolean(&Datum::Text("0")), Some(false));
+        assert_eq!(boolean(&Datum::Real(1.0)), Some(true));
+        assert_eq!(boolean(&Datum::Integer(2)), None);
+        assert_eq!(boolean(&Datum::Text("yes")), None);
+    }
+}

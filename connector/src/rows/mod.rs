@@ -1,0 +1,17 @@
+//! Rows of values into Arrow record batches, whatever they were read from.
+//! Knows no wire protocol, no SQL and no network.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`value`] | an SQL value that owns its bytes |
+//! | [`columns`] | columns and the storage that their declared types imply |
+//! | [`logical_type`] | column types beyond what SQLite stores, such as timestamps |
+//! | [`batch`] | a growing batch of rows, with sibling columns for mismatches |
+
+pub mod batch;
+mod cast;
+mod column_builder;
+pub mod columns;
+pub(crate) mod datum;
+pub mod logical_type;
+pub mod value;
