@@ -1,8 +1,8 @@
-//! What a connector reports when something fails.
+//! The errors that a connector reports.
 
 use std::fmt;
 
-/// What a caller can do about an error of the source.
+/// The category of an error, by what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ErrorCategory {
@@ -12,37 +12,37 @@ pub enum ErrorCategory {
     Authentication,
     /// The credentials are valid but do not permit this.
     Permission,
-    /// The thing that was asked for does not exist.
+    /// The requested object does not exist.
     NotFound,
-    /// The source asked to slow down.
+    /// The source limits the rate of requests.
     RateLimited,
-    /// The source cannot be reached, or not now.
+    /// The source is not available at the moment.
     Unavailable,
-    /// The source answered something that its protocol does not allow.
+    /// The source sent a response that its protocol does not allow.
     Protocol,
     /// A value or a record could not be represented.
     Data,
-    /// The host refused to carry out what the connector asked for.
+    /// The host refused a request of the connector.
     Denied,
-    /// The read was ended from outside.
+    /// The caller cancelled the read.
     Cancelled,
     /// A defect of the connector.
     Internal,
 }
 
-/// A failure of the source or the connector, with what to do about it.
+/// A failure of the source or the connector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize)]
 #[error("{message}")]
 pub struct SourceError {
-    /// What the caller can do.
+    /// Category of the failure.
     pub category: ErrorCategory,
-    /// What happened, to what.
+    /// Failed operation and reason.
     pub message: String,
     /// What the reader can do.
     pub hint: Option<String>,
-    /// Whether the same call may succeed when it is made again.
+    /// True if the same call may succeed later.
     pub retryable: bool,
-    /// How long to wait before that, in milliseconds.
+    /// Time to wait before the next call, in milliseconds.
     pub retry_after: Option<u64>,
 }
 

@@ -1,32 +1,32 @@
-//! One load: its identity, and what is written down about it.
+//! One load: its id, the modes that it can use, and its records.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Cursor;
 
-/// Names a load: seconds since 1970 with microseconds, as dlt writes them.
-/// Sorts by time. Every stored row carries it.
+/// The id of a load: seconds since 1970 with microseconds, in the format of dlt.
+/// Ids sort by time. Every stored row has the id of its load.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
 pub struct LoadId(String);
 
 impl LoadId {
-    /// The identity of a load that starts at `time`.
+    /// Creates the id of a load that starts at `time`.
     #[must_use]
     pub fn from_time(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         Self(format!("{}.{:06}", since.as_secs(), since.subsec_micros()))
     }
 
-    /// The time that it names, in microseconds since 1970.
+    /// Returns the start of the load in microseconds since 1970.
     #[must_use]
     pub fn micros(&self) -> i64 {
         let digits: String = self.0.chars().filter(|digit| *digit != '.').collect();
         digits.parse().unwrap_or(i64::MAX)
     }
 
-    /// The identity as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,77 +39,77 @@ impl fmt::Display for LoadId {
     }
 }
 
-/// How much of a resource a load reads.
+/// The part of a resource that a load reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReadMode {
-    /// Everything there is.
+    /// All rows.
     #[default]
     Full,
-    /// What has come since the last load.
+    /// Rows that are new or changed since the last load.
     Incremental,
-    /// What a feed of changes has recorded since the last load.
+    /// Changes in a feed since the last load.
     Changes,
 }
 
-/// What becomes of the rows that the destination already holds.
+/// The treatment of the rows that the table already has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WriteDisposition {
-    /// They give way to the new ones.
+    /// The new rows replace them.
     #[default]
     Replace,
-    /// They stay, and the new ones come after them.
+    /// The new rows are added.
     Append,
-    /// Those whose key comes again give way to the new ones.
+    /// The new rows replace those with the same key.
     Merge,
-    /// They stay. Where a row has changed, its older version ends, and the
-    /// new one begins.
+    /// All versions of a row are kept. A new version ends the validity of the
+    /// previous one.
     Scd2,
 }
 
-/// What becomes of rows that are no longer in the source.
+/// The treatment of rows that were deleted in the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeletionMode {
-    /// They stay.
+    /// The rows are kept.
     #[default]
     Ignore,
-    /// They stay, and are marked with the time at which they were missed.
+    /// The rows are kept with the time at which they were missing.
     Soft,
-    /// They go.
+    /// The rows are deleted.
     Hard,
 }
 
-/// What becomes of columns that the destination does not have yet.
+/// The treatment of columns that the table does not have yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SchemaPolicy {
-    /// They are added.
+    /// The columns are added.
     #[default]
     Evolve,
     /// The load is refused before anything is written.
     Freeze,
-    /// Rows that have a value in one are rejected.
+    /// Rows with a value in such a column are rejected.
     DiscardRow,
-    /// Their values are dropped.
+    /// The values of the columns are dropped.
     DiscardValue,
 }
 
-/// How a load ended.
+/// The outcome of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LoadStatus {
     /// Every resource was loaded.
     Loaded,
-    /// Some resources could not be read; the others were loaded.
+    /// Some resources could not be read. The others were loaded.
     Partial,
-    /// It is a part of a run that goes on.
+    /// The load is a part of a run that continues.
     Ongoing,
 }
 
 impl LoadStatus {
-    /// The word that the destination stores.
+    /// Returns the stored text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -121,7 +121,7 @@ impl LoadStatus {
 }
 
 impl ReadMode {
-    /// The word that the destination stores.
+    /// Returns the stored text.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,50 +132,51 @@ impl ReadMode {
     }
 }
 
-/// The row of `_loads`.
+/// A row of `_loads`.
 #[derive(Clone, Debug)]
 pub struct LoadRecord {
-    /// Identity of the load.
+    /// Id of the load.
     pub load_id: LoadId,
     /// Name of the pipeline, under which its state is kept.
     pub pipeline: String,
-    /// Name of the connector, as it describes itself.
+    /// Name of the connector in its descriptor.
     pub connector_name: String,
-    /// Its version.
+    /// Version of the connector in its descriptor.
     pub connector_version: String,
     /// SHA-256 of the component, in lower-case hex.
     pub connector_sha256: String,
-    /// When the load began.
+    /// Start of the load.
     pub started: SystemTime,
-    /// When its last row had been read.
+    /// Time after the last row was read.
     pub finished: SystemTime,
-    /// How it ended.
+    /// Outcome of the load.
     pub status: LoadStatus,
-    /// One for each resource that was loaded.
+    /// Records of the resources that were loaded.
     pub resources: Vec<ResourceRecord>,
 }
 
-/// The row of `_load_resources`.
+/// A row of `_load_resources`.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct ResourceRecord {
     /// Name of the resource.
     pub resource: String,
-    /// How much of it was read.
+    /// Part of the resource that was read.
     pub mode: ReadMode,
-    /// Rows that the connector sent.
+    /// Number of rows that the connector sent.
     pub rows_read: u64,
-    /// Rows that the destination stored.
+    /// Number of rows that the destination stored.
     pub rows_written: u64,
-    /// Rows that it deleted, marked as deleted, or ended.
+    /// Number of rows that were deleted or marked as deleted, or whose version
+    /// ended.
     pub rows_deleted: u64,
-    /// Records that could not be stored.
+    /// Number of records that could not be stored.
     pub rows_rejected: u64,
-    /// Rows that the source bills for, where it says so.
+    /// Number of rows that the source bills, if it reports that.
     pub rows_billed: Option<u64>,
-    /// Where the read began.
+    /// Cursor from which the read resumed.
     #[serde(skip)]
     pub cursor_before: Option<Cursor>,
-    /// Where the next read goes on.
+    /// Cursor from which the next read resumes.
     #[serde(skip)]
     pub cursor_after: Option<Cursor>,
 }
@@ -183,10 +184,10 @@ pub struct ResourceRecord {
 /// A row of `_rejected`: a record that could not be stored.
 #[derive(Clone, Debug)]
 pub struct Rejected {
-    /// The resource it belongs to.
+    /// Name of the resource.
     pub resource: String,
-    /// The record as JSON, as far as it can be shown.
+    /// Record as JSON, as far as it can be represented.
     pub record: String,
-    /// Why it was rejected.
+    /// Reason for the rejection.
     pub reason: String,
 }

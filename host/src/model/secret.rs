@@ -1,22 +1,21 @@
-//! A credential. Its value is shown by nothing but the one call that puts it
-//! into a request.
+//! A credential. Only one method reveals its value, for use in a request.
 
 use std::fmt;
 
-/// A secret value: no `Display`, no `Serialize`, and a `Debug` that shows
-/// nothing.
+/// A secret value. It has no `Display` and no `Serialize`, and its `Debug` hides
+/// the value.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a value from its source. Surrounding white space, such as the
-    /// line end of a file, is no part of it.
+    /// Creates a secret. Surrounding whitespace is trimmed, such as the line end
+    /// of a file.
     #[must_use]
     pub fn new(value: &str) -> Self {
         Self(value.trim().to_owned())
     }
 
-    /// The value itself. Call this only where it goes out.
+    /// Returns the value. Call this only where a request is sent.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn debug_shows_nothing_of_the_value() {
+    fn debug_hides_the_value() {
         assert_eq!(format!("{:?}", Secret::new("hunter2")), "Secret(..)");
     }
 }

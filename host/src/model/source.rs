@@ -1,5 +1,5 @@
-//! What a connector offers, is asked for and sends, in the host's own types.
-//! The shapes of `wit/connector.wit`, with everything checked.
+//! The types of `wit/connector.wit` in the host: descriptors, resources,
+//! selections and events, after validation.
 
 use std::collections::BTreeMap;
 
@@ -9,185 +9,185 @@ use arrow_schema::SchemaRef;
 use super::siblings::Sibling;
 use super::{Cursor, ReadMode, Rejected, SourceError};
 
-/// How a connector describes itself.
+/// The self-description of a connector.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Descriptor {
-    /// Its name.
+    /// Name of the connector.
     pub name: String,
-    /// Its version.
+    /// Version of the connector.
     pub version: String,
-    /// JSON Schema of its config.
+    /// JSON Schema of the config.
     pub config_schema: String,
-    /// Secrets that it may ask for.
+    /// Secrets that the connector may request.
     pub secrets: Vec<SecretRequest>,
-    /// Origins that it wants to reach.
+    /// Origins to which the connector sends requests.
     pub origins: Vec<OriginRequest>,
 }
 
-/// A secret that a connector may ask for.
+/// A secret that a connector may request.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct SecretRequest {
-    /// Its name.
+    /// Name of the secret.
     pub name: String,
-    /// What it is for.
+    /// Purpose of the secret.
     pub purpose: String,
-    /// Whether nothing works without it.
+    /// True if nothing works without the secret.
     pub required: bool,
 }
 
-/// An origin that a connector wants to reach.
+/// An origin to which a connector sends requests.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct OriginRequest {
-    /// The origin, or a template over the config.
+    /// Origin, or a template over the config.
     pub origin: String,
-    /// HTTP methods.
+    /// HTTP methods of the requests.
     pub methods: Vec<String>,
-    /// Paths.
+    /// Paths of the requests.
     pub paths: Vec<String>,
-    /// Names of the secrets that it sends there.
+    /// Names of the secrets in the requests.
     pub secrets: Vec<String>,
-    /// What it is for.
+    /// Purpose of the requests.
     pub purpose: String,
 }
 
-/// What a resource is in the source.
+/// The kind of a resource in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResourceKind {
-    /// A table.
+    /// Table.
     Table,
-    /// A view.
+    /// View.
     View,
-    /// An endpoint of an API.
+    /// Endpoint of an API.
     Endpoint,
-    /// A feed of changes.
+    /// Feed of changes.
     Feed,
-    /// A query of the user's.
+    /// Query of the user.
     Query,
 }
 
-/// One thing that can be read.
+/// Anything that can be read into a table.
 #[derive(Clone, Debug)]
 pub struct Resource {
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
-    /// What it is in the source.
+    /// Kind of the resource in the source.
     pub kind: ResourceKind,
-    /// A sentence about it.
+    /// Description in a sentence.
     pub description: Option<String>,
-    /// Its columns; a read may add some.
+    /// Columns; a read may add some.
     pub schema: SchemaRef,
     /// Names of the key columns; empty when there is no key.
     pub primary_key: Vec<String>,
-    /// Columns that an incremental read can go by.
+    /// Columns that can be the cursor column of an incremental read.
     pub cursor_columns: Vec<String>,
-    /// How it can be read.
+    /// Supported read modes.
     pub modes: Vec<ReadMode>,
-    /// The resource whose records it is fanned out from.
+    /// Resource whose records each lead to records of this one.
     pub parent: Option<String>,
-    /// Whether it is read when nothing is selected.
+    /// True if a read without selections includes the resource.
     pub by_default: bool,
-    /// About how many rows it has.
+    /// Approximate number of rows.
     pub estimated_rows: Option<u64>,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// Useful information.
     Info,
-    /// Something will not work as one may expect.
+    /// A part will not work as expected.
     Warning,
-    /// Nothing will work.
+    /// A read will fail.
     Error,
 }
 
-/// What a check has to say about one thing.
+/// A result of a check.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Finding {
-    /// What was looked at.
+    /// Setting, host or resource that was checked.
     pub subject: String,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What was found.
+    /// Result of the check.
     pub message: String,
-    /// How to fix it.
+    /// Way to correct it.
     pub hint: Option<String>,
 }
 
-/// One resource to read, and how.
+/// A request to read one resource.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Its name.
+    /// Name of the resource.
     pub resource: String,
-    /// How much of it.
+    /// Part of the resource to read.
     pub mode: ReadMode,
-    /// Where to go on.
+    /// Cursor from which the read resumes.
     pub cursor: Option<Cursor>,
-    /// The column that an incremental read goes by.
+    /// Column whose values order an incremental read.
     pub cursor_column: Option<String>,
-    /// How far it goes back.
+    /// Distance by which an incremental read overlaps with the previous one.
     pub lag: Option<String>,
     /// Columns to read; empty reads all.
     pub columns: Vec<String>,
-    /// Types for columns, by the connector's names for them.
+    /// Types of columns, by the names that the connector gives them.
     pub types: BTreeMap<String, String>,
-    /// Whether columns that are declared to hold JSON are wanted as JSON.
+    /// True to read columns that are declared as JSON with the type JSON.
     pub nested: bool,
-    /// A condition in the language of the source.
+    /// Condition on the rows, in the language of the source.
     pub filter: Option<String>,
-    /// Key columns, where the source does not know them.
+    /// Key columns, if the source does not know them.
     pub primary_key: Vec<String>,
-    /// The most that the source may bill for it.
+    /// Maximum number of rows that the source may bill.
     pub max_rows_billed: Option<u64>,
-    /// Whether a row that is sent again replaces its older self.
+    /// True if a row that is sent again replaces the earlier one.
     pub idempotent: bool,
-    /// Whether the keys of all rows are wanted as well.
+    /// True to read the keys of all rows as well.
     pub keys: bool,
 }
 
-/// Bounds of one read.
+/// The limits of one read.
 #[derive(Clone, Debug, Default)]
 pub struct ReadOptions {
-    /// The most rows of a page.
+    /// Maximum number of rows of a page.
     pub page_rows: Option<u32>,
-    /// The most bytes of a page.
+    /// Maximum number of bytes of a page.
     pub page_bytes: Option<u64>,
-    /// The most rows of each resource.
+    /// Maximum number of rows of each resource.
     pub row_limit: Option<u64>,
-    /// How long the read may take, in milliseconds.
+    /// Maximum duration of the read, in milliseconds.
     pub time_limit: Option<u64>,
-    /// Whether pages need not be of one point in time.
+    /// True if pages may belong to different points in time.
     pub resumable: bool,
 }
 
-/// What the rows of a page are.
+/// The kind of the rows of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PageKind {
-    /// Rows as they are now.
+    /// Current rows.
     Rows,
-    /// Rows as a feed of changes has them; the last column, of booleans, says
-    /// which of them are deleted.
+    /// Rows of a feed of changes. The last column, of booleans, flags deleted
+    /// rows.
     Changes,
-    /// The key columns of rows that are there; in the end, of all of them.
+    /// Keys of existing rows. A complete read sends those of all rows.
     Keys,
 }
 
-/// The columns of a resource, as far as a page has them.
+/// The columns of a page.
 #[derive(Clone, Debug)]
 pub struct SourceSchema {
-    /// The columns.
+    /// Columns in their order.
     pub columns: SchemaRef,
     /// Names of the key columns; empty when there is no key.
     pub primary_key: Vec<String>,
-    /// Which of them belong to others.
+    /// Columns that hold the values of other columns.
     pub siblings: Vec<Sibling>,
 }
 
 impl SourceSchema {
-    /// Adds the siblings that another schema of the same resource has, of
-    /// columns that this one has too.
+    /// Adds the siblings of another schema of the same resource, if this schema
+    /// has the columns whose values they hold.
     pub fn add_siblings(&mut self, other: &Self) {
         let mut fields: Vec<_> = self.columns.fields().iter().cloned().collect();
         let has = |fields: &[arrow_schema::FieldRef], name: &str| {
@@ -210,96 +210,96 @@ impl SourceSchema {
     }
 }
 
-/// What a read yields.
+/// An event of a read.
 #[derive(Debug)]
 pub enum Event {
-    /// The columns of a resource from here on.
+    /// Columns of the pages that follow.
     Schema {
-        /// Its name.
+        /// Name of the resource.
         resource: String,
-        /// The pages that have them.
+        /// Kind of the pages with these columns.
         kind: PageKind,
-        /// The columns.
+        /// Columns of the pages.
         schema: SourceSchema,
     },
-    /// Rows.
+    /// Rows of a resource.
     Page {
-        /// The resource they belong to.
+        /// Name of the resource.
         resource: String,
-        /// What they are.
+        /// Kind of the rows.
         kind: PageKind,
-        /// The rows.
+        /// Rows as a batch of the last schema.
         batch: RecordBatch,
-        /// The cursor that is true once they are stored.
+        /// Cursor that is valid once the rows are stored.
         cursor: Option<Cursor>,
     },
-    /// A record that could not be represented.
+    /// Record that could not be represented.
     Rejected(Rejected),
-    /// How far the read is.
+    /// Progress of the read.
     Progress(Progress),
-    /// All before this is void; the read has started anew, for this reason.
+    /// Restart of the read, with the reason. All earlier events are void.
     Restarted(String),
-    /// The end.
+    /// End of the read.
     Done(Summary),
 }
 
-/// How far a read is.
+/// The progress of a read.
 #[derive(Clone, Debug)]
 pub struct Progress {
-    /// Of which resource.
+    /// Name of the resource.
     pub resource: Option<String>,
-    /// Rows so far.
+    /// Number of rows so far.
     pub rows: u64,
-    /// Rows that are expected.
+    /// Approximate number of rows at the end of the read.
     pub estimated_rows: Option<u64>,
-    /// What the connector waits for.
+    /// Reason why the connector waits.
     pub waiting: Option<String>,
 }
 
-/// What a read came to, as the connector counts.
+/// The result of a read by the connector's counts.
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
-    /// One for each resource.
+    /// Result of each resource.
     pub resources: Vec<ResourceSummary>,
-    /// All requests.
+    /// Number of all requests.
     pub requests: u64,
-    /// Whether all pages are of one point in time.
+    /// True if all pages belong to one point in time.
     pub point_in_time: bool,
 }
 
-/// Rows that a read says nothing about: those that have one of these texts in
-/// a column. Those that are there stay as they are.
+/// A part of the source that was not read: the rows with one of these texts in
+/// a column. Their stored rows are kept.
 #[derive(Clone, Debug)]
 pub struct UnreadPart {
-    /// The column.
+    /// Name of the column.
     pub column: String,
-    /// The texts.
+    /// Texts of the rows.
     pub values: Vec<String>,
-    /// Why, unless nothing has changed in it.
+    /// Reason; `None` if the part was skipped because it has not changed.
     pub failure: Option<SourceError>,
 }
 
-/// What the read of one resource came to.
+/// The result of the read of one resource.
 #[derive(Clone, Debug)]
 pub struct ResourceSummary {
-    /// Its name.
+    /// Name of the resource.
     pub resource: String,
-    /// Rows sent.
+    /// Number of rows sent.
     pub rows: u64,
-    /// Records rejected.
+    /// Number of records rejected.
     pub rejected: u64,
-    /// Values that went to a sibling column.
+    /// Number of values that went to a sibling column.
     pub mismatches: u64,
-    /// Rows that the source bills for.
+    /// Number of rows that the source bills.
     pub rows_billed: Option<u64>,
-    /// Requests made.
+    /// Number of requests.
     pub requests: u64,
-    /// Why it could not be read.
+    /// Reason why the resource could not be read.
     pub failure: Option<SourceError>,
-    /// Which part of it could not, if the rest could.
+    /// Part of the resource that was not read.
     pub unread: Option<UnreadPart>,
-    /// The cursor that is true once all pages are stored.
+    /// Cursor that is valid once all pages are stored.
     pub cursor: Option<Cursor>,
-    /// What the operator should know.
+    /// Remarks for the operator.
     pub notes: Vec<String>,
 }
