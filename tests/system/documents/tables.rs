@@ -2,6 +2,7 @@
 //! what the code has, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 
 use anyhow::{Context, Result};
 use connector_tests::paths;
@@ -202,15 +203,38 @@ fn defaults(text: &str) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-/// Keys that the parser of the pipeline file knows.
+/// Keys that the parser of the pipeline file knows: fields of its `Raw`
+/// structs.
 fn keys_of_the_file() -> Result<BTreeSet<String>> {
-    let shapes = read("host/src/config/file.rs")?;
-    let key = |line| {
-        let (field, _) = str::trim(line)
-            .strip_prefix("pub(super) ")?
-            .split_once(':')?;
-        let field = field.trim_start_matches("r#");
-        Some(if field == "kind" { "type" } else { field }.to_owned())
-    };
-    Ok(shapes.lines().filter_map(key).collect())
+    let mut keys = BTreeSet::new();
+    for entry in fs::read_dir(paths::tree().join("host/src/config"))? {
+        let file = entry?.path();
+        if file.extension().is_none_or(|extension| extension != "rs") {
+            continue;
+        }
+        let mut is_raw = false;
+        for line in fs::read_to_string(&file)?.lines() {
+            is_raw = (is_raw || line.contains("struct Raw")) && line != "}";
+            if let Some(field) = field(line).filter(|_| is_raw) {
+                keys.insert(if matches!(field, "kind" | "_type") {
+                    "type".to_owned()
+                } else {
+                    field.to_owned()
+                });
+            }
+        }
+    }
+    Ok(keys)
+}
+
+/// Name of the field that a line of a struct declares.
+fn field(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let line = line.strip_prefix("pub(super) ").unwrap_or(line);
+    let (name, _) = line.split_once(": ")?;
+    let name = name.trim_start_matches("r#");
+    let is_name = name
+        .chars()
+        .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    is_name.then_some(name)
 }
