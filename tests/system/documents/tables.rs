@@ -207,7 +207,7 @@ fn defaults(text: &str) -> BTreeMap<&str, &str> {
 /// structs.
 fn keys_of_the_file() -> Result<BTreeSet<String>> {
     let mut keys = BTreeSet::new();
-    for entry in fs::read_dir(paths::tree().join("host/src/config"))? {
+    for entry in fs::read_dir(paths::source_tree().join("host/src/config"))? {
         let file = entry?.path();
         if file.extension().is_none_or(|extension| extension != "rs") {
             continue;
