@@ -20,9 +20,12 @@ fn the_readme_is_short() -> Result<()> {
     Ok(())
 }
 
-/// The README and all files of `docs/`, as paths below the root of the tree.
+/// The documents of the root and all files of `docs/`, as paths below the root
+/// of the tree.
 fn documents() -> Result<Vec<String>> {
-    let mut names = vec!["README.md".to_owned()];
+    let mut names = ["CHANGELOG.md", "README.md", "SECURITY.md"]
+        .map(str::to_owned)
+        .to_vec();
     for entry in fs::read_dir(paths::source_tree().join("docs")).context("cannot read docs/")? {
         let name = entry.context("cannot read docs/")?.file_name();
         names.push(format!("docs/{}", name.to_string_lossy()));
