@@ -25,11 +25,11 @@ pub struct Component;
 
 /// Read whose events the host pulls.
 #[derive(Debug)]
-pub struct Reader(RefCell<Source>);
+pub struct Reader(RefCell<EventSource>);
 
-/// Source of the events.
+/// Read that yields the events.
 #[derive(Debug)]
-enum Source {
+enum EventSource {
     One(Box<Read>),
     Many(Box<Fleet>),
 }
@@ -112,9 +112,9 @@ impl wit::Guest for Component {
         let source = match config.databases.clone() {
             Some(databases) => {
                 let fleet = Fleet::new(config, databases, requested, &options)?;
-                Source::Many(Box::new(fleet))
+                EventSource::Many(Box::new(fleet))
             }
-            None => Source::One(Box::new(Read::new(server, config, requested, options))),
+            None => EventSource::One(Box::new(Read::new(server, config, requested, options))),
         };
         Ok(wit::Reader::new(Reader(RefCell::new(source))))
     }
@@ -123,8 +123,8 @@ impl wit::Guest for Component {
 impl wit::GuestReader for Reader {
     fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
         let next = match &mut *self.0.borrow_mut() {
-            Source::One(read) => read.next_event()?,
-            Source::Many(fleet) => fleet.next_event()?,
+            EventSource::One(read) => read.next_event()?,
+            EventSource::Many(fleet) => fleet.next_event()?,
         };
         Ok(next.map(event).transpose()?)
     }
@@ -133,8 +133,8 @@ impl wit::GuestReader for Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         match &mut *self.0.borrow_mut() {
-            Source::One(read) => read.close(),
-            Source::Many(fleet) => fleet.close(),
+            EventSource::One(read) => read.close(),
+            EventSource::Many(fleet) => fleet.close(),
         }
     }
 }

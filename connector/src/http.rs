@@ -44,7 +44,7 @@ pub struct Pending {
 
 /// Answer whose body is not read yet.
 #[derive(Debug)]
-pub struct Response {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// Milliseconds that `Retry-After` asks to wait, if it says so.
@@ -147,7 +147,7 @@ pub fn send(
 
 impl Pending {
     /// Waits for the answer.
-    pub fn wait(self) -> Result<Response> {
+    pub fn wait(self) -> Result<HttpResponse> {
         let result = loop {
             if let Some(result) = self.future.get() {
                 break result;
@@ -168,7 +168,7 @@ impl Pending {
         let gone = || Error::new(Category::Internal, "the body was already taken");
         let body = response.consume().map_err(|()| gone())?;
         let stream = body.stream().map_err(|()| gone())?;
-        Ok(Response {
+        Ok(HttpResponse {
             status: response.status(),
             retry_after: retry_after
                 .first()
@@ -180,7 +180,7 @@ impl Pending {
     }
 }
 
-impl Response {
+impl HttpResponse {
     /// Reads the next bytes of the body. `None` at its end.
     pub fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         loop {

@@ -45,31 +45,31 @@ impl WrittenTime {
     /// Parses a whole text. `None` if it is not a time of the calendar.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut rest = Rest(text.as_bytes());
+        let mut parser = TextParser(text.as_bytes());
         let mut time = Self {
-            day: rest.day()?,
+            day: parser.day()?,
             offset: None,
             nanos: 0,
             is_finer: false,
         };
-        if rest.0.is_empty() {
+        if parser.0.is_empty() {
             return Some(time);
         }
-        rest.one_of(b"Tt ")?;
-        let (seconds, has_seconds) = rest.time_of_day()?;
+        parser.one_of(b"Tt ")?;
+        let (seconds, has_seconds) = parser.time_of_day()?;
         time.nanos = seconds * NANOS_PER_SECOND;
-        if has_seconds && rest.one_of(b".").is_some() {
-            let (nanos, is_finer) = rest.fraction()?;
+        if has_seconds && parser.one_of(b".").is_some() {
+            let (nanos, is_finer) = parser.fraction()?;
             time.nanos += nanos;
             time.is_finer = is_finer;
         }
-        time.offset = match rest.one_of(b"Zz+-") {
+        time.offset = match parser.one_of(b"Zz+-") {
             None => None,
-            Some(b'+') => Some(rest.offset()?),
-            Some(b'-') => Some(-rest.offset()?),
+            Some(b'+') => Some(parser.offset()?),
+            Some(b'-') => Some(-parser.offset()?),
             Some(_) => Some(0),
         };
-        rest.0.is_empty().then_some(time)
+        parser.0.is_empty().then_some(time)
     }
 
     /// Microseconds since midnight. `None` if the text is finer than that.
@@ -147,16 +147,16 @@ pub fn month(day: i64) -> (i64, i64) {
 /// result is not in the years 0000 to 9999.
 #[must_use]
 pub fn earlier(text: &str, seconds: i64) -> Option<String> {
-    let mut rest = Rest(text.as_bytes());
-    let day = rest.day()?;
-    if rest.0.is_empty() {
+    let mut parser = TextParser(text.as_bytes());
+    let day = parser.day()?;
+    if parser.0.is_empty() {
         // Rounded up: an earlier moment of the day is not a day.
         let days = seconds.checked_add(SECONDS_PER_DAY - 1)? / SECONDS_PER_DAY;
         return Some(date(day.checked_sub(days)?)?.to_string());
     }
-    let separator = char::from(rest.one_of(b"Tt ")?);
-    let (time, has_seconds) = rest.time_of_day()?;
-    let suffix = text.get(text.len() - rest.0.len()..)?;
+    let separator = char::from(parser.one_of(b"Tt ")?);
+    let (time, has_seconds) = parser.time_of_day()?;
+    let suffix = text.get(text.len() - parser.0.len()..)?;
     let total = day * SECONDS_PER_DAY + time;
     let total = total.checked_sub(seconds)?;
     let date = date(total.div_euclid(SECONDS_PER_DAY))?;
@@ -176,10 +176,10 @@ fn date(day: i64) -> Option<NaiveDate> {
     NaiveDate::from_epoch_days(day)
 }
 
-/// Part of a text that is not read yet.
-struct Rest<'a>(&'a [u8]);
+/// Parser of the part of a text that is not read yet.
+struct TextParser<'a>(&'a [u8]);
 
-impl Rest<'_> {
+impl TextParser<'_> {
     /// Reads a day of the calendar, as days since 1970.
     fn day(&mut self) -> Option<i64> {
         let year = 100 * self.two_digits(99)? + self.two_digits(99)?;

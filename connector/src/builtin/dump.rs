@@ -23,7 +23,7 @@ const PAGE_BYTES: usize = 4_000_000;
 #[derive(Debug)]
 pub struct Dump {
     url: String,
-    response: http::Response,
+    response: http::HttpResponse,
     statements: Statements,
     rows: BatchBuilder,
     ordinal: i64,
@@ -132,7 +132,7 @@ struct Statements {
     start: usize,
     /// Offset of the next byte to read.
     at: usize,
-    state: State,
+    state: LexerState,
     word: Vec<u8>,
     /// Number of words of the statement.
     words: u32,
@@ -154,7 +154,7 @@ enum Ending {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum LexerState {
     #[default]
     Plain,
     /// In quotes, up to this byte.
@@ -184,35 +184,35 @@ impl Statements {
             let next = self.buffer.get(self.at + 1).copied();
             if matches!(
                 (self.state, byte),
-                (State::Plain, b'-' | b'/') | (State::Block, b'*')
+                (LexerState::Plain, b'-' | b'/') | (LexerState::Block, b'*')
             ) && next.is_none()
             {
                 return None;
             }
             self.at += 1;
             match (self.state, byte, next) {
-                (State::Quoted(end), byte, _) if byte == end => self.state = State::Plain,
-                (State::Line, b'\n', _) => self.state = State::Plain,
-                (State::Block, b'*', Some(b'/')) => {
+                (LexerState::Quoted(end), byte, _) if byte == end => self.state = LexerState::Plain,
+                (LexerState::Line, b'\n', _) => self.state = LexerState::Plain,
+                (LexerState::Block, b'*', Some(b'/')) => {
                     self.at += 1;
-                    self.state = State::Plain;
+                    self.state = LexerState::Plain;
                 }
-                (State::Quoted(_) | State::Line | State::Block, ..) => {}
-                (State::Plain, b'\'' | b'"' | b'`', _) => self.begin(State::Quoted(byte)),
-                (State::Plain, b'[', _) => self.begin(State::Quoted(b']')),
-                (State::Plain, b'-', Some(b'-')) => self.begin(State::Line),
-                (State::Plain, b'/', Some(b'*')) => self.begin(State::Block),
-                (State::Plain, b';', _) => {
+                (LexerState::Quoted(_) | LexerState::Line | LexerState::Block, ..) => {}
+                (LexerState::Plain, b'\'' | b'"' | b'`', _) => self.begin(LexerState::Quoted(byte)),
+                (LexerState::Plain, b'[', _) => self.begin(LexerState::Quoted(b']')),
+                (LexerState::Plain, b'-', Some(b'-')) => self.begin(LexerState::Line),
+                (LexerState::Plain, b'/', Some(b'*')) => self.begin(LexerState::Block),
+                (LexerState::Plain, b';', _) => {
                     self.end_word();
                     if !self.is_trigger || self.ending == Ending::End {
                         return Some(self.cut());
                     }
                     self.ending = Ending::Semicolon;
                 }
-                (State::Plain, byte, _) if byte.is_ascii_alphanumeric() || byte == b'_' => {
+                (LexerState::Plain, byte, _) if byte.is_ascii_alphanumeric() || byte == b'_' => {
                     self.word.push(byte.to_ascii_lowercase());
                 }
-                (State::Plain, byte, _) => {
+                (LexerState::Plain, byte, _) => {
                     self.end_word();
                     if !byte.is_ascii_whitespace() {
                         self.ending = Ending::No;
@@ -223,9 +223,9 @@ impl Statements {
         None
     }
 
-    fn begin(&mut self, state: State) {
+    fn begin(&mut self, state: LexerState) {
         self.end_word();
-        if matches!(state, State::Quoted(_)) {
+        if matches!(state, LexerState::Quoted(_)) {
             self.ending = Ending::No;
         }
         self.state = state;

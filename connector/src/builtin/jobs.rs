@@ -12,23 +12,23 @@ use crate::error::{Category, Error, Result};
 use crate::rows::value::Value;
 
 #[derive(Deserialize)]
-struct Jobs {
+struct MigrationJobs {
     #[serde(default)]
-    migrations: Vec<Job>,
+    migrations: Vec<MigrationJob>,
 }
 
 #[derive(Deserialize)]
-struct Job {
+struct MigrationJob {
     #[serde(rename = "job_id")]
     id: i64,
     status: Option<String>,
     error: Option<String>,
     #[serde(default)]
-    progress: Vec<Progress>,
+    progress: Vec<MigrationProgress>,
 }
 
 #[derive(Deserialize)]
-struct Progress {
+struct MigrationProgress {
     namespace: Option<String>,
     status: Option<String>,
     error: Option<String>,
@@ -53,7 +53,7 @@ pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
     let server = schema_server(context)?;
     for job in jobs(&server, context)? {
         context.output.count_request();
-        let job: Job = get(&server, &format!("/v1/jobs/{}", job.id))?;
+        let job: MigrationJob = get(&server, &format!("/v1/jobs/{}", job.id))?;
         let url = || Value::Text(server.url().to_string());
         let head = || {
             [
@@ -79,9 +79,9 @@ pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
     Ok(())
 }
 
-fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<Job>> {
+fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<MigrationJob>> {
     context.output.count_request();
-    let mut jobs: Jobs = get(server, "/v1/jobs")?;
+    let mut jobs: MigrationJobs = get(server, "/v1/jobs")?;
     if let Some(limit) = context.options.row_limit {
         jobs.migrations
             .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -123,12 +123,12 @@ mod tests {
 
     #[test]
     fn the_answers_of_sqld_are_parsed() {
-        let jobs: Jobs = serde_json::from_str(
+        let jobs: MigrationJobs = serde_json::from_str(
             r#"{"schema_version":4,"migrations":[{"job_id":3,"status":"RunSuccess"},{"job_id":2,"status":null}]}"#,
         )
         .unwrap();
         assert_eq!(jobs.migrations.len(), 2);
-        let job: Job = serde_json::from_str(
+        let job: MigrationJob = serde_json::from_str(
             r#"{"job_id":2,"status":"RunFailure","error":"task 4","progress":[{"namespace":"child1","status":"RunFailure","error":"aborted"}]}"#,
         )
         .unwrap();

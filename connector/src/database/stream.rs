@@ -101,7 +101,7 @@ impl Stream {
     }
 
     /// Waits for a response whose body is still to be read.
-    pub fn accept(&self, pending: Pending) -> Result<http::Response, Failure> {
+    pub fn accept(&self, pending: Pending) -> Result<http::HttpResponse, Failure> {
         let response = pending.wait()?;
         if response.status == 200 {
             return Ok(response);
@@ -169,7 +169,7 @@ impl Stream {
         if self.baton.is_some() && self.dialect != Dialect::Minimal {
             // A transaction without writes ends with its stream.
             if let Ok(pending) = self.send(&[Request::Close]) {
-                let _ = pending.wait().and_then(http::Response::text);
+                let _ = pending.wait().and_then(http::HttpResponse::text);
             }
         }
         self.baton = None;

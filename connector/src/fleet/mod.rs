@@ -46,7 +46,7 @@ pub struct Fleet {
     requested: Vec<Selection>,
     /// Resources of the Platform API, which are read afterwards.
     platform: Vec<Selection>,
-    phase: Phase,
+    phase: FleetPhase,
     selected: Vec<SelectedDatabase>,
     /// Databases whose read has not begun.
     queued: VecDeque<SelectedDatabase>,
@@ -65,7 +65,7 @@ pub struct Fleet {
 }
 
 #[derive(Debug)]
-enum Phase {
+enum FleetPhase {
     Begin,
     Databases,
     Platform(Box<Read>, Vec<ResourceStats>),
@@ -112,9 +112,9 @@ impl Fleet {
         };
         Ok(Self {
             phase: if requested.is_empty() && !platform.is_empty() {
-                Phase::Databases
+                FleetPhase::Databases
             } else {
-                Phase::Begin
+                FleetPhase::Begin
             },
             config,
             databases,
@@ -141,23 +141,23 @@ impl Fleet {
                 return Ok(Some(event));
             }
             match &mut self.phase {
-                Phase::Begin => self.begin()?,
-                Phase::Databases => {
+                FleetPhase::Begin => self.begin()?,
+                FleetPhase::Databases => {
                     if let Err(error) = self.step() {
                         self.close();
                         return Err(error);
                     }
                 }
-                Phase::Platform(read, resources) => match read.next_event()? {
+                FleetPhase::Platform(read, resources) => match read.next_event()? {
                     Some(Event::Done(mut summary)) => {
                         summary.resources.splice(0..0, std::mem::take(resources));
                         summary.requests += self.requests;
                         self.finish(summary);
                     }
                     Some(event) => return Ok(Some(event)),
-                    None => self.phase = Phase::Finished,
+                    None => self.phase = FleetPhase::Finished,
                 },
-                Phase::Finished => return Ok(None),
+                FleetPhase::Finished => return Ok(None),
             }
         }
     }
@@ -166,10 +166,10 @@ impl Fleet {
     pub fn close(&mut self) {
         self.active.iter_mut().for_each(Member::close);
         self.active.clear();
-        if let Phase::Platform(read, _) = &mut self.phase {
+        if let FleetPhase::Platform(read, _) = &mut self.phase {
             read.close();
         }
-        self.phase = Phase::Finished;
+        self.phase = FleetPhase::Finished;
     }
 
     fn begin(&mut self) -> Result<()> {
@@ -178,7 +178,7 @@ impl Fleet {
         self.requests += output.requests;
         self.selected = selected?;
         self.queued = self.selected.iter().cloned().collect();
-        self.phase = Phase::Databases;
+        self.phase = FleetPhase::Databases;
         Ok(())
     }
 
@@ -412,13 +412,13 @@ impl Fleet {
             ..self.options.clone()
         };
         let read = Read::new(None, config, requested, options);
-        self.phase = Phase::Platform(Box::new(read), resources);
+        self.phase = FleetPhase::Platform(Box::new(read), resources);
         Ok(())
     }
 
     fn finish(&mut self, summary: Summary) {
         self.output.push_back(Event::Done(summary));
-        self.phase = Phase::Finished;
+        self.phase = FleetPhase::Finished;
     }
 }
 

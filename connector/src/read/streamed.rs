@@ -58,7 +58,7 @@ enum State {
 
 #[derive(Debug)]
 struct Cursor {
-    response: http::Response,
+    response: http::HttpResponse,
     lines: Lines,
     /// The step whose rows come, and what decodes them.
     current: Option<(usize, Decoder)>,
