@@ -15,8 +15,8 @@
 //! | [`platform`] | resources of the Platform API | touch databases |
 //! | [`changes`] | changes of the feed, as rows | ask a server |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
-//! | [`cursor`] | saved positions of resources | read rows |
 //! | [`selection`], [`output`] | selections of a read; its events and statistics | know where rows come from |
+//! | [`cursor`] | saved positions of resources | read rows |
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | ask a server |
@@ -57,24 +57,67 @@ pub mod url;
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs;
+    use std::path::Path;
+
+    const SOURCE: &str = include_str!("lib.rs");
+
+    /// Returns the modules of each row of the table.
+    fn rows() -> Vec<Vec<&'static str>> {
+        SOURCE
+            .lines()
+            .filter_map(|line| line.strip_prefix("//! | "))
+            .filter(|row| row.starts_with(['[', '`']))
+            .filter_map(|row| row.split(" | ").next())
+            .map(|cell| {
+                cell.split(", ")
+                    .map(|name| name.trim_matches(['[', '`', ']']))
+            })
+            .map(Iterator::collect)
+            .collect()
+    }
+
+    /// Returns the code of a module and its submodules, without comments.
+    fn code(path: &Path) -> String {
+        if let Ok(folder) = fs::read_dir(path) {
+            return folder.map(|entry| code(&entry.unwrap().path())).collect();
+        }
+        let text = fs::read_to_string(path).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
+    }
 
     #[test]
     fn the_table_lists_every_module() {
-        let source = include_str!("lib.rs");
-        let rows = source
-            .lines()
-            .filter_map(|line| line.strip_prefix("//! | "));
-        let listed: BTreeSet<_> = rows
-            .filter(|row| row.starts_with(['[', '`']))
-            .flat_map(|row| row.split(" | ").take(1))
-            .flat_map(|cell| cell.split(", "))
-            .map(|name| name.trim_matches(['[', '`', ']']))
-            .collect();
-        let declared: BTreeSet<_> = source
+        let listed: BTreeSet<_> = rows().concat().into_iter().collect();
+        let declared: BTreeSet<_> = SOURCE
             .lines()
             .map(|line| line.trim_start_matches("pub "))
             .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
             .collect();
         assert_eq!(listed, declared);
+    }
+
+    #[test]
+    fn no_module_imports_one_of_a_row_above() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut above = Vec::new();
+        for row in rows() {
+            for module in &row {
+                let paths = [folder.join(module), folder.join(format!("{module}.rs"))];
+                let code: String = paths
+                    .iter()
+                    .filter(|path| path.exists())
+                    .map(|path| code(path))
+                    .collect();
+                for other in &above {
+                    let import = format!("crate::{other}");
+                    assert!(!code.contains(&import), "{module} imports {other}");
+                }
+            }
+            above.extend(row);
+        }
     }
 }
