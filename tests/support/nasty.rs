@@ -1,6 +1,6 @@
-//! A database of everything that loaders get wrong, written as a file so that
-//! even bytes which no statement could bring in are there. The cases come from
-//! real servers and real bug reports; each table says which.
+//! Source database with the values and shapes that loaders often get wrong. It
+//! is written as a file, so that it can hold bytes that no statement inserts.
+//! The cases are from real servers and bug reports.
 
 use std::path::Path;
 
@@ -9,16 +9,16 @@ use rusqlite::{Connection, params};
 
 use crate::source;
 
-/// The longest value that sqld returns.
-pub const LONGEST: usize = 5_000_000;
+/// Size of the largest value that sqld returns.
+pub const MAX_VALUE_BYTES: usize = 5_000_000;
 
-/// Tables that every server can serve.
+/// Tables that every server supports.
 pub const PLAIN: [&str; 17] = [
     "integers",
     "reals",
     "texts",
     "blobs",
-    "misfits",
+    "mixed",
     "declared",
     "big",
     "empty",
@@ -33,8 +33,7 @@ pub const PLAIN: [&str; 17] = [
     "übergröße 表",
 ];
 
-/// Tables that only SQLite's own shapes make: tursodb refuses them without
-/// experimental flags.
+/// Tables with shapes that tursodb refuses without experimental flags.
 pub const SHAPES: [&str; 8] = [
     "without_rowid",
     "strict_types",
@@ -46,8 +45,8 @@ pub const SHAPES: [&str; 8] = [
     "reserved_column",
 ];
 
-/// Views, and virtual tables, which are read on request only.
-pub const ON_REQUEST: [&str; 4] = ["totals", "mixed_view", "notes", "places"];
+/// Views and virtual tables, which are read only on request.
+pub const ON_REQUEST: [&str; 4] = ["totals", "mixed_view", "notes", "areas"];
 
 /// Writes the whole database.
 pub fn write(file: &Path) -> Result<()> {
@@ -57,7 +56,7 @@ pub fn write(file: &Path) -> Result<()> {
     on_request(&connection)
 }
 
-/// Writes what every server can serve.
+/// Writes the tables that every server supports.
 pub fn write_plain(file: &Path) -> Result<()> {
     plain(&source::create(file)?)
 }
@@ -71,13 +70,14 @@ fn plain(connection: &Connection) -> Result<()> {
             (-9223372036854775808, -9223372036854775808, 9007199254740993, -1), (-1, -1, 0, 0), (0, 0, NULL, 1),
             (1, NULL, 4294967296, 127), (9223372036854775807, 9223372036854775807, -9007199254740993, NULL);
 
-        -- Infinities lose their sign on the wire; NaN is stored as NULL.
+        -- The wire protocol loses the sign of infinities. SQLite stores NaN as
+        -- NULL.
         CREATE TABLE reals(id INTEGER PRIMARY KEY, r REAL, d DOUBLE PRECISION);
         INSERT INTO reals(r, d) VALUES
             (9e999, -9e999), (9e999 - 9e999, 0.1), (5e-324, 1.7976931348623157e308), (2.2250738585072014e-308, -5e-324),
             (1.0, 100.0), (0.1 + 0.2, 1e300), (9007199254740993.0, 123456789012345680.0), (3, -3), (NULL, NULL);
 
-        -- Text that breaks JSON, CSV and C strings; the bytes that are no UTF-8
+        -- Text that breaks JSON, CSV and C strings. Bytes that are not UTF-8
         -- fail a whole response of sqld.
         CREATE TABLE texts(id INTEGER PRIMARY KEY, t TEXT, v VARCHAR(3));
         INSERT INTO texts(t, v) VALUES
@@ -90,9 +90,9 @@ fn plain(connection: &Connection) -> Result<()> {
         INSERT INTO blobs(b) VALUES
             (x''), (x'00'), (x'dead'), (x'deadbe'), (x'deadbeef'), (x'ff00ff00ff'), (zeroblob(1000)), (NULL);
 
-        -- Any class in any column.
-        CREATE TABLE misfits(id INTEGER PRIMARY KEY, i INTEGER, r REAL, t TEXT, b BLOB, n NUMERIC, anything);
-        INSERT INTO misfits(i, r, t, b, n, anything) VALUES
+        -- Values of any type in any column.
+        CREATE TABLE mixed(id INTEGER PRIMARY KEY, i INTEGER, r REAL, t TEXT, b BLOB, n NUMERIC, anything);
+        INSERT INTO mixed(i, r, t, b, n, anything) VALUES
             (1, 1.5, 'text', x'01', 1, NULL), ('abc', 'def', 1, 'text', 'text', 'text'),
             (1.5, x'01', x'02', 2, 2.5, 2), (x'03', '1x', 1.5, 2.5, x'04', 2.5), ('', '', '', '', '', x'05'),
             (9007199254740993, 9007199254740993, NULL, NULL, 9007199254740993, 9223372036854775807),
@@ -110,7 +110,7 @@ fn plain(connection: &Connection) -> Result<()> {
         CREATE TABLE empty(id INTEGER PRIMARY KEY, x TEXT);
         CREATE TABLE no_key(a, b);
         INSERT INTO no_key VALUES (1, 'x'), (1, 'x'), (NULL, NULL), (2, 'y');
-        -- SQLite allows NULL, and two of them, in such a key.
+        -- SQLite allows several NULLs in such a key.
         CREATE TABLE null_key(a INTEGER, b TEXT, PRIMARY KEY (a, b));
         INSERT INTO null_key VALUES (2, NULL), (2, NULL), (NULL, NULL), (1, 'x');
 
@@ -121,7 +121,7 @@ fn plain(connection: &Connection) -> Result<()> {
         ALTER TABLE altered ADD COLUMN late TEXT;
         INSERT INTO altered VALUES (3, 'z', 1, 'w');
 
-        -- More pages than one, with holes between the keys.
+        -- More than one page, with gaps between the keys.
         CREATE TABLE paged(id INTEGER PRIMARY KEY, label TEXT, amount REAL);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25001)
         INSERT INTO paged SELECT i * 3, 'row ' || i, CASE WHEN i % 7 THEN i / 8.0 END FROM n;
@@ -133,7 +133,7 @@ fn plain(connection: &Connection) -> Result<()> {
         CREATE TABLE "übergröße 表"("größe" REAL, "名前" TEXT, "😀" TEXT);
         INSERT INTO "übergröße 表" VALUES (1.5, '名', '😀');
 
-        -- Names that are paths elsewhere.
+        -- Names that look like paths.
         CREATE TABLE "../up"(id INTEGER PRIMARY KEY);
         INSERT INTO "../up" VALUES (1);
         CREATE TABLE "a/b\c."(id INTEGER PRIMARY KEY);
@@ -143,17 +143,17 @@ fn plain(connection: &Connection) -> Result<()> {
         "#,
     )?;
     connection.execute("INSERT INTO reals(r, d) VALUES (?, ?)", params![-0.0, 0.0])?;
-    connection.execute("INSERT INTO misfits(anything) VALUES (?)", params![-0.0])?;
+    connection.execute("INSERT INTO mixed(anything) VALUES (?)", params![-0.0])?;
     connection.execute(
-        "INSERT INTO misfits(anything) VALUES (?)",
+        "INSERT INTO mixed(anything) VALUES (?)",
         params![f64::NEG_INFINITY],
     )?;
     connection.execute_batch(
         "INSERT INTO texts(t, v) VALUES (CAST(x'ff41' AS TEXT), 'ok'), (CAST(x'41e28200' AS TEXT), CAST(x'c080' AS TEXT));
-         INSERT INTO misfits(i, anything) VALUES (CAST(x'80' AS TEXT), CAST(x'feff' AS TEXT));",
+         INSERT INTO mixed(i, anything) VALUES (CAST(x'80' AS TEXT), CAST(x'feff' AS TEXT));",
     )?;
-    let text = "0123456789abcdef\u{e9}\"\\\n".repeat(LONGEST / 21);
-    let blob: Vec<u8> = (0..LONGEST)
+    let text = "0123456789abcdef\u{e9}\"\\\n".repeat(MAX_VALUE_BYTES / 21);
+    let blob: Vec<u8> = (0..MAX_VALUE_BYTES)
         .map(|index| u8::try_from(index * 31 % 256).unwrap_or_default())
         .collect();
     connection.execute("INSERT INTO big(t, b) VALUES (?, NULL)", params![text])?;
@@ -187,14 +187,14 @@ fn shapes(connection: &Connection) -> Result<()> {
         DELETE FROM counted WHERE id = 3;
         INSERT INTO counted(x) VALUES ('d');
 
-        -- `rowid` is a column like any other here; `_rowid_` still is the key.
+        -- `rowid` is an ordinary column here; `_rowid_` is still the row id.
         CREATE TABLE rowid_taken(rowid TEXT, x INTEGER);
         INSERT INTO rowid_taken VALUES ('z', 1), ('a', 2), (NULL, 3);
-        -- No name is left for the key.
+        -- No name is left for the row id.
         CREATE TABLE all_rowids_taken(rowid TEXT, _rowid_ TEXT, oid TEXT);
         INSERT INTO all_rowids_taken VALUES ('a', 'b', 'c'), ('a', 'b', 'c'), (NULL, 'x', '');
 
-        -- Names that the destination keeps for itself.
+        -- Names that the destination reserves.
         CREATE TABLE "_loads"(id INTEGER PRIMARY KEY, "load_id" TEXT);
         INSERT INTO "_loads" VALUES (1, 'mine');
         CREATE TABLE reserved_column(id INTEGER PRIMARY KEY, "_load_id" TEXT, "_LOAD_at" TEXT);
@@ -207,11 +207,11 @@ fn shapes(connection: &Connection) -> Result<()> {
 fn on_request(connection: &Connection) -> Result<()> {
     connection.execute_batch(
         "CREATE VIEW totals AS SELECT id % 10 AS digit, count(*) AS n, sum(amount) AS total FROM paged GROUP BY 1;
-         CREATE VIEW mixed_view(one, two, three) AS SELECT i, anything, typeof(anything) FROM misfits;
+         CREATE VIEW mixed_view(one, two, three) AS SELECT i, anything, typeof(anything) FROM mixed;
          CREATE VIRTUAL TABLE notes USING fts5(title, body);
          INSERT INTO notes VALUES ('one', 'the first note'), ('two', NULL);
-         CREATE VIRTUAL TABLE places USING rtree(id, west, east, south, north);
-         INSERT INTO places VALUES (1, -1.5, 2.5, 0, 10), (2, 3, 4, 5, 6);",
+         CREATE VIRTUAL TABLE areas USING rtree(id, west, east, south, north);
+         INSERT INTO areas VALUES (1, -1.5, 2.5, 0, 10), (2, 3, 4, 5, 6);",
     )?;
     Ok(())
 }

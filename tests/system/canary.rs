@@ -1,6 +1,5 @@
-//! A credential whose value is known goes through everything that the host
-//! does, at the highest log level; then all that was said and written is
-//! searched for it.
+//! Secrecy of credentials: every command runs with a known credential at the
+//! highest log level. Then all output and all files are searched for it.
 
 mod failures;
 mod permissions;
@@ -18,10 +17,10 @@ use connector_tests::pipeline::{self, Outcome, Pipeline};
 use connector_tests::sqld::{Options, Sqld};
 use serde_json::json;
 
-/// Holds the credential, where the file does not.
+/// Environment variable with the credential.
 const VARIABLE: &str = "CANARY";
 
-/// Every command, and what must come of it.
+/// Every command. All of them succeed.
 const COMMANDS: [&[&str]; 10] = [
     &["check"],
     &["check", "--json"],
@@ -86,7 +85,7 @@ fn no_destination_holds_a_credential() -> Result<()> {
     Ok(())
 }
 
-/// Where a pipeline file says that the credential is.
+/// Source of the credential in the pipeline file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Environment,
@@ -111,10 +110,10 @@ fn every_command(pipeline: &Pipeline, token: &str, source: Source) -> Result<()>
     nothing_written_in(&paths::component_cache()?, token)
 }
 
-/// Runs a command, with the credential where the source is.
+/// Runs a command with the credential in its source.
 fn host(pipeline: &Pipeline, source: Source, token: &str, arguments: &[&str]) -> Result<Outcome> {
     let file = written(pipeline, source)?;
-    let (command, rest) = arguments.split_first().context("no command was given")?;
+    let (command, rest) = arguments.split_first().context("the command is missing")?;
     let mut host = pipeline::command()?;
     host.args([command, "--config"]).arg(file).args(rest);
     if source == Source::Environment {
@@ -128,7 +127,7 @@ fn written(pipeline: &Pipeline, source: Source) -> Result<PathBuf> {
         Source::File => return pipeline.write(),
         Source::Environment => format!("{{ env = \"{VARIABLE}\" }}"),
         Source::Command => {
-            // What a vault's client is: a program that prints it.
+            // A program that prints the credential, like the client of a vault.
             pipeline.write()?;
             "{ command = [\"cat\", \"token\"] }".to_owned()
         }
@@ -140,7 +139,7 @@ fn written(pipeline: &Pipeline, source: Source) -> Result<PathBuf> {
     Ok(file)
 }
 
-/// Looks for the credential in all that was said and written.
+/// Fails if the credential is in the output or in the files of the pipeline.
 fn nothing_shows(pipeline: &Pipeline, outcome: &Outcome, token: &str) -> Result<()> {
     ensure!(
         !holds(outcome.stdout.as_bytes(), token),
@@ -163,7 +162,7 @@ fn nothing_written_in(folder: &Path, token: &str) -> Result<()> {
         if path.is_dir() {
             nothing_written_in(&path, token)?;
         } else if path.file_name().is_some_and(|name| name != "token") {
-            // Files of the component cache come and go.
+            // Other processes add and remove files of the component cache.
             let bytes = fs::read(&path).unwrap_or_default();
             ensure!(!holds(&bytes, token), "{} shows it", path.display());
         }
@@ -171,15 +170,16 @@ fn nothing_written_in(folder: &Path, token: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether bytes hold the credential, a good part of it, or either in base64.
+/// Returns true if bytes contain the credential or a large part of it, plain or
+/// in base64.
 fn holds(bytes: &[u8], token: &str) -> bool {
-    // The signature of a token is what nobody could guess.
+    // Only the signature of a token cannot be guessed.
     let secret = token.rsplit('.').next().unwrap_or(token);
     let (first, last) = secret.split_at(secret.len() / 2);
     let mut needles = vec![first.to_owned(), last.to_owned()];
     for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-        // However many bytes stand before it, and without the characters at
-        // both ends, which depend on what stands beside it.
+        // For each alignment in base64, without the characters at both ends,
+        // which depend on the neighbouring bytes.
         for before in 0..3 {
             let text = engine.encode(format!("{}{secret}", " ".repeat(before)));
             needles.push(text[4..text.len() - 4].to_owned());
@@ -192,7 +192,7 @@ fn holds(bytes: &[u8], token: &str) -> bool {
     })
 }
 
-/// A server that wants a token, and one for it.
+/// Starts a server that requires a token, and returns a token for it.
 fn guarded() -> Result<(Sqld, String)> {
     let server = Sqld::with_options(&Options {
         jwt_key: Some(keys::public()?),

@@ -1,6 +1,6 @@
-//! Tables that are followed by the feed of changes of Turso's new engine:
-//! after every load the destination equals the source, and where the feed
-//! cannot tell what has changed, nothing is guessed.
+//! Tables that are read by the feed of changes of Turso's new engine. After
+//! every load the destination equals the source. If the feed is incomplete, the
+//! load fails.
 
 use anyhow::{Result, ensure};
 use connector_tests::compare;
@@ -11,11 +11,11 @@ use connector_tests::tursodb::Tursodb;
 use connector_tests::value::Value;
 use serde_json::Value as Json;
 
-/// All clients of the server share one connection, so that this records the
-/// changes of all of them.
+/// Statement that records changes. All clients of the server share one
+/// connection, so it affects all of them.
 const CAPTURE: &str = "PRAGMA capture_data_changes_conn('full')";
 
-/// A server that records changes, after these statements.
+/// Starts a server that records changes after these statements.
 fn serve(before: &[&str]) -> Result<Tursodb> {
     let server = Tursodb::with_data(|file| source::create(file).map(drop))?;
     server.client().run(before)?;
@@ -23,7 +23,7 @@ fn serve(before: &[&str]) -> Result<Tursodb> {
     Ok(server)
 }
 
-/// A pipeline that follows these tables.
+/// Creates a pipeline that follows these tables.
 fn follow(server: &Tursodb, tables: &[&str]) -> Result<Pipeline> {
     let pipeline = Pipeline::new(&server.url())?;
     let follow = |pipeline: Pipeline, table: &&str| {
@@ -37,8 +37,8 @@ fn follow(server: &Tursodb, tables: &[&str]) -> Result<Pipeline> {
     Ok(tables.iter().fold(pipeline, follow))
 }
 
-/// Holds tables against the source.
-fn same(server: &Tursodb, pipeline: &Pipeline, tables: &[&str]) -> Result<()> {
+/// Compares tables with the source.
+fn check_equal(server: &Tursodb, pipeline: &Pipeline, tables: &[&str]) -> Result<()> {
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     for table in tables {
         let sql = format!("SELECT * FROM {}", quoted(table));
@@ -54,20 +54,20 @@ fn resource<'a>(report: &'a Json, resource: &str) -> &'a Json {
     resources.next().unwrap_or(&Json::Null)
 }
 
-/// Whether a load failed, saying this.
-fn refused(outcome: &Outcome, says: &[&str]) -> Result<()> {
+/// Fails unless a load failed with a message that contains these parts.
+fn check_refused(outcome: &Outcome, parts: &[&str]) -> Result<()> {
     ensure!(outcome.code == Some(1), "{outcome:?}");
-    for part in says {
+    for part in parts {
         ensure!(outcome.stderr.contains(part), "no {part:?} in {outcome:?}");
     }
     Ok(())
 }
 
-/// What happens to four tables before each load.
+/// Changes of four tables before each load.
 const ROUNDS: [&[&str]; 9] = [
     &[],
     &[],
-    // Interleaved.
+    // Interleaved inserts.
     &[
         "INSERT INTO orders VALUES (3, 'ä表🙂', 1e300, x'', 3.25), (4, '', 0.1, x'00', NULL)",
         "INSERT INTO words VALUES ('a', 1), ('b', 'x'), ('Ä', x'01'), ('', NULL)",
@@ -75,7 +75,7 @@ const ROUNDS: [&[&str]; 9] = [
         "INSERT INTO pairs VALUES (1, 'x', 1), (1, 'y', 2), (2, 'x', 2.5)",
         "INSERT INTO keyless VALUES (1, 'x'), (2, 'y')",
     ],
-    // Other values, other keys, no rows, in any letter case.
+    // Changed values, changed keys and deleted rows, with names in any case.
     &[
         "UPDATE ORDERS SET name = 'new', anything = x'0102' WHERE id = 1",
         "UPDATE orders SET id = 30, name = 'moved' WHERE id = 3",
@@ -85,7 +85,7 @@ const ROUNDS: [&[&str]; 9] = [
         "UPDATE pairs SET a = a + 10",
         "UPDATE keyless SET a = a + 10 WHERE a = 1",
     ],
-    // Rows that come back, and keys that are taken again.
+    // Rows that are inserted again, and keys that are reused.
     &[
         "DELETE FROM orders WHERE id = 1",
         "INSERT INTO orders(id, name) VALUES (1, 'again'), (2, 'again')",
@@ -104,7 +104,7 @@ const ROUNDS: [&[&str]; 9] = [
         "DELETE FROM keyless",
         "COMMIT",
     ],
-    // A column more.
+    // New columns.
     &[
         "UPDATE orders SET total = 7 WHERE id = 1",
         "ALTER TABLE orders ADD COLUMN added TEXT",
@@ -112,7 +112,7 @@ const ROUNDS: [&[&str]; 9] = [
         "UPDATE orders SET added = 'value' WHERE id = 6",
         "INSERT INTO words VALUES ('wide', 1, 2)",
     ],
-    // More than a page.
+    // More rows than a page.
     &[
         "WITH n(i) AS (SELECT value FROM generate_series(1000, 2500)) \
              INSERT INTO orders(id, name, data) SELECT i, 'row ' || i, zeroblob(i) FROM n",
@@ -141,7 +141,7 @@ fn after_every_load_the_destination_equals_the_source() -> Result<()> {
     for (round, statements) in ROUNDS.iter().enumerate() {
         client.run(statements)?;
         let report = pipeline.load()?;
-        same(&server, &pipeline, &tables).map_err(|error| error.context(round))?;
+        check_equal(&server, &pipeline, &tables).map_err(|error| error.context(round))?;
         let orders = resource(&report, "orders");
         match round {
             0 => assert_eq!(orders["rows_read"], 2),
@@ -157,24 +157,24 @@ fn after_every_load_the_destination_equals_the_source() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_committed_is_not_read() -> Result<()> {
+fn uncommitted_changes_are_not_read() -> Result<()> {
     let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, a)"])?;
     let client = server.client();
     let pipeline = follow(&server, &["t"])?;
     client.run(&["BEGIN", "INSERT INTO t VALUES (1, 'undone')"])?;
     let outcome = pipeline.host(&["run"])?;
-    refused(&outcome, &["a transaction is open on the one connection"])?;
+    check_refused(&outcome, &["a transaction is open on the one connection"])?;
     client.run(&["ROLLBACK", "INSERT INTO t VALUES (1, 'kept')"])?;
     pipeline.load()?;
     client.run(&["BEGIN", "UPDATE t SET a = 'undone'"])?;
     assert_eq!(resource(&pipeline.load()?, "t")["rows_read"], 0);
     client.run(&["ROLLBACK", "UPDATE t SET a = 'new'"])?;
     assert_eq!(resource(&pipeline.load()?, "t")["rows_read"], 1);
-    same(&server, &pipeline, &["t"])
+    check_equal(&server, &pipeline, &["t"])
 }
 
 #[test]
-fn the_position_is_readable() -> Result<()> {
+fn the_cursor_is_readable() -> Result<()> {
     let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, a)"])?;
     server.client().run(&["INSERT INTO t VALUES (1, 'x')"])?;
     let pipeline = follow(&server, &["t"])?;
@@ -192,7 +192,7 @@ fn the_position_is_readable() -> Result<()> {
 }
 
 #[test]
-fn a_table_that_is_another_is_refused_until_it_is_read_anew() -> Result<()> {
+fn a_recreated_or_altered_table_is_refused_until_a_full_refresh() -> Result<()> {
     let create = "CREATE TABLE t(id INTEGER PRIMARY KEY, a, b)";
     let cases: [(&[&str], &str); 5] = [
         (
@@ -217,48 +217,48 @@ fn a_table_that_is_another_is_refused_until_it_is_read_anew() -> Result<()> {
         server.client().run(&["UPDATE t SET b = 5 WHERE id = 1"])?;
         server.client().run(statements)?;
         let outcome = pipeline.host(&["run"])?;
-        refused(&outcome, &[reason, "full refresh of `t`"])?;
+        check_refused(&outcome, &[reason, "full refresh of `t`"])?;
         let outcome = pipeline.host(&["run", "--full-refresh"])?;
         ensure!(outcome.code == Some(0), "{outcome:?}");
-        same(&server, &pipeline, &["t"])?;
+        check_equal(&server, &pipeline, &["t"])?;
         server.client().run(&["INSERT INTO t(id) VALUES (3)"])?;
         pipeline.load()?;
-        same(&server, &pipeline, &["t"])?;
+        check_equal(&server, &pipeline, &["t"])?;
     }
     Ok(())
 }
 
 #[test]
-fn changes_that_are_missing_are_never_passed_over() -> Result<()> {
+fn missing_changes_are_refused() -> Result<()> {
     let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, a)"])?;
     let client = server.client();
     let pipeline = follow(&server, &["t"])?;
     client.run(&["INSERT INTO t VALUES (1, 1)", "UPDATE t SET a = 2"])?;
     pipeline.load()?;
-    // What was read may go.
+    // Changes that were read may be deleted.
     client.run(&[
         "DELETE FROM turso_cdc WHERE change_id < 4",
         "UPDATE t SET a = 3",
     ])?;
     pipeline.load()?;
-    same(&server, &pipeline, &["t"])?;
+    check_equal(&server, &pipeline, &["t"])?;
     client.run(&[
         "UPDATE t SET a = 4",
         "DELETE FROM turso_cdc WHERE change_id < 8",
     ])?;
     let outcome = pipeline.host(&["run"])?;
-    refused(
+    check_refused(
         &outcome,
         &["read up to change 6, and it begins at change 8 now"],
     )?;
     client.run(&["DELETE FROM turso_cdc"])?;
-    refused(&pipeline.host(&["run"])?, &["it is empty now"])?;
+    check_refused(&pipeline.host(&["run"])?, &["it is empty now"])?;
     client.run(&["UPDATE t SET a = 5", "UPDATE t SET a = 6"])?;
-    refused(&pipeline.host(&["run"])?, &["it was restarted since"])
+    check_refused(&pipeline.host(&["run"])?, &["it was restarted since"])
 }
 
 #[test]
-fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
+fn a_feed_without_the_rows_is_refused_with_a_hint() -> Result<()> {
     let server = Tursodb::with_data(|file| source::create(file).map(drop))?;
     let client = server.client();
     client.run(&["CREATE TABLE t(k TEXT PRIMARY KEY)"])?;
@@ -285,7 +285,7 @@ fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
             statement,
         ])?;
         let outcome = pipeline.host(&["run"])?;
-        refused(
+        check_refused(
             &outcome,
             &[
                 "was recorded without the row",
@@ -301,7 +301,7 @@ fn a_feed_that_holds_too_little_is_refused_with_what_it_takes() -> Result<()> {
 }
 
 #[test]
-fn the_list_shows_what_can_be_followed() -> Result<()> {
+fn the_list_shows_the_modes_of_each_resource() -> Result<()> {
     let server = serve(&["CREATE TABLE t(a)", "CREATE VIEW v AS SELECT * FROM t"])?;
     let pipeline = Pipeline::new(&server.url())?;
     let list = pipeline.host(&["list", "--json"])?.json()?;

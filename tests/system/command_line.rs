@@ -1,4 +1,4 @@
-//! The commands as people and scripts use them.
+//! Commands as people and scripts use them.
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -30,7 +30,7 @@ fn the_help_of_every_command() -> Result<()> {
 }
 
 #[test]
-fn a_wrong_command_line_is_exit_code_2() -> Result<()> {
+fn a_wrong_command_line_exits_with_code_2() -> Result<()> {
     let wrong: [&[&str]; 4] = [
         &[],
         &["run"],
@@ -46,20 +46,26 @@ fn a_wrong_command_line_is_exit_code_2() -> Result<()> {
 }
 
 #[test]
-fn inspect_shows_what_the_component_imports_and_asks_for() -> Result<()> {
+fn inspect_shows_the_imports_and_requests_of_a_component() -> Result<()> {
     let component = paths::component()?.display().to_string();
     let outcome = host(&["inspect", &component, "--json"])?;
-    let card = outcome.json()?;
-    let imports = card["imports"].as_array().context("no imports")?;
+    let capabilities = outcome.json()?;
+    let imports = capabilities["imports"]
+        .as_array()
+        .context("imports are missing")?;
     for import in imports.iter().filter_map(|import| import.as_str()) {
         assert!(!import.contains("sockets"), "{import}");
     }
-    assert_eq!(card["sha256"].as_str().map(str::len), Some(64), "{card}");
+    assert_eq!(
+        capabilities["sha256"].as_str().map(str::len),
+        Some(64),
+        "{capabilities}"
+    );
     Ok(())
 }
 
 #[test]
-fn the_written_template_is_a_pipeline_file() -> Result<()> {
+fn the_template_is_a_valid_pipeline_file() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let template = fs::read_to_string(paths::source_tree().join("connector/turso.template.toml"))?;
     let component = paths::component()?.display().to_string();
@@ -106,7 +112,7 @@ fn list_shows_tables_views_and_probes() -> Result<()> {
 }
 
 #[test]
-fn check_finds_a_good_pipeline_good() -> Result<()> {
+fn check_accepts_a_valid_pipeline() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let outcome = Pipeline::new(&server.url())?.host(&["check", "--json"])?;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -166,7 +172,7 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
             serde_json::from_str(line).with_context(|| line.to_owned())?;
         logged.push(event);
     }
-    // Each event says of which load, resource and request it is.
+    // Each event names its load, resource and request.
     for (target, message, spans) in [
         (
             "connector_host::pipeline::writer::pages",
@@ -188,7 +194,7 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
 }
 
 #[test]
-fn a_component_is_compiled_once_into_a_folder_of_its_users() -> Result<()> {
+fn a_component_is_compiled_once_into_a_private_folder() -> Result<()> {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
     let folder = tempfile::tempdir()?;
@@ -206,7 +212,7 @@ fn a_component_is_compiled_once_into_a_folder_of_its_users() -> Result<()> {
     inspect()?;
     let compiled = files()?;
     let [file] = compiled.as_slice() else {
-        bail!("not one file: {compiled:?}")
+        bail!("the cache holds {compiled:?} instead of one file")
     };
     assert_eq!(fs::metadata(&cache)?.permissions().mode() & 0o777, 0o700);
     let first = file.metadata()?.ino();
@@ -220,7 +226,7 @@ fn a_component_is_compiled_once_into_a_folder_of_its_users() -> Result<()> {
 
 #[test]
 fn a_terminal_shows_the_resources_that_are_read() -> Result<()> {
-    /// Runs a command on a terminal of its own.
+    /// Runs a command on a pseudo-terminal.
     const ON_A_TERMINAL: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
 
     let server = Sqld::with_data(shop::write)?;
@@ -236,8 +242,8 @@ fn a_terminal_shows_the_resources_that_are_read() -> Result<()> {
         .output()?;
     let shown = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{shown}");
-    // The bar of a resource, and after all of them the summary.
-    let bar = shown.find("rows/s").context("no rate is shown")?;
+    // The bar of a resource, then the summary.
+    let bar = shown.find("rows/s").context("the rate is not shown")?;
     let summary = shown.find("5,460 rows of 3 resources");
     assert!(summary.is_some_and(|summary| summary > bar), "{shown}");
     Ok(())

@@ -1,4 +1,4 @@
-//! What `just run` shows to a person without an account.
+//! Demonstration of `just run` without an account.
 
 use std::process::Command;
 

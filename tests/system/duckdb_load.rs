@@ -1,4 +1,4 @@
-//! From sqld into DuckDB, value by value.
+//! Loads from sqld into DuckDB, compared value by value.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -7,15 +7,15 @@ use connector_tests::pipeline::Pipeline;
 use connector_tests::shop;
 use connector_tests::sqld::Sqld;
 
-use super::nasty_source::{TYPED, by_sqld, entry, same};
+use super::nasty_source::{TYPED, by_sqld, check_equal, entry};
 
 #[test]
-fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
+fn every_value_of_every_table_is_stored_exactly() -> Result<()> {
     let served = by_sqld()?;
     let pipeline = Pipeline::new(&served.server.url())?;
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
-    same(
+    check_equal(
         &served,
         &report,
         &[&PLAIN[..], &SHAPES[..]].concat(),
@@ -25,7 +25,7 @@ fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
 }
 
 #[test]
-fn views_and_virtual_tables_are_read_on_request_and_internals_never() -> Result<()> {
+fn views_and_virtual_tables_are_read_on_request_and_internal_tables_never() -> Result<()> {
     let served = by_sqld()?;
     let by_default = Pipeline::new(&served.server.url())?;
     let report = by_default.load()?;
@@ -42,7 +42,7 @@ fn views_and_virtual_tables_are_read_on_request_and_internals_never() -> Result<
     }
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
-    same(
+    check_equal(
         &served,
         &report,
         &ON_REQUEST,
@@ -52,7 +52,7 @@ fn views_and_virtual_tables_are_read_on_request_and_internals_never() -> Result<
 }
 
 #[test]
-fn a_vector_index_leaves_no_trace_of_its_own() -> Result<()> {
+fn tables_of_a_vector_index_are_not_read() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&[
         "CREATE TABLE films(id INTEGER PRIMARY KEY, title TEXT, embedding F32_BLOB(4))",
@@ -76,7 +76,7 @@ fn a_vector_index_leaves_no_trace_of_its_own() -> Result<()> {
 }
 
 #[test]
-fn the_report_the_record_and_the_rows_agree() -> Result<()> {
+fn the_report_the_records_and_the_rows_agree() -> Result<()> {
     let served = by_sqld()?;
     let pipeline = Pipeline::new(&served.server.url())?;
     let report = pipeline.load()?;

@@ -1,5 +1,4 @@
-//! What a database server has beside its tables, under the names of the seed
-//! catalogue.
+//! Resources of a database server other than tables.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -14,7 +13,7 @@ use connector_tests::sqld::{Options, Sqld};
 use serde_json::json;
 
 #[test]
-fn the_probes_say_which_server_it_is_and_that_it_is_well() -> Result<()> {
+fn the_probes_show_the_kind_and_the_health_of_the_server() -> Result<()> {
     let server = Sqld::start()?;
     let pipeline = Pipeline::new(&server.url())?
         .resource("db_version")
@@ -57,7 +56,7 @@ fn the_dump_arrives_statement_by_statement() -> Result<()> {
 }
 
 #[test]
-fn changes_are_heard_for_as_long_as_the_config_says() -> Result<()> {
+fn changes_are_recorded_for_the_configured_time() -> Result<()> {
     let server = Sqld::start()?;
     let client = server.client();
     client.run(&["CREATE TABLE t(x)"])?;
@@ -67,7 +66,7 @@ fn changes_are_heard_for_as_long_as_the_config_says() -> Result<()> {
     let heard = AtomicBool::new(false);
     thread::scope(|scope| {
         let writer = scope.spawn(|| {
-            // Nobody can tell from outside when the listening begins.
+            // The start of listening cannot be observed from outside.
             while !heard.load(Ordering::Relaxed) {
                 client.run(&["INSERT INTO t VALUES (1)"])?;
                 thread::sleep(Duration::from_millis(50));
@@ -86,7 +85,7 @@ fn changes_are_heard_for_as_long_as_the_config_says() -> Result<()> {
 }
 
 #[test]
-fn a_query_of_the_users_own_becomes_a_table() -> Result<()> {
+fn a_configured_query_becomes_a_table() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let query = "SELECT country, count(*) AS n, avg(total) AS mean FROM orders JOIN customers ON customers.id = customer_id GROUP BY 1";
     let pipeline = Pipeline::new(&server.url())?

@@ -1,5 +1,5 @@
-//! Servers and connections that fail: a load gets through, or it ends with
-//! the right code and leaves what was there.
+//! Faults of servers and connections. A load succeeds, or it ends with the right
+//! exit code and keeps the stored rows.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -11,8 +11,8 @@ use connector_tests::sqld::Sqld;
 const ROWS: i64 = 25_000;
 
 #[test]
-fn a_reset_is_survived() -> Result<()> {
-    survived(|number| {
+fn a_reset_connection_is_retried() -> Result<()> {
+    check_success(|number| {
         if number % 4 == 3 && number < 20 {
             Fault::Reset
         } else {
@@ -22,8 +22,8 @@ fn a_reset_is_survived() -> Result<()> {
 }
 
 #[test]
-fn half_an_answer_is_survived() -> Result<()> {
-    survived(|number| {
+fn a_truncated_answer_is_retried() -> Result<()> {
+    check_success(|number| {
         if number == 4 || number == 9 {
             Fault::Truncate
         } else {
@@ -33,8 +33,8 @@ fn half_an_answer_is_survived() -> Result<()> {
 }
 
 #[test]
-fn too_many_requests_are_survived_with_and_without_a_time_to_wait() -> Result<()> {
-    survived(|number| match number {
+fn rate_limits_are_retried_with_and_without_retry_after() -> Result<()> {
+    check_success(|number| match number {
         2 => Fault::Answer("429 Too Many Requests", "retry-after: 1\r\n", Vec::new()),
         5 => Fault::Answer(
             "429 Too Many Requests",
@@ -46,8 +46,8 @@ fn too_many_requests_are_survived_with_and_without_a_time_to_wait() -> Result<()
 }
 
 #[test]
-fn a_gateway_that_is_away_for_a_moment_is_survived() -> Result<()> {
-    survived(|number| match number {
+fn a_temporary_gateway_error_is_retried() -> Result<()> {
+    check_success(|number| match number {
         1 | 3 => Fault::Answer("502 Bad Gateway", "", Vec::new()),
         4 => Fault::Answer("503 Service Unavailable", "retry-after: 1\r\n", Vec::new()),
         _ => Fault::None,
@@ -55,9 +55,9 @@ fn a_gateway_that_is_away_for_a_moment_is_survived() -> Result<()> {
 }
 
 #[test]
-fn a_stream_that_expired_is_begun_anew() -> Result<()> {
+fn an_expired_stream_restarts_the_read() -> Result<()> {
     let body = br#"{"message":"The stream has expired due to inactivity","code":"STREAM_EXPIRED"}"#;
-    survived(move |number| match number {
+    check_success(move |number| match number {
         6 => Fault::Answer(
             "400 Bad Request",
             "content-type: application/json\r\n",
@@ -68,7 +68,7 @@ fn a_stream_that_expired_is_begun_anew() -> Result<()> {
 }
 
 #[test]
-fn an_answer_that_is_none_ends_the_load_and_keeps_the_old_rows() -> Result<()> {
+fn an_invalid_answer_ends_the_load_and_keeps_the_stored_rows() -> Result<()> {
     let answers: [&[u8]; 5] = [
         b"<html>",
         br#"{"results":[{"type":"ok""#,
@@ -78,7 +78,7 @@ fn an_answer_that_is_none_ends_the_load_and_keeps_the_old_rows() -> Result<()> {
     ];
     let server = numbers()?;
     for answer in answers {
-        let outcome = spoilt(&server, "", move |number| match number {
+        let outcome = exit_code_with(&server, "", move |number| match number {
             0..5 => Fault::None,
             _ => Fault::Answer(
                 "200 OK",
@@ -92,7 +92,7 @@ fn an_answer_that_is_none_ends_the_load_and_keeps_the_old_rows() -> Result<()> {
 }
 
 #[test]
-fn what_cannot_pass_is_asked_once() -> Result<()> {
+fn permanent_errors_are_not_retried() -> Result<()> {
     for (status, body) in [
         ("400 Bad Request", "what is this?"),
         ("401 Unauthorized", "Unauthorized: `The JWT is invalid`"),
@@ -116,8 +116,8 @@ fn what_cannot_pass_is_asked_once() -> Result<()> {
 }
 
 #[test]
-fn a_server_that_stalls_is_stopped_by_the_time_limit() -> Result<()> {
-    let code = spoilt(&numbers()?, "time = \"4s\"", |number| {
+fn the_time_limit_ends_a_stalled_read() -> Result<()> {
+    let code = exit_code_with(&numbers()?, "time = \"4s\"", |number| {
         if number < 5 {
             Fault::None
         } else {
@@ -129,8 +129,8 @@ fn a_server_that_stalls_is_stopped_by_the_time_limit() -> Result<()> {
 }
 
 #[test]
-fn an_endless_answer_is_stopped_by_the_response_limit() -> Result<()> {
-    let code = spoilt(&numbers()?, "response = \"20MB\"", |number| {
+fn the_response_limit_ends_an_endless_answer() -> Result<()> {
+    let code = exit_code_with(&numbers()?, "response = \"20MB\"", |number| {
         if number < 5 {
             Fault::None
         } else {
@@ -142,7 +142,7 @@ fn an_endless_answer_is_stopped_by_the_response_limit() -> Result<()> {
 }
 
 #[test]
-fn a_connector_that_needs_more_memory_than_it_may_have_is_stopped() -> Result<()> {
+fn the_memory_limit_stops_a_connector() -> Result<()> {
     let server = numbers()?;
     let pipeline = Pipeline::new(&server.url())?
         .config("page_rows = 25000")
@@ -153,19 +153,19 @@ fn a_connector_that_needs_more_memory_than_it_may_have_is_stopped() -> Result<()
     Ok(())
 }
 
-/// Loads through faults, and expects every row.
-fn survived(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<()> {
+/// Loads through faults. The load must succeed and store all rows.
+fn check_success(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<()> {
     let server = numbers()?;
     let faulty = Faulty::proxy(&server.url(), move |number, _, _| plan(number))?;
     let pipeline = Pipeline::new(&faulty.url())?.config("page_rows = 2000");
     pipeline.load()?;
     assert!(faulty.requests() > 10, "{} requests", faulty.requests());
-    assert_whole(&pipeline)
+    check_all_rows(&pipeline)
 }
 
-/// Loads once without faults and once with them, and yields the exit code of
-/// the second. The rows of the first must still be there.
-fn spoilt(
+/// Loads without faults, then with faults, and returns the exit code of the
+/// second load. The rows of the first load must be kept.
+fn exit_code_with(
     server: &Sqld,
     limits: &str,
     plan: impl Fn(usize) -> Fault + Send + Sync + 'static,
@@ -182,11 +182,11 @@ fn spoilt(
         outcome.stderr.contains("error: ") && outcome.stderr.contains("hint: "),
         "{outcome:?}"
     );
-    assert_whole(&good)?;
+    check_all_rows(&good)?;
     Ok(outcome.code)
 }
 
-fn assert_whole(pipeline: &Pipeline) -> Result<()> {
+fn check_all_rows(pipeline: &Pipeline) -> Result<()> {
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     assert_eq!(
         duckdb.number("SELECT count(*) FROM turso_data.numbers")?,

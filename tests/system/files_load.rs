@@ -1,4 +1,4 @@
-//! From sqld into files, value by value.
+//! Loads from sqld into files, compared value by value.
 
 use anyhow::{Result, ensure};
 use connector_tests::files;
@@ -6,34 +6,34 @@ use connector_tests::nasty::{PLAIN, SHAPES};
 use connector_tests::pipeline::Pipeline;
 use connector_tests::value::Rows;
 
-use super::nasty_source::{TEXT, TYPED, by_sqld, same};
+use super::nasty_source::{TEXT, TYPED, by_sqld, check_equal};
 
 #[test]
-fn parquet_holds_every_value_as_it_is() -> Result<()> {
-    loaded_into("parquet", TYPED, |files, _| files::parquet(files))
+fn parquet_holds_every_value() -> Result<()> {
+    check_load("parquet", TYPED, |files, _| files::parquet(files))
 }
 
 #[test]
 fn json_lines_hold_every_value() -> Result<()> {
-    loaded_into("jsonl", TEXT, |files, _| {
+    check_load("jsonl", TEXT, |files, _| {
         files::jsonl(files, &files::jsonl_columns(files)?)
     })
 }
 
 #[test]
 fn csv_holds_every_value() -> Result<()> {
-    loaded_into("csv", TEXT, |files, _| files::csv(files))
+    check_load("csv", TEXT, |files, _| files::csv(files))
 }
 
 #[test]
-fn a_second_load_leaves_the_files_of_the_second_only() -> Result<()> {
+fn a_second_load_replaces_the_files_of_the_first() -> Result<()> {
     let served = by_sqld()?;
     let pipeline = Pipeline::new(&served.server.url())?
         .resource("paged")
         .into_files("parquet");
     pipeline.load()?;
     let report = pipeline.load()?;
-    same(
+    check_equal(
         &served,
         &report,
         &["paged"],
@@ -42,9 +42,9 @@ fn a_second_load_leaves_the_files_of_the_second_only() -> Result<()> {
     )
 }
 
-fn loaded_into(
+fn check_load(
     format: &str,
-    judge: fn(&str, &Rows, &Rows) -> Result<()>,
+    check: fn(&str, &Rows, &Rows) -> Result<()>,
     read: fn(&[std::path::PathBuf], &Rows) -> Result<Rows>,
 ) -> Result<()> {
     let served = by_sqld()?;
@@ -52,22 +52,22 @@ fn loaded_into(
     let report = pipeline.load()?;
     let stored = |table: &str, source: &Rows| {
         let files = files::table_files(&pipeline.dataset(), table)?;
-        // A format without a schema may leave no file for no rows.
+        // A format without a schema may write no file for an empty table.
         if files.is_empty() && source.rows.is_empty() {
             return Ok(source.clone());
         }
-        ensure!(!files.is_empty(), "no file of {table}");
+        ensure!(!files.is_empty(), "{table} has no file");
         let stored = read(&files, source)?;
         if stored.columns.is_empty() && source.rows.is_empty() {
             return Ok(source.clone());
         }
         Ok(stored)
     };
-    same(
+    check_equal(
         &served,
         &report,
         &[&PLAIN[..], &SHAPES[..]].concat(),
         stored,
-        judge,
+        check,
     )
 }

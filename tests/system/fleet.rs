@@ -1,5 +1,5 @@
-//! All databases of an organization, as one: found at the Platform API, read
-//! from sqld, each in a namespace of its own.
+//! All databases of an organization as one source: listed by the Platform API,
+//! and read from sqld, each in its own namespace.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -49,7 +49,7 @@ fn two_hundred_databases_of_twenty_tables_are_twenty_tables() -> Result<()> {
             assert_eq!(number(&pipeline, &sql)?, expected, "{sql}");
         }
     }
-    // The list came in pages, and no database was asked for by itself.
+    // The list has several pages, and no database is requested separately.
     let list = "/v1/organizations/acme/databases";
     assert_eq!(fleet.platform.count("GET", list), 4);
     assert_eq!(fleet.platform.requests().len(), 4);
@@ -74,7 +74,7 @@ fn shops() -> Result<Fleet> {
 
 const ORDERS: &str = "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"";
 
-/// What is there, as `database:rows`.
+/// Returns the row counts as `database:rows`.
 fn counts(pipeline: &Pipeline, table: &str) -> Result<String> {
     let sql = format!(
         "SELECT string_agg(of, ' ' ORDER BY of) AS of FROM \
@@ -86,7 +86,7 @@ fn counts(pipeline: &Pipeline, table: &str) -> Result<String> {
 }
 
 #[test]
-fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone() -> Result<()> {
+fn an_unreachable_database_keeps_its_rows_and_the_others_are_loaded() -> Result<()> {
     let fleet = shops()?;
     let pipeline = fleet
         .pipeline()?
@@ -105,7 +105,7 @@ fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone(
             "INSERT INTO stock VALUES ('y', 2)",
         ],
     )?;
-    // Nobody listens there.
+    // No server listens on this port.
     let nowhere = "127.0.0.1:9";
     let at = |name: &str| match name {
         "b" => nowhere.to_owned(),
@@ -125,7 +125,7 @@ fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone(
     );
     assert_eq!(counts(&pipeline, "orders")?, "a:1 b:2 c:3");
     assert_eq!(counts(&pipeline, "stock")?, "b:1 c:2");
-    // It is back, and goes on from where it was.
+    // The database is available again, and its read continues.
     fleet.run(
         "b",
         &["UPDATE orders SET total = 21, updated_at = 3 WHERE id = 2"],
@@ -146,18 +146,18 @@ fn a_database_that_cannot_be_reached_keeps_its_rows_and_leaves_the_others_alone(
 }
 
 #[test]
-fn each_database_is_followed_by_itself() -> Result<()> {
+fn each_database_has_its_own_cursor() -> Result<()> {
     let fleet = shops()?;
     let pipeline = fleet.pipeline()?.resource_with("orders", ORDERS);
     pipeline.load()?;
     assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 0);
     fleet.run("b", &["INSERT INTO orders VALUES (3, 30, 5)"])?;
     assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
-    // In another database that value of the cursor is none yet.
+    // This value is new in another database.
     fleet.run("a", &["INSERT INTO orders VALUES (3, 30, 2)"])?;
     assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
     assert_eq!(counts(&pipeline, "orders")?, "a:3 b:3 c:2");
-    // One is new, and one is gone, and its rows with it.
+    // One database is new. Another was deleted, and its rows are deleted too.
     fleet.server.create_namespace("d", &json!({}))?;
     fleet.run(
         "d",
@@ -171,14 +171,14 @@ fn each_database_is_followed_by_itself() -> Result<()> {
         .change(world(&["a", "b", "d"], |name| fleet.hostname(name)));
     assert_eq!(pipeline.load()?["resources"][0]["rows_read"], 1);
     assert_eq!(counts(&pipeline, "orders")?, "a:3 b:3 d:1");
-    // What has another type there has a column of its own.
+    // A value of another type goes to a sibling column.
     let sql = "SELECT count(*) FROM orders WHERE _database = 'd' AND total IS NULL AND total__text = 'ten'";
     assert_eq!(number(&pipeline, sql)?, 1);
     Ok(())
 }
 
 #[test]
-fn what_has_not_changed_stays_where_others_are_replaced() -> Result<()> {
+fn an_unchanged_database_keeps_its_rows_while_others_are_replaced() -> Result<()> {
     let fleet = shops()?;
     let pipeline = fleet
         .pipeline()?
@@ -196,7 +196,7 @@ fn what_has_not_changed_stays_where_others_are_replaced() -> Result<()> {
 }
 
 #[test]
-fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
+fn databases_are_selected_by_name_and_may_lack_a_table() -> Result<()> {
     let fleet = shops()?;
     fleet.run(
         "c",
@@ -226,7 +226,7 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
     assert!(check.stdout.contains("2 are selected: a, b"), "{check:?}");
     let preview = two.host(&["preview", "stock", "--limit", "1"])?;
     assert!(preview.stdout.contains("_database"), "{preview:?}");
-    for (databases, resource, said) in [
+    for (databases, resource, expected) in [
         ("[\"z\"]", "stock", "no database `z`"),
         (
             "[\"*\"]",
@@ -239,13 +239,13 @@ fn databases_are_chosen_by_name_and_not_all_need_have_a_table() -> Result<()> {
             .resource(resource)
             .host(&["run"])?;
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        assert!(outcome.stderr.contains(said), "{outcome:?}");
+        assert!(outcome.stderr.contains(expected), "{outcome:?}");
     }
     Ok(())
 }
 
 #[test]
-fn a_database_that_is_not_meant_for_a_while_is_not_appended_twice() -> Result<()> {
+fn a_database_that_is_deselected_for_some_time_is_not_appended_twice() -> Result<()> {
     let fleet = shops()?;
     let lines = "mode = \"incremental\"";
     let all = fleet.pipeline()?.resource_with("orders", lines);
@@ -258,7 +258,7 @@ fn a_database_that_is_not_meant_for_a_while_is_not_appended_twice() -> Result<()
     fleet.run("b", &["INSERT INTO orders VALUES (3, 30, 2)"])?;
     all.load()?;
     assert_eq!(counts(&all, "orders")?, "a:2 b:3 c:2");
-    // One database by its URL is another pipeline.
+    // A database by its URL is another pipeline.
     let one = Pipeline::new(&format!("{}/dev/a", fleet.server.url()))?
         .into_database(&all.database())
         .allow(&format!(
@@ -276,7 +276,7 @@ fn a_database_that_is_not_meant_for_a_while_is_not_appended_twice() -> Result<()
 }
 
 #[test]
-fn databases_need_not_be_alike() -> Result<()> {
+fn databases_may_have_different_tables() -> Result<()> {
     let fleet = shops()?;
     fleet.run(
         "a",
@@ -307,7 +307,7 @@ fn databases_need_not_be_alike() -> Result<()> {
         assert_eq!(counts(&pipeline, "keyed")?, "a:1");
         assert_eq!(counts(&pipeline, "stock")?, "a:1 b:1 c:1");
     }
-    // An empty table decides no type, and letter case tells no tables apart.
+    // An empty table has no types, and names that differ in case are one table.
     let sql = "SELECT count(*) FROM notes WHERE _database = 'b' AND \"at\" = 1700000000";
     assert_eq!(number(&pipeline, sql)?, 1);
     let tables = DuckDb::open(&pipeline.database())?.tables()?;
@@ -315,7 +315,7 @@ fn databases_need_not_be_alike() -> Result<()> {
     Ok(())
 }
 
-/// Loads, then loses `b`, and loads again with these further arguments.
+/// Loads, makes `b` unreachable, and loads again with further arguments.
 fn lose_b(fleet: &Fleet, pipeline: &Pipeline, arguments: &[&str]) -> Result<()> {
     pipeline.load()?;
     let at = |name: &str| match name {
@@ -330,7 +330,7 @@ fn lose_b(fleet: &Fleet, pipeline: &Pipeline, arguments: &[&str]) -> Result<()> 
 }
 
 #[test]
-fn a_database_whose_name_is_masked_keeps_its_rows() -> Result<()> {
+fn an_unreachable_database_with_a_masked_name_keeps_its_rows() -> Result<()> {
     let fleet = shops()?;
     let mask = "mask = { _database = \"sha256\" }";
     let pipeline = fleet.pipeline()?.resource_with("stock", mask);
@@ -343,7 +343,7 @@ fn a_database_whose_name_is_masked_keeps_its_rows() -> Result<()> {
 }
 
 #[test]
-fn a_database_that_is_lost_keeps_all_versions_of_its_rows() -> Result<()> {
+fn an_unreachable_database_keeps_all_versions_of_its_rows() -> Result<()> {
     let fleet = shops()?;
     let pipeline = fleet.pipeline()?.resource_with("stock", "write = \"scd2\"");
     pipeline.load()?;
@@ -356,7 +356,7 @@ fn a_database_that_is_lost_keeps_all_versions_of_its_rows() -> Result<()> {
 }
 
 #[test]
-fn a_table_that_does_not_fit_takes_no_other_of_its_database_with_it() -> Result<()> {
+fn a_table_with_an_incompatible_schema_fails_alone() -> Result<()> {
     let fleet = shops()?;
     fleet.run("b", &["ALTER TABLE orders DROP COLUMN updated_at"])?;
     let pipeline = fleet
@@ -375,7 +375,7 @@ fn a_table_that_does_not_fit_takes_no_other_of_its_database_with_it() -> Result<
 }
 
 #[test]
-fn a_host_that_no_rule_covers_ends_the_run() -> Result<()> {
+fn a_host_without_a_rule_ends_the_run() -> Result<()> {
     let fleet = shops()?;
     let rules = format!(
         "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n",

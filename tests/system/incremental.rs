@@ -1,4 +1,4 @@
-//! Reads that go on from the last one: what is read, and what it costs.
+//! Incremental reads: the rows that are read, and the rows that are billed.
 
 use anyhow::Result;
 use connector_tests::compare;
@@ -8,20 +8,20 @@ use connector_tests::sqld::Sqld;
 use connector_tests::value::Value;
 use serde_json::Value as Json;
 
-/// A server whose statements are run one after the other.
+/// Starts a server and runs statements.
 fn serve(statements: &[&str]) -> Result<Sqld> {
     let server = Sqld::start()?;
     server.client().run(statements)?;
     Ok(server)
 }
 
-/// The report of the only resource.
+/// Returns the report of the only resource.
 fn only_resource(report: &Json) -> &Json {
     &report["resources"][0]
 }
 
-/// The values of a query on the destination, row after row, as text.
-fn shown(pipeline: &Pipeline, sql: &str) -> Result<Vec<String>> {
+/// Returns the rows of a query of the destination as text.
+fn query(pipeline: &Pipeline, sql: &str) -> Result<Vec<String>> {
     let rows = DuckDb::open(&pipeline.database())?.query(sql)?;
     let text = |value: &Value| match value {
         Value::Null => "-".to_owned(),
@@ -35,7 +35,7 @@ fn shown(pipeline: &Pipeline, sql: &str) -> Result<Vec<String>> {
 }
 
 #[test]
-fn an_append_only_table_needs_nothing_but_the_mode() -> Result<()> {
+fn an_append_only_table_needs_only_the_mode() -> Result<()> {
     let server = serve(&[
         "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT)",
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO events SELECT i, 'e' || i FROM n",
@@ -45,7 +45,7 @@ fn an_append_only_table_needs_nothing_but_the_mode() -> Result<()> {
     assert_eq!(only_resource(&report)["rows_written"], 25_000);
     let report = pipeline.load()?;
     assert_eq!(only_resource(&report)["rows_read"], 0);
-    // The largest key, and nothing else.
+    // Only the row with the largest key.
     assert_eq!(only_resource(&report)["rows_billed"], 1);
     server
         .client()
@@ -57,14 +57,14 @@ fn an_append_only_table_needs_nothing_but_the_mode() -> Result<()> {
         "{report}"
     );
     assert_eq!(
-        shown(
+        query(
             &pipeline,
             "SELECT count(*), count(DISTINCT id), max(what) FROM turso_data.events"
         )?,
         ["25002 25002 newer"]
     );
     assert_eq!(
-        shown(
+        query(
             &pipeline,
             "SELECT resource, decode(value) FROM turso_data._cursors"
         )?,
@@ -74,7 +74,7 @@ fn an_append_only_table_needs_nothing_but_the_mode() -> Result<()> {
 }
 
 #[test]
-fn a_table_that_was_made_anew_is_not_taken_for_the_old_one() -> Result<()> {
+fn a_recreated_table_fails_until_a_full_refresh() -> Result<()> {
     let server = serve(&[
         "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
         "INSERT INTO t VALUES (1, 1), (7, 7)",
@@ -95,19 +95,19 @@ fn a_table_that_was_made_anew_is_not_taken_for_the_old_one() -> Result<()> {
         "{outcome:?}"
     );
     assert_eq!(
-        shown(&pipeline, "SELECT count(*) FROM turso_data.t")?,
+        query(&pipeline, "SELECT count(*) FROM turso_data.t")?,
         ["2"]
     );
     let outcome = pipeline.host(&["run", "--full-refresh", "--resource", "t"])?;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
     assert_eq!(
-        shown(&pipeline, "SELECT id, a FROM turso_data.t")?,
+        query(&pipeline, "SELECT id, a FROM turso_data.t")?,
         ["1 new"]
     );
     Ok(())
 }
 
-/// Orders with a time of their last change, in ties.
+/// Orders with equal times of change.
 const ORDERS: [&str; 2] = [
     "CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL, updated_at TEXT)",
     "INSERT INTO orders VALUES (1, 10, '2024-01-01'), (2, 20, '2024-01-02'), (3, 30, '2024-01-02'), (4, 40, NULL)",
@@ -125,8 +125,8 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
             .resource_with("orders", "mode = \"incremental\"\ncursor = \"updated_at\"");
         let report = pipeline.load()?;
         assert_eq!(only_resource(&report)["rows_written"], 4, "{report}");
-        // A row that ties with the last value, one that changes, a new one,
-        // and one without a value.
+        // A row with the last value, a new row, a row without a value, and a
+        // changed row.
         server.client().run(&[
             "INSERT INTO orders VALUES (5, 50, '2024-01-02'), (0, 5, '2024-01-03'), (6, 60, NULL)",
             "UPDATE orders SET total = 21, updated_at = '2024-01-04' WHERE id = 2",
@@ -138,10 +138,10 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
             note.contains("rows have no value in `updated_at`"),
             "{note}"
         );
-        // NULLs are read again each time.
+        // Every load reads the rows without a value again.
         assert_eq!(only_resource(&report)["rows_read"], 5, "{report}");
         assert_eq!(
-            shown(
+            query(
                 &pipeline,
                 "SELECT id, total::INT, updated_at FROM turso_data.orders ORDER BY id"
             )?,
@@ -162,14 +162,14 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
         let report = pipeline.load()?;
         assert_eq!(only_resource(&report)["rows_read"], 0, "{report}");
         let billed = only_resource(&report)["rows_billed"].as_u64().unwrap_or(0);
-        // With an index, no more than the row that was read last.
+        // With an index, at most the row that was read last.
         assert!(if index { billed <= 1 } else { billed >= 5 }, "{report}");
     }
     Ok(())
 }
 
 #[test]
-fn rows_are_appended_once_each_even_in_ties() -> Result<()> {
+fn rows_with_equal_cursor_values_are_appended_once() -> Result<()> {
     for index in [true, false] {
         let server = serve(&ORDERS)?;
         if index {
@@ -194,7 +194,7 @@ fn rows_are_appended_once_each_even_in_ties() -> Result<()> {
             server.client().run(&[insert])?;
             pipeline.load()?;
             assert_eq!(
-                shown(&pipeline, "SELECT count(*) FROM turso_data.orders")?,
+                query(&pipeline, "SELECT count(*) FROM turso_data.orders")?,
                 [expected.to_string()],
                 "{insert}, index: {index}"
             );
@@ -204,7 +204,7 @@ fn rows_are_appended_once_each_even_in_ties() -> Result<()> {
 }
 
 #[test]
-fn values_of_several_classes_are_each_followed() -> Result<()> {
+fn each_type_of_cursor_values_is_followed() -> Result<()> {
     for index in [true, false] {
         let server = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, at DATETIME)"])?;
         if index {
@@ -230,7 +230,7 @@ fn values_of_several_classes_are_each_followed() -> Result<()> {
             let report = pipeline.load()?;
             notes.push_str(&only_resource(&report)["notes"].to_string());
             assert_eq!(
-                shown(&pipeline, "SELECT count(*) FROM turso_data.t")?,
+                query(&pipeline, "SELECT count(*) FROM turso_data.t")?,
                 [expected.to_string()],
                 "{insert}, index: {index}"
             );
@@ -241,7 +241,7 @@ fn values_of_several_classes_are_each_followed() -> Result<()> {
 }
 
 #[test]
-fn a_lag_catches_rows_that_come_late() -> Result<()> {
+fn a_lag_includes_late_rows() -> Result<()> {
     let server = serve(&ORDERS)?;
     server.client().run(&[INDEX])?;
     let pipeline = Pipeline::new(&server.url())?.resource_with(
@@ -254,14 +254,14 @@ fn a_lag_catches_rows_that_come_late() -> Result<()> {
         .run(&["INSERT INTO orders VALUES (7, 70, '2024-01-01'), (8, 80, '2023-12-31')"])?;
     pipeline.load()?;
     assert_eq!(
-        shown(&pipeline, "SELECT id FROM turso_data.orders ORDER BY id")?,
+        query(&pipeline, "SELECT id FROM turso_data.orders ORDER BY id")?,
         ["1", "2", "3", "4", "7"]
     );
     Ok(())
 }
 
 #[test]
-fn a_condition_is_part_of_what_the_cursor_means() -> Result<()> {
+fn a_cursor_is_refused_after_a_change_of_the_condition() -> Result<()> {
     let server = serve(&ORDERS)?;
     let with = |filter: &str| -> Result<Pipeline> {
         Ok(Pipeline::new(&server.url())?.resource_with(
@@ -285,7 +285,7 @@ fn a_condition_is_part_of_what_the_cursor_means() -> Result<()> {
 }
 
 #[test]
-fn what_would_cost_too_much_is_not_begun() -> Result<()> {
+fn a_read_above_the_row_limit_is_refused() -> Result<()> {
     let server = serve(&[
         "CREATE TABLE t(id INTEGER PRIMARY KEY, at INTEGER)",
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, i FROM n",
@@ -315,30 +315,30 @@ fn what_would_cost_too_much_is_not_begun() -> Result<()> {
 }
 
 #[test]
-fn a_composite_key_and_one_without_row_ids_are_merged_by() -> Result<()> {
+fn rows_are_merged_by_composite_keys_with_and_without_row_ids() -> Result<()> {
     let server = serve(&[
         "CREATE TABLE pairs(a TEXT, b INT, v TEXT, at INTEGER, PRIMARY KEY (b, a)) WITHOUT ROWID",
         "CREATE INDEX pairs_at ON pairs(at)",
-        "CREATE TABLE loose(a TEXT, b INT, v TEXT, at INTEGER, PRIMARY KEY (b, a))",
-        "CREATE INDEX loose_at ON loose(at)",
+        "CREATE TABLE by_rowid(a TEXT, b INT, v TEXT, at INTEGER, PRIMARY KEY (b, a))",
+        "CREATE INDEX by_rowid_at ON by_rowid(at)",
         "INSERT INTO pairs VALUES ('x', 1, 'old', 1), ('y', 1, 'old', 1), ('x', 2, 'old', 2)",
-        "INSERT INTO loose SELECT * FROM pairs",
+        "INSERT INTO by_rowid SELECT * FROM pairs",
     ])?;
     let lines = "mode = \"incremental\"\ncursor = \"at\"";
     let pipeline = Pipeline::new(&server.url())?
         .resource_with("pairs", lines)
-        .resource_with("loose", lines);
+        .resource_with("by_rowid", lines);
     pipeline.load()?;
-    for table in ["pairs", "loose"] {
+    for table in ["pairs", "by_rowid"] {
         server.client().run(&[
             &format!("UPDATE {table} SET v = 'new', at = 3 WHERE a = 'x'"),
             &format!("INSERT INTO {table} VALUES ('z', 3, 'new', 2)"),
         ])?;
     }
     pipeline.load()?;
-    for table in ["pairs", "loose"] {
+    for table in ["pairs", "by_rowid"] {
         assert_eq!(
-            shown(
+            query(
                 &pipeline,
                 &format!("SELECT a, b, v, \"at\" FROM turso_data.{table} ORDER BY b, a")
             )?,
@@ -350,7 +350,7 @@ fn a_composite_key_and_one_without_row_ids_are_merged_by() -> Result<()> {
 }
 
 #[test]
-fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
+fn deleted_rows_are_deleted_marked_or_kept() -> Result<()> {
     for (deletes, left, marked) in [
         ("hard", "2 4", 0),
         ("soft", "1 2 3 4", 2),
@@ -370,7 +370,7 @@ fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
         let deleted = if deletes == "ignore" { 0 } else { 2 };
         assert_eq!(only_resource(&report)["rows_deleted"], deleted, "{report}");
         assert_eq!(
-            shown(
+            query(
                 &pipeline,
                 "SELECT string_agg(id, ' ' ORDER BY id) FROM turso_data.orders"
             )?,
@@ -379,20 +379,20 @@ fn deleted_rows_go_are_marked_or_stay() -> Result<()> {
         );
         if deletes == "soft" {
             let count = "SELECT count(_deleted_at) FROM turso_data.orders";
-            assert_eq!(shown(&pipeline, count)?, [marked.to_string()]);
-            // It comes back.
+            assert_eq!(query(&pipeline, count)?, [marked.to_string()]);
+            // The row is inserted again.
             server
                 .client()
                 .run(&["INSERT INTO orders VALUES (3, 33, '2024-05-01')"])?;
             pipeline.load()?;
-            assert_eq!(shown(&pipeline, count)?, ["1"]);
+            assert_eq!(query(&pipeline, count)?, ["1"]);
         }
     }
     Ok(())
 }
 
 #[test]
-fn a_full_read_can_be_merged_and_tells_what_was_deleted() -> Result<()> {
+fn a_merged_full_read_detects_deleted_rows() -> Result<()> {
     let server = serve(&ORDERS)?;
     let pipeline = Pipeline::new(&server.url())?
         .resource_with("orders", "write = \"merge\"\ndeletes = \"soft\"");
@@ -404,7 +404,7 @@ fn a_full_read_can_be_merged_and_tells_what_was_deleted() -> Result<()> {
     let report = pipeline.load()?;
     assert_eq!(only_resource(&report)["rows_deleted"], 1, "{report}");
     assert_eq!(
-        shown(
+        query(
             &pipeline,
             "SELECT id, total::INT, _deleted_at IS NOT NULL FROM turso_data.orders ORDER BY id"
         )?,
@@ -428,7 +428,7 @@ fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
     assert_eq!(only_resource(&report)["rows_deleted"], 1, "{report}");
     pipeline.load()?;
     assert_eq!(
-        shown(
+        query(
             &pipeline,
             "SELECT id, total::INT, dense_rank() OVER (ORDER BY _valid_from), _valid_to IS NULL \
              FROM turso_data.orders ORDER BY id, _valid_from"
@@ -438,7 +438,7 @@ fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
         ]
     );
     assert_eq!(
-        shown(
+        query(
             &pipeline,
             "SELECT count(*) FROM turso_data.orders a JOIN turso_data.orders b \
              ON a.id = b.id AND a._valid_to = b._valid_from"
@@ -449,7 +449,7 @@ fn every_version_of_a_row_is_kept_with_its_time() -> Result<()> {
 }
 
 #[test]
-fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> {
+fn a_killed_resumable_run_continues_after_its_last_commit() -> Result<()> {
     let server = serve(&[
         "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT, at INTEGER)",
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO events SELECT i, 'e' || i, i / 7 FROM n",
@@ -466,8 +466,8 @@ fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> 
                 .and_then(|mut duckdb| duckdb.number("SELECT count(*) FROM turso_data.events"));
             rows.unwrap_or(0)
         };
-        // A part is committed and written to the file itself: DuckDB lets no
-        // other process look while the run has it open.
+        // DuckDB locks the file during the run, so the size of its log shows
+        // that a part is committed.
         let wal = pipeline.database().with_extension("duckdb.wal");
         while child.try_wait()?.is_none() && wal.metadata().map_or(0, |file| file.len()) < 400_000 {
             std::thread::yield_now();
@@ -484,7 +484,7 @@ fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> 
         );
         assert!(report["loads"].as_u64() > Some(1), "{report}");
         assert_eq!(
-            shown(
+            query(
                 &pipeline,
                 "SELECT count(*), count(DISTINCT id), sum(id) FROM turso_data.events"
             )?,
@@ -496,7 +496,7 @@ fn a_run_that_is_committed_in_parts_goes_on_where_it_was_killed() -> Result<()> 
 }
 
 #[test]
-fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()> {
+fn keys_of_several_types_are_deleted_although_no_new_row_has_them() -> Result<()> {
     let server = serve(&[
         "CREATE TABLE t(id INT PRIMARY KEY, at INTEGER)",
         "INSERT INTO t VALUES (1, 1), ('one', 1), (x'01', 1), (1.5, 1), (2, 1)",
@@ -520,7 +520,7 @@ fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()
         );
         if format == "duckdb" {
             assert_eq!(
-                shown(
+                query(
                     &pipeline,
                     "SELECT id, id__text, id__real::INT FROM turso_data.t ORDER BY 1, 2, 3"
                 )?,
@@ -536,7 +536,7 @@ fn keys_of_other_classes_are_told_apart_though_no_new_row_has_one() -> Result<()
 }
 
 #[test]
-fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
+fn an_unchanged_database_is_not_read() -> Result<()> {
     let server = serve(&ORDERS)?;
     server.client().run(&[
         INDEX,
@@ -570,16 +570,16 @@ fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
         );
     }
     let all = "SELECT (SELECT count(*) FROM turso_data.orders), (SELECT count(_deleted_at) FROM turso_data.stock)";
-    assert_eq!(shown(&pipeline, all)?, ["4 0"]);
-    // Any commit is one, and what was deleted is found.
+    assert_eq!(query(&pipeline, all)?, ["4 0"]);
+    // Any commit counts as a change, and deleted rows are detected.
     server.client().run(&[
         "DELETE FROM orders WHERE id = 1",
         "DELETE FROM stock WHERE id = 2",
     ])?;
     assert!(billed(&pipeline.load()?) > 0);
-    assert_eq!(shown(&pipeline, all)?, ["3 1"]);
+    assert_eq!(query(&pipeline, all)?, ["3 1"]);
     assert_eq!(billed(&pipeline.load()?), 0);
-    // Who asks for something else gets it.
+    // A changed condition causes a read.
     let other = with("write = \"merge\"\ndeletes = \"soft\"\nwhere = \"id < 9\"")?
         .into_database(&pipeline.database());
     let report = other.load()?;
@@ -588,34 +588,34 @@ fn a_database_in_which_nothing_was_written_is_not_read() -> Result<()> {
 }
 
 #[test]
-fn keys_of_no_declared_type_are_those_of_rows() -> Result<()> {
+fn keys_without_a_declared_type_have_the_types_of_their_rows() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&[
-        "CREATE TABLE loose(k PRIMARY KEY, v TEXT, updated_at INTEGER)",
-        "INSERT INTO loose VALUES (1, 'a', 1), (2, 'b', 1), (3, 'c', 1)",
+        "CREATE TABLE by_rowid(k PRIMARY KEY, v TEXT, updated_at INTEGER)",
+        "INSERT INTO by_rowid VALUES (1, 'a', 1), (2, 'b', 1), (3, 'c', 1)",
     ])?;
     let pipeline = Pipeline::new(&server.url())?.resource_with(
-        "loose",
+        "by_rowid",
         "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"",
     );
     pipeline.load()?;
     for statements in [
-        // No row comes, so that nothing says of what type the key is.
-        &["DELETE FROM loose WHERE k = 2"][..],
-        // Rows have keys of another type than the others, and then all have.
-        &["INSERT INTO loose VALUES ('x', 'd', 2), (x'00', 'e', 2)"],
-        // Only such rows come, after keys of the other type.
-        &["UPDATE loose SET v = 'f', updated_at = 3 WHERE k = 'x'"],
-        &["DELETE FROM loose WHERE k IN (1, 3)"],
-        &["DELETE FROM loose WHERE k = 'x'"],
+        // No row is read, so the type of the key is unknown.
+        &["DELETE FROM by_rowid WHERE k = 2"][..],
+        // New rows have keys of other types than the stored ones.
+        &["INSERT INTO by_rowid VALUES ('x', 'd', 2), (x'00', 'e', 2)"],
+        // Only rows with a key of the second type are read.
+        &["UPDATE by_rowid SET v = 'f', updated_at = 3 WHERE k = 'x'"],
+        &["DELETE FROM by_rowid WHERE k IN (1, 3)"],
+        &["DELETE FROM by_rowid WHERE k = 'x'"],
     ] {
         server.client().run(statements)?;
-        // And once more, when nothing has come.
+        // And again without changes.
         for _ in 0..2 {
             pipeline.load()?;
-            let stored = DuckDb::open(&pipeline.database())?.table("loose")?;
-            let source = server.client().query("SELECT * FROM loose", &[])?;
-            compare::check_equal("loose", &source, &stored)?;
+            let stored = DuckDb::open(&pipeline.database())?.table("by_rowid")?;
+            let source = server.client().query("SELECT * FROM by_rowid", &[])?;
+            compare::check_equal("by_rowid", &source, &stored)?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Pages by key lose no row, whatever the key is.
+//! Paging by key reads every row, for keys of any kind.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -7,8 +7,8 @@ use connector_tests::source;
 use connector_tests::sqld::Sqld;
 
 #[test]
-fn a_key_that_compares_otherwise_than_its_column_keeps_every_row() -> Result<()> {
-    loaded(
+fn a_key_with_another_collation_than_its_column_keeps_every_row() -> Result<()> {
+    check_rows(
         "CREATE TABLE t(a TEXT COLLATE NOCASE, b INTEGER, PRIMARY KEY (a COLLATE BINARY)) WITHOUT ROWID;
          INSERT INTO t VALUES ('A', 1), ('a', 2), ('B', 3), ('b', 4)",
         4,
@@ -17,7 +17,7 @@ fn a_key_that_compares_otherwise_than_its_column_keeps_every_row() -> Result<()>
 
 #[test]
 fn a_descending_key_keeps_every_row() -> Result<()> {
-    loaded(
+    check_rows(
         "CREATE TABLE t(a INTEGER, b TEXT, PRIMARY KEY (a DESC, b)) WITHOUT ROWID;
          INSERT INTO t VALUES (1, 'x'), (1, 'y'), (2, 'x'), (3, 'x')",
         4,
@@ -25,8 +25,8 @@ fn a_descending_key_keeps_every_row() -> Result<()> {
 }
 
 #[test]
-fn a_key_full_of_nulls_is_not_taken_for_the_row_id() -> Result<()> {
-    loaded(
+fn a_key_with_nulls_is_not_mistaken_for_the_row_id() -> Result<()> {
+    check_rows(
         "CREATE TABLE t(id INTEGER PRIMARY KEY DESC, a TEXT);
          CREATE TRIGGER t AFTER DELETE ON t BEGIN SELECT 1; END;
          INSERT INTO t VALUES (NULL, 'x'), (NULL, 'y'), (NULL, 'z'), (1, 'w')",
@@ -35,8 +35,8 @@ fn a_key_full_of_nulls_is_not_taken_for_the_row_id() -> Result<()> {
 }
 
 #[test]
-fn an_infinite_key_is_gone_past() -> Result<()> {
-    loaded(
+fn paging_continues_after_an_infinite_key() -> Result<()> {
+    check_rows(
         "CREATE TABLE t(a REAL PRIMARY KEY, b TEXT) WITHOUT ROWID;
          INSERT INTO t VALUES (-9e999, 'least'), (-1.5, 'x'), (0.0, 'y'), (9e999, 'most')",
         4,
@@ -44,16 +44,16 @@ fn an_infinite_key_is_gone_past() -> Result<()> {
 }
 
 #[test]
-fn a_key_that_is_no_text_is_gone_past() -> Result<()> {
-    loaded(
+fn paging_continues_after_a_key_that_is_not_utf_8() -> Result<()> {
+    check_rows(
         "CREATE TABLE t(a TEXT PRIMARY KEY, b TEXT) WITHOUT ROWID;
          INSERT INTO t VALUES (CAST(x'ff' AS TEXT), 'x'), (CAST(x'fe41' AS TEXT), 'y'), ('a', 'z'), ('', '')",
         4,
     )
 }
 
-/// Loads the table `t` in pages of one row.
-fn loaded(sql: &str, rows: i64) -> Result<()> {
+/// Loads the table `t` in pages of one row, and checks the number of rows.
+fn check_rows(sql: &str, rows: i64) -> Result<()> {
     let server = Sqld::with_data(|file| Ok(source::create(file)?.execute_batch(sql)?))?;
     let pipeline = Pipeline::new(&server.url())?.config("page_rows = 1");
     pipeline.load()?;

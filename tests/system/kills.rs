@@ -1,4 +1,4 @@
-//! Ends a load from outside, at any moment: what was there before stays whole.
+//! Loads that are killed from outside at any time keep the stored rows.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
@@ -16,7 +16,7 @@ const ROWS: i64 = 300_000;
 const KILLS: u32 = 8;
 
 #[test]
-fn a_killed_load_leaves_the_old_rows_whole_in_duckdb() -> Result<()> {
+fn a_killed_load_keeps_all_stored_rows_in_duckdb() -> Result<()> {
     killed(Pipeline::new, |pipeline| {
         let mut duckdb = DuckDb::open(&pipeline.database())?;
         let count = |duckdb: &mut DuckDb, what: &str| {
@@ -40,7 +40,7 @@ fn a_killed_load_leaves_the_old_rows_whole_in_duckdb() -> Result<()> {
 }
 
 #[test]
-fn a_killed_load_leaves_the_old_rows_whole_in_files() -> Result<()> {
+fn a_killed_load_keeps_all_stored_rows_in_files() -> Result<()> {
     killed(
         |url| Ok(Pipeline::new(url)?.into_files("parquet")),
         |pipeline| {
@@ -63,7 +63,12 @@ fn ctrl_c_ends_cleanly() -> Result<()> {
     let server = versions()?;
     let pipeline = Pipeline::new(&server.url())?;
     let mut child = pipeline.spawn()?;
-    let mut stderr = BufReader::new(child.stderr.take().context("no standard error")?);
+    let mut stderr = BufReader::new(
+        child
+            .stderr
+            .take()
+            .context("the standard error is missing")?,
+    );
     let mut line = String::new();
     while !line.contains("reading t") {
         line.clear();
@@ -89,7 +94,7 @@ fn ctrl_c_ends_cleanly() -> Result<()> {
 }
 
 /// Loads version 1, changes the source to version 2, and kills loads of it.
-/// `look` says how many rows there are, and the first and last version.
+/// `look` returns the number of rows, and the first and last version.
 fn killed(
     pipeline: impl FnOnce(&str) -> Result<Pipeline>,
     mut look: impl FnMut(&Pipeline) -> Result<(i64, i64, i64)>,
@@ -98,7 +103,7 @@ fn killed(
     let pipeline = pipeline(&server.url())?;
     pipeline.load()?;
     server.client().run(&["UPDATE t SET version = 2"])?;
-    // How long a load takes while nobody ends it.
+    // Duration of a load that is not killed.
     let start = Instant::now();
     let probe = Pipeline::new(&server.url())?;
     probe.load()?;
@@ -133,16 +138,16 @@ fn versions() -> Result<Sqld> {
 
 fn end_after(mut child: Child, delay: Duration) -> Result<()> {
     std::thread::sleep(delay);
-    // It may be done already.
+    // The process may have ended already.
     let _ = child.kill();
     child.wait()?;
     Ok(())
 }
 
-/// Another moment in every run of the tests; a failure prints it.
-fn jitter(most: Duration) -> Duration {
+/// Returns a random duration below `max`. A failure prints it.
+fn jitter(max: Duration) -> Duration {
     let nanos = SystemTime::UNIX_EPOCH
         .elapsed()
         .map_or(0, |elapsed| elapsed.subsec_nanos());
-    most * (nanos / 1000 % 1000) / 1000
+    max * (nanos / 1000 % 1000) / 1000
 }

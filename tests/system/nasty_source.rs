@@ -1,4 +1,4 @@
-//! The nasty source, served and at hand: what the comparisons share.
+//! The nasty source behind a server and as a file, shared by the comparisons.
 
 use std::fs;
 
@@ -12,15 +12,15 @@ use rusqlite::Connection;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-/// The same database twice: behind a server, and in a file of its own that
-/// SQLite reads.
+/// The same database twice: behind a server, and in a separate file that SQLite
+/// reads.
 pub(super) struct Served<S> {
     pub(super) server: S,
     pub(super) reference: Connection,
     _folder: TempDir,
 }
 
-/// All of it behind sqld.
+/// Serves all tables with sqld.
 pub(super) fn by_sqld() -> Result<Served<Sqld>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("reference");
@@ -33,7 +33,7 @@ pub(super) fn by_sqld() -> Result<Served<Sqld>> {
     })
 }
 
-/// What tursodb can serve, behind it.
+/// Serves the tables that tursodb supports with tursodb.
 pub(super) fn by_tursodb() -> Result<Served<Tursodb>> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("reference");
@@ -46,19 +46,19 @@ pub(super) fn by_tursodb() -> Result<Served<Tursodb>> {
     })
 }
 
-/// Compares resources with what is stored of them, and names all that differ.
-pub(super) fn same<S>(
+/// Compares resources with their stored rows, and reports all differences.
+pub(super) fn check_equal<S>(
     served: &Served<S>,
     report: &Json,
     resources: &[&str],
     mut stored: impl FnMut(&str, &Rows) -> Result<Rows>,
-    judge: fn(&str, &Rows, &Rows) -> Result<()>,
+    check: fn(&str, &Rows, &Rows) -> Result<()>,
 ) -> Result<()> {
     let mut differences = Vec::new();
     for resource in resources {
         let rows = source::table(&served.reference, resource)?;
-        let table = table_of(report, resource)?;
-        let result = stored(&table, &rows).and_then(|stored| judge(resource, &rows, &stored));
+        let table = table_name(report, resource)?;
+        let result = stored(&table, &rows).and_then(|stored| check(resource, &rows, &stored));
         if let Err(error) = result {
             differences.push(format!("{resource}: {error:#}"));
         }
@@ -70,13 +70,13 @@ pub(super) fn same<S>(
     }
 }
 
-/// By the rules of typed tables.
+/// Comparison for destinations with types.
 pub(super) const TYPED: fn(&str, &Rows, &Rows) -> Result<()> = compare::check_equal;
-/// By those of text files.
+/// Comparison for text files.
 pub(super) const TEXT: fn(&str, &Rows, &Rows) -> Result<()> = compare::check_equal_as_text;
 
-/// The table that the report says a resource is in.
-pub(super) fn table_of(report: &Json, resource: &str) -> Result<String> {
+/// Returns the table of a resource according to the report.
+pub(super) fn table_name(report: &Json, resource: &str) -> Result<String> {
     let entry = entry(report, resource)?;
     Ok(entry["table"]
         .as_str()
@@ -84,7 +84,7 @@ pub(super) fn table_of(report: &Json, resource: &str) -> Result<String> {
         .to_owned())
 }
 
-/// The report of one resource.
+/// Returns the report of one resource.
 pub(super) fn entry<'a>(report: &'a Json, resource: &str) -> Result<&'a Json> {
     let mut entries = report["resources"].as_array().into_iter().flatten();
     entries

@@ -1,5 +1,5 @@
-//! Columns of JSON: kept as text, stored as JSON, or taken apart into columns
-//! and tables. What should be in those, SQLite itself says.
+//! JSON columns: kept as text, stored as JSON, or split into columns and child
+//! tables. The expected rows are computed by SQLite.
 
 use anyhow::Result;
 use connector_tests::compare;
@@ -19,7 +19,7 @@ const CARTS: [&str; 3] = [
         (5, NULL, 1)"#,
 ];
 
-/// The items of all carts, and the tags of those, as SQLite sees them.
+/// Items of all carts, as SQLite extracts them.
 const ITEMS: &str = "SELECT carts.id AS _root_id, i.key AS _index, \
      json_extract(i.value, '$.sku') AS sku, json_extract(i.value, '$.qty') AS qty \
      FROM carts, json_each(carts.cart, '$.items') i WHERE json_valid(cart)";
@@ -32,8 +32,8 @@ fn carts() -> Result<Sqld> {
     Ok(server)
 }
 
-/// Whether the tables of the lists hold what SQLite finds in them.
-fn compare(server: &Sqld, pipeline: &Pipeline) -> Result<()> {
+/// Compares the child tables with the rows that SQLite extracts.
+fn check_child_tables(server: &Sqld, pipeline: &Pipeline) -> Result<()> {
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     for (table, sql) in [
         ("carts__cart__items", ITEMS),
@@ -46,7 +46,7 @@ fn compare(server: &Sqld, pipeline: &Pipeline) -> Result<()> {
 }
 
 #[test]
-fn json_stays_the_text_that_it_is_if_nobody_asks() -> Result<()> {
+fn json_is_kept_as_text_by_default() -> Result<()> {
     let server = carts()?;
     let pipeline = Pipeline::new(&server.url())?.resource("carts");
     pipeline.load()?;
@@ -94,7 +94,7 @@ fn json_is_stored_as_json() -> Result<()> {
 }
 
 #[test]
-fn a_column_of_text_is_json_if_its_type_says_so() -> Result<()> {
+fn a_text_column_with_the_type_json_holds_json() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&[
         "CREATE TABLE logs(id INTEGER PRIMARY KEY, line TEXT)",
@@ -114,7 +114,7 @@ fn a_column_of_text_is_json_if_its_type_says_so() -> Result<()> {
     let sql = "SELECT count(*) FROM turso_data.logs l JOIN turso_data.logs__line__at a ON a._root_id = l.id \
                WHERE l.line__level = 'info' AND a.value = a._index + 1";
     assert_eq!(duckdb.number(sql)?, 2);
-    // What is neither an object nor a list has the column itself.
+    // A scalar is stored in the column itself.
     let sql = "SELECT count(*) FROM turso_data.logs WHERE (id = 2 AND line = 7) OR (id = 3 AND line__text = 'x')";
     assert_eq!(duckdb.number(sql)?, 2);
     Ok(())
@@ -137,7 +137,7 @@ fn objects_become_columns_and_lists_become_tables() -> Result<()> {
     let expected = ["carts", "carts__cart__items", "carts__cart__items__tags"];
     assert_eq!(named, expected.map(Some));
     assert_eq!(resources[1]["rows_written"], 3);
-    compare(&server, &pipeline)?;
+    check_child_tables(&server, &pipeline)?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     for (sql, expected) in [
         (
@@ -160,8 +160,7 @@ fn objects_become_columns_and_lists_become_tables() -> Result<()> {
         assert_eq!(duckdb.number(sql)?, expected, "{sql}");
     }
     drop(duckdb);
-    // A table that is replaced takes those of its lists with it, also where
-    // nothing is left of them.
+    // Child tables are replaced with their table, even if they become empty.
     server.client().run(&["DELETE FROM carts WHERE id = 1"])?;
     pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
@@ -177,29 +176,29 @@ fn objects_become_columns_and_lists_become_tables() -> Result<()> {
 }
 
 #[test]
-fn the_items_of_a_row_that_is_merged_give_way_together() -> Result<()> {
+fn the_items_of_a_merged_row_are_replaced_together() -> Result<()> {
     let server = carts()?;
     let pipeline = Pipeline::new(&server.url())?.resource_with(
         "carts",
         "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"\nnested = \"tables\"",
     );
     pipeline.load()?;
-    compare(&server, &pipeline)?;
+    check_child_tables(&server, &pipeline)?;
     for statements in [
-        // Fewer items, none, more, and other ones in place of null.
+        // Fewer items, no items, and items in a row that had none.
         &[
             "UPDATE carts SET cart = json_remove(cart, '$.items[0]'), updated_at = 2 WHERE id = 1",
             "UPDATE carts SET cart = '{}', updated_at = 2 WHERE id = 3",
             r#"UPDATE carts SET cart = '{"items":[{"sku":"d","qty":"two"},{"sku":5}]}', updated_at = 2 WHERE id = 5"#,
         ][..],
-        // Rows go, and their items with them.
+        // Items are deleted with their rows.
         &["DELETE FROM carts WHERE id = 5"],
         &[r#"INSERT INTO carts VALUES (6, '{"items":[{"sku":"e","tags":[1]}]}', 3)"#],
         &[],
     ] {
         server.client().run(statements)?;
         pipeline.load()?;
-        compare(&server, &pipeline)?;
+        check_child_tables(&server, &pipeline)?;
     }
     let report = pipeline.load()?;
     assert_eq!(report["resources"][1]["rows_written"], 0);
@@ -225,14 +224,14 @@ fn items_are_appended_with_their_rows() -> Result<()> {
 }
 
 #[test]
-fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
+fn resources_that_cannot_have_child_tables_are_refused() -> Result<()> {
     let server = carts()?;
     server.client().run(&[
         "CREATE TABLE keyless(doc JSON)",
         "INSERT INTO keyless VALUES ('[1]')",
         "CREATE TABLE carts__cart__items(id INTEGER PRIMARY KEY)",
     ])?;
-    for (resources, said) in [
+    for (resources, expected) in [
         (&[("keyless", "nested = \"tables\"")][..], "primary_key"),
         (
             &[("carts", "nested = \"tables\"\nwrite = \"scd2\"")],
@@ -257,13 +256,13 @@ fn what_cannot_be_taken_apart_is_refused() -> Result<()> {
         }
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
-        assert!(outcome.stderr.contains(said), "{outcome:?}");
+        assert!(outcome.stderr.contains(expected), "{outcome:?}");
     }
     Ok(())
 }
 
 #[test]
-fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
+fn a_frozen_table_gets_no_new_child_tables() -> Result<()> {
     let server = carts()?;
     let lines = "write = \"merge\"\nnested = \"tables\"";
     let pipeline = Pipeline::new(&server.url())?.resource_with("carts", lines);
@@ -302,7 +301,7 @@ fn a_frozen_table_gets_no_lists_and_a_difference_is_shown() -> Result<()> {
 }
 
 #[test]
-fn lists_belong_to_the_table_whose_name_they_begin_with() -> Result<()> {
+fn child_tables_belong_to_their_own_table() -> Result<()> {
     let server = carts()?;
     server.client().run(&[
         "CREATE TABLE carts__archive(id INTEGER PRIMARY KEY, cart JSON)",

@@ -1,5 +1,4 @@
-//! What an operator says of columns: which types they get, and which values
-//! are not stored as they are.
+//! Configured types and masks of columns.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -8,7 +7,7 @@ use connector_tests::shop;
 use connector_tests::sqld::Sqld;
 
 #[test]
-fn a_column_gets_the_type_that_is_wanted() -> Result<()> {
+fn a_column_gets_its_configured_type() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let pipeline = Pipeline::new(&server.url())?
         .config("queries = [{ name = \"days\", sql = \"SELECT id, substr(ordered_at, 1, 10) AS day FROM orders\" }]")
@@ -30,7 +29,7 @@ fn a_column_gets_the_type_that_is_wanted() -> Result<()> {
         );
         assert_eq!(duckdb.number(&sql)?, 1, "{column}");
     }
-    // All of them fit.
+    // All values have the configured types.
     let sql = "SELECT count(*) FROM duckdb_columns() WHERE contains(column_name, '__')";
     assert_eq!(duckdb.number(sql)?, 0);
     let first = "SELECT count(*) FROM turso_data.orders WHERE id = 1 AND total = 10.98 AND qty = '2' \
@@ -40,7 +39,7 @@ fn a_column_gets_the_type_that_is_wanted() -> Result<()> {
 }
 
 #[test]
-fn a_value_that_is_not_of_the_wanted_type_keeps_its_own_column() -> Result<()> {
+fn a_value_of_another_type_goes_to_a_sibling_column() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let pipeline = Pipeline::new(&server.url())?.resource_with(
         "products",
@@ -59,22 +58,22 @@ fn a_value_that_is_not_of_the_wanted_type_keeps_its_own_column() -> Result<()> {
 }
 
 #[test]
-fn a_type_or_a_column_that_is_none_is_refused() -> Result<()> {
+fn an_unknown_type_or_column_is_refused() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
-    for (types, said) in [
+    for (types, expected) in [
         ("types = { total = \"money\" }", "decimal(precision,scale)"),
         ("types = { totl = \"double\" }", "ordered_at"),
     ] {
         let pipeline = Pipeline::new(&server.url())?.resource_with("orders", types);
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
-        assert!(outcome.stderr.contains(said), "{outcome:?}");
+        assert!(outcome.stderr.contains(expected), "{outcome:?}");
     }
     Ok(())
 }
 
 #[test]
-fn a_masked_value_is_stored_and_shown_nowhere() -> Result<()> {
+fn a_masked_value_is_never_stored_or_shown() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let pipeline = Pipeline::new(&server.url())?.resource_with(
         "customers",
@@ -93,9 +92,9 @@ fn a_masked_value_is_stored_and_shown_nowhere() -> Result<()> {
 }
 
 #[test]
-fn a_mask_that_cannot_be_is_refused() -> Result<()> {
+fn an_impossible_mask_is_refused() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
-    for (mask, said) in [
+    for (mask, expected) in [
         ("mask = { emails = \"null\" }", "did you mean `email`?"),
         (
             "primary_key = [\"id\"]\nwrite = \"merge\"\nmask = { id = \"partial\" }",
@@ -109,7 +108,7 @@ fn a_mask_that_cannot_be_is_refused() -> Result<()> {
         let pipeline = Pipeline::new(&server.url())?.resource_with("customers", mask);
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
-        assert!(outcome.stderr.contains(said), "{outcome:?}");
+        assert!(outcome.stderr.contains(expected), "{outcome:?}");
     }
     Ok(())
 }

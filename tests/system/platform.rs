@@ -1,5 +1,5 @@
-//! The Platform API, through the real component and host, from a server that
-//! stands for it.
+//! Loads from the stand-in for the Platform API, with the real component and
+//! host.
 
 mod catalogue;
 mod databases;
@@ -15,7 +15,7 @@ use connector_tests::platform::{Database, Organization, Platform, Token, World};
 
 const TOKEN: &str = "token-of-the-test";
 
-/// Two organizations, of which one has something of everything.
+/// Returns two organizations, one of which has records of every kind.
 fn world() -> World {
     let company = Organization::team("acme")
         .group("default")
@@ -40,7 +40,7 @@ fn world() -> World {
         .token(Token::for_organization("another-token", "acme"))
 }
 
-/// A pipeline that reads from a server of the Platform API.
+/// Creates a pipeline from a server of the Platform API.
 fn pipeline(platform: &Platform) -> Result<Pipeline> {
     let region = platform.region_url();
     let rules = format!(
@@ -54,7 +54,7 @@ fn pipeline(platform: &Platform) -> Result<Pipeline> {
         .allow(&rules))
 }
 
-/// All resources of the catalogue.
+/// Returns all listed resources.
 fn resources(pipeline: &Pipeline) -> Result<Vec<serde_json::Value>> {
     let outcome = pipeline.host(&["list", "--json"])?;
     let list = outcome.json()?;
@@ -62,12 +62,12 @@ fn resources(pipeline: &Pipeline) -> Result<Vec<serde_json::Value>> {
     Ok(list.cloned().unwrap_or_default())
 }
 
-/// A number that a query of what was loaded gives.
+/// Returns the number that a query of the destination yields.
 fn number(pipeline: &Pipeline, sql: &str) -> Result<i64> {
     DuckDb::open(&pipeline.database())?.number(&sql.replace("FROM ", "FROM turso_data."))
 }
 
-/// What the report says of a resource.
+/// Returns the report of a resource.
 fn reported<'a>(report: &'a serde_json::Value, resource: &str) -> &'a serde_json::Value {
     let resources = report["resources"].as_array().into_iter().flatten();
     let mut found = resources.filter(|of| of["resource"] == resource);

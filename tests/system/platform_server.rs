@@ -1,6 +1,6 @@
-//! The server that stands for the Platform API can be believed: it answers all
-//! that is documented, as documented, and goes wrong only when told to. What
-//! the connector makes of it is tested elsewhere.
+//! Tests of the stand-in for the Platform API: it answers all documented
+//! requests as documented, and has faults only on request. The connector is
+//! tested elsewhere.
 
 mod access;
 mod faults;
@@ -50,7 +50,7 @@ fn every_documented_field_is_served_somewhere() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_documented_is_answered_too_and_says_why() -> Result<()> {
+fn every_undocumented_endpoint_states_its_reason() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let document = Document::read()?;
     let documented: BTreeSet<_> = document
@@ -72,23 +72,23 @@ fn what_is_not_documented_is_answered_too_and_says_why() -> Result<()> {
 }
 
 #[test]
-fn an_answer_that_does_not_fit_the_document_is_not_sent_and_told() -> Result<()> {
+fn an_answer_that_violates_the_document_is_reported_and_not_sent() -> Result<()> {
     let guild = || {
         let world = World::new().organization(Organization::team("acme").kind("guild"));
         let platform = Platform::serve(world.token(Token::unrestricted(TOKEN)))?;
         assert_eq!(get(&platform, "/v1/organizations/acme")?.0, 500);
         anyhow::Ok(platform)
     };
-    let told = guild()?.finish().map_err(|error| error.to_string());
-    let told = told.err().context("nothing was told")?;
-    assert!(told.contains("/organization/type"), "{told}");
+    let reported = guild()?.finish().map_err(|error| error.to_string());
+    let reported = reported.err().context("the violation is not reported")?;
+    assert!(reported.contains("/organization/type"), "{reported}");
     let unasked = guild()?;
     assert!(catch_unwind(AssertUnwindSafe(|| drop(unasked))).is_err());
     Ok(())
 }
 
 #[test]
-fn the_document_is_applied_with_its_references_and_what_may_be_null() -> Result<()> {
+fn references_and_nullable_types_of_the_document_are_applied() -> Result<()> {
     let document = Document::read()?;
     let database = "/v1/organizations/{organizationSlug}/databases/{databaseName}";
     let fits = |answer: &Json| document.check(database, answer).is_ok();
@@ -111,14 +111,14 @@ fn the_document_is_applied_with_its_references_and_what_may_be_null() -> Result<
 }
 
 #[test]
-fn every_secret_of_the_document_is_known_as_one() -> Result<()> {
+fn every_secret_of_the_document_is_a_known_secret() -> Result<()> {
     let known: BTreeSet<_> = secrets::fields(secrets::Reason::Secret).collect();
     let document = Document::read()?;
     let telling = ["token", "jwt", "secret", "password", "key", "stripe"];
     for property in document.properties() {
         let name = property.to_lowercase();
         let secret = telling.iter().any(|word| name.contains(word));
-        // A list of tokens holds what they are called.
+        // The lists of tokens contain only their names.
         assert!(
             !secret || property == "tokens" || known.contains(property),
             "{property}"
@@ -128,7 +128,7 @@ fn every_secret_of_the_document_is_known_as_one() -> Result<()> {
 }
 
 #[test]
-fn only_reads_are_served_and_what_nobody_may_ask_for_is_noticed() -> Result<()> {
+fn only_reads_are_served_and_forbidden_requests_are_recorded() -> Result<()> {
     let platform = Platform::serve(whole())?;
     get(&platform, "/v2/organizations/acme/invites")?;
     assert_eq!(platform.forbidden_requests(), []);
@@ -148,7 +148,7 @@ fn only_reads_are_served_and_what_nobody_may_ask_for_is_noticed() -> Result<()> 
 }
 
 #[test]
-fn nobody_listens_once_it_has_ended() -> Result<()> {
+fn the_ports_are_closed_after_the_end() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let url = platform.url();
     platform.finish()?;
@@ -156,14 +156,14 @@ fn nobody_listens_once_it_has_ended() -> Result<()> {
     Ok(())
 }
 
-/// A world with something of everything.
+/// Returns a world with records of every kind.
 fn whole() -> World {
     World::shop("127.0.0.1:1", TOKEN)
         .token(Token::for_organization("a second token", "acme"))
         .token(Token::for_group("a third token", "acme", "default"))
 }
 
-/// A path of a template, in the shop.
+/// Returns a path of a template, in the organization of the shop.
 fn example(template: &str) -> String {
     let acme = Organization::team("acme");
     template
@@ -178,7 +178,7 @@ fn example(template: &str) -> String {
         .replace("{locationCode}", "aws-eu-west-1")
 }
 
-/// The paths of all fields that an answer has.
+/// Collects the paths of all fields of an answer.
 fn collect(answer: &Json, at: &str, fields: &mut BTreeSet<String>) {
     match answer {
         Json::Array(items) => {
@@ -201,12 +201,12 @@ fn collect(answer: &Json, at: &str, fields: &mut BTreeSet<String>) {
     }
 }
 
-/// Status and answer, for whoever may read everything.
+/// Returns the status and answer for a token that reads everything.
 fn get(platform: &Platform, target: &str) -> Result<(u16, Json)> {
     get_as(platform, TOKEN, target)
 }
 
-/// Status and answer.
+/// Returns the status and answer for a token.
 fn get_as(platform: &Platform, token: &str, target: &str) -> Result<(u16, Json)> {
     let fetched = fetch(platform, token, target)?;
     let answer = serde_json::from_str(&fetched.body);

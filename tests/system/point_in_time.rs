@@ -1,4 +1,4 @@
-//! Others write while a load reads: the result is one moment of the source.
+//! Loads during concurrent writes are a snapshot of the source.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,7 +12,7 @@ use connector_tests::sqld::Sqld;
 use connector_tests::value::Value;
 
 #[test]
-fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
+fn tables_are_consistent_despite_two_writers() -> Result<()> {
     let server = Sqld::with_data(|file| {
         Ok(source::create(file)?.execute_batch(
             "CREATE TABLE a_first(id INTEGER PRIMARY KEY, writer INTEGER);
@@ -50,12 +50,12 @@ fn two_writers_do_not_tear_the_tables_apart() -> Result<()> {
     let now = now.single().and_then(Value::as_integer).unwrap_or_default();
     ensure!(
         usize::try_from(now)? > last.rows.len(),
-        "nobody wrote while the load read"
+        "the writers committed nothing during the load"
     );
     Ok(())
 }
 
-/// The same row in both tables, in one transaction, over and over.
+/// Writes the same row to both tables, in one transaction, until the end.
 fn write(client: &Client, writer: i64, ended: &AtomicBool) -> Result<()> {
     while !ended.load(Ordering::Relaxed) {
         let both = "INSERT INTO a_first(writer) VALUES (?1)";
@@ -69,7 +69,7 @@ fn write(client: &Client, writer: i64, ended: &AtomicBool) -> Result<()> {
             {"stmt": {"sql": "COMMIT"}, "condition": {"type": "ok", "step": 2}}]}},
             {"type": "close"}]}),
         )?;
-        // The two writers may lock each other out; the next attempt counts.
+        // The two writers may lock each other out; the next attempt may succeed.
         ensure!(result["results"].is_array(), "{result}");
     }
     Ok(())

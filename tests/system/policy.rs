@@ -1,5 +1,4 @@
-//! What an operator sees of a connector's needs: its card, and the policy that
-//! a run recorded.
+//! Inspection of a connector, and the policy that a run records.
 
 use std::fs;
 
@@ -10,7 +9,7 @@ use connector_tests::shop;
 use connector_tests::sqld::{Options, Sqld};
 
 #[test]
-fn a_recorded_policy_is_what_the_run_needed_and_enough_for_the_next() -> Result<()> {
+fn a_recorded_policy_is_minimal_and_suffices_for_the_next_run() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let pipeline = Pipeline::new(&server.url())?.token("a token that this server does not ask for");
     let file = pipeline.folder().join("policy.toml");
@@ -36,7 +35,7 @@ fn a_recorded_policy_is_what_the_run_needed_and_enough_for_the_next() -> Result<
 }
 
 #[test]
-fn a_run_that_fails_records_what_it_needed_until_then() -> Result<()> {
+fn a_failed_run_records_the_policy_until_its_failure() -> Result<()> {
     let server = Sqld::with_options(&Options {
         jwt_key: Some(keys::public()?),
         ..Options::default()
@@ -51,7 +50,7 @@ fn a_run_that_fails_records_what_it_needed_until_then() -> Result<()> {
 }
 
 #[test]
-fn a_policy_that_cannot_be_written_is_said_before_anything_is_loaded() -> Result<()> {
+fn an_unwritable_policy_file_is_refused_before_the_load() -> Result<()> {
     let pipeline = Pipeline::new("http://127.0.0.1:1")?;
     let outcome = pipeline.host(&["run", "--record-policy", "no/such/folder/policy.toml"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
@@ -64,7 +63,7 @@ fn a_policy_that_cannot_be_written_is_said_before_anything_is_loaded() -> Result
 }
 
 #[test]
-fn the_card_shows_what_is_asked_for_granted_and_bounded() -> Result<()> {
+fn inspect_shows_requests_grants_and_limits() -> Result<()> {
     let pipeline = Pipeline::new("http://127.0.0.1:8080")?.limits("memory = \"96MiB\"");
     let outcome = pipeline.host(&["inspect"])?;
     assert_eq!(outcome.code, Some(0), "{outcome:?}");
@@ -79,8 +78,8 @@ fn the_card_shows_what_is_asked_for_granted_and_bounded() -> Result<()> {
     ] {
         assert!(outcome.stdout.contains(line), "{line}: {outcome:?}");
     }
-    let card = pipeline.host(&["inspect", "--json"])?.json()?;
-    assert_eq!(card["limits"]["memory"], "96MiB");
-    assert_eq!(card["limits"]["handles"], 1_000);
+    let capabilities = pipeline.host(&["inspect", "--json"])?.json()?;
+    assert_eq!(capabilities["limits"]["memory"], "96MiB");
+    assert_eq!(capabilities["limits"]["handles"], 1_000);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The user's own queries: read beside the tables, vetted, each for itself.
+//! Configured queries: checked, and read with the tables.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -25,7 +25,7 @@ fn a_query_may_end_in_a_comment_or_a_semicolon() -> Result<()> {
 }
 
 #[test]
-fn a_query_that_is_no_select_fails_alone() -> Result<()> {
+fn a_query_that_is_not_a_select_fails_alone() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     for sql in [
         "PRAGMA foreign_key_list('orders')",
@@ -54,7 +54,7 @@ fn a_query_that_is_no_select_fails_alone() -> Result<()> {
 }
 
 #[test]
-fn what_is_appended_to_is_never_replaced_by_a_guess() -> Result<()> {
+fn an_appended_query_with_another_type_keeps_its_stored_rows() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let pipeline = Pipeline::new(&server.url())?
         .config("queries = [{ name = \"daily\", sql = \"SELECT count(*) AS n FROM orders\" }]")

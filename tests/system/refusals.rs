@@ -1,5 +1,5 @@
-//! What is wrong is said as a person needs it: what happened, to what, and
-//! what to do. Each case is a snapshot of the exit code and standard error.
+//! Errors as people read them: what happened, to what, and what to do. Each case
+//! is a snapshot of the exit code and standard error.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -18,7 +18,7 @@ fn a_missing_pipeline_file() -> Result<()> {
 }
 
 #[test]
-fn pipeline_files_that_are_wrong() -> Result<()> {
+fn invalid_pipeline_files() -> Result<()> {
     let cases = [
         (
             "unknown-key",
@@ -72,13 +72,13 @@ fn pipeline_files_that_are_wrong() -> Result<()> {
         let file = pipeline.folder().join("pipeline.toml");
         fs::write(&file, text.replacen(from, to, 1))?;
         let outcome = host(&["run", "--config", &file.display().to_string()])?;
-        compared(name, &pipeline, &outcome, "")?;
+        check_snapshot(name, &pipeline, &outcome, "")?;
     }
     Ok(())
 }
 
 #[test]
-fn components_that_are_none() -> Result<()> {
+fn invalid_components() -> Result<()> {
     let cases: [(&str, &[u8]); 3] = [
         ("component-text", b"not a component"),
         // The smallest core module, and the smallest component.
@@ -91,17 +91,17 @@ fn components_that_are_none() -> Result<()> {
         fs::write(&file, bytes)?;
         let pipeline = pipeline.component(&file);
         let outcome = pipeline.host(&["run"])?;
-        compared(name, &pipeline, &outcome, "")?;
+        check_snapshot(name, &pipeline, &outcome, "")?;
     }
     let pipeline = Pipeline::new("http://127.0.0.1:1")?;
     let nowhere = pipeline.folder().join("nowhere.wasm");
     let pipeline = pipeline.component(&nowhere);
     let outcome = pipeline.host(&["run"])?;
-    compared("component-missing", &pipeline, &outcome, "")
+    check_snapshot("component-missing", &pipeline, &outcome, "")
 }
 
 #[test]
-fn another_component_than_the_pinned_one() -> Result<()> {
+fn a_component_with_another_digest() -> Result<()> {
     let pipeline = Pipeline::new("http://127.0.0.1:1")?;
     let text = pipeline.text().replace(
         "[connector]\n",
@@ -119,7 +119,7 @@ fn another_component_than_the_pinned_one() -> Result<()> {
 }
 
 #[test]
-fn servers_that_are_none() -> Result<()> {
+fn unusable_servers() -> Result<()> {
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port();
@@ -141,16 +141,16 @@ fn servers_that_are_none() -> Result<()> {
     ] {
         let pipeline = Pipeline::new(&url)?;
         let outcome = pipeline.host(&["run"])?;
-        compared(name, &pipeline, &outcome, &url)?;
+        check_snapshot(name, &pipeline, &outcome, &url)?;
     }
     Ok(())
 }
 
 #[test]
-fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Result<()> {
+fn a_denied_request_exits_with_code_4_and_the_lines_that_allow_it() -> Result<()> {
     let server = table()?;
     let pipeline = Pipeline::new(&server.url())?.allow("");
-    compared(
+    check_snapshot(
         "denied",
         &pipeline,
         &pipeline.host(&["run"])?,
@@ -161,7 +161,7 @@ fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Res
         server.url()
     );
     let pipeline = Pipeline::new(&server.url())?.allow(&origin);
-    compared(
+    check_snapshot(
         "denied-private",
         &pipeline,
         &pipeline.host(&["run"])?,
@@ -173,7 +173,7 @@ fn what_is_not_allowed_is_exit_code_4_and_the_lines_that_would_allow_it() -> Res
 fn a_resource_that_does_not_exist() -> Result<()> {
     let server = table()?;
     let pipeline = Pipeline::new(&server.url())?.resource("ordres");
-    compared(
+    check_snapshot(
         "unknown-resource",
         &pipeline,
         &pipeline.host(&["run"])?,
@@ -182,11 +182,11 @@ fn a_resource_that_does_not_exist() -> Result<()> {
 }
 
 #[test]
-fn destinations_that_cannot_be_written() -> Result<()> {
+fn unwritable_destinations() -> Result<()> {
     let server = table()?;
     let nowhere = Pipeline::new(&server.url())?
         .destination("type = \"duckdb\"\npath = \"/dev/null/turso.duckdb\"");
-    compared(
+    check_snapshot(
         "destination-nowhere",
         &nowhere,
         &nowhere.host(&["run"])?,
@@ -198,7 +198,7 @@ fn destinations_that_cannot_be_written() -> Result<()> {
         other.database(),
         "this is not a database, but it is long enough to look at".repeat(200),
     )?;
-    compared(
+    check_snapshot(
         "destination-no-database",
         &other,
         &other.host(&["run"])?,
@@ -219,7 +219,7 @@ fn destinations_that_cannot_be_written() -> Result<()> {
 }
 
 #[test]
-fn a_full_disk_loses_nothing() -> Result<()> {
+fn a_full_disk_keeps_the_stored_rows() -> Result<()> {
     let server = table()?;
     let pipeline =
         Pipeline::new(&server.url())?.destination("type = \"duckdb\"\npath = \"/dev/full\"");
@@ -241,8 +241,9 @@ fn table() -> Result<Sqld> {
     Ok(server)
 }
 
-/// Compares with the snapshot, without what changes from run to run.
-fn compared(name: &str, pipeline: &Pipeline, outcome: &Outcome, url: &str) -> Result<()> {
+/// Compares the outcome with a snapshot, without the parts that change from run
+/// to run.
+fn check_snapshot(name: &str, pipeline: &Pipeline, outcome: &Outcome, url: &str) -> Result<()> {
     assert!(
         !outcome.stderr.contains("panicked") && !outcome.stderr.contains("backtrace"),
         "{outcome:?}"
@@ -266,7 +267,7 @@ fn shown(outcome: &Outcome) -> String {
 }
 
 #[test]
-fn a_wrong_setting_is_no_crash_whatever_the_destination_is() -> Result<()> {
+fn an_invalid_setting_is_an_error_with_every_destination() -> Result<()> {
     let server = table()?;
     let pipeline = Pipeline::new(&server.url())?
         .config("page_row = 1")

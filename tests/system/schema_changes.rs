@@ -12,7 +12,7 @@ const ITEMS: [&str; 2] = [
 const MERGED: &str = "mode = \"incremental\"\ncursor = \"at\"";
 
 /// Loads, changes the source, and loads again.
-fn after(changes: &[&str], lines: &str) -> Result<(Sqld, Pipeline)> {
+fn load_twice(changes: &[&str], lines: &str) -> Result<(Sqld, Pipeline)> {
     let server = Sqld::start()?;
     server.client().run(&ITEMS)?;
     let pipeline = Pipeline::new(&server.url())?.resource_with("items", lines);
@@ -28,12 +28,12 @@ fn shown(pipeline: &Pipeline, columns: &str) -> Result<String> {
 }
 
 #[test]
-fn a_column_that_is_added_is_null_in_older_rows() -> Result<()> {
+fn an_added_column_is_null_in_older_rows() -> Result<()> {
     let changes = [
         "ALTER TABLE items ADD COLUMN colour TEXT",
         "INSERT INTO items VALUES (3, 'c', 30, 3, 'red')",
     ];
-    let (_server, pipeline) = after(&changes, MERGED)?;
+    let (_server, pipeline) = load_twice(&changes, MERGED)?;
     pipeline.load()?;
     assert_eq!(
         shown(&pipeline, "id, colour")?,
@@ -43,13 +43,13 @@ fn a_column_that_is_added_is_null_in_older_rows() -> Result<()> {
 }
 
 #[test]
-fn a_column_that_is_dropped_stays_and_is_null_in_new_rows() -> Result<()> {
+fn a_dropped_column_stays_and_is_null_in_new_rows() -> Result<()> {
     let changes = [
         "ALTER TABLE items DROP COLUMN size",
         "INSERT INTO items VALUES (3, 'c', 3)",
         "UPDATE items SET name = 'A', at = 4 WHERE id = 1",
     ];
-    let (_server, pipeline) = after(&changes, MERGED)?;
+    let (_server, pipeline) = load_twice(&changes, MERGED)?;
     pipeline.load()?;
     assert_eq!(
         shown(&pipeline, "id, name, size")?,
@@ -59,12 +59,12 @@ fn a_column_that_is_dropped_stays_and_is_null_in_new_rows() -> Result<()> {
 }
 
 #[test]
-fn a_column_that_is_renamed_is_a_new_one() -> Result<()> {
+fn a_renamed_column_is_a_new_column() -> Result<()> {
     let changes = [
         "ALTER TABLE items RENAME COLUMN name TO title",
         "INSERT INTO items VALUES (3, 'c', 30, 3)",
     ];
-    let (_server, pipeline) = after(&changes, MERGED)?;
+    let (_server, pipeline) = load_twice(&changes, MERGED)?;
     pipeline.load()?;
     assert_eq!(
         shown(&pipeline, "id, name, title")?,
@@ -73,7 +73,8 @@ fn a_column_that_is_renamed_is_a_new_one() -> Result<()> {
     Ok(())
 }
 
-/// SQLite cannot change a type; who wants another makes the table anew.
+/// Recreates the table with another type: SQLite cannot change the type of a
+/// column.
 const RETYPED: [&str; 4] = [
     "CREATE TABLE other(id INTEGER PRIMARY KEY, name TEXT, size TEXT, at INTEGER)",
     "INSERT INTO other SELECT * FROM items",
@@ -82,13 +83,13 @@ const RETYPED: [&str; 4] = [
 ];
 
 #[test]
-fn values_of_another_type_go_to_a_column_of_their_own() -> Result<()> {
+fn values_of_another_type_go_to_a_sibling_column() -> Result<()> {
     let changes = [
         &RETYPED[..],
         &["INSERT INTO items VALUES (3, 'c', 'large', 3)"],
     ]
     .concat();
-    let (server, pipeline) = after(&changes, MERGED)?;
+    let (server, pipeline) = load_twice(&changes, MERGED)?;
     pipeline.load()?;
     server
         .client()
@@ -102,16 +103,16 @@ fn values_of_another_type_go_to_a_column_of_their_own() -> Result<()> {
 }
 
 #[test]
-fn a_table_that_is_replaced_has_the_types_of_the_source() -> Result<()> {
-    let (_server, pipeline) = after(&RETYPED, "")?;
+fn a_replaced_table_has_the_types_of_the_source() -> Result<()> {
+    let (_server, pipeline) = load_twice(&RETYPED, "")?;
     pipeline.load()?;
     assert_eq!(shown(&pipeline, "id, size")?, "[[1, '10'], [2, '20']]");
     Ok(())
 }
 
 #[test]
-fn a_frozen_table_that_is_replaced_keeps_its_types() -> Result<()> {
-    let (_server, pipeline) = after(&RETYPED, "schema = \"freeze\"")?;
+fn a_frozen_replaced_table_keeps_its_types() -> Result<()> {
+    let (_server, pipeline) = load_twice(&RETYPED, "schema = \"freeze\"")?;
     let outcome = pipeline.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
@@ -125,13 +126,13 @@ fn a_frozen_table_that_is_replaced_keeps_its_types() -> Result<()> {
 }
 
 #[test]
-fn a_table_that_is_dropped_fails_and_its_rows_stay() -> Result<()> {
-    let (server, pipeline) = after(&["DROP TABLE items"], MERGED)?;
+fn a_dropped_table_fails_and_keeps_its_rows() -> Result<()> {
+    let (server, pipeline) = load_twice(&["DROP TABLE items"], MERGED)?;
     let outcome = pipeline.host(&["run"])?;
     assert_ne!(outcome.code, Some(0), "{outcome:?}");
     assert!(outcome.stderr.contains("there is no table"), "{outcome:?}");
     assert_eq!(shown(&pipeline, "id")?, "[[1], [2]]");
-    // Made anew, it goes on by its cursor.
+    // If the table is created again, the read continues from its cursor.
     server.client().run(&[
         ITEMS[0],
         "INSERT INTO items VALUES (1, 'old', 1, 1), (2, 'new', 2, 9)",
@@ -142,13 +143,13 @@ fn a_table_that_is_dropped_fails_and_its_rows_stay() -> Result<()> {
 }
 
 #[test]
-fn a_key_that_changes_is_refused_until_the_table_is_loaded_anew() -> Result<()> {
+fn a_changed_key_is_refused_until_a_full_refresh() -> Result<()> {
     let changes = [
         "DROP TABLE items",
         "CREATE TABLE items(id INTEGER, name TEXT, size INTEGER, at INTEGER, PRIMARY KEY(id, name)) WITHOUT ROWID",
         "INSERT INTO items VALUES (1, 'a', 10, 1), (1, 'b', 20, 5)",
     ];
-    let (_server, pipeline) = after(&changes, MERGED)?;
+    let (_server, pipeline) = load_twice(&changes, MERGED)?;
     let outcome = pipeline.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
@@ -185,7 +186,7 @@ fn rows_without_a_key_cannot_be_merged() -> Result<()> {
 }
 
 #[test]
-fn a_second_run_of_a_pipeline_says_that_the_first_is_under_way() -> Result<()> {
+fn a_second_run_is_refused_while_the_first_is_active() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&[
         "CREATE TABLE items(id INTEGER PRIMARY KEY, name TEXT)",
@@ -199,7 +200,7 @@ fn a_second_run_of_a_pipeline_says_that_the_first_is_under_way() -> Result<()> {
     }
     let second = loop {
         let outcome = pipeline.host(&["run"])?;
-        // The file is there a moment before it is locked.
+        // The file exists shortly before it is locked.
         if outcome.code != Some(0) || first.try_wait()?.is_some() {
             break outcome;
         }
@@ -213,8 +214,8 @@ fn a_second_run_of_a_pipeline_says_that_the_first_is_under_way() -> Result<()> {
 }
 
 #[test]
-fn a_type_that_no_value_has_shown_changes_nothing() -> Result<()> {
-    // Without a type, the first value decides; without a value, nothing.
+fn a_column_without_values_changes_no_type() -> Result<()> {
+    // The first value decides about the type of a column without a declared one.
     let server = Sqld::start()?;
     server.client().run(&[
         "CREATE TABLE items(id PRIMARY KEY, free, at DATETIME)",

@@ -1,5 +1,5 @@
-//! The fixtures themselves: two independent clients see the same source, or
-//! nothing that is compared with it means anything.
+//! Tests of the test servers: two independent clients read the same source. All
+//! comparisons depend on it.
 
 use anyhow::Result;
 use connector_tests::keys;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::nasty_source::{by_sqld, by_tursodb};
 
-/// Tables whose values all cross the wire as they are.
+/// Tables whose values the wire protocol represents exactly.
 const EXACT: [&str; 7] = [
     "integers",
     "blobs",
@@ -76,7 +76,7 @@ fn sqld_checks_tokens() -> Result<()> {
 }
 
 #[test]
-fn arguments_arrive_as_they_are() -> Result<()> {
+fn arguments_arrive_unchanged() -> Result<()> {
     let server = Sqld::start()?;
     let client = server.client();
     client.run(&["CREATE TABLE t(a, b, c, d, e)"])?;
@@ -96,7 +96,7 @@ fn arguments_arrive_as_they_are() -> Result<()> {
 }
 
 #[test]
-fn the_sample_shop_is_untidy_on_purpose() -> Result<()> {
+fn the_sample_shop_has_irregular_data() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let count = |sql: &str| {
         Ok::<_, anyhow::Error>(

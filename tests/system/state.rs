@@ -1,5 +1,4 @@
-//! The commands that show and change what a pipeline remembers, and what a
-//! load would change.
+//! The commands `state` and `diff`: cursors, and the changes of the next load.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -16,7 +15,7 @@ fn events(pipeline: &Pipeline) -> Result<i64> {
 }
 
 #[test]
-fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
+fn a_cursor_can_be_shown_set_and_reset() -> Result<()> {
     for files in [false, true] {
         let server = Sqld::start()?;
         server.client().run(&EVENTS)?;
@@ -30,7 +29,8 @@ fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
             anyhow::ensure!(outcome.code == Some(0), "{outcome:?}");
             Ok(outcome.stdout)
         };
-        // `host` puts the file after the first word, which is one of two here.
+        // `Pipeline::host` inserts `--config` after the first word; `state` has
+        // two.
         let file = pipeline.write()?.display().to_string();
         let state_of = |action: &str, more: &[&str]| -> Result<String> {
             let outcome = connector_tests::pipeline::host(
@@ -46,8 +46,8 @@ fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
         let cursor = r#"{"key":["id"],"last":[{"key":[{"integer":3}]}]}"#;
         assert_eq!(shown[0]["cursor"], cursor);
         let earlier = cursor.replace('3', "2");
-        let said = state_of("set", &["--resource", "events", &earlier])?;
-        assert_eq!(said, format!("events: the cursor before was {cursor}\n"));
+        let output = state_of("set", &["--resource", "events", &earlier])?;
+        assert_eq!(output, format!("events: the cursor before was {cursor}\n"));
         let report = pipeline.load()?;
         assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
         state_of("reset", &["--resource", "events"])?;
@@ -65,7 +65,7 @@ fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
         state_of("reset", &[])?;
         state(&["check"])?;
         if !files {
-            // Each change is written down as a load of no rows.
+            // Each change of a cursor is recorded as a load without rows.
             let mut duckdb = DuckDb::open(&pipeline.database())?;
             let changes = "SELECT count(*) FROM turso_data._loads WHERE connector_name = 'state'";
             assert_eq!(duckdb.number(changes)?, 4);
@@ -76,7 +76,7 @@ fn a_cursor_can_be_shown_set_and_forgotten() -> Result<()> {
 }
 
 #[test]
-fn a_cursor_of_nothing_cannot_be_forgotten() -> Result<()> {
+fn a_missing_cursor_cannot_be_reset() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&EVENTS)?;
     let pipeline = Pipeline::new(&server.url())?.resource("events");
@@ -92,7 +92,7 @@ fn a_cursor_of_nothing_cannot_be_forgotten() -> Result<()> {
 }
 
 #[test]
-fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
+fn a_diff_shows_changes_and_applies_none() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&EVENTS)?;
     let pipeline = |schema: &str| -> Result<Pipeline> {
@@ -140,7 +140,7 @@ fn a_diff_shows_what_would_change_and_changes_nothing() -> Result<()> {
 }
 
 #[test]
-fn columns_that_are_not_wanted_are_discarded_with_their_rows_or_alone() -> Result<()> {
+fn new_columns_are_discarded_as_values_or_with_their_rows() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&EVENTS)?;
     for (policy, rows, rejected) in [("discard_value", 5, 0), ("discard_row", 4, 1)] {

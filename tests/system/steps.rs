@@ -1,6 +1,6 @@
-//! Kills a load at every step that it takes in its destination, one after the
-//! other: each statement, each file that is finished, moved or removed.
-//! Afterwards all of it is there, or nothing.
+//! Loads that are killed at each step in their destination: each statement, and
+//! each file that is completed, moved or removed. Afterwards the destination
+//! holds all of the load or nothing.
 
 use std::io::{BufRead as _, BufReader};
 
@@ -11,32 +11,33 @@ use connector_tests::value::{Rows, Value};
 
 use super::chaos::{read_duckdb, read_jsonl, read_parquet};
 
-/// What the host says before each.
+/// Prefix of the log message before each step.
 const STEP: &str = "step: ";
 const LOG: &str = "warn,connector_host::destination=trace";
-/// Fewer would mean that the host has stopped to say them.
-const LEAST_STEPS: usize = 10;
+/// Smallest plausible number of steps. Fewer mean that the host no longer logs
+/// them.
+const MIN_STEPS: usize = 10;
 
 type Read = fn(&Pipeline, &str) -> Result<Option<Rows>>;
 
 #[test]
-fn a_load_into_duckdb_is_whole_whichever_step_is_its_last() -> Result<()> {
+fn a_load_into_duckdb_is_atomic_at_every_step() -> Result<()> {
     killed_at_each_step(|pipeline| pipeline, read_duckdb)
 }
 
 #[test]
-fn a_load_into_parquet_is_whole_whichever_step_is_its_last() -> Result<()> {
+fn a_load_into_parquet_is_atomic_at_every_step() -> Result<()> {
     killed_at_each_step(|pipeline| pipeline.into_files("parquet"), read_parquet)
 }
 
 #[test]
-fn a_load_into_json_lines_is_whole_whichever_step_is_its_last() -> Result<()> {
+fn a_load_into_json_lines_is_atomic_at_every_step() -> Result<()> {
     killed_at_each_step(|pipeline| pipeline.into_files("jsonl"), read_jsonl)
 }
 
 #[expect(
     clippy::print_stderr,
-    reason = "whoever asks for it sees how many steps there are"
+    reason = "the number of steps is shown on request"
 )]
 fn killed_at_each_step(shape: fn(Pipeline) -> Pipeline, read: Read) -> Result<()> {
     let server = Sqld::start()?;
@@ -66,24 +67,28 @@ fn killed_at_each_step(shape: fn(Pipeline) -> Pipeline, read: Read) -> Result<()
         if !kill_at(&pipeline, killed_at)? {
             break;
         }
-        let seen = look(&pipeline, read).with_context(|| format!("killed at step {killed_at}"))?;
+        let found = stored_version(&pipeline, read)
+            .with_context(|| format!("killed at step {killed_at}"))?;
         ensure!(
-            seen == stored || seen == version,
-            "killed at step {killed_at}: version {seen} is there, and not {stored} or {version}"
+            found == stored || found == version,
+            "killed at step {killed_at}: version {found} is stored instead of {stored} or {version}"
         );
-        stored = seen;
+        stored = found;
         killed_at += 1;
     }
     ensure!(
-        killed_at >= LEAST_STEPS,
-        "the host said no more than {killed_at} steps"
+        killed_at >= MIN_STEPS,
+        "the host logged only {killed_at} steps"
     );
-    ensure!(look(&pipeline, read)? == version, "after the last load");
+    ensure!(
+        stored_version(&pipeline, read)? == version,
+        "after the last load"
+    );
     eprintln!("killed at each of {killed_at} steps");
     Ok(())
 }
 
-/// One more version of everything, in one transaction.
+/// Writes the next version of all tables, in one transaction.
 fn change(server: &Sqld, version: i64) -> Result<()> {
     let last = 20 + version;
     server.client().run(&[
@@ -101,32 +106,37 @@ fn change(server: &Sqld, version: i64) -> Result<()> {
     ])
 }
 
-/// Loads, and kills that at a step, counted from none. Says whether it came
-/// so far; if not, the load has ended by itself.
+/// Starts a load and kills it at a step, counted from zero. Returns false if the
+/// load ended before that step.
 fn kill_at(pipeline: &Pipeline, step: usize) -> Result<bool> {
     let mut child = pipeline.spawn_with(&["--log", LOG])?;
-    let stderr = BufReader::new(child.stderr.take().context("no standard error")?);
-    let (mut seen, mut said) = (0, String::new());
+    let stderr = BufReader::new(
+        child
+            .stderr
+            .take()
+            .context("the standard error is missing")?,
+    );
+    let (mut steps, mut log) = (0, String::new());
     for line in stderr.lines() {
         let line = line?;
         if line.contains(STEP) {
-            if seen == step {
+            if steps == step {
                 child.kill()?;
                 child.wait()?;
                 return Ok(true);
             }
-            seen += 1;
+            steps += 1;
         } else {
-            said = said + &line + "\n";
+            log = log + &line + "\n";
         }
     }
     let status = child.wait()?;
-    ensure!(status.success(), "the load failed: {said}");
+    ensure!(status.success(), "the load failed: {log}");
     Ok(false)
 }
 
-/// The one version that all tables are of.
-fn look(pipeline: &Pipeline, read: Read) -> Result<i64> {
+/// Returns the version that all tables hold.
+fn stored_version(pipeline: &Pipeline, read: Read) -> Result<i64> {
     let rows = |table: &str| -> Result<Rows> {
         read(pipeline, table)?.with_context(|| format!("`{table}` is not there"))
     };

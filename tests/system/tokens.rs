@@ -1,5 +1,4 @@
-//! Tokens that are right, wrong or too weak, against a server that checks
-//! them.
+//! Valid, invalid and restricted tokens, with a server that checks them.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -9,7 +8,7 @@ use connector_tests::sqld::{Options, Sqld};
 use serde_json::json;
 
 #[test]
-fn a_read_only_token_is_enough() -> Result<()> {
+fn a_read_only_token_suffices() -> Result<()> {
     let server = guarded()?;
     let pipeline = Pipeline::new(&server.url())?.token(&keys::token(&json!({"a": "ro"}))?);
     pipeline.load()?;
@@ -21,7 +20,7 @@ fn a_read_only_token_is_enough() -> Result<()> {
 }
 
 #[test]
-fn a_refused_token_is_exit_code_3_with_a_hint() -> Result<()> {
+fn a_refused_token_exits_with_code_3_and_a_hint() -> Result<()> {
     let server = guarded()?;
     for token in [
         keys::foreign_token()?,
@@ -36,14 +35,14 @@ fn a_refused_token_is_exit_code_3_with_a_hint() -> Result<()> {
 }
 
 #[test]
-fn no_token_at_all_is_exit_code_3() -> Result<()> {
+fn a_missing_token_exits_with_code_3() -> Result<()> {
     let outcome = Pipeline::new(&guarded()?.url())?.host(&["run"])?;
     assert_eq!(outcome.code, Some(3), "{outcome:?}");
     Ok(())
 }
 
 #[test]
-fn a_token_of_another_database_is_not_called_a_missing_database() -> Result<()> {
+fn a_token_of_another_database_is_not_reported_as_a_missing_database() -> Result<()> {
     let server = guarded()?;
     let token = keys::token(&json!({"id": "another"}))?;
     let outcome = Pipeline::new(&server.url())?.token(&token).host(&["run"])?;
@@ -73,7 +72,7 @@ fn no_output_of_any_command_shows_the_token() -> Result<()> {
 }
 
 fn shows(outcome: &Outcome, token: &str) -> bool {
-    // The signature is what nobody could guess.
+    // Only the signature cannot be guessed.
     let signature = token.rsplit('.').next().unwrap_or(token);
     outcome.stdout.contains(signature) || outcome.stderr.contains(signature)
 }

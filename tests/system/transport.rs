@@ -1,4 +1,4 @@
-//! How requests and answers travel.
+//! Transport of requests and answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,15 +10,15 @@ use connector_tests::shop;
 use connector_tests::sqld::{Options, Sqld};
 
 #[test]
-fn a_stream_goes_on_where_the_server_says() -> Result<()> {
-    let (server, front) = behind_a_front()?;
+fn a_stream_follows_the_base_url_of_the_server() -> Result<()> {
+    let (server, front) = behind_a_proxy()?;
     let rule = |url: &str| {
         format!("[[connector.allow]]\norigin = \"{url}\"\nmethods = [\"POST\"]\nprivate = true\n")
     };
     let rules = [rule(&front.url()), rule(&server.url())].concat();
     let pipeline = Pipeline::new(&front.url())?.allow(&rules);
     let report = pipeline.load()?;
-    // One request to find out what the server speaks, one to open the stream.
+    // One request to detect the protocol, one to open the stream.
     assert_eq!(front.requests(), 2, "{report}");
     let mut duckdb = DuckDb::open(&pipeline.database())?;
     assert_eq!(
@@ -29,8 +29,8 @@ fn a_stream_goes_on_where_the_server_says() -> Result<()> {
 }
 
 #[test]
-fn a_stream_goes_nowhere_without_a_rule() -> Result<()> {
-    let (server, front) = behind_a_front()?;
+fn a_base_url_without_a_rule_is_denied() -> Result<()> {
+    let (server, front) = behind_a_proxy()?;
     let outcome = Pipeline::new(&front.url())?.host(&["run"])?;
     assert_eq!(outcome.code, Some(4), "{outcome:?}");
     let hint = format!("origin = \"{}\"", server.url());
@@ -39,7 +39,7 @@ fn a_stream_goes_nowhere_without_a_rule() -> Result<()> {
 }
 
 #[test]
-fn a_server_of_the_second_version_is_read_too() -> Result<()> {
+fn a_server_of_hrana_2_is_supported() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let old = Faulty::proxy(&server.url(), |_, target, _| {
         if target.starts_with("/v3") {
@@ -64,7 +64,7 @@ fn a_server_of_the_second_version_is_read_too() -> Result<()> {
 }
 
 #[test]
-fn a_stream_is_closed_however_the_read_ends() -> Result<()> {
+fn a_stream_is_closed_at_every_end_of_a_read() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     for resource in ["orders", "revenue", "nothing_of_this_name"] {
         let last = Arc::new(Mutex::new(String::new()));
@@ -89,7 +89,7 @@ fn a_stream_is_closed_however_the_read_ends() -> Result<()> {
 }
 
 #[test]
-fn one_connection_carries_a_whole_load() -> Result<()> {
+fn a_load_uses_one_connection() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
     let front = Faulty::proxy(&server.url(), |_, _, _| Fault::None)?;
     Pipeline::new(&front.url())?
@@ -102,7 +102,7 @@ fn one_connection_carries_a_whole_load() -> Result<()> {
 
 #[test]
 fn a_compressed_answer_is_unpacked() -> Result<()> {
-    /// "sqld 0.24.32 (gzipped)", by gzip.
+    /// The text "sqld 0.24.32 (gzipped)", compressed with gzip.
     const COMPRESSED: [u8; 42] = [
         31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 46, 204, 73, 81, 48, 208, 51, 50, 209, 51, 54, 82,
         208, 72, 175, 202, 44, 40, 72, 77, 209, 4, 0, 29, 116, 166, 56, 22, 0, 0, 0,
@@ -120,8 +120,8 @@ fn a_compressed_answer_is_unpacked() -> Result<()> {
     Ok(())
 }
 
-/// A server that tells clients to come to its own address, behind another one.
-fn behind_a_front() -> Result<(Sqld, Faulty)> {
+/// Starts a server that names its own address as base URL, and a proxy of it.
+fn behind_a_proxy() -> Result<(Sqld, Faulty)> {
     let options = Options {
         advertises_url: true,
         ..Options::default()

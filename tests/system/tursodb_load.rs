@@ -1,20 +1,20 @@
-//! From tursodb's sync server, which knows `/v2/pipeline` with `execute` and
-//! `batch` and nothing else.
+//! Loads from tursodb's sync server, which supports only `execute` and `batch`
+//! of `/v2/pipeline`.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::nasty::PLAIN;
 use connector_tests::pipeline::Pipeline;
 
-use super::nasty_source::{TYPED, by_tursodb, same};
+use super::nasty_source::{TYPED, by_tursodb, check_equal};
 
 #[test]
-fn every_value_of_every_table_is_stored_as_it_is() -> Result<()> {
+fn every_value_of_every_table_is_stored_exactly() -> Result<()> {
     let served = by_tursodb()?;
     let pipeline = Pipeline::new(&served.server.url())?;
     let report = pipeline.load()?;
     let mut duckdb = DuckDb::open(&pipeline.database())?;
-    same(
+    check_equal(
         &served,
         &report,
         &PLAIN,

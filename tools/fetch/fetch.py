@@ -70,7 +70,7 @@ def sqld(folder):
             expected = pins.SQLD.get(pins.this_platform())
             if expected is not None:
                 packages.check(found, expected, "sqld")
-            packages.place(open(found, "rb"), to)
+            packages.write(open(found, "rb"), to)
 
     fetch(folder / "sqld", spec, unpack)
 

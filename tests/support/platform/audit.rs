@@ -32,7 +32,7 @@ fn entry(slug: &str, number: usize, codes: &[&str]) -> Json {
     let code = codes.get(number % codes.len().max(1)).copied();
     json!({
         "code": code.unwrap_or_default(),
-        "message": if number.is_multiple_of(4) { "" } else { "done with the usual care" },
+        "message": if number.is_multiple_of(4) { "" } else { "updated from the dashboard" },
         "origin": if number.is_multiple_of(2) { "cli" } else { "web" },
         "author": author,
         "created_at": clock::moment(FIRST + tick * INTERVAL),

@@ -1,4 +1,4 @@
-//! The same when something fails: an error is made of what was at hand.
+//! Secrecy of credentials in failures.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
@@ -13,8 +13,8 @@ use super::{Source, VARIABLE, guarded, host, nothing_shows, written};
 
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.e30.canary-4b1d7f0a9c2e8356-canary-e0c3a86f52d917b4";
 
-/// Every command that reaches the source, each of which must end like this.
-/// Together, since what they do most is to wait before they try again.
+/// Runs every command that contacts the source, and checks its exit code. The
+/// commands run concurrently because they mostly wait between attempts.
 fn each_ends(pipeline: &Pipeline, token: &str, code: i32) -> Result<Vec<Outcome>> {
     const COMMANDS: [&[&str]; 4] = [&["check"], &["list"], &["run"], &["preview", "t"]];
     const FORMATS: [&[&str]; 2] = [&[], &["--log-format", "json", "--json"]];
@@ -47,8 +47,8 @@ fn each_ends(pipeline: &Pipeline, token: &str, code: i32) -> Result<Vec<Outcome>
     Ok(outcomes)
 }
 
-/// What each of them printed. All are read at once: one that nobody reads
-/// from stops when its pipe is full.
+/// Returns the outputs of processes. All are read concurrently: a process stops
+/// when its pipe is full.
 fn outputs(children: Vec<Child>) -> Result<Vec<Outcome>> {
     std::thread::scope(|scope| {
         let waiting: Vec<_> = children
@@ -74,7 +74,7 @@ fn a_refused_credential_is_not_shown() -> Result<()> {
 }
 
 #[test]
-fn a_refusal_that_quotes_the_credential_is_not_shown() -> Result<()> {
+fn a_refusal_that_contains_the_credential_is_not_shown() -> Result<()> {
     let body = format!("{{\"error\":\"the token {TOKEN} is not known here\"}}");
     let server = Faulty::always(Fault::Answer(
         "401 Unauthorized",
@@ -109,21 +109,21 @@ fn a_server_that_echoes_the_credential_is_not_shown() -> Result<()> {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_told_of_without_the_credential() -> Result<()> {
+fn an_unreachable_server_is_reported_without_the_credential() -> Result<()> {
     let pipeline = Pipeline::new("http://127.0.0.1:1")?.token(TOKEN);
     each_ends(&pipeline, TOKEN, 1).map(drop)
 }
 
 #[test]
-fn a_denied_request_is_told_of_without_the_credential() -> Result<()> {
+fn a_denied_request_is_reported_without_the_credential() -> Result<()> {
     let (server, token) = guarded()?;
     let origin = server.url();
     for rule in [
         // Another origin.
         "[[connector.allow]]\norigin = \"https://elsewhere.example\"\nsecrets = [\"database_token\"]\n".to_owned(),
-        // The right one, but not for the credential.
+        // The right origin, without the credential.
         format!("[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"GET\", \"POST\"]\nprivate = true\n"),
-        // Not for a private address.
+        // The right origin, without private addresses.
         format!("[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"GET\", \"POST\"]\nsecrets = [\"database_token\"]\n"),
     ] {
         let pipeline = Pipeline::new(&origin)?.token(&token).allow(&rule);
@@ -135,7 +135,7 @@ fn a_denied_request_is_told_of_without_the_credential() -> Result<()> {
 #[test]
 fn a_crash_of_the_connector_shows_no_credential() -> Result<()> {
     for steps in [
-        // All that it has is the reference.
+        // The connector has only the reference.
         "[{ secret = \"token\" }, { print = \"printed\" }, { panic = \"panicked\" }]",
         "[{ secret = \"token\" }, \"recurse\"]",
         "[{ secret = \"token\" }, { exit = 1 }]",
@@ -171,7 +171,7 @@ fn a_crash_of_the_connector_shows_no_credential() -> Result<()> {
 }
 
 #[test]
-fn a_killed_run_leaves_no_credential_behind() -> Result<()> {
+fn a_killed_run_writes_no_credential() -> Result<()> {
     let (server, token) = guarded()?;
     for format in ["duckdb", "parquet"] {
         // In the middle of the read.
@@ -192,15 +192,20 @@ fn a_killed_run_leaves_no_credential_behind() -> Result<()> {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let mut stderr = BufReader::new(child.stderr.take().context("no standard error")?);
-        let mut said = String::new();
-        while said.matches("answered").count() < 3 {
-            ensure!(stderr.read_line(&mut said)? > 0, "it ended: {said}");
+        let mut stderr = BufReader::new(
+            child
+                .stderr
+                .take()
+                .context("the standard error is missing")?,
+        );
+        let mut log = String::new();
+        while log.matches("answered").count() < 3 {
+            ensure!(stderr.read_line(&mut log)? > 0, "the process ended: {log}");
         }
         child.kill()?;
-        stderr.read_to_string(&mut said)?;
+        stderr.read_to_string(&mut log)?;
         let mut outcome = Outcome::from(child.wait_with_output()?);
-        outcome.stderr = said;
+        outcome.stderr = log;
         ensure!(outcome.code.is_none(), "it was not killed: {outcome:?}");
         nothing_shows(&pipeline, &outcome, &token)?;
     }
@@ -208,7 +213,7 @@ fn a_killed_run_leaves_no_credential_behind() -> Result<()> {
 }
 
 #[test]
-fn a_pipeline_file_that_is_wrong_is_told_of_without_the_credential() -> Result<()> {
+fn an_invalid_pipeline_file_is_reported_without_the_credential() -> Result<()> {
     let pipeline = Pipeline::new("http://127.0.0.1:1")?.token(TOKEN);
     for wrong in [
         format!("\"{TOKEN}\""),
@@ -229,7 +234,7 @@ fn a_pipeline_file_that_is_wrong_is_told_of_without_the_credential() -> Result<(
         }
         std::fs::remove_file(file)?;
     }
-    // One that no header could hold.
+    // A value that is not valid in a header.
     for unusable in [format!("{TOKEN}\u{1}"), format!("{TOKEN}\nsecond line")] {
         let outcome = host(&pipeline, Source::Environment, &unusable, &["run"])?;
         ensure!(outcome.code == Some(2), "{outcome:?}");

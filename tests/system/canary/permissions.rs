@@ -1,4 +1,4 @@
-//! A file that other users can read keeps no secret.
+//! Permissions of secret files.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -9,7 +9,7 @@ use connector_tests::pipeline::Pipeline;
 const WARNING: &str = "other users can read this secret; `chmod 600` it";
 
 #[test]
-fn a_file_with_loose_permissions_is_warned_of() -> Result<()> {
+fn a_secret_file_that_others_can_read_causes_a_warning() -> Result<()> {
     let pipeline = Pipeline::new("http://127.0.0.1:1")?.token("canary-5e2c");
     for (mode, warned) in [
         (0o600, false),
@@ -20,7 +20,7 @@ fn a_file_with_loose_permissions_is_warned_of() -> Result<()> {
         (0o666, true),
     ] {
         let file = pipeline.folder().join("token");
-        // Whoever writes it must be able to.
+        // The next iteration must be able to write the file.
         fs::write(&file, "")?;
         fs::set_permissions(&file, Permissions::from_mode(0o600))?;
         pipeline.write()?;

@@ -1,4 +1,4 @@
-//! What there is, and that all of it can be loaded.
+//! Listing and loading of all resources.
 
 use std::collections::BTreeMap;
 
@@ -87,7 +87,7 @@ fn everything_is_loaded() -> Result<()> {
         let sql = format!("SELECT count(*) FROM turso_data.{table}");
         assert!(duckdb.number(&sql)? > 0, "{table}");
     }
-    // Each list that others are fanned out from was asked for once.
+    // Each list of parents is requested once.
     for path in [
         "/v1/organizations",
         "/v1/organizations/acme/databases",
@@ -118,16 +118,16 @@ fn without_a_database_and_a_selection_the_defaults_are_loaded() -> Result<()> {
     let pipeline = pipeline(&platform)?;
     let report = pipeline.load()?;
     assert_eq!(report["resources"].as_array().map(Vec::len), Some(13));
-    let asked = platform.counts();
+    let requested = platform.counts();
     assert!(
-        asked.keys().all(|path| !path.contains("/databases/")),
-        "{asked:?}"
+        requested.keys().all(|path| !path.contains("/databases/")),
+        "{requested:?}"
     );
     platform.finish()
 }
 
 #[test]
-fn rows_carry_the_keys_of_what_they_belong_to() -> Result<()> {
+fn rows_have_the_keys_of_their_parents() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline = pipeline(&platform)?
         .resource("platform_databases")
@@ -145,7 +145,7 @@ fn rows_carry_the_keys_of_what_they_belong_to() -> Result<()> {
 }
 
 #[test]
-fn one_organization_is_read_where_the_config_names_one() -> Result<()> {
+fn only_the_configured_organization_is_read() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline = pipeline(&platform)?
         .config("organization = \"other\"")
@@ -165,7 +165,7 @@ fn one_organization_is_read_where_the_config_names_one() -> Result<()> {
 }
 
 #[test]
-fn several_requests_are_in_flight_and_rows_come_in_the_same_order() -> Result<()> {
+fn concurrent_requests_keep_the_order_of_rows() -> Result<()> {
     let many = Organization::team("acme")
         .group("default")
         .databases("default", 40);
@@ -226,7 +226,7 @@ fn pages_are_followed_in_all_three_styles() -> Result<()> {
 }
 
 #[test]
-fn a_preview_asks_for_no_more_than_it_shows() -> Result<()> {
+fn a_preview_requests_only_the_rows_that_it_shows() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline = pipeline(&platform)?;
     let outcome = pipeline.host(&["preview", "platform_audit_logs", "--limit", "3", "--json"])?;
@@ -240,7 +240,7 @@ fn a_preview_asks_for_no_more_than_it_shows() -> Result<()> {
 }
 
 #[test]
-fn what_a_database_has_is_refused_where_there_is_none() -> Result<()> {
+fn a_table_is_refused_without_a_database() -> Result<()> {
     let platform = Platform::serve(world())?;
     for resource in ["orders", "db_version", "platform_databse"] {
         let outcome = pipeline(&platform)?.resource(resource).host(&["run"])?;

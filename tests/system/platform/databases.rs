@@ -1,4 +1,4 @@
-//! The Platform API beside a database, in one pipeline.
+//! The Platform API and a database in one pipeline.
 
 use anyhow::Result;
 use connector_tests::pipeline::Pipeline;
@@ -17,7 +17,7 @@ fn tables_and_the_platform_are_loaded_together() -> Result<()> {
         .resource("platform_jobs")
         .resource("platform_groups");
     let outcome = pipeline.host(&["run", "--json"])?;
-    // That server is no schema database.
+    // The server is not a schema database.
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     let report = outcome.json()?;
     assert_eq!(
@@ -51,7 +51,7 @@ fn with_a_database_the_platform_is_read_only_when_it_is_selected() -> Result<()>
 }
 
 #[test]
-fn a_platform_that_does_not_answer_leaves_the_tables_alone() -> Result<()> {
+fn tables_are_loaded_if_the_platform_does_not_answer() -> Result<()> {
     let (server, platform) = (Sqld::with_data(shop::write)?, Platform::serve(world())?);
     platform.fault(Fault::Status(401).at("/**"));
     let pipeline = both(&server, &platform)?

@@ -1,4 +1,4 @@
-//! Runs that go on from the last one.
+//! Incremental reads of the Platform API.
 
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -44,7 +44,7 @@ fn audit_logs_are_read_from_the_newest_to_the_last_seen() -> Result<()> {
         let path = "/v1/organizations/acme/audit-logs";
         assert_eq!(platform.count("GET", path), 5);
 
-        // Nothing new.
+        // No new entries.
         platform.forget();
         let report = pipeline.load()?;
         assert_eq!(
@@ -72,8 +72,8 @@ fn audit_logs_are_read_from_the_newest_to_the_last_seen() -> Result<()> {
 }
 
 #[test]
-fn a_record_of_the_second_that_was_seen_last_is_not_missed() -> Result<()> {
-    // The tenth is of the same second as the ninth.
+fn a_record_with_the_time_of_the_last_read_one_is_read() -> Result<()> {
+    // The tenth entry has the same time as the ninth.
     let platform = Platform::serve(world(9, 0))?;
     let pipeline =
         pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
@@ -93,11 +93,10 @@ fn a_record_of_the_second_that_was_seen_last_is_not_missed() -> Result<()> {
 }
 
 #[test]
-fn records_that_come_while_pages_are_read_shift_them_and_are_neither_lost_nor_doubled() -> Result<()>
-{
+fn records_that_are_added_during_paging_are_neither_lost_nor_duplicated() -> Result<()> {
     let platform = Platform::serve(world(250, 0))?;
     let path = "/v1/organizations/acme/audit-logs";
-    // Before the second page there is time for more to happen.
+    // Records are added before the second page.
     platform.fault(Fault::RetryAfter(429, 1).at(path).after(1).times(1));
     let pipeline =
         pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
@@ -119,7 +118,7 @@ fn records_that_come_while_pages_are_read_shift_them_and_are_neither_lost_nor_do
 }
 
 #[test]
-fn what_was_deleted_since_is_read_by_its_time() -> Result<()> {
+fn deleted_resources_are_read_by_the_time_of_deletion() -> Result<()> {
     let platform = Platform::serve(world(0, 2))?;
     let incremental = "mode = \"incremental\"\ncursor = \"deleted_at\"";
     let pipeline = pipeline(&platform)?
@@ -150,7 +149,7 @@ fn usage_is_read_day_by_day_and_the_last_day_again() -> Result<()> {
             "mode = \"incremental\"\ncursor = \"from\"",
         );
     pipeline.load()?;
-    // Four days that are over, and today.
+    // Four complete days, and today.
     assert_eq!(
         number(&pipeline, "SELECT count(*) FROM platform_database_usage")?,
         15
@@ -174,7 +173,7 @@ fn usage_is_read_day_by_day_and_the_last_day_again() -> Result<()> {
 }
 
 #[test]
-fn a_day_that_is_not_over_is_not_appended() -> Result<()> {
+fn an_incomplete_day_is_not_appended() -> Result<()> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let platform = Platform::serve(world(0, 0).at(now))?;
     let from = day(now, 2)?;
@@ -192,7 +191,7 @@ fn a_day_that_is_not_over_is_not_appended() -> Result<()> {
 }
 
 #[test]
-fn a_mode_that_an_endpoint_does_not_have_is_refused_before_anything_is_asked() -> Result<()> {
+fn an_unsupported_mode_is_refused_before_any_request() -> Result<()> {
     let platform = Platform::serve(world(0, 0))?;
     for (resource, lines) in [
         ("platform_databases", "mode = \"incremental\""),
@@ -214,7 +213,8 @@ fn a_mode_that_an_endpoint_does_not_have_is_refused_before_anything_is_asked() -
     Ok(())
 }
 
-/// A day so many days ago, as the destination's own SQL has it.
+/// Returns the date of `ago` days before `now`, computed by the destination's
+/// SQL.
 fn day(now: i64, ago: i64) -> Result<String> {
     let days = now.div_euclid(DAY) - ago;
     let sql = format!("SELECT strftime(DATE '1970-01-01' + {days}, '%Y-%m-%d')");

@@ -1,4 +1,4 @@
-//! What the API refuses: who may read what, limits, and faults.
+//! Refusals of the API: permissions, rate limits and faults.
 
 use anyhow::Result;
 use connector_tests::pipeline::Pipeline;
@@ -11,7 +11,7 @@ use super::{TOKEN, number, pipeline, reported, world};
 const DATABASES: &str = "/v1/organizations/acme/databases";
 
 #[test]
-fn what_the_token_may_not_read_fails_by_itself() -> Result<()> {
+fn a_resource_without_permission_fails_alone() -> Result<()> {
     for trap in [None, Some(Trap::ErrorsAsObjects)] {
         let world = World::new()
             .organization(
@@ -46,7 +46,7 @@ fn what_the_token_may_not_read_fails_by_itself() -> Result<()> {
 }
 
 #[test]
-fn the_exit_code_says_that_nothing_could_be_read() -> Result<()> {
+fn the_exit_code_shows_that_nothing_could_be_read() -> Result<()> {
     let viewer = World::new()
         .organization(Organization::team("acme"))
         .token(Token::for_organization(TOKEN, "acme").role(Role::Viewer));
@@ -66,7 +66,7 @@ fn the_exit_code_says_that_nothing_could_be_read() -> Result<()> {
 }
 
 #[test]
-fn one_of_many_that_is_refused_keeps_its_rows_and_does_not_take_the_others_with_it() -> Result<()> {
+fn a_refused_organization_keeps_its_rows_and_the_others_are_loaded() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline = pipeline(&platform)?
         .resource("platform_members")
@@ -105,7 +105,7 @@ fn one_of_many_that_is_refused_keeps_its_rows_and_does_not_take_the_others_with_
 }
 
 #[test]
-fn a_database_that_is_deleted_after_it_was_listed_is_no_error() -> Result<()> {
+fn a_database_that_is_deleted_after_the_listing_is_skipped() -> Result<()> {
     let platform = Platform::serve(world())?;
     platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/db-0004/configuration"));
     let pipeline = pipeline(&platform)?.resource("platform_database_configuration");
@@ -118,7 +118,7 @@ fn a_database_that_is_deleted_after_it_was_listed_is_no_error() -> Result<()> {
 }
 
 #[test]
-fn what_could_not_be_read_is_told_by_a_column_or_nothing_is_replaced() -> Result<()> {
+fn a_table_is_not_replaced_if_the_unread_part_has_no_column() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline =
         pipeline(&platform)?.resource_with("platform_members", "columns = [\"username\"]");
@@ -140,7 +140,7 @@ fn what_could_not_be_read_is_told_by_a_column_or_nothing_is_replaced() -> Result
 }
 
 #[test]
-fn an_endpoint_that_is_nowhere_is_not_taken_for_deleted_databases() -> Result<()> {
+fn a_missing_endpoint_is_not_mistaken_for_deleted_databases() -> Result<()> {
     let platform = Platform::serve(world())?;
     platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/*/configuration"));
     let outcome = pipeline(&platform)?
@@ -155,7 +155,7 @@ fn an_endpoint_that_is_nowhere_is_not_taken_for_deleted_databases() -> Result<()
 }
 
 #[test]
-fn what_passes_is_tried_again() -> Result<()> {
+fn temporary_faults_are_retried() -> Result<()> {
     for fault in [
         Fault::RetryAfter(429, 1),
         Fault::Status(429),
@@ -179,7 +179,7 @@ fn what_passes_is_tried_again() -> Result<()> {
 }
 
 #[test]
-fn a_limit_of_requests_only_slows_down() -> Result<()> {
+fn a_rate_limit_only_delays_a_load() -> Result<()> {
     let platform = Platform::serve(world())?;
     platform.limit(RateLimit {
         every: 5,
@@ -198,7 +198,7 @@ fn a_limit_of_requests_only_slows_down() -> Result<()> {
 }
 
 #[test]
-fn an_answer_that_is_none_fails_its_resource_and_says_what_came() -> Result<()> {
+fn an_invalid_answer_fails_its_resource_and_is_shown() -> Result<()> {
     for fault in [Fault::Malformed, Fault::WrongShape] {
         let platform = Platform::serve(world())?;
         platform.fault(fault.clone().at(DATABASES));
@@ -220,7 +220,7 @@ fn an_answer_that_is_none_fails_its_resource_and_says_what_came() -> Result<()> 
 }
 
 #[test]
-fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
+fn check_shows_the_permissions_and_the_expiry_of_the_token() -> Result<()> {
     let expires = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
     let world = World::new()
         .at(i64::try_from(expires.as_secs())?)
@@ -269,7 +269,7 @@ fn check_says_what_the_token_may_read_and_how_long_it_lives() -> Result<()> {
 }
 
 #[test]
-fn an_origin_that_is_not_allowed_is_denied_with_the_lines_that_allow_it() -> Result<()> {
+fn a_denied_origin_is_reported_with_the_lines_that_allow_it() -> Result<()> {
     let outcome = Pipeline::for_platform("http://127.0.0.1:1")?
         .token(TOKEN)
         .allow("")

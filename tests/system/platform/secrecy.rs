@@ -1,5 +1,5 @@
-//! What no destination may hold: secrets in whatever is answered, and what is
-//! private unless it was asked for.
+//! Fields that no destination may hold: secrets, and private data that was not
+//! requested.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use connector_tests::platform::{Platform, Trap};
 use super::{TOKEN, number, pipeline, resources, world};
 
 #[test]
-fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
+fn no_secret_of_an_answer_is_stored() -> Result<()> {
     let platform = Platform::serve(world().trap(Trap::SecretsEverywhere))?;
     for (format, nested) in [
         (None, "keep"),
@@ -30,9 +30,12 @@ fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
         let outcome = pipeline.host(&["run", "--json", "--log", "trace"])?;
         let last = outcome.stderr.lines().last().unwrap_or_default();
         assert_eq!(outcome.code, Some(0), "{format:?}, {nested}: {last}");
-        let said = [outcome.stdout.as_bytes(), outcome.stderr.as_bytes()].concat();
+        let output = [outcome.stdout.as_bytes(), outcome.stderr.as_bytes()].concat();
         for canary in [SECRET, PRIVATE, TOKEN] {
-            assert!(!holds(&said, canary), "{format:?}: the host says {canary}");
+            assert!(
+                !holds(&output, canary),
+                "{format:?}: the output contains {canary}"
+            );
             nothing_holds(pipeline.folder(), canary)?;
         }
         assert!(
@@ -41,8 +44,8 @@ fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
             outcome.stdout
         );
     }
-    // Nothing that would give one away was asked for.
-    let asked = platform.requests();
+    // No endpoint that returns secrets was requested.
+    let requested = platform.requests();
     let forbidden = [
         "/auth/tokens",
         "/rotate",
@@ -50,7 +53,7 @@ fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
         "/billing/",
         "/v1/organizations/acme/invites",
     ];
-    for (method, path) in &asked {
+    for (method, path) in &requested {
         assert_eq!(method, "GET");
         assert!(!forbidden.iter().any(|part| path.contains(part)), "{path}");
     }
@@ -58,7 +61,7 @@ fn no_secret_of_any_answer_reaches_a_destination() -> Result<()> {
 }
 
 #[test]
-fn what_is_private_is_read_only_when_it_is_named() -> Result<()> {
+fn private_columns_are_read_only_if_they_are_named() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline = pipeline(&platform)?
         .resource_with(
@@ -78,7 +81,7 @@ fn what_is_private_is_read_only_when_it_is_named() -> Result<()> {
     Ok(())
 }
 
-/// A pipeline of all resources, and what becomes of what is nested in them.
+/// Creates a pipeline of all resources with a mode for nested data.
 fn everything(platform: &Platform, nested: &str) -> Result<Pipeline> {
     let mut pipeline = pipeline(platform)?;
     for resource in resources(&pipeline)? {

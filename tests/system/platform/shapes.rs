@@ -1,4 +1,4 @@
-//! Answers that are not what the document says: nothing is lost.
+//! Answers that differ from the document lose no values.
 
 use anyhow::Result;
 use connector_tests::platform::{Platform, Trap};
@@ -32,10 +32,10 @@ fn integers_keep_all_their_digits() -> Result<()> {
         .resource("platform_organization_usage")
         .resource("platform_database_usage");
     pipeline.load()?;
-    // Larger than a float can hold, and odd.
-    let odd = "SELECT count(*) FROM platform_database_usage WHERE bytes_synced > 9007199254740992 \
+    // Odd numbers above 2^53, which a float cannot hold.
+    let exact = "SELECT count(*) FROM platform_database_usage WHERE bytes_synced > 9007199254740992 \
                AND bytes_synced % 2 = 1 AND typeof(bytes_synced) = 'BIGINT'";
-    assert_eq!(number(&pipeline, odd)?, 9);
+    assert_eq!(number(&pipeline, exact)?, 9);
     Ok(())
 }
 
@@ -47,7 +47,7 @@ fn both_spellings_of_a_host_are_one_column() -> Result<()> {
     let hosts = "SELECT count(*) FROM platform_databases WHERE Hostname LIKE '%.turso.invalid' \
                  AND coalesce(_extra, '') NOT LIKE '%ostname%'";
     assert_eq!(number(&pipeline, hosts)?, 9);
-    // Finer than a microsecond.
+    // A time with nanoseconds.
     let branched =
         "SELECT count(*) FROM platform_databases WHERE parent_branched_at__text LIKE '20%Z'";
     assert_eq!(number(&pipeline, branched)?, 1);
@@ -55,7 +55,7 @@ fn both_spellings_of_a_host_are_one_column() -> Result<()> {
 }
 
 #[test]
-fn fields_that_vanish_or_are_null_are_null() -> Result<()> {
+fn missing_and_null_fields_are_null() -> Result<()> {
     for trap in [Trap::FieldsVanish, Trap::FieldsAreNull] {
         let platform = Platform::serve(world().trap(trap))?;
         let pipeline = pipeline(&platform)?
@@ -77,7 +77,7 @@ fn fields_that_vanish_or_are_null_are_null() -> Result<()> {
 }
 
 #[test]
-fn values_of_another_type_go_beside_their_columns() -> Result<()> {
+fn values_of_another_type_go_to_sibling_columns() -> Result<()> {
     let platform = Platform::serve(world().trap(Trap::TypesChange))?;
     let pipeline = pipeline(&platform)?
         .resource("platform_databases")
@@ -85,15 +85,15 @@ fn values_of_another_type_go_beside_their_columns() -> Result<()> {
         .resource("platform_deleted_groups")
         .resource("platform_invites");
     let report = pipeline.load()?;
-    // Flags as numbers, in `_extra`: no column of flags holds them.
+    // Numbers for flags go to `_extra`: a column of flags has no sibling.
     let flags = "SELECT count(*) FROM platform_databases WHERE block_reads IS NULL \
                  AND _extra LIKE '%\"block_reads\":0%'";
     assert_eq!(number(&pipeline, flags)?, 4);
-    // Numbers as texts, in a column of their own.
+    // Texts for numbers go to a sibling column.
     let texts = "SELECT count(*) FROM platform_deleted_groups WHERE cascade_databases IS NULL \
                  AND cascade_databases__text IS NOT NULL";
     assert_eq!(number(&pipeline, texts)?, 1);
-    // Objects in lists, in `_extra`.
+    // Lists for objects go to `_extra`.
     let quotas = "SELECT count(*) FROM platform_plans WHERE _extra LIKE '%\"quotas\":[{%'";
     assert!(number(&pipeline, quotas)? > 0);
     let notes = reported(&report, "platform_databases")["notes"].to_string();
@@ -105,7 +105,7 @@ fn values_of_another_type_go_beside_their_columns() -> Result<()> {
 }
 
 #[test]
-fn what_is_nested_is_json_or_columns_and_tables_as_the_pipeline_says() -> Result<()> {
+fn nested_data_is_stored_as_configured() -> Result<()> {
     let platform = Platform::serve(world())?;
     let json = pipeline(&platform)?
         .resource_with("platform_databases", "nested = \"json\"")

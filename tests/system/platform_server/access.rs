@@ -1,4 +1,4 @@
-//! What a token may not read is refused in the words of the API.
+//! Refusals for missing permissions, with the messages of the API.
 
 use anyhow::Result;
 use connector_tests::platform::{Organization, Plan, Platform, Role, Token, World, served};
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{TOKEN, example, get_as, whole};
 
 #[test]
-fn whoever_has_no_token_learns_nothing() -> Result<()> {
+fn requests_without_a_token_are_refused() -> Result<()> {
     let world = whole().token(Token::unrestricted("of the past").expires(1));
     let platform = Platform::serve(world)?;
     let segments = "token contains an invalid number of segments";
@@ -26,7 +26,7 @@ fn whoever_has_no_token_learns_nothing() -> Result<()> {
 }
 
 #[test]
-fn a_token_of_a_group_reads_its_databases_and_nothing_of_the_organization() -> Result<()> {
+fn a_group_token_reads_only_the_databases_of_its_group() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let get = |path: &str| get_as(&platform, "a third token", path);
     let acme = "/v1/organizations/acme";
@@ -60,7 +60,7 @@ fn a_token_of_a_group_reads_its_databases_and_nothing_of_the_organization() -> R
 }
 
 #[test]
-fn a_token_of_an_organization_sees_no_other() -> Result<()> {
+fn an_organization_token_sees_no_other_organization() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let (_, organizations) = get_as(&platform, "a second token", "/v1/organizations")?;
     assert_eq!(organizations.as_array().map(Vec::len), Some(1));
@@ -70,7 +70,7 @@ fn a_token_of_an_organization_sees_no_other() -> Result<()> {
 }
 
 #[test]
-fn whoever_is_no_admin_sees_no_members_and_only_their_own_tokens() -> Result<()> {
+fn only_admins_see_members_and_tokens_of_others() -> Result<()> {
     let member = Token::for_organization("of a member", "acme").role(Role::Member);
     let platform = Platform::serve(whole().token(member))?;
     let get = |path: &str| get_as(&platform, "of a member", path);
@@ -84,7 +84,7 @@ fn whoever_is_no_admin_sees_no_members_and_only_their_own_tokens() -> Result<()>
 }
 
 #[test]
-fn what_a_plan_does_not_include_is_refused_with_a_code() -> Result<()> {
+fn an_endpoint_of_a_larger_plan_is_refused_with_a_code() -> Result<()> {
     let refused = |plan: Plan| {
         let acme = Organization::team("acme").plan(plan);
         let id = acme.id();
@@ -118,7 +118,7 @@ fn what_a_plan_does_not_include_is_refused_with_a_code() -> Result<()> {
 }
 
 #[test]
-fn what_is_not_there_is_named_as_the_api_does() -> Result<()> {
+fn missing_records_have_the_messages_of_the_api() -> Result<()> {
     let platform = Platform::serve(whole())?;
     for (path, error) in [
         ("/v1/organizations/none", "organization not found"),
@@ -131,7 +131,7 @@ fn what_is_not_there_is_named_as_the_api_does() -> Result<()> {
             "/v1/organizations/acme/members/none",
             "could not find member",
         ),
-        // The newest paths take an id, and no slug.
+        // The newest paths accept an id but not a slug.
         ("/v3/organizations/acme/databases", "organization not found"),
     ] {
         let missing = get_as(&platform, TOKEN, path)?;

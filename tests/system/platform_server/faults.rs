@@ -1,4 +1,4 @@
-//! Faults happen where and as often as a test says, and nowhere else.
+//! Faults affect exactly the requests that a test selects.
 
 use std::sync::mpsc;
 use std::thread;
@@ -12,7 +12,7 @@ use super::{TOKEN, fetch, get, whole};
 const USER: &str = "/v1/user";
 
 #[test]
-fn a_refusal_has_its_status_and_perhaps_a_time_to_come_back() -> Result<()> {
+fn a_refusal_has_its_status_and_an_optional_retry_after() -> Result<()> {
     let platform = Platform::serve(whole())?;
     for status in [402, 403, 404, 409, 429, 500, 503] {
         platform.fault(Fault::Status(status).at(USER).times(1));
@@ -33,7 +33,7 @@ fn a_refusal_has_its_status_and_perhaps_a_time_to_come_back() -> Result<()> {
 }
 
 #[test]
-fn a_fault_has_a_place_a_beginning_and_an_end() -> Result<()> {
+fn a_fault_has_a_path_a_start_and_a_count() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let statuses = |path: &str| -> Result<Vec<u16>> {
         (0..5)
@@ -59,7 +59,7 @@ fn a_fault_has_a_place_a_beginning_and_an_end() -> Result<()> {
 }
 
 #[test]
-fn answers_break_in_every_way() -> Result<()> {
+fn answers_can_be_damaged_in_every_way() -> Result<()> {
     let platform = Platform::serve(whole())?;
     platform.fault(Fault::Malformed.at(USER).times(1));
     let malformed = fetch(&platform, TOKEN, USER)?;
@@ -76,14 +76,14 @@ fn answers_break_in_every_way() -> Result<()> {
 }
 
 #[test]
-fn what_stalls_is_answered_never_and_ends_with_the_server() -> Result<()> {
+fn a_stalled_request_ends_with_the_server() -> Result<()> {
     let platform = Platform::serve(whole())?;
     platform.fault(Fault::Stall.at(USER));
     let url = format!("{}{USER}", platform.url());
     let (tell, told) = mpsc::channel();
     let asking = thread::spawn(move || {
         let answered = ureq::get(url).call().is_ok();
-        // The one who listens may have failed already.
+        // The receiver may have failed already.
         let _ = tell.send(());
         answered
     });
@@ -95,7 +95,7 @@ fn what_stalls_is_answered_never_and_ends_with_the_server() -> Result<()> {
 }
 
 #[test]
-fn a_limit_refuses_one_of_so_many() -> Result<()> {
+fn a_rate_limit_refuses_at_its_interval() -> Result<()> {
     let platform = Platform::serve(whole())?;
     platform.limit(RateLimit {
         every: 3,
@@ -110,7 +110,7 @@ fn a_limit_refuses_one_of_so_many() -> Result<()> {
 }
 
 #[test]
-fn requests_that_wait_for_each_other_are_counted_together() -> Result<()> {
+fn requests_can_wait_for_each_other() -> Result<()> {
     let platform = Platform::serve(whole())?;
     get(&platform, USER)?;
     assert_eq!(platform.max_in_flight(), 1);

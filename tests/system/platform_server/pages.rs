@@ -1,4 +1,4 @@
-//! Long lists come in parts, in each of the API's ways.
+//! Pagination schemes of the API.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use super::{TOKEN, get};
 
 #[test]
-fn the_list_of_databases_is_whole_unless_pages_are_asked_for_or_set() -> Result<()> {
+fn the_list_of_databases_is_complete_unless_a_limit_is_requested_or_set() -> Result<()> {
     let platform = Platform::serve(large())?;
     let list = "/v1/organizations/acme/databases";
     let (_, whole) = get(&platform, list)?;
@@ -37,7 +37,7 @@ fn the_newer_lists_end_with_a_cursor_that_is_null() -> Result<()> {
     let groups = format!("{lists}/deleted-groups?limit=3");
     assert_eq!(lengths(&platform, &groups, "groups")?, [3, 2]);
     let last = get(&platform, &format!("{lists}/deleted-groups?limit=5"))?.1;
-    // Five fit on no page of four.
+    // Five records need two pages of four.
     assert!(last["pagination"]["next"].is_string());
     let last = get(&platform, &format!("{lists}/groups"))?.1;
     assert_eq!(last["pagination"].get("next"), Some(&Json::Null));
@@ -49,7 +49,7 @@ fn the_newer_lists_end_with_a_cursor_that_is_null() -> Result<()> {
 }
 
 #[test]
-fn a_cursor_must_be_escaped_and_be_one() -> Result<()> {
+fn a_cursor_must_be_escaped_and_valid() -> Result<()> {
     let platform = Platform::serve(large())?;
     let list = "/v1/organizations/acme/databases?limit=10";
     let next = get(&platform, list)?.1["pagination"]["next"].clone();
@@ -65,7 +65,7 @@ fn a_cursor_must_be_escaped_and_be_one() -> Result<()> {
 }
 
 #[test]
-fn the_audit_log_comes_in_numbered_pages_from_the_newest() -> Result<()> {
+fn the_audit_log_has_numbered_pages_from_the_newest_entry() -> Result<()> {
     let platform = Platform::serve(large())?;
     let list = "/v1/organizations/acme/audit-logs";
     let page = |query: &str| Ok::<_, anyhow::Error>(get(&platform, &format!("{list}{query}"))?.1);
@@ -93,7 +93,7 @@ fn the_audit_log_comes_in_numbered_pages_from_the_newest() -> Result<()> {
 }
 
 #[test]
-fn what_is_added_to_a_log_moves_what_was_there_and_changes_none_of_it() -> Result<()> {
+fn new_log_entries_shift_older_ones_without_changing_them() -> Result<()> {
     let platform = Platform::serve(large())?;
     let list = "/v1/organizations/acme/audit-logs?page_size=1000";
     let before = get(&platform, list)?.1["audit_logs"].clone();
@@ -127,7 +127,7 @@ fn large() -> World {
         .token(Token::unrestricted(TOKEN))
 }
 
-/// How long the pages of a list are. None has a record of another.
+/// Returns the lengths of the pages of a list. No record is on two pages.
 fn lengths(platform: &Platform, list: &str, selector: &str) -> Result<Vec<usize>> {
     let (mut lengths, mut seen, mut cursor) = (Vec::new(), BTreeSet::new(), String::new());
     loop {
@@ -136,7 +136,7 @@ fn lengths(platform: &Platform, list: &str, selector: &str) -> Result<Vec<usize>
         let records = page[selector].as_array().cloned().unwrap_or_default();
         lengths.push(records.len());
         for record in records {
-            assert!(seen.insert(record.to_string()), "{record} came twice");
+            assert!(seen.insert(record.to_string()), "{record} is on two pages");
         }
         match &page["pagination"]["next"] {
             Json::String(next) => cursor = format!("&cursor={}", escaped(next)),

@@ -1,5 +1,4 @@
-//! Records are as untidy as real ones: the traps that the document does not
-//! speak of, or that come of it.
+//! Records have the irregularities of real ones.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +9,7 @@ use serde_json::Value as Json;
 use super::{TOKEN, example, get, whole};
 
 #[test]
-fn a_database_has_its_host_twice_and_fields_that_nobody_documents() -> Result<()> {
+fn a_database_has_its_host_twice_and_undocumented_fields() -> Result<()> {
     let platform = Platform::shop("127.0.0.1:8080", TOKEN)?;
     let shop = get(&platform, "/v1/organizations/acme/databases/shop")?.1["database"].clone();
     assert_eq!(shop["Hostname"], "127.0.0.1:8080");
@@ -22,7 +21,7 @@ fn a_database_has_its_host_twice_and_fields_that_nobody_documents() -> Result<()
 }
 
 #[test]
-fn a_branch_knows_to_the_nanosecond_when_it_was_made() -> Result<()> {
+fn a_branch_has_a_creation_time_with_nanoseconds() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let (_, answer) = get(&platform, "/v1/organizations/acme/databases/shop-next")?;
     let parent = &answer["database"]["parent"];
@@ -40,7 +39,7 @@ fn a_branch_knows_to_the_nanosecond_when_it_was_made() -> Result<()> {
 }
 
 #[test]
-fn queries_are_null_where_there_are_none() -> Result<()> {
+fn missing_queries_are_null() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let mut kinds = BTreeSet::new();
     for name in ["shop", "shop-next", "archive"] {
@@ -55,7 +54,7 @@ fn queries_are_null_where_there_are_none() -> Result<()> {
 }
 
 #[test]
-fn an_invoice_that_is_not_issued_has_no_number() -> Result<()> {
+fn an_upcoming_invoice_has_no_number() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let invoices = |kind: &str| -> Result<Vec<Json>> {
         let path = format!("/v1/organizations/acme/invoices{kind}");
@@ -82,7 +81,7 @@ fn an_invoice_that_is_not_issued_has_no_number() -> Result<()> {
 }
 
 #[test]
-fn usage_adds_up_over_windows_and_holds_numbers_that_floats_do_not() -> Result<()> {
+fn usage_adds_up_over_windows_and_has_numbers_that_floats_cannot_hold() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let usage = |from: &str, to: &str| -> Result<Json> {
         let path = format!("/v1/organizations/acme/databases/shop/usage?from={from}&to={to}");
@@ -99,7 +98,7 @@ fn usage_adds_up_over_windows_and_holds_numbers_that_floats_do_not() -> Result<(
     }
     let large = number(&whole, "bytes_synced");
     assert!(large > 1 << 53 && large % 2 == 1, "{large}");
-    // What is to come was not used yet.
+    // The future has no usage.
     assert_eq!(
         usage("2026-11-01T00:00:00Z", "2027-11-01T00:00:00Z")?,
         usage("2026-11-01T00:00:00Z", "2026-11-23T12:00:00Z")?
@@ -108,12 +107,12 @@ fn usage_adds_up_over_windows_and_holds_numbers_that_floats_do_not() -> Result<(
 }
 
 #[test]
-fn a_window_needs_a_zone() -> Result<()> {
+fn a_window_needs_a_time_zone() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let path = "/v1/organizations/acme/databases/shop/usage?from=2023-12-12T00:00:00";
     let (status, answer) = get(&platform, path)?;
     assert_eq!(status, 400);
-    // The document's own example.
+    // The example of the document.
     assert_eq!(
         answer["error"],
         "invalid from parameter: parsing time \"2023-12-12T00:00:00\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"Z07:00\""
@@ -122,7 +121,7 @@ fn a_window_needs_a_zone() -> Result<()> {
 }
 
 #[test]
-fn a_token_is_dated_by_its_day() -> Result<()> {
+fn a_token_has_a_creation_date_without_a_time() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let tokens = get(&platform, "/v1/auth/api-tokens")?.1["tokens"].clone();
     assert_eq!(tokens[0]["created_at"], "2026-05-21");
@@ -132,7 +131,7 @@ fn a_token_is_dated_by_its_day() -> Result<()> {
 }
 
 #[test]
-fn what_must_not_be_stored_is_there_to_be_found() -> Result<()> {
+fn fields_that_must_not_be_stored_are_served() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let mut found = String::new();
     for template in connector_tests::platform::served() {
@@ -154,7 +153,7 @@ fn what_must_not_be_stored_is_there_to_be_found() -> Result<()> {
 }
 
 #[test]
-fn the_same_world_is_the_same_every_time() -> Result<()> {
+fn a_world_is_reproducible() -> Result<()> {
     let (one, other) = (Platform::serve(whole())?, Platform::serve(whole())?);
     for template in connector_tests::platform::served() {
         let path = example(template);
@@ -165,7 +164,7 @@ fn the_same_world_is_the_same_every_time() -> Result<()> {
 }
 
 #[test]
-fn the_closest_region_is_told_without_a_token_by_another_address() -> Result<()> {
+fn the_closest_region_needs_no_token_and_has_another_address() -> Result<()> {
     let platform = Platform::serve(World::new().token(Token::unrestricted(TOKEN)))?;
     let body = ureq::get(platform.region_url())
         .call()?
