@@ -206,3 +206,6 @@ impl RowMapper {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
