@@ -47,7 +47,7 @@ fn a_cursor_can_be_shown_set_and_reset() -> Result<()> {
         assert_eq!(shown[0]["cursor"], cursor);
         let earlier = cursor.replace('3', "2");
         let output = state_of("set", &["--resource", "events", &earlier])?;
-        assert_eq!(output, format!("events: the cursor before was {cursor}\n"));
+        assert_eq!(output, format!("events: the previous cursor was {cursor}\n"));
         let report = pipeline.load()?;
         assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
         state_of("reset", &["--resource", "events"])?;
@@ -117,7 +117,7 @@ fn a_diff_shows_changes_and_applies_none() -> Result<()> {
         outcome.stdout,
         "events: + column `size`, an integer\n\
          events: + column `free`\n\
-         events: - column `what` does not come any more\n",
+         events: - column `what` is no longer in the source\n",
         "{outcome:?}"
     );
     let freeze = pipeline("freeze")?.into_database(&evolve.database());

@@ -1,101 +1,108 @@
-//! What can be wrong with a pipeline file.
+//! Mistakes in a pipeline file.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::model::Remedy;
 use crate::model::names::nearest;
 
 /// A pipeline file that cannot be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
     #[error("cannot read the pipeline file {}", path.display())]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         #[source]
         source: io::Error,
     },
-    /// The file is not TOML, or not of the right shape.
+    /// The file is not TOML, or has an unknown key or a wrong type.
     #[error("{message}")]
     Shape {
-        /// What is wrong, with line and column where they are known.
+        /// The mistake, with line and column if they are known.
         message: String,
         /// What to do.
-        hint: String,
+        remedy: Remedy,
     },
-    /// A value is not one of those that a key can have.
+    /// A key has an invalid value.
     #[error("`{key}` is wrong: {message}")]
     Value {
-        /// The key, with its tables.
+        /// Key with its tables.
         key: String,
-        /// What is wrong.
+        /// The mistake.
         message: String,
         /// What to do.
-        hint: String,
+        remedy: Remedy,
     },
-    /// The same, once it is known in which file.
+    /// A mistake in a known file.
     #[error("the pipeline file {} is wrong: {error}", path.display())]
     InFile {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The mistake.
         error: Box<ConfigError>,
     },
 }
 
 impl ConfigError {
-    pub(super) fn value(key: &str, message: String, hint: &str) -> Self {
+    pub(super) fn value(key: &str, message: String, remedy: impl Into<Remedy>) -> Self {
         Self::Value {
             key: key.to_owned(),
             message,
-            hint: hint.to_owned(),
+            remedy: remedy.into(),
         }
     }
 
-    /// A word that is not one of those that a key can have.
-    pub(super) fn choice(key: &str, got: &str, known: &[&str]) -> Self {
-        let hint = nearest(got, known.iter().copied()).map_or_else(
+    /// Creates the error for a word that is not a value of a key.
+    pub(super) fn choice(key: &str, word: &str, known: &[&str]) -> Self {
+        let remedy = nearest(word, known.iter().copied()).map_or_else(
             || format!("it can be {}", known.join(", ")),
             |nearest| format!("did you mean \"{nearest}\"?"),
         );
-        Self::Value {
-            key: key.to_owned(),
-            message: format!("\"{got}\" is not known"),
-            hint,
-        }
+        Self::value(key, format!("\"{word}\" is not known"), remedy)
     }
 
-    /// An error of the TOML parser, with the nearest known key where the
-    /// error is an unknown one.
-    pub(super) fn of_toml(error: &toml::de::Error) -> Self {
+    /// Creates the error for a failure of the TOML parser. The remedy for an
+    /// unknown key is the nearest known one.
+    pub(super) fn from_toml(error: &toml::de::Error) -> Self {
         let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
-        let hint = match (error.message(), names.as_slice()) {
+        let remedy = match (error.message(), names.as_slice()) {
             (message, [unknown, known @ ..]) if message.starts_with("unknown field") => {
                 nearest(unknown, known.iter().copied()).map_or_else(
-                    || format!("it can be {}", known.join(", ")),
-                    |nearest| format!("did you mean `{nearest}`?"),
+                    || format!("it can be {}", known.join(", ")).into(),
+                    |nearest| Remedy::UseName {
+                        name: nearest.to_owned(),
+                    },
                 )
             }
             (message, [missing]) if message.starts_with("missing field") => {
-                format!("add `{missing}`")
+                format!("add `{missing}`").into()
             }
             (message, _) if message.starts_with("invalid type") => {
-                "write the value as the type that is expected there".to_owned()
+                "write the value with the expected type".into()
             }
-            _ => "mend that line; `just init` shows a file as it should be".to_owned(),
+            _ => Remedy::UseTemplate,
         };
         Self::Shape {
             message: without_source(&error.to_string()),
-            hint,
+            remedy,
         }
     }
 
-    /// The same error in other words.
-    pub(super) fn map_text(mut self, words: impl Fn(&str) -> String) -> Self {
-        if let Self::Shape { message, hint } | Self::Value { message, hint, .. } = &mut self {
-            (*message, *hint) = (words(message), words(hint));
+    /// Replaces the texts of an error that was not put into a file yet.
+    pub(super) fn map_text(mut self, replace: impl Fn(&str) -> String) -> Self {
+        if let Self::Shape { message, remedy }
+        | Self::Value {
+            message, remedy, ..
+        } = &mut self
+        {
+            *message = replace(message);
+            if let Remedy::Text { text } | Remedy::UseName { name: text } = remedy {
+                *text = replace(text);
+            }
         }
         self
     }
@@ -107,21 +114,19 @@ impl ConfigError {
         }
     }
 
-    /// What a person can do about it.
+    /// Returns what can be done about the error.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn remedy(&self) -> Option<Remedy> {
         match self {
-            Self::Unreadable { .. } => {
-                "`just init` writes a commented turso.toml to start from".to_owned()
-            }
-            Self::Shape { hint, .. } | Self::Value { hint, .. } => hint.clone(),
-            Self::InFile { error, .. } => error.hint(),
+            Self::Unreadable { .. } => Some(Remedy::UseTemplate),
+            Self::Shape { remedy, .. } | Self::Value { remedy, .. } => Some(remedy.clone()),
+            Self::InFile { error, .. } => error.remedy(),
         }
     }
 }
 
-/// A message of the TOML parser without the line that it quotes: the line may
-/// hold a credential that does not belong there. Where it is, is said.
+/// Removes the quoted lines from a message of the TOML parser: they may hold a
+/// credential. The line number stays.
 fn without_source(message: &str) -> String {
     let quoted = |line: &&str| {
         line.trim_start_matches([' ', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'])

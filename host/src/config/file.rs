@@ -1,5 +1,5 @@
-//! The shapes of the pipeline file, exactly as they are written. What the
-//! values mean is decided elsewhere.
+//! The tables and keys of the pipeline file, exactly as they are written. The
+//! parent module gives them their meaning.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,15 +10,15 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawFile {
-    /// The name under which state is kept; by default the file's name without
-    /// its ending.
+    /// Name of the pipeline, which identifies its state (the file's name without
+    /// its extension).
     pub(super) name: Option<String>,
     /// `snapshot` or `resumable`.
     pub(super) consistency: Option<String>,
-    /// How often a run that can be resumed is committed (10s).
+    /// Interval between commits of a resumable run (10s).
     pub(super) commit_every: Option<String>,
     pub(super) connector: RawConnector,
-    /// What is read; without any, the connector's defaults.
+    /// Resources to read; without any, the connector's defaults.
     #[serde(default)]
     pub(super) resource: Vec<RawResource>,
     pub(super) destination: RawDestination,
@@ -28,16 +28,16 @@ pub(super) struct RawFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawConnector {
-    /// The component file.
+    /// Path of the component file.
     pub(super) component: PathBuf,
-    /// Digest of the component; another file is refused.
+    /// SHA-256 of the component; a file with another digest is refused.
     pub(super) sha256: Option<String>,
-    /// Handed to the connector, which declares what it holds.
+    /// Settings of the connector, which declares their schema.
     pub(super) config: Option<toml::Table>,
-    /// Where the host finds the credentials that the connector asks for. Of
-    /// any shape, because an error about the shape would show the value.
+    /// Sources of the credentials that the connector asks for. Any value is
+    /// accepted here, because a type error would show the value.
     pub(super) secrets: Option<toml::Value>,
-    /// What the connector may reach; nothing by default.
+    /// Requests that the connector may send; none by default.
     #[serde(default)]
     pub(super) allow: Vec<RawAllow>,
     pub(super) limits: Option<RawLimits>,
@@ -49,16 +49,16 @@ pub(super) struct RawConnector {
 pub(super) struct RawAllow {
     /// Scheme, host and port; `*.` for one label.
     pub(super) origin: String,
-    /// HTTP methods, by default GET.
+    /// HTTP methods (GET).
     #[serde(default)]
     pub(super) methods: Vec<String>,
-    /// Paths, with `*` for any characters; by default any.
+    /// Paths, with `*` for any characters (all paths).
     #[serde(default)]
     pub(super) paths: Vec<String>,
-    /// Credentials that may go there, by default none.
+    /// Names of the secrets that may go there (none).
     #[serde(default)]
     pub(super) secrets: Vec<String>,
-    /// Whether this origin may resolve to a private address.
+    /// True if this origin may resolve to a private address.
     #[serde(default)]
     pub(super) private: bool,
 }
@@ -69,21 +69,21 @@ pub(super) struct RawAllow {
 pub(super) struct RawLimits {
     /// Memory of the connector (256MiB).
     pub(super) memory: Option<String>,
-    /// Elements of its tables (100000).
+    /// Elements of the connector's tables (100000).
     pub(super) tables: Option<u64>,
-    /// Handles that it holds at once (1000).
+    /// Handles to host objects at one time (1000).
     pub(super) handles: Option<u64>,
     /// Time of one command (1h).
     pub(super) time: Option<String>,
     /// Requests of one command (1000000).
     pub(super) requests: Option<u64>,
-    /// Requests whose answers it holds at once (64).
+    /// Responses that are open at one time (64).
     pub(super) open_responses: Option<u64>,
     /// Bytes of the headers of a request or a response (128KiB).
     pub(super) headers: Option<String>,
-    /// Bytes of the request bodies that are being sent (16MiB).
+    /// Bytes of request bodies in transit at one time (16MiB).
     pub(super) request_body: Option<String>,
-    /// Bytes of one response, decompressed (16GiB; they are streamed).
+    /// Bytes of one response after decompression, which is streamed (16GiB).
     pub(super) response: Option<String>,
     /// Random bytes (1MiB).
     pub(super) random: Option<String>,
@@ -93,7 +93,7 @@ pub(super) struct RawLimits {
     pub(super) page: Option<String>,
     /// Rows of one page (1000000).
     pub(super) page_rows: Option<u64>,
-    /// Resources that may be listed (10000).
+    /// Resources that the connector lists (10000).
     pub(super) resources: Option<u64>,
     /// Columns of a resource (4000).
     pub(super) columns: Option<u64>,
@@ -108,11 +108,11 @@ pub(super) struct RawResource {
     pub(super) name: String,
     /// `full`, `incremental` or `changes`.
     pub(super) mode: Option<String>,
-    /// The column that an incremental read goes by; without one, it goes by
-    /// a key that only grows.
+    /// Cursor column of an incremental read; without one, a growing key is
+    /// used.
     pub(super) cursor: Option<String>,
-    /// How far an incremental read goes back for rows that came late, in the
-    /// unit of the cursor (seconds for times).
+    /// Overlap of an incremental read with the previous one, for late rows, in
+    /// the unit of the cursor column (seconds for times).
     pub(super) lag: Option<toml::Value>,
     #[serde(default)]
     pub(super) primary_key: Vec<String>,
@@ -122,19 +122,18 @@ pub(super) struct RawResource {
     pub(super) deletes: Option<String>,
     /// A condition on the rows, in the language of the source.
     pub(super) r#where: Option<String>,
-    /// The most rows that the source may bill.
+    /// Maximum number of rows that the source may bill.
     pub(super) max_rows_read: Option<u64>,
-    /// The columns to read, by default all.
+    /// Columns to read (all).
     #[serde(default)]
     pub(super) columns: Vec<String>,
     /// `keep`, `json` or `tables`.
     pub(super) nested: Option<String>,
-    /// Types of columns in place of those that they would get, such as
-    /// `timestamp` or `decimal(18,2)`. The connector knows which there are.
+    /// Types of columns that replace the default ones, such as `timestamp` or
+    /// `decimal(18,2)`. The connector defines the types.
     #[serde(default)]
     pub(super) types: BTreeMap<String, String>,
-    /// `sha256`, `null` or `partial`, for columns whose values are not to be
-    /// stored as they are.
+    /// `sha256`, `null` or `partial`, for columns with masked values.
     #[serde(default)]
     pub(super) mask: BTreeMap<String, String>,
     /// `evolve`, `freeze`, `discard_row` or `discard_value`.
@@ -148,11 +147,11 @@ pub(super) struct RawDestination {
     /// `duckdb` or `files`.
     #[serde(rename = "type")]
     pub(super) kind: String,
-    /// duckdb: the database file, by default `turso.duckdb`.
+    /// duckdb: path of the database file (`<name>.duckdb`).
     pub(super) path: Option<PathBuf>,
-    /// The schema or folder that holds the tables, by default `turso_data`.
+    /// Schema or folder that holds the tables (the name of the pipeline).
     pub(super) dataset: Option<String>,
-    /// duckdb: the driver library.
+    /// duckdb: path of the driver library.
     pub(super) driver: Option<PathBuf>,
     /// files: a path or a `file:` URL.
     pub(super) url: Option<String>,

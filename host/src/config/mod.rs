@@ -55,15 +55,15 @@ pub fn parse(
 ) -> Result<PipelineSpec, ConfigError> {
     // Twice: once as written, for errors with line and column, and once with
     // the variables replaced.
-    let _: RawFile = toml::from_str(text).map_err(|error| ConfigError::of_toml(&error))?;
+    let _: RawFile = toml::from_str(text).map_err(|error| ConfigError::from_toml(&error))?;
     let mut table: toml::Table =
-        toml::from_str(text).map_err(|error| ConfigError::of_toml(&error))?;
+        toml::from_str(text).map_err(|error| ConfigError::from_toml(&error))?;
     let replaced = variables::replace(&mut table, environment)?;
     let raw: RawFile = table
         .try_into()
-        .map_err(|error| ConfigError::of_toml(&error))?;
+        .map_err(|error| ConfigError::from_toml(&error))?;
     meaning(raw, folder, stem, environment)
-        .map_err(|error| error.map_text(|text| replaced.hidden_in(text)))
+        .map_err(|error| error.map_text(|text| replaced.hide(text)))
 }
 
 fn meaning(

@@ -1,4 +1,4 @@
-//! Reads credentials from where the pipeline file says they are. Their values
+//! Credentials, read from the sources that the pipeline file names. Their values
 //! go into [`Secret`] and nowhere else.
 
 mod command;
@@ -11,10 +11,9 @@ use toml::Value;
 use super::{ConfigError, Environment};
 use crate::model::Secret;
 
-/// The values of `[connector.secrets]`. Each has one source: `env`, an
-/// environment variable; `file`, a file; or `command`, a program and its
-/// arguments, whose output it is. White space around the value is no part of
-/// it.
+/// Reads the values of `[connector.secrets]`. Each has one source: `env`, an
+/// environment variable; `file`, a file; or `command`, a program with its
+/// arguments that prints it. Surrounding whitespace is trimmed.
 pub(super) fn read_all(
     sources: Option<&Value>,
     folder: &Path,
@@ -28,7 +27,7 @@ pub(super) fn read_all(
             .collect(),
         Some(_) => Err(ConfigError::value(
             "connector.secrets",
-            "it is no table".to_owned(),
+            "it is not a table".to_owned(),
             "write [connector.secrets], and below it name = { env = \"NAME\" }",
         )),
     }
@@ -47,9 +46,7 @@ fn read(
                 ConfigError::value(
                     &key,
                     format!("the environment variable {variable} is not set"),
-                    &format!(
-                        "set {variable}, or take the secret from a file: {{ file = \"...\" }}"
-                    ),
+                    format!("set {variable}, or take the secret from a file: {{ file = \"...\" }}"),
                 )
             })?;
             Secret::new(&value)
@@ -60,7 +57,7 @@ fn read(
                 ConfigError::value(
                     &key,
                     format!("{} cannot be read: {error}", path.display()),
-                    "look at the path and its permissions",
+                    "check the path and its permissions",
                 )
             })?;
             warn_if_open(&path);
@@ -81,8 +78,8 @@ fn read(
         _ => {
             return Err(ConfigError::value(
                 &key,
-                "it has not exactly one source".to_owned(),
-                "write { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }; values themselves do not belong into this file",
+                "it must have exactly one source".to_owned(),
+                "write { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }; the value itself does not belong in this file",
             ));
         }
     };
@@ -90,7 +87,7 @@ fn read(
         return Err(ConfigError::value(
             &key,
             "it is empty".to_owned(),
-            "leave it out if the server needs none",
+            "remove it if the server needs no credential",
         ));
     }
     if !secret
@@ -100,14 +97,14 @@ fn read(
     {
         return Err(ConfigError::value(
             &key,
-            "it holds characters that no credential has".to_owned(),
+            "it holds control or non-ASCII characters".to_owned(),
             "a token is one line of printable characters",
         ));
     }
     Ok(secret)
 }
 
-/// The key and the value of a table that has just one.
+/// Returns the entry of a table that has exactly one.
 fn only_entry(source: &Value) -> Option<(&str, &Value)> {
     let mut entries = source.as_table()?.iter();
     match (entries.next(), entries.next()) {

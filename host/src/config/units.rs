@@ -1,10 +1,10 @@
-//! Sizes and durations as people write them.
+//! Sizes and durations in the notation of the pipeline file.
 
 use std::time::Duration;
 
 use super::ConfigError;
 
-/// Bytes: a number with B, KB, MB, GB (1000) or KiB, MiB, GiB (1024).
+/// Parses a size: a number with B, KB, MB, GB (1000) or KiB, MiB, GiB (1024).
 pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ConfigError> {
     let unit = |unit: &str| {
         Some(match unit {
@@ -27,7 +27,7 @@ pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ConfigError> {
     })
 }
 
-/// A time: a number with ms, s, m, h or d.
+/// Parses a duration: a number with ms, s, m, h or d.
 pub(super) fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let unit = |unit: &str| {
         Some(match unit {
@@ -44,7 +44,7 @@ pub(super) fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
         .ok_or_else(|| {
             ConfigError::value(
                 key,
-                format!("\"{text}\" is not a time"),
+                format!("\"{text}\" is not a duration"),
                 "write it as \"30s\", \"10m\" or \"1h\"",
             )
         })

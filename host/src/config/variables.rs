@@ -1,6 +1,6 @@
-//! `${NAME}` and `${NAME:-default}` in the texts of a pipeline file, anywhere
-//! but in `[connector.secrets]`: credentials have sources of their own. Who
-//! puts one into a variable nevertheless does not find it in an error.
+//! `${NAME}` and `${NAME:-default}` in the texts of a pipeline file. Credentials
+//! in `[connector.secrets]` have their own sources and are not touched. No error
+//! shows the value of a variable, in case it is a credential after all.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -9,30 +9,32 @@ use toml::{Table, Value};
 
 use super::{ConfigError, Environment};
 
-/// What was put in for variables: their names, and what they held.
+/// Names and values of the variables that were replaced.
 #[derive(Default)]
 pub(super) struct Replaced(BTreeMap<String, String>);
 
 impl Replaced {
-    /// A text for people, with `${NAME}` where it repeats what that held.
-    pub(super) fn hidden_in(&self, text: &str) -> String {
-        /// No credential is shorter, and what is shorter may be part of a word.
-        const SHORTEST: usize = 8;
-        let mut held: Vec<_> = self
+    /// Replaces the values of variables in a text by `${NAME}`.
+    pub(super) fn hide(&self, text: &str) -> String {
+        /// Minimum length of a hidden value. Credentials are longer, and shorter
+        /// values may be part of a word.
+        const MIN_BYTES: usize = 8;
+        let mut variables: Vec<_> = self
             .0
             .iter()
-            .filter(|(_, value)| value.len() >= SHORTEST)
+            .filter(|(_, value)| value.len() >= MIN_BYTES)
             .collect();
-        // The longest first: one may be the beginning of another.
-        held.sort_by_key(|(_, value)| Reverse(value.len()));
-        held.into_iter()
+        // The longest first, because one may begin another.
+        variables.sort_by_key(|(_, value)| Reverse(value.len()));
+        variables
+            .into_iter()
             .fold(text.to_owned(), |text, (name, value)| {
                 text.replace(value, &format!("${{{name}}}"))
             })
     }
 }
 
-/// Replaces the variables in all texts of a file.
+/// Replaces the variables in all texts of a file except secrets.
 pub(super) fn replace(
     file: &mut Table,
     environment: Environment<'_>,
@@ -94,7 +96,7 @@ fn in_text(
         let Some((variable, after)) = after.split_once('}') else {
             return Err(ConfigError::value(
                 key,
-                "`${` is not closed".to_owned(),
+                "`${` has no closing `}`".to_owned(),
                 "write ${NAME} or ${NAME:-default}",
             ));
         };
@@ -112,7 +114,7 @@ fn in_text(
                 return Err(ConfigError::value(
                     key,
                     format!("the environment variable {name} is not set"),
-                    &format!("set {name}, or give a default: ${{{name}:-...}}"),
+                    format!("set {name}, or give a default: ${{{name}:-...}}"),
                 ));
             }
         }

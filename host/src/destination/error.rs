@@ -4,6 +4,8 @@
 use std::error::Error;
 use std::io;
 
+use crate::model::Remedy;
+
 /// A boxed cause.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
@@ -121,30 +123,28 @@ impl DestinationError {
         }
     }
 
-    /// What a person can do about it.
+    /// Returns what can be done about the error.
     #[must_use]
-    pub fn hint(&self) -> String {
-        match self {
-            Self::DriverMissing { driver, .. } => format!(
-                "`just build` fetches the {driver} driver and puts it beside the executable; \
-                 or set `driver` in [destination] to the path of the library"
-            ),
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::DriverMissing { driver, .. } => Remedy::ProvideDriver {
+                driver: (*driver).to_owned(),
+            },
             Self::Locked { .. } => {
-                "close the program that has it open (a shell, a notebook, another run), then run again"
-                    .to_owned()
+                "close the program that has it open (a shell, a notebook, another run), then run again".into()
             }
-            Self::ReadOnly { .. } => "give this user write permission, or choose another path".to_owned(),
+            Self::ReadOnly { .. } => "give this user write permission, or choose another path".into(),
             Self::Full { .. } => {
-                "free some space and run again; what was loaded before is untouched".to_owned()
+                "free some space and run again; what was loaded before is unchanged".into()
             }
             Self::NoKey { .. } => {
-                "choose another `primary_key` in its [[resource]], or `write = \"append\"`".to_owned()
+                "choose another `primary_key` for the resource, or `write = \"append\"`".into()
             }
-            Self::Unusable { .. } => "look at `path` or `url` in [destination]".to_owned(),
+            Self::Unusable { .. } => "check `path` or `url` of the destination".into(),
             Self::Failed { .. } => {
-                "nothing of this load was kept; run again, and report it if it stays".to_owned()
+                "nothing of this load was stored; run again, and report it if it happens again".into()
             }
-        }
+        })
     }
 }
 

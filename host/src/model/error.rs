@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use serde::{Serialize as _, Serializer};
+
+use super::Remedy;
+
 /// The category of an error, by what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -38,8 +42,9 @@ pub struct SourceError {
     pub category: ErrorCategory,
     /// Failed operation and reason.
     pub message: String,
-    /// What the reader can do.
-    pub hint: Option<String>,
+    /// What can be done about it.
+    #[serde(rename = "hint", serialize_with = "as_text")]
+    pub remedy: Option<Remedy>,
     /// True if the same call may succeed later.
     pub retryable: bool,
     /// Time to wait before the next call, in milliseconds.
@@ -62,4 +67,12 @@ impl fmt::Display for ErrorCategory {
             Self::Internal => "internal",
         })
     }
+}
+
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn as_text<S: Serializer>(remedy: &Option<Remedy>, serializer: S) -> Result<S::Ok, S::Error> {
+    remedy
+        .as_ref()
+        .map(ToString::to_string)
+        .serialize(serializer)
 }

@@ -145,7 +145,7 @@ impl Limits {
 }
 
 impl Limit {
-    /// The key under `[connector.limits]`.
+    /// Returns the name of the setting.
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
@@ -166,6 +166,18 @@ impl Limit {
             Self::Columns => "columns",
             Self::Text => "text",
         }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+impl Serialize for Limit {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.key())
     }
 }
 

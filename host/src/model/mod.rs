@@ -6,6 +6,7 @@ mod json;
 mod limits;
 mod load;
 pub mod names;
+mod remedy;
 mod secret;
 pub mod siblings;
 mod source;
@@ -19,6 +20,7 @@ pub use load::{
     DeletionMode, LoadId, LoadRecord, LoadStatus, ReadMode, Rejected, ResourceRecord, SchemaPolicy,
     WriteDisposition,
 };
+pub use remedy::Remedy;
 pub use secret::Secret;
 pub use siblings::Sibling;
 pub use source::{

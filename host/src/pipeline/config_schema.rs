@@ -34,9 +34,9 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
         let at = leaf.instance_location.to_string();
         let setting = at.trim_start_matches('/').replace('/', ".");
         let subject = if setting.is_empty() {
-            "[connector.config]".to_owned()
+            "the config of the connector".to_owned()
         } else {
-            format!("`{setting}` in [connector.config]")
+            format!("the setting `{setting}` of the connector")
         };
         PipelineError::settings(
             format!("{subject} is wrong: {}", leaf.kind),
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn an_unknown_key_is_answered_with_the_nearest_known_one() {
         let error = error(&serde_json::json!({"database_url": "x", "page_row": 1}));
-        assert_eq!(error.hint().as_deref(), Some("did you mean `page_rows`?"));
+        assert_eq!(error.remedy(), Some("did you mean `page_rows`?".into()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Failures of commands on a pipeline.
 
 use crate::destination::DestinationError;
+use crate::model::{Remedy, SourceError};
 use crate::sandbox::SandboxError;
 use crate::sandbox::egress::rule::RuleError;
 
@@ -13,7 +14,7 @@ pub enum PipelineError {
         /// Setting and reason.
         message: String,
         /// Way to correct the setting.
-        hint: Option<String>,
+        remedy: Remedy,
     },
     /// An allow-rule cannot be parsed.
     #[error("an allow-rule is wrong: {0}")]
@@ -44,7 +45,7 @@ pub enum PipelineError {
         /// Name of the first resource.
         resource: String,
         /// Failure of the first resource.
-        error: crate::model::SourceError,
+        error: Box<SourceError>,
     },
     /// A thread of the host panicked.
     #[error("a thread of the host crashed: {0}")]
@@ -56,10 +57,10 @@ pub enum PipelineError {
 
 impl PipelineError {
     /// Creates the error for a wrong setting.
-    pub(super) fn settings(message: impl Into<String>, hint: impl Into<Option<String>>) -> Self {
+    pub(super) fn settings(message: impl Into<String>, remedy: impl Into<Remedy>) -> Self {
         Self::Settings {
             message: message.into(),
-            hint: hint.into(),
+            remedy: remedy.into(),
         }
     }
 
@@ -68,27 +69,25 @@ impl PipelineError {
         SandboxError::Contract(reason.into()).into()
     }
 
-    /// Returns what a person can do about the error.
+    /// Returns what can be done about the error.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Settings { hint, .. } => hint.clone(),
-            Self::Rule(_) => Some(
-                "an origin is scheme, host and port, such as \"https://mydb-acme.turso.io\""
-                    .to_owned(),
-            ),
-            Self::Sandbox(error) => error.hint(),
-            Self::Destination(error) => Some(error.hint()),
-            Self::Crashed(_) => Some(
-                "nothing of this load was stored; this is a defect of the host, report it"
-                    .to_owned(),
-            ),
-            Self::Mismatch { .. } => Some(
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Settings { remedy, .. } => remedy.clone(),
+            Self::Rule(_) => {
+                "an origin is scheme, host and port, such as \"https://db.example.com\"".into()
+            }
+            Self::Sandbox(error) => return error.remedy(),
+            Self::Destination(error) => return error.remedy(),
+            Self::Crashed(_) => {
+                "nothing of this load was stored; this is a defect of the host, report it".into()
+            }
+            Self::Mismatch { .. } => {
                 "nothing of this load was stored; run again, and report it if it happens again"
-                    .to_owned(),
-            ),
-            Self::NothingRead { error, .. } => error.hint.clone(),
-            Self::Cancelled => Some("run again to load; nothing has to be cleaned up".to_owned()),
-        }
+                    .into()
+            }
+            Self::NothingRead { error, .. } => return error.remedy.clone(),
+            Self::Cancelled => "run again to load; nothing has to be cleaned up".into(),
+        })
     }
 }

@@ -48,7 +48,7 @@ use self::plan::ResourcePlan;
 pub use crate::sandbox::egress::PolicyRecorder;
 
 use crate::destination;
-use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Resource, names};
+use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Remedy, Resource, names};
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Engine, Grants, Instance};
 
@@ -79,15 +79,17 @@ impl Pipeline {
         for name in rules.iter().flat_map(Rule::secrets) {
             if !spec.secrets.contains_key(name) {
                 let known = names::nearest(name, spec.secrets.keys().map(String::as_str));
-                let hint = known.map_or_else(
-                    || format!("add to [connector.secrets]\n\n{name} = {{ env = \"...\" }}"),
-                    |known| format!("did you mean `{known}`?"),
+                let remedy = known.map_or_else(
+                    || Remedy::GrantSecret {
+                        secret: name.to_owned(),
+                    },
+                    |known| Remedy::UseName {
+                        name: known.to_owned(),
+                    },
                 );
                 return Err(PipelineError::settings(
-                    format!(
-                        "an allow-rule names the secret `{name}`, which [connector.secrets] does not have"
-                    ),
-                    hint,
+                    format!("an allow-rule names the secret `{name}`, which was not given"),
+                    remedy,
                 ));
             }
         }
@@ -129,7 +131,7 @@ impl Pipeline {
             rules: self.rules.clone(),
             secrets: self.spec.secrets.clone(),
             limits: self.spec.limits.clone(),
-            record: None,
+            recorder: None,
         }
     }
 
@@ -146,10 +148,8 @@ impl Pipeline {
         for name in self.spec.secrets.keys() {
             if !declared.contains(&name.as_str()) {
                 return Err(PipelineError::settings(
-                    format!(
-                        "[connector.secrets] has `{name}`, for which the connector does not ask"
-                    ),
-                    format!("it asks for {}", declared.join(", ")),
+                    format!("the connector does not declare the secret `{name}`"),
+                    format!("it declares {}", declared.join(", ")),
                 ));
             }
         }
@@ -160,10 +160,9 @@ impl Pipeline {
                         "the connector needs the secret `{}`: {}",
                         secret.name, secret.purpose
                     ),
-                    format!(
-                        "add to [connector.secrets]\n\n{} = {{ env = \"...\" }}",
-                        secret.name
-                    ),
+                    Remedy::GrantSecret {
+                        secret: secret.name.clone(),
+                    },
                 ));
             }
         }

@@ -36,7 +36,7 @@ pub struct RunOptions {
     /// cursors and the dispositions are.
     pub full_refresh: bool,
     /// Recorder of the permissions that the connector needs.
-    pub record: Option<Arc<PolicyRecorder>>,
+    pub recorder: Option<Arc<PolicyRecorder>>,
 }
 
 impl Pipeline {
@@ -76,7 +76,7 @@ impl Pipeline {
 
         let ready = async {
             let grants = Grants {
-                record: options.record.clone(),
+                recorder: options.recorder.clone(),
                 ..self.grants()
             };
             let mut instance = self.connector.instantiate(grants).await?;
@@ -180,7 +180,7 @@ impl Pipeline {
             };
             match event {
                 Ok(Some(event)) => {
-                    if let Some(resource) = event.opens()
+                    if let Some(resource) = event.schema_resource()
                         && let Err(error) =
                             requested.validate(resource, instance, &self.config).await
                     {

@@ -28,7 +28,7 @@ use super::row_mapper::{LoadColumns, mask_rejected};
 use crate::destination::{Destination, Load, WriteStats};
 use crate::model::{
     ErrorCategory, Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected,
-    ResourceSummary, SourceError, SourceSchema, Summary,
+    Remedy, ResourceSummary, SourceError, SourceSchema, Summary,
 };
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -291,7 +291,7 @@ impl<'l> LoadWriter<'l, '_, '_> {
         {
             return Err(PipelineError::NothingRead {
                 resource: first.resource.clone(),
-                error: error.clone(),
+                error: Box::new(error.clone()),
             });
         }
         self.run.reconcile(&summary)?;
@@ -402,12 +402,11 @@ fn cannot_keep_unread(resource: &str) -> SourceError {
     SourceError {
         category: ErrorCategory::Data,
         message: format!(
-            "a part of `{resource}` was not read, and columns of the rest have new types; its table was left unchanged"
+            "a part of `{resource}` was not read, and columns of the rest have new types, which the setting `types` would fix; its table was left unchanged"
         ),
-        hint: Some(
-            "run a full refresh when all parts can be read; `types` gives columns a permanent type"
-                .to_owned(),
-        ),
+        remedy: Some(Remedy::FullRefresh {
+            resource: resource.to_owned(),
+        }),
         retryable: true,
         retry_after: None,
     }

@@ -1,4 +1,4 @@
-//! Code generated from `wit/`. Nothing is written here by hand.
+//! Code generated from `wit/`. Nothing here is written by hand.
 
 wasmtime::component::bindgen!({
     path: "../wit",

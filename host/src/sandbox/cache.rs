@@ -1,13 +1,13 @@
 //! Compiled components on disk, so that only the first run of a component
 //! pays for its compilation.
 //!
-//! Machine code is trusted when it is loaded, so it is loaded only from a
-//! folder and a file that belong to this user and that nobody else can write,
-//! and only under a name made of the component's digest, the version of
-//! wasmtime and the settings of the engine. The folder is opened once: what is
-//! judged is what is used, whatever its path comes to mean.
+//! Loading machine code means trusting it. It is loaded only from a folder and
+//! a file that belong to this user and that no other user can write. The name
+//! of the file holds the component's digest, the version of wasmtime and the
+//! settings of the engine. The folder is opened once and used through that
+//! handle, so a changed path has no effect.
 
-#[cfg_attr(not(unix), path = "cache/elsewhere.rs")]
+#[cfg_attr(not(unix), path = "cache/unsupported.rs")]
 mod folder;
 
 use std::hash::{Hash, Hasher};
@@ -25,49 +25,49 @@ use self::folder::Folder;
 pub(super) struct Cache(Folder);
 
 impl Cache {
-    /// Opens or creates the folder. `None` when others could write to it:
-    /// then every run compiles, which is slow but safe.
+    /// Opens or creates the folder. Returns `None` if other users can write to
+    /// it; every run then compiles, which is slow but safe.
     pub(super) fn open(path: &Path) -> Option<Self> {
         Folder::open(path)
             .inspect_err(|error| {
-                tracing::warn!(folder = %path.display(), %error, "compiled components are not kept");
+                tracing::warn!(folder = %path.display(), %error, "compiled components are not cached");
             })
             .ok()
             .map(Self)
     }
 
-    /// The compiled form of a component, if it is there and loads.
+    /// Returns the compiled form of a component if it is cached and loads.
     pub(super) fn load(&self, engine: &Engine, digest: &str) -> Option<Component> {
         let file = match self.0.file(&name(engine, digest)) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(%error, "a compiled component is not used");
+                tracing::warn!(%error, "a cached component was not used");
                 return None;
             }
         };
         #[expect(
             unsafe_code,
-            reason = "the one place that loads machine code, from a file that only this user can write"
+            reason = "the only call that loads machine code, from a file that only this user can write"
         )]
         // SAFETY: the file was written by `store` below from what this engine
-        // compiled: its name holds the digest of the component and a hash of
-        // the engine's version and settings, and `Folder` has just shown that
-        // nobody but this user could have written it or its folder.
+        // compiled. Its name holds the digest of the component and a hash of
+        // the engine's version and settings. `Folder` has just checked that
+        // only this user could have written the file or its folder.
         let component = unsafe { Component::deserialize_file(engine, file.path()) };
         component
-            .inspect_err(|error| tracing::debug!(%error, "a compiled component did not load"))
+            .inspect_err(|error| tracing::debug!(%error, "a cached component did not load"))
             .ok()
     }
 
-    /// Keeps the compiled form of a component. A failure only costs time.
+    /// Stores the compiled form of a component. A failure only costs time.
     pub(super) fn store(&self, engine: &Engine, digest: &str, component: &Component) {
         let write = || {
             let bytes = component.serialize().map_err(io::Error::other)?;
             self.0.write(&name(engine, digest), &bytes)
         };
         if let Err(error) = write() {
-            tracing::debug!(%error, "a compiled component could not be kept");
+            tracing::debug!(%error, "a compiled component could not be cached");
         }
     }
 }
@@ -78,14 +78,14 @@ fn name(engine: &Engine, digest: &str) -> String {
     format!("{digest}-{}.cwasm", &hex(&hasher.0.finalize())[..16])
 }
 
-/// A digest as lower-case hex.
+/// Formats a digest as lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// Makes a cryptographic digest of what the engine hashes.
+/// Hasher that makes a cryptographic digest of what the engine hashes.
 struct Fingerprint(Sha256);
 
 impl Hasher for Fingerprint {

@@ -1,5 +1,5 @@
-//! From the types of the WIT to those of the model and back. What comes from a
-//! guest is bounded here; nothing is interpreted.
+//! Conversion between the types of the WIT and those of the model. Everything
+//! from a guest is checked against the limits here; nothing is interpreted.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,8 @@ use arrow_schema::SchemaRef;
 use super::bindings::connector::source::types;
 use super::bindings::exports::connector::source::source as wit;
 use super::error::SandboxError;
-use super::pages;
+use super::ipc;
+use super::text::{bounded, name};
 use crate::model::{
     Cursor, Descriptor, ErrorCategory, Event, Finding, OriginRequest, PageKind, Progress, ReadMode,
     ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection,
@@ -16,41 +17,15 @@ use crate::model::{
 };
 use crate::model::{Limit, Limits};
 
-/// The longest message of a guest that is shown.
-const SHOWN: usize = 4 << 10;
+/// Number of methods, paths or secrets of one origin, and of all origins and
+/// secrets. The host compares each of them with each.
+const MAX_REQUESTED: usize = 64;
 
-/// The most methods, paths or secrets of one origin, and the most origins and
-/// secrets together: they are compared each with each.
-const REQUESTED: usize = 64;
+/// Number of read modes.
+const MAX_MODES: usize = 3;
 
-/// How many modes there are.
-const MODES: usize = 3;
-
-/// The most notes about one resource.
-const NOTES: usize = 16;
-
-/// A guest's message as it may be shown: bounded, and on its lines.
-pub(super) fn bounded(text: &str) -> String {
-    let clean = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
-    let mut shown: String = text.chars().take(SHOWN).map(clean).collect();
-    if shown.len() < text.len() && shown.chars().count() == SHOWN {
-        shown.push('…');
-    }
-    shown
-}
-
-/// A name: bounded, without NUL, not empty.
-pub(super) fn name(name: String, limits: &Limits) -> Result<String, SandboxError> {
-    if name.len() as u64 > limits.text {
-        return Err(SandboxError::Limit(Limit::Text));
-    }
-    if name.is_empty() || name.contains('\0') {
-        return Err(SandboxError::Contract(
-            "a name is empty or holds a NUL".to_owned(),
-        ));
-    }
-    Ok(name)
-}
+/// Number of notes about one resource that are kept.
+const MAX_NOTES: usize = 16;
 
 pub(super) fn cursor(
     cursor: Option<types::Cursor>,
@@ -69,24 +44,26 @@ pub(super) fn source_error(error: &types::Error) -> SourceError {
     SourceError {
         category: category(error.category),
         message: bounded(&error.message),
-        hint: error.hint.as_deref().map(bounded),
+        remedy: error.hint.as_deref().map(|hint| bounded(hint).into()),
         retryable: error.retryable,
         retry_after: error.retry_after,
     }
 }
 
 pub(super) fn descriptor(d: wit::Descriptor, limits: &Limits) -> Result<Descriptor, SandboxError> {
-    if d.config_schema.len() as u64 > limits.text || d.secrets.len() + d.origins.len() > REQUESTED {
+    if d.config_schema.len() as u64 > limits.text
+        || d.secrets.len() + d.origins.len() > MAX_REQUESTED
+    {
         return Err(SandboxError::Limit(Limit::Text));
     }
     let long = |o: &wit::OriginRequest| {
         [&o.methods, &o.paths, &o.secrets]
             .iter()
-            .any(|texts| texts.len() > REQUESTED)
+            .any(|texts| texts.len() > MAX_REQUESTED)
     };
     if d.origins.iter().any(long) {
         return Err(SandboxError::Contract(format!(
-            "an origin that it asks for has more than {REQUESTED} methods, paths or secrets"
+            "an origin has more than {MAX_REQUESTED} methods, paths or secrets"
         )));
     }
     let texts = |texts: Vec<String>| texts.iter().map(|text| bounded(text)).collect();
@@ -151,7 +128,7 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
     let names = |names: Vec<String>| {
         names
             .into_iter()
-            .map(|name| self::name(name, limits))
+            .map(|text| name(text, limits))
             .collect::<Result<Vec<_>, _>>()
     };
     let mode = |mode| match mode {
@@ -169,10 +146,10 @@ fn resource(r: types::Resource, limits: &Limits) -> Result<Resource, SandboxErro
             types::ResourceKind::Query => ResourceKind::Query,
         },
         description: r.description.as_deref().map(bounded),
-        schema: pages::schema(&r.schema, limits)?,
+        schema: ipc::limited_schema(&r.schema, limits)?,
         primary_key: names(r.primary_key)?,
         cursor_columns: names(r.cursor_fields)?,
-        modes: r.modes.into_iter().take(MODES).map(mode).collect(),
+        modes: r.modes.into_iter().take(MAX_MODES).map(mode).collect(),
         parent: r.parent.map(|parent| name(parent, limits)).transpose()?,
         by_default: r.by_default,
         estimated_rows: r.estimated_rows,
@@ -233,8 +210,7 @@ pub(super) fn page_kind(kind: wit::PageKind) -> PageKind {
     }
 }
 
-/// The columns of a resource, with which of them are its key and which belong
-/// to others.
+/// Converts the columns of a resource, its key and its sibling columns.
 pub(super) fn source_schema(
     columns: SchemaRef,
     primary_key: Vec<String>,
@@ -245,15 +221,15 @@ pub(super) fn source_schema(
         .iter()
         .map(|field| field.name().as_str())
         .collect();
-    let of = |pick: fn(&wit::Sibling) -> &str| siblings.iter().map(pick).collect::<BTreeSet<_>>();
-    let (own, bases) = (of(|sibling| &sibling.name), of(|sibling| &sibling.column));
+    let set = |pick: fn(&wit::Sibling) -> &str| siblings.iter().map(pick).collect::<BTreeSet<_>>();
+    let (own, bases) = (set(|sibling| &sibling.name), set(|sibling| &sibling.column));
     let key: BTreeSet<&str> = primary_key.iter().map(String::as_str).collect();
     let known = own.is_subset(&names) && bases.is_subset(&names) && key.is_subset(&names);
-    let apart = own.is_disjoint(&bases) && own.is_disjoint(&key);
-    let once = own.len() == siblings.len() && key.len() == primary_key.len();
-    if !(known && apart && once) {
+    let disjoint = own.is_disjoint(&bases) && own.is_disjoint(&key);
+    let unique = own.len() == siblings.len() && key.len() == primary_key.len();
+    if !(known && disjoint && unique) {
         return Err(SandboxError::Contract(
-            "the key or the siblings of a schema are not among its columns, or not once".to_owned(),
+            "the key or the siblings of a schema are not distinct columns of it".to_owned(),
         ));
     }
     let sibling = |sibling: wit::Sibling| Sibling::new(sibling.name, sibling.column);
@@ -264,11 +240,13 @@ pub(super) fn source_schema(
     })
 }
 
-/// Every event but schemas and pages, which [`pages`] decodes.
+/// Converts an event without Arrow data.
 pub(super) fn event(event: wit::Event, limits: &Limits) -> Result<Event, SandboxError> {
     Ok(match event {
         wit::Event::Schema(_) | wit::Event::Page(_) => {
-            return Err(SandboxError::Contract("data where none can be".to_owned()));
+            return Err(SandboxError::Contract(
+                "a schema or a page where neither is allowed".to_owned(),
+            ));
         }
         wit::Event::Rejected(r) => {
             if r.record.len() as u64 > limits.text {
@@ -312,7 +290,7 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             notes: r
                 .notes
                 .iter()
-                .take(NOTES)
+                .take(MAX_NOTES)
                 .map(|note| bounded(note))
                 .collect(),
         })
@@ -328,7 +306,8 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
     })
 }
 
-/// Bounded, since each of them becomes part of a statement.
+/// Converts the unread part of a resource, whose values become parts of a
+/// statement.
 fn unread(unread: wit::Unread, limits: &Limits) -> Result<UnreadPart, SandboxError> {
     let bytes = |texts: &[String]| texts.iter().map(|text| text.len() as u64).sum::<u64>();
     if unread.values.len() as u64 > limits.resources || bytes(&unread.values) > limits.text {

@@ -83,26 +83,26 @@ impl Engine {
     pub fn load(&self, path: &Path, pinned: Option<&str>) -> Result<Connector, SandboxError> {
         let name = path.display().to_string();
         let bytes = read(path).map_err(|source| SandboxError::Unreadable {
-            path: name.clone(),
+            component: name.clone(),
             source,
         })?;
         if bytes.len() as u64 > MOST_BYTES {
             return Err(SandboxError::NotAComponent {
-                path: name,
+                component: name,
                 reason: format!("it is larger than {} MiB", MOST_BYTES >> 20),
             });
         }
         let digest = hex(&Sha256::digest(&bytes));
         if pinned.is_some_and(|pinned| !pinned.eq_ignore_ascii_case(&digest)) {
             return Err(SandboxError::Digest {
-                path: name,
+                component: name,
                 actual: digest,
             });
         }
         let component = self.compile(&name, &bytes, &digest)?;
-        imports::judge(&name, &component)?;
+        imports::check(&name, &component)?;
         let broken = |error: wasmtime::Error| SandboxError::NotAComponent {
-            path: name.clone(),
+            component: name.clone(),
             reason: format!("{error:#}"),
         };
         let pre = self.0.linker.instantiate_pre(&component).map_err(broken)?;
@@ -136,13 +136,13 @@ impl Engine {
         let started = std::time::Instant::now();
         if !bytes.starts_with(WASM_MAGIC) {
             return Err(SandboxError::NotAComponent {
-                path: name.to_owned(),
+                component: name.to_owned(),
                 reason: "it is not WebAssembly".to_owned(),
             });
         }
         let component = Component::new(&self.0.wasmtime, bytes).map_err(|error| {
             SandboxError::NotAComponent {
-                path: name.to_owned(),
+                component: name.to_owned(),
                 reason: format!("{error:#}"),
             }
         })?;

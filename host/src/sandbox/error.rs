@@ -1,93 +1,97 @@
-//! What can go wrong between the host and a component.
+//! Failures of a component, or of what it was told to do.
 
 use super::egress::Denial;
-use crate::model::Limit;
-use crate::model::SourceError;
+use crate::model::{Limit, Remedy, SourceError};
 
-/// A failure of a component, or of what it was given to do.
+/// A failure of a component, or of what it was told to do.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum SandboxError {
-    /// The file cannot be read.
-    #[error("cannot read the component {path}")]
+    /// The component cannot be read.
+    #[error("cannot read the component {component}")]
     Unreadable {
-        /// As given.
-        path: String,
-        /// Why.
+        /// Path of the component.
+        component: String,
+        /// Cause.
         #[source]
         source: std::io::Error,
     },
-    /// The file is no component, or one that cannot be run.
-    #[error("{path} is not a component that can be run: {reason}")]
+    /// The bytes are not a component that can run.
+    #[error("{component} is not a component that can run: {reason}")]
     NotAComponent {
-        /// As given.
-        path: String,
-        /// Why.
+        /// Path or digest of the component.
+        component: String,
+        /// Reason.
         reason: String,
     },
-    /// Another file than the one that was pinned.
-    #[error("the component {path} has another digest than the file pins: sha256 {actual}")]
+    /// The component differs from the pinned one.
+    #[error("the component {component} has another digest than the pinned one: sha256 {actual}")]
     Digest {
-        /// As given.
-        path: String,
-        /// The digest of the file that is there.
+        /// Path or digest of the component.
+        component: String,
+        /// SHA-256 of the component, in lower-case hex.
         actual: String,
     },
-    /// It asks for something that connectors do not get.
-    #[error("the component {path} imports {import}, which connectors do not get")]
+    /// The component imports an interface that connectors do not get.
+    #[error("the component {component} imports {import}, which connectors do not get")]
     Import {
-        /// As given.
-        path: String,
-        /// The import.
+        /// Path or digest of the component.
+        component: String,
+        /// Name of the import.
         import: String,
     },
-    /// It is a component, but no connector.
-    #[error("the component {path} does not export {export}")]
+    /// The component is not a connector.
+    #[error("the component {component} does not export {export}")]
     Export {
-        /// As given.
-        path: String,
-        /// What is missing.
+        /// Path or digest of the component.
+        component: String,
+        /// Name of the missing export.
         export: &'static str,
     },
     /// The connector reported an error.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The sandbox refused a request.
+    /// The sandbox denied a request.
     #[error("{0}")]
     Denied(Denial),
-    /// A limit was reached.
-    #[error("the connector reached its limit `{}`", .0.key())]
+    /// The connector reached a limit.
+    #[error("the connector reached its limit `{0}`")]
     Limit(Limit),
     /// The connector crashed.
     #[error("the connector crashed in `{call}`: {reason}")]
     Crashed {
-        /// The function that was called.
+        /// Function that was called.
         call: &'static str,
-        /// The trap, and what the guest printed last.
+        /// The trap, or what the guest printed last.
         reason: String,
     },
-    /// The connector broke the contract.
-    #[error("the connector returned something that the contract does not allow: {0}")]
+    /// The connector violated the contract.
+    #[error("the connector violated the contract: {0}")]
     Contract(String),
 }
 
 impl SandboxError {
-    /// What a person can do about it.
+    /// Returns what can be done about the error.
     #[must_use]
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unreadable { .. } => Some("`just build` builds the component; look at `component` in [connector]".to_owned()),
+    pub fn remedy(&self) -> Option<Remedy> {
+        Some(match self {
+            Self::Unreadable { .. } => Remedy::ProvideComponent,
             Self::NotAComponent { .. } => {
-                Some("build it for the target wasm32-wasip2, and give the path of the .wasm file".to_owned())
+                "build it for the target wasm32-wasip2, and give the path of the .wasm file".into()
             }
-            Self::Digest { actual, .. } => {
-                Some(format!("if you trust the new file, set `sha256 = \"{actual}\"` in [connector]"))
+            Self::Digest { actual, .. } => Remedy::PinDigest {
+                sha256: actual.clone(),
+            },
+            Self::Import { .. } => "a connector may import wasi:http, clocks, secrets and log; do not run one that needs more than you expect".into(),
+            Self::Export { .. } => {
+                "build the component from wit/connector.wit of this version".into()
             }
-            Self::Import { .. } => Some("a connector may import wasi:http, clocks, secrets and log; do not run it if you expected nothing else".to_owned()),
-            Self::Export { .. } => Some("the component must be built from wit/connector.wit of this version".to_owned()),
-            Self::Source(error) => error.hint.clone(),
-            Self::Denied(denial) => Some(denial.hint()),
-            Self::Limit(limit) => Some(format!("if that is too little, raise `{}` in [connector.limits]", limit.key())),
-            Self::Crashed { .. } | Self::Contract(_) => Some("report it to the author of the connector".to_owned()),
-        }
+            Self::Source(error) => return error.remedy.clone(),
+            Self::Denied(denial) => denial.remedy(),
+            Self::Limit(limit) => Remedy::RaiseLimit { limit: *limit },
+            Self::Crashed { .. } | Self::Contract(_) => {
+                "report it to the author of the connector".into()
+            }
+        })
     }
 }

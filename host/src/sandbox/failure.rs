@@ -1,35 +1,35 @@
-//! Why a call into a guest failed: a limit, or its own doing. The guest's own
-//! account of it is asked last.
+//! Causes of a failed call into a guest: a limit, or a defect of the guest. The
+//! guest's own message is used last.
 
 use tokio::time::Instant;
 use wasmtime::Store;
 use wasmtime::component::ResourceTableError;
 use wasmtime_wasi_http::FieldMapError;
 
-use super::convert;
 use super::egress::EgressStats;
 use super::error::SandboxError;
 use super::state::State;
+use super::text::bounded;
 use crate::model::Limit;
 
-/// What ended `call`, which wasmtime gave up with `error`.
+/// Returns the error for a call that ended with a trap.
 pub(super) fn from_trap(
     call: &'static str,
     error: &wasmtime::Error,
     store: &Store<State>,
-    egress_stats: &EgressStats,
+    stats: &EgressStats,
     deadline: Instant,
 ) -> SandboxError {
     if Instant::now() >= deadline {
         return SandboxError::Limit(Limit::Time);
     }
-    if let Some(limit) = egress_stats.hit().or_else(|| limit(call, error)) {
+    if let Some(limit) = stats.reached_limit().or_else(|| limit(call, error)) {
         return SandboxError::Limit(limit);
     }
-    // What the guest printed last, such as the message of a panic, says more
+    // The last output of the guest, such as the message of a panic, says more
     // than the trap.
     let printed = store.data().printed.contents();
-    let printed = convert::bounded(&String::from_utf8_lossy(&printed));
+    let printed = bounded(&String::from_utf8_lossy(&printed));
     let reason = if printed.trim().is_empty() {
         format!("{:#}", error.root_cause())
     } else {
@@ -38,7 +38,7 @@ pub(super) fn from_trap(
     SandboxError::Crashed { call, reason }
 }
 
-/// The limit that wasmtime keeps for us, and which an error speaks of.
+/// Returns the limit of wasmtime that an error is about.
 fn limit(call: &str, error: &wasmtime::Error) -> Option<Limit> {
     for cause in error.chain() {
         if matches!(cause.downcast_ref(), Some(ResourceTableError::Full)) {
@@ -50,12 +50,12 @@ fn limit(call: &str, error: &wasmtime::Error) -> Option<Limit> {
             return Some(Limit::Headers);
         }
     }
-    // These two have no public type.
+    // The next two have no public type.
     let reason = error.root_cause().to_string();
     if reason.contains("store handle limit exceeded") {
         Some(Limit::Handles)
     } else if reason.contains("fuel allocated for hostcalls") {
-        // Nothing that is handed over at once may be larger than a page.
+        // The limit of one transfer is that of a page.
         Some(if call == "list-resources" {
             Limit::Resources
         } else {

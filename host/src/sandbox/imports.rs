@@ -1,4 +1,5 @@
-//! What a component may import, and what it then gets.
+//! The interfaces that a component may import, and the linker that provides
+//! them.
 
 use wasmtime::component::{Component, HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView};
@@ -9,11 +10,10 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::bindings::connector::source as contract;
 use super::error::SandboxError;
-use super::requests;
-use super::state::State;
+use super::state::{State, requests};
 
-/// The interfaces of the world, and those that Rust's standard library brings
-/// along: inert ones, since the context behind them is empty.
+/// The interfaces of the world, and those that Rust's standard library imports.
+/// The latter do nothing, since the context behind them is empty.
 const ALLOWED: [&str; 24] = [
     "connector:source/log@0.1.0",
     "connector:source/secrets@0.1.0",
@@ -41,14 +41,14 @@ const ALLOWED: [&str; 24] = [
     "connector:source/source@0.1.0",
 ];
 
-/// The handle table is all that `wasi:io` needs.
+/// Access of `wasi:io` to the store: the handle table.
 struct Handles;
 
 impl HasData for Handles {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// Names of everything that a component imports.
+/// Returns the names of all imports of a component.
 #[must_use]
 pub(super) fn imports(component: &Component) -> Vec<String> {
     let ty = component.component_type();
@@ -57,7 +57,7 @@ pub(super) fn imports(component: &Component) -> Vec<String> {
         .collect()
 }
 
-/// Names of everything that a component exports.
+/// Returns the names of all exports of a component.
 #[must_use]
 pub(super) fn exports(component: &Component) -> Vec<String> {
     let ty = component.component_type();
@@ -66,8 +66,9 @@ pub(super) fn exports(component: &Component) -> Vec<String> {
         .collect()
 }
 
-/// Refuses a component that imports anything else than connectors get.
-pub(super) fn judge(path: &str, component: &Component) -> Result<(), SandboxError> {
+/// Refuses a component that imports more than connectors get, or does not export
+/// the interface of a connector.
+pub(super) fn check(name: &str, component: &Component) -> Result<(), SandboxError> {
     for import in imports(component) {
         let allowed = ALLOWED.iter().any(|allowed| {
             *allowed == import
@@ -78,7 +79,7 @@ pub(super) fn judge(path: &str, component: &Component) -> Result<(), SandboxErro
         });
         if !allowed {
             return Err(SandboxError::Import {
-                path: path.to_owned(),
+                component: name.to_owned(),
                 import,
             });
         }
@@ -86,14 +87,14 @@ pub(super) fn judge(path: &str, component: &Component) -> Result<(), SandboxErro
     let source = "connector:source/source@0.1.0";
     if !exports(component).iter().any(|export| export == source) {
         return Err(SandboxError::Export {
-            path: path.to_owned(),
+            component: name.to_owned(),
             export: source,
         });
     }
     Ok(())
 }
 
-/// A linker with exactly the allowed interfaces.
+/// Creates a linker with exactly the allowed interfaces.
 pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let l = &mut linker;
@@ -124,6 +125,6 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
         State::http,
     )?;
     http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, State::http)?;
-    requests::bound(l)?;
+    requests::limit_texts(l)?;
     Ok(linker)
 }

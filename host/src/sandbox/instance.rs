@@ -1,5 +1,5 @@
-//! One instance of a connector: every call into a guest is made here, under
-//! its deadline.
+//! An instance of a connector. Every call into a guest is made here, within the
+//! instance's deadline.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,28 +16,29 @@ use super::egress::{Egress, EgressStats, PolicyRecorder};
 use super::engine::Connector;
 use super::error::SandboxError;
 use super::failure;
+use super::memory::size;
 use super::pages::RawEvent;
 use super::secrets::GrantedSecrets;
-use super::state::{State, size};
+use super::state::State;
 use crate::model::{
     Descriptor, ErrorCategory, Finding, ReadOptions, Resource, Secret, Selection, SourceError,
 };
 use crate::model::{Limit, Limits};
 
-/// What an operator grants to one instance. Nothing by default.
+/// Permissions and limits of one instance. Nothing is granted by default.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
-    /// What it may reach.
+    /// Rules for the requests it may send.
     pub rules: Rules,
-    /// Credentials it may use.
+    /// Credentials it may use, by name.
     pub secrets: BTreeMap<String, Secret>,
-    /// What it may use up.
+    /// Limits of its resources.
     pub limits: Limits,
-    /// Where to write down what it needed.
-    pub record: Option<Arc<PolicyRecorder>>,
+    /// Recorder of the permissions it needed.
+    pub recorder: Option<Arc<PolicyRecorder>>,
 }
 
-/// An instance with its own memory, connections and deadline.
+/// An instance of a connector with its own memory, connections and deadline.
 pub struct Instance {
     store: Store<State>,
     guest: bindings::Connector,
@@ -46,34 +47,33 @@ pub struct Instance {
     egress_stats: Arc<EgressStats>,
 }
 
-/// A read that was opened. Events are pulled from it with
-/// [`Instance::next`].
+/// An open read. [`Instance::next`] pulls its events.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader(ResourceAny);
 
 impl Connector {
-    /// Makes an instance. Its time limit starts to run now.
+    /// Creates an instance. Its time limit starts now.
     pub async fn instantiate(&self, grants: Grants) -> Result<Instance, SandboxError> {
         let Grants {
             rules,
             secrets,
             limits,
-            record,
+            recorder,
         } = grants;
         let secrets = Arc::new(GrantedSecrets::new(secrets));
         let egress = Egress::new(
             rules,
             Arc::clone(&secrets),
             limits.clone(),
-            record,
+            recorder,
             self.engine.network().clone(),
         );
-        let egress_stats = egress.egress_stats();
+        let egress_stats = egress.stats();
         let deadline = Instant::now() + limits.time;
         let mut store = Store::new(self.engine.wasmtime(), State::new(egress, secrets, &limits));
         store.limiter(|state| &mut state.memory);
         store.set_max_component_handles(size(limits.handles));
-        // The largest thing that a guest hands over is a page.
+        // A page is the largest value that a guest passes to the host.
         store.set_hostcall_fuel(size(limits.page.saturating_add(limits.text)));
         store.set_epoch_deadline(1);
         store.epoch_deadline_callback(move |_| {
@@ -105,28 +105,32 @@ impl Connector {
 }
 
 impl Instance {
-    /// What the connector did on the network so far.
+    /// Returns the network statistics so far.
     #[must_use]
     pub fn egress_stats(&self) -> &Arc<EgressStats> {
         &self.egress_stats
     }
 
-    /// Its limits.
+    /// Returns the limits of the instance.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// How the connector describes itself.
+    /// Returns the descriptor of the connector. From then on, the connector can
+    /// get the secrets that it declares.
     pub async fn describe(&mut self) -> Result<Descriptor, SandboxError> {
         let source = self.guest.connector_source_source();
         let call = source.call_describe(&mut self.store);
         let result = within(self.deadline, call).await?;
         let descriptor = self.returned("describe", result)?;
-        convert::descriptor(descriptor, &self.limits)
+        let descriptor = convert::descriptor(descriptor, &self.limits)?;
+        let declared = descriptor.secrets.iter().map(|secret| secret.name.clone());
+        self.store.data_mut().declared_secrets = declared.collect();
+        Ok(descriptor)
     }
 
-    /// Looks at everything that a read would need.
+    /// Checks everything that a read would need.
     pub async fn check(&mut self, config: &str) -> Result<Vec<Finding>, SandboxError> {
         let source = self.guest.connector_source_source();
         let call = source.call_check(&mut self.store, config);
@@ -137,7 +141,7 @@ impl Instance {
         convert::findings(findings, &self.limits)
     }
 
-    /// What can be read.
+    /// Lists the resources that can be read.
     pub async fn list_resources(&mut self, config: &str) -> Result<Vec<Resource>, SandboxError> {
         let source = self.guest.connector_source_source();
         let call = source.call_list_resources(&mut self.store, config);
@@ -166,7 +170,7 @@ impl Instance {
         Ok(Reader(reader))
     }
 
-    /// The next event of a read, its Arrow data not yet decoded.
+    /// Returns the next event of a read, with its Arrow data not yet decoded.
     pub async fn next(&mut self, reader: Reader) -> Result<Option<RawEvent>, SandboxError> {
         let source = self.guest.connector_source_source();
         let result = within(
@@ -182,14 +186,14 @@ impl Instance {
             .transpose()
     }
 
-    /// Ends a read: the connector closes what it holds at the source.
+    /// Ends a read: the connector closes what it has open at the source.
     pub async fn close(&mut self, reader: Reader) -> Result<(), SandboxError> {
         let result = within(self.deadline, reader.0.resource_drop_async(&mut self.store)).await?;
         self.returned("drop of the reader", result)
     }
 
-    /// What a call gave. A guest that was refused a response with a credential
-    /// in it has failed, even when it goes on as if nothing had happened.
+    /// Returns the result of a call. After a response with a credential was
+    /// denied, every call fails, even if the guest ignores the denial.
     fn returned<T>(
         &self,
         call: &'static str,
@@ -203,11 +207,11 @@ impl Instance {
         })
     }
 
-    /// An error that the connector reported. When the host itself was the
-    /// cause, the host's own account of it counts.
+    /// Converts an error that the connector reported. If the host caused it, the
+    /// host's own error is returned.
     fn reported(&self, error: &wit::Error) -> SandboxError {
         let error: SourceError = convert::source_error(error);
-        if let Some(limit) = self.egress_stats.hit() {
+        if let Some(limit) = self.egress_stats.reached_limit() {
             return SandboxError::Limit(limit);
         }
         match self.egress_stats.last_denial() {
@@ -217,8 +221,8 @@ impl Instance {
     }
 }
 
-/// Ends a call at the deadline. The clock is looked at first, so that a guest
-/// that is past it does not run once more.
+/// Ends a call at the deadline. The deadline is checked first, so that a late
+/// guest does not run again.
 async fn within<T>(deadline: Instant, call: impl Future<Output = T>) -> Result<T, SandboxError> {
     tokio::select! {
         biased;

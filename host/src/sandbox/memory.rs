@@ -1,38 +1,42 @@
-//! Bounds the memory of a guest, and remembers when a bound was hit: the guest
-//! itself only sees an allocation fail.
+//! Memory limits of a guest. The host records that a limit was reached, because
+//! the guest only sees an allocation fail.
 
 use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
 use super::egress::EgressStats;
-use super::state::size;
 use crate::model::{Limit, Limits};
 
-/// Core instances, memories and tables of one component. What a compiler makes
-/// has a handful.
-const MOST_PARTS: usize = 64;
+/// Number of core instances, memories and tables of one component. Compilers
+/// produce a handful.
+const MAX_PARTS: usize = 64;
 
-/// The memory limit of one instance, over all its linear memories and tables.
+/// Memory limit of one instance, over all its linear memories and tables.
 #[derive(Debug)]
 pub(super) struct MemoryLimit {
-    most_bytes: usize,
+    max_bytes: usize,
     bytes: usize,
-    most_elements: usize,
+    max_elements: usize,
     elements: usize,
-    egress_stats: Arc<EgressStats>,
+    stats: Arc<EgressStats>,
 }
 
 impl MemoryLimit {
-    pub(super) fn new(limits: &Limits, egress_stats: Arc<EgressStats>) -> Self {
+    pub(super) fn new(limits: &Limits, stats: Arc<EgressStats>) -> Self {
         Self {
-            most_bytes: size(limits.memory),
+            max_bytes: size(limits.memory),
             bytes: 0,
-            most_elements: size(limits.tables),
+            max_elements: size(limits.tables),
             elements: 0,
-            egress_stats,
+            stats,
         }
     }
+}
+
+/// Converts a limit to a size of this machine.
+pub(super) fn size(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 impl ResourceLimiter for MemoryLimit {
@@ -43,11 +47,11 @@ impl ResourceLimiter for MemoryLimit {
         _: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let bytes = self.bytes.saturating_add(desired.saturating_sub(current));
-        let fits = bytes <= self.most_bytes;
+        let fits = bytes <= self.max_bytes;
         if fits {
             self.bytes = bytes;
         } else {
-            self.egress_stats.limit(Limit::Memory);
+            self.stats.limit(Limit::Memory);
         }
         Ok(fits)
     }
@@ -61,24 +65,24 @@ impl ResourceLimiter for MemoryLimit {
         let elements = self
             .elements
             .saturating_add(desired.saturating_sub(current));
-        let fits = elements <= self.most_elements;
+        let fits = elements <= self.max_elements;
         if fits {
             self.elements = elements;
         } else {
-            self.egress_stats.limit(Limit::Tables);
+            self.stats.limit(Limit::Tables);
         }
         Ok(fits)
     }
 
     fn instances(&self) -> usize {
-        MOST_PARTS
+        MAX_PARTS
     }
 
     fn tables(&self) -> usize {
-        MOST_PARTS
+        MAX_PARTS
     }
 
     fn memories(&self) -> usize {
-        MOST_PARTS
+        MAX_PARTS
     }
 }

@@ -1,9 +1,25 @@
-//! Runs connectors that nobody trusts.
+//! Runs connectors that do not have to be trusted.
 //!
-//! Reading order: [`engine`] (compile, once), [`imports`] (what a component
-//! may ask for), [`instance`] (call it, under its limits), [`egress`] (the
-//! only way out), [`secrets`] (use without reading), [`pages`] (what comes
-//! back). Only this module names wasmtime, and it knows no destination.
+//! Only this module names wasmtime, and it knows no destination. Its modules, in
+//! reading order:
+//!
+//! | module | job |
+//! |---|---|
+//! | [`engine`] | compiles a component, once for each process |
+//! | [`cache`] | keeps compiled components on disk |
+//! | [`imports`] | limits what a component may import |
+//! | [`bindings`] | code generated from the WIT |
+//! | [`instance`] | calls a connector, within its limits |
+//! | [`state`] | the host side of the WIT interfaces, for one instance |
+//! | [`memory`] | memory limits of a guest |
+//! | [`secrets`] | secrets of one instance, by reference |
+//! | [`egress`] | the only way to the network |
+//! | [`convert`] | WIT types to model types and back |
+//! | [`text`] | messages and names of a guest |
+//! | [`ipc`] | validation of Arrow IPC messages |
+//! | [`pages`] | events of a read and their data |
+//! | [`failure`] | causes of a failed call |
+//! | [`error`] | errors of a component |
 
 mod bindings;
 mod cache;
@@ -14,13 +30,12 @@ mod error;
 mod failure;
 mod imports;
 pub mod instance;
-mod log;
+mod ipc;
 mod memory;
 pub mod pages;
-mod random;
-mod requests;
 mod secrets;
 mod state;
+mod text;
 
 pub use engine::{Connector, Engine, EngineOptions};
 pub use error::SandboxError;

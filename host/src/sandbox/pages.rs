@@ -1,10 +1,8 @@
-//! Events as they come from a guest, and how their Arrow data is decoded.
+//! Events as a guest sends them, and the decoding of their Arrow data.
 //!
-//! Everything in them is input: sizes, counts and names are checked against
-//! each other before anything goes on. Decoding is apart from the call into
-//! the guest so that another thread can do it.
-
-mod message;
+//! Everything in them is input: sizes, counts and names are validated before an
+//! event is passed on. Decoding is separate from the call into the guest, so
+//! that another thread can do it.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +11,11 @@ use arrow_schema::{DataType, SchemaRef};
 use super::bindings::exports::connector::source::source as wit;
 use super::convert;
 use super::error::SandboxError;
+use super::ipc;
+use super::text::{self, bounded};
 use crate::model::{Cursor, Event, Limit, Limits, PageKind};
 
-/// An event whose schemas and pages are still bytes.
+/// An event whose schema or page is not decoded yet.
 #[derive(Debug)]
 pub struct RawEvent(Raw);
 
@@ -32,19 +32,19 @@ enum Raw {
     Other(Event),
 }
 
-/// Decodes the events of one read, in their order.
+/// Decoder of the events of one read.
 #[derive(Debug)]
 pub struct EventDecoder {
     limits: Limits,
-    /// By resource, the columns of each kind of page.
+    /// Columns of each kind of page, by resource.
     resources: BTreeMap<String, BTreeMap<PageKind, SchemaRef>>,
-    /// Bytes of all schemas that came.
-    schemas: u64,
+    /// Bytes of all schemas received.
+    schema_bytes: u64,
     done: bool,
 }
 
 impl RawEvent {
-    /// Bytes of a page; nothing for other events.
+    /// Returns the bytes of a page, or zero for other events.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match &self.0 {
@@ -53,16 +53,16 @@ impl RawEvent {
         }
     }
 
-    /// The resource whose columns it brings, if it does.
+    /// Returns the resource whose schema the event holds.
     #[must_use]
-    pub fn opens(&self) -> Option<&str> {
+    pub fn schema_resource(&self) -> Option<&str> {
         match &self.0 {
             Raw::Schema(event) => Some(&event.resource),
             _ => None,
         }
     }
 
-    /// The columns of a resource, as an IPC schema message.
+    /// Creates a schema event from an IPC schema message.
     #[must_use]
     pub fn schema(resource: &str, message: Vec<u8>) -> Self {
         Self(Raw::Schema(wit::SchemaEvent {
@@ -74,7 +74,7 @@ impl RawEvent {
         }))
     }
 
-    /// Rows of a resource, as an IPC message that is said to hold so many.
+    /// Creates a page event from an IPC message and its declared number of rows.
     #[must_use]
     pub fn page(resource: &str, rows: u64, message: Vec<u8>) -> Self {
         Self(Raw::Page {
@@ -86,7 +86,7 @@ impl RawEvent {
         })
     }
 
-    /// An event that holds no Arrow data.
+    /// Creates an event without Arrow data.
     #[must_use]
     pub fn other(event: Event) -> Self {
         Self(Raw::Other(event))
@@ -95,12 +95,12 @@ impl RawEvent {
     pub(super) fn new(event: wit::Event, limits: &Limits) -> Result<Self, SandboxError> {
         Ok(Self(match event {
             wit::Event::Schema(event) => {
-                let named = event.primary_key.len().max(event.siblings.len());
-                if named as u64 > limits.columns {
+                let names = event.primary_key.len().max(event.siblings.len());
+                if names as u64 > limits.columns {
                     return Err(SandboxError::Limit(Limit::Columns));
                 }
                 Raw::Schema(wit::SchemaEvent {
-                    resource: convert::name(event.resource, limits)?,
+                    resource: text::name(event.resource, limits)?,
                     ..event
                 })
             }
@@ -122,21 +122,21 @@ impl RawEvent {
 }
 
 impl EventDecoder {
-    /// A decoder for one read.
+    /// Creates a decoder for one read.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             resources: BTreeMap::new(),
-            schemas: 0,
+            schema_bytes: 0,
             done: false,
         }
     }
 
-    /// The event with its data.
+    /// Decodes an event.
     pub fn decode(&mut self, event: RawEvent) -> Result<Event, SandboxError> {
         if self.done {
-            return Err(broken("an event came after `done`"));
+            return Err(broken("an event follows `done`"));
         }
         Ok(match event.0 {
             Raw::Schema(event) => {
@@ -146,12 +146,12 @@ impl EventDecoder {
                 if !known && self.resources.len() as u64 >= self.limits.resources {
                     return Err(SandboxError::Limit(Limit::Resources));
                 }
-                // They stay for as long as the read.
-                self.schemas += schema.len() as u64;
-                if self.schemas > self.limits.page {
+                // Schemas are kept until the read ends.
+                self.schema_bytes += schema.len() as u64;
+                if self.schema_bytes > self.limits.page {
                     return Err(SandboxError::Limit(Limit::Page));
                 }
-                let schema = self::schema(&schema, &self.limits)?;
+                let schema = ipc::limited_schema(&schema, &self.limits)?;
                 if schema.fields().is_empty() {
                     return Err(broken(&format!("`{resource}` has no columns")));
                 }
@@ -159,15 +159,15 @@ impl EventDecoder {
                     |field: &&arrow_schema::FieldRef| *field.data_type() == DataType::Null;
                 if let Some(field) = schema.fields().iter().find(undecided) {
                     return Err(broken(&format!(
-                        "the column `{}` has the type Null, which does not cross",
-                        convert::bounded(field.name())
+                        "the column `{}` has the type Null, which is not accepted",
+                        bounded(field.name())
                     )));
                 }
                 let is_flag =
                     |field: &arrow_schema::FieldRef| *field.data_type() == DataType::Boolean;
                 if kind == PageKind::Changes && !schema.fields().last().is_some_and(is_flag) {
                     return Err(broken(&format!(
-                        "the changes of `{resource}` do not say which rows are deleted"
+                        "the last column of the changes of `{resource}` is not boolean"
                     )));
                 }
                 self.resources
@@ -190,25 +190,25 @@ impl EventDecoder {
                 let known = self.resources.get(&resource);
                 let Some(schema) = known.and_then(|kinds| kinds.get(&kind)) else {
                     return Err(broken(&format!(
-                        "a page of `{resource}` came before its schema"
+                        "a page of `{resource}` precedes its schema"
                     )));
                 };
-                let no_batch = |reason: String| {
+                let invalid = |reason: String| {
                     broken(&format!(
-                        "a page of `{resource}` is no Arrow IPC batch: {}",
-                        convert::bounded(&reason)
+                        "a page of `{resource}` is not a valid Arrow IPC batch: {}",
+                        bounded(&reason)
                     ))
                 };
-                let held = message::rows(&batch).map_err(no_batch)?;
+                let held = ipc::rows(&batch).map_err(invalid)?;
                 if held > self.limits.page_rows {
                     return Err(SandboxError::Limit(Limit::PageRows));
                 }
                 if held != rows {
                     return Err(broken(&format!(
-                        "a page of `{resource}` says {rows} rows and holds {held}"
+                        "a page of `{resource}` declares {rows} rows and holds {held}"
                     )));
                 }
-                let batch = message::batch(batch, schema).map_err(no_batch)?;
+                let batch = ipc::batch(batch, schema).map_err(invalid)?;
                 Event::Page {
                     resource,
                     kind,
@@ -222,8 +222,8 @@ impl EventDecoder {
                         if !self.resources.contains_key(&rejected.resource) =>
                     {
                         return Err(broken(&format!(
-                            "a rejected record of `{}` came before its schema",
-                            convert::bounded(&rejected.resource)
+                            "a rejected record of `{}` precedes its schema",
+                            bounded(&rejected.resource)
                         )));
                     }
                     Event::Done(_) => self.done = true,
@@ -234,41 +234,6 @@ impl EventDecoder {
             }
         })
     }
-}
-
-/// The schema in an IPC schema message.
-pub(super) fn schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef, SandboxError> {
-    if bytes.len() as u64 > limits.page {
-        return Err(SandboxError::Limit(Limit::Page));
-    }
-    let no_schema = |reason: String| {
-        broken(&format!(
-            "a schema is no Arrow IPC schema: {}",
-            convert::bounded(&reason)
-        ))
-    };
-    if message::columns(bytes).map_err(no_schema)? > limits.columns {
-        return Err(SandboxError::Limit(Limit::Columns));
-    }
-    let schema = message::schema(bytes).map_err(no_schema)?;
-    let mut names = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
-        if field.name().len() as u64 > limits.text {
-            return Err(SandboxError::Limit(Limit::Text));
-        }
-        if field.name().contains('\0') {
-            return Err(broken("the name of a column holds a NUL"));
-        }
-        names.push(field.name().to_ascii_lowercase());
-    }
-    names.sort_unstable();
-    if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
-        return Err(broken(&format!(
-            "a schema has two columns `{}`",
-            convert::bounded(name)
-        )));
-    }
-    Ok(schema)
 }
 
 fn broken(reason: &str) -> SandboxError {
@@ -344,10 +309,10 @@ mod tests {
         }
     }
 
-    /// One column of three rows, of each type that destinations store.
-    fn of_each_type() -> Vec<ArrayRef> {
+    /// Returns a column of three rows for each type that destinations store.
+    fn column_of_each_type() -> Vec<ArrayRef> {
         let times = || TimestampMicrosecondArray::from(vec![Some(i64::MIN), None, Some(i64::MAX)]);
-        let most = 10_i128.pow(38) - 1;
+        let max = 10_i128.pow(38) - 1;
         let decimals = |values: [i128; 2], precision, scale| {
             let [first, last] = values;
             let array = Decimal128Array::from(vec![Some(first), None, Some(last)]);
@@ -363,13 +328,13 @@ mod tests {
             Arc::new(times()),
             Arc::new(times().with_timezone("UTC")),
             decimals([-99_999, 99_999], 5, 2),
-            decimals([-most, most], 38, 38),
+            decimals([-max, max], 38, 38),
         ]
     }
 
     #[test]
-    fn every_type_that_is_stored_crosses_as_it_is() {
-        for column in of_each_type() {
+    fn every_stored_type_is_decoded_unchanged() {
+        for column in column_of_each_type() {
             let batch = RecordBatch::try_from_iter([("c", column)]).unwrap();
             let (schema, page) = messages(&batch);
             let Ok(Event::Page { batch: read, .. }) = decode(schema.clone(), page.clone(), 3)
@@ -405,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decimal_that_no_digits_make_does_not_cross() {
+    fn an_invalid_decimal_type_is_refused() {
         for (precision, scale) in [(0, 0), (39, 2), (255, 127), (5, 6), (5, -1), (38, -128)] {
             let data_type = arrow_schema::DataType::Decimal128(precision, scale);
             let field = arrow_schema::Field::new("c", data_type, true);
@@ -413,7 +378,7 @@ mod tests {
             let writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
             let (_, page) = messages(&three_rows());
             let error = decode(writer.get_ref().clone(), page, 3).unwrap_err();
-            assert!(error.to_string().contains("does not cross"), "{error}");
+            assert!(error.to_string().contains("is not accepted"), "{error}");
         }
     }
 

@@ -1,17 +1,14 @@
-//! The WIT interface `secrets`: handles to credentials, by reference only.
-//! A value must not cross into the guest by any path through here.
+//! The secrets granted to one instance. A guest gets references to them; no
+//! value may cross into it.
 
 use std::collections::BTreeMap;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use wasmtime::component::Resource;
 
-use super::bindings::connector::source::secrets::{Host, HostSecret, SecretError};
-use super::state::State;
 use crate::model::Secret;
 
-/// The secrets granted to one instance, each under a reference that is new
-/// for this instance.
+/// The secrets granted to one instance, each with a reference that is new for
+/// this instance.
 #[derive(Debug, Default)]
 pub struct GrantedSecrets {
     by_name: BTreeMap<String, Granted>,
@@ -23,15 +20,15 @@ struct Granted {
     value: Secret,
 }
 
-/// What a handle in the guest stands for.
+/// A guest handle to a secret.
 #[derive(Debug)]
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct SecretHandle {
-    reference: String,
+    pub(super) reference: String,
 }
 
 impl GrantedSecrets {
-    /// Gives every secret its reference.
+    /// Creates a reference for every secret.
     #[must_use]
     pub fn new(secrets: BTreeMap<String, Secret>) -> Self {
         let random = SystemRandom::new();
@@ -39,8 +36,8 @@ impl GrantedSecrets {
             .into_iter()
             .filter_map(|(name, value)| {
                 let mut bytes = [0_u8; 24];
-                // Without randomness there is no reference, so no use of the
-                // secret: the guest sees it as not granted.
+                // Without randomness there is no reference, and the guest sees
+                // the secret as not granted.
                 random.fill(&mut bytes).ok()?;
                 let reference = bytes
                     .iter()
@@ -51,7 +48,15 @@ impl GrantedSecrets {
         Self { by_name }
     }
 
-    /// The secret behind a reference.
+    /// Creates a guest's handle to a secret, if the secret was granted.
+    pub(super) fn handle(&self, name: &str) -> Option<SecretHandle> {
+        let granted = self.by_name.get(name)?;
+        Some(SecretHandle {
+            reference: granted.reference.clone(),
+        })
+    }
+
+    /// Returns the name and value of the secret with a reference.
     #[must_use]
     pub fn resolve(&self, reference: &str) -> Option<(&str, &Secret)> {
         self.by_name
@@ -60,39 +65,11 @@ impl GrantedSecrets {
             .map(|(name, granted)| (name.as_str(), &granted.value))
     }
 
-    /// All of them.
+    /// Returns all secrets with their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
         self.by_name
             .iter()
             .map(|(name, granted)| (name.as_str(), &granted.value))
-    }
-}
-
-impl Host for State {
-    async fn get(
-        &mut self,
-        name: String,
-    ) -> wasmtime::Result<Result<Resource<SecretHandle>, SecretError>> {
-        // Whether the descriptor declares it is judged before a run, against
-        // the file; at run time only the grant counts.
-        let Some(granted) = self.secrets.by_name.get(&name) else {
-            return Ok(Err(SecretError::NotGranted));
-        };
-        let handle = SecretHandle {
-            reference: granted.reference.clone(),
-        };
-        Ok(Ok(self.table.push(handle)?))
-    }
-}
-
-impl HostSecret for State {
-    async fn reference(&mut self, handle: Resource<SecretHandle>) -> wasmtime::Result<String> {
-        Ok(self.table.get(&handle)?.reference.clone())
-    }
-
-    async fn drop(&mut self, handle: Resource<SecretHandle>) -> wasmtime::Result<()> {
-        self.table.delete(handle)?;
-        Ok(())
     }
 }
 
@@ -101,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_new_for_every_instance_and_says_nothing() {
+    fn a_reference_is_new_for_every_instance_and_reveals_nothing() {
         let grant = || {
             let secrets = [("token".to_owned(), Secret::new("hunter2"))];
             GrantedSecrets::new(secrets.into_iter().collect())

@@ -1,5 +1,12 @@
-//! What belongs to one instance while it lives: the data of its store.
+//! The state of one instance: the data of its store, and the host side of the
+//! WIT interfaces that work on it.
 
+mod log;
+mod random;
+pub(super) mod requests;
+mod secrets;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use wasmtime::component::ResourceTable;
@@ -7,25 +14,27 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
+use self::log::LogBudget;
 use super::egress::{Egress, EgressStats};
-use super::log::LogBudget;
-use super::memory::MemoryLimit;
+use super::memory::{MemoryLimit, size};
 use super::secrets::GrantedSecrets;
 use crate::model::Limits;
 
-/// What a guest may print, such as the message of a panic.
-const PRINTED: usize = 64 << 10;
+/// Bytes of a guest's output that are kept, such as the message of a panic.
+const MAX_PRINTED_BYTES: usize = 64 << 10;
 
-/// The state of one instance.
+/// State of one instance.
 pub(super) struct State {
     pub(super) table: ResourceTable,
-    pub(super) secrets: Arc<GrantedSecrets>,
-    pub(super) log: LogBudget,
+    /// Names of the secrets that the connector declared in its descriptor.
+    pub(super) declared_secrets: BTreeSet<String>,
+    secrets: Arc<GrantedSecrets>,
+    log: LogBudget,
     pub(super) memory: MemoryLimit,
     pub(super) printed: MemoryOutputPipe,
-    /// Random bytes that it may still have.
-    pub(super) random_left: u64,
-    pub(super) egress_stats: Arc<EgressStats>,
+    /// Random bytes that the guest may still get.
+    random_left: u64,
+    stats: Arc<EgressStats>,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     egress: Egress,
@@ -37,31 +46,27 @@ impl State {
         table.set_max_capacity(size(limits.handles));
         let mut http = WasiHttpCtx::new();
         http.set_field_size_limit(size(limits.headers));
-        let printed = MemoryOutputPipe::new(PRINTED);
-        // No environment, no arguments, no standard input, nothing opened.
+        let printed = MemoryOutputPipe::new(MAX_PRINTED_BYTES);
+        // No environment, arguments, standard input or preopened files.
         let wasi = WasiCtx::builder()
             .stdout(printed.clone())
             .stderr(printed.clone())
             .build();
-        let egress_stats = egress.egress_stats();
+        let stats = egress.stats();
         Self {
             table,
+            declared_secrets: BTreeSet::new(),
             secrets,
             log: LogBudget::new(limits.log),
-            memory: MemoryLimit::new(limits, Arc::clone(&egress_stats)),
+            memory: MemoryLimit::new(limits, Arc::clone(&stats)),
             printed,
             random_left: limits.random,
-            egress_stats,
+            stats,
             wasi,
             http,
             egress,
         }
     }
-}
-
-/// A limit as a size of this machine.
-pub(super) fn size(limit: u64) -> usize {
-    usize::try_from(limit).unwrap_or(usize::MAX)
 }
 
 impl WasiView for State {

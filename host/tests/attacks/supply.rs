@@ -58,8 +58,8 @@ fn a_component_with_another_digest_is_refused_before_it_is_compiled() {
     for bytes in [other.bytes(), b"not even WebAssembly".to_vec(), Vec::new()] {
         let file = forged::file(&bytes);
         match refused(engine.load(&file, Some(&pin))) {
-            SandboxError::Digest { path, actual } => {
-                assert_eq!(path, file.display().to_string());
+            SandboxError::Digest { component, actual } => {
+                assert_eq!(component, file.display().to_string());
                 assert_eq!(actual, digest(&bytes));
             }
             error => panic!("refused for another reason: {error:?}"),

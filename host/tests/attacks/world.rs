@@ -111,7 +111,7 @@ impl World {
             rules: Rules::new(&self.allow).unwrap(),
             secrets: self.secrets.clone(),
             limits: self.limits.clone(),
-            record: None,
+            recorder: None,
         }
     }
 

@@ -41,7 +41,7 @@ fuzz_target!(|text: &str| -> Corpus {
     }
     match config::parse(text, Path::new("/nowhere"), "stem", &environment) {
         Err(error) => {
-            let mut said = format!("{error} {error:?} {}", error.hint());
+            let mut said = format!("{error} {error:?} {:?}", error.remedy());
             let mut cause = error.source();
             while let Some(error) = cause {
                 said.push_str(&error.to_string());

@@ -1,29 +1,29 @@
-//! The arguments as they are written. Doc comments are the help texts.
+//! The command-line arguments. Doc comments are the help texts.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Runs a connector in a sandbox and loads what it reads into DuckDB or files,
+/// Runs a connector in a sandbox and loads its rows into DuckDB or files,
 /// exactly once.
 ///
 /// Data and reports go to standard output, everything else to standard error.
 ///
-/// Exit codes: 0 all done; 1 the run or some resource failed; 2 the command
-/// line or the pipeline file is wrong; 3 the source refused the credentials or
-/// the permission; 4 the sandbox denied something; 5 a limit was reached; 130
-/// interrupted.
+/// Exit codes: 0 success; 1 the run or a resource failed; 2 the command line,
+/// the pipeline file or the component is wrong; 3 the source refused the
+/// credentials or the permission; 4 the sandbox denied something; 5 a limit was
+/// reached; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// What is logged, such as `debug` or `connector=trace,warn`.
+    /// Filter of the log, such as `debug` or `connector=trace,warn`.
     #[arg(long, global = true, value_name = "FILTER", default_value = "warn")]
     pub(crate) log: String,
 
-    /// How log lines look.
+    /// Format of log lines.
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub(crate) log_format: LogFormat,
 }
@@ -39,27 +39,27 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Load once.
+    /// Load the resources once.
     Run(Run),
-    /// Look at everything that a load would need, and change nothing.
+    /// Check everything that a load would need, and change nothing.
     Check(Common),
-    /// Show what can be read.
+    /// List the resources that can be read.
     List(Common),
     /// Show the first rows of a resource.
     Preview(Preview),
-    /// Show what the next load would change about the tables, and change nothing.
+    /// Show how the next load would change the tables, and change nothing.
     Diff(Common),
-    /// Show or change where incremental reads go on.
+    /// Show or change the cursors of incremental reads.
     #[command(subcommand)]
     State(State),
-    /// Show what a component imports and asks for, and what a pipeline grants.
+    /// Show what a component imports and requests, and what a pipeline grants.
     Inspect(Inspect),
 }
 
-/// What most commands take.
+/// Arguments of most commands.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
-    /// The pipeline file.
+    /// Path of the pipeline file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
 
@@ -73,15 +73,15 @@ pub(crate) struct Run {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Load only this resource; may be given several times.
+    /// Load only this resource; can be given several times.
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: Vec<String>,
 
-    /// Replace what is there, whatever `write` in the file says.
+    /// Load from the beginning and replace the tables, whatever `write` says.
     #[arg(long)]
     pub(crate) full_refresh: bool,
 
-    /// Write the least allow-rules that the run needed into this file.
+    /// Write the smallest set of allow-rules that the run needed to this file.
     #[arg(long, value_name = "OUT.toml")]
     pub(crate) record_policy: Option<PathBuf>,
 }
@@ -90,9 +90,9 @@ pub(crate) struct Run {
 pub(crate) enum State {
     /// Show the cursors.
     Show(StateShow),
-    /// Give a resource another cursor.
+    /// Set the cursor of a resource.
     Set(StateSet),
-    /// Forget the cursor of a resource, or of all: the next load reads from the beginning.
+    /// Delete the cursor of a resource, or of all: the next load reads from the beginning.
     Reset(StateReset),
 }
 
@@ -101,37 +101,37 @@ pub(crate) struct StateShow {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// Only that of this resource.
+    /// Show only the cursor of this resource.
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StateSet {
-    /// The pipeline file.
+    /// Path of the pipeline file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
 
-    /// The resource.
+    /// Name of the resource.
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: String,
 
-    /// The cursor, as `state show` prints it.
+    /// Cursor, as `state show` prints it.
     #[arg(value_name = "CURSOR")]
     pub(crate) cursor: String,
 
-    /// The format of the cursor, by default that of the one that is there.
+    /// Version of the cursor, by default that of the current one.
     #[arg(long, value_name = "N")]
     pub(crate) version: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct StateReset {
-    /// The pipeline file.
+    /// Path of the pipeline file.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
 
-    /// The resource; without one, all.
+    /// Name of the resource; all resources by default.
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: Option<String>,
 }
@@ -141,11 +141,11 @@ pub(crate) struct Preview {
     #[command(flatten)]
     pub(crate) common: Common,
 
-    /// The resource.
+    /// Name of the resource.
     #[arg(value_name = "RESOURCE")]
     pub(crate) resource: String,
 
-    /// How many rows.
+    /// Number of rows.
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     pub(crate) limit: u64,
 }
@@ -154,11 +154,11 @@ pub(crate) struct Preview {
 #[group(skip)]
 #[command(group = clap::ArgGroup::new("subject").required(true))]
 pub(crate) struct Inspect {
-    /// The component file.
+    /// Path of a component file.
     #[arg(value_name = "COMPONENT", group = "subject")]
     pub(crate) component: Option<PathBuf>,
 
-    /// A pipeline file: its component, against what the file grants.
+    /// Path of a pipeline file: compares its component with what it grants.
     #[arg(long, value_name = "FILE", group = "subject")]
     pub(crate) config: Option<PathBuf>,
 

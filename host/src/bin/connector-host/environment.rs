@@ -1,8 +1,8 @@
-//! Everything that the program takes from its environment.
+//! Settings of the program that come from the environment.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "the one place that reads the environment"
+    reason = "only this module reads the environment"
 )]
 
 use std::env;
@@ -15,12 +15,12 @@ use connector_host::sandbox::{Engine, EngineOptions};
 
 use crate::failure::Failure;
 
-/// Names the DuckDB driver library.
+/// Variable with the path of the DuckDB driver library.
 const DRIVER: &str = "CONNECTOR_HOST_DUCKDB";
-/// Names the folder of compiled components.
+/// Variable with the folder for compiled components; empty turns it off.
 const CACHE: &str = "CONNECTOR_HOST_CACHE";
 
-/// An engine that keeps compiled components.
+/// Creates an engine that caches compiled components.
 pub(crate) fn engine() -> Result<Engine, Failure> {
     Ok(Engine::new(EngineOptions {
         cache: cache(),
@@ -28,7 +28,7 @@ pub(crate) fn engine() -> Result<Engine, Failure> {
     })?)
 }
 
-/// The pipeline of a file.
+/// Creates the pipeline of a file.
 pub(crate) fn pipeline(file: &Path) -> Result<Pipeline, Failure> {
     let spec = spec(file)?;
     Ok(Pipeline::open(&engine()?, spec, drivers())?)

@@ -1,12 +1,14 @@
-//! From errors to what a person reads and to exit codes.
+//! Errors as messages with hints, and as exit codes.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use connector_host::config::ConfigError;
-use connector_host::model::{ErrorCategory, SourceError};
+use connector_host::model::{ErrorCategory, Remedy, SourceError};
 use connector_host::pipeline::PipelineError;
 use connector_host::sandbox::SandboxError;
+
+use crate::remedy;
 
 pub(crate) const FAILED: u8 = 1;
 const WRONG_FILE: u8 = 2;
@@ -15,31 +17,29 @@ const DENIED: u8 = 4;
 const LIMIT: u8 = 5;
 const INTERRUPTED: u8 = 130;
 
-/// An error on its way out.
+/// An error that ends the program.
 #[derive(Debug)]
 pub(crate) struct Failure {
     error: anyhow::Error,
-    hint: Option<String>,
+    remedy: Option<Remedy>,
     code: u8,
 }
 
 impl Failure {
-    /// An argument that cannot be used.
-    pub(crate) fn command_line(error: anyhow::Error, hint: &str) -> Self {
+    /// Creates the failure for an argument that cannot be used.
+    pub(crate) fn command_line(error: anyhow::Error, remedy: &str) -> Self {
         Self {
             error,
-            hint: Some(hint.to_owned()),
+            remedy: Some(remedy.into()),
             code: WRONG_FILE,
         }
     }
 
-    /// Prints the error and its hint, and yields the exit code.
+    /// Prints the error and its hint, and returns the exit code.
     pub(crate) fn report(self) -> ExitCode {
-        let mut text = format!("error: {}\n", described(&self.error));
-        if let Some(hint) = self.hint {
-            text.push_str("hint: ");
-            text.push_str(&hint);
-            text.push('\n');
+        let mut text = format!("error: {}\n", message(&self.error));
+        if let Some(remedy) = &self.remedy {
+            text.push_str(&format!("hint: {}\n", remedy::hint(remedy)));
         }
         // Nothing is left to do when standard error is closed.
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -47,8 +47,8 @@ impl Failure {
     }
 }
 
-/// The error and its causes on one line, none of them twice.
-fn described(error: &anyhow::Error) -> String {
+/// Joins an error and its causes, without repeating any.
+fn message(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain() {
         let cause = cause.to_string();
@@ -65,7 +65,7 @@ fn described(error: &anyhow::Error) -> String {
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self {
-            hint: Some(error.hint()),
+            remedy: error.remedy(),
             error: error.into(),
             code: WRONG_FILE,
         }
@@ -76,15 +76,15 @@ impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
         let code = match &error {
             PipelineError::Settings { .. } | PipelineError::Rule(_) => WRONG_FILE,
-            PipelineError::Sandbox(error) => code_of(error),
-            PipelineError::NothingRead { error, .. } => code_of_source(error),
+            PipelineError::Sandbox(error) => sandbox_code(error),
+            PipelineError::NothingRead { error, .. } => source_code(error),
             PipelineError::Cancelled => INTERRUPTED,
             PipelineError::Destination(_)
             | PipelineError::Mismatch { .. }
             | PipelineError::Crashed(_) => FAILED,
         };
         Self {
-            hint: error.hint(),
+            remedy: error.remedy(),
             error: error.into(),
             code,
         }
@@ -101,13 +101,13 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self {
             error,
-            hint: None,
+            remedy: None,
             code: FAILED,
         }
     }
 }
 
-fn code_of(error: &SandboxError) -> u8 {
+fn sandbox_code(error: &SandboxError) -> u8 {
     match error {
         SandboxError::Unreadable { .. }
         | SandboxError::NotAComponent { .. }
@@ -115,12 +115,12 @@ fn code_of(error: &SandboxError) -> u8 {
         | SandboxError::Export { .. } => WRONG_FILE,
         SandboxError::Import { .. } | SandboxError::Denied(_) => DENIED,
         SandboxError::Limit(_) => LIMIT,
-        SandboxError::Source(error) => code_of_source(error),
-        SandboxError::Crashed { .. } | SandboxError::Contract(_) => FAILED,
+        SandboxError::Source(error) => source_code(error),
+        _ => FAILED,
     }
 }
 
-fn code_of_source(error: &SourceError) -> u8 {
+fn source_code(error: &SourceError) -> u8 {
     match error.category {
         ErrorCategory::Config => WRONG_FILE,
         ErrorCategory::Authentication | ErrorCategory::Permission => REFUSED,

@@ -6,7 +6,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Args, LogFormat};
 
-/// Starts logging. A filter that is none logs warnings, and says so.
+/// Starts logging. With an invalid filter, warnings are logged.
 pub(crate) fn start(args: &Args) {
     let (filter, error) = match EnvFilter::try_new(&args.log) {
         Ok(filter) => (filter, None),
@@ -23,6 +23,6 @@ pub(crate) fn start(args: &Args) {
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
     if let Some(error) = error {
-        tracing::warn!(filter = args.log, %error, "the log filter is not one; logging warnings");
+        tracing::warn!(filter = args.log, %error, "the log filter is invalid; warnings are logged");
     }
 }

@@ -1,5 +1,5 @@
-//! The command line: arguments to meaning to one call of the library. All
-//! that the library must not do is here: read the environment, print, exit.
+//! The command line: each command is one call of the library. Only this program
+//! reads the environment, prints and exits.
 
 mod args;
 mod commands;
@@ -8,6 +8,7 @@ mod failure;
 mod logging;
 mod policy;
 mod progress;
+mod remedy;
 mod table;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ use self::failure::Failure;
 fn main() -> ExitCode {
     let args = Args::parse();
     logging::start(&args);
-    // One thread runs the guest, the other its network; writing has its own.
+    // One thread runs the guest and one its network. Writing has its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -28,8 +29,8 @@ fn main() -> ExitCode {
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(run(args));
-            // A look-up of the system's resolver cannot be cancelled; nobody
-            // waits for it.
+            // A look-up of the system's resolver cannot be cancelled, so the
+            // program does not wait for it.
             runtime.shutdown_background();
             result
         }

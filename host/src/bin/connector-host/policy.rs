@@ -7,44 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use connector_host::model::AllowRule;
 use connector_host::pipeline::PolicyRecorder;
-use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::remedy::allow_rules;
 
-/// A policy file that will be written.
+/// An open policy file.
 pub(crate) struct PolicyFile {
     path: PathBuf,
     file: File,
-    record: Arc<PolicyRecorder>,
-}
-
-#[derive(Serialize)]
-struct Policy {
-    connector: Connector,
-}
-
-#[derive(Serialize)]
-struct Connector {
-    allow: Vec<Rule>,
-}
-
-/// A rule as people write it: without what is the default.
-#[derive(Serialize)]
-struct Rule {
-    origin: String,
-    methods: Vec<String>,
-    paths: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    secrets: Vec<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    private: bool,
+    recorder: Arc<PolicyRecorder>,
 }
 
 impl PolicyFile {
-    /// Makes sure that the file can be written before anything is loaded.
-    /// What it holds stays until then.
+    /// Opens the file before anything is loaded. Its content stays until the
+    /// rules are written.
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let file = OpenOptions::new()
             .write(true)
@@ -56,44 +33,29 @@ impl PolicyFile {
         Ok(Self {
             path: path.to_owned(),
             file,
-            record: Arc::default(),
+            recorder: Arc::default(),
         })
     }
 
-    /// What the run writes into.
-    pub(crate) fn record(&self) -> Arc<PolicyRecorder> {
-        Arc::clone(&self.record)
+    /// Returns the recorder for the run.
+    pub(crate) fn recorder(&self) -> Arc<PolicyRecorder> {
+        Arc::clone(&self.recorder)
     }
 
     /// Writes the rules.
     pub(crate) fn write(mut self) -> Result<(), Failure> {
-        let rules = self.record.rules().context(
+        let rules = self.recorder.rules().context(
             "the run used too many different paths for a policy; write rules with wildcards",
         )?;
-        let text = text(rules)?;
+        let rules = allow_rules(rules).context("cannot write the rules as TOML")?;
+        let text = format!(
+            "# The permissions that one run needed. They replace the [[connector.allow]]\n\
+             # tables of the pipeline file.\n\n{rules}"
+        );
         self.file
             .set_len(0)
             .and_then(|()| self.file.write_all(text.as_bytes()))
             .with_context(|| format!("cannot write the policy to {}", self.path.display()))?;
         Ok(())
     }
-}
-
-fn text(rules: Vec<AllowRule>) -> anyhow::Result<String> {
-    let rule = |rule: AllowRule| Rule {
-        origin: rule.origin,
-        methods: rule.methods,
-        paths: rule.paths,
-        secrets: rule.secrets,
-        private: rule.private,
-    };
-    let allow: Vec<_> = rules.into_iter().map(rule).collect();
-    let rules = toml::to_string(&Policy {
-        connector: Connector { allow },
-    })
-    .context("cannot write the rules as TOML")?;
-    Ok(format!(
-        "# What one run needed, and no more. Replace the [[connector.allow]] tables of\n\
-         # the pipeline file by these.\n\n{rules}"
-    ))
 }

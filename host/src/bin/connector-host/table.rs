@@ -1,8 +1,8 @@
-//! Tables of text with aligned columns, and numbers as people read them.
+//! Tables of text with aligned columns, and readable numbers.
 
 use std::io::{self, Write};
 
-/// A table: a header and rows of as many cells.
+/// A table of text: a header and rows with the same number of cells.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     /// Columns that are aligned to the right.
@@ -18,7 +18,7 @@ impl Table {
     }
 
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        // A cell from a source must not break the line or the terminal.
+        // A cell may hold text of a source, which must not break the line.
         let clean = |cell: String| {
             cell.chars()
                 .map(|c| if c.is_control() { ' ' } else { c })
@@ -58,7 +58,7 @@ impl Table {
     }
 }
 
-/// A count with its thousands apart.
+/// Formats a count with separated thousands.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
@@ -71,7 +71,7 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// Bytes in the unit that fits.
+/// Formats bytes in a suitable unit.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn size(bytes: u64) -> String {
     let mut value = bytes as f64;

@@ -1,6 +1,6 @@
 //! A secret from the output of a program, such as the client of a vault. The
-//! operator's file names it, so it runs with the operator's rights. What it
-//! prints must show up nowhere but in the secret.
+//! operator's file names the program, so it runs with the operator's rights. Its
+//! output must appear nowhere but in the secret.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,19 +8,20 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// A program that asks a person to log in may take a while.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// How often it is looked at.
-const POLL: Duration = Duration::from_millis(5);
-/// More than this no credential has.
-const LONGEST: u64 = 64 << 10;
+/// Time limit, long enough for a program that asks a person to log in.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// Interval between checks of the running program.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// Maximum length of a credential.
+const MAX_BYTES: u64 = 64 << 10;
 
-/// What the program prints. Its messages go to standard error, as they come.
+/// Runs a program and returns its standard output. Its standard error is the
+/// host's.
 pub(super) fn output(words: &[&str], folder: &Path) -> Result<String, String> {
     let Some((program, arguments)) = words.split_first() else {
         return Err("the command is not a list of words".to_owned());
     };
-    // A path is relative to the file, a name is looked for.
+    // A path is relative to the file; a name is searched in PATH.
     let path = if program.contains(std::path::is_separator) {
         folder.join(program)
     } else {
@@ -37,44 +38,44 @@ pub(super) fn output(words: &[&str], folder: &Path) -> Result<String, String> {
     let mut child = command
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
-    let deadline = Instant::now() + PATIENCE;
-    let late = || format!("`{program}` did not end within {PATIENCE:?}");
-    // Its output first: a program whose output is not taken does not end.
-    let Ok(bytes) = printed(&mut child).recv_timeout(PATIENCE) else {
+    let deadline = Instant::now() + TIMEOUT;
+    let late = || format!("`{program}` did not end within {TIMEOUT:?}");
+    // A program ends only after its output was read.
+    let Ok(bytes) = read_output(&mut child).recv_timeout(TIMEOUT) else {
         stop(&mut child);
         return Err(late());
     };
-    if bytes.len() as u64 > LONGEST {
+    if bytes.len() as u64 > MAX_BYTES {
         stop(&mut child);
-        return Err(format!("`{program}` printed more than a credential has"));
+        return Err(format!("`{program}` printed more than {MAX_BYTES} bytes"));
     }
-    let status = ended(&mut child, deadline).ok_or_else(late)?;
+    let status = wait(&mut child, deadline).ok_or_else(late)?;
     if !status.success() {
         return Err(format!("`{program}` failed with {status}"));
     }
     String::from_utf8(bytes).map_err(|_| format!("`{program}` did not print UTF-8"))
 }
 
-/// The standard output of a program, once it is closed or too long.
-fn printed(child: &mut Child) -> mpsc::Receiver<Vec<u8>> {
+/// Reads the standard output of a program until it is closed or too long.
+fn read_output(child: &mut Child) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            // What came until an error is too short, and refused as such.
-            let _ = stdout.take(LONGEST + 1).read_to_end(&mut bytes);
+            // After an error, the host goes by the status of the program.
+            let _ = stdout.take(MAX_BYTES + 1).read_to_end(&mut bytes);
             let _ = sender.send(bytes);
         });
     }
     receiver
 }
 
-/// How the program ended; none if it had to be ended.
-fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
+/// Waits for the program. Returns `None` if it was killed at the deadline.
+fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => std::thread::sleep(POLL),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(POLL_INTERVAL),
             _ => {
                 stop(child);
                 return None;
@@ -84,7 +85,7 @@ fn ended(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
 }
 
 fn stop(child: &mut Child) {
-    // It may have ended by itself.
+    // The program may have ended already.
     let _ = child.kill();
     let _ = child.wait();
 }
@@ -106,7 +107,7 @@ mod tests {
     fn a_program_that_fails_is_named_and_what_it_printed_is_not() {
         for (script, expected) in [
             ("echo hunter2; exit 3", "failed with exit status: 3"),
-            ("yes hunter2 | head -c 100000", "more than a credential has"),
+            ("yes hunter2 | head -c 100000", "more than 65536 bytes"),
             ("printf 'hunter2\\377'", "UTF-8"),
         ] {
             let error = shell(script).unwrap_err();

@@ -142,7 +142,10 @@ fn columns_in_a_cursor_are_not_masked() {
     let mut spec = masked(Mask::Sha256);
     spec.mode = ReadMode::Incremental;
     let error = table_write(&spec, "id").unwrap_err();
-    assert!(error.hint().unwrap().contains("cursor"), "{error}");
+    assert!(
+        error.remedy().unwrap().to_string().contains("cursor"),
+        "{error}"
+    );
     spec.cursor_column = Some("ID".to_owned());
     assert!(ResourcePlan::new(&spec).is_err());
     spec.cursor_column = Some("updated_at".to_owned());

@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 
 use self::values::{mask_values, masked_type, sha256};
 use crate::model::siblings::has_name_of_sibling;
-use crate::model::{Mask, PageKind, Rejected, SourceSchema, UnreadPart, names};
+use crate::model::{Mask, PageKind, Rejected, Remedy, SourceSchema, UnreadPart, names};
 use crate::pipeline::PipelineError;
 
 /// Masks of a resource, by column.
@@ -31,7 +31,11 @@ pub(in crate::pipeline) fn mask_for(masks: &Masks, column: &str) -> Option<Mask>
 pub(in crate::pipeline) fn unselected(resource: &str) -> PipelineError {
     PipelineError::settings(
         format!("`{resource}` is not selected by its own name, and other resources are masked"),
-        format!("add the resource `{resource}`, and set `mask` to the columns to mask, if any"),
+        Remedy::ConfigureResource {
+            resource: resource.to_owned(),
+            setting: "mask",
+            values: vec![serde_json::json!({})],
+        },
     )
 }
 
@@ -251,9 +255,9 @@ mod tests {
             error.to_string(),
             "`mask` names `emails`, which is not a column of `users`"
         );
-        assert_eq!(error.hint().as_deref(), Some("did you mean `email`?"));
+        assert_eq!(error.remedy(), Some("did you mean `email`?".into()));
         let error = new("phone_number", PageKind::Rows).unwrap_err();
-        assert_eq!(error.hint().as_deref(), Some("its columns are email, gone"));
+        assert_eq!(error.remedy(), Some("its columns are email, gone".into()));
         // The flag of deleted rows is not a value of a row.
         assert!(new("gone", PageKind::Rows).is_ok());
         assert!(new("gone", PageKind::Changes).is_err());

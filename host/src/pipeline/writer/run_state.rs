@@ -9,8 +9,8 @@ use super::open_table::OpenTable;
 use super::resource::OpenResource;
 use crate::destination::WriteStats;
 use crate::model::{
-    Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord, ResourceSummary, Summary,
-    WriteDisposition, names,
+    Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, Remedy, ResourceRecord, ResourceSummary,
+    Summary, WriteDisposition, names,
 };
 use crate::pipeline::PipelineError;
 use crate::pipeline::observer::Observer;
@@ -91,7 +91,11 @@ impl<'a> RunState<'a> {
                 format!(
                     "`{resource}` is not selected by its own name, and other resources are not replaced"
                 ),
-                format!("add the resource `{resource}`, and set `write` to `replace` or `append`"),
+                Remedy::ConfigureResource {
+                    resource: resource.to_owned(),
+                    setting: "write",
+                    values: vec!["replace".into(), "append".into()],
+                },
             ));
         }
         Ok(ResourcePlan::default())

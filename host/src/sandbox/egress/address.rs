@@ -1,22 +1,21 @@
-//! Judges addresses: which ones a connector may connect to.
+//! Classifies IP addresses: public ones, to which a connector may connect, and
+//! special ones.
 //!
-//! A pure function over the special-purpose registries of IANA, whole, and
-//! over what their IPv6 registry of address space leaves unassigned. It must
-//! not look anything up.
+//! A pure function over IANA's special-purpose registries and over the
+//! unassigned part of the IPv6 address space. It must not look anything up.
 //!
-//! Stricter than the registries, on purpose: they call some entries globally
-//! reachable that are refused here, because anycast services of protocols
-//! (PCP, TURN, DNS-SD, AMT), sinks of reverse DNS (AS112) and identifiers
-//! (`ORCHIDv2`, drones) serve no data. These are 192.0.0.9, 192.0.0.10,
+//! Stricter than the registries on purpose. They call some blocks globally
+//! reachable that are refused here because they serve no data: anycast
+//! services (PCP, TURN, DNS-SD, AMT), sinks of reverse DNS (AS112) and
+//! identifiers (`ORCHIDv2`, drones). These blocks are 192.0.0.9, 192.0.0.10,
 //! 192.31.196.0/24, 192.52.193.0/24, 192.175.48.0/24, `2001:1::1` to
 //! `2001:1::3`, `2001:3::/32`, `2001:4:112::/48`, `2001:20::/28`,
-//! `2001:30::/28` and `2620:4f:8000::/48`. Of `64:ff9b::/96` (NAT64), which
-//! they call reachable, and of mapped addresses, which they do not, those
-//! pass whose IPv4 address does.
+//! `2001:30::/28` and `2620:4f:8000::/48`. NAT64 (`64:ff9b::/96`) and mapped
+//! addresses are classified by the IPv4 address inside.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Why an address is not one of the public internet.
+/// Kind of an address that is not part of the public internet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Special {
     /// 0.0.0.0/8, ::.
@@ -25,9 +24,9 @@ pub enum Special {
     Loopback,
     /// 10/8, 172.16/12, 192.168/16, `fc00::/7`, `fec0::/10`.
     Private,
-    /// 169.254/16 (the metadata services of clouds among them), `fe80::/10`.
+    /// 169.254/16, which includes the metadata services of clouds, and `fe80::/10`.
     LinkLocal,
-    /// 100.64/10, between a provider and its customers.
+    /// 100.64/10, used between a provider and its customers.
     SharedAddressSpace,
     /// 224/4, `ff00::/8`.
     Multicast,
@@ -42,7 +41,7 @@ pub enum Special {
 }
 
 impl Special {
-    /// The word for it in messages.
+    /// Returns the article and adjective for messages, such as "a private".
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -60,8 +59,8 @@ impl Special {
     }
 }
 
-/// What kind of special address this is; `None` for one of the public
-/// internet. IPv6 forms that carry an IPv4 address are judged by that one.
+/// Returns the kind of a special address, or `None` for a public one. An IPv6
+/// address that carries an IPv4 address is classified by that one.
 #[must_use]
 pub fn special(address: IpAddr) -> Option<Special> {
     match address {
@@ -99,7 +98,7 @@ fn special_v4(address: Ipv4Addr) -> Option<Special> {
 
 fn special_v6(address: Ipv6Addr) -> Option<Special> {
     if let Some(v4) = embedded_v4(address) {
-        // `::1` and `::` look like IPv4-compatible addresses; name them well.
+        // `::1` and `::` look like IPv4-compatible addresses.
         return match address {
             Ipv6Addr::LOCALHOST => Some(Special::Loopback),
             Ipv6Addr::UNSPECIFIED => Some(Special::Unspecified),
@@ -117,13 +116,13 @@ fn special_v6(address: Ipv6Addr) -> Option<Special> {
         // the direct delegation of AS112.
         (0x2001, 0x0000..=0x01ff, _) | (0x2620, 0x004f, 0x8000) => Special::Reserved,
         // Everything outside global unicast: discard-only, dummy prefix, SRv6
-        // identifiers, what is unassigned.
+        // identifiers, unassigned blocks.
         (first, ..) if first & 0xe000 != 0x2000 => Special::Reserved,
         _ => return None,
     })
 }
 
-/// The IPv4 address inside a mapped, compatible, translated, NAT64, 6to4,
+/// Returns the IPv4 address inside a mapped, compatible, translated, NAT64, 6to4,
 /// Teredo or ISATAP form.
 #[expect(
     clippy::match_same_arms,
@@ -144,17 +143,17 @@ fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Tunnels are refused even around a public address: nobody needs them, and
-/// what lies at their end is not what was judged.
+/// Classifies an IPv6 address that carries a public IPv4 address. Tunnels are
+/// refused: a connector has no use for one, and its far end was not checked.
 #[expect(
     clippy::match_same_arms,
     reason = "one arm for each kind of entry in the registries"
 )]
 fn carrier_of(address: Ipv6Addr) -> Option<Special> {
     match address.segments() {
-        // Mapped addresses are what dual-stack sockets show: as good as IPv4.
+        // Dual-stack sockets show IPv4 addresses in this form.
         [0, 0, 0, 0, 0, 0xffff, ..] => None,
-        // NAT64 is how an IPv6-only network reaches the IPv4 internet.
+        // An IPv6-only network connects to the IPv4 internet through NAT64.
         [0x64, 0xff9b, 0, 0, 0, 0, ..] => None,
         _ => Some(Special::Reserved),
     }

@@ -1,5 +1,5 @@
-//! A response body on its way to the guest: received ahead by a task of its
-//! own, so that the network works while the guest computes, and bounded.
+//! Response bodies. A task receives each body ahead of the guest, up to a limit,
+//! so that the network works while the guest computes.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,68 +13,72 @@ use url::Url;
 use wasmtime_wasi_http::Error;
 
 use super::denial::{Denial, Reason};
-use super::errors::of_transport;
+use super::errors::from_transport;
 use super::reflection::Guard;
 use super::stats::{EgressStats, OpenResponse};
 use crate::model::Limit;
 
-/// How much of a response is received ahead of the guest. One page of a
-/// database server fits.
-const WINDOW: u32 = 8 << 20;
-/// The same for a response that came while others took all there is.
-const NARROW: u32 = 64 << 10;
-/// What a chunk takes beside its bytes: a server may send them one by one.
+/// Bytes of a response that are received ahead of the guest, enough for a page
+/// of a database server.
+const WINDOW_BYTES: u32 = 8 << 20;
+/// Window of a response while others use all the instance may receive ahead.
+const MIN_WINDOW_BYTES: u32 = 64 << 10;
+/// Cost of a chunk in addition to its bytes, which a server may send singly.
 const CHUNK_COST: usize = 512;
-/// How much is received ahead over all responses of an instance, but for
-/// those narrow ones: a reader works on one response while the next arrives.
-const AHEAD: u32 = 2 * WINDOW;
+/// Bytes that are received ahead over all responses of an instance, except for
+/// minimum windows: a reader works on one response while the next arrives.
+const INSTANCE_WINDOW_BYTES: u32 = 2 * WINDOW_BYTES;
 
 type Chunk = (Bytes, OwnedSemaphorePermit);
 
-/// What all responses of an instance share: how much may be received ahead.
+/// Bytes that all responses of an instance may still receive ahead.
 #[derive(Clone)]
-pub(super) struct Ahead(Arc<Semaphore>);
+pub(super) struct SharedWindow(Arc<Semaphore>);
 
-/// What the guest reads from.
-pub(super) struct ReceivedAhead {
+/// Body that the guest reads.
+pub(super) struct ReceivedBody {
     chunks: mpsc::UnboundedReceiver<Result<Chunk, Error>>,
     _window: Option<OwnedSemaphorePermit>,
     _open: OpenResponse,
 }
 
-/// What the receiving task needs to know.
+/// Arguments of [`receive`].
 pub(super) struct Reception {
-    pub(super) egress_stats: Arc<EgressStats>,
+    pub(super) stats: Arc<EgressStats>,
     pub(super) open: OpenResponse,
-    pub(super) ahead: Ahead,
+    pub(super) shared_window: SharedWindow,
     pub(super) guard: Guard,
     pub(super) limit: u64,
     pub(super) method: Method,
     pub(super) url: Url,
 }
 
-impl Default for Ahead {
+impl Default for SharedWindow {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AHEAD as usize)))
+        Self(Arc::new(Semaphore::new(INSTANCE_WINDOW_BYTES as usize)))
     }
 }
 
 /// Starts to receive a body.
-pub(super) fn receive(response: reqwest::Response, reception: Reception) -> ReceivedAhead {
+pub(super) fn receive(response: reqwest::Response, reception: Reception) -> ReceivedBody {
     let Reception {
-        egress_stats,
+        stats,
         open,
-        ahead,
+        shared_window,
         guard,
         limit,
         method,
         url,
     } = reception;
-    let window = ahead.0.try_acquire_many_owned(WINDOW).ok();
-    let room = if window.is_some() { WINDOW } else { NARROW };
+    let window = shared_window.0.try_acquire_many_owned(WINDOW_BYTES).ok();
+    let room = if window.is_some() {
+        WINDOW_BYTES
+    } else {
+        MIN_WINDOW_BYTES
+    };
     let (sender, chunks) = mpsc::unbounded_channel();
     let inspection = Inspection {
-        egress_stats,
+        stats,
         guard,
         received: 0,
         limit,
@@ -82,16 +86,16 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
         url,
     };
     tokio::spawn(forward(response, inspection, room, sender));
-    ReceivedAhead {
+    ReceivedBody {
         chunks,
         _window: window,
         _open: open,
     }
 }
 
-/// What is looked at in a body while it arrives.
+/// Checks of a body while it arrives.
 struct Inspection {
-    egress_stats: Arc<EgressStats>,
+    stats: Arc<EgressStats>,
     guard: Guard,
     received: u64,
     limit: u64,
@@ -100,24 +104,24 @@ struct Inspection {
 }
 
 impl Inspection {
-    /// What the guest may have of the body now that this chunk came.
+    /// Checks a chunk and returns the bytes that can be passed to the guest.
     fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
         self.received += chunk.len() as u64;
-        self.egress_stats.received(chunk.len());
+        self.stats.received(chunk.len());
         if self.received > self.limit {
-            self.egress_stats.limit(Limit::Response);
+            self.stats.limit(Limit::Response);
             return Err(Error::HttpResponseBodySize(Some(self.received)));
         }
         self.guard.next_chunk(chunk).map_err(|secret| {
             let reason = Reason::Reflection(secret.to_owned());
-            self.egress_stats
+            self.stats
                 .deny(Denial::new(&self.method, &self.url, reason));
             Error::HttpRequestDenied
         })
     }
 }
 
-/// Ends when the body ends, an error occurs, or the guest drops its side.
+/// Receives the body until it ends, an error occurs, or the guest drops it.
 async fn forward(
     mut response: reqwest::Response,
     mut inspection: Inspection,
@@ -133,7 +137,7 @@ async fn forward(
         let (chunk, last) = match chunk {
             Ok(Some(chunk)) => (inspection.pass(chunk), false),
             Ok(None) => (Ok(inspection.guard.rest()), true),
-            Err(error) => (Err(of_transport(&error)), true),
+            Err(error) => (Err(from_transport(&error)), true),
         };
         let chunk = match chunk {
             Ok(chunk) => chunk,
@@ -156,7 +160,7 @@ async fn forward(
     }
 }
 
-impl Body for ReceivedAhead {
+impl Body for ReceivedBody {
     type Data = Bytes;
     type Error = Error;
 
@@ -165,8 +169,8 @@ impl Body for ReceivedAhead {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         self.chunks.poll_recv(cx).map(|chunk| {
-            // The permit goes back here: what the guest holds, its own memory
-            // limit bounds.
+            // The permit is returned here: bytes in the guest count towards its
+            // own memory limit.
             chunk.map(|chunk| chunk.map(|(bytes, _permit)| Frame::data(bytes)))
         })
     }

@@ -1,5 +1,5 @@
-//! The HTTP clients of one instance. No cookie, no proxy, no redirect, no
-//! pool, session or look-up that another instance could see.
+//! The HTTP clients of one instance. They use no cookies, proxies or redirects,
+//! and share no pool, TLS session or DNS answer with another instance.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,34 +9,36 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls_platform_verifier::Verifier;
 
-use super::resolver::{JudgingResolver, Resolve, SystemResolver};
+use super::resolver::{CheckedResolver, Resolve, SystemResolver};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Servers ping an idle event stream every 15 seconds.
+/// Longest silence of a server. Servers ping an idle event stream every 15
+/// seconds.
 const READ_TIMEOUT: Duration = Duration::from_mins(2);
-/// The idle time that sqld grants a stream is 10 seconds; proxies close idle
-/// connections after about a minute.
+/// Idle time after which a connection is closed. Proxies close idle connections
+/// after about a minute.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const MOST_HEADERS: usize = 128;
+/// Number of headers of one response.
+const MAX_HEADERS: usize = 128;
 
-/// How connectors reach the network: shared by all instances of an engine.
+/// Resolver and certificate authorities that all instances of an engine use.
 /// Holds no connection and no session.
 #[derive(Clone)]
 pub struct Network {
     resolver: Arc<dyn Resolve>,
     roots: Roots,
     provider: Arc<CryptoProvider>,
-    /// Loading the roots of the system takes time, so it is done once.
+    /// Verifier with the roots of the system, which take time to load.
     system: Arc<OnceLock<Result<Arc<Verifier>, String>>>,
 }
 
-/// Which certificate authorities are trusted.
+/// Trusted certificate authorities.
 #[derive(Clone, Debug, Default)]
 pub enum Roots {
-    /// Those of the operating system.
+    /// The authorities of the operating system.
     #[default]
     System,
-    /// These and no others.
+    /// These certificates and no others.
     Only(Vec<CertificateDer<'static>>),
 }
 
@@ -47,7 +49,7 @@ impl Default for Network {
 }
 
 impl Network {
-    /// A network with its own resolver and roots.
+    /// Creates a network with a resolver and roots.
     #[must_use]
     pub fn new(resolver: Arc<dyn Resolve>, roots: Roots) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -91,9 +93,9 @@ impl Network {
     }
 }
 
-/// Two clients, each made when it is first used: a rule with
-/// `private = true` covers its own origin only, so connections that may go
-/// to private addresses come from a pool of their own.
+/// Two clients, each created when it is first used. A rule with
+/// `private = true` covers its own origin only, so connections to private
+/// addresses have a separate pool.
 pub(super) struct Clients {
     network: Network,
     public: OnceLock<Result<reqwest::Client, String>>,
@@ -115,7 +117,7 @@ impl Clients {
     }
 
     fn build(&self, private: bool) -> Result<reqwest::Client, String> {
-        let resolver = JudgingResolver {
+        let resolver = CheckedResolver {
             resolver: Arc::clone(&self.network.resolver),
             private,
         };
@@ -126,7 +128,7 @@ impl Clients {
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
             .gzip(true)
-            .http1_max_headers(MOST_HEADERS)
+            .http1_max_headers(MAX_HEADERS)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)

@@ -1,4 +1,4 @@
-//! What was refused, and the line of the file that would allow it.
+//! Denied requests and responses, with the remedy that would allow them.
 
 use std::fmt;
 
@@ -7,36 +7,39 @@ use url::Url;
 
 use super::address::Special;
 use super::rule::Uncovered;
+use crate::model::{AllowRule, Remedy};
 
-/// A request that was not sent, or a response that was not handed over.
+/// A request that was not sent, or a response that was not passed on.
 #[derive(Clone, Debug)]
 pub struct Denial {
     method: Method,
-    /// Without user, password, query and fragment: those may hold secrets.
+    /// Origin of the URL. User, password, query and fragment are left out
+    /// because they may hold secrets.
     origin: String,
     path: String,
     reason: Reason,
 }
 
-/// Why.
+/// Reason for a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Reason {
-    /// No rule covers it.
+    /// No rule covers the request.
     Uncovered(Uncovered),
     /// The host has an address that the rule does not allow.
     Address(Special),
-    /// The rule does not name the secret.
+    /// The rule does not name this secret.
     Secret(String),
-    /// The connector set a header that belongs to the host.
+    /// The connector set this header, which belongs to the host.
     Header(String),
-    /// The URL is not one that could be judged.
+    /// The URL is malformed, for this reason.
     Malformed(String),
-    /// The response holds the value of a secret.
+    /// The response holds the value of this secret.
     Reflection(String),
 }
 
 impl Denial {
-    /// Writes down a refusal.
+    /// Creates a denial of a request or its response.
     #[must_use]
     pub fn new(method: &Method, url: &Url, reason: Reason) -> Self {
         Self {
@@ -47,7 +50,7 @@ impl Denial {
         }
     }
 
-    /// A refusal of something that is not even a URL.
+    /// Creates a denial of a request without a valid URL.
     #[must_use]
     pub fn malformed(method: &Method, reason: String) -> Self {
         Self {
@@ -58,57 +61,59 @@ impl Denial {
         }
     }
 
-    /// Why it was refused.
+    /// Returns the reason for the denial.
     #[must_use]
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
 
-    /// What the operator can do: where a rule would allow it, its exact text.
+    /// Returns what the operator can do.
     #[must_use]
-    pub fn hint(&self) -> String {
-        let Self {
-            method,
-            origin,
-            path,
-            ..
-        } = self;
+    pub fn remedy(&self) -> Remedy {
+        let origin = self.origin.clone();
         match &self.reason {
+            Reason::Uncovered(Uncovered::Origin) => Remedy::AllowOrigin {
+                rule: Box::new(AllowRule {
+                    origin,
+                    methods: vec![self.method.to_string()],
+                    paths: vec![self.path.clone()],
+                    ..AllowRule::default()
+                }),
+            },
+            Reason::Uncovered(Uncovered::Method) => Remedy::AllowMethod {
+                origin,
+                method: self.method.to_string(),
+            },
+            Reason::Uncovered(Uncovered::Path) => Remedy::AllowPath {
+                origin,
+                path: self.path.clone(),
+            },
             Reason::Uncovered(Uncovered::AmbiguousPath) => {
-                "the path holds encoded separators, empty segments or the like, which servers read differently; the connector must not send it".to_owned()
+                "the path holds encoded separators, empty segments or the like, which servers read differently; the connector must not send it".into()
             }
-            Reason::Uncovered(Uncovered::Origin) => format!(
-                "if the connector may reach it, add\n\n[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"{method}\"]\npaths = [\"{path}\"]"
-            ),
-            Reason::Uncovered(Uncovered::Method) => {
-                format!("if the connector may do that, add \"{method}\" to `methods` of the rule for {origin}")
-            }
-            Reason::Uncovered(Uncovered::Path) => {
-                format!("if the connector may do that, add \"{path}\" to `paths` of the rule for {origin}")
-            }
-            Reason::Address(_) => {
-                format!("if this origin is meant to be on your own network, add to its rule\n\nprivate = true   # {origin}")
-            }
-            Reason::Secret(name) => {
-                format!("if {origin} may have this credential, add to its rule\n\nsecrets = [\"{name}\"]")
-            }
-            Reason::Header(_) => "the connector must leave this header to the host".to_owned(),
-            Reason::Malformed(_) => "the connector sent something that is not a URL".to_owned(),
-            Reason::Reflection(name) => format!(
-                "the server sends the credential `{name}` back; do not give it this credential, and consider it compromised"
-            ),
+            Reason::Address(_) => Remedy::AllowPrivate { origin },
+            Reason::Secret(secret) => Remedy::AllowSecret {
+                origin,
+                secret: secret.clone(),
+            },
+            Reason::Header(_) => "the connector must leave this header to the host".into(),
+            Reason::Malformed(_) => "the connector must send a valid URL".into(),
+            Reason::Reflection(secret) => format!(
+                "the server returns the credential `{secret}`; do not grant it to this server, and consider it compromised"
+            )
+            .into(),
         }
     }
 }
 
-/// A part of a URL, whose length is the connector's choice, for people.
+/// Cuts a part of a URL, whose length the connector chooses.
 fn bounded(text: &str) -> String {
-    const MOST: usize = 1000;
+    const MAX_BYTES: usize = 1000;
 
-    if text.len() <= MOST {
+    if text.len() <= MAX_BYTES {
         return text.to_owned();
     }
-    format!("{}...", &text[..text.floor_char_boundary(MOST)])
+    format!("{}...", &text[..text.floor_char_boundary(MAX_BYTES)])
 }
 
 impl fmt::Display for Denial {

@@ -1,4 +1,4 @@
-//! Failures of the HTTP client, in the words of `wasi:http`.
+//! Failures of the HTTP client as errors of `wasi:http`.
 
 use std::error::Error as _;
 use std::io;
@@ -7,8 +7,8 @@ use wasmtime_wasi_http::Error;
 
 use super::resolver::{Prohibited, Unresolved};
 
-/// The `wasi:http` error of a transport failure.
-pub(super) fn of_transport(error: &reqwest::Error) -> Error {
+/// Returns the `wasi:http` error for a transport failure.
+pub(super) fn from_transport(error: &reqwest::Error) -> Error {
     tracing::debug!(target: "connector_host::egress", error = chain(error), "transport failure");
     if cause::<Prohibited>(error).is_some() {
         return Error::HttpRequestDenied;
@@ -57,12 +57,12 @@ pub(super) fn of_transport(error: &reqwest::Error) -> Error {
     }
 }
 
-/// Whether the head of a response was more than the client takes.
+/// Returns true if the head of a response was larger than the client accepts.
 pub(super) fn is_head_too_large(error: &reqwest::Error) -> bool {
     cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large)
 }
 
-/// The first cause of a type in the chain of an error.
+/// Finds the first cause of a type in the chain of an error.
 pub(super) fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> Option<&E> {
     let mut next = error.source();
     while let Some(error) = next {
@@ -74,8 +74,8 @@ pub(super) fn cause<E: std::error::Error + 'static>(error: &reqwest::Error) -> O
     None
 }
 
-/// TLS errors travel inside I/O errors, sometimes several deep, which hide
-/// them from the chain.
+/// Finds a TLS error inside I/O errors, which hide it from the chain, sometimes
+/// several levels deep.
 fn tls_inside_io(error: &reqwest::Error) -> Option<&rustls::Error> {
     let mut io = cause::<io::Error>(error)?;
     loop {

@@ -1,4 +1,4 @@
-//! Which request headers a connector may set, and the one in which a
+//! Request headers: those that a connector may set, and the one in which a
 //! reference becomes a credential.
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -7,8 +7,8 @@ use super::denial::Reason;
 use crate::model::Secret;
 use crate::sandbox::secrets::GrantedSecrets;
 
-/// Headers that frame or route, or that speak for somebody: the host's own.
-/// The connector's attempt to set one is an error that it sees.
+/// Headers that belong to the host because they frame or route a request, or
+/// claim where it is from. A connector that sets one gets an error.
 const RESERVED: [&str; 26] = [
     "connection",
     "expect",
@@ -16,14 +16,14 @@ const RESERVED: [&str; 26] = [
     "host",
     "http2-settings",
     "keep-alive",
-    // The proxy to use, to programs behind CGI.
+    // Names the proxy to use, for programs behind CGI.
     "proxy",
     "te",
     "trailer",
     "transfer-encoding",
     "upgrade",
     "via",
-    // Where a request came from.
+    // Claims about the origin of a request.
     "cf-connecting-ip",
     "client-ip",
     "true-client-ip",
@@ -31,7 +31,7 @@ const RESERVED: [&str; 26] = [
     "x-cluster-client-ip",
     "x-forwarded",
     "x-real-ip",
-    // Another method, path or host than was judged, to servers that heed it.
+    // Replaces the checked method, path or host, on servers that honour it.
     "x-host",
     "x-http-method",
     "x-http-method-override",
@@ -41,20 +41,20 @@ const RESERVED: [&str; 26] = [
     "x-rewrite-url",
 ];
 
-/// Whether a header belongs to the host. Many servers read `_` as `-`.
+/// Returns true if a header belongs to the host. Many servers read `_` as `-`.
 #[must_use]
 pub(super) fn is_reserved(name: &HeaderName) -> bool {
     let dashed = name.as_str().replace('_', "-");
     RESERVED.contains(&dashed.as_str())
         || dashed.starts_with("proxy-")
         || dashed.starts_with("x-forwarded-")
-        // The host counts what it sends; with the dash it drops the count of
-        // the connector, which is another name than this.
+        // The host sets the length itself and drops the connector's
+        // `content-length`, but not `content_length`.
         || (dashed == "content-length" && name != header::CONTENT_LENGTH)
 }
 
-/// Takes the credential out of the headers: the name and the value of the
-/// secret that its reference stands for.
+/// Removes the credential from the headers. Returns the name and the value of
+/// the secret that its reference stands for.
 pub(super) fn take_credential(
     headers: &mut HeaderMap,
     secrets: &GrantedSecrets,
@@ -78,7 +78,7 @@ pub(super) fn take_credential(
     Ok(Some(found))
 }
 
-/// The header that carries a credential. Never shown in logs.
+/// Returns the header value with a credential, marked as sensitive for logs.
 #[must_use]
 pub(super) fn credential(secret: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.reveal())).ok()?;

@@ -1,10 +1,10 @@
-//! The only way out of the sandbox: every request of a guest is judged here,
-//! gets its credential here, and is sent from here.
+//! The only way out of the sandbox. Every request of a guest is checked, given
+//! its credential and sent here.
 //!
-//! Reading order: [`rule`] (may it?), [`address`] and [`resolver`] (where
-//! to?), [`headers`] (as whom?), [`client`] (how?), [`body`] and
-//! [`reflection`] (what comes back?), [`record`] (what was needed?). Nothing here knows what a connector
-//! reads.
+//! Reading order: [`rule`] (allowed requests), [`address`] and [`resolver`]
+//! (allowed addresses), [`headers`] (credentials), [`client`] (connections),
+//! [`body`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
+//! (what happened). Nothing here knows what a connector reads.
 
 pub mod address;
 mod body;
@@ -35,7 +35,7 @@ pub use denial::{Denial, Reason};
 pub use record::PolicyRecorder;
 pub use stats::EgressStats;
 
-use self::body::Ahead;
+use self::body::SharedWindow;
 use self::client::{Clients, Network};
 use self::reflection::Needles;
 use self::resolver::Prohibited;
@@ -44,12 +44,12 @@ use self::stats::{OpenResponse, Sending};
 use super::secrets::GrantedSecrets;
 use crate::model::{Limit, Limits};
 
-/// What a guest may write to a request at once.
-const BODY_CHUNK: usize = 16 << 10;
-/// The longest method; the registry's longest has 17 letters.
-const LONGEST_METHOD: usize = 32;
+/// Bytes that a guest can write to a request body in one call.
+const BODY_CHUNK_BYTES: usize = 16 << 10;
+/// Length limit of a method; the longest registered one has 17 letters.
+const MAX_METHOD_BYTES: usize = 32;
 
-/// The egress of one instance. Cheap to clone; the clones share everything.
+/// Egress of one instance. Clones share everything.
 #[derive(Clone)]
 pub struct Egress(Arc<Inner>);
 
@@ -59,9 +59,9 @@ struct Inner {
     limits: Limits,
     clients: Clients,
     needles: Needles,
-    ahead: Ahead,
-    record: Option<Arc<PolicyRecorder>>,
-    egress_stats: Arc<EgressStats>,
+    shared_window: SharedWindow,
+    recorder: Option<Arc<PolicyRecorder>>,
+    stats: Arc<EgressStats>,
 }
 
 type Sent = (
@@ -70,31 +70,31 @@ type Sent = (
 );
 
 impl Egress {
-    /// An egress with its own connections.
+    /// Creates an egress with its own connections.
     #[must_use]
     pub fn new(
         rules: Rules,
         secrets: Arc<GrantedSecrets>,
         limits: Limits,
-        record: Option<Arc<PolicyRecorder>>,
+        recorder: Option<Arc<PolicyRecorder>>,
         network: Network,
     ) -> Self {
         Self(Arc::new(Inner {
             rules,
-            needles: Needles::of(&secrets),
+            needles: Needles::new(&secrets),
             secrets,
             limits,
             clients: Clients::new(network),
-            ahead: Ahead::default(),
-            record,
-            egress_stats: Arc::default(),
+            shared_window: SharedWindow::default(),
+            recorder,
+            stats: Arc::default(),
         }))
     }
 
-    /// What was done so far.
+    /// Returns the statistics of the instance.
     #[must_use]
-    pub fn egress_stats(&self) -> Arc<EgressStats> {
-        Arc::clone(&self.0.egress_stats)
+    pub fn stats(&self) -> Arc<EgressStats> {
+        Arc::clone(&self.0.stats)
     }
 }
 
@@ -103,10 +103,10 @@ impl WasiHttpHooks for Egress {
         Arc::new(|name: &HeaderName| headers::is_reserved(name))
     }
 
-    /// What a guest writes to a request before it sends it waits in the host's
-    /// memory.
+    /// Limits what a guest can write before it sends the request, because the
+    /// host buffers it.
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {
-        BODY_CHUNK
+        BODY_CHUNK_BYTES
     }
 
     fn send_request(
@@ -116,8 +116,8 @@ impl WasiHttpHooks for Egress {
         _processed: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         let inner = Arc::clone(&self.0);
-        let number = inner.egress_stats.request();
-        // The query may hold what a person would not want in a log.
+        let number = inner.stats.request();
+        // The query is left out because it may hold personal data.
         let span = tracing::debug_span!(
             target: "connector_host::egress",
             "request",
@@ -130,14 +130,14 @@ impl WasiHttpHooks for Egress {
     }
 }
 
-/// A request that may be sent, as it will be sent.
-struct Judged {
+/// A request that passed the checks, in the form in which it is sent.
+struct CheckedRequest {
     method: Method,
     url: Url,
     headers: HeaderMap,
-    /// Name of the secret that goes with it.
+    /// Name of the secret that the request carries.
     credential: Option<String>,
-    /// Whether the host may have a private address.
+    /// True if the host may have a private address.
     private: bool,
 }
 
@@ -149,33 +149,33 @@ impl Inner {
         options: Option<RequestOptions>,
     ) -> Result<Sent, Error> {
         if number > self.limits.requests {
-            self.egress_stats.limit(Limit::Requests);
+            self.stats.limit(Limit::Requests);
             return Err(Error::HttpRequestDenied);
         }
-        // A credential that came back is known where it should not be.
-        if self.egress_stats.reflection().is_some() {
+        // A server that returned a credential may have leaked it elsewhere too.
+        if self.stats.reflection().is_some() {
             return Err(Error::HttpRequestDenied);
         }
-        let open = OpenResponse::new(&self.egress_stats, self.limits.open_responses)
+        let open = OpenResponse::new(&self.stats, self.limits.open_responses)
             .ok_or(Error::HttpRequestDenied)?;
         let (parts, body) = request.into_parts();
-        let request = self.judge(parts)?;
-        let (body, sending) = self.whole_body(body).await?;
+        let request = self.check(parts)?;
+        let (body, sending) = self.read_body(body).await?;
         let first_byte = options.and_then(|options| options.first_byte_timeout);
-        let answer = self.exchange(&request, body, first_byte).await;
+        let response = self.exchange(&request, body, first_byte).await;
         drop(sending);
-        self.write_down(&request, &answer);
-        self.hand_over(request, answer?, open)
+        self.record(&request, &response);
+        self.pass_on(request, response?, open)
     }
 
-    /// What is judged is what is sent: the returned value, as it serializes.
-    fn judge(&self, mut parts: http::request::Parts) -> Result<Judged, Error> {
+    /// Checks a request. The returned value is what is sent, byte for byte.
+    fn check(&self, mut parts: http::request::Parts) -> Result<CheckedRequest, Error> {
         let method = parts.method;
-        if method.as_str().len() > LONGEST_METHOD {
-            let reason = "its method is longer than any".to_owned();
+        if method.as_str().len() > MAX_METHOD_BYTES {
+            let reason = "its method is too long".to_owned();
             return Err(self.deny(Denial::malformed(&Method::GET, reason)));
         }
-        let url = match judged_url(&parts.uri) {
+        let url = match request_url(&parts.uri) {
             Ok(url) => url,
             Err(reason) => return Err(self.deny(Denial::malformed(&method, reason))),
         };
@@ -210,7 +210,7 @@ impl Inner {
             parts.headers.remove(name);
         }
         if is_loopback(&url, literal) {
-            // Compressing for a wire that costs nothing only takes time.
+            // On the loopback interface, compression only costs time.
             parts
                 .headers
                 .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -219,7 +219,7 @@ impl Inner {
             let value = headers::credential(secret).ok_or(Error::ConfigurationError)?;
             parts.headers.insert(AUTHORIZATION, value);
         }
-        Ok(Judged {
+        Ok(CheckedRequest {
             method,
             url,
             headers: parts.headers,
@@ -230,7 +230,7 @@ impl Inner {
 
     async fn exchange(
         &self,
-        request: &Judged,
+        request: &CheckedRequest,
         body: Bytes,
         first_byte: Option<Duration>,
     ) -> Result<reqwest::Response, Error> {
@@ -249,43 +249,45 @@ impl Inner {
                 return self.deny(Denial::new(&request.method, &request.url, reason));
             }
             if errors::is_head_too_large(&error) {
-                self.egress_stats.limit(Limit::Headers);
+                self.stats.limit(Limit::Headers);
             }
-            errors::of_transport(&error)
+            errors::from_transport(&error)
         })
     }
 
-    /// Records what the request needed.
-    fn write_down(&self, request: &Judged, answer: &Result<reqwest::Response, Error>) {
-        let Some(record) = &self.record else { return };
-        if matches!(answer, Err(Error::HttpRequestDenied)) {
+    /// Records the permissions that the request needed.
+    fn record(&self, request: &CheckedRequest, response: &Result<reqwest::Response, Error>) {
+        let Some(recorder) = &self.recorder else {
+            return;
+        };
+        if matches!(response, Err(Error::HttpRequestDenied)) {
             return;
         }
-        let address = answer
+        let address = response
             .as_ref()
             .ok()
             .and_then(reqwest::Response::remote_addr);
-        // Where nobody answered, the operator's word counts.
+        // Without a response, the rule decides.
         let private = address.map_or(request.private, |address| {
             address::special(address.ip()).is_some()
         });
         let secret = request.credential.as_deref();
-        record.add(&request.method, &request.url, secret, private);
+        recorder.add(&request.method, &request.url, secret, private);
     }
 
-    /// The answer as the guest gets it, after a look at its head.
-    fn hand_over(
+    /// Checks the head of a response and starts to receive its body.
+    fn pass_on(
         &self,
-        request: Judged,
+        request: CheckedRequest,
         response: reqwest::Response,
         open: OpenResponse,
     ) -> Result<Sent, Error> {
-        let Judged { method, url, .. } = request;
+        let CheckedRequest { method, url, .. } = request;
         let headers = response.headers();
         tracing::debug!(target: "connector_host::egress", status = response.status().as_u16(), "answered");
         let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
         if headers.iter().map(size).sum::<usize>() as u64 > self.limits.headers {
-            self.egress_stats.limit(Limit::Headers);
+            self.stats.limit(Limit::Headers);
             return Err(Error::HttpResponseHeaderSectionSize(None));
         }
         let guard = self.needles.guard();
@@ -301,9 +303,9 @@ impl Inner {
         *head.status_mut() = response.status();
         *head.headers_mut() = headers.clone();
         let reception = body::Reception {
-            egress_stats: Arc::clone(&self.egress_stats),
+            stats: Arc::clone(&self.stats),
             open,
-            ahead: self.ahead.clone(),
+            shared_window: self.shared_window.clone(),
             guard,
             limit: self.limits.response,
             method,
@@ -313,11 +315,10 @@ impl Inner {
         Ok((head.map(|()| body), Box::new(async { Ok(()) })))
     }
 
-    /// The request body in memory: requests of connectors are small, and a
-    /// body of known length is framed without the guest's help. Its trailers
-    /// are not sent.
-    async fn whole_body(&self, mut body: WasiBody) -> Result<(Bytes, Sending), Error> {
-        let mut sending = Sending::new(&self.egress_stats);
+    /// Reads a request body into memory. Requests of connectors are small, and
+    /// the host frames a body of known length itself. Trailers are not sent.
+    async fn read_body(&self, mut body: WasiBody) -> Result<(Bytes, Sending), Error> {
+        let mut sending = Sending::new(&self.stats);
         let mut whole = BytesMut::new();
         while let Some(frame) = body.frame().await {
             let Ok(data) = frame?.into_data() else {
@@ -332,13 +333,13 @@ impl Inner {
     }
 
     fn deny(&self, denial: Denial) -> Error {
-        self.egress_stats.deny(denial);
+        self.stats.deny(denial);
         Error::HttpRequestDenied
     }
 }
 
-/// The URL of a request, in the one form that is judged and sent.
-fn judged_url(uri: &http::Uri) -> Result<Url, String> {
+/// Parses the URL of a request into the form that is checked and sent.
+fn request_url(uri: &http::Uri) -> Result<Url, String> {
     let url = Url::parse(&uri.to_string()).map_err(|error| error.to_string())?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it holds a user or a password".to_owned());

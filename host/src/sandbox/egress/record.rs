@@ -1,5 +1,5 @@
-//! What a run needed: the least set of allow-rules that would have been
-//! enough for the requests that were allowed.
+//! Recording of a run's requests, and the smallest set of allow-rules that
+//! would have allowed them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -9,70 +9,76 @@ use url::Url;
 
 use crate::model::AllowRule;
 
-/// Bytes of paths that are kept. A connector that makes up paths without end
-/// must not fill the host's memory with them.
-const KEPT: usize = 4 << 20;
+/// Bytes of requests that are kept. A connector that invents paths must not fill
+/// the host's memory with them.
+const MAX_BYTES: usize = 4 << 20;
 
-/// Records the requests of a run.
+/// Recorder of the requests of a run.
 #[derive(Debug, Default)]
-pub struct PolicyRecorder(Mutex<Kept>);
+pub struct PolicyRecorder(Mutex<Requests>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    uses: BTreeMap<Request, Needed>,
+struct Requests {
+    by_request: BTreeMap<RecordedRequest, Permissions>,
     bytes: usize,
     incomplete: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Request {
+struct RecordedRequest {
     origin: String,
     method: String,
     path: String,
 }
 
-/// What such requests needed beside being allowed.
+/// Permissions that requests needed in addition to the rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Needed {
+struct Permissions {
     secrets: BTreeSet<String>,
     private: bool,
 }
 
 impl PolicyRecorder {
-    /// Writes down a request.
+    /// Records a request.
     pub(super) fn add(&self, method: &Method, url: &Url, secret: Option<&str>, private: bool) {
-        let Ok(mut kept) = self.0.lock() else { return };
-        let request = Request {
+        let Ok(mut requests) = self.0.lock() else {
+            return;
+        };
+        let request = RecordedRequest {
             origin: url.origin().ascii_serialization(),
             method: method.to_string(),
             path: url.path().to_owned(),
         };
         let size = request.origin.len() + request.method.len() + request.path.len();
-        if !kept.uses.contains_key(&request) {
-            if kept.bytes + size > KEPT {
-                kept.incomplete = true;
+        if !requests.by_request.contains_key(&request) {
+            if requests.bytes + size > MAX_BYTES {
+                requests.incomplete = true;
                 return;
             }
-            kept.bytes += size;
+            requests.bytes += size;
         }
-        let needed = kept.uses.entry(request).or_default();
-        needed.secrets.extend(secret.map(str::to_owned));
-        needed.private |= private;
+        let permissions = requests.by_request.entry(request).or_default();
+        permissions.secrets.extend(secret.map(str::to_owned));
+        permissions.private |= private;
     }
 
-    /// The rules: none for more than what was used. `None` if there were too
-    /// many different paths to say.
+    /// Returns rules for the recorded requests and no others, or `None` if there
+    /// were too many different paths.
     #[must_use]
     pub fn rules(&self) -> Option<Vec<AllowRule>> {
-        let kept = self.0.lock().ok().filter(|kept| !kept.incomplete)?;
-        // First the paths of each method, then the methods of equal paths: a
-        // rule allows every method on every path of it.
-        let mut paths: BTreeMap<(&str, &Needed, &str), BTreeSet<&str>> = BTreeMap::new();
-        for (request, needed) in &kept.uses {
+        let requests = self.0.lock().ok()?;
+        if requests.incomplete {
+            return None;
+        }
+        // A rule allows every method on every one of its paths, so methods are
+        // joined only if their paths are equal.
+        let mut paths: BTreeMap<(&str, &Permissions, &str), BTreeSet<&str>> = BTreeMap::new();
+        for (request, needed) in &requests.by_request {
             let group = (request.origin.as_str(), needed, request.method.as_str());
             paths.entry(group).or_default().insert(&request.path);
         }
-        let mut methods: BTreeMap<(&str, &Needed, BTreeSet<&str>), Vec<&str>> = BTreeMap::new();
+        let mut methods: BTreeMap<(&str, &Permissions, BTreeSet<&str>), Vec<&str>> =
+            BTreeMap::new();
         for ((origin, needed, method), paths) in paths {
             methods
                 .entry((origin, needed, paths))
@@ -80,16 +86,18 @@ impl PolicyRecorder {
                 .push(method);
         }
         let own = |texts: &mut dyn Iterator<Item = &str>| texts.map(str::to_owned).collect();
-        let rule =
-            |((origin, needed, paths), methods): ((&str, &Needed, BTreeSet<&str>), Vec<&str>)| {
-                AllowRule {
-                    origin: origin.to_owned(),
-                    methods: own(&mut methods.into_iter()),
-                    paths: own(&mut paths.into_iter()),
-                    secrets: own(&mut needed.secrets.iter().map(String::as_str)),
-                    private: needed.private,
-                }
-            };
+        let rule = |((origin, needed, paths), methods): (
+            (&str, &Permissions, BTreeSet<&str>),
+            Vec<&str>,
+        )| {
+            AllowRule {
+                origin: origin.to_owned(),
+                methods: own(&mut methods.into_iter()),
+                paths: own(&mut paths.into_iter()),
+                secrets: own(&mut needed.secrets.iter().map(String::as_str)),
+                private: needed.private,
+            }
+        };
         Some(methods.into_iter().map(rule).collect())
     }
 }
@@ -99,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rules_are_the_least_that_would_do() {
+    fn the_rules_allow_the_recorded_requests_and_no_others() {
         let record = PolicyRecorder::default();
         let add = |method: Method, url: &str, secret, private| {
             record.add(&method, &Url::parse(url).unwrap(), secret, private);

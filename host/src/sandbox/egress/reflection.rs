@@ -1,5 +1,5 @@
-//! Finds secret values in what a server sends, also across chunk borders.
-//! Encoded forms (base64, percent-encoding) are not looked for.
+//! Searches responses for secret values, also across chunk borders. Encoded
+//! forms (base64, percent-encoding) are not searched for.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,11 @@ use memchr::memmem::Finder;
 
 use crate::sandbox::secrets::GrantedSecrets;
 
-/// Shorter values would be found by chance.
-const SHORTEST: usize = 8;
+/// Minimum length of a value; shorter ones would be found by chance.
+const MIN_BYTES: usize = 8;
 
-/// What is looked for in every response of one instance: each secret that it
-/// was granted, since a server may send one back that came with an earlier
-/// request.
+/// Values to search for in every response of one instance: all secrets it was
+/// granted, because a server may return one that an earlier request carried.
 #[derive(Clone)]
 pub(super) struct Needles(Arc<[Needle]>);
 
@@ -23,22 +22,21 @@ struct Needle {
     value: Finder<'static>,
 }
 
-/// Looks through one response.
+/// Search through one response.
 #[derive(Debug)]
 pub(super) struct Guard {
     needles: Needles,
-    /// The end of what was looked through, as far as a value may begin there.
-    /// It is held back until the next chunk says whether it does: the guest
-    /// does not get the half of a value either.
+    /// End of the searched bytes in which a value may begin. Held back until
+    /// the next chunk decides, so that the guest gets no part of a value.
     held: Vec<u8>,
 }
 
 impl Needles {
-    /// The values of these secrets.
-    pub(super) fn of(secrets: &GrantedSecrets) -> Self {
+    /// Creates the search values for the secrets of an instance.
+    pub(super) fn new(secrets: &GrantedSecrets) -> Self {
         let needles = secrets
             .iter()
-            .filter(|(_, value)| value.reveal().len() >= SHORTEST)
+            .filter(|(_, value)| value.reveal().len() >= MIN_BYTES)
             .map(|(name, value)| Needle {
                 name: name.to_owned(),
                 value: Finder::new(value.reveal()).into_owned(),
@@ -53,7 +51,7 @@ impl Needles {
             .map(|needle| needle.name.as_str())
     }
 
-    /// A guard for the next response.
+    /// Starts the search through the next response.
     pub(super) fn guard(&self) -> Guard {
         Guard {
             needles: self.clone(),
@@ -63,7 +61,7 @@ impl Needles {
 }
 
 impl Needle {
-    /// How many bytes at the end of a text are the beginning of the value.
+    /// Counts the bytes at the end of a text that begin the value.
     fn begun(&self, text: &[u8]) -> usize {
         let value = self.value.needle();
         let end = &text[text.len() - text.len().min(value.len() - 1)..];
@@ -82,14 +80,14 @@ impl fmt::Debug for Needles {
 }
 
 impl Guard {
-    /// The name of a secret whose value stands in the text.
+    /// Returns the name of a secret whose value is in the text.
     #[must_use]
     pub(super) fn find(&self, text: &[u8]) -> Option<&str> {
         self.needles.find(text)
     }
 
-    /// Looks through the next chunk of a body, together with those before.
-    /// Gives what may be handed over, or the name of a secret.
+    /// Searches the next chunk of a body together with the held bytes. Returns
+    /// the bytes that can be passed on, or the name of a secret.
     pub(super) fn next_chunk(&mut self, chunk: Bytes) -> Result<Bytes, &str> {
         let mut text = if self.held.is_empty() {
             chunk
@@ -106,7 +104,7 @@ impl Guard {
         Ok(text)
     }
 
-    /// What was held back, when nothing more comes.
+    /// Returns the held bytes at the end of the body.
     pub(super) fn rest(&mut self) -> Bytes {
         std::mem::take(&mut self.held).into()
     }
@@ -119,10 +117,11 @@ mod tests {
 
     fn guard(value: &str) -> Guard {
         let secrets = [("token".to_owned(), Secret::new(value))];
-        Needles::of(&GrantedSecrets::new(secrets.into_iter().collect())).guard()
+        Needles::new(&GrantedSecrets::new(secrets.into_iter().collect())).guard()
     }
 
-    /// What a guard lets through of a body in these chunks, if it does.
+    /// Passes a body in chunks through a guard. Returns the passed chunks, as an
+    /// error if the value was found.
     fn through(value: &str, chunks: &[&[u8]]) -> Result<Vec<Vec<u8>>, Vec<Vec<u8>>> {
         let mut guard = guard(value);
         let mut passed = Vec::new();
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_value_passes_whole() {
+    fn a_body_without_the_value_passes_unchanged() {
         for value in ["0123456789", "00000002", "0101010102", "short"] {
             let body = b"01 0123456780123456 00000000000010101010 01012 short 012345678";
             for size in 1..=body.len() {
@@ -159,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_that_ends_like_no_value_passes_at_once() {
+    fn a_chunk_whose_end_begins_no_value_passes_at_once() {
         let passed = through("0123456789", &[b"abc", b"x01", b"x", b"12"]).unwrap();
         assert_eq!(passed, [b"abc".as_slice(), b"x", b"01x", b"12", b""]);
     }

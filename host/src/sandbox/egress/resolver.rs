@@ -1,5 +1,5 @@
-//! Names to addresses, each of them judged. Connections go to what was judged
-//! here and to nothing else; there is no second look-up.
+//! Resolution of host names. Every address is checked, and connections go only
+//! to checked addresses; there is no second look-up.
 
 use std::fmt;
 use std::io;
@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use super::address::{Special, special};
 
-/// The future of a look-up.
+/// Future of a look-up.
 pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Looks up names. Injectable, for tests and for platforms with a resolver of
-/// their own.
+/// A resolver of host names. Tests and platforms can provide their own.
 pub trait Resolve: Send + Sync + 'static {
-    /// All addresses of a host.
+    /// Looks up all addresses of a host.
     fn resolve(&self, host: &str) -> Resolving;
 }
 
@@ -33,22 +32,22 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// Resolves for one HTTP client and refuses what may not be connected to.
-pub(super) struct JudgingResolver {
+/// Resolver of one HTTP client that refuses names with special addresses.
+pub(super) struct CheckedResolver {
     pub(super) resolver: Arc<dyn Resolve>,
-    /// Whether special addresses pass: this client serves rules that say so.
+    /// True if special addresses are allowed, for rules with `private = true`.
     pub(super) private: bool,
 }
 
-/// A name had an address that may not be connected to.
+/// A name with a special address.
 #[derive(Debug)]
 pub(super) struct Prohibited(pub(super) Special);
 
-/// A name could not be resolved.
+/// A name that could not be resolved.
 #[derive(Debug)]
 pub(super) struct Unresolved(io::Error);
 
-impl reqwest::dns::Resolve for JudgingResolver {
+impl reqwest::dns::Resolve for CheckedResolver {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let resolving = self.resolver.resolve(name.as_str());
         let private = self.private;
@@ -58,8 +57,8 @@ impl reqwest::dns::Resolve for JudgingResolver {
                 let error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
                 return Err(Unresolved(error).into());
             }
-            // One bad answer condemns the name: an attacker who mixes answers
-            // must not win by chance.
+            // One special address refuses the name: an attacker who mixes
+            // addresses must not win by chance.
             if !private && let Some(special) = addresses.iter().copied().find_map(special) {
                 return Err(Prohibited(special).into());
             }
@@ -92,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives one answer after the other.
+    /// A resolver that returns a list of answers in order.
     struct Changing(Mutex<Vec<&'static str>>);
 
     impl Resolve for Changing {
@@ -103,8 +102,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_look_up_is_judged_and_gives_what_was_judged() {
-        let judging = JudgingResolver {
+    async fn every_look_up_is_checked() {
+        let resolver = CheckedResolver {
             resolver: Arc::new(Changing(Mutex::new(vec![
                 "1.1.1.1",
                 "127.0.0.1",
@@ -115,7 +114,7 @@ mod tests {
         let mut ends = Vec::new();
         for _ in 0..3 {
             let name = "db.example".parse().unwrap();
-            let end = judging.resolve(name).await;
+            let end = resolver.resolve(name).await;
             ends.push(match end {
                 Ok(addresses) => addresses.map(|a| a.ip().to_string()).collect(),
                 Err(error) => error.to_string(),

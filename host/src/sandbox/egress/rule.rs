@@ -1,5 +1,5 @@
-//! Allow-rules: what a connector may reach, as the operator wrote it, and
-//! whether a request is covered. Pure; it resolves and sends nothing.
+//! Allow-rules: the requests that an operator lets a connector send. Pure: it
+//! resolves and sends nothing.
 //!
 //! Reading order: this file (rules and what they allow), [`origin`] (scheme,
 //! host, port), [`path`].
@@ -16,7 +16,7 @@ pub use self::origin::Origin;
 use self::path::{PathPattern, is_ambiguous};
 use crate::model::AllowRule;
 
-/// One allow-rule.
+/// An allow-rule, parsed.
 #[derive(Clone, Debug)]
 pub struct Rule {
     origin: Origin,
@@ -26,23 +26,23 @@ pub struct Rule {
     private: bool,
 }
 
-/// Why a rule of the file is not one.
+/// A mistake in an allow-rule.
 #[derive(Debug, thiserror::Error)]
 pub enum RuleError {
-    /// The origin is not scheme, host and port.
+    /// An origin that is not scheme, host and port.
     #[error("`{origin}` is not an origin: {reason}")]
     Origin {
-        /// As written.
+        /// The origin as written.
         origin: String,
-        /// What is wrong.
+        /// The mistake.
         reason: String,
     },
-    /// A method is not a token, or CONNECT: what passes through a tunnel
-    /// could not be judged.
+    /// A method that is not a token, or CONNECT: requests inside a tunnel could
+    /// not be checked.
     #[error("`{0}` is not an HTTP method that a rule can grant")]
     Method(String),
-    /// A path does not begin with `/` or `*`.
-    #[error("`{0}` is not a path: it begins with neither `/` nor `*`")]
+    /// A path that does not begin with `/` or `*`.
+    #[error("`{0}` is not a path: it must begin with `/` or `*`")]
     Path(String),
 }
 
@@ -50,16 +50,16 @@ pub enum RuleError {
 #[derive(Clone, Debug, Default)]
 pub struct Rules(Vec<Rule>);
 
-/// What the rules allow for one request.
+/// Permissions that the rules give one request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Allowance<'a> {
-    /// Secrets that may go there.
+    /// Names of the secrets that the request may carry.
     pub secrets: BTreeSet<&'a str>,
-    /// Whether the host may have a private address.
+    /// True if the host may have a private address.
     pub private: bool,
 }
 
-/// The first thing about a request that no rule covers.
+/// The first part of a request that no rule covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Uncovered {
     /// No rule names the origin.
@@ -68,12 +68,12 @@ pub enum Uncovered {
     Method,
     /// Rules name the origin and the method, but not the path.
     Path,
-    /// The path is written in a way that servers read differently.
+    /// The path is written so that servers read it in different ways.
     AmbiguousPath,
 }
 
 impl Rule {
-    /// A rule as the operator wrote it.
+    /// Parses a rule.
     pub fn new(written: &AllowRule) -> Result<Self, RuleError> {
         let methods = if written.methods.is_empty() {
             vec![Method::GET]
@@ -107,18 +107,18 @@ impl Rule {
         })
     }
 
-    /// The origin that the rule names.
+    /// Returns the origin of the rule.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// The secrets that may go there.
+    /// Returns the names of the secrets that may go there.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.secrets.iter().map(String::as_str)
     }
 
-    /// Whether the origin may have a private address.
+    /// Returns true if the origin may have a private address.
     #[must_use]
     pub fn private(&self) -> bool {
         self.private
@@ -130,18 +130,19 @@ impl Rule {
 }
 
 impl Rules {
-    /// All the rules of one instance.
+    /// Parses the rules of one instance.
     pub fn new(written: &[AllowRule]) -> Result<Self, RuleError> {
         let rules = written.iter().map(Rule::new);
         rules.collect::<Result<_, _>>().map(Self)
     }
 
-    /// The rules one by one.
+    /// Returns the rules in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.0.iter()
     }
 
-    /// Judges a request. `url` is the one that will be sent, byte for byte.
+    /// Decides if a request is allowed. `url` must be the one that will be sent,
+    /// byte for byte.
     pub fn allow(&self, method: &Method, url: &Url) -> Result<Allowance<'_>, Uncovered> {
         let mut origins = self
             .0

@@ -1,6 +1,6 @@
-//! What one instance did on the network: counts, the last refusal and the
-//! first limit. The place where the host learns why a guest failed, whatever
-//! the guest says about it.
+//! Network statistics of one instance: counts, the last denial and the first
+//! limit that was reached. From them the host knows why a guest failed, whatever
+//! the guest reports.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use super::denial::{Denial, Reason};
 use crate::model::Limit;
 
-/// Counts of one instance.
+/// Network statistics of one instance.
 #[derive(Debug, Default)]
 pub struct EgressStats {
     requests: AtomicU64,
@@ -21,20 +21,20 @@ pub struct EgressStats {
     limit: OnceLock<Limit>,
 }
 
-/// A request whose answer the guest holds or waits for.
+/// A counted request whose response the guest holds or waits for.
 pub(super) struct OpenResponse(Arc<EgressStats>);
 
-/// The bytes of a request body that is being sent.
+/// The counted bytes of a request body in transit.
 pub(super) struct Sending {
-    egress_stats: Arc<EgressStats>,
+    stats: Arc<EgressStats>,
     bytes: u64,
 }
 
-/// More refusals than these would only fill the log.
-const LOGGED_DENIALS: u64 = 16;
+/// Number of denials that are logged.
+const MAX_LOGGED_DENIALS: u64 = 16;
 
 impl EgressStats {
-    /// Counts a request, and says which one it is.
+    /// Counts a request and returns its number, from 1.
     pub(super) fn request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
@@ -45,10 +45,10 @@ impl EgressStats {
 
     pub(super) fn deny(&self, denial: Denial) {
         let earlier = self.denied.fetch_add(1, Ordering::Relaxed);
-        if earlier < LOGGED_DENIALS {
+        if earlier < MAX_LOGGED_DENIALS {
             tracing::warn!(target: "connector_host::egress", "{denial}");
-        } else if earlier == LOGGED_DENIALS {
-            tracing::warn!(target: "connector_host::egress", "further requests were denied; they are not shown");
+        } else if earlier == MAX_LOGGED_DENIALS {
+            tracing::warn!(target: "connector_host::egress", "further denied requests are not logged");
         }
         if matches!(denial.reason(), Reason::Reflection(_)) {
             let _ = self.reflection.set(denial.clone());
@@ -58,51 +58,51 @@ impl EgressStats {
         }
     }
 
-    /// Notes that a limit was hit. The first one counts.
+    /// Records that a limit was reached. Only the first one is kept.
     pub(crate) fn limit(&self, limit: Limit) {
         let _ = self.limit.set(limit);
     }
 
-    /// Requests made.
+    /// Returns the number of requests.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Bytes received in bodies, after decompression.
+    /// Returns the bytes received in bodies, after decompression.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The last refusal, the one that a failure right after it is due to.
+    /// Returns the last denial, which explains a failure right after it.
     #[must_use]
     pub fn last_denial(&self) -> Option<Denial> {
         self.last_denial.lock().ok().and_then(|last| last.clone())
     }
 
-    /// The refusal of a response that held a secret's value: what the guest
-    /// makes of the error does not matter.
+    /// Returns the denial of a response with a secret's value. It ends the
+    /// instance, even if the guest ignores the error.
     pub(crate) fn reflection(&self) -> Option<&Denial> {
         self.reflection.get()
     }
 
-    /// The limit that was hit.
+    /// Returns the limit that was reached.
     #[must_use]
-    pub fn hit(&self) -> Option<Limit> {
+    pub fn reached_limit(&self) -> Option<Limit> {
         self.limit.get().copied()
     }
 }
 
 impl OpenResponse {
-    /// One more, unless there are as many as may be.
-    pub(super) fn new(egress_stats: &Arc<EgressStats>, limit: u64) -> Option<Self> {
-        let open = Self(Arc::clone(egress_stats));
-        let others = egress_stats.open_responses.fetch_add(1, Ordering::Relaxed);
+    /// Counts an open response, unless the limit is reached.
+    pub(super) fn new(stats: &Arc<EgressStats>, limit: u64) -> Option<Self> {
+        let open = Self(Arc::clone(stats));
+        let others = stats.open_responses.fetch_add(1, Ordering::Relaxed);
         if others < limit {
             return Some(open);
         }
-        egress_stats.limit(Limit::OpenResponses);
+        stats.limit(Limit::OpenResponses);
         None
     }
 }
@@ -114,32 +114,27 @@ impl Drop for OpenResponse {
 }
 
 impl Sending {
-    pub(super) fn new(egress_stats: &Arc<EgressStats>) -> Self {
+    pub(super) fn new(stats: &Arc<EgressStats>) -> Self {
         Self {
-            egress_stats: Arc::clone(egress_stats),
+            stats: Arc::clone(stats),
             bytes: 0,
         }
     }
 
-    /// Makes room for so many bytes more, unless there is none.
+    /// Counts more bytes in transit, unless the limit is reached.
     pub(super) fn grow(&mut self, bytes: u64, limit: u64) -> Option<()> {
         self.bytes += bytes;
-        let others = self
-            .egress_stats
-            .sending
-            .fetch_add(bytes, Ordering::Relaxed);
+        let others = self.stats.sending.fetch_add(bytes, Ordering::Relaxed);
         if others.saturating_add(bytes) <= limit {
             return Some(());
         }
-        self.egress_stats.limit(Limit::RequestBody);
+        self.stats.limit(Limit::RequestBody);
         None
     }
 }
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.egress_stats
-            .sending
-            .fetch_sub(self.bytes, Ordering::Relaxed);
+        self.stats.sending.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }

@@ -1,5 +1,5 @@
-//! Requests that really travel: to a server on the loopback address, under a
-//! name and a certificate of its own.
+//! Requests over the network, to a server on the loopback address with its own
+//! name and certificate.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,12 +17,12 @@ use super::*;
 use crate::model::AllowRule;
 
 #[test]
-fn answers_are_compressed_unless_they_stay_on_this_machine() {
+fn responses_are_compressed_unless_the_server_is_on_this_machine() {
     for (url, loopback) in [
         ("http://127.0.0.1:8080/", true),
         ("http://[::1]/", true),
         ("http://localhost:8080/", true),
-        ("https://db.turso.io/", false),
+        ("https://db.example.com/", false),
         ("http://192.0.2.2/", false),
         ("http://localhost.example/", false),
     ] {
@@ -32,7 +32,7 @@ fn answers_are_compressed_unless_they_stay_on_this_machine() {
 }
 
 #[tokio::test]
-async fn a_server_with_tls_is_spoken_to_in_http_2_and_asked_to_compress() {
+async fn a_server_with_tls_gets_http_2_and_can_compress() {
     let (certificate, port, server) = serve("db.example").await;
     let egress = egress(&format!("https://db.example:{port}"), certificate);
     let (answer, _) = egress
@@ -54,7 +54,7 @@ async fn a_server_with_tls_is_spoken_to_in_http_2_and_asked_to_compress() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_name_is_refused() {
+async fn a_certificate_for_another_name_is_refused() {
     let (certificate, port, _server) = serve("other.example").await;
     let egress = egress(&format!("https://db.example:{port}"), certificate);
     let refused = egress.0.send(1, get("db.example", port), None).await;
@@ -65,7 +65,7 @@ async fn a_certificate_of_another_name_is_refused() {
     );
 }
 
-/// The request of a guest.
+/// Creates the request of a guest.
 fn get(host: &str, port: u16) -> http::Request<WasiBody> {
     let body = Empty::new().map_err(|never| match never {});
     http::Request::get(format!("https://{host}:{port}/health"))
@@ -73,7 +73,7 @@ fn get(host: &str, port: u16) -> http::Request<WasiBody> {
         .unwrap()
 }
 
-/// An egress that reaches one origin, finds every name on this machine, and
+/// Creates an egress for one origin that resolves every name to this machine and
 /// trusts one certificate.
 fn egress(origin: &str, certificate: CertificateDer<'static>) -> Egress {
     struct Here;
@@ -100,7 +100,7 @@ fn egress(origin: &str, certificate: CertificateDer<'static>) -> Egress {
 
 type Served = tokio::task::JoinHandle<io::Result<http::Request<()>>>;
 
-/// A server that answers one request, and gives it.
+/// Starts a server that answers one request and returns it.
 async fn serve(name: &str) -> (CertificateDer<'static>, u16, Served) {
     let certified = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let certificate = certified.cert.der().clone();
@@ -131,7 +131,7 @@ async fn answer(
     let (request, mut respond) = accepted.ok_or(h2::Error::from(h2::Reason::NO_ERROR))??;
     let mut body = respond.send_response(http::Response::new(()), false)?;
     body.send_data(Bytes::from_static(b"well"), true)?;
-    // Until the client hangs up: only this moves the answer.
+    // Polling sends the response, until the client disconnects.
     connection.graceful_shutdown();
     while let Some(Ok(_)) = connection.accept().await {}
     Ok(request.map(drop))

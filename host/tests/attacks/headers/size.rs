@@ -60,7 +60,7 @@ async fn a_refusal_of_a_long_url_is_short() {
         let reason = Reason::Uncovered(Uncovered::Origin);
         Denied(reason).check("a long URL", "http://", &outcome);
         let denial = outcome.denial();
-        let shown = denial.to_string().len() + denial.hint().len();
+        let shown = denial.to_string().len() + denial.remedy().to_string().len();
         assert!(shown < 5000, "{shown}");
     }
     assert_eq!(server.connections(), 0);

@@ -20,7 +20,7 @@ async fn a_log_flood_is_dropped_after_one_warning() {
     let said = lines.with(" connector: ");
     // Nine of a thousand bytes, with what a line takes.
     assert_eq!(said.len(), 10);
-    assert!(said[9].contains("used up its log"), "{}", said[9]);
+    assert!(said[9].contains("reached its limit `log`"), "{}", said[9]);
 }
 
 #[tokio::test]
@@ -100,6 +100,9 @@ async fn a_flood_of_answers_that_nobody_reads_ends_at_the_limit() {
     let request = get(&server.authority(), "/");
     let outcome = world.attack(json!([{ "unread": [request, 100] }])).await;
     // It does not look at the answers, so it does not see which are errors.
-    assert_eq!(outcome.egress_stats.hit(), Some(Limit::OpenResponses));
+    assert_eq!(
+        outcome.egress_stats.reached_limit(),
+        Some(Limit::OpenResponses)
+    );
     assert!(u64::try_from(server.connections()).unwrap() <= world.limits.open_responses);
 }

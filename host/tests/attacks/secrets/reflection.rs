@@ -31,7 +31,7 @@ fn denied(case: &str, outcome: &Outcome) {
     let reason = Reason::Reflection("token".to_owned());
     Denied(reason).check(case, "http://127.0.0.1:", outcome);
     assert!(!outcome.denial().to_string().contains(TOKEN));
-    assert!(!outcome.denial().hint().contains(TOKEN));
+    assert!(!outcome.denial().remedy().to_string().contains(TOKEN));
 }
 
 fn chunked(parts: &[&str]) -> String {

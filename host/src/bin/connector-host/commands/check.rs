@@ -1,4 +1,4 @@
-//! `check`: everything that a load would need.
+//! `check`: checks everything that a load would need.
 
 use std::process::ExitCode;
 
@@ -16,13 +16,13 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
     } else {
         let mut text = String::new();
         for finding in &findings {
-            let mark = match finding.severity {
+            let label = match finding.severity {
                 Severity::Info => "ok",
                 Severity::Warning => "warning",
                 Severity::Error => "error",
             };
             text.push_str(&format!(
-                "{mark}: {}: {}\n",
+                "{label}: {}: {}\n",
                 finding.subject, finding.message
             ));
             if let Some(hint) = &finding.hint {
@@ -31,10 +31,10 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
         }
         print(&text)?;
     }
-    let bad = findings
+    let failed = findings
         .iter()
         .any(|finding| finding.severity == Severity::Error);
-    Ok(if bad {
+    Ok(if failed {
         ExitCode::from(FAILED)
     } else {
         ExitCode::SUCCESS

@@ -1,4 +1,4 @@
-//! `diff`: what the next load would change about the tables.
+//! `diff`: shows how the next load would change the tables.
 
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
         let mut text = String::new();
         for diff in &diffs {
             for change in &diff.changes {
-                text.push_str(&format!("{}: {}\n", diff.table, shown(change)));
+                text.push_str(&format!("{}: {}\n", diff.table, line(change)));
             }
             if let Some(reason) = &diff.refused {
                 text.push_str(&format!("error: {reason}\n"));
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
     })
 }
 
-fn shown(change: &Change) -> String {
+fn line(change: &Change) -> String {
     match change {
         Change::TableAdded => "+ the table".to_owned(),
         Change::ColumnAdded { column, kind } => match kind {
@@ -48,9 +48,9 @@ fn shown(change: &Change) -> String {
             from,
             to,
             into,
-        } => format!("~ column `{column}` is {from} here; {to} comes, and goes to `{into}`"),
+        } => format!("~ column `{column}` is {from} in the table; {to} values go to `{into}`"),
         Change::ColumnMissing { column } => {
-            format!("- column `{column}` does not come any more")
+            format!("- column `{column}` is no longer in the source")
         }
     }
 }

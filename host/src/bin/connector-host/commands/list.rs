@@ -1,4 +1,4 @@
-//! `list`: what can be read.
+//! `list`: lists the resources that can be read.
 
 use std::process::ExitCode;
 
@@ -12,9 +12,9 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::table::{Table, count};
 
-/// A resource as JSON.
+/// JSON form of a resource.
 #[derive(Serialize)]
-struct Listed<'a> {
+struct ListedResource<'a> {
     name: &'a str,
     kind: ResourceKind,
     description: Option<&'a str>,
@@ -46,8 +46,8 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn listed(resource: &Resource) -> Listed<'_> {
-    Listed {
+fn listed(resource: &Resource) -> ListedResource<'_> {
+    ListedResource {
         name: &resource.name,
         kind: resource.kind,
         description: resource.description.as_deref(),
@@ -70,7 +70,7 @@ fn column(field: &arrow_schema::Field) -> Column<'_> {
     Column {
         name: field.name(),
         data_type: match field.data_type() {
-            // The first value decides.
+            // The first value decides the type.
             arrow_schema::DataType::Null => "any".to_owned(),
             known => known.to_string(),
         },

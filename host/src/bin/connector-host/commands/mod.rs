@@ -1,4 +1,4 @@
-//! One file for each command, and how they print JSON.
+//! The commands, one file for each, and their output.
 
 pub(crate) mod check;
 pub(crate) mod diff;

@@ -1,4 +1,4 @@
-//! `preview`: the first rows of a resource.
+//! `preview`: shows the first rows of a resource.
 
 use std::process::ExitCode;
 

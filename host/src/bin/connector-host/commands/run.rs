@@ -13,6 +13,7 @@ use crate::environment;
 use crate::failure::{FAILED, Failure};
 use crate::policy::PolicyFile;
 use crate::progress::Progress;
+use crate::remedy;
 use crate::table::{Table, count, size};
 
 pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<ExitCode, Failure> {
@@ -22,14 +23,14 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     let options = RunOptions {
         only: args.resource,
         full_refresh: args.full_refresh,
-        record: policy.as_ref().map(PolicyFile::record),
+        recorder: policy.as_ref().map(PolicyFile::recorder),
     };
     let progress = Arc::new(Progress::new(log_format));
     let result = pipeline
         .run(&options, Arc::clone(&progress) as _, interrupted())
         .await;
     progress.finish();
-    // A run that failed needed something too.
+    // A failed run needed permissions too.
     let written = policy.map(PolicyFile::write).transpose();
     let report = result?;
     let printed = if args.common.json {
@@ -37,20 +38,20 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     } else {
         summary(&report)
     };
-    // The load is committed: whoever tried again would load twice.
+    // The load is committed, so a failure to print it must not look like one.
     if let Err(error) = printed {
-        tracing::warn!(%error, "the report could not be shown");
+        tracing::warn!(%error, "the report could not be printed");
     }
     written?;
     Ok(match report.status {
         LoadStatus::Loaded => ExitCode::SUCCESS,
-        // A run that has ended does not go on.
+        // A run that has ended has no ongoing load.
         LoadStatus::Partial | LoadStatus::Ongoing => ExitCode::from(FAILED),
     })
 }
 
-/// Completes on Ctrl-C or on SIGTERM. From then on both are without effect:
-/// the load is ending, within seconds.
+/// Completes on Ctrl-C or on SIGTERM. After that, both have no effect: the load
+/// ends within seconds.
 async fn interrupted() {
     let ctrl_c = async {
         if tokio::signal::ctrl_c().await.is_err() {
@@ -100,8 +101,8 @@ fn summary(report: &Report) -> anyhow::Result<()> {
                 "\n{} failed: {}",
                 resource.resource, error.message
             ));
-            if let Some(hint) = &error.hint {
-                text.push_str(&format!("\nhint: {hint}"));
+            if let Some(remedy) = &error.remedy {
+                text.push_str(&format!("\nhint: {}", remedy::hint(remedy)));
             }
         }
         for note in &resource.notes {
@@ -116,11 +117,11 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         }
     }
     if !report.point_in_time {
-        text.push_str("\nnot all rows are of one point in time");
+        text.push_str("\nnot all rows are from one point in time");
     }
     if report.restarts > 0 {
         text.push_str(&format!(
-            "\nthe read started anew {} times (the log says why); all rows are of the last time",
+            "\nthe read was restarted {} times (the log has the reasons); all rows are from the last attempt",
             report.restarts
         ));
     }

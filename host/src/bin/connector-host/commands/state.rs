@@ -1,4 +1,4 @@
-//! `state`: where incremental reads go on.
+//! `state`: shows and changes the cursors of incremental reads.
 
 use std::process::ExitCode;
 
@@ -12,12 +12,12 @@ use crate::environment;
 use crate::failure::Failure;
 use crate::table::Table;
 
-/// The format of a cursor where none is there yet.
-const FIRST_VERSION: u32 = 1;
+/// Version of a cursor for a resource without one.
+const DEFAULT_VERSION: u32 = 1;
 
-/// A cursor as JSON.
+/// JSON form of a cursor.
 #[derive(Serialize)]
-struct Shown {
+struct CursorRow {
     resource: String,
     version: u32,
     cursor: String,
@@ -34,25 +34,25 @@ pub(crate) async fn run(args: State) -> Result<ExitCode, Failure> {
 
 async fn show(args: StateShow) -> Result<(), Failure> {
     let state = environment::pipeline(&args.common.config)?.state().await?;
-    let wanted = state.into_iter().filter(|(resource, _)| {
+    let selected = state.into_iter().filter(|(resource, _)| {
         let mut only = args.resource.iter();
         args.resource.is_none() || only.any(|only| only == resource)
     });
-    let shown: Vec<_> = wanted
-        .map(|(resource, cursor)| Shown {
+    let rows: Vec<_> = selected
+        .map(|(resource, cursor)| CursorRow {
             resource,
             version: cursor.version,
             cursor: text(&cursor),
         })
         .collect();
     if args.common.json {
-        return Ok(print_json(&shown)?);
+        return Ok(print_json(&rows)?);
     }
-    if shown.is_empty() {
+    if rows.is_empty() {
         return Ok(print("no resource has a cursor\n")?);
     }
     let mut table = Table::new(["resource", "version", "cursor"], &[1]);
-    for row in shown {
+    for row in rows {
         table.row([row.resource, row.version.to_string(), row.cursor]);
     }
     let printed = table.print().context("cannot write to standard output");
@@ -64,7 +64,7 @@ async fn set(args: StateSet) -> Result<(), Failure> {
     let before = pipeline.state().await?.remove(&args.resource);
     let version = before.as_ref().map(|cursor| cursor.version);
     let cursor = Cursor {
-        version: args.version.or(version).unwrap_or(FIRST_VERSION),
+        version: args.version.or(version).unwrap_or(DEFAULT_VERSION),
         value: args.cursor.into_bytes(),
     };
     pipeline.set_state(&args.resource, Some(cursor)).await?;
@@ -81,7 +81,7 @@ async fn reset(args: StateReset) -> Result<(), Failure> {
             let known: Vec<_> = state.keys().map(String::as_str).collect();
             return Err(Failure::command_line(
                 anyhow!("`{resource}` has no cursor"),
-                &format!("those that have one: {}", known.join(", ")),
+                &format!("resources with a cursor: {}", known.join(", ")),
             ));
         }
     };
@@ -98,11 +98,11 @@ async fn reset(args: StateReset) -> Result<(), Failure> {
 fn changed(resource: &str, before: Option<&Cursor>) -> Result<(), Failure> {
     let before = before.map_or_else(|| "none".to_owned(), text);
     Ok(print(&format!(
-        "{resource}: the cursor before was {before}\n"
+        "{resource}: the previous cursor was {before}\n"
     ))?)
 }
 
-/// A cursor as text. What is none is shown in hexadecimal digits.
+/// Formats a cursor as text, in hexadecimal digits if it is not UTF-8.
 fn text(cursor: &Cursor) -> String {
     let hex = || cursor.value.iter().map(|byte| format!("{byte:02x}"));
     String::from_utf8(cursor.value.clone()).unwrap_or_else(|_| hex().collect())

@@ -248,7 +248,13 @@ fn columns_and_tables_of_documents_are_limited() {
         error.to_string().contains("more than 100 tables"),
         "{error}"
     );
-    assert!(error.hint().unwrap().contains("set `nested` to `json`"));
+    assert!(
+        error
+            .remedy()
+            .unwrap()
+            .to_string()
+            .contains("set `nested` to `json`")
+    );
     // Nested lists are tables up to a depth, and then JSON.
     let deep = "[".repeat(20) + &"]".repeat(20);
     let found = take(
@@ -283,7 +289,10 @@ fn child_tables_need_a_key() {
     let source = source(false);
     let new = |nested| Nesting::new("t", options(nested), PageKind::Rows, &source, &[], None);
     let error = new(NestedMode::Tables).unwrap_err();
-    assert!(error.hint().unwrap().contains("primary_key"), "{error}");
+    assert!(
+        error.remedy().unwrap().to_string().contains("primary_key"),
+        "{error}"
+    );
     assert!(new(NestedMode::Json).is_ok());
 }
 

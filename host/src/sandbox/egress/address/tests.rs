@@ -1,8 +1,8 @@
-//! The judge against a table of every special block.
+//! Classification of addresses, compared with a table of every special block.
 
 use super::*;
 
-fn judged(address: &str) -> Option<Special> {
+fn classified(address: &str) -> Option<Special> {
     special(address.parse().unwrap())
 }
 
@@ -22,7 +22,7 @@ fn public_addresses_pass() {
         "64:ff9b::8.8.8.8",
         "::ffff:8.8.8.8",
     ] {
-        assert_eq!(judged(address), None, "{address}");
+        assert_eq!(classified(address), None, "{address}");
     }
 }
 
@@ -66,7 +66,7 @@ fn special_addresses_are_named() {
         ("100::1", Special::Reserved),
         ("5f00::1", Special::Reserved),
     ] {
-        assert_eq!(judged(address), Some(expected), "{address}");
+        assert_eq!(classified(address), Some(expected), "{address}");
     }
 }
 
@@ -148,16 +148,16 @@ fn address(family: u32, bits: u128) -> IpAddr {
 }
 
 impl Entry {
-    /// Its first and its last address.
+    /// First and last address.
     fn ends(&self) -> (u128, u128) {
         let host = (1_u128 << (self.family - self.length)).wrapping_sub(1);
         let host = if self.length == 0 { u128::MAX } else { host };
-        assert_eq!(self.base & host, 0, "bits beyond the prefix");
+        assert_eq!(self.base & host, 0, "bits after the prefix");
         (self.base, self.base | host)
     }
 }
 
-/// What the table says.
+/// Kind of an address by the table.
 fn expected(table: &[Entry], address: IpAddr) -> Option<Special> {
     let (family, bits) = bits(address);
     let entry = table
@@ -180,17 +180,17 @@ fn expected(table: &[Entry], address: IpAddr) -> Option<Special> {
 }
 
 #[test]
-fn every_entry_of_the_registries_is_judged_to_its_last_address() {
+fn every_entry_of_the_registries_is_classified_to_its_last_address() {
     let table = table();
     for entry in &table {
         let (first, last) = entry.ends();
         for at in [first, last] {
             let address = address(entry.family, at);
-            let judged = special(address);
-            assert_eq!(judged, expected(&table, address), "{address}");
+            let kind = special(address);
+            assert_eq!(kind, expected(&table, address), "{address}");
             match entry.is {
-                Is::Kind(_) => assert!(judged.is_some(), "{address}"),
-                Is::Carrier { .. } => assert!(judged.is_some() || at == last, "{address}"),
+                Is::Kind(_) => assert!(kind.is_some(), "{address}"),
+                Is::Carrier { .. } => assert!(kind.is_some() || at == last, "{address}"),
             }
         }
         let mask = if entry.family == 32 {
@@ -207,7 +207,7 @@ fn every_entry_of_the_registries_is_judged_to_its_last_address() {
 
 #[test]
 fn the_neighbours_of_special_blocks_are_public() {
-    // Those that border on nothing special themselves.
+    // Neighbours that are not next to another special block.
     for address in [
         "1.0.0.0",
         "9.255.255.255",
@@ -254,16 +254,16 @@ fn the_neighbours_of_special_blocks_are_public() {
         "3fff:1000::",
         "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     ] {
-        assert_eq!(judged(address), None, "{address}");
+        assert_eq!(classified(address), None, "{address}");
     }
 }
 
-/// A form: its name, how it wraps an address, and what is said of it around a
-/// public one.
+/// An IPv6 form: its name, a function that wraps an IPv4 address in it, and its
+/// kind around a public address.
 type Wrap = (&'static str, fn(u32) -> Ipv6Addr, Option<Special>);
 
 #[test]
-fn a_wrapped_address_is_judged_by_what_it_wraps() {
+fn a_wrapped_address_is_classified_by_the_address_inside() {
     let table = table();
     let wraps: [Wrap; 8] = [
         ("mapped", |v4| wrapped(0xffff << 32, v4, 0), None),
@@ -310,7 +310,7 @@ fn a_wrapped_address_is_judged_by_what_it_wraps() {
                 "{name} {v4}: {address}"
             );
         }
-        // `::` and `::1` have names of their own.
+        // `::` and `::1` are kinds themselves.
         if v4.to_bits() > 1 {
             let compatible = Ipv6Addr::from_bits(at);
             assert_eq!(

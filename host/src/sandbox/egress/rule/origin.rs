@@ -1,5 +1,4 @@
-//! Origins: scheme, host and port of an allow-rule, and the URLs that are
-//! theirs.
+//! Origins: scheme, host and port of an allow-rule, and the URLs that match.
 
 use std::fmt;
 
@@ -7,7 +6,7 @@ use url::{Host, Url};
 
 use super::RuleError;
 
-/// Scheme, host and port. The host may be `*.` and a domain, for one label.
+/// Scheme, host and port. In `*.` and a domain, the star stands for one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
@@ -24,7 +23,7 @@ enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum HostPattern {
     Exact(Host),
-    AnyLabelOf(String),
+    AnyLabel(String),
 }
 
 impl Origin {
@@ -40,29 +39,31 @@ impl Origin {
         };
         let url = Url::parse(&plain).map_err(|error| refuse(&error.to_string()))?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-            return Err(refuse("it goes on after the port; put paths into `paths`"));
+            return Err(refuse(
+                "it continues after the port; put paths into `paths`",
+            ));
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refuse("it holds a user or a password"));
         }
-        let (Some(scheme), Some(host), Some(port)) =
-            (Scheme::of(&url), url.host(), url.port_or_known_default())
-        else {
+        let (Some(scheme), Some(host), Some(port)) = (
+            Scheme::from_url(&url),
+            url.host(),
+            url.port_or_known_default(),
+        ) else {
             return Err(refuse("the scheme is neither http nor https"));
         };
         let host = match (host.to_owned(), wildcard) {
             (Host::Domain(domain), _) if domain.ends_with('.') => {
                 return Err(refuse("the host ends in a dot"));
             }
-            (Host::Domain(domain), true) if !domain.contains('*') => {
-                HostPattern::AnyLabelOf(domain)
-            }
+            (Host::Domain(domain), true) if !domain.contains('*') => HostPattern::AnyLabel(domain),
             (Host::Ipv4(_) | Host::Ipv6(_), true) => {
-                return Err(refuse("an address takes no wildcard"));
+                return Err(refuse("an address cannot have a wildcard"));
             }
             (host, _) if host.to_string().contains('*') => {
                 return Err(refuse(
-                    "a wildcard stands for the first label only, as in https://*.turso.io",
+                    "a wildcard stands for the first label only, as in https://*.example.com",
                 ));
             }
             (host, _) => HostPattern::Exact(host),
@@ -70,17 +71,17 @@ impl Origin {
         Ok(Self { scheme, host, port })
     }
 
-    /// Whether a URL is of this origin.
+    /// Returns true if a URL has this origin.
     #[must_use]
     pub fn matches(&self, url: &Url) -> bool {
-        Scheme::of(url) == Some(self.scheme)
+        Scheme::from_url(url) == Some(self.scheme)
             && url.port_or_known_default() == Some(self.port)
             && url.host().is_some_and(|host| self.host.matches(&host))
     }
 }
 
 impl Scheme {
-    fn of(url: &Url) -> Option<Self> {
+    fn from_url(url: &Url) -> Option<Self> {
         match url.scheme() {
             "http" => Some(Self::Http),
             "https" => Some(Self::Https),
@@ -93,11 +94,11 @@ impl HostPattern {
     fn matches(&self, host: &Host<&str>) -> bool {
         match (self, host) {
             (Self::Exact(own), host) => own == host,
-            (Self::AnyLabelOf(domain), Host::Domain(host)) => host
+            (Self::AnyLabel(domain), Host::Domain(host)) => host
                 .strip_suffix(domain.as_str())
                 .and_then(|rest| rest.strip_suffix('.'))
                 .is_some_and(|label| !label.is_empty() && !label.contains('.')),
-            (Self::AnyLabelOf(_), _) => false,
+            (Self::AnyLabel(_), _) => false,
         }
     }
 }
@@ -110,7 +111,7 @@ impl fmt::Display for Origin {
         };
         match &self.host {
             HostPattern::Exact(host) => write!(f, "{scheme}://{host}")?,
-            HostPattern::AnyLabelOf(domain) => write!(f, "{scheme}://*.{domain}")?,
+            HostPattern::AnyLabel(domain) => write!(f, "{scheme}://*.{domain}")?,
         }
         if self.port == default {
             Ok(())

@@ -1,6 +1,6 @@
-//! Paths of an allow-rule, and which paths no rule can be sure of.
+//! Paths of an allow-rule, and paths that are too ambiguous for any rule.
 
-/// A path, in which `*` stands for any characters.
+/// A path in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PathPattern(pub(super) String);
 
@@ -28,10 +28,10 @@ impl PathPattern {
     }
 }
 
-/// Whether a server may read the path as another one than was judged: it
-/// holds encoded separators, dots or control characters, another layer of
-/// encoding, one that is invalid (old servers take overlong forms for dots),
-/// empty segments, or dots with parameters, which some servers cut off.
+/// Returns true if a server may read the path as a different one. Such a path
+/// holds encoded separators, dots or control characters, a second layer of
+/// encoding or an invalid one (old servers decode overlong forms as dots), empty
+/// segments, or dots with parameters, which some servers cut off.
 pub(super) fn is_ambiguous(path: &str) -> bool {
     if path.contains("//") || path.contains('\\') {
         return true;

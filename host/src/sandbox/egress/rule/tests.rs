@@ -12,48 +12,48 @@ fn rules(origin: &str, methods: &[&str], paths: &[&str]) -> Rules {
     .unwrap()
 }
 
-fn judge(rules: &Rules, method: &str, url: &str) -> Result<(), Uncovered> {
+fn decide(rules: &Rules, method: &str, url: &str) -> Result<(), Uncovered> {
     let method = Method::from_bytes(method.as_bytes()).unwrap();
     rules.allow(&method, &Url::parse(url).unwrap()).map(|_| ())
 }
 
 #[test]
 fn only_the_named_origin_is_covered() {
-    let rules = rules("https://db.turso.io", &[], &[]);
+    let rules = rules("https://db.example.io", &[], &[]);
     for url in [
-        "https://db.turso.io/",
-        "https://DB.turso.io:443/x",
-        "https://db.turso.io/a?b=c",
+        "https://db.example.io/",
+        "https://DB.example.io:443/x",
+        "https://db.example.io/a?b=c",
     ] {
-        assert_eq!(judge(&rules, "GET", url), Ok(()), "{url}");
+        assert_eq!(decide(&rules, "GET", url), Ok(()), "{url}");
     }
     for url in [
-        "http://db.turso.io/",
-        "https://db.turso.io:8443/",
-        "https://db.turso.io./",
-        "https://turso.io/",
-        "https://x.db.turso.io/",
-        "https://db.turso.io.evil.com/",
+        "http://db.example.io/",
+        "https://db.example.io:8443/",
+        "https://db.example.io./",
+        "https://example.io/",
+        "https://x.db.example.io/",
+        "https://db.example.io.evil.com/",
     ] {
-        assert_eq!(judge(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
+        assert_eq!(decide(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
     }
     assert_eq!(
-        judge(&rules, "POST", "https://db.turso.io/"),
+        decide(&rules, "POST", "https://db.example.io/"),
         Err(Uncovered::Method)
     );
 }
 
 #[test]
 fn a_wildcard_stands_for_exactly_one_label() {
-    let rules = rules("https://*.turso.io", &[], &[]);
-    assert_eq!(judge(&rules, "GET", "https://a.turso.io/"), Ok(()));
+    let rules = rules("https://*.example.io", &[], &[]);
+    assert_eq!(decide(&rules, "GET", "https://a.example.io/"), Ok(()));
     for url in [
-        "https://turso.io/",
-        "https://a.b.turso.io/",
-        "https://.turso.io.evil/",
-        "https://aturso.io/",
+        "https://example.io/",
+        "https://a.b.example.io/",
+        "https://.example.io.evil/",
+        "https://aexample.io/",
     ] {
-        assert_eq!(judge(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
+        assert_eq!(decide(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
     }
 }
 
@@ -66,39 +66,43 @@ fn spellings_of_an_address_are_one_address() {
         "http://0x7f.1:8080/",
         "http://017700000001:8080/",
     ] {
-        assert_eq!(judge(&rules, "GET", url), Ok(()), "{url}");
+        assert_eq!(decide(&rules, "GET", url), Ok(()), "{url}");
     }
     assert_eq!(
-        judge(&rules, "GET", "http://[::ffff:127.0.0.1]:8080/"),
+        decide(&rules, "GET", "http://[::ffff:127.0.0.1]:8080/"),
         Err(Uncovered::Origin)
     );
 }
 
 #[test]
-fn paths_are_judged_after_dot_segments_are_resolved() {
-    let rules = rules("https://db.turso.io", &["POST"], &["/v2/*", "/v3/pipeline"]);
+fn paths_are_matched_after_dot_segments_are_resolved() {
+    let rules = rules(
+        "https://db.example.io",
+        &["POST"],
+        &["/v2/*", "/v3/pipeline"],
+    );
     assert_eq!(
-        judge(&rules, "POST", "https://db.turso.io/v2/pipeline"),
+        decide(&rules, "POST", "https://db.example.io/v2/pipeline"),
         Ok(())
     );
     assert_eq!(
-        judge(&rules, "POST", "https://db.turso.io/v3/pipeline?x"),
+        decide(&rules, "POST", "https://db.example.io/v3/pipeline?x"),
         Ok(())
     );
     for url in [
-        "https://db.turso.io/v3/pipelines",
-        "https://db.turso.io/dump",
-        "https://db.turso.io/v2/../dump",
-        "https://db.turso.io/v2/%2e%2e/dump",
-        "https://db.turso.io/v2",
+        "https://db.example.io/v3/pipelines",
+        "https://db.example.io/dump",
+        "https://db.example.io/v2/../dump",
+        "https://db.example.io/v2/%2e%2e/dump",
+        "https://db.example.io/v2",
     ] {
-        assert_eq!(judge(&rules, "POST", url), Err(Uncovered::Path), "{url}");
+        assert_eq!(decide(&rules, "POST", url), Err(Uncovered::Path), "{url}");
     }
     for url in [
-        "https://db.turso.io/v2/..%2fdump",
-        "https://db.turso.io/v2/%252e",
+        "https://db.example.io/v2/..%2fdump",
+        "https://db.example.io/v2/%252e",
     ] {
-        assert!(judge(&rules, "POST", url).is_err(), "{url}");
+        assert!(decide(&rules, "POST", url).is_err(), "{url}");
     }
 }
 
@@ -160,7 +164,7 @@ fn no_rule_grants_a_tunnel() {
 #[test]
 fn bad_origins_are_refused_with_the_reason() {
     for origin in [
-        "db.turso.io",
+        "db.example.io",
         "ftp://x",
         "https://u:p@x",
         "https://x/v2",
@@ -173,8 +177,10 @@ fn bad_origins_are_refused_with_the_reason() {
         assert!(Origin::parse(origin).is_err(), "{origin}");
     }
     assert_eq!(
-        Origin::parse("https://*.Turso.io:443").unwrap().to_string(),
-        "https://*.turso.io"
+        Origin::parse("https://*.Example.io:443")
+            .unwrap()
+            .to_string(),
+        "https://*.example.io"
     );
     assert_eq!(
         Origin::parse("http://[::1]:80").unwrap().to_string(),

@@ -1,16 +1,16 @@
-//! The WIT interface `log`: a guest's messages become events of `tracing`,
-//! on one line and within a budget.
+//! The WIT interface `log`. A guest's messages become events of `tracing`, each
+//! on one line and all within a budget.
 
-use super::bindings::connector::source::log::{Host, Level};
-use super::state::State;
+use super::State;
+use crate::sandbox::bindings::connector::source::log::{Host, Level};
 
-/// The longest message that is kept whole.
-const LONGEST: usize = 8 << 10;
-/// What a line costs beside its message: its time, level and names. Without
+/// Length to which a message is cut.
+const MAX_BYTES: usize = 8 << 10;
+/// Cost of a line in addition to its message: time, level and names. Without
 /// it, empty messages would be free.
-const LINE: u64 = 64;
+const LINE_BYTES: u64 = 64;
 
-/// How much an instance may still log.
+/// Bytes that an instance may still log.
 #[derive(Debug)]
 pub(super) struct LogBudget {
     left: u64,
@@ -25,22 +25,22 @@ impl LogBudget {
         }
     }
 
-    /// The message as it may be logged; none once the budget is used up.
+    /// Returns the message to log, or `None` once the budget is used up.
     fn admit(&mut self, message: &str) -> Option<String> {
         if self.used_up {
             return None;
         }
-        let mut end = message.len().min(LONGEST);
+        let mut end = message.len().min(MAX_BYTES);
         while !message.is_char_boundary(end) {
             end -= 1;
         }
-        let Some(left) = self.left.checked_sub(end as u64 + LINE) else {
+        let Some(left) = self.left.checked_sub(end as u64 + LINE_BYTES) else {
             self.used_up = true;
-            tracing::warn!(target: "connector", "the connector has used up its log; later messages are dropped");
+            tracing::warn!(target: "connector", "the connector reached its limit `log`; later messages are dropped");
             return None;
         };
         self.left = left;
-        // A message must not be able to look like a line of the host's.
+        // A message must not look like a line of the host.
         Some(
             message[..end]
                 .chars()
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_flood_ends_with_the_budget() {
-        let mut budget = LogBudget::new(LINE + 10);
+        let mut budget = LogBudget::new(LINE_BYTES + 10);
         assert!(budget.admit("12345678").is_some());
         assert!(budget.admit("12345678").is_none());
         assert!(budget.admit("").is_none());
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn empty_messages_are_not_free() {
-        let mut budget = LogBudget::new(10 * LINE);
+        let mut budget = LogBudget::new(10 * LINE_BYTES);
         let admitted = (0..1000).filter(|_| budget.admit("").is_some());
         assert_eq!(admitted.count(), 10);
     }

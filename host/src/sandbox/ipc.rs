@@ -1,9 +1,9 @@
-//! Arrow IPC messages of a guest, judged before they are decoded: one message
-//! and nothing behind it, columns of types that are what they seem, sizes that
-//! fit each other and what was sent.
+//! Arrow IPC messages of a guest, validated before Arrow decodes them: exactly
+//! one message, columns of accepted types, sizes that agree with each other and
+//! with the bytes.
 //!
-//! The types that cross are those whose memory is in the message. Dictionaries,
-//! runs, nulls and lists can stand for far more rows than they have bytes.
+//! Accepted are the types whose memory is in the message. Dictionaries, runs,
+//! nulls and lists can stand for far more rows than they have bytes.
 
 use std::collections::HashMap;
 
@@ -17,20 +17,59 @@ use arrow_ipc::{FieldNode, Message, root_as_message_with_opts};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use flatbuffers::VerifierOptions;
 
-use crate::model::{is_json, json_field};
-use crate::sandbox::convert;
+use super::error::SandboxError;
+use super::text::bounded;
+use crate::model::{Limit, Limits, is_json, json_field};
 
-/// What begins a message: a marker, then the length of the metadata.
+/// Marker at the beginning of a message, before the length of the metadata.
 const CONTINUATION: [u8; 4] = [0xFF; 4];
-const PREFIX: usize = 8;
-/// What a small message may share.
-const SLACK: usize = 64 << 10;
+/// Length of the marker and the length.
+const PREFIX_BYTES: usize = 8;
+/// Apparent size that is always allowed, for small messages with shared parts.
+const MIN_APPARENT_BYTES: usize = 64 << 10;
 
-/// Why a message is not one.
-pub(super) type Reason = String;
+/// Reason why a message is invalid.
+type Reason = String;
 
-/// How many columns a schema says it has.
-pub(super) fn columns(bytes: &[u8]) -> Result<u64, Reason> {
+/// Decodes a schema message and validates it against the limits.
+pub(super) fn limited_schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef, SandboxError> {
+    if bytes.len() as u64 > limits.page {
+        return Err(SandboxError::Limit(Limit::Page));
+    }
+    let invalid = |reason: String| {
+        SandboxError::Contract(format!(
+            "a schema is not a valid Arrow IPC schema: {}",
+            bounded(&reason)
+        ))
+    };
+    if columns(bytes).map_err(invalid)? > limits.columns {
+        return Err(SandboxError::Limit(Limit::Columns));
+    }
+    let schema = schema(bytes).map_err(invalid)?;
+    let mut names = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        if field.name().len() as u64 > limits.text {
+            return Err(SandboxError::Limit(Limit::Text));
+        }
+        if field.name().contains('\0') {
+            return Err(SandboxError::Contract(
+                "the name of a column holds a NUL".to_owned(),
+            ));
+        }
+        names.push(field.name().to_ascii_lowercase());
+    }
+    names.sort_unstable();
+    if let Some([name, _]) = names.array_windows().find(|[one, next]| one == next) {
+        return Err(SandboxError::Contract(format!(
+            "a schema has two columns named `{}`",
+            bounded(name)
+        )));
+    }
+    Ok(schema)
+}
+
+/// Returns the number of columns that a schema declares.
+fn columns(bytes: &[u8]) -> Result<u64, Reason> {
     let (message, _) = parts(bytes)?;
     let schema = message
         .header_as_schema()
@@ -38,21 +77,20 @@ pub(super) fn columns(bytes: &[u8]) -> Result<u64, Reason> {
     Ok(schema.fields().map_or(0, |fields| fields.len() as u64))
 }
 
-/// The schema in a message: names and types, which text is JSON, and nothing
-/// else that the guest may have said: what extensions mean by their metadata,
-/// a destination might believe. A column may have the type `Null`, which no
-/// page has.
-pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
+/// Decodes the schema in a message: names, types and JSON columns. All other
+/// metadata is dropped, because a destination might act on it. A column may have
+/// the type `Null`, which a page cannot have.
+fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
     let (message, body) = parts(bytes)?;
     if !body.is_empty() {
-        return Err("more than one message".to_owned());
+        return Err("it is more than one message".to_owned());
     }
     let schema = message
         .header_as_schema()
         .ok_or("it is another kind of message")?;
     let schema = try_fb_to_schema(schema).map_err(|error| error.to_string())?;
     let field = |field: &Field| {
-        if crosses(field.data_type()) || *field.data_type() == DataType::Null {
+        if is_accepted(field.data_type()) || *field.data_type() == DataType::Null {
             let data_type = field.data_type().clone();
             return Ok(if is_json(field) {
                 json_field(field.name())
@@ -61,9 +99,9 @@ pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
             });
         }
         Err(format!(
-            "the column `{}` has the type {}, which does not cross",
-            convert::bounded(field.name()),
-            convert::bounded(&field.data_type().to_string())
+            "the column `{}` has the type {}, which is not accepted",
+            bounded(field.name()),
+            bounded(&field.data_type().to_string())
         ))
     };
     let fields: Vec<_> = schema
@@ -74,16 +112,16 @@ pub(super) fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
     Ok(SchemaRef::new(Schema::new(fields)))
 }
 
-/// How many rows a page says it has.
+/// Returns the number of rows that a page declares.
 pub(super) fn rows(bytes: &[u8]) -> Result<u64, Reason> {
     let (message, _) = parts(bytes)?;
     let batch = message
         .header_as_record_batch()
         .ok_or("it is another kind of message")?;
-    u64::try_from(batch.length()).map_err(|_| "it has less than no rows".to_owned())
+    u64::try_from(batch.length()).map_err(|_| "its number of rows is negative".to_owned())
 }
 
-/// The rows of a page.
+/// Decodes the rows of a page.
 pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, Reason> {
     let buffer = Buffer::from_vec(bytes);
     let (message, body) = parts(&buffer)?;
@@ -96,7 +134,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
     let nodes = batch.nodes().map_or(0, |nodes| nodes.len());
     if nodes != schema.fields().len() {
         return Err(format!(
-            "it has {nodes} columns, and the schema {}",
+            "it has {nodes} columns and the schema has {}",
             schema.fields().len()
         ));
     }
@@ -106,7 +144,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
         }
     }
     let mut buffers = batch.buffers().into_iter().flatten();
-    let mut together = 0_usize;
+    let mut total = 0_usize;
     for (field, node) in schema
         .fields()
         .iter()
@@ -115,23 +153,22 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
         for part in layout(field.data_type()) {
             let buffer = buffers.next().ok_or("a buffer is missing")?;
             let length = inside(buffer, body)?;
-            together = together.saturating_add(length);
+            total = total.saturating_add(length);
             if !part.holds(length, node) {
                 return Err(format!(
                     "a buffer of `{}` has {length} bytes for {} rows",
-                    convert::bounded(field.name()),
+                    bounded(field.name()),
                     node.length()
                 ));
             }
         }
     }
-    // Columns that share their bytes would be many times as large once they
-    // are stored.
-    if together > body.len() {
+    // Columns that share bytes would be many times as large once stored.
+    if total > body.len() {
         return Err("its buffers overlap".to_owned());
     }
     let body = buffer.slice(buffer.len() - body.len());
-    // What is left to judge, the values against each other, Arrow does.
+    // Arrow validates the values.
     let batch = read_record_batch(
         &body,
         batch,
@@ -141,8 +178,8 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
         &message.version(),
     )
     .map_err(|error| error.to_string())?;
-    // But for this: a number that is longer than its column's is cut by who
-    // stores it in as many bytes as the digits take.
+    // Except for decimals: a destination that stores a number in the bytes of
+    // its precision would cut a longer one.
     for (field, column) in schema.fields().iter().zip(batch.columns()) {
         if let DataType::Decimal128(precision, _) = field.data_type() {
             let numbers = column.as_primitive::<Decimal128Type>();
@@ -150,8 +187,8 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
                 .validate_decimal_precision(*precision)
                 .map_err(|_| {
                     format!(
-                        "`{}` holds a number of more than {precision} digits",
-                        convert::bounded(field.name())
+                        "`{}` holds a number with more than {precision} digits",
+                        bounded(field.name())
                     )
                 })?;
         }
@@ -159,52 +196,51 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
     Ok(batch)
 }
 
-/// A message and its body, which ends where the bytes end.
+/// Splits the bytes into a message and its body.
 fn parts(bytes: &[u8]) -> Result<(Message<'_>, &[u8]), Reason> {
-    let too_short = || "an incomplete message".to_owned();
-    let (prefix, rest) = bytes.split_at_checked(PREFIX).ok_or_else(too_short)?;
+    let too_short = || "it is incomplete".to_owned();
+    let (prefix, rest) = bytes.split_at_checked(PREFIX_BYTES).ok_or_else(too_short)?;
     let (marker, length) = prefix.split_at(CONTINUATION.len());
     if marker != CONTINUATION {
-        return Err("it does not begin like a message".to_owned());
+        return Err("it does not begin with the marker of a message".to_owned());
     }
     let length = length.try_into().map_or(-1, i32::from_le_bytes);
     let (metadata, body) = usize::try_from(length)
         .ok()
         .and_then(|length| rest.split_at_checked(length))
         .ok_or_else(too_short)?;
-    // Parts of a message may be shared; taken out, they are as large as they
-    // appear.
+    // Parts of a flatbuffer may be shared and are copied when they are read.
     let options = VerifierOptions {
-        max_apparent_size: 2 * metadata.len() + SLACK,
+        max_apparent_size: 2 * metadata.len() + MIN_APPARENT_BYTES,
         ..VerifierOptions::default()
     };
     let message =
         root_as_message_with_opts(&options, metadata).map_err(|error| error.to_string())?;
     match usize::try_from(message.bodyLength()) {
         Ok(length) if length == body.len() => Ok((message, body)),
-        Ok(length) if length < body.len() => Err("more than one message".to_owned()),
+        Ok(length) if length < body.len() => Err("it is more than one message".to_owned()),
         _ => Err(too_short()),
     }
 }
 
-/// One buffer of a column.
+/// A buffer of a column.
 #[derive(Clone, Copy)]
-enum Part {
-    /// A bit for each row; may be left out where nothing is null.
+enum BufferKind {
+    /// A bit for each row; can be empty if no value is null.
     Validity,
     /// A bit for each row.
     Bits,
-    /// So many bytes for each row.
+    /// A value of this many bytes for each row.
     Values(usize),
-    /// One more number of so many bytes than there are rows.
+    /// An offset of this many bytes for each row, and one more.
     Offsets(usize),
-    /// What the offsets point into.
+    /// The bytes that the offsets point into.
     Data,
 }
 
-impl Part {
-    /// Whether so many bytes are enough. Whole numbers of values, since Arrow
-    /// takes them for granted.
+impl BufferKind {
+    /// Returns true if a buffer of this length holds the rows of a node. The
+    /// length must be a multiple of the value's, as Arrow expects.
     fn holds(self, length: usize, node: &FieldNode) -> bool {
         let Ok(rows) = usize::try_from(node.length()) else {
             return false;
@@ -221,24 +257,32 @@ impl Part {
     }
 }
 
-/// The buffers of a column, in their order.
-fn layout(data_type: &DataType) -> Vec<Part> {
+/// Returns the buffers of a column in their order.
+fn layout(data_type: &DataType) -> Vec<BufferKind> {
     match data_type {
-        DataType::Boolean => vec![Part::Validity, Part::Bits],
+        DataType::Boolean => vec![BufferKind::Validity, BufferKind::Bits],
         DataType::Utf8 | DataType::Binary => {
-            vec![Part::Validity, Part::Offsets(4), Part::Data]
+            vec![
+                BufferKind::Validity,
+                BufferKind::Offsets(4),
+                BufferKind::Data,
+            ]
         }
         DataType::LargeUtf8 | DataType::LargeBinary => {
-            vec![Part::Validity, Part::Offsets(8), Part::Data]
+            vec![
+                BufferKind::Validity,
+                BufferKind::Offsets(8),
+                BufferKind::Data,
+            ]
         }
         primitive => {
             let width = primitive.primitive_width().unwrap_or(1);
-            vec![Part::Validity, Part::Values(width)]
+            vec![BufferKind::Validity, BufferKind::Values(width)]
         }
     }
 }
 
-/// The length of a buffer that is inside of the body.
+/// Returns the length of a buffer if it is inside the body.
 fn inside(buffer: &arrow_ipc::Buffer, body: &[u8]) -> Result<usize, Reason> {
     let length = usize::try_from(buffer.length()).ok();
     let end = usize::try_from(buffer.offset())
@@ -247,14 +291,14 @@ fn inside(buffer: &arrow_ipc::Buffer, body: &[u8]) -> Result<usize, Reason> {
         .and_then(|(offset, length)| offset.checked_add(length));
     match (length, end) {
         (Some(length), Some(end)) if end <= body.len() => Ok(length),
-        _ => Err("a buffer is not inside of it".to_owned()),
+        _ => Err("a buffer is outside its body".to_owned()),
     }
 }
 
-/// Whether a column of this type is as large as its message.
-fn crosses(data_type: &DataType) -> bool {
+/// Returns true if a column of this type has all its memory in the message.
+fn is_accepted(data_type: &DataType) -> bool {
     if let DataType::Decimal128(precision, scale) = data_type {
-        // Others than these are no numbers of so many digits.
+        // No other combination is a number of that many digits.
         return (1..=38).contains(precision)
             && u8::try_from(*scale).is_ok_and(|scale| scale <= *precision);
     }

@@ -1,27 +1,28 @@
-//! What a guest can park in a request that it never sends: `wasi:http` keeps
-//! the texts that it is given, and only their spelling is judged there. Longer
-//! ones are refused here, before they are kept.
+//! Length limits for the texts of a request. `wasi:http` keeps the texts that a
+//! guest sets and checks only their syntax, so a guest could fill the host's
+//! memory with requests that it does not send.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{HostOutgoingRequest, Method, Scheme};
 use wasmtime_wasi_http::p2::types::HostOutgoingRequest as Request;
 
-use super::state::State;
+use super::State;
 
-/// Names of hosts have at most 253 characters, methods and schemes a few.
-const LONGEST: usize = 512;
-/// Where the functions are that this replaces.
+/// Length limit. Host names have at most 253 characters, methods and schemes
+/// fewer.
+const MAX_BYTES: usize = 512;
+/// Interface with the functions that are replaced.
 const TYPES: &str = "wasi:http/types@0.2.12";
 
-/// Puts bounds before the functions that take texts.
-pub(super) fn bound(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+/// Replaces the functions that take texts by ones that limit their length.
+pub(in crate::sandbox) fn limit_texts(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance(TYPES)?;
     types.func_wrap(
         "[method]outgoing-request.set-method",
         |mut store, (request, method): (Resource<Request>, Method)| {
-            if matches!(&method, Method::Other(text) if text.len() > LONGEST) {
+            if matches!(&method, Method::Other(text) if text.len() > MAX_BYTES) {
                 return Ok((Err(()),));
             }
             let mut http = store.data_mut().http();
@@ -31,7 +32,7 @@ pub(super) fn bound(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[method]outgoing-request.set-scheme",
         |mut store, (request, scheme): (Resource<Request>, Option<Scheme>)| {
-            if matches!(&scheme, Some(Scheme::Other(text)) if text.len() > LONGEST) {
+            if matches!(&scheme, Some(Scheme::Other(text)) if text.len() > MAX_BYTES) {
                 return Ok((Err(()),));
             }
             let mut http = store.data_mut().http();
@@ -41,7 +42,10 @@ pub(super) fn bound(linker: &mut Linker<State>) -> wasmtime::Result<()> {
     types.func_wrap(
         "[method]outgoing-request.set-authority",
         |mut store, (request, authority): (Resource<Request>, Option<String>)| {
-            if authority.as_ref().is_some_and(|text| text.len() > LONGEST) {
+            if authority
+                .as_ref()
+                .is_some_and(|text| text.len() > MAX_BYTES)
+            {
                 return Ok((Err(()),));
             }
             let mut http = store.data_mut().http();

@@ -1,22 +1,22 @@
-//! Where there are no owners and modes, no check would show who can write to a
-//! folder: nothing is kept there.
+//! The cache folder on systems without owners and modes: no check could show
+//! who can write to a folder, so nothing is cached.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// There is none.
+/// A folder that cannot be opened.
 #[derive(Debug)]
 pub(super) enum Folder {}
 
-/// There is none.
-pub(super) enum Judged {}
+/// A file that cannot be opened.
+pub(super) enum CheckedFile {}
 
 impl Folder {
     pub(super) fn open(_: &Path) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn file(&self, _: &str) -> io::Result<Judged> {
+    pub(super) fn file(&self, _: &str) -> io::Result<CheckedFile> {
         match *self {}
     }
 
@@ -25,7 +25,7 @@ impl Folder {
     }
 }
 
-impl Judged {
+impl CheckedFile {
     pub(super) fn path(&self) -> PathBuf {
         match *self {}
     }
