@@ -47,7 +47,10 @@ fn a_cursor_can_be_shown_set_and_reset() -> Result<()> {
         assert_eq!(shown[0]["cursor"], cursor);
         let earlier = cursor.replace('3', "2");
         let output = state_of("set", &["--resource", "events", &earlier])?;
-        assert_eq!(output, format!("events: the previous cursor was {cursor}\n"));
+        assert_eq!(
+            output,
+            format!("events: the previous cursor was {cursor}\n")
+        );
         let report = pipeline.load()?;
         assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
         state_of("reset", &["--resource", "events"])?;

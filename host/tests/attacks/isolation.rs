@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// Another instance with what this world grants.
 async fn tenant(connector: &Connector, world: &World) -> Instance {
-    connector.instantiate(world.grants()).await.unwrap()
+    world.instance_of(connector).await.unwrap()
 }
 
 /// What came of the last of these steps.

@@ -117,7 +117,19 @@ impl World {
 
     /// A new instance.
     pub(crate) async fn instance(&self) -> Result<Instance, SandboxError> {
-        self.load()?.instantiate(self.grants()).await
+        self.instance_of(&self.load()?).await
+    }
+
+    /// A new instance of a connector, which has declared its secrets.
+    pub(crate) async fn instance_of(
+        &self,
+        connector: &Connector,
+    ) -> Result<Instance, SandboxError> {
+        let mut instance = connector.instantiate(self.grants()).await?;
+        if !self.secrets.is_empty() {
+            instance.describe().await?;
+        }
+        Ok(instance)
     }
 
     /// Has the connector try these steps.

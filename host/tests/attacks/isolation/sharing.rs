@@ -120,6 +120,7 @@ async fn a_secret_of_one_is_not_granted_to_the_other() {
     let mut first = tenant(&connector, &world).await;
     tries(&mut first, ask()).await.unwrap();
     let mut second = tenant(&connector, &World::new()).await;
+    second.describe().await.unwrap();
     match tries(&mut second, ask()).await {
         Err(SandboxError::Source(error)) => assert!(error.message.contains("NotGranted")),
         other => panic!("it got something: {other:?}"),

@@ -130,7 +130,7 @@ async fn a_rejected_record_of_a_resource_that_never_came_is_refused() {
     } })];
     let load = Load::new();
     let reason = load.contract(load.run(json!({ "events": events })).await);
-    assert!(reason.contains("before its schema"), "{reason}");
+    assert!(reason.contains("precedes its schema"), "{reason}");
 }
 
 #[tokio::test]

@@ -87,7 +87,7 @@ async fn a_page_of_another_kind_than_its_schema_is_refused() {
         ];
         let load = Load::new();
         let reason = load.contract(load.run(json!({ "events": events })).await);
-        assert!(reason.contains("before its schema"), "{kind}: {reason}");
+        assert!(reason.contains("precedes its schema"), "{kind}: {reason}");
     }
 }
 
@@ -111,7 +111,7 @@ async fn keys_and_siblings_that_are_no_columns_are_refused() {
         let load = Load::new();
         let reason = load.contract(load.run(json!({ "events": events })).await);
         assert!(
-            reason.contains("not among its columns"),
+            reason.contains("are not distinct columns"),
             "{key} {siblings}: {reason}"
         );
     }

@@ -87,7 +87,7 @@ async fn a_page_of_another_name_than_its_schema_is_refused() {
     ] });
     let load = Load::new();
     let reason = load.contract(load.run(script).await);
-    assert!(reason.contains("before its schema"), "{reason}");
+    assert!(reason.contains("precedes its schema"), "{reason}");
 }
 
 /// A read whose schema has these columns. Its page does not come to matter.

@@ -14,14 +14,34 @@ use crate::world::World;
 async fn a_secret_that_was_not_granted_is_not_given() {
     let server = Victim::listen();
     let world = granting(&server);
+    let outcome = world.attack(json!([{ "secret": "other" }])).await;
+    Unsayable("NotGranted").check("other", "", &outcome);
     for name in [
-        "other", "", "TOKEN", "Token", "token ", " token", "../token", "*", "token\0", "tok",
+        "", "TOKEN", "Token", "token ", " token", "../token", "*", "token\0", "tok",
     ] {
         let outcome = world.attack(json!([{ "secret": name }])).await;
-        Unsayable("NotGranted").check(name, "", &outcome);
+        Unsayable("Undeclared").check(name, "", &outcome);
     }
-    let outcome = World::new().attack(json!([{ "secret": "token" }])).await;
-    Unsayable("NotGranted").check("token", "", &outcome);
+}
+
+#[tokio::test]
+async fn a_secret_that_the_descriptor_does_not_declare_is_not_given() {
+    let mut world = World::new().token();
+    world
+        .secrets
+        .insert("third".to_owned(), Secret::new("canary"));
+    let outcome = world.attack(json!([{ "secret": "third" }])).await;
+    Unsayable("Undeclared").check("third", "", &outcome);
+    // Before `describe` has returned, nothing is declared.
+    let mut instance = world
+        .load()
+        .unwrap()
+        .instantiate(world.grants())
+        .await
+        .unwrap();
+    let config = json!({ "check": [{ "secret": "token" }] }).to_string();
+    let error = instance.check(&config).await.unwrap_err();
+    assert!(error.to_string().contains("Undeclared"), "{error}");
 }
 
 #[tokio::test]
