@@ -1,5 +1,5 @@
-//! What a connector may use. Every limit has a default that is safe for a
-//! machine shared by many; each one that is hit is named in the error.
+//! The limits of a connector. The defaults are safe on a machine that is shared
+//! by many tenants. An error names the limit that was reached.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,28 +12,28 @@ const MIB: u64 = 1 << 20;
 /// The limits of one connector instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Memory of the guest, in bytes.
+    /// Bytes of memory of the guest.
     pub memory: u64,
-    /// Elements of all its tables, which are memory of the host.
+    /// Elements of all WebAssembly tables, which take memory of the host.
     pub tables: u64,
-    /// Handles to things of the host that it holds at once.
+    /// Simultaneous handles to resources of the host.
     pub handles: u64,
-    /// How long a whole command may take.
+    /// Duration of a command.
     pub time: Duration,
     /// HTTP requests of one command.
     pub requests: u64,
-    /// Requests whose answers it holds at once, read or not.
+    /// Simultaneous responses that the connector holds, read or not.
     pub open_responses: u64,
     /// Bytes of the headers of a request, and of those of a response.
     pub headers: u64,
-    /// Bytes of the request bodies that are being sent at once.
+    /// Bytes of all request bodies that are sent at the same time.
     pub request_body: u64,
-    /// Bytes of one response, after decompression. They pass through; they
-    /// are not held.
+    /// Bytes of one response after decompression. They are streamed, not held in
+    /// memory.
     pub response: u64,
     /// Random bytes of one command.
     pub random: u64,
-    /// Bytes of log messages of one command; what comes after is dropped.
+    /// Bytes of log messages of one command. Later messages are dropped.
     pub log: u64,
     /// Bytes of one page.
     pub page: u64,
@@ -70,7 +70,7 @@ impl Default for Limits {
     }
 }
 
-/// One of the [`Limits`], such as one that was hit.
+/// One of the [`Limits`], such as the one that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// [`Limits::memory`].
@@ -107,19 +107,19 @@ pub enum Limit {
     Text,
 }
 
-/// How much a limit allows, as people write it.
+/// The value of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// So many bytes.
+    /// Number of bytes.
     Bytes(u64),
-    /// So many things.
+    /// Number of items.
     Count(u64),
-    /// So long.
+    /// Duration.
     Time(Duration),
 }
 
 impl Limits {
-    /// Every limit and what it allows.
+    /// Returns every limit with its value.
     #[must_use]
     pub fn amounts(&self) -> [(Limit, Amount); 16] {
         use Amount::{Bytes, Count, Time};
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_shown_as_they_are_written() {
+    fn amounts_are_formatted_with_the_largest_whole_unit() {
         for (amount, shown) in [
             (Amount::Bytes(256 * MIB), "256MiB"),
             (Amount::Bytes(1_500), "1500B"),

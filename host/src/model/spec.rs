@@ -1,6 +1,6 @@
-//! What a pipeline is: which component, what it is granted, what it reads and
-//! where that goes. A pipeline file becomes one of these; a platform makes
-//! them from its own records.
+//! The settings of a pipeline: its component, grants, resources and
+//! destination. A pipeline file is parsed into them; a platform creates them
+//! from its own records.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,117 +8,118 @@ use std::time::Duration;
 
 use super::{DeletionMode, Limits, ReadMode, SchemaPolicy, Secret, WriteDisposition};
 
-/// One pipeline.
+/// The settings of one pipeline.
 #[derive(Clone, Debug)]
 pub struct PipelineSpec {
-    /// The name under which its state is kept.
+    /// Name under which the state is stored.
     pub name: String,
-    /// The component file.
+    /// File of the component.
     pub component: PathBuf,
-    /// SHA-256 that the file must have, in hex.
+    /// Required SHA-256 of the component, in hex.
     pub sha256: Option<String>,
-    /// Handed to the connector, once it fits the connector's JSON Schema.
+    /// Config of the connector, validated against its JSON Schema.
     pub config: serde_json::Value,
-    /// Credentials, by the names that the connector asks for.
+    /// Credentials by the names that the connector declares.
     pub secrets: BTreeMap<String, Secret>,
-    /// What the connector may reach.
+    /// Origins that the connector may reach.
     pub allow: Vec<AllowRule>,
-    /// What it may use up.
+    /// Limits of the connector.
     pub limits: Limits,
-    /// What is read; empty reads the connector's defaults.
+    /// Resources to read; empty reads the connector's defaults.
     pub resources: Vec<ResourceSpec>,
-    /// Whether all rows of a run are of one moment.
+    /// Consistency of the rows of a run.
     pub consistency: Consistency,
-    /// Where it goes.
+    /// Destination of the rows.
     pub destination: DestinationSpec,
 }
 
-/// Whether all rows of a run are of one moment.
+/// The consistency of the rows of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Consistency {
-    /// They are, and become visible at once.
+    /// All rows belong to one point in time, and become visible at once.
     #[default]
     Snapshot,
-    /// What can be resumed is committed now and then, so that a run that is
-    /// killed does not begin from the beginning.
+    /// Resumable resources are committed at intervals, so that a killed run
+    /// does not start from the beginning.
     Resumable {
-        /// How often.
+        /// Time between two commits.
         commit_every: Duration,
     },
 }
 
-/// What a connector may reach, as the operator writes it.
+/// Permission for requests to an origin, before it is parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct AllowRule {
-    /// Scheme, host and port; `*.` for one label.
+    /// Scheme, host and port; `*.` matches one label.
     pub origin: String,
     /// HTTP methods; empty means GET.
     pub methods: Vec<String>,
-    /// Paths, with `*` for any characters; empty means any.
+    /// Paths, in which `*` matches any characters; empty means all.
     pub paths: Vec<String>,
-    /// Names of the credentials that may go there.
+    /// Names of the credentials that requests may contain.
     pub secrets: Vec<String>,
-    /// Whether the origin may have a private address.
+    /// True if the origin may have a private address.
     pub private: bool,
 }
 
-/// One resource, and how it is read and written.
+/// The settings of one resource.
 #[derive(Clone, Debug, Default)]
 pub struct ResourceSpec {
-    /// Its name.
+    /// Name of the resource.
     pub name: String,
-    /// How much of it is read.
+    /// Part of the resource that is read.
     pub mode: ReadMode,
-    /// The column that an incremental read goes by; without one, it goes by
-    /// a key that only grows.
+    /// Column whose values order an incremental read. Without one, a key that
+    /// only grows does.
     pub cursor_column: Option<String>,
-    /// How far an incremental read goes back, in the unit of the cursor
-    /// (seconds for times).
+    /// Distance by which an incremental read overlaps with the previous one, in
+    /// the unit of the cursor column (seconds for times).
     pub lag: Option<String>,
-    /// Its key, where the source does not say.
+    /// Key columns, if the source does not know them.
     pub primary_key: Vec<String>,
-    /// What becomes of the rows that are there; follows from the mode, if
-    /// nothing is said.
+    /// Treatment of the rows that the table already has. The default depends on
+    /// the mode.
     pub write: Option<WriteDisposition>,
-    /// What becomes of rows that are no longer in the source, likewise.
+    /// Treatment of rows that were deleted in the source. The default depends on
+    /// the mode.
     pub deletes: Option<DeletionMode>,
-    /// What becomes of columns that the destination does not have yet.
+    /// Treatment of columns that the table does not have yet.
     pub schema: SchemaPolicy,
-    /// The columns to read; empty reads all.
+    /// Columns to read; empty reads all.
     pub columns: Vec<String>,
-    /// Types for columns in place of those that they would get, by the names
-    /// that the connector knows.
+    /// Types of columns that replace those of the source, by the names that the
+    /// connector gives them.
     pub types: BTreeMap<String, String>,
-    /// What becomes of values with others inside.
+    /// Storage of JSON.
     pub nested: NestedMode,
-    /// Columns whose values are not stored as they are.
+    /// Masks by column.
     pub mask: BTreeMap<String, Mask>,
-    /// A condition on its rows, in the language of the source.
+    /// Condition on the rows, in the language of the source.
     pub filter: Option<String>,
-    /// The most rows that the source may bill for it.
+    /// Maximum number of rows that the source may bill.
     pub max_rows_read: Option<u64>,
 }
 
-/// What becomes of JSON that a column of text holds.
+/// The storage of JSON that a text column holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NestedMode {
-    /// It stays the text that it is.
+    /// Unchanged text.
     #[default]
     Keep,
-    /// It is stored as JSON.
+    /// JSON.
     Json,
-    /// Objects become columns, and lists tables of their own.
+    /// Objects become columns, and lists become child tables.
     Tables,
 }
 
-/// What is stored in place of a value.
+/// The replacement of a value that must not be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
-    /// Its SHA-256, as text in lower-case hex.
+    /// SHA-256 of the value, as text in lower-case hex.
     Sha256,
-    /// Nothing.
+    /// Null.
     Null,
-    /// The first character of its text, and the domain of an email address.
+    /// First character of the text, and the domain of an email address.
     Partial,
 }
 
