@@ -1,11 +1,11 @@
-//! A thousand guests at once, each of which takes all it can. In a program of
-//! its own, so that what is measured is theirs.
+//! A thousand guests at once, each of which uses all it can. They run in a
+//! separate program, so that the measurement covers only them.
 
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a failure of the suite is a failed test, and its figures are for who looks"
+    reason = "a failure of the suite is a failed test, and its figures are shown on request"
 )]
 
 #[path = "attacks/names.rs"]
@@ -27,24 +27,25 @@ use crate::world::World;
 const GUESTS: usize = 1000;
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
-/// The memory of each.
-const CAP: usize = 4 * MIB;
-/// What the host may hold for each besides: its handles, a stack, an HTTP
+/// Memory limit of each guest.
+const MEMORY_BYTES: usize = 4 * MIB;
+/// Largest further memory of the host for each guest: handles, a stack, an HTTP
 /// client.
-const OVERHEAD: usize = 256 * KIB;
-/// What may stay of each when it is gone: an allocator gives back late.
-const REST: usize = 128 * KIB;
+const MAX_OVERHEAD_BYTES: usize = 256 * KIB;
+/// Largest memory that remains for each dropped guest: the allocator returns
+/// memory late.
+const MAX_REMAINING_BYTES: usize = 128 * KIB;
 
-/// One test at a time.
+/// Lock that runs one test at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 type Outcome = Result<Vec<Finding>, SandboxError>;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_guests_hold_no_more_than_their_caps() {
+async fn a_thousand_guests_stay_within_their_memory_limits() {
     let _alone = ALONE.lock().await;
     let world = World::new().limits(Limits {
-        memory: CAP as u64,
+        memory: MEMORY_BYTES as u64,
         ..Limits::default()
     });
     let before = resident();
@@ -59,16 +60,22 @@ async fn a_thousand_guests_hold_no_more_than_their_caps() {
     eprintln!(
         "{GUESTS} guests: {} KiB each of {} KiB, {} KiB each afterwards",
         peak / GUESTS / KIB,
-        CAP / KIB,
+        MEMORY_BYTES / KIB,
         after / GUESTS / KIB
     );
-    assert!(peak > GUESTS * CAP / 2, "they took it: {peak}");
-    assert!(peak <= GUESTS * (CAP + OVERHEAD), "{peak}");
-    assert!(after <= GUESTS * REST, "{after}");
+    assert!(
+        peak > GUESTS * MEMORY_BYTES / 2,
+        "the guests allocated too little: {peak}"
+    );
+    assert!(
+        peak <= GUESTS * (MEMORY_BYTES + MAX_OVERHEAD_BYTES),
+        "{peak}"
+    );
+    assert!(after <= GUESTS * MAX_REMAINING_BYTES, "{after}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_guests_that_never_end_are_all_stopped() {
+async fn a_thousand_endless_guests_are_stopped() {
     let _alone = ALONE.lock().await;
     let world = World::new().limits(Limits {
         time: Duration::from_secs(3),
@@ -80,7 +87,7 @@ async fn a_thousand_guests_that_never_end_are_all_stopped() {
     }
 }
 
-/// All of them at work at once, and how each ended. None is gone yet.
+/// Runs all guests at once, and returns them with their outcomes.
 async fn crowd(world: &World, steps: Json) -> Vec<(Instance, Outcome)> {
     let connector = world.load().unwrap();
     let config = json!({ "check": steps }).to_string();
@@ -88,7 +95,7 @@ async fn crowd(world: &World, steps: Json) -> Vec<(Instance, Outcome)> {
     for _ in 0..GUESTS {
         guests.push(connector.instantiate(world.grants()).await.unwrap());
     }
-    let at_work: Vec<_> = guests
+    let tasks: Vec<_> = guests
         .into_iter()
         .map(|mut guest| {
             let config = config.clone();
@@ -98,14 +105,14 @@ async fn crowd(world: &World, steps: Json) -> Vec<(Instance, Outcome)> {
             })
         })
         .collect();
-    let mut ended = Vec::new();
-    for guest in at_work {
-        ended.push(guest.await.unwrap());
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.unwrap());
     }
-    ended
+    outcomes
 }
 
-/// Bytes of memory that this process holds.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));

@@ -1,4 +1,4 @@
-//! What holds a secret, as a careless `{:?}` would show it.
+//! `Debug` output of types that hold a secret.
 
 use std::collections::BTreeMap;
 
@@ -64,7 +64,7 @@ async fn no_debug_output_of_an_error_shows_a_secret() {
 }
 
 #[test]
-fn no_debug_output_of_a_wrong_file_shows_a_secret() {
+fn no_debug_output_of_an_invalid_file_shows_a_secret() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pipeline.toml");
     for secret in [

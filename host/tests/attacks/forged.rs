@@ -1,5 +1,5 @@
-//! Components that no compiler makes: a core module written by hand, encoded
-//! as a connector. It says nothing about what becomes of one.
+//! Hand-written components: a core module in text format, encoded as a
+//! connector. This module does not run them.
 
 use std::io::Write as _;
 
@@ -7,27 +7,28 @@ use tempfile::TempPath;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A connector as a core module. Without further word, every function of it
-/// crashes, and it takes one page of memory.
+/// Connector as a core module. By default, all its functions crash, and it has
+/// one page of memory.
 pub(crate) struct Forged<'a> {
-    /// Pages of memory that it declares.
+    /// Declared pages of memory.
     pub(crate) pages: u64,
-    /// What `describe` does. Ends with a pointer, or does not end.
+    /// Body of `describe`. It returns a pointer or never ends.
     pub(crate) describe: &'a str,
-    /// What the host calls to hand over a text. Ends with a pointer.
+    /// Body of `cabi_realloc`, which the host calls to pass a text. It returns a
+    /// pointer.
     pub(crate) realloc: &'a str,
-    /// What `read` does. Ends with a pointer.
+    /// Body of `read`. It returns a pointer.
     pub(crate) read: &'a str,
-    /// Imports of the module, in its text format.
+    /// Imports of the module, in text format.
     pub(crate) imports: &'a str,
     /// Further parts of the module: a start function, tables, memories.
     pub(crate) parts: &'a str,
 }
 
-/// Where memory is nothing but zeros: a descriptor of empty texts, or a
-/// result that is no error.
+/// Pointer to memory of zeros: a descriptor of empty texts, or a successful
+/// result.
 pub(crate) const ZEROS: &str = "(i32.const 1024)";
-/// A body that never ends.
+/// Body that never ends.
 pub(crate) const LOOP: &str = "(loop $again (br $again)) unreachable";
 
 impl Default for Forged<'_> {
@@ -44,7 +45,7 @@ impl Default for Forged<'_> {
 }
 
 impl Forged<'_> {
-    /// The component.
+    /// Returns the bytes of the component.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut module = wat::parse_str(self.module()).unwrap();
         let mut resolve = Resolve::default();
@@ -57,7 +58,7 @@ impl Forged<'_> {
         encoder.encode().unwrap()
     }
 
-    /// The component as a file, which ends with this value.
+    /// Writes the component to a file, which is deleted on drop.
     pub(crate) fn file(&self) -> TempPath {
         file(&self.bytes())
     }
@@ -89,28 +90,29 @@ impl Forged<'_> {
     }
 }
 
-/// Bytes as a file, which ends with this value.
+/// Writes bytes to a file, which is deleted on drop.
 pub(crate) fn file(bytes: &[u8]) -> TempPath {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     file.into_temp_path()
 }
 
-/// A component in its text format, as a file.
+/// Compiles a component in text format and writes it to a file.
 pub(crate) fn text(text: &str) -> TempPath {
     file(&wat::parse_str(text).unwrap())
 }
 
-/// The component with its first core module instantiated so many times more.
+/// Returns a component with further instances of its first core module.
 pub(crate) fn with_instances(mut component: Vec<u8>, count: u8) -> Vec<u8> {
-    /// Of core instances, in the binary format of components.
+    /// Id of the section of core instances in the binary format.
     const SECTION: u8 = 2;
-    /// Instantiate, the first module, without arguments.
+    /// Instance of the first module without arguments.
     const INSTANCE: [u8; 3] = [0, 0, 0];
 
     assert!(count < 128, "a longer number takes another byte");
     let body = [vec![count], INSTANCE.repeat(count.into())].concat();
-    // Seven bits in each byte, the last one without the eighth.
+    // LEB128: seven bits in each byte, with the eighth bit set except in the
+    // last byte.
     let digit = |number: usize| u8::try_from(number & 0x7f).unwrap();
     let size = [digit(body.len()) | 0x80, digit(body.len() >> 7)];
     component.push(SECTION);

@@ -1,5 +1,4 @@
-//! Attacks through what the connector sends beside the address: headers,
-//! trailers and the framing of bodies.
+//! Attacks through headers, trailers and the framing of bodies.
 
 mod framing;
 mod reserved;

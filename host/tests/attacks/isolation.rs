@@ -1,5 +1,5 @@
-//! Two tenants in one process, on one engine, with the same component: what
-//! becomes of one is no matter of the other, and nothing goes across.
+//! Isolation of two tenants in one process, with one engine and the same
+//! component.
 
 mod crashes;
 mod sharing;
@@ -10,12 +10,12 @@ use serde_json::{Value as Json, json};
 
 use crate::world::World;
 
-/// Another instance with what this world grants.
+/// Creates another instance with the grants of a world.
 async fn tenant(connector: &Connector, world: &World) -> Instance {
     world.instance_of(connector).await.unwrap()
 }
 
-/// What came of the last of these steps.
+/// Runs steps and returns the result of the last one.
 async fn tries(instance: &mut Instance, steps: Json) -> Result<String, SandboxError> {
     let config = json!({ "check": steps }).to_string();
     let mut findings = instance.check(&config).await?;

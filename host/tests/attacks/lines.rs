@@ -1,16 +1,16 @@
-//! What is logged while a test runs.
+//! Capture of log lines.
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// What was logged.
+/// Captured log lines.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
-    /// Writes down everything that this thread logs, as long as the guard is.
+    /// Captures the log of this thread until the guard is dropped.
     pub(crate) fn capture() -> (Self, tracing::subscriber::DefaultGuard) {
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt()
@@ -21,7 +21,7 @@ impl Lines {
         (lines, tracing::subscriber::set_default(subscriber))
     }
 
-    /// The lines that hold a text.
+    /// Returns the lines that contain a text.
     pub(crate) fn with(&self, text: &str) -> Vec<String> {
         let bytes = self.0.lock().unwrap();
         let all = String::from_utf8_lossy(&bytes);

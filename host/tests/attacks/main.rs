@@ -1,11 +1,11 @@
-//! The attack suite: a hostile connector in the real sandbox, against hostile
-//! names and servers. Each test is one attack. It passes when the attack is
-//! refused for the meant reason, and the victim saw nothing of it.
+//! Attack suite: a hostile connector in the real sandbox, with hostile names and
+//! servers. Each test is one attack. It passes if the attack is refused for the
+//! expected reason and the victim receives nothing.
 //!
-//! The connector is `tests/hostile`; what it tries is in its script. Reading
-//! order: [`world`] (what an attack is run in), [`victim`] and [`names`] (what
-//! it is aimed at), [`forged`] (components that no compiler makes), then one
-//! file for each kind of attack.
+//! The connector is `tests/hostile`, which runs the script of a test. Reading
+//! order: [`world`] (the environment of an attack), [`victim`] and [`names`]
+//! (its targets), [`forged`] (hand-written components), then one file for each
+//! kind of attack.
 
 #![expect(
     clippy::unwrap_used,

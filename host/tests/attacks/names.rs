@@ -1,4 +1,4 @@
-//! A resolver whose answers a test writes, and which counts its look-ups.
+//! Resolver with answers from a test. It counts look-ups.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,43 +7,46 @@ use std::sync::{Arc, Mutex};
 
 use connector_host::sandbox::egress::resolver::{Resolve, Resolving};
 
-/// Names and their answers. Cheap to clone; clones share the counts.
+/// Names with their answers. Clones share the counts.
 #[derive(Clone, Default)]
 pub(crate) struct Names(Arc<Mutex<BTreeMap<String, Name>>>);
 
-/// Stands for every other name. No host is called so.
+/// Key of the answers for all other names. It is not a valid host.
 const ANY: &str = "*";
 
 struct Name {
-    /// One for each look-up; the last one stays.
+    /// Answers of successive look-ups. The last one repeats.
     answers: Vec<Vec<IpAddr>>,
-    asked: usize,
+    lookups: usize,
 }
 
 impl Names {
-    /// Every look-up of `host` gets the next of these answers.
+    /// Sets the answers of successive look-ups of `host`.
     pub(crate) fn set(&self, host: &str, answers: &[&[&str]]) {
         let address = |text: &&str| text.parse().unwrap();
         let answers = answers
             .iter()
             .map(|answer| answer.iter().map(address).collect())
             .collect();
-        let name = Name { answers, asked: 0 };
+        let name = Name {
+            answers,
+            lookups: 0,
+        };
         self.0.lock().unwrap().insert(host.to_owned(), name);
     }
 
-    /// Every name that has no answers of its own gets this one.
-    pub(crate) fn otherwise(&self, addresses: &[&str]) {
+    /// Sets the answer for all other names.
+    pub(crate) fn set_default(&self, addresses: &[&str]) {
         self.set(ANY, &[addresses]);
     }
 
-    /// How often `host` was looked up.
-    pub(crate) fn asked(&self, host: &str) -> usize {
+    /// Number of look-ups of `host`.
+    pub(crate) fn lookups(&self, host: &str) -> usize {
         self.0
             .lock()
             .unwrap()
             .get(host)
-            .map_or(0, |name| name.asked)
+            .map_or(0, |name| name.lookups)
     }
 }
 
@@ -52,8 +55,8 @@ impl Resolve for Names {
         let mut names = self.0.lock().unwrap();
         let key = if names.contains_key(host) { host } else { ANY };
         let answer = names.get_mut(key).map(|name| {
-            let answer = name.answers[name.asked.min(name.answers.len() - 1)].clone();
-            name.asked += 1;
+            let answer = name.answers[name.lookups.min(name.answers.len() - 1)].clone();
+            name.lookups += 1;
             answer
         });
         Box::pin(async move { answer.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound)) })

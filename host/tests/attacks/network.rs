@@ -1,4 +1,4 @@
-//! Attacks on what may be reached.
+//! Attacks on the network rules.
 
 mod names;
 mod origins;

@@ -1,5 +1,5 @@
-//! Attacks on what a machine has: time, memory, handles, and the operator's
-//! patience. Each is ended by a limit, and the error names the limit.
+//! Attacks on time, memory, handles and logs. A limit ends each attack, and the
+//! error names the limit.
 
 mod flood;
 mod hoard;
@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use crate::world::World;
 
-/// The call in which a connector misbehaves.
+/// Call in which a connector misbehaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Call {
     Check,
@@ -22,8 +22,8 @@ pub(crate) enum Call {
 
 pub(crate) const CALLS: [Call; 4] = [Call::Check, Call::List, Call::Read, Call::Next];
 
-/// How it ends when the connector tries these steps in that call.
-pub(crate) async fn tried(world: &World, call: Call, steps: &Json) -> Result<(), SandboxError> {
+/// Runs steps in a call and returns its result.
+pub(crate) async fn run_in(world: &World, call: Call, steps: &Json) -> Result<(), SandboxError> {
     let mut instance = world.instance().await.unwrap();
     let options = ReadOptions::default();
     match call {
@@ -49,22 +49,22 @@ pub(crate) async fn tried(world: &World, call: Call, steps: &Json) -> Result<(),
     }
 }
 
-/// The limit that ended it.
+/// Returns the limit that ended an attack.
 #[track_caller]
 pub(crate) fn limit<T>(result: Result<T, SandboxError>) -> Limit {
     match result {
         Err(SandboxError::Limit(limit)) => limit,
-        Err(other) => panic!("it was no limit that ended it: {other:?}"),
-        Ok(_) => panic!("nothing ended it"),
+        Err(other) => panic!("the attack did not end by a limit: {other:?}"),
+        Ok(_) => panic!("the attack succeeded"),
     }
 }
 
-/// What it crashed of.
+/// Returns the reason of a crash.
 #[track_caller]
 pub(crate) fn crash<T>(result: Result<T, SandboxError>) -> String {
     match result {
         Err(SandboxError::Crashed { reason, .. }) => reason,
-        Err(other) => panic!("it was no crash that ended it: {other:?}"),
-        Ok(_) => panic!("nothing ended it"),
+        Err(other) => panic!("the attack did not end by a crash: {other:?}"),
+        Ok(_) => panic!("the attack succeeded"),
     }
 }

@@ -1,4 +1,4 @@
-//! Attacks through what a server answers: endless, false, or no HTTP at all.
+//! Attacks through answers of a server: endless, false or invalid HTTP.
 
 mod bodies;
 mod heads;

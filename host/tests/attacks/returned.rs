@@ -1,5 +1,5 @@
-//! Attacks by what a connector returns: pages, schemas, names, cursors and
-//! lists that are not what they say. Each runs as a whole load into files.
+//! Attacks through data that a connector returns: invalid pages, schemas, names,
+//! cursors and lists. Each attack is a complete load into files.
 
 mod arrow;
 mod events;
@@ -23,11 +23,11 @@ use tempfile::TempDir;
 
 use crate::world::{self, World};
 
-/// A load of what a script returns.
+/// Load of the events of a script.
 struct Load {
     folder: TempDir,
     limits: Limits,
-    asked: Vec<ResourceSpec>,
+    requested: Vec<ResourceSpec>,
     format: FileFormat,
 }
 
@@ -36,22 +36,22 @@ impl Load {
         Self {
             folder: tempfile::tempdir().unwrap(),
             limits: Limits::default(),
-            asked: Vec::new(),
+            requested: Vec::new(),
             format: FileFormat::Jsonl,
         }
     }
 
-    /// Asks for this resource and no other.
-    fn asking_for(self, resource: &str) -> Self {
-        self.asking(ResourceSpec {
+    /// Requests a resource.
+    fn request(self, resource: &str) -> Self {
+        self.request_with(ResourceSpec {
             name: resource.to_owned(),
             ..ResourceSpec::default()
         })
     }
 
-    /// Asks for a resource in this way.
-    fn asking(mut self, resource: ResourceSpec) -> Self {
-        self.asked.push(resource);
+    /// Requests a resource with settings.
+    fn request_with(mut self, resource: ResourceSpec) -> Self {
+        self.requested.push(resource);
         self
     }
 
@@ -80,7 +80,7 @@ impl Load {
             secrets: std::collections::BTreeMap::new(),
             allow: Vec::new(),
             limits: self.limits.clone(),
-            resources: self.asked.clone(),
+            resources: self.requested.clone(),
             destination: DestinationSpec::Files {
                 url: self.folder.path().join("out").display().to_string(),
                 dataset: "data".to_owned(),
@@ -98,17 +98,17 @@ impl Load {
             .await
     }
 
-    /// Loads, and expects that the connector is refused and nothing stored.
+    /// Returns the error of a refused load. No row may be stored.
     #[track_caller]
     fn refused(&self, result: Result<Report, PipelineError>) -> SandboxError {
         assert_eq!(rows(self.folder.path()), 0, "rows were stored");
         match result {
             Err(PipelineError::Sandbox(error)) => error,
-            other => panic!("not refused: {other:?}"),
+            other => panic!("the load was not refused: {other:?}"),
         }
     }
 
-    /// The same for what breaks the contract: why.
+    /// Returns the reason of a load that was refused for a breach of the contract.
     #[track_caller]
     fn contract(&self, result: Result<Report, PipelineError>) -> String {
         match self.refused(result) {
@@ -118,7 +118,7 @@ impl Load {
     }
 }
 
-/// Rows in the files of a load, wherever they are.
+/// Counts the rows in all files of a load.
 fn rows(folder: &Path) -> usize {
     let Ok(entries) = fs::read_dir(folder) else {
         return 0;
@@ -133,7 +133,7 @@ fn rows(folder: &Path) -> usize {
         .sum()
 }
 
-/// Three rows, as an honest connector would send them.
+/// Three valid rows.
 fn three_rows() -> RecordBatch {
     let columns: [(&str, ArrayRef); 2] = [
         ("id", Arc::new(Int64Array::from(vec![1, 2, 3]))),
@@ -142,7 +142,7 @@ fn three_rows() -> RecordBatch {
     RecordBatch::try_from_iter(columns).unwrap()
 }
 
-/// The messages of a stream: its schema, and one batch.
+/// Returns the messages of a stream: its schema and one batch.
 fn messages(batch: &RecordBatch) -> (Vec<u8>, Vec<u8>) {
     let mut writer = StreamWriter::try_new(Vec::new(), &batch.schema()).unwrap();
     let schema = writer.get_ref().clone();
@@ -163,7 +163,7 @@ fn done(resource: &str, rows: u64) -> Json {
     json!({ "done": [[resource, rows]] })
 }
 
-/// A whole read of one resource.
+/// Returns the script of a complete read of one resource.
 fn read(resource: &str, rows: u64, (schema, page): (&[u8], &[u8])) -> Json {
     json!({ "events": [
         self::schema(resource, schema),
@@ -173,7 +173,7 @@ fn read(resource: &str, rows: u64, (schema, page): (&[u8], &[u8])) -> Json {
 }
 
 #[tokio::test]
-async fn an_honest_read_is_stored() {
+async fn a_valid_read_is_stored() {
     let load = Load::new();
     let (schema, page) = messages(&three_rows());
     load.run(read("t", 3, (&schema, &page))).await.unwrap();

@@ -1,5 +1,5 @@
-//! Attacks on credentials: to have one sent where it must not go, and to get
-//! its value back.
+//! Attacks on credentials: sending one to a forbidden place, and reading its
+//! value.
 
 mod placement;
 mod reflection;

@@ -1,5 +1,5 @@
-//! Attacks through the file of the component: another one than the operator
-//! meant, or one that is no connector.
+//! Attacks through the file of the component: another component than the pinned
+//! one, or a file that is not a connector.
 
 mod broken;
 mod imports;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::forged::{self, Forged, ZEROS};
 
-/// An engine that keeps compiled components here.
+/// Creates an engine with a cache folder.
 fn engine(cache: Option<&Path>) -> Engine {
     Engine::new(EngineOptions {
         cache: cache.map(Path::to_owned),
@@ -22,18 +22,18 @@ fn engine(cache: Option<&Path>) -> Engine {
     .unwrap()
 }
 
-/// What is in a folder.
+/// Lists a folder.
 fn files(folder: &Path) -> Vec<std::path::PathBuf> {
     let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The error of a component that is not taken.
+/// Returns the error of a refused component.
 #[track_caller]
 fn refused(result: Result<Connector, SandboxError>) -> SandboxError {
     match result {
         Err(error) => error,
-        Ok(_) => panic!("the component was taken"),
+        Ok(_) => panic!("the component was accepted"),
     }
 }
 
@@ -69,7 +69,7 @@ fn a_component_with_another_digest_is_refused_before_it_is_compiled() {
 }
 
 #[test]
-fn a_pin_that_is_no_digest_fits_nothing() {
+fn an_invalid_digest_matches_no_component() {
     let file = Forged::default().file();
     let pin = digest(&Forged::default().bytes());
     for pin in ["", "0", &pin[..63], &format!("{pin}0"), &format!(" {pin}")] {
@@ -86,7 +86,7 @@ fn digest(bytes: &[u8]) -> String {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_file_without_an_end_is_refused() {
+fn an_endless_file_is_refused() {
     match refused(engine(None).load(Path::new("/dev/zero"), None)) {
         SandboxError::NotAComponent { reason, .. } => {
             assert!(reason.contains("larger than"), "{reason}");

@@ -1,4 +1,4 @@
-//! A victim that speaks TLS under the names of a test.
+//! Victim that speaks TLS.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, TcpStream};
@@ -9,8 +9,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::victim::{Victim, bind, read};
 
-/// Listens on an address, under a certificate for one name. The certificate
-/// is its own authority.
+/// Listens on an address with a self-signed certificate for one name.
 pub(crate) fn listen(
     address: Ipv4Addr,
     port: u16,
@@ -31,7 +30,7 @@ pub(crate) fn listen(
     let serve = move |stream: TcpStream, saw: &dyn Fn(String)| {
         let connection = ServerConnection::new(Arc::clone(&tls)).unwrap();
         let mut stream = StreamOwned::new(connection, stream);
-        // A client that does not trust the certificate ends it here.
+        // A client that does not trust the certificate disconnects here.
         while let Some(request) = read(&mut stream) {
             saw(request);
             if stream.write_all(answer.as_bytes()).is_err() || stream.flush().is_err() {

@@ -1,24 +1,24 @@
-//! How an attack is meant to end, for tables of attacks that end differently.
+//! Expected outcome of an attack, for tables of attacks.
 
 use connector_host::sandbox::SandboxError;
 use connector_host::sandbox::egress::Reason;
 
 use crate::world::Outcome;
 
-/// An end.
+/// Expected outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The server was asked, and its answer came back.
+    /// The server received the request, and the connector its answer.
     Answered,
-    /// The host refused.
+    /// The host denied the request.
     Denied(Reason),
-    /// The connector could not even say it: the interface refused, in the
-    /// words that the connector reports.
-    Unsayable(&'static str),
+    /// The interface cannot express the request. The connector reports an error
+    /// that contains this text.
+    Inexpressible(&'static str),
 }
 
 impl Verdict {
-    /// Whether the attack ended so. `subject` is what a refusal has to name.
+    /// Checks the outcome of an attack. A denial must contain `subject`.
     #[track_caller]
     pub(crate) fn check(&self, case: &str, subject: &str, outcome: &Outcome) {
         match (self, &outcome.result) {
@@ -28,10 +28,10 @@ impl Verdict {
                 let text = denial.to_string();
                 assert!(text.contains(subject), "{case}: {text}");
             }
-            (Self::Unsayable(words), Err(SandboxError::Source(error))) => {
-                assert!(error.message.contains(words), "{case}: {}", error.message);
+            (Self::Inexpressible(text), Err(SandboxError::Source(error))) => {
+                assert!(error.message.contains(text), "{case}: {}", error.message);
             }
-            (meant, ended) => panic!("{case}: meant {meant:?}, ended {ended:?}"),
+            (expected, actual) => panic!("{case}: expected {expected:?}, got {actual:?}"),
         }
     }
 }

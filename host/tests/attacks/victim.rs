@@ -1,5 +1,5 @@
-//! What an attack is aimed at: a listener that says exactly what it saw, and
-//! that can answer as badly as a test wants.
+//! Target of an attack: a listener that records what it receives and sends the
+//! answers of a test.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -7,37 +7,37 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// A listener on the loopback address. Its threads end with the process.
+/// Listener on the loopback address. Its threads end with the process.
 pub(crate) struct Victim {
     address: SocketAddr,
-    seen: Arc<Mutex<Seen>>,
-    marks: Receiver<usize>,
+    received: Arc<Mutex<Received>>,
+    probes: Receiver<usize>,
 }
 
-/// What came so far.
+/// Data received so far.
 #[derive(Default)]
-struct Seen {
+struct Received {
     connections: usize,
-    /// Each request as it came: head, and as much of a body as came with it.
+    /// Head of each request, with the body that arrived with it.
     requests: Vec<String>,
 }
 
-/// Speaks with one client. What it hands over is written down as a request.
+/// Function that serves one client and passes its requests to be recorded.
 type Serve = dyn Fn(TcpStream, &dyn Fn(String)) + Send + Sync;
 
-/// What [`Victim::connections`] connects with, so that it is not counted.
-const MARK: &[u8] = b"mark";
+/// First bytes of a connection of [`Victim::connections`], which is not counted.
+const PROBE: &[u8] = b"probe";
 
 impl Victim {
-    /// One that answers everything with an empty 200.
+    /// Starts a victim that answers every request with an empty 200.
     pub(crate) fn listen() -> Self {
         Self::answering(|_, stream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         })
     }
 
-    /// One that answers everything with these bytes and hangs up.
-    pub(crate) fn saying(bytes: impl Into<Vec<u8>>) -> Self {
+    /// Starts a victim that answers with these bytes and closes the connection.
+    pub(crate) fn answering_with(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Self::answering(move |_, stream| {
             stream.write_all(&bytes)?;
@@ -45,17 +45,17 @@ impl Victim {
         })
     }
 
-    /// One that answers as it is told.
+    /// Starts a victim that answers with a function.
     pub(crate) fn answering(
         answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         Self::serving(bind(Ipv4Addr::LOCALHOST, 0).unwrap(), talk(answer))
     }
 
-    /// Two of the same port, on 127.0.0.1 and on 127.0.0.2, whose answers say
-    /// `listed` and `victim`.
+    /// Starts two victims with the same port, on 127.0.0.1 and 127.0.0.2, which
+    /// answer `listed` and `victim`.
     pub(crate) fn pair() -> (Self, Self) {
-        // The port that was free on the one may be taken on the other.
+        // A port that is free on one address may be in use on the other.
         let (listed, victim) = (0..100)
             .find_map(|_| {
                 let listed = bind(Ipv4Addr::LOCALHOST, 0).ok()?;
@@ -75,25 +75,25 @@ impl Victim {
         )
     }
 
-    /// One that speaks any protocol.
+    /// Starts a victim with any protocol.
     pub(crate) fn serving(
         listener: TcpListener,
         serve: impl Fn(TcpStream, &dyn Fn(String)) + Send + Sync + 'static,
     ) -> Self {
         let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let (marked, marks) = channel();
+        let received = Arc::new(Mutex::new(Received::default()));
+        let (sender, probes) = channel();
         let serve: Arc<Serve> = Arc::new(serve);
-        let counts = Arc::clone(&seen);
+        let counts = Arc::clone(&received);
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                accept(stream, &counts, &marked, &serve);
+                accept(stream, &counts, &sender, &serve);
             }
         });
         Self {
             address,
-            seen,
-            marks,
+            received,
+            probes,
         }
     }
 
@@ -111,50 +111,55 @@ impl Victim {
         self.address.to_string()
     }
 
-    /// How many connections were made before this call: a connection of its
-    /// own, accepted after all of those, marks the moment.
+    /// Number of connections before this call. It makes a connection itself,
+    /// which is accepted after all earlier ones.
     pub(crate) fn connections(&self) -> usize {
         let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.write_all(MARK).unwrap();
-        self.marks.recv_timeout(Duration::from_secs(30)).unwrap()
+        stream.write_all(PROBE).unwrap();
+        self.probes.recv_timeout(Duration::from_secs(30)).unwrap()
     }
 
-    /// The requests as they came.
+    /// Requests so far.
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.seen.lock().unwrap().requests.clone()
+        self.received.lock().unwrap().requests.clone()
     }
 }
 
-/// Looks at the first bytes in the accepting thread only as far as needed to
-/// tell a mark from a connection of the host.
-fn accept(stream: TcpStream, seen: &Arc<Mutex<Seen>>, marked: &Sender<usize>, serve: &Arc<Serve>) {
-    let mut first = [0; MARK.len()];
-    // A client that connects and says nothing is still a connection.
+/// Counts a connection and starts its thread. The accepting thread reads only
+/// the bytes that distinguish a probe from a client.
+fn accept(
+    stream: TcpStream,
+    received: &Arc<Mutex<Received>>,
+    sender: &Sender<usize>,
+    serve: &Arc<Serve>,
+) {
+    let mut first = [0; PROBE.len()];
+    // A client that connects and sends nothing counts as a connection.
     let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
     let length = stream.peek(&mut first).unwrap_or(0);
-    if first[..length] == *MARK {
-        let _ = marked.send(seen.lock().unwrap().connections);
+    if first[..length] == *PROBE {
+        let _ = sender.send(received.lock().unwrap().connections);
         return;
     }
-    seen.lock().unwrap().connections += 1;
-    let (seen, serve) = (Arc::clone(seen), Arc::clone(serve));
+    received.lock().unwrap().connections += 1;
+    let (received, serve) = (Arc::clone(received), Arc::clone(serve));
     std::thread::spawn(move || {
         serve(stream, &|request| {
-            seen.lock().unwrap().requests.push(request);
+            received.lock().unwrap().requests.push(request);
         });
     });
 }
 
-/// HTTP/1.1, one request after the other.
+/// Returns a function that serves HTTP/1.1, one request at a time.
 fn talk(
     answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> impl Fn(TcpStream, &dyn Fn(String)) + Send + Sync + 'static {
-    move |mut stream, saw| {
-        // What is written apart is sent apart.
+    move |mut stream, record| {
+        // Separate writes are sent separately.
         let _ = stream.set_nodelay(true);
         while let Some(request) = read(&mut stream) {
-            saw(request.clone());
-            // A client that hangs up is what these tests are about.
+            record(request.clone());
+            // Clients close connections early in these tests.
             if answer(&request, &mut stream).is_err() {
                 return;
             }
@@ -162,14 +167,14 @@ fn talk(
     }
 }
 
-/// A second address of this machine, as good as any foreign one.
+/// Second address of this machine, which stands for a foreign one.
 pub(crate) const SECOND: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 pub(crate) fn bind(address: Ipv4Addr, port: u16) -> std::io::Result<TcpListener> {
     TcpListener::bind((address, port))
 }
 
-/// The next request with its body, as far as its length is known.
+/// Reads the next request, with its body if it has a content length.
 pub(crate) fn read(stream: &mut impl std::io::Read) -> Option<String> {
     let mut bytes = Vec::new();
     let mut byte = [0];

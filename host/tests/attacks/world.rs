@@ -1,9 +1,10 @@
-//! What an attack is run in: the names there are, the authorities that are
-//! trusted, and what the operator grants.
+//! Environment of an attack: names, trusted authorities, and the grants of the
+//! operator.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use connector_host::model::{AllowRule, Finding, Limits, Secret};
 use connector_host::sandbox::egress::client::{Network, Roots};
@@ -14,10 +15,10 @@ use serde_json::{Value as Json, json};
 
 use crate::names::Names;
 
-/// The value of the secret `token`, which nothing may show.
+/// Value of the secret `token`, which must never be shown.
 pub(crate) const TOKEN: &str = "canary-7d1f0c2e9b5a4836";
 
-/// A world without names, in which nothing is granted.
+/// Environment of an attack. It starts without names and grants.
 pub(crate) struct World {
     pub(crate) names: Names,
     pub(crate) roots: Roots,
@@ -27,9 +28,9 @@ pub(crate) struct World {
     component: PathBuf,
 }
 
-/// How an attack ended.
+/// Outcome of an attack.
 pub(crate) struct Outcome {
-    /// What the connector returned, or why it did not come to that.
+    /// Findings that the connector returned, or the error that ended it.
     pub(crate) result: Result<Vec<Finding>, SandboxError>,
     pub(crate) egress_stats: Arc<EgressStats>,
 }
@@ -46,19 +47,19 @@ impl World {
         }
     }
 
-    /// Runs another component.
+    /// Replaces the component.
     pub(crate) fn component(mut self, file: &Path) -> Self {
         file.clone_into(&mut self.component);
         self
     }
 
-    /// A name with these addresses.
+    /// Adds a name with these addresses.
     pub(crate) fn name(self, host: &str, addresses: &[&str]) -> Self {
         self.names.set(host, &[addresses]);
         self
     }
 
-    /// Grants an origin of the public internet.
+    /// Allows an origin with public addresses.
     pub(crate) fn allow(self, origin: &str) -> Self {
         self.allow_with(AllowRule {
             origin: origin.to_owned(),
@@ -67,7 +68,7 @@ impl World {
         })
     }
 
-    /// Grants an origin on the operator's own network.
+    /// Allows an origin with private addresses.
     pub(crate) fn allow_private(self, origin: &str) -> Self {
         self.allow_with(AllowRule {
             origin: origin.to_owned(),
@@ -93,7 +94,7 @@ impl World {
         self
     }
 
-    /// The engine of this world.
+    /// Creates an engine.
     pub(crate) fn engine(&self) -> Engine {
         Engine::new(EngineOptions {
             cache: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("components")),
@@ -115,7 +116,7 @@ impl World {
         }
     }
 
-    /// A new instance.
+    /// Creates an instance.
     pub(crate) async fn instance(&self) -> Result<Instance, SandboxError> {
         self.instance_of(&self.load()?).await
     }
@@ -132,7 +133,7 @@ impl World {
         Ok(instance)
     }
 
-    /// Has the connector try these steps.
+    /// Lets the connector run steps.
     pub(crate) async fn attack(&self, steps: Json) -> Outcome {
         let mut instance = self.instance().await.unwrap();
         let config = json!({ "check": steps }).to_string();
@@ -142,14 +143,14 @@ impl World {
         }
     }
 
-    /// Has the connector send one request.
+    /// Lets the connector send a request.
     pub(crate) async fn request(&self, request: Json) -> Outcome {
         self.attack(json!([{ "request": request }])).await
     }
 }
 
 impl Outcome {
-    /// The refusal that ended the attack.
+    /// Returns the denial that ended the attack.
     pub(crate) fn denial(&self) -> &Denial {
         match &self.result {
             Err(SandboxError::Denied(denial)) => denial,
@@ -157,7 +158,7 @@ impl Outcome {
         }
     }
 
-    /// What the connector saw of an attack that was let through.
+    /// Returns the answer that the connector received.
     pub(crate) fn answer(&self) -> &str {
         match &self.result {
             Ok(findings) => &findings.last().unwrap().message,
@@ -165,34 +166,49 @@ impl Outcome {
         }
     }
 
-    /// What the connector itself reported.
+    /// Returns the error that the connector reported.
     pub(crate) fn failure(&self) -> &str {
         match &self.result {
             Err(SandboxError::Source(error)) => &error.message,
-            other => panic!("the connector reported no failure: {other:?}"),
+            other => panic!("the connector did not report an error: {other:?}"),
         }
     }
 }
 
-/// A request for `path` of a host.
+/// Returns a request for `path` of a host.
 pub(crate) fn get(authority: &str, path: &str) -> Json {
     json!({ "authority": authority, "path": path })
 }
 
-/// The hostile connector.
+/// Path of the hostile connector. Without it the suite ends with one message
+/// instead of a failure of every test.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "no other test could succeed"
+)]
 pub(crate) fn component() -> PathBuf {
+    static FIRST: Mutex<()> = Mutex::new(());
+
     let program = std::env::current_exe().unwrap();
     let release = program
         .ancestors()
-        .find(|folder| folder.ends_with("release"))
-        .unwrap();
-    let file = release
-        .with_file_name("wasm32-wasip2")
-        .join("release/hostile_connector.wasm");
-    assert!(
-        file.exists(),
-        "{} is missing\nhint: `just test` builds it",
-        file.display()
+        .find(|folder| folder.ends_with("release"));
+    let file = release.map(|folder| {
+        folder
+            .with_file_name("wasm32-wasip2")
+            .join("release/hostile_connector.wasm")
+    });
+    if let Some(file) = file.filter(|file| file.exists()) {
+        return file;
+    }
+    // Held until the end: tests run on many threads.
+    let _first = FIRST.lock();
+    // Written past the test harness, which captures what tests print.
+    let _ = writeln!(
+        std::io::stderr(),
+        "\nerror: the attack suite needs a release build of the hostile connector\n\
+         hint: run `just test`; or run `just build hostile`, then `cargo test --release`"
     );
-    file
+    std::process::exit(1)
 }

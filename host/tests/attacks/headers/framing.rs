@@ -1,14 +1,13 @@
-//! Attacks on where a request ends: the host frames what it sends, from the
-//! bytes that it has, so that there is nothing to smuggle.
+//! Request smuggling: the host frames requests by their actual bytes.
 
 use serde_json::json;
 
-use crate::verdict::Verdict::Unsayable;
+use crate::verdict::Verdict::Inexpressible;
 use crate::victim::Victim;
 use crate::world::World;
 
 #[tokio::test]
-async fn a_second_content_length_cannot_be_said() {
+async fn a_second_content_length_is_inexpressible() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for (first, second) in [("5", "5"), ("5", "0"), ("0", "5"), ("5", "50")] {
@@ -20,14 +19,18 @@ async fn a_second_content_length_cannot_be_said() {
                 "body": "hello",
             });
             let outcome = world.request(request).await;
-            Unsayable("InvalidSyntax").check(&format!("{first} {name}: {second}"), "", &outcome);
+            Inexpressible("InvalidSyntax").check(
+                &format!("{first} {name}: {second}"),
+                "",
+                &outcome,
+            );
         }
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
-async fn a_content_length_that_is_no_number_is_refused() {
+async fn a_content_length_that_is_not_a_number_is_refused() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for length in [
@@ -53,7 +56,7 @@ async fn a_content_length_that_is_no_number_is_refused() {
             "body": "hello",
         });
         let outcome = world.request(request).await;
-        // Either as a header or when the body is asked for.
+        // Refused as a header, or when the body is requested.
         let failure = outcome.failure();
         assert!(
             failure.contains("InvalidSyntax") || failure.contains("refuses the body"),
@@ -64,7 +67,7 @@ async fn a_content_length_that_is_no_number_is_refused() {
 }
 
 #[tokio::test]
-async fn a_content_length_that_the_body_does_not_have_sends_nothing() {
+async fn a_false_content_length_is_not_sent() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for (length, body) in [
@@ -87,7 +90,7 @@ async fn a_content_length_that_the_body_does_not_have_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_in_a_body_stays_a_body() {
+async fn a_request_inside_of_a_body_stays_body() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let smuggled = "0\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: victim\r\n\r\n";
@@ -118,7 +121,7 @@ async fn a_request_in_a_body_stays_a_body() {
 }
 
 #[tokio::test]
-async fn forbidden_names_in_trailers_cannot_be_said() {
+async fn forbidden_names_in_trailers_are_inexpressible() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for name in [
@@ -143,7 +146,7 @@ async fn forbidden_names_in_trailers_cannot_be_said() {
             "trailers": [[name, "victim"]],
         });
         let outcome = world.request(request).await;
-        Unsayable("Forbidden").check(name, "", &outcome);
+        Inexpressible("Forbidden").check(name, "", &outcome);
     }
     for (name, value) in [
         ("x\r\nhost", "victim"),
@@ -157,14 +160,14 @@ async fn forbidden_names_in_trailers_cannot_be_said() {
             "trailers": [[name, value]],
         });
         let outcome = world.request(request).await;
-        Unsayable("InvalidSyntax").check(name, "", &outcome);
+        Inexpressible("InvalidSyntax").check(name, "", &outcome);
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
 async fn trailers_are_not_sent_at_all() {
-    /// A number, and longer than that of any port.
+    /// Number longer than that of any port.
     const VALUE: &str = "31415926";
 
     let server = Victim::listen();

@@ -1,13 +1,13 @@
-//! Attacks by headers that frame, route or speak for somebody: they are the
-//! host's, and the connector cannot even put them into a request.
+//! Reserved headers, which frame or route a request or identify somebody. The
+//! connector cannot set them.
 
 use serde_json::json;
 
-use crate::verdict::Verdict::Unsayable;
+use crate::verdict::Verdict::Inexpressible;
 use crate::victim::Victim;
 use crate::world::World;
 
-/// Tries one header at a time, spelled in three ways.
+/// Checks that each header is refused in three spellings.
 async fn refused(names: &[&str], words: &'static str) {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
@@ -19,19 +19,19 @@ async fn refused(names: &[&str], words: &'static str) {
                 "headers": [["accept", "*/*"], [spelling, "x"]],
             });
             let outcome = world.request(request).await;
-            Unsayable(words).check(&spelling, "", &outcome);
+            Inexpressible(words).check(&spelling, "", &outcome);
         }
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
-async fn the_host_header_is_the_hosts() {
+async fn the_host_header_is_reserved() {
     refused(&["host"], "Forbidden").await;
 }
 
 #[tokio::test]
-async fn headers_that_frame_a_message_are_the_hosts() {
+async fn headers_that_frame_a_message_are_reserved() {
     refused(
         &[
             "transfer-encoding",
@@ -50,13 +50,13 @@ async fn headers_that_frame_a_message_are_the_hosts() {
 }
 
 #[tokio::test]
-async fn headers_that_speak_for_a_proxy_are_the_hosts() {
+async fn headers_of_proxies_are_reserved() {
     refused(
         &[
             "proxy-authorization",
             "proxy-authenticate",
             "proxy-anything",
-            // Read as the proxy to use, by programs behind CGI.
+            // CGI programs read it as the variable of a proxy.
             "proxy",
             "forwarded",
             "via",
@@ -76,7 +76,7 @@ async fn headers_that_speak_for_a_proxy_are_the_hosts() {
 }
 
 #[tokio::test]
-async fn headers_that_ask_for_another_method_path_or_host_than_was_judged_are_the_hosts() {
+async fn headers_that_override_the_method_path_or_host_are_reserved() {
     refused(
         &[
             "x-http-method",
@@ -93,7 +93,7 @@ async fn headers_that_ask_for_another_method_path_or_host_than_was_judged_are_th
 }
 
 #[tokio::test]
-async fn an_underscore_is_no_other_name_for_a_reserved_header() {
+async fn a_reserved_header_with_underscores_is_refused() {
     refused(
         &[
             "transfer_encoding",
@@ -111,7 +111,7 @@ async fn an_underscore_is_no_other_name_for_a_reserved_header() {
 }
 
 #[tokio::test]
-async fn pseudo_headers_are_no_names() {
+async fn pseudo_headers_are_refused() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for name in [
@@ -125,13 +125,13 @@ async fn pseudo_headers_are_no_names() {
     ] {
         let request = json!({ "authority": server.authority(), "headers": [[name, "victim"]] });
         let outcome = world.request(request).await;
-        Unsayable("InvalidSyntax").check(name, "", &outcome);
+        Inexpressible("InvalidSyntax").check(name, "", &outcome);
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
-async fn line_breaks_in_names_and_values_cannot_be_said() {
+async fn line_breaks_in_names_and_values_are_inexpressible() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let values = [
@@ -173,13 +173,13 @@ async fn line_breaks_in_names_and_values_cannot_be_said() {
         let request = json!({ "authority": server.authority(), "headers": [[name, value]] });
         let outcome = world.request(request).await;
         let case = format!("{name:?}: {value:?}");
-        Unsayable("InvalidSyntax").check(&case, "", &outcome);
+        Inexpressible("InvalidSyntax").check(&case, "", &outcome);
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
-async fn a_request_holds_what_the_host_decides_and_nothing_twice() {
+async fn a_request_has_the_headers_of_the_host_once() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let request = json!({

@@ -1,4 +1,4 @@
-//! Attacks by amount: a set of headers has a bound before it is a request.
+//! Oversized headers and URLs.
 
 use connector_host::model::Limit;
 use connector_host::sandbox::SandboxError;
@@ -6,7 +6,7 @@ use connector_host::sandbox::egress::Reason;
 use connector_host::sandbox::egress::rule::Uncovered;
 use serde_json::json;
 
-use crate::verdict::Verdict::{Denied, Unsayable};
+use crate::verdict::Verdict::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{Outcome, World, get};
 
@@ -35,17 +35,17 @@ async fn one_header_of_ten_megabytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_path_of_a_megabyte_cannot_be_said() {
+async fn a_path_of_a_megabyte_is_inexpressible() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let path = format!("/{}", "x".repeat(1 << 20));
     let outcome = world.request(get(&server.authority(), &path)).await;
-    Unsayable("path").check("a long path", "", &outcome);
+    Inexpressible("path").check("a long path", "", &outcome);
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
-async fn a_refusal_of_a_long_url_is_short() {
+async fn the_refusal_of_a_long_url_is_short() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let long = "x".repeat(60_000);
@@ -67,7 +67,7 @@ async fn a_refusal_of_a_long_url_is_short() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_never_sent_holds_no_long_text() {
+async fn an_unsent_request_cannot_hold_a_long_text() {
     let long = "X".repeat(1 << 20);
     let world = World::new();
     for (part, request) in [
@@ -76,9 +76,9 @@ async fn a_request_that_is_never_sent_holds_no_long_text() {
         ("authority", json!({ "authority": long })),
     ] {
         let outcome = world.request(request).await;
-        Unsayable("the interface refuses").check(part, "", &outcome);
+        Inexpressible("the interface refuses").check(part, "", &outcome);
     }
-    // And what is short enough to be kept is still no method.
+    // A shorter text is still not a valid method.
     let method = "X".repeat(100);
     let outcome = world
         .request(json!({ "authority": "a.test", "method": method }))
@@ -87,7 +87,7 @@ async fn a_request_that_is_never_sent_holds_no_long_text() {
     assert!(!shown.contains("XXXX"), "{shown}");
 }
 
-/// By the limit, which the error names.
+/// Checks that the error names the limit.
 #[track_caller]
 fn refused(outcome: &Outcome, case: &str) {
     assert!(

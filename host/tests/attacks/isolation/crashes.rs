@@ -1,4 +1,4 @@
-//! One tenant's connector fails while another's is at work.
+//! Failures of one tenant's connector while another's runs.
 
 use std::io::Write as _;
 use std::sync::Mutex;
@@ -15,10 +15,10 @@ use super::{tenant, tries};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
-/// A failure: its name, what is tried, and whether it ended so.
+/// Failure: its name, the steps, and a check of the result.
 type Failure = (&'static str, Json, fn(&SandboxError) -> bool);
 
-/// How the other one fails.
+/// Returns the kinds of failures.
 fn failures() -> [Failure; 6] {
     [
         (
@@ -44,7 +44,7 @@ fn failures() -> [Failure; 6] {
     ]
 }
 
-/// Little time and memory, for the one that fails.
+/// Limits time and memory.
 fn small(world: &World) -> World {
     let mut small = World::new();
     small.allow.clone_from(&world.allow);
@@ -56,14 +56,14 @@ fn small(world: &World) -> World {
 }
 
 #[tokio::test]
-async fn a_failure_of_one_does_not_touch_a_request_of_the_other() {
+async fn a_failure_does_not_affect_a_request_of_another_tenant() {
     for (name, steps, meant) in failures() {
         let (arrived, mut table_writes) = unbounded_channel();
         let (go, wait) = mpsc::channel::<()>();
         let wait = Mutex::new(wait);
         let server = Victim::answering(move |_, stream| {
             let _ = arrived.send(());
-            // Until the test says so, or is over.
+            // Until the test allows it or ends.
             let _ = wait.lock().unwrap().recv();
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone")
         });
@@ -87,7 +87,7 @@ async fn a_failure_of_one_does_not_touch_a_request_of_the_other() {
 }
 
 #[tokio::test]
-async fn a_failure_of_one_does_not_touch_a_read_of_the_other() {
+async fn a_failure_does_not_affect_a_read_of_another_tenant() {
     let world = World::new();
     let connector = world.load().unwrap();
     for (name, steps, meant) in failures() {
@@ -113,8 +113,8 @@ async fn a_failure_of_one_does_not_touch_a_read_of_the_other() {
 }
 
 #[tokio::test]
-async fn a_connector_that_loops_does_not_keep_the_others_from_running() {
-    // All of it in one thread: the one that loops has to give way.
+async fn a_looping_connector_does_not_block_others() {
+    // All tenants share one thread, so the looping one must yield.
     let world = World::new();
     let connector = world.load().unwrap();
     let mut first = tenant(&connector, &world).await;
@@ -125,13 +125,13 @@ async fn a_connector_that_loops_does_not_keep_the_others_from_running() {
         tokio::task::yield_now().await;
     }
     assert!(!looping.is_finished());
-    // Who gives it up need not wait for its deadline.
+    // The call can be cancelled before the deadline.
     looping.abort();
     assert!(looping.await.unwrap_err().is_cancelled());
 }
 
 #[tokio::test]
-async fn a_connector_that_crashed_is_not_called_again() {
+async fn a_crashed_connector_is_not_called_again() {
     let world = World::new();
     let connector = world.load().unwrap();
     let mut instance = tenant(&connector, &world).await;

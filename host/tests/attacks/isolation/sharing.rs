@@ -1,4 +1,4 @@
-//! What one tenant's connector has is nothing to another's.
+//! Connections, look-ups, rules and secrets are not shared between tenants.
 
 use std::io::Write as _;
 
@@ -13,7 +13,7 @@ use crate::lines::Lines;
 use crate::victim::Victim;
 use crate::world::{TOKEN, World, get};
 
-/// One that keeps its connections open.
+/// Starts a victim that keeps connections open.
 fn server() -> Victim {
     Victim::answering(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
@@ -36,7 +36,7 @@ async fn no_connection_is_shared() {
     tries(&mut second, request()).await.unwrap();
     assert_eq!(server.connections(), 2, "another one makes its own");
 
-    // Nor is one inherited.
+    // A later instance does not reuse one either.
     drop((first, second));
     let mut third = tenant(&connector, &world).await;
     tries(&mut third, request()).await.unwrap();
@@ -55,12 +55,12 @@ async fn no_look_up_is_shared() {
         let mut instance = tenant(&connector, &world).await;
         let request = json!([{ "request": get(&authority, "/") }]);
         tries(&mut instance, request).await.unwrap();
-        assert_eq!(world.names.asked("db.example"), tenants);
+        assert_eq!(world.names.lookups("db.example"), tenants);
     }
 }
 
 #[tokio::test]
-async fn a_name_that_one_may_reach_is_denied_to_the_other() {
+async fn a_name_that_is_allowed_for_one_tenant_is_denied_to_another() {
     let server = server();
     let granted = World::new().allow_private(&server.origin());
     let connector = granted.load().unwrap();
@@ -74,7 +74,7 @@ async fn a_name_that_one_may_reach_is_denied_to_the_other() {
 }
 
 #[tokio::test]
-async fn a_reference_of_one_is_nothing_to_the_other() {
+async fn a_reference_of_one_tenant_is_useless_to_another() {
     let server = server();
     let mut world = World::new().token().allow_private(&server.origin());
     world.allow[0].secrets = vec!["token".to_owned()];
@@ -93,8 +93,8 @@ async fn a_reference_of_one_is_nothing_to_the_other() {
     tries(&mut first, with(&reference)).await.unwrap();
     assert!(server.requests()[0].contains(TOKEN), "its own one works");
 
-    // Another tenant, even with a secret of the same name; and the same one,
-    // once more.
+    // Another tenant, another tenant with a secret of the same name, and another
+    // instance of the same tenant.
     let mut other = World::new().allow_private(&server.origin());
     other.allow.clone_from(&world.allow);
     let value = Secret::new("another-tenants-value");
@@ -105,7 +105,7 @@ async fn a_reference_of_one_is_nothing_to_the_other() {
             Err(SandboxError::Denied(denial)) => {
                 assert_eq!(denial.reason(), &Reason::Header("authorization".to_owned()));
             }
-            other => panic!("it was not denied: {other:?}"),
+            other => panic!("the request was not denied: {other:?}"),
         }
     }
     assert_eq!(server.requests().len(), 1);
@@ -113,7 +113,7 @@ async fn a_reference_of_one_is_nothing_to_the_other() {
 }
 
 #[tokio::test]
-async fn a_secret_of_one_is_not_granted_to_the_other() {
+async fn a_secret_of_one_tenant_is_not_granted_to_another() {
     let world = World::new().token();
     let connector = world.load().unwrap();
     let ask = || json!([{ "secret": "token" }]);
@@ -123,17 +123,17 @@ async fn a_secret_of_one_is_not_granted_to_the_other() {
     second.describe().await.unwrap();
     match tries(&mut second, ask()).await {
         Err(SandboxError::Source(error)) => assert!(error.message.contains("NotGranted")),
-        other => panic!("it got something: {other:?}"),
+        other => panic!("the secret was granted: {other:?}"),
     }
 }
 
 #[tokio::test]
-async fn every_log_line_stands_in_the_span_of_its_own_tenant() {
+async fn every_log_line_is_in_the_span_of_its_tenant() {
     let (lines, _guard) = Lines::capture();
     let server = server();
     let world = World::new().allow_private(&server.origin());
     let connector = world.load().unwrap();
-    // Between its lines, each waits for the server, and the other goes on.
+    // Each tenant waits for the server between its lines while the other runs.
     let run = async |letter: &str| {
         let mut instance = tenant(&connector, &world).await;
         let request = json!({ "request": get(&server.authority(), &format!("/{letter}")) });

@@ -1,5 +1,4 @@
-//! TLS: a session that one tenant's connector began is not taken up by
-//! another's.
+//! TLS sessions are not shared between tenants.
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -29,8 +28,8 @@ async fn no_tls_session_is_shared() {
     let mut first = tenant(&connector, &world).await;
     tries(&mut first, request()).await.unwrap();
     tries(&mut first, request()).await.unwrap();
-    // The server hangs up after every answer. That the second one is resumed
-    // shows that a shared session would have been taken up, too.
+    // The server closes the connection after every answer. The second connection
+    // of a tenant resumes its session, so a shared session would be resumed too.
     assert_eq!(
         server.handshakes(),
         [HandshakeKind::Full, HandshakeKind::Resumed]
@@ -42,7 +41,7 @@ async fn no_tls_session_is_shared() {
     assert_eq!(server.handshakes().len(), 3);
 }
 
-/// A server that writes down how each connection began.
+/// Server that records the handshake of each connection.
 struct Server {
     certificate: CertificateDer<'static>,
     port: u16,
@@ -68,7 +67,7 @@ impl Server {
         let seen = Arc::clone(&handshakes);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                // A client that hangs up is its own matter.
+                // The client may close the connection at any time.
                 let _ = serve(&acceptor, connection, &seen).await;
             }
         });

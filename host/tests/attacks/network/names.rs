@@ -1,5 +1,5 @@
-//! Attacks through the answers of names: every answer is judged, one bad one
-//! condemns the name, and a carve-out is for its own origin.
+//! Attacks through the addresses of names: every address is checked, one
+//! forbidden address refuses the name, and `private` applies only to its origin.
 
 use connector_host::sandbox::egress::Reason;
 use connector_host::sandbox::egress::address::Special;
@@ -8,8 +8,8 @@ use crate::verdict::Verdict::Denied;
 use crate::victim::Victim;
 use crate::world::{World, get};
 
-/// A name with these addresses, in a public rule, is looked up once and not
-/// connected to.
+/// Checks names with these addresses under a public rule: each is looked up once
+/// and not connected to.
 async fn refused(cases: &[(&[&str], Special)]) {
     let (first, second) = Victim::pair();
     let authority = format!("db.example:{}", first.port());
@@ -18,7 +18,7 @@ async fn refused(cases: &[(&[&str], Special)]) {
         let world = World::new().name("db.example", addresses).allow(&origin);
         let outcome = world.request(get(&authority, "/")).await;
         Denied(Reason::Address(*special)).check(&format!("{addresses:?}"), &origin, &outcome);
-        assert_eq!(world.names.asked("db.example"), 1);
+        assert_eq!(world.names.lookups("db.example"), 1);
     }
     assert_eq!((first.connections(), second.connections()), (0, 0));
 }
@@ -78,7 +78,7 @@ async fn a_name_of_the_metadata_service_is_not_connected_to() {
 }
 
 #[tokio::test]
-async fn one_private_address_among_several_condemns_the_name() {
+async fn one_private_address_among_several_refuses_the_name() {
     refused(&[
         (&["93.184.216.34", "127.0.0.1"], Special::Loopback),
         (&["127.0.0.1", "93.184.216.34"], Special::Loopback),
@@ -93,9 +93,9 @@ async fn one_private_address_among_several_condemns_the_name() {
 }
 
 #[tokio::test]
-async fn wrappers_of_private_addresses_are_not_connected_to() {
+async fn ipv6_forms_of_private_addresses_are_not_connected_to() {
     refused(&[
-        // NAT64: the well-known prefix, and the local one.
+        // NAT64, with the well-known and the local prefix.
         (&["64:ff9b::127.0.0.1"], Special::Loopback),
         (&["64:ff9b::169.254.169.254"], Special::LinkLocal),
         (&["64:ff9b::10.0.0.1"], Special::Private),
@@ -115,11 +115,11 @@ async fn wrappers_of_private_addresses_are_not_connected_to() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_is_no_way_around_the_judge() {
+async fn a_name_without_an_address_does_not_bypass_the_check() {
     let victim = Victim::listen();
     let authority = format!("db.example:{}", victim.port());
     for world in [
-        // An empty answer, and none.
+        // An empty answer, and no answer.
         World::new().name("db.example", &[]),
         World::new(),
     ] {
@@ -135,12 +135,12 @@ async fn a_name_without_an_address_is_no_way_around_the_judge() {
 }
 
 #[tokio::test]
-async fn a_name_that_means_this_machine_is_judged_like_any_other() {
+async fn a_name_of_this_machine_is_checked_like_any_other() {
     let victim = Victim::listen();
     for host in ["localhost", "LOCALHOST", "a.localhost", "ip6-localhost"] {
         let authority = format!("{host}:{}", victim.port());
         let world = World::new().allow(&format!("http://{authority}"));
-        world.names.otherwise(&["127.0.0.1"]);
+        world.names.set_default(&["127.0.0.1"]);
         let outcome = world.request(get(&authority, "/")).await;
         Denied(Reason::Address(Special::Loopback)).check(host, "localhost", &outcome);
     }
@@ -148,14 +148,14 @@ async fn a_name_that_means_this_machine_is_judged_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_private_carve_out_is_for_its_own_port() {
+async fn a_private_rule_applies_only_to_its_port() {
     let (own, victim) = (Victim::listen(), Victim::listen());
     let at = |victim: &Victim| format!("db.example:{}", victim.port());
     let world = World::new()
         .name("db.example", &["127.0.0.1"])
         .allow_private(&format!("http://{}", at(&own)))
         .allow(&format!("http://{}", at(&victim)));
-    // The connection to the one port stays open while the other is tried.
+    // The connection to one port stays open during the attack on the other.
     let steps = serde_json::json!([
         { "request": get(&at(&own), "/") },
         { "request": get(&at(&victim), "/") },
@@ -173,7 +173,7 @@ async fn a_private_carve_out_is_for_its_own_port() {
 }
 
 #[tokio::test]
-async fn a_private_carve_out_is_for_its_own_name() {
+async fn a_private_rule_applies_only_to_its_name() {
     let victim = Victim::listen();
     let at = |host: &str| format!("{host}:{}", victim.port());
     let world = World::new()
@@ -187,7 +187,7 @@ async fn a_private_carve_out_is_for_its_own_name() {
 }
 
 #[tokio::test]
-async fn a_private_carve_out_is_for_its_own_paths_and_methods() {
+async fn a_private_rule_applies_only_to_its_paths_and_methods() {
     let server = Victim::listen();
     let authority = format!("db.example:{}", server.port());
     let origin = format!("http://{authority}");
@@ -208,7 +208,7 @@ async fn a_private_carve_out_is_for_its_own_paths_and_methods() {
         let first = get(&authority, "/inside");
         let steps = serde_json::json!([{ "request": first }, { "request": last }]);
         let outcome = world.attack(steps).await;
-        // The open connection of the one rule does not serve the other.
+        // The open connection of one rule is not used by the other.
         Denied(Reason::Address(Special::Loopback)).check("path", &origin, &outcome);
         assert_eq!(server.connections(), number + 1);
         assert_eq!(server.requests().len(), number + 1);

@@ -1,5 +1,5 @@
-//! Attacks on scheme, host, port and method: what no rule names is not even
-//! connected to.
+//! Attacks on scheme, host, port and method: the host does not connect without a
+//! rule.
 
 use connector_host::model::AllowRule;
 use connector_host::sandbox::egress::Reason;
@@ -11,7 +11,7 @@ use crate::victim::Victim;
 use crate::world::{World, get};
 
 #[tokio::test]
-async fn a_granted_server_is_reached() {
+async fn an_allowed_server_receives_the_request() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let outcome = world.request(get(&server.authority(), "/x")).await;
@@ -20,7 +20,7 @@ async fn a_granted_server_is_reached() {
 }
 
 #[tokio::test]
-async fn nothing_is_reached_without_a_rule() {
+async fn no_request_is_sent_without_a_rule() {
     let victim = Victim::listen();
     let outcome = World::new().request(get(&victim.authority(), "/")).await;
     Verdict::Denied(Reason::Uncovered(Uncovered::Origin)).check(
@@ -32,7 +32,7 @@ async fn nothing_is_reached_without_a_rule() {
 }
 
 #[tokio::test]
-async fn a_host_that_no_rule_names_sees_nothing() {
+async fn a_host_without_a_rule_receives_nothing() {
     let (listed, victim) = Victim::pair();
     let world = World::new().allow_private(&listed.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
@@ -45,7 +45,7 @@ async fn a_host_that_no_rule_names_sees_nothing() {
 }
 
 #[tokio::test]
-async fn a_port_that_no_rule_names_sees_nothing() {
+async fn a_port_without_a_rule_receives_nothing() {
     let (listed, victim) = (Victim::listen(), Victim::listen());
     let world = World::new().allow_private(&listed.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
@@ -58,10 +58,10 @@ async fn a_port_that_no_rule_names_sees_nothing() {
 }
 
 #[tokio::test]
-async fn a_scheme_is_neither_downgraded_nor_exchanged() {
+async fn a_rule_applies_only_to_its_scheme() {
     let origin = Verdict::Denied(Reason::Uncovered(Uncovered::Origin));
-    let unsayable = Verdict::Unsayable("HttpProtocolError");
-    for (granted, tried, verdict) in [
+    let unsayable = Verdict::Inexpressible("HttpProtocolError");
+    for (granted, requested, verdict) in [
         ("https", "http", &origin),
         ("http", "https", &origin),
         ("https", "ws", &unsayable),
@@ -69,21 +69,21 @@ async fn a_scheme_is_neither_downgraded_nor_exchanged() {
         ("http", "file", &unsayable),
         ("http", "gopher", &unsayable),
         ("http", "HTTP+unix", &unsayable),
-        ("http", "http:", &Verdict::Unsayable("scheme")),
-        ("http", "http://x/", &Verdict::Unsayable("scheme")),
+        ("http", "http:", &Verdict::Inexpressible("scheme")),
+        ("http", "http://x/", &Verdict::Inexpressible("scheme")),
     ] {
         let victim = Victim::listen();
         let world = World::new().allow_private(&format!("{granted}://{}", victim.authority()));
-        let request = json!({ "authority": victim.authority(), "scheme": tried });
+        let request = json!({ "authority": victim.authority(), "scheme": requested });
         let outcome = world.request(request).await;
-        let subject = format!("{tried}://{}", victim.authority());
-        verdict.check(&format!("{tried} for {granted}"), &subject, &outcome);
-        assert_eq!(victim.connections(), 0, "{tried} for {granted}");
+        let subject = format!("{requested}://{}", victim.authority());
+        verdict.check(&format!("{requested} for {granted}"), &subject, &outcome);
+        assert_eq!(victim.connections(), 0, "{requested} for {granted}");
     }
 }
 
 #[tokio::test]
-async fn a_method_that_no_rule_names_is_not_sent() {
+async fn a_method_without_a_rule_is_not_sent() {
     let victim = Victim::listen();
     let world = World::new().allow_private(&victim.origin());
     for method in [
@@ -99,7 +99,7 @@ async fn a_method_that_no_rule_names_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_method_of_another_rule_for_the_origin_is_no_method_for_this_path() {
+async fn a_method_of_one_rule_does_not_apply_to_the_paths_of_another() {
     let victim = Victim::listen();
     let rule = |methods: &[&str], path: &str| AllowRule {
         origin: victim.origin(),
@@ -125,7 +125,7 @@ async fn a_wildcard_matches_neither_two_labels_nor_the_bare_domain() {
     let victim = Victim::listen();
     let port = victim.port();
     let world = World::new().allow_private(&format!("http://*.example.org:{port}"));
-    world.names.otherwise(&["127.0.0.1"]);
+    world.names.set_default(&["127.0.0.1"]);
     let mut tried = 0;
     for host in [
         "example.org",

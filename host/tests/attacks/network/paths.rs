@@ -1,11 +1,11 @@
-//! Attacks on path rules: a path is judged as it will be sent, and one that
-//! servers read differently is covered by no rule that names paths.
+//! Attacks on path rules: a path is checked in the form in which it is sent. A
+//! path that servers interpret differently matches no rule with paths.
 
 use connector_host::model::AllowRule;
 use connector_host::sandbox::egress::Reason;
 use connector_host::sandbox::egress::rule::Uncovered;
 
-use crate::verdict::Verdict::{Denied, Unsayable};
+use crate::verdict::Verdict::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
@@ -19,7 +19,7 @@ fn world(server: &Victim, paths: &[&str]) -> World {
 }
 
 #[tokio::test]
-async fn a_path_that_no_rule_names_is_not_sent() {
+async fn a_path_without_a_rule_is_not_sent() {
     let server = Victim::listen();
     let world = world(&server, &["/v2/*", "/v3/pipeline", "/a*z"]);
     for path in [
@@ -48,7 +48,7 @@ async fn a_path_that_no_rule_names_is_not_sent() {
 }
 
 #[tokio::test]
-async fn dot_segments_are_resolved_before_the_path_is_judged() {
+async fn dot_segments_are_resolved_before_the_check() {
     let server = Victim::listen();
     let world = world(&server, &["/v2/*"]);
     for path in [
@@ -77,11 +77,11 @@ async fn dot_segments_are_resolved_before_the_path_is_judged() {
 }
 
 #[tokio::test]
-async fn a_path_that_servers_read_differently_is_covered_by_no_rule_that_names_paths() {
+async fn an_ambiguous_path_matches_no_rule_with_paths() {
     let server = Victim::listen();
     let world = world(&server, &["/v2/*"]);
     for path in [
-        // Separators and dots in one more layer of encoding.
+        // Encoded separators and dots.
         "/v2/..%2fdump",
         "/v2/..%2Fdump",
         "/v2/%2e%2e%2fdump",
@@ -92,16 +92,16 @@ async fn a_path_that_servers_read_differently_is_covered_by_no_rule_that_names_p
         "/v2/x%2f..%2f..%2fdump",
         "/v2/%2fdump",
         "/v2/x%00",
-        // Empty segments, which some servers drop.
+        // Empty segments, which some servers remove.
         "/v2//../../dump//",
         "/v2/x//y",
-        // Parameters of a segment, which some servers cut off.
+        // Parameters of a segment, which some servers remove.
         "/v2/..;/dump",
         "/v2/..;x=y/dump",
         "/v2/.;/..;/dump",
         "/v2/..%3b/dump",
         "/v2/..%3B/dump",
-        // Overlong and other encodings that are none.
+        // Overlong and other invalid encodings.
         "/v2/%c0%ae%c0%ae/dump",
         "/v2/%c0%ae%c0%ae%c0%afdump",
         "/v2/..%c0%afdump",
@@ -124,7 +124,7 @@ async fn a_path_that_servers_read_differently_is_covered_by_no_rule_that_names_p
             Err(connector_host::sandbox::SandboxError::Denied(denial)) => assert!(
                 matches!(
                     denial.reason(),
-                    // `//..` is a way out of the rule even when it is resolved.
+                    // `//..` leaves the path of the rule even if it is resolved.
                     Reason::Uncovered(Uncovered::AmbiguousPath | Uncovered::Path)
                 ),
                 "{path}: {denial}"
@@ -136,7 +136,7 @@ async fn a_path_that_servers_read_differently_is_covered_by_no_rule_that_names_p
 }
 
 #[tokio::test]
-async fn honest_paths_with_encoded_characters_are_covered() {
+async fn paths_with_encoded_characters_match() {
     let server = Victim::listen();
     let world = world(&server, &["/v2/*"]);
     for path in [
@@ -158,7 +158,7 @@ async fn honest_paths_with_encoded_characters_are_covered() {
 }
 
 #[tokio::test]
-async fn what_is_judged_is_what_is_sent() {
+async fn the_checked_path_is_sent() {
     let server = Victim::listen();
     let world = world(&server, &["/v2/*"]);
     for (path, sent) in [
@@ -180,7 +180,7 @@ async fn what_is_judged_is_what_is_sent() {
 }
 
 #[tokio::test]
-async fn a_path_with_control_characters_cannot_be_said() {
+async fn a_path_with_control_characters_is_inexpressible() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for path in [
@@ -196,7 +196,7 @@ async fn a_path_with_control_characters_cannot_be_said() {
         "/x?a\r\nb",
     ] {
         let outcome = world.request(get(&server.authority(), path)).await;
-        Unsayable("path").check(path, "", &outcome);
+        Inexpressible("path").check(path, "", &outcome);
     }
     assert_eq!(server.connections(), 0);
 }

@@ -1,12 +1,12 @@
-//! Attacks through the environment: the real command line, with a victim for
-//! a proxy.
+//! Attacks through the environment: the real command line, with a victim as the
+//! proxy.
 
 use std::process::Command;
 
 use crate::victim::Victim;
 use crate::world::component;
 
-/// What programs take for a proxy. Each in upper and lower case.
+/// Variables that programs read proxies from, each in upper and lower case.
 const VARIABLES: [&str; 6] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -71,7 +71,7 @@ format = "jsonl"
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{scheme}: {said}");
         assert_eq!(proxy.connections(), 0, "{scheme}");
-        // One for each spelling of the host.
+        // One rule for each spelling of the host.
         assert_eq!(server.connections() - before, 2, "{scheme}");
     }
 }

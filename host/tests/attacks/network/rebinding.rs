@@ -1,5 +1,5 @@
-//! Attacks by names that change their answer. A name is looked up once for
-//! each connection, and the connection goes to the answer that was judged.
+//! Attacks by DNS rebinding. A name is looked up once for each connection, and
+//! the connection goes to the checked address.
 
 use std::io::{Read as _, Write as _};
 use std::net::Ipv4Addr;
@@ -13,8 +13,8 @@ use crate::world::{World, get};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nlisted";
 
-/// 127.0.0.1 stands for the address that was judged, 127.0.0.2 for the one
-/// that a second look-up would give.
+/// Sets answers that change: 127.0.0.1 is the checked address, and 127.0.0.2 the
+/// result of a second look-up.
 fn rebinding(world: &World) {
     world.names.set(
         "db.example",
@@ -23,19 +23,19 @@ fn rebinding(world: &World) {
 }
 
 #[tokio::test]
-async fn a_connection_goes_to_the_address_that_was_judged() {
+async fn a_connection_goes_to_the_checked_address() {
     let (judged, victim) = Victim::pair();
     let authority = format!("db.example:{}", judged.port());
     let world = World::new().allow_private(&format!("http://{authority}"));
     rebinding(&world);
     let outcome = world.request(get(&authority, "/")).await;
     assert!(outcome.answer().ends_with("listed"), "{}", outcome.answer());
-    assert_eq!(world.names.asked("db.example"), 1);
+    assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((judged.connections(), victim.connections()), (1, 0));
 }
 
 #[tokio::test]
-async fn a_connection_that_stays_open_is_not_looked_up_again() {
+async fn a_reused_connection_needs_no_look_up() {
     let (judged, victim) = Victim::pair();
     let authority = format!("db.example:{}", judged.port());
     let world = World::new().allow_private(&format!("http://{authority}"));
@@ -45,15 +45,16 @@ async fn a_connection_that_stays_open_is_not_looked_up_again() {
         .collect();
     let outcome = world.attack(json!(steps)).await;
     assert!(outcome.answer().ends_with("listed"));
-    assert_eq!(world.names.asked("db.example"), 1);
+    assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((judged.connections(), victim.connections()), (1, 0));
 }
 
 #[tokio::test]
-async fn a_new_connection_is_judged_anew() {
-    // Closes after every answer; the name is then gone, or elsewhere.
+async fn a_new_connection_is_checked_again() {
+    // The server closes after every answer. The name then has no address, or
+    // another one.
     let server =
-        Victim::saying("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+        Victim::answering_with("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
     let authority = format!("db.example:{}", server.port());
     let world = World::new().allow_private(&format!("http://{authority}"));
     world.names.set("db.example", &[&["127.0.0.1"], &[]]);
@@ -67,15 +68,15 @@ async fn a_new_connection_is_judged_anew() {
         "{}",
         outcome.failure()
     );
-    assert_eq!(world.names.asked("db.example"), 2);
+    assert_eq!(world.names.lookups("db.example"), 2);
     assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
-async fn a_connection_that_fails_is_not_tried_at_another_answer() {
+async fn a_failed_connection_is_not_retried_with_another_look_up() {
     let (judged, victim) = Victim::pair();
     let port = judged.port();
-    // Nobody listens on 127.0.0.3.
+    // No server listens on 127.0.0.3.
     let authority = format!("db.example:{port}");
     let world = World::new().allow_private(&format!("http://{authority}"));
     world
@@ -87,31 +88,32 @@ async fn a_connection_that_fails_is_not_tried_at_another_answer() {
         "{}",
         outcome.failure()
     );
-    assert_eq!(world.names.asked("db.example"), 1);
+    assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((judged.connections(), victim.connections()), (0, 0));
 }
 
 #[tokio::test]
-async fn an_encrypted_connection_goes_to_the_address_that_was_judged() {
+async fn an_encrypted_connection_goes_to_the_checked_address() {
     let (judged, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
     let port = judged.port();
     let (victim, other) = tls::listen(SECOND, port, "db.example", ANSWER);
     let authority = format!("db.example:{port}");
     let mut world = World::new().allow_private(&format!("https://{authority}"));
-    // Even a victim that the host trusts is not asked.
+    // Even a victim with a trusted certificate receives nothing.
     world.roots = Roots::Only(vec![root, other]);
     rebinding(&world);
     let request = json!({ "scheme": "https", "authority": authority });
     let outcome = world.request(request).await;
     assert!(outcome.answer().ends_with("listed"));
-    assert_eq!(world.names.asked("db.example"), 1);
+    assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((judged.connections(), victim.connections()), (1, 0));
     assert!(judged.requests()[0].contains(&format!("host: {authority}\r\n")));
 }
 
 #[tokio::test]
 async fn a_certificate_is_verified_against_the_name_not_the_address() {
-    // Trusted, but of another name, of the address, and of a wider wildcard.
+    // Trusted certificates of another name, of the address, and of a wildcard
+    // above the domain.
     for name in [
         "other.example",
         "127.0.0.1",
@@ -136,7 +138,7 @@ async fn a_certificate_is_verified_against_the_name_not_the_address() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_no_trusted_authority_is_refused() {
+async fn a_certificate_of_an_untrusted_authority_is_refused() {
     let (victim, _) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
     let (_, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
     let authority = format!("db.example:{}", victim.port());
@@ -156,7 +158,7 @@ async fn a_certificate_of_no_trusted_authority_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_is_rebound_between_connections_meets_its_certificate() {
+async fn a_rebound_name_fails_the_certificate_check() {
     let closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (judged, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", closing);
     let port = judged.port();
@@ -174,12 +176,12 @@ async fn a_name_that_is_rebound_between_connections_meets_its_certificate() {
         "{}",
         outcome.failure()
     );
-    assert_eq!(world.names.asked("db.example"), 2);
+    assert_eq!(world.names.lookups("db.example"), 2);
     assert!(victim.requests().is_empty());
 }
 
 #[tokio::test]
-async fn a_server_without_tls_gets_no_request_in_clear() {
+async fn a_server_without_tls_receives_no_plain_request() {
     let listener = bind(Ipv4Addr::LOCALHOST, 0).unwrap();
     let victim = Victim::serving(listener, |mut stream, saw| {
         let mut bytes = [0; 4096];

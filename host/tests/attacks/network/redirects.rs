@@ -1,4 +1,4 @@
-//! Attacks by redirects: the connector sees them, the host follows none.
+//! Attacks by redirects: the connector receives them, and the host follows none.
 
 use connector_host::sandbox::egress::Reason;
 use connector_host::sandbox::egress::rule::Uncovered;
@@ -9,13 +9,13 @@ use crate::victim::Victim;
 use crate::world::{World, get};
 
 fn redirecting(status: u16, location: &str) -> Victim {
-    Victim::saying(format!(
+    Victim::answering_with(format!(
         "HTTP/1.1 {status} Elsewhere\r\nlocation: {location}\r\nrefresh: 0; url={location}\r\ncontent-length: 0\r\n\r\n"
     ))
 }
 
 #[tokio::test]
-async fn a_redirect_to_a_denied_host_is_seen_and_not_followed() {
+async fn a_redirect_to_a_denied_host_is_returned_and_not_followed() {
     for status in [300, 301, 302, 303, 305, 307, 308] {
         for method in ["GET", "POST"] {
             let victim = Victim::listen();
@@ -32,7 +32,7 @@ async fn a_redirect_to_a_denied_host_is_seen_and_not_followed() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed_even_to_what_a_rule_covers() {
+async fn a_redirect_to_an_allowed_host_is_not_followed() {
     let target = Victim::listen();
     let server = redirecting(302, &format!("{}/", target.origin()));
     let world = World::new()
@@ -70,7 +70,7 @@ async fn a_redirect_to_another_scheme_is_not_followed() {
 }
 
 #[tokio::test]
-async fn asking_again_after_a_redirect_is_judged_anew() {
+async fn a_request_after_a_redirect_is_checked() {
     let victim = Victim::listen();
     let server = redirecting(302, &format!("{}/", victim.origin()));
     let world = World::new().allow_private(&server.origin());
@@ -86,7 +86,7 @@ async fn asking_again_after_a_redirect_is_judged_anew() {
 
 #[tokio::test]
 async fn a_cookie_is_not_kept() {
-    let server = Victim::saying(
+    let server = Victim::answering_with(
         "HTTP/1.1 200 OK\r\nset-cookie: session=1; Path=/\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     );
     let world = World::new().allow_private(&server.origin());

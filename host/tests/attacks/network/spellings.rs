@@ -1,20 +1,19 @@
-//! Attacks by spelling: a host written otherwise is either the same host,
-//! and then it is the listed one that is connected to, or it is refused. What
-//! is judged is what is connected to.
+//! Attacks by spelling: another spelling of a host is either the allowed host,
+//! or it is denied. The host connects to the host that it checked.
 
 use connector_host::sandbox::egress::Reason;
 use connector_host::sandbox::egress::address::Special;
 use connector_host::sandbox::egress::rule::Uncovered;
 
-use crate::verdict::Verdict::{self, Answered, Denied, Unsayable};
+use crate::verdict::Verdict::{self, Answered, Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
 const ORIGIN: Verdict = Denied(Reason::Uncovered(Uncovered::Origin));
-const AUTHORITY: Verdict = Unsayable("authority");
+const AUTHORITY: Verdict = Inexpressible("authority");
 
-/// Tries spellings of the one listed host. Whatever else is resolved leads to
-/// the victim.
+/// Requests spellings of the only allowed host. All other names have the address
+/// of the victim.
 async fn spell(listed_host: &str, cases: &[(&str, Verdict)]) {
     let (listed, victim) = Victim::pair();
     let port = listed.port();
@@ -22,7 +21,7 @@ async fn spell(listed_host: &str, cases: &[(&str, Verdict)]) {
         .name("db.example", &["127.0.0.1"])
         .name("xn--bcher-kva.example", &["127.0.0.1"])
         .allow_private(&format!("http://{listed_host}:{port}"));
-    world.names.otherwise(&["127.0.0.2"]);
+    world.names.set_default(&["127.0.0.2"]);
     let mut answered = 0;
     for (spelling, verdict) in cases {
         let outcome = world.request(get(&format!("{spelling}:{port}"), "/")).await;
@@ -41,7 +40,7 @@ fn malformed(why: &str) -> Verdict {
 }
 
 #[tokio::test]
-async fn a_listed_name_is_the_same_in_upper_case_and_another_with_a_dot_at_its_end() {
+async fn case_does_not_change_a_name_and_a_final_dot_does() {
     spell(
         "db.example",
         &[
@@ -72,14 +71,14 @@ async fn a_listed_name_is_the_same_in_upper_case_and_another_with_a_dot_at_its_e
 }
 
 #[tokio::test]
-async fn an_international_name_is_the_same_in_punycode_and_no_homograph() {
+async fn an_international_name_equals_its_punycode_and_no_homograph() {
     for listed in ["bücher.example", "xn--bcher-kva.example", "BÜCHER.example"] {
         spell(
             listed,
             &[
                 ("xn--bcher-kva.example", Answered),
                 ("XN--BCHER-KVA.example", Answered),
-                // The interface takes no name that is not ASCII.
+                // The interface accepts only ASCII.
                 ("bücher.example", AUTHORITY),
                 ("BÜCHER.example", AUTHORITY),
                 ("bu\u{308}cher.example", AUTHORITY),
@@ -96,7 +95,7 @@ async fn an_international_name_is_the_same_in_punycode_and_no_homograph() {
                     malformed("invalid international domain name"),
                 ),
                 ("\u{ff42}\u{fc}cher.example", AUTHORITY),
-                // A full stop that is none.
+                // A character that looks like a full stop.
                 ("b\u{fc}cher\u{3002}example", AUTHORITY),
             ],
         )
@@ -110,7 +109,7 @@ async fn a_homograph_of_a_listed_name_is_another_name() {
         "db.example",
         &[
             ("d\u{432}.example", AUTHORITY),
-            // The same with a Cyrillic `е` in its encoded form.
+            // Punycode of the name with a Cyrillic `е`.
             ("db.xn--xample-2of", ORIGIN),
             ("\u{ff44}\u{ff42}.example", AUTHORITY),
             ("db\u{ff0e}example", AUTHORITY),
@@ -124,7 +123,7 @@ async fn a_homograph_of_a_listed_name_is_another_name() {
 }
 
 #[tokio::test]
-async fn a_listed_address_is_the_same_in_every_base_and_another_when_wrapped() {
+async fn an_address_is_the_same_in_every_base_and_another_in_ipv6() {
     spell(
         "127.0.0.1",
         &[
@@ -169,7 +168,7 @@ async fn a_listed_address_is_the_same_in_every_base_and_another_when_wrapped() {
 }
 
 #[tokio::test]
-async fn a_zone_of_an_address_is_refused() {
+async fn an_address_with_a_zone_is_refused() {
     spell(
         "[::1]",
         &[
@@ -188,7 +187,7 @@ async fn a_zone_of_an_address_is_refused() {
 }
 
 #[tokio::test]
-async fn an_address_of_this_machine_is_refused_however_the_rule_and_the_request_spell_it() {
+async fn an_address_of_this_machine_is_refused_in_every_spelling() {
     let (victim, second) = Victim::pair();
     let port = victim.port();
     let mut tried = 0;

@@ -1,17 +1,17 @@
-//! Attacks through the request target and the authority: what a server would
-//! take for another host than was judged.
+//! Attacks through the request target and the authority, which a server could
+//! interpret as another host than the checked one.
 
 use connector_host::model::AllowRule;
 use connector_host::sandbox::egress::Reason;
 use connector_host::sandbox::egress::rule::{Rule, RuleError, Uncovered};
 use serde_json::json;
 
-use crate::verdict::Verdict::{Denied, Unsayable};
+use crate::verdict::Verdict::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
 #[tokio::test]
-async fn an_absolute_form_request_target_cannot_be_said() {
+async fn an_absolute_request_target_is_inexpressible() {
     let (server, victim) = (Victim::listen(), Victim::listen());
     let world = World::new().allow_private(&server.origin());
     for path in [
@@ -30,13 +30,13 @@ async fn an_absolute_form_request_target_cannot_be_said() {
         "../x".to_owned(),
     ] {
         let outcome = world.request(get(&server.authority(), &path)).await;
-        Unsayable("path").check(&path, "", &outcome);
+        Inexpressible("path").check(&path, "", &outcome);
     }
     assert_eq!((server.connections(), victim.connections()), (0, 0));
 }
 
 #[tokio::test]
-async fn a_path_that_looks_like_a_host_goes_to_the_judged_one() {
+async fn a_path_that_looks_like_a_host_goes_to_the_checked_host() {
     let (server, victim) = (Victim::listen(), Victim::listen());
     let world = World::new().allow_private(&server.origin());
     for path in [
@@ -53,12 +53,12 @@ async fn a_path_that_looks_like_a_host_goes_to_the_judged_one() {
     ] {
         let outcome = world.request(get(&server.authority(), &path)).await;
         if path.starts_with('\\') {
-            Unsayable("path").check(&path, "", &outcome);
+            Inexpressible("path").check(&path, "", &outcome);
             continue;
         }
         assert!(outcome.answer().starts_with("200"), "{path}");
         let request = server.requests().pop().unwrap();
-        // In origin form, with the host that was judged, and only that.
+        // In origin form, with the checked host and no other.
         assert!(request.starts_with("GET /"), "{path}: {request}");
         let host = format!("\r\nhost: {}\r\n", server.authority());
         assert_eq!(request.matches("host:").count(), 1, "{path}: {request}");
@@ -85,14 +85,14 @@ async fn a_user_in_the_authority_is_refused() {
         let reason = Reason::Malformed("it holds a user or a password".to_owned());
         Denied(reason).check(&authority, "GET", &outcome);
     }
-    // An empty user is none: the URL without it is judged and sent.
+    // An empty user is removed before the check.
     let outcome = world.request(get(&format!("@{other}"), "/")).await;
     assert!(outcome.result.is_err(), "{:?}", outcome.result);
     assert_eq!((server.connections(), victim.connections()), (0, 0));
 }
 
 #[tokio::test]
-async fn an_authority_that_is_more_than_host_and_port_cannot_be_said() {
+async fn an_authority_with_more_than_host_and_port_is_inexpressible() {
     let (server, victim) = (Victim::listen(), Victim::listen());
     let world = World::new().allow_private(&server.origin());
     let (own, other) = (server.authority(), victim.authority());
@@ -139,7 +139,7 @@ async fn an_authority_that_is_more_than_host_and_port_cannot_be_said() {
 }
 
 #[tokio::test]
-async fn a_method_with_a_request_in_it_cannot_be_said() {
+async fn a_method_that_contains_a_request_is_inexpressible() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for method in [
@@ -156,13 +156,13 @@ async fn a_method_with_a_request_in_it_cannot_be_said() {
     ] {
         let request = json!({ "authority": server.authority(), "method": method });
         let outcome = world.request(request).await;
-        Unsayable("method").check(method, "", &outcome);
+        Inexpressible("method").check(method, "", &outcome);
     }
     assert_eq!(server.connections(), 0);
 }
 
 #[tokio::test]
-async fn a_tunnel_is_refused_and_no_rule_can_grant_one() {
+async fn a_tunnel_is_refused_under_every_rule() {
     let victim = Victim::listen();
     let world = World::new().allow_private(&victim.origin());
     let request = json!({ "authority": victim.authority(), "method": "CONNECT" });
@@ -170,7 +170,7 @@ async fn a_tunnel_is_refused_and_no_rule_can_grant_one() {
     let reason = Reason::Uncovered(Uncovered::Method);
     Denied(reason).check("CONNECT", &victim.origin(), &outcome);
     assert_eq!(victim.connections(), 0);
-    // What passes through a tunnel could not be judged.
+    // Data in a tunnel could not be checked.
     let rule = Rule::new(&AllowRule {
         origin: victim.origin(),
         methods: vec!["CONNECT".to_owned()],
@@ -181,7 +181,7 @@ async fn a_tunnel_is_refused_and_no_rule_can_grant_one() {
 }
 
 #[tokio::test]
-async fn an_upgrade_cannot_be_asked_for() {
+async fn an_upgrade_cannot_be_requested() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     for headers in [
@@ -194,7 +194,7 @@ async fn an_upgrade_cannot_be_asked_for() {
     ] {
         let request = json!({ "authority": server.authority(), "headers": headers });
         let outcome = world.request(request).await;
-        Unsayable("Forbidden").check(&headers.to_string(), "", &outcome);
+        Inexpressible("Forbidden").check(&headers.to_string(), "", &outcome);
     }
     assert_eq!(server.connections(), 0);
 }

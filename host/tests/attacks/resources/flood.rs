@@ -1,9 +1,9 @@
-//! Connectors that talk without end.
+//! Floods of logs, handles, random bytes and answers.
 
 use connector_host::model::{Limit, Limits};
 use serde_json::json;
 
-use super::{CALLS, limit, tried};
+use super::{CALLS, limit, run_in};
 use crate::lines::Lines;
 use crate::victim::Victim;
 use crate::world::{World, get};
@@ -17,10 +17,14 @@ async fn a_log_flood_is_dropped_after_one_warning() {
         { "log": [100_000, 0] },
     ]);
     assert!(quiet().attack(steps).await.result.is_ok());
-    let said = lines.with(" connector: ");
-    // Nine of a thousand bytes, with what a line takes.
-    assert_eq!(said.len(), 10);
-    assert!(said[9].contains("reached its limit `log`"), "{}", said[9]);
+    let written = lines.with(" connector: ");
+    // Nine lines of a thousand bytes, with the overhead of a line.
+    assert_eq!(written.len(), 10);
+    assert!(
+        written[9].contains("reached its limit `log`"),
+        "{}",
+        written[9]
+    );
 }
 
 #[tokio::test]
@@ -28,8 +32,8 @@ async fn a_flood_of_empty_messages_is_dropped_too() {
     let (lines, _guard) = Lines::capture();
     let steps = json!([{ "log": [100_000, 0] }]);
     assert!(quiet().attack(steps).await.result.is_ok());
-    let said = lines.with(" connector: ").len();
-    assert!(said < 1000, "{said} lines");
+    let written = lines.with(" connector: ").len();
+    assert!(written < 1000, "{written} lines");
 }
 
 fn quiet() -> World {
@@ -40,13 +44,13 @@ fn quiet() -> World {
 }
 
 #[tokio::test]
-async fn a_long_message_is_cut_and_stays_on_its_line() {
+async fn a_long_message_is_truncated_and_stays_on_one_line() {
     let (lines, _guard) = Lines::capture();
     let outcome = World::new().attack(json!([{ "log": [1, 100_000] }])).await;
     assert!(outcome.result.is_ok());
-    let said = lines.with("xxxx");
-    assert_eq!(said.len(), 1);
-    assert!(said[0].len() < 9_000, "{}", said[0].len());
+    let written = lines.with("xxxx");
+    assert_eq!(written.len(), 1);
+    assert!(written[0].len() < 9_000, "{}", written[0].len());
 }
 
 #[tokio::test]
@@ -62,13 +66,13 @@ async fn a_flood_of_printed_text_is_not_kept() {
 #[tokio::test]
 async fn a_million_handles_end_at_the_limit() {
     for call in CALLS {
-        let result = tried(&World::new(), call, &json!([{ "handles": 1_000_000 }])).await;
+        let result = run_in(&World::new(), call, &json!([{ "handles": 1_000_000 }])).await;
         assert_eq!(limit(result), Limit::Handles, "{call:?}");
     }
 }
 
 #[tokio::test]
-async fn a_poll_of_a_million_handles_ends_at_the_limit_though_all_are_one() {
+async fn a_poll_of_a_million_copies_of_a_handle_ends_at_the_limit() {
     for count in [100_000, 1_000_000] {
         let outcome = World::new().attack(json!([{ "poll": count }])).await;
         assert_eq!(limit(outcome.result), Limit::Handles, "{count}");
@@ -76,7 +80,7 @@ async fn a_poll_of_a_million_handles_ends_at_the_limit_though_all_are_one() {
 }
 
 #[tokio::test]
-async fn handles_that_are_given_back_do_not_count() {
+async fn dropped_handles_do_not_count() {
     let steps = json!(vec![json!({ "handles": 400 }); 10]);
     assert!(World::new().attack(steps).await.result.is_ok());
 }
@@ -94,12 +98,12 @@ async fn a_flood_of_random_bytes_ends_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_flood_of_answers_that_nobody_reads_ends_at_the_limit() {
+async fn a_flood_of_unread_answers_ends_at_the_limit() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let request = get(&server.authority(), "/");
     let outcome = world.attack(json!([{ "unread": [request, 100] }])).await;
-    // It does not look at the answers, so it does not see which are errors.
+    // The connector ignores the answers, including errors.
     assert_eq!(
         outcome.egress_stats.reached_limit(),
         Some(Limit::OpenResponses)

@@ -1,10 +1,10 @@
-//! Connectors that take all they can: memory, tables, instances, stack.
+//! Connectors that allocate without end: memory, tables, instances, stack.
 
 use connector_host::model::{Limit, Limits};
 use serde_json::json;
 use tempfile::TempPath;
 
-use super::{CALLS, crash, limit, tried};
+use super::{CALLS, crash, limit, run_in};
 use crate::forged::{self, Forged};
 use crate::world::World;
 
@@ -17,7 +17,7 @@ fn modest() -> World {
     })
 }
 
-/// A component that has these parts.
+/// Returns a component with these parts.
 fn with(parts: &str) -> TempPath {
     Forged {
         parts,
@@ -29,7 +29,7 @@ fn with(parts: &str) -> TempPath {
 #[tokio::test]
 async fn memory_grown_without_end_in_any_call_ends_at_the_limit() {
     for call in CALLS {
-        let result = tried(&modest(), call, &json!([{ "grow": 1 }])).await;
+        let result = run_in(&modest(), call, &json!([{ "grow": 1 }])).await;
         assert_eq!(limit(result), Limit::Memory, "{call:?}");
     }
 }
@@ -58,7 +58,7 @@ async fn memory_declared_as_4_gib_is_refused() {
 
 #[tokio::test]
 async fn many_small_memories_count_together() {
-    // Eight of four MiB each.
+    // Eight memories of four MiB.
     let component = with(&"(memory 64)".repeat(8));
     let result = modest().component(&component).instance().await;
     assert_eq!(limit(result), Limit::Memory);
@@ -67,8 +67,8 @@ async fn many_small_memories_count_together() {
 #[tokio::test]
 async fn deep_recursion_ends_in_the_guest() {
     for call in CALLS {
-        let reason = crash(tried(&modest(), call, &json!(["recurse"])).await);
-        // Of its own stack in its memory, or of the one that runs it.
+        let reason = crash(run_in(&modest(), call, &json!(["recurse"])).await);
+        // Of the stack in its memory, or of the stack of the engine.
         assert!(reason.starts_with("wasm trap"), "{call:?}: {reason}");
     }
 }
@@ -81,9 +81,9 @@ async fn deep_recursion_at_instantiation_ends_in_the_guest() {
 }
 
 #[tokio::test]
-async fn a_connector_that_ends_the_process_ends_only_itself() {
+async fn a_connector_that_exits_ends_only_itself() {
     for code in [0, 1] {
-        let reason = crash(tried(&modest(), CALLS[0], &json!([{ "exit": code }])).await);
+        let reason = crash(run_in(&modest(), CALLS[0], &json!([{ "exit": code }])).await);
         assert!(reason.contains("exit"), "{reason}");
     }
 }
@@ -117,7 +117,7 @@ async fn many_small_tables_count_together() {
     assert_eq!(limit(result), Limit::Tables);
 }
 
-/// No operator sets how many parts a component may have.
+/// The limits of parts of a component are fixed.
 #[tokio::test]
 async fn a_hundred_tables_memories_or_core_instances_are_refused_by_name() {
     let plain = Forged::default().bytes();

@@ -1,17 +1,17 @@
-//! Connectors that do not come back: wherever they are, their time ends.
+//! Connectors that do not return: the time limit ends them everywhere.
 
 use std::time::Duration;
 
 use connector_host::model::{Limit, Limits, ReadOptions};
 use serde_json::json;
 
-use super::{CALLS, limit, tried};
+use super::{CALLS, limit, run_in};
 use crate::forged::{Forged, LOOP, ZEROS};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
-/// Little, but enough to be well inside of the attack when it ends.
-fn hurried() -> World {
+/// Returns a world with a time limit that ends during the attack.
+fn short_lived() -> World {
     World::new().limits(Limits {
         time: Duration::from_millis(300),
         ..Limits::default()
@@ -26,7 +26,7 @@ async fn an_endless_loop_at_instantiation_is_stopped() {
         ..Forged::default()
     }
     .file();
-    let world = hurried().component(&component);
+    let world = short_lived().component(&component);
     assert_eq!(limit(world.instance().await), Limit::Time);
 }
 
@@ -37,18 +37,26 @@ async fn an_endless_loop_in_describe_is_stopped() {
         ..Forged::default()
     }
     .file();
-    let mut instance = hurried().component(&component).instance().await.unwrap();
+    let mut instance = short_lived()
+        .component(&component)
+        .instance()
+        .await
+        .unwrap();
     assert_eq!(limit(instance.describe().await), Limit::Time);
 }
 
 #[tokio::test]
-async fn an_endless_loop_where_the_host_hands_over_a_text_is_stopped() {
+async fn an_endless_loop_during_the_passing_of_a_text_is_stopped() {
     let component = Forged {
         realloc: LOOP,
         ..Forged::default()
     }
     .file();
-    let mut instance = hurried().component(&component).instance().await.unwrap();
+    let mut instance = short_lived()
+        .component(&component)
+        .instance()
+        .await
+        .unwrap();
     assert_eq!(limit(instance.check("{}").await), Limit::Time);
 }
 
@@ -63,7 +71,11 @@ async fn an_endless_loop_after_the_return_is_stopped() {
         ..Forged::default()
     }
     .file();
-    let mut instance = hurried().component(&component).instance().await.unwrap();
+    let mut instance = short_lived()
+        .component(&component)
+        .instance()
+        .await
+        .unwrap();
     assert_eq!(limit(instance.describe().await), Limit::Time);
 }
 
@@ -76,13 +88,17 @@ async fn an_endless_loop_when_the_reader_is_dropped_is_stopped() {
         imports: r#"(import "[export]connector:source/source@0.1.0" "[resource-new]reader"
             (func $new (param i32) (result i32)))"#,
         realloc: ZEROS,
-        // The handle stands behind the zero that says `ok`.
+        // The handle follows the zero of `ok`.
         read: "(i32.store (i32.const 1032) (call $new (i32.const 1))) (i32.const 1024)",
         parts: &drop,
         ..Forged::default()
     }
     .file();
-    let mut instance = hurried().component(&component).instance().await.unwrap();
+    let mut instance = short_lived()
+        .component(&component)
+        .instance()
+        .await
+        .unwrap();
     let reader = instance.read("", &[], &ReadOptions::default()).await;
     assert_eq!(limit(instance.close(reader.unwrap()).await), Limit::Time);
 }
@@ -90,23 +106,23 @@ async fn an_endless_loop_when_the_reader_is_dropped_is_stopped() {
 #[tokio::test]
 async fn an_endless_loop_in_any_call_is_stopped() {
     for call in CALLS {
-        let result = tried(&hurried(), call, &json!(["loop"])).await;
+        let result = run_in(&short_lived(), call, &json!(["loop"])).await;
         assert_eq!(limit(result), Limit::Time, "{call:?}");
     }
 }
 
 #[tokio::test]
-async fn a_storm_of_host_calls_is_stopped() {
+async fn endless_calls_of_the_host_are_stopped() {
     for call in CALLS {
-        let result = tried(&hurried(), call, &json!(["call_the_host"])).await;
+        let result = run_in(&short_lived(), call, &json!(["call_the_host"])).await;
         assert_eq!(limit(result), Limit::Time, "{call:?}");
     }
 }
 
 #[tokio::test]
-async fn a_connector_that_sleeps_for_ever_is_woken() {
+async fn a_connector_that_sleeps_forever_is_stopped() {
     for call in CALLS {
-        let result = tried(&hurried(), call, &json!(["sleep"])).await;
+        let result = run_in(&short_lived(), call, &json!(["sleep"])).await;
         assert_eq!(limit(result), Limit::Time, "{call:?}");
     }
 }
@@ -117,15 +133,15 @@ async fn a_wait_for_a_server_that_never_answers_is_stopped() {
         std::thread::park();
         Ok(())
     });
-    let world = hurried().allow_private(&server.origin());
+    let world = short_lived().allow_private(&server.origin());
     let outcome = world.request(get(&server.authority(), "/")).await;
     assert_eq!(limit(outcome.result), Limit::Time);
     assert_eq!(server.connections(), 1);
 }
 
 #[tokio::test]
-async fn after_its_deadline_a_connector_gets_no_other_call() {
-    let mut instance = hurried().instance().await.unwrap();
+async fn a_connector_is_not_called_after_its_deadline() {
+    let mut instance = short_lived().instance().await.unwrap();
     let looping = json!({ "check": ["loop"] }).to_string();
     assert_eq!(limit(instance.check(&looping).await), Limit::Time);
     assert_eq!(limit(instance.check("{}").await), Limit::Time);

@@ -1,4 +1,4 @@
-//! Attacks by bodies: endless, slow, and larger than they travel.
+//! Attacks by bodies: endless, slow and compressed ones.
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
@@ -18,7 +18,7 @@ const MIB: u64 = 1 << 20;
 fn stopped_by(limit: Limit, outcome: &Outcome) {
     match &outcome.result {
         Err(SandboxError::Limit(hit)) => assert_eq!(*hit, limit),
-        other => panic!("no limit was hit: {other:?}"),
+        other => panic!("the attack did not end by a limit: {other:?}"),
     }
 }
 
@@ -26,7 +26,7 @@ fn limits(limits: Limits, server: &Victim) -> World {
     World::new().allow_private(&server.origin()).limits(limits)
 }
 
-/// One megabyte of a response.
+/// Limits a response to one megabyte.
 fn small() -> Limits {
     Limits {
         response: MIB,
@@ -42,7 +42,7 @@ fn short() -> Limits {
 }
 
 #[tokio::test]
-async fn an_endless_body_is_cut_off_at_the_limit() {
+async fn an_endless_body_ends_at_the_limit() {
     for head in [
         "HTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\n",
@@ -59,7 +59,7 @@ async fn an_endless_body_is_cut_off_at_the_limit() {
             .request(get(&server.authority(), "/"))
             .await;
         stopped_by(Limit::Response, &outcome);
-        // No more is received than the limit and what was under way.
+        // At most the limit and the data in transit are received.
         assert!(
             outcome.egress_stats.bytes() < 2 * MIB,
             "{}",
@@ -69,7 +69,7 @@ async fn an_endless_body_is_cut_off_at_the_limit() {
 }
 
 #[tokio::test]
-async fn an_endless_body_of_chunks_is_cut_off_at_the_limit() {
+async fn an_endless_chunked_body_ends_at_the_limit() {
     let server = Victim::answering(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
         let chunks = b"1\r\nx\r\n".repeat(1 << 12);
@@ -86,7 +86,8 @@ async fn an_endless_body_of_chunks_is_cut_off_at_the_limit() {
 
 #[tokio::test]
 async fn a_body_within_the_limit_is_read() {
-    let server = Victim::saying([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 1000]].concat());
+    let server =
+        Victim::answering_with([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 1000]].concat());
     let outcome = limits(small(), &server)
         .request(get(&server.authority(), "/"))
         .await;
@@ -94,24 +95,24 @@ async fn a_body_within_the_limit_is_read() {
 }
 
 #[tokio::test]
-async fn a_compressed_bomb_is_bounded_by_what_comes_out() {
+async fn a_compressed_body_is_limited_by_its_decompressed_size() {
     let mut bomb = GzEncoder::new(Vec::new(), Compression::best());
     let zeros = vec![0; 1 << 20];
     for _ in 0..256 {
         bomb.write_all(&zeros).unwrap();
     }
     let bomb = bomb.finish().unwrap();
-    // At least a thousand to one, and the whole of it within the limit.
+    // Compressed at least a thousand to one, to less than the limit.
     assert!(bomb.len() as u64 * 1000 < 256 * MIB, "{}", bomb.len());
     assert!((bomb.len() as u64) < MIB);
     for head in [format!("content-length: {}\r\n", bomb.len()), String::new()] {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n{head}\r\n");
-        let server = Victim::saying([head.as_bytes(), &bomb].concat());
+        let server = Victim::answering_with([head.as_bytes(), &bomb].concat());
         let outcome = limits(small(), &server)
             .request(get(&server.authority(), "/"))
             .await;
         stopped_by(Limit::Response, &outcome);
-        // What is not received was never decoded, so memory stays flat.
+        // Decoding stops with the receiving, so memory stays flat.
         assert!(
             outcome.egress_stats.bytes() < 2 * MIB,
             "{}",
@@ -121,7 +122,7 @@ async fn a_compressed_bomb_is_bounded_by_what_comes_out() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_gzip_breaks_off() {
+async fn an_invalid_gzip_body_is_an_error() {
     let whole = {
         let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
         gzip.write_all(b"hello").unwrap();
@@ -139,7 +140,7 @@ async fn a_body_that_is_no_gzip_breaks_off() {
             "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        let server = Victim::saying([head.as_bytes(), &body].concat());
+        let server = Victim::answering_with([head.as_bytes(), &body].concat());
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
@@ -148,8 +149,8 @@ async fn a_body_that_is_no_gzip_breaks_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_stalls_is_left_when_the_time_is_over() {
-    // Each of these is followed by silence for as long as the host waits.
+async fn the_time_limit_ends_a_stalled_answer() {
+    // The server sends each of these and then nothing.
     for start in [
         "",
         "HTTP/1.1 200",
@@ -162,7 +163,7 @@ async fn a_server_that_stalls_is_left_when_the_time_is_over() {
     ] {
         let server = Victim::answering(move |_, stream| {
             stream.write_all(start.as_bytes())?;
-            // Until the host hangs up.
+            // Until the host closes the connection.
             stream.read_exact(&mut [0])
         });
         let outcome = limits(short(), &server)
@@ -173,7 +174,7 @@ async fn a_server_that_stalls_is_left_when_the_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_accepts_is_left_when_the_time_is_over() {
+async fn the_time_limit_ends_a_connection_that_is_never_accepted() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let authority = listener.local_addr().unwrap().to_string();
     let world = World::new()

@@ -1,4 +1,4 @@
-//! Attacks by heads: endless ones, and such as are no HTTP.
+//! Attacks by heads: endless and invalid ones.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use serde_json::json;
 use crate::victim::Victim;
 use crate::world::{Outcome, World, get};
 
-/// How a request ends that gets these bytes for an answer.
+/// Sends a request that these bytes answer.
 async fn answered(bytes: impl Into<Vec<u8>>) -> Outcome {
-    let server = Victim::saying(bytes);
+    let server = Victim::answering_with(bytes);
     let world = World::new().allow_private(&server.origin());
     world.request(get(&server.authority(), "/")).await
 }
 
 #[track_caller]
-fn no_http(outcome: &Outcome, case: &str) {
+fn invalid_http(outcome: &Outcome, case: &str) {
     let failure = outcome.failure();
     assert!(
         ["HttpProtocolError", "ConnectionTerminated"]
@@ -37,7 +37,7 @@ fn too_large(outcome: &Outcome, case: &str) {
     );
 }
 
-/// A request whose answer begins so and goes on like this for ever.
+/// Sends a request whose answer starts with `start` and repeats `more` forever.
 async fn endless(start: &'static str, more: &'static str) -> Outcome {
     let server = Victim::answering(move |_, stream| {
         stream.write_all(start.as_bytes())?;
@@ -66,11 +66,11 @@ async fn an_endless_header_is_refused() {
     ] {
         too_large(&endless(start, "xxxxxxxx").await, start);
     }
-    no_http(&endless("", "xxxxxxxx").await, "no head at all");
+    invalid_http(&endless("", "xxxxxxxx").await, "no head at all");
 }
 
 #[tokio::test]
-async fn more_headers_than_any_server_needs_are_refused() {
+async fn too_many_headers_are_refused() {
     let headers = |count: usize| {
         let lines: Vec<_> = (0..count).map(|n| format!("x-{n}: y\r\n")).collect();
         let lines = lines.concat();
@@ -83,7 +83,7 @@ async fn more_headers_than_any_server_needs_are_refused() {
 }
 
 #[tokio::test]
-async fn a_head_that_is_no_http_is_refused() {
+async fn an_invalid_head_is_refused() {
     for head in [
         "hello",
         "<html>an answer of HTTP/0.9</html>",
@@ -112,14 +112,14 @@ async fn a_head_that_is_no_http_is_refused() {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "",
     ] {
-        no_http(&answered(head).await, head);
+        invalid_http(&answered(head).await, head);
     }
 }
 
 #[tokio::test]
 async fn interim_answers_do_not_reach_the_connector() {
     let interim = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
-    let server = Victim::saying(format!(
+    let server = Victim::answering_with(format!(
         "{}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
         interim.repeat(20)
     ));
@@ -129,9 +129,9 @@ async fn interim_answers_do_not_reach_the_connector() {
     assert!(!outcome.answer().contains("link"), "{}", outcome.answer());
 }
 
-/// On two threads, as the host runs: one of them reads the flood.
+/// Runs on two threads like the host: one of them reads the flood.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_interim_answers_ends_with_the_time() {
+async fn the_time_limit_ends_a_flood_of_interim_answers() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n",
@@ -157,22 +157,22 @@ async fn a_flood_of_interim_answers_ends_with_the_time() {
 }
 
 #[tokio::test]
-async fn a_server_that_switches_protocols_unasked_gets_no_tunnel() {
-    let server = Victim::saying(
+async fn an_unrequested_switch_of_protocols_opens_no_tunnel() {
+    let server = Victim::answering_with(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: evil\r\nconnection: upgrade\r\n\r\ntunnelled",
     );
     let world = World::new().allow_private(&server.origin());
     let request = json!({ "authority": server.authority(), "keep": true });
     let outcome = world.request(request).await;
-    // The connector may see the status, and nothing of what follows.
+    // The connector may receive the status, but no data after it.
     let seen = format!("{:?}", outcome.result);
     assert!(!seen.contains("tunnelled"), "{seen}");
     assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn headers_that_are_the_hosts_do_not_come_back_either() {
-    let server = Victim::saying(
+async fn reserved_headers_of_an_answer_are_removed() {
+    let server = Victim::answering_with(
         "HTTP/1.1 200 OK\r\nproxy-authenticate: Basic\r\nkeep-alive: timeout=5\r\nx-own: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     );
     let world = World::new().allow_private(&server.origin());

@@ -1,5 +1,5 @@
-//! Attacks by lengths that are lies: a body ends where it says, and what
-//! comes after belongs to no other answer.
+//! Attacks by false lengths: a body ends where its length says, and later bytes
+//! are not another answer.
 
 use std::io::Write as _;
 
@@ -18,7 +18,7 @@ async fn a_body_shorter_than_its_length_is_an_error() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
     ] {
-        let server = Victim::saying(answer);
+        let server = Victim::answering_with(answer);
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
@@ -30,12 +30,12 @@ async fn a_body_shorter_than_its_length_is_an_error() {
 }
 
 #[tokio::test]
-async fn what_follows_a_body_is_not_the_next_answer() {
+async fn bytes_after_a_body_are_not_the_next_answer() {
     const FORGED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     for first in [
-        // Longer than its length says.
+        // A body longer than its length.
         "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
-        // None by its status.
+        // A body after a status without one.
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
@@ -43,7 +43,7 @@ async fn what_follows_a_body_is_not_the_next_answer() {
     ] {
         let server = Victim::answering(move |request, stream| {
             if request.starts_with("GET /first") {
-                // In one piece, so that it arrives as one.
+                // One write, so that it arrives at once.
                 stream.write_all(format!("{first}{FORGED}").as_bytes())
             } else {
                 stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nhonest")
@@ -83,7 +83,7 @@ async fn a_body_after_a_head_request_is_not_read() {
 }
 
 #[tokio::test]
-async fn lengths_that_contradict_each_other_are_refused() {
+async fn contradictory_lengths_are_refused() {
     for headers in [
         "content-length: 5\r\ncontent-length: 6",
         "content-length: 6\r\ncontent-length: 5",
@@ -96,7 +96,7 @@ async fn lengths_that_contradict_each_other_are_refused() {
         "content-length:",
         "content-length: 18446744073709551616",
     ] {
-        let server = Victim::saying(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
+        let server = Victim::answering_with(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
@@ -110,7 +110,7 @@ async fn lengths_that_contradict_each_other_are_refused() {
 }
 
 #[tokio::test]
-async fn chunks_that_are_none_break_off() {
+async fn invalid_chunks_are_an_error() {
     for body in [
         "zz\r\nhello\r\n0\r\n\r\n",
         "-5\r\nhello\r\n0\r\n\r\n",
@@ -125,7 +125,7 @@ async fn chunks_that_are_none_break_off() {
         "5\0\r\nhello\r\n0\r\n\r\n",
         "5;\nhello\r\n0\r\n\r\n",
     ] {
-        let server = Victim::saying(format!(
+        let server = Victim::answering_with(format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}"
         ));
         let world = World::new().allow_private(&server.origin());

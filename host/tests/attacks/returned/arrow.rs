@@ -1,4 +1,4 @@
-//! Arrow messages that lie.
+//! Invalid Arrow messages.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use connector_host::sandbox::SandboxError;
 use super::{Load, messages, read, three_rows};
 
 #[tokio::test]
-async fn a_truncated_page_is_refused_wherever_it_ends() {
+async fn a_truncated_page_is_refused_at_every_length() {
     let (schema, page) = messages(&three_rows());
     for end in (0..page.len()).step_by(7) {
         let load = Load::new();
@@ -30,7 +30,7 @@ async fn a_truncated_page_is_refused_wherever_it_ends() {
 }
 
 #[tokio::test]
-async fn a_truncated_schema_is_refused_wherever_it_ends() {
+async fn a_truncated_schema_is_refused_at_every_length() {
     let (schema, page) = messages(&three_rows());
     for end in (0..schema.len()).step_by(7) {
         let load = Load::new();
@@ -47,7 +47,7 @@ async fn a_truncated_schema_is_refused_wherever_it_ends() {
 async fn a_page_of_2_to_the_40_rows_is_refused_before_it_is_decoded() {
     let rows = 1_u64 << 40;
     let (schema, page) = messages(&three_rows());
-    // The number of rows, in the batch and in each of its columns.
+    // The number of rows, in the batch and in each column.
     let page = replaced(page, &3_i64.to_le_bytes(), &rows.to_le_bytes());
     let load = Load::new();
     let result = load.run(read("t", rows, (&schema, &page))).await;
@@ -59,7 +59,7 @@ async fn a_page_of_2_to_the_40_rows_is_refused_before_it_is_decoded() {
 }
 
 #[tokio::test]
-async fn more_rows_than_there_are_bytes_for_are_refused() {
+async fn more_rows_than_bytes_are_refused() {
     let rows = 900_000_u64;
     let (schema, page) = messages(&three_rows());
     let page = replaced(page, &3_i64.to_le_bytes(), &rows.to_le_bytes());
@@ -69,7 +69,7 @@ async fn more_rows_than_there_are_bytes_for_are_refused() {
 }
 
 #[tokio::test]
-async fn a_page_that_counts_otherwise_than_its_event_is_refused() {
+async fn a_page_with_another_row_count_than_its_event_is_refused() {
     let (schema, page) = messages(&three_rows());
     for rows in [0, 2, 4, u64::MAX] {
         let load = Load::new();
@@ -79,7 +79,7 @@ async fn a_page_that_counts_otherwise_than_its_event_is_refused() {
 }
 
 #[tokio::test]
-async fn a_page_larger_than_granted_is_refused() {
+async fn a_page_above_the_limit_is_refused() {
     let (schema, page) = messages(&three_rows());
     let load = Load::new().limits(Limits {
         page_rows: 2,
@@ -102,7 +102,7 @@ async fn a_page_larger_than_granted_is_refused() {
 }
 
 #[tokio::test]
-async fn types_that_stand_for_more_than_their_bytes_do_not_cross() {
+async fn types_that_expand_their_bytes_are_refused() {
     let text = "x".repeat(1 << 20);
     let bomb: DictionaryArray<Int32Type> = std::iter::repeat_n(text.as_str(), 1000).collect();
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1)])]);
@@ -189,7 +189,7 @@ async fn a_schema_that_changes_within_a_page_is_refused() {
 }
 
 #[tokio::test]
-async fn text_that_is_no_text_is_refused() {
+async fn text_that_is_not_utf_8_is_refused() {
     let (schema, page) = messages(&three_rows());
     let page = replaced(page, b"abc", b"\xff\xfe\xfd");
     let load = Load::new();
@@ -198,7 +198,7 @@ async fn text_that_is_no_text_is_refused() {
 }
 
 #[tokio::test]
-async fn times_that_no_calendar_has_crash_no_format() {
+async fn times_outside_of_the_calendar_crash_no_format() {
     let times = TimestampMicrosecondArray::from(vec![i64::MIN, 0, i64::MAX]);
     let columns: [(&str, ArrayRef); 4] = [
         (
@@ -215,7 +215,7 @@ async fn times_that_no_calendar_has_crash_no_format() {
         for format in [FileFormat::Jsonl, FileFormat::Csv, FileFormat::Parquet] {
             let load = Load::new().into(format);
             match load.run(read("t", 3, (&schema, &page))).await {
-                // The value as it can be shown, or a refusal.
+                // The value, or a refusal.
                 Ok(_) | Err(PipelineError::Destination(_)) => {}
                 other => panic!("{format:?}: {other:?}"),
             }
@@ -224,7 +224,7 @@ async fn times_that_no_calendar_has_crash_no_format() {
 }
 
 #[tokio::test]
-async fn columns_that_share_their_bytes_are_refused() {
+async fn columns_that_share_bytes_are_refused() {
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![7; 100]));
     let columns: Vec<_> = (0..50)
         .map(|number| (format!("c{number}"), Arc::clone(&numbers)))
@@ -240,14 +240,14 @@ async fn columns_that_share_their_bytes_are_refused() {
     assert!(reason.contains("overlap"), "{reason}");
 }
 
-/// A page of so many numbers in each column, whose buffers all begin where the
-/// body does, and of whose body no more is left than one column needs.
+/// Returns a page whose columns all use the same buffer, with the body of a
+/// single column.
 fn sharing(mut page: Vec<u8>, rows: usize) -> Vec<u8> {
     let number = |number: usize| i64::try_from(number).unwrap().to_le_bytes();
     let values = rows * size_of::<i64>();
     let metadata: [u8; 4] = page[4..8].try_into().unwrap();
     let body = 8 + usize::try_from(i32::from_le_bytes(metadata)).unwrap();
-    // In the metadata, a column is two buffers, each its offset and its length.
+    // In the metadata, a column has two buffers, each with an offset and a length.
     for at in 24..=body - 8 {
         if page[at..at + 8] == number(values) {
             page[at - 8..at].copy_from_slice(&number(0));
@@ -259,7 +259,7 @@ fn sharing(mut page: Vec<u8>, rows: usize) -> Vec<u8> {
     replaced(page, &before, &number(values))
 }
 
-/// The bytes with every occurrence of some replaced by as many others.
+/// Replaces every occurrence of some bytes by others of the same length.
 fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {
     let mut found = 0;
     for at in 0..=bytes.len() - from.len() {

@@ -1,4 +1,4 @@
-//! Events that should not come, come twice, or come too large.
+//! Unexpected, repeated and oversized events.
 
 use connector_host::model::{Limit, Limits};
 use connector_host::pipeline::PipelineError;
@@ -11,7 +11,7 @@ use crate::world::World;
 #[tokio::test]
 async fn a_resource_that_was_not_requested_is_refused() {
     let (schema, page) = messages(&three_rows());
-    let load = Load::new().asking_for("mine");
+    let load = Load::new().request("mine");
     let reason = load.contract(load.run(read("theirs", 3, (&schema, &page))).await);
     assert!(
         reason.contains("the connector sent `theirs`, which was not requested"),
@@ -27,17 +27,17 @@ async fn a_child_of_a_requested_resource_is_stored() {
     script["list"] = json!({ "resources": [{
         "name": "theirs", "schema": encoded, "parent": "mine",
     }] });
-    let load = Load::new().asking_for("mine");
+    let load = Load::new().request("mine");
     load.run(script).await.unwrap();
     assert_eq!(rows(load.folder.path()), 3);
 }
 
 #[tokio::test]
-async fn nothing_may_come_after_the_end() {
+async fn no_event_is_accepted_after_the_end() {
     let (first, batch) = messages(&three_rows());
     let whole = [schema("t", &first), page("t", 3, &batch), done("t", 3)];
     for late in [done("t", 3), page("t", 3, &batch), schema("t", &first)] {
-        // What was whole is committed, and what comes late is not read.
+        // The complete read is committed, and later events are not read.
         let mut events = whole.to_vec();
         events.push(late);
         let load = Load::new();
@@ -56,7 +56,7 @@ async fn a_read_without_an_end_is_not_stored() {
 }
 
 #[tokio::test]
-async fn a_summary_that_counts_otherwise_is_not_stored() {
+async fn a_read_with_another_count_in_its_summary_is_not_stored() {
     let (first, batch) = messages(&three_rows());
     let events = [schema("t", &first), page("t", 3, &batch), done("t", 4)];
     let load = Load::new();
@@ -66,7 +66,7 @@ async fn a_summary_that_counts_otherwise_is_not_stored() {
         "{result:?}"
     );
     assert_eq!(rows(load.folder.path()), 0);
-    // And one that keeps silent about a resource.
+    // And a summary that lacks a resource.
     let events = [
         schema("t", &first),
         page("t", 3, &batch),
@@ -84,8 +84,8 @@ async fn a_cursor_of_a_gigabyte_is_refused() {
         page["page"]["cursor"] = json!(size);
         json!({ "events": [schema("t", &first), page, done("t", 3)] })
     };
-    // Larger than a cursor may be, than what may be handed over at once, and
-    // than the connector's memory.
+    // Larger than a cursor may be, than one transfer may be, and than the memory
+    // of the connector.
     for (size, limit) in [
         (2 << 20, Limit::Text),
         (100 << 20, Limit::Page),
@@ -124,7 +124,7 @@ async fn a_million_resources_are_refused() {
 }
 
 #[tokio::test]
-async fn a_rejected_record_of_a_resource_that_never_came_is_refused() {
+async fn a_rejected_record_of_an_unknown_resource_is_refused() {
     let events = [json!({ "rejected": {
         "resource": "theirs", "record": "{}", "reason": "because",
     } })];
@@ -134,7 +134,7 @@ async fn a_rejected_record_of_a_resource_that_never_came_is_refused() {
 }
 
 #[tokio::test]
-async fn a_rejected_record_larger_than_a_text_is_refused() {
+async fn a_rejected_record_above_the_text_limit_is_refused() {
     let events = [json!({ "rejected": {
         "resource": "t", "record": "x".repeat(2 << 20), "reason": "because",
     } })];
@@ -147,7 +147,7 @@ async fn a_rejected_record_larger_than_a_text_is_refused() {
 }
 
 #[tokio::test]
-async fn a_read_that_starts_anew_keeps_nothing_of_before() {
+async fn a_restarted_read_discards_earlier_rows() {
     let (first, batch) = messages(&three_rows());
     let whole = [schema("t", &first), page("t", 3, &batch)];
     let mut events = whole.to_vec();

@@ -1,5 +1,5 @@
-//! Keys, marks of deleted rows and siblings: what decides which rows of a
-//! table go or give way.
+//! Keys, flags of deleted rows and siblings, which decide about deleting and
+//! replacing rows.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use serde_json::{Value as Json, json};
 
 use super::{Load, done, messages, page, rows, schema, three_rows};
 
-fn of_kind(mut event: Json, name: &str, kind: &str) -> Json {
+fn with_kind(mut event: Json, name: &str, kind: &str) -> Json {
     event[name]["kind"] = json!(kind);
     event
 }
 
-/// Three rows and a mark of those that are deleted: none.
+/// Three rows with a flag for deleted ones, which is not set.
 fn three_changes() -> RecordBatch {
     let columns: [(&str, ArrayRef); 2] = [
         ("id", Arc::new(Int64Array::from(vec![1, 2, 3]))),
@@ -25,13 +25,13 @@ fn three_changes() -> RecordBatch {
 }
 
 #[tokio::test]
-async fn keys_for_which_nobody_asked_delete_nothing() {
+async fn unrequested_keys_delete_nothing() {
     let (first, batch) = messages(&three_rows());
     let events = [
         schema("t", &first),
         page("t", 3, &batch),
-        of_kind(schema("t", &first), "schema", "keys"),
-        of_kind(page("t", 3, &batch), "page", "keys"),
+        with_kind(schema("t", &first), "schema", "keys"),
+        with_kind(page("t", 3, &batch), "page", "keys"),
         done("t", 3),
     ];
     for events in [&events[..], &events[..3]] {
@@ -45,11 +45,11 @@ async fn keys_for_which_nobody_asked_delete_nothing() {
 }
 
 #[tokio::test]
-async fn changes_for_which_nobody_asked_delete_nothing() {
+async fn unrequested_changes_delete_nothing() {
     let (first, batch) = messages(&three_changes());
     let events = [
-        of_kind(schema("t", &first), "schema", "changes"),
-        of_kind(page("t", 3, &batch), "page", "changes"),
+        with_kind(schema("t", &first), "schema", "changes"),
+        with_kind(page("t", 3, &batch), "page", "changes"),
         done("t", 3),
     ];
     let load = Load::new();
@@ -61,14 +61,14 @@ async fn changes_for_which_nobody_asked_delete_nothing() {
 }
 
 #[tokio::test]
-async fn changes_that_do_not_say_what_is_deleted_are_refused() {
+async fn changes_without_the_flag_of_deleted_rows_are_refused() {
     let (first, _) = messages(&three_rows());
-    let load = Load::new().asking(ResourceSpec {
+    let load = Load::new().request_with(ResourceSpec {
         name: "t".to_owned(),
         mode: ReadMode::Changes,
         ..ResourceSpec::default()
     });
-    let events = [of_kind(schema("t", &first), "schema", "changes")];
+    let events = [with_kind(schema("t", &first), "schema", "changes")];
     let reason = load.contract(load.run(json!({ "events": events })).await);
     assert!(
         reason.contains("the last column of the changes"),
@@ -82,7 +82,7 @@ async fn a_page_of_another_kind_than_its_schema_is_refused() {
     for kind in ["keys", "changes"] {
         let events = [
             schema("t", &first),
-            of_kind(page("t", 3, &batch), "page", kind),
+            with_kind(page("t", 3, &batch), "page", kind),
             done("t", 3),
         ];
         let load = Load::new();
@@ -92,7 +92,7 @@ async fn a_page_of_another_kind_than_its_schema_is_refused() {
 }
 
 #[tokio::test]
-async fn keys_and_siblings_that_are_no_columns_are_refused() {
+async fn keys_and_siblings_of_missing_columns_are_refused() {
     let (first, batch) = messages(&three_rows());
     for (key, siblings) in [
         (json!(["other"]), json!([])),

@@ -12,7 +12,7 @@ use super::{Load, messages, page, read, rows, three_rows};
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn columns_of_one_name_are_refused_whatever_their_case() {
+async fn columns_whose_names_differ_only_in_case_are_refused() {
     for names in [["id", "id"], ["id", "ID"], ["Straße", "sTraße"]] {
         let load = Load::new();
         let reason = load.contract(load.run(columns(&names)).await);
@@ -38,7 +38,7 @@ async fn a_column_name_of_ten_megabytes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_resource_name_that_is_none_is_refused() {
+async fn an_invalid_resource_name_is_refused() {
     let (schema, page) = messages(&three_rows());
     for name in ["", "a\0b"] {
         let load = Load::new();
@@ -58,7 +58,7 @@ async fn a_resource_name_that_is_none_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_out_of_the_folder_stays_inside_of_it() {
+async fn a_name_with_a_path_stays_inside_of_the_folder() {
     let (schema, batch) = messages(&three_rows());
     for name in [
         "../../x",
@@ -90,7 +90,7 @@ async fn a_page_of_another_name_than_its_schema_is_refused() {
     assert!(reason.contains("precedes its schema"), "{reason}");
 }
 
-/// A read whose schema has these columns. Its page does not come to matter.
+/// Returns a read whose schema has these columns. Its page is not used.
 fn columns(names: &[&str]) -> serde_json::Value {
     let fields: Vec<_> = names
         .iter()

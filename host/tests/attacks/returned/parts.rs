@@ -1,5 +1,4 @@
-//! Parts that are said not to have been read, and columns that are said to be
-//! JSON.
+//! Unread parts, and columns that are declared as JSON.
 
 use std::collections::HashMap;
 use std::fs;
@@ -20,7 +19,7 @@ fn done_without(column: &str, values: &[&str], copies: Option<u32>) -> Json {
 }
 
 #[tokio::test]
-async fn a_part_that_no_column_of_text_tells_is_refused() {
+async fn an_unread_part_without_a_text_column_is_refused() {
     let (first, batch) = messages(&three_rows());
     for column in ["other", "id", ""] {
         let events = [
@@ -38,7 +37,7 @@ async fn a_part_that_no_column_of_text_tells_is_refused() {
 }
 
 #[tokio::test]
-async fn a_million_parts_are_refused() {
+async fn a_million_unread_parts_are_refused() {
     let (first, batch) = messages(&three_rows());
     let events = [
         schema("t", &first),
@@ -54,7 +53,7 @@ async fn a_million_parts_are_refused() {
 }
 
 #[tokio::test]
-async fn a_part_keeps_what_is_there_of_its_own_table_only() {
+async fn an_unread_part_keeps_only_rows_of_its_own_table() {
     let (first, batch) = messages(&three_rows());
     let load = Load::new();
     let whole = read("t", 3, (&first, &batch));
@@ -68,8 +67,8 @@ async fn a_part_keeps_what_is_there_of_its_own_table_only() {
     assert_eq!(rows(load.folder.path()), 4);
 }
 
-/// A column of this type that is said to be JSON.
-fn said_to_be_json(data_type: DataType, column: ArrayRef) -> RecordBatch {
+/// Returns a column of this type that is declared as JSON.
+fn declared_as_json(data_type: DataType, column: ArrayRef) -> RecordBatch {
     let metadata = [
         ("ARROW:extension:name", "arrow.json"),
         ("ARROW:extension:metadata", "x"),
@@ -81,7 +80,7 @@ fn said_to_be_json(data_type: DataType, column: ArrayRef) -> RecordBatch {
 }
 
 #[tokio::test]
-async fn what_is_said_to_be_json_and_is_not_breaks_no_line() {
+async fn invalid_json_breaks_no_line() {
     let texts: ArrayRef = Arc::new(StringArray::from(vec![
         Some("{}}\n{\"id\":7"),
         Some("{\"a\":1}"),
@@ -89,16 +88,16 @@ async fn what_is_said_to_be_json_and_is_not_breaks_no_line() {
         Some(&"[".repeat(100_000)),
         None,
     ]));
-    let (first, batch) = messages(&said_to_be_json(DataType::Utf8, texts));
+    let (first, batch) = messages(&declared_as_json(DataType::Utf8, texts));
     for nested in [NestedMode::Keep, NestedMode::Json] {
-        let load = Load::new().asking(ResourceSpec {
+        let load = Load::new().request_with(ResourceSpec {
             name: "t".to_owned(),
             nested,
             ..ResourceSpec::default()
         });
         let report = load.run(read("t", 5, (&first, &batch))).await.unwrap();
         assert_eq!(report.resources[0].mismatches, 3);
-        // Each line is one object, and no more of them than rows.
+        // Each line is one object, and there is one line for each row.
         assert_eq!(rows(load.folder.path()), 5);
         let folder = load.folder.path().join("out/data/t");
         let file = fs::read_dir(folder).unwrap().next().unwrap().unwrap();
@@ -112,7 +111,7 @@ async fn what_is_said_to_be_json_and_is_not_breaks_no_line() {
 #[tokio::test]
 async fn only_text_can_be_json() {
     let numbers: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![1, 2]));
-    let (first, batch) = messages(&said_to_be_json(DataType::Int64, numbers));
+    let (first, batch) = messages(&declared_as_json(DataType::Int64, numbers));
     let load = Load::new().into(FileFormat::Jsonl);
     let report = load.run(read("t", 2, (&first, &batch))).await.unwrap();
     assert_eq!(report.resources[0].mismatches, 0);
@@ -121,10 +120,10 @@ async fn only_text_can_be_json() {
 
 #[tokio::test]
 async fn documents_of_many_parts_do_not_fill_the_memory() {
-    // Each element is two bytes here, and a row in its table.
+    // Each element has two bytes here, and is a row in a table.
     let list = format!("[{}1]", "1,".repeat(2_000_000));
     let texts: ArrayRef = Arc::new(StringArray::from(vec![list.as_str()]));
-    let batch = said_to_be_json(DataType::Utf8, texts);
+    let batch = declared_as_json(DataType::Utf8, texts);
     let ids: ArrayRef = Arc::new(arrow_array::Int64Array::from(vec![1]));
     let fields = vec![
         Arc::new(Field::new("id", DataType::Int64, true)),
@@ -133,12 +132,14 @@ async fn documents_of_many_parts_do_not_fill_the_memory() {
     let columns = vec![ids, Arc::clone(batch.column(0))];
     let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap();
     let (first, batch) = messages(&batch);
-    let load = Load::new().into(FileFormat::Parquet).asking(ResourceSpec {
-        name: "t".to_owned(),
-        nested: NestedMode::Tables,
-        primary_key: vec!["id".to_owned()],
-        ..ResourceSpec::default()
-    });
+    let load = Load::new()
+        .into(FileFormat::Parquet)
+        .request_with(ResourceSpec {
+            name: "t".to_owned(),
+            nested: NestedMode::Tables,
+            primary_key: vec!["id".to_owned()],
+            ..ResourceSpec::default()
+        });
     let report = load.run(read("t", 1, (&first, &batch))).await.unwrap();
     assert_eq!(report.resources[1].rows_written, 2_000_001);
 }

@@ -1,5 +1,5 @@
-//! Attacks by place: a reference is a credential in one header, as one form,
-//! and for the origins that a rule says. Anywhere else it is just text.
+//! Attacks by placement: a reference becomes a credential only in one header, in
+//! one form, and for origins whose rule names the secret. Elsewhere it is text.
 
 use connector_host::model::{AllowRule, Secret};
 use connector_host::sandbox::egress::Reason;
@@ -9,7 +9,7 @@ use crate::verdict::Verdict::{Answered, Denied};
 use crate::victim::Victim;
 use crate::world::{TOKEN, World};
 
-/// Grants the token, and lets it go to a server.
+/// Grants the token and allows it for a server.
 pub(super) fn granting(server: &Victim) -> World {
     World::new().token().allow_with(AllowRule {
         origin: server.origin(),
@@ -136,7 +136,7 @@ async fn a_reference_in_a_body_or_trailer_is_just_text() {
 }
 
 #[tokio::test]
-async fn an_authorization_that_is_no_reference_is_refused() {
+async fn an_authorization_without_a_reference_is_refused() {
     let server = Victim::listen();
     let world = granting(&server);
     for value in [
@@ -228,7 +228,7 @@ async fn a_reference_to_an_origin_that_does_not_name_the_secret_is_refused() {
 }
 
 #[tokio::test]
-async fn a_value_of_odd_characters_is_sent_as_it_is_or_not_at_all() {
+async fn a_value_with_special_characters_is_sent_unchanged_or_not_at_all() {
     for value in [
         "with spaces in it",
         "quote\"quote",
@@ -251,8 +251,8 @@ async fn a_value_of_odd_characters_is_sent_as_it_is_or_not_at_all() {
         let line = format!("\r\nauthorization: Bearer {value}\r\n");
         assert!(seen.contains(&line), "{value}: {seen}");
     }
-    // The pipeline file refuses such values; whoever grants them by other
-    // means gets a request that is not sent.
+    // The pipeline file refuses such values. If they are granted by other means,
+    // the request is not sent.
     for value in [
         "two\r\nx-lines: 1",
         "a\nb",

@@ -1,5 +1,5 @@
-//! Attacks by echo: a server that sends a credential back does not get it to
-//! the connector.
+//! Attacks by reflection: a credential that a server returns does not reach the
+//! connector.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::verdict::Verdict::{Answered, Denied};
 use crate::victim::Victim;
 use crate::world::{Outcome, TOKEN, get};
 
-/// A request with the credential, answered with these bytes.
+/// Sends a request with the credential, which these bytes answer.
 async fn echoed(answer: impl Into<Vec<u8>>) -> Outcome {
-    let server = Victim::saying(answer);
+    let server = Victim::answering_with(answer);
     let world = granting(&server);
     let outcome = world.request(authorized(&server, "Bearer {token}")).await;
     assert!(server.requests()[0].contains(TOKEN), "it was sent");
@@ -56,7 +56,7 @@ fn gzip(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_back_in_a_header_is_caught() {
+async fn a_credential_in_a_header_is_withheld() {
     for header in [
         format!("x-echo: {TOKEN}"),
         format!("x-echo: Bearer {TOKEN}"),
@@ -77,7 +77,7 @@ async fn a_credential_that_comes_back_in_a_header_is_caught() {
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_back_in_a_body_is_caught() {
+async fn a_credential_in_a_body_is_withheld() {
     for body in [
         TOKEN.to_owned(),
         format!("Bearer {TOKEN}"),
@@ -95,7 +95,7 @@ async fn a_credential_that_comes_back_in_a_body_is_caught() {
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_back_in_two_chunks_is_caught_wherever_it_is_split() {
+async fn a_credential_in_two_chunks_is_withheld_at_every_split() {
     for at in 0..=TOKEN.len() {
         let (first, second) = TOKEN.split_at(at);
         denied(&at.to_string(), &echoed(chunked(&[first, second])).await);
@@ -105,7 +105,7 @@ async fn a_credential_that_comes_back_in_two_chunks_is_caught_wherever_it_is_spl
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_back_byte_by_byte_is_caught() {
+async fn a_credential_byte_by_byte_is_withheld() {
     let bytes: Vec<_> = TOKEN.split("").collect();
     denied("chunks", &echoed(chunked(&bytes)).await);
     let server = Victim::answering(|_, stream| {
@@ -125,12 +125,12 @@ async fn a_credential_that_comes_back_byte_by_byte_is_caught() {
     denied("packets", &outcome);
 }
 
-/// A thief would keep what came before the refusal, and guess the rest.
+/// An attacker could keep the bytes before the refusal and guess the rest.
 #[tokio::test]
-async fn not_even_the_beginning_of_a_credential_gets_through() {
+async fn the_start_of_a_credential_is_withheld_too() {
     for at in 1..TOKEN.len() {
         let (first, second) = TOKEN.split_at(at);
-        let server = Victim::saying(chunked(&["before ", first, second, " after"]));
+        let server = Victim::answering_with(chunked(&["before ", first, second, " after"]));
         let world = granting(&server);
         let mut request = authorized(&server, "Bearer {token}");
         request["keep"] = true.into();
@@ -138,7 +138,7 @@ async fn not_even_the_beginning_of_a_credential_gets_through() {
         let mut instance = world.instance().await.unwrap();
         let result = instance.check(&config).await;
         let egress_stats = Arc::clone(instance.egress_stats());
-        // It says nothing of the refusal, and fails all the same.
+        // The connector ignores the refusal, and the call fails nevertheless.
         denied(
             &at.to_string(),
             &Outcome {
@@ -150,7 +150,7 @@ async fn not_even_the_beginning_of_a_credential_gets_through() {
 }
 
 #[tokio::test]
-async fn the_beginning_of_a_credential_that_is_none_gets_through() {
+async fn text_that_starts_like_a_credential_is_delivered() {
     for at in 1..TOKEN.len() {
         let outcome = echoed(chunked(&[&TOKEN[..at], "?", &TOKEN[..at]])).await;
         let body = format!("{0}?{0}", &TOKEN[..at]);
@@ -159,7 +159,7 @@ async fn the_beginning_of_a_credential_that_is_none_gets_through() {
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_back_compressed_is_caught() {
+async fn a_compressed_credential_is_withheld() {
     let long = "x".repeat(100_000);
     for text in [
         TOKEN.to_owned(),
@@ -171,7 +171,7 @@ async fn a_credential_that_comes_back_compressed_is_caught() {
 }
 
 #[tokio::test]
-async fn a_credential_that_comes_back_with_a_later_answer_is_caught() {
+async fn a_credential_in_a_later_answer_is_withheld() {
     for (header, body) in [("x: y".to_owned(), TOKEN), (format!("x: {TOKEN}"), "")] {
         let server = Victim::answering(move |request, stream| {
             if request.starts_with("GET /later") {
@@ -194,7 +194,7 @@ async fn a_credential_that_comes_back_with_a_later_answer_is_caught() {
 }
 
 #[tokio::test]
-async fn what_the_connector_never_sees_needs_no_guard() {
+async fn parts_that_the_connector_never_receives_are_not_searched() {
     for answer in [
         format!("HTTP/1.1 200 {TOKEN}\r\ncontent-length: 2\r\n\r\nok"),
         format!(
@@ -214,11 +214,11 @@ async fn what_the_connector_never_sees_needs_no_guard() {
     }
 }
 
-/// What the README says is not caught: a server that works together with a
-/// connector can always write a value otherwise. It was the operator who gave
-/// the value to that server.
+/// The documented limit of the search: a server that cooperates with a connector
+/// can always encode the value. The operator has granted the value to that
+/// server.
 #[tokio::test]
-async fn a_credential_that_comes_back_encoded_is_not_caught() {
+async fn an_encoded_credential_is_not_recognized() {
     let base64 = STANDARD.encode(TOKEN);
     let percent: Vec<_> = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let percent = percent.concat();
@@ -233,10 +233,10 @@ async fn a_credential_that_comes_back_encoded_is_not_caught() {
     }
 }
 
-/// Such a value would be found by chance.
+/// Such a short value would match by chance.
 #[tokio::test]
-async fn a_credential_of_less_than_eight_bytes_is_not_looked_for() {
-    let server = Victim::saying("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n1234567");
+async fn a_credential_of_less_than_eight_bytes_is_not_searched_for() {
+    let server = Victim::answering_with("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n1234567");
     let mut world = granting(&server);
     world
         .secrets

@@ -1,37 +1,36 @@
-//! Attacks on credentials of others: what was not granted to this instance
-//! is nothing here.
+//! Attacks on credentials of other tenants.
 
 use connector_host::model::Secret;
 use connector_host::sandbox::egress::Reason;
 use serde_json::json;
 
 use super::placement::{authorized, granting};
-use crate::verdict::Verdict::{Denied, Unsayable};
+use crate::verdict::Verdict::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::World;
 
 #[tokio::test]
-async fn a_secret_that_was_not_granted_is_not_given() {
+async fn a_secret_that_is_not_granted_is_refused() {
     let server = Victim::listen();
     let world = granting(&server);
     let outcome = world.attack(json!([{ "secret": "other" }])).await;
-    Unsayable("NotGranted").check("other", "", &outcome);
+    Inexpressible("NotGranted").check("other", "", &outcome);
     for name in [
         "", "TOKEN", "Token", "token ", " token", "../token", "*", "token\0", "tok",
     ] {
         let outcome = world.attack(json!([{ "secret": name }])).await;
-        Unsayable("Undeclared").check(name, "", &outcome);
+        Inexpressible("Undeclared").check(name, "", &outcome);
     }
 }
 
 #[tokio::test]
-async fn a_secret_that_the_descriptor_does_not_declare_is_not_given() {
+async fn a_secret_that_the_descriptor_does_not_declare_is_refused() {
     let mut world = World::new().token();
     world
         .secrets
         .insert("third".to_owned(), Secret::new("canary"));
     let outcome = world.attack(json!([{ "secret": "third" }])).await;
-    Unsayable("Undeclared").check("third", "", &outcome);
+    Inexpressible("Undeclared").check("third", "", &outcome);
     // Before `describe` has returned, nothing is declared.
     let mut instance = world
         .load()
@@ -88,7 +87,7 @@ async fn a_reference_of_another_live_instance_is_refused() {
         .await;
     let reason = Reason::Header("authorization".to_owned());
     Denied(reason).check("stolen", &server.origin(), &outcome);
-    // It is still good where it belongs.
+    // The reference is still valid in its own instance.
     let mut own = authorized(&server, "Bearer {token}");
     own["path"] = "/own".into();
     let config = json!({ "check": [{ "request": own }] }).to_string();
@@ -97,7 +96,7 @@ async fn a_reference_of_another_live_instance_is_refused() {
 }
 
 #[tokio::test]
-async fn one_secret_is_not_another() {
+async fn a_reference_stands_for_its_own_secret_only() {
     let server = Victim::listen();
     let mut world = granting(&server);
     world

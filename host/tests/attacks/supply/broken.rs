@@ -1,4 +1,4 @@
-//! Files that are no component, or not a whole one.
+//! Files that are not a component, or not a complete one.
 
 use connector_host::sandbox::{Engine, Grants, SandboxError};
 
@@ -28,7 +28,7 @@ fn a_component_in_its_text_format_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_not_there_and_a_folder_are_refused() {
+fn a_missing_file_and_a_folder_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path(), &folder.path().join("none")] {
         let error = refused(engine(None).load(path, None));
@@ -45,15 +45,14 @@ fn a_component_truncated_anywhere_is_refused() {
     let whole = Forged::default().bytes();
     let mut taken = 0;
     for length in 0..whole.len() {
-        // Between two sections it is whole, but no connector.
+        // Between two sections it is valid, but not a connector.
         match engine.load(&forged::file(&whole[..length]), None) {
             Err(SandboxError::NotAComponent { .. } | SandboxError::Export { .. }) => {}
             Err(error) => panic!("{length} bytes are refused for another reason: {error:?}"),
             Ok(_) => taken += 1,
         }
     }
-    // Without the last sections, which only name things and the tool that
-    // wrote them.
+    // Without the last sections, which hold only names and the producer.
     assert!(taken <= 2, "{taken}");
 }
 
@@ -64,7 +63,7 @@ fn a_real_component_truncated_at_many_lengths_is_refused() {
     let whole = std::fs::read(world::component()).unwrap();
     for part in 0..LENGTHS {
         let file = forged::file(&whole[..whole.len() * part / LENGTHS]);
-        // Between two sections it is whole, but no connector.
+        // Between two sections it is valid, but not a connector.
         match refused(engine.load(&file, None)) {
             SandboxError::NotAComponent { .. } | SandboxError::Export { .. } => {}
             error => panic!("refused for another reason: {error:?}"),
@@ -72,10 +71,10 @@ fn a_real_component_truncated_at_many_lengths_is_refused() {
     }
 }
 
-/// It is refused, or another component, as a pin would show; it is never a
-/// panic.
+/// A changed component is refused, or it is another component with another
+/// digest. It never causes a panic.
 #[tokio::test]
-async fn a_component_with_a_flipped_bit_breaks_nothing() {
+async fn a_component_with_a_flipped_bit_causes_no_panic() {
     let engine = engine(None);
     let whole = Forged {
         describe: ZEROS,
@@ -88,11 +87,11 @@ async fn a_component_with_a_flipped_bit_breaks_nothing() {
         bytes[position] ^= 1 << (position % 8);
         taken += usize::from(runs(&engine, &bytes).await);
     }
-    // Names in custom sections are what may change without notice.
+    // Names in custom sections may change without an effect.
     assert!(taken < whole.len() / 2, "{taken} of {}", whole.len());
 }
 
-/// Whether such a component is taken, and describes itself.
+/// Returns true if a component is accepted and describes itself.
 async fn runs(engine: &Engine, bytes: &[u8]) -> bool {
     match engine.load(&forged::file(bytes), None) {
         Err(
@@ -117,7 +116,7 @@ fn machine_code_offered_as_a_component_is_refused() {
     let artefacts = files(&cache);
     assert_eq!(artefacts.len(), 1);
     not_a_component(refused(engine.load(&artefacts[0], None)));
-    // As the name alone says nothing, neither does another one.
+    // The name of the file makes no difference.
     let renamed = forged::file(&std::fs::read(&artefacts[0]).unwrap());
     not_a_component(refused(engine.load(&renamed, None)));
     assert_eq!(files(&cache).len(), 1);

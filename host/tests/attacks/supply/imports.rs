@@ -1,11 +1,11 @@
-//! Components that ask for more than connectors get, or for less.
+//! Components with other imports or exports than a connector.
 
 use connector_host::sandbox::SandboxError;
 
 use super::{engine, refused};
 use crate::forged;
 
-/// The import that a component with only this one is refused for.
+/// Returns the import that the refusal of a component with this import names.
 fn refused_for(import: &str) -> String {
     let file = forged::text(&format!("(component (import \"{import}\" (instance)))"));
     match refused(engine(None).load(&file, None)) {
@@ -57,7 +57,7 @@ fn a_component_that_imports_anything_else_is_refused_by_name() {
 }
 
 #[test]
-fn a_name_that_only_looks_like_an_allowed_one_is_refused() {
+fn a_name_similar_to_an_allowed_one_is_refused() {
     for import in [
         "wasi:io/poll@0.20.0",
         "wasi:io/poll",
@@ -72,7 +72,7 @@ fn a_name_that_only_looks_like_an_allowed_one_is_refused() {
 }
 
 #[test]
-fn an_allowed_name_with_something_else_behind_it_is_refused() {
+fn an_allowed_name_with_another_type_is_refused() {
     for import in [
         r#"(import "wasi:io/poll@0.2.0" (func))"#,
         r#"(import "wasi:io/poll@0.2.0" (instance (export "escape" (func))))"#,
@@ -81,7 +81,7 @@ fn an_allowed_name_with_something_else_behind_it_is_refused() {
     ] {
         let file = forged::text(&format!("(component {import})"));
         let error = refused(engine(None).load(&file, None));
-        // It has no exports either; which of the two is said does not matter.
+        // The exports are missing too. The error may name either.
         assert!(
             matches!(
                 error,
@@ -93,7 +93,7 @@ fn an_allowed_name_with_something_else_behind_it_is_refused() {
 }
 
 #[test]
-fn a_component_that_is_no_connector_is_refused_by_what_is_missing() {
+fn a_component_without_the_exports_is_refused_by_the_missing_one() {
     let file = forged::text("(component)");
     match refused(engine(None).load(&file, None)) {
         SandboxError::Export { export, .. } => assert_eq!(export, "connector:source/source@0.1.0"),

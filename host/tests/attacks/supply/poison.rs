@@ -1,5 +1,5 @@
-//! Attacks on the cache of compiled components. What is in it is machine code:
-//! whoever writes to it runs in the host.
+//! Attacks on the cache of compiled components, which holds machine code that
+//! runs in the host.
 
 use std::fs::{self, Permissions};
 use std::io::ErrorKind;
@@ -13,11 +13,11 @@ use tempfile::{TempDir, TempPath};
 use super::{engine, files};
 use crate::forged::{Forged, ZEROS};
 
-/// Somebody else.
-const NOBODY: u32 = 65534;
+/// Id of another user.
+const OTHER_USER: u32 = 65534;
 
-/// A component whose `describe` returns, and a cache in which there stands,
-/// under its name, the machine code of one whose `describe` crashes.
+/// Component whose `describe` returns, and a cache with the machine code of
+/// another component under its name, whose `describe` crashes.
 struct Poisoned {
     honest: TempPath,
     cache: PathBuf,
@@ -45,19 +45,19 @@ impl Poisoned {
         }
     }
 
-    /// Whether the poison runs.
+    /// Returns true if the poisoned machine code runs.
     async fn works(&self) -> bool {
         let connector = engine(Some(&self.cache)).load(&self.honest, None).unwrap();
         let mut instance = connector.instantiate(Grants::default()).await.unwrap();
         match instance.describe().await {
             Ok(_) => false,
             Err(SandboxError::Crashed { .. }) => true,
-            Err(error) => panic!("it is neither of the two: {error:?}"),
+            Err(error) => panic!("neither of the two components ran: {error:?}"),
         }
     }
 }
 
-/// The machine code of a component, as the engine keeps it in a new cache.
+/// Compiles a component into a new cache and returns the file.
 fn compiled(component: &Path, cache: &Path) -> PathBuf {
     engine(Some(cache)).load(component, None).unwrap();
     let [artefact] = files(cache).try_into().unwrap();
@@ -68,10 +68,10 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
-/// Gives a file away. Who is not root cannot, and so cannot attack like this:
-/// then this is what the test shows.
-fn given_away(path: &Path) -> bool {
-    match chown(path, Some(NOBODY), None) {
+/// Changes the owner of a file. Only root can do that: for other users the test
+/// shows that this attack is impossible.
+fn change_owner(path: &Path) -> bool {
+    match chown(path, Some(OTHER_USER), None) {
         Ok(()) => true,
         Err(error) => {
             assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error}");
@@ -80,14 +80,14 @@ fn given_away(path: &Path) -> bool {
     }
 }
 
-/// Without this, the tests below would show nothing.
+/// Shows that the other tests would detect a success.
 #[tokio::test]
-async fn what_the_owner_put_into_the_cache_is_what_runs() {
+async fn machine_code_that_the_owner_replaces_runs() {
     assert!(Poisoned::new().works().await);
 }
 
 #[tokio::test]
-async fn the_cache_and_what_is_in_it_are_for_the_owner_only() {
+async fn only_the_owner_can_access_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("components");
     let artefact = compiled(&Forged::default().file(), &cache);
@@ -116,7 +116,7 @@ async fn a_folder_that_others_can_write_gets_no_machine_code() {
 }
 
 #[tokio::test]
-async fn a_folder_that_others_can_write_since_the_engine_was_made_is_not_used() {
+async fn a_folder_that_becomes_writable_for_others_is_not_used() {
     let poisoned = Poisoned::new();
     let engine = engine(Some(&poisoned.cache));
     set_mode(&poisoned.cache, 0o777);
@@ -126,16 +126,16 @@ async fn a_folder_that_others_can_write_since_the_engine_was_made_is_not_used() 
 }
 
 #[tokio::test]
-async fn a_cache_in_the_folder_of_somebody_else_is_not_used() {
+async fn a_cache_in_the_folder_of_another_user_is_not_used() {
     let poisoned = Poisoned::new();
-    if given_away(&poisoned.cache) {
+    if change_owner(&poisoned.cache) {
         assert!(!poisoned.works().await);
     } else {
-        // The folders of others that there are: nothing is put there.
-        let of_root = Path::new("/usr");
-        let before = files(of_root);
-        engine(Some(of_root)).load(&poisoned.honest, None).unwrap();
-        assert_eq!(files(of_root), before);
+        // A folder of root: nothing is written to it.
+        let folder = Path::new("/usr");
+        let before = files(folder);
+        engine(Some(folder)).load(&poisoned.honest, None).unwrap();
+        assert_eq!(files(folder), before);
     }
 }
 
@@ -149,7 +149,7 @@ async fn a_cache_folder_that_is_a_link_is_not_used() {
 }
 
 #[tokio::test]
-async fn garbage_in_the_cache_is_compiled_anew() {
+async fn garbage_in_the_cache_is_replaced() {
     let poisoned = Poisoned::new();
     let whole = fs::read(&poisoned.artefact).unwrap();
     for garbage in [
@@ -166,10 +166,10 @@ async fn garbage_in_the_cache_is_compiled_anew() {
 }
 
 #[tokio::test]
-async fn machine_code_of_another_engine_is_compiled_anew() {
+async fn machine_code_of_another_engine_is_replaced() {
     let poisoned = Poisoned::new();
     let mut config = wasmtime::Config::new();
-    // One that would run for ever.
+    // Machine code without the interruption of endless loops.
     config.epoch_interruption(false);
     let other = wasmtime::Engine::new(&config).unwrap();
     let code = other
@@ -198,9 +198,9 @@ async fn an_artefact_that_others_can_write_is_not_used() {
 }
 
 #[tokio::test]
-async fn an_artefact_of_somebody_else_is_not_used() {
+async fn an_artefact_of_another_user_is_not_used() {
     let poisoned = Poisoned::new();
-    if given_away(&poisoned.artefact) {
+    if change_owner(&poisoned.artefact) {
         assert!(!poisoned.works().await);
     }
 }
@@ -215,13 +215,13 @@ async fn an_artefact_that_is_a_link_is_not_used() {
 }
 
 #[tokio::test]
-async fn an_artefact_that_is_no_file_is_not_used() {
+async fn an_artefact_that_is_not_a_file_is_not_used() {
     let poisoned = Poisoned::new();
     fs::remove_file(&poisoned.artefact).unwrap();
     fs::create_dir(&poisoned.artefact).unwrap();
     assert!(!poisoned.works().await);
     fs::remove_dir(&poisoned.artefact).unwrap();
-    // One that would be waited for.
+    // A pipe, whose reading would block.
     let made = Command::new("mkfifo").arg(&poisoned.artefact).status();
     assert!(made.unwrap().success());
     assert!(!poisoned.works().await);
