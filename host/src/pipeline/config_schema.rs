@@ -5,13 +5,14 @@ use boon::{Compiler, Schemas, SchemeUrlLoader};
 use serde_json::Value;
 
 use super::error::PipelineError;
+use crate::model::{Remedy, names};
 
 /// Refuses a config that the schema does not allow, and names the setting.
 pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError> {
     let invalid_schema = |reason: String| {
         PipelineError::settings(
             format!("the connector's config schema is not a valid JSON Schema: {reason}"),
-            "report it to the author of the connector".to_owned(),
+            "report it to the author of the connector",
         )
     };
     let schema: Value =
@@ -40,7 +41,7 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
         };
         PipelineError::settings(
             format!("{subject} is wrong: {}", leaf.kind),
-            hint(leaf, &known),
+            remedy(leaf, &known),
         )
     })
 }
@@ -86,15 +87,16 @@ fn deepest<'a, 'b>(error: &'a boon::ValidationError<'a, 'b>) -> &'a boon::Valida
     error.causes.first().map_or(error, deepest)
 }
 
-fn hint(error: &boon::ValidationError<'_, '_>, known: &[String]) -> String {
+fn remedy(error: &boon::ValidationError<'_, '_>, known: &[String]) -> Remedy {
     if let boon::ErrorKind::AdditionalProperties { got } = &error.kind
         && let Some(unknown) = got.first()
-        && let Some(nearest) =
-            crate::model::names::nearest(unknown, known.iter().map(String::as_str))
+        && let Some(nearest) = names::nearest(unknown, known.iter().map(String::as_str))
     {
-        return format!("did you mean `{nearest}`?");
+        return Remedy::UseName {
+            name: nearest.to_owned(),
+        };
     }
-    format!("the connector's settings are {}", known.join(", "))
+    format!("the connector's settings are {}", known.join(", ")).into()
 }
 
 fn known_keys(schema: &Value) -> Vec<String> {
@@ -128,7 +130,12 @@ mod tests {
     #[test]
     fn an_unknown_key_is_answered_with_the_nearest_known_one() {
         let error = error(&serde_json::json!({"database_url": "x", "page_row": 1}));
-        assert_eq!(error.remedy(), Some("did you mean `page_rows`?".into()));
+        assert_eq!(
+            error.remedy(),
+            Some(Remedy::UseName {
+                name: "page_rows".to_owned()
+            })
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Pipeline;
 use super::error::PipelineError;
-use super::row_mapper::{Change, Target, selected_columns};
+use super::row_mapper::{Change, TargetTable, selected_columns};
 use super::run::blocking;
 use crate::destination::{self, DestinationError};
 use crate::model::{LoadId, PageKind, Resource, SourceSchema, names};
@@ -54,7 +54,7 @@ impl Pipeline {
                 primary_key: resource.primary_key,
                 siblings: Vec::new(),
             };
-            let target = Target {
+            let target = TargetTable {
                 plan,
                 resource: resource.name,
                 kind: PageKind::Rows,

@@ -5,9 +5,11 @@
 //! A run is one load. A resumable run is several: the rows so far are committed
 //! every few seconds, with the cursors that are valid from then on.
 //!
-//! Reading order: this file (one load), `resource` (the tables of a resource),
-//! `open_table` (one table), `run_state` (what outlasts the loads of a run).
+//! Reading order: this file (the events of one load), `resource` (the tables of a
+//! resource), `open_table` (one table), `commit` (the end of a load), `run_state`
+//! (what outlasts the loads of a run).
 
+mod commit;
 mod open_table;
 mod resource;
 mod run_state;
@@ -25,10 +27,9 @@ use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::ResourceReport;
 use super::row_mapper::{LoadColumns, mask_rejected};
-use crate::destination::{Destination, Load, WriteStats};
+use crate::destination::{Destination, Load};
 use crate::model::{
-    ErrorCategory, Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected,
-    Remedy, ResourceSummary, SourceError, SourceSchema, Summary,
+    Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected, SourceSchema,
 };
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -246,98 +247,6 @@ impl<'l> LoadWriter<'l, '_, '_> {
                 .all(OpenResource::can_be_resumed)
     }
 
-    /// Commits the rows so far, with the cursors that are valid from now on.
-    fn commit_part(mut self) -> Result<(), PipelineError> {
-        let stats = self.apply()?;
-        let tables = self.run.tables_mut();
-        let records = tables
-            .filter_map(|table| table.finish_part(&stats))
-            .collect();
-        let record = self.run.record(LoadStatus::Ongoing, records);
-        self.load.commit(&record)?;
-        self.run.loads += 1;
-        tracing::info!(load_id = %record.load_id, "committed a part");
-        Ok(())
-    }
-
-    /// Waits until all rows are stored, compares their number with that of the
-    /// decoded rows, and applies the load to the tables.
-    fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, PipelineError> {
-        let stored = self.load.count_rows()?;
-        for table in self.run.tables() {
-            table.compare_rows(stored.get(&table.table).copied().unwrap_or(0))?;
-        }
-        Ok(self.load.apply()?)
-    }
-
-    /// Compares all counts, then commits.
-    fn finish(mut self, mut summary: Summary) -> Result<RunResult, PipelineError> {
-        self.keep_unread(&mut summary)?;
-        let resources = &summary.resources;
-        let failed = || {
-            resources
-                .iter()
-                .filter(|resource| resource.failure.is_some())
-        };
-        for resource in failed() {
-            if let Some(open) = self.run.resources.get_mut(&resource.resource) {
-                open.discard(self.load.as_mut())?;
-            }
-        }
-        if let Some(first) = resources.first()
-            && let Some(error) = &first.failure
-            && failed().count() == resources.len()
-            && self.run.loads == 0
-        {
-            return Err(PipelineError::NothingRead {
-                resource: first.resource.clone(),
-                error: Box::new(error.clone()),
-            });
-        }
-        self.run.reconcile(&summary)?;
-        let written = self.apply()?;
-        let mut reports = Vec::with_capacity(resources.len());
-        let mut records = Vec::with_capacity(resources.len());
-        for resource in resources {
-            let own = self.run.add_stats(&resource.resource, &written);
-            reports.push(self.run.report(resource));
-            if resource.failure.is_none() {
-                records.push(self.run.resource_record(resource, own));
-                for (record, report) in self.run.child_reports(&resource.resource, &written) {
-                    records.push(record);
-                    reports.push(report);
-                }
-            }
-        }
-        self.run.observer.update(Update::Committing);
-        let status = load_status(&summary);
-        let record = self.run.record(status, records);
-        self.load.commit(&record)?;
-        Ok(RunResult {
-            load_id: record.load_id,
-            loads: self.run.loads + 1,
-            status,
-            resources: reports,
-            point_in_time: summary.point_in_time,
-            restarts: self.run.restarts,
-        })
-    }
-
-    /// Keeps the stored rows of parts that the connector did not read. A
-    /// resource for which the destination cannot do that has failed.
-    fn keep_unread(&mut self, summary: &mut Summary) -> Result<(), PipelineError> {
-        for resource in &mut summary.resources {
-            if let (None, Some(part)) = (&resource.failure, &resource.unread)
-                // Without any rows, the whole table is kept.
-                && let Some(open) = self.run.resources.get(&resource.resource)
-                && !open.keep_unread(part, self.load.as_mut())?
-            {
-                resource.failure = Some(cannot_keep_unread(&resource.resource));
-            }
-        }
-        Ok(())
-    }
-
     /// Returns a resource whose keys were requested.
     fn with_keys(
         &mut self,
@@ -381,34 +290,6 @@ impl<'l> LoadWriter<'l, '_, '_> {
             parents: &mut self.run.parents,
         };
         (&mut self.run.resources, &mut self.columns, context)
-    }
-}
-
-fn load_status(summary: &Summary) -> LoadStatus {
-    let is_partial = |resource: &ResourceSummary| {
-        let unread = resource.unread.as_ref();
-        resource.failure.is_some() || unread.is_some_and(|part| part.failure.is_some())
-    };
-    if summary.resources.iter().any(is_partial) {
-        LoadStatus::Partial
-    } else {
-        LoadStatus::Loaded
-    }
-}
-
-/// Returns the failure of a resource whose new columns have other types than
-/// the stored rows of a part that was not read.
-fn cannot_keep_unread(resource: &str) -> SourceError {
-    SourceError {
-        category: ErrorCategory::Data,
-        message: format!(
-            "a part of `{resource}` was not read, and columns of the rest have new types, which the setting `types` would fix; its table was left unchanged"
-        ),
-        remedy: Some(Remedy::FullRefresh {
-            resource: resource.to_owned(),
-        }),
-        retryable: true,
-        retry_after: None,
     }
 }
 

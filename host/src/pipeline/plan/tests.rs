@@ -5,7 +5,7 @@ use arrow_schema::{DataType, Field, Schema};
 use super::*;
 use crate::destination::TableWrite;
 use crate::model::Mask;
-use crate::pipeline::row_mapper::{RowMapper, Target};
+use crate::pipeline::row_mapper::{RowMapper, TargetTable};
 
 fn spec(mode: ReadMode, cursor: Option<&str>, write: Option<WriteDisposition>) -> ResourceSpec {
     ResourceSpec {
@@ -104,7 +104,7 @@ fn masked(mask: Mask) -> ResourceSpec {
 
 /// Maps the rows of a resource with the columns `id` and `k`.
 fn table_write(spec: &ResourceSpec, key: &str) -> Result<TableWrite, PipelineError> {
-    let target = Target {
+    let target = TargetTable {
         plan: ResourcePlan::new(spec).unwrap(),
         resource: "users".to_owned(),
         kind: PageKind::Rows,

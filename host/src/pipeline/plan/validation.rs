@@ -127,8 +127,5 @@ impl ResourcePlan {
 type Contradiction = (&'static str, &'static str);
 
 fn refuse(spec: &ResourceSpec, message: &str, hint: &str) -> PipelineError {
-    PipelineError::settings(
-        format!("the resource `{}`: {message}", spec.name),
-        hint.to_owned(),
-    )
+    PipelineError::settings(format!("the resource `{}`: {message}", spec.name), hint)
 }

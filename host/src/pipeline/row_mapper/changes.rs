@@ -118,8 +118,7 @@ pub(super) fn refuse(resource: &str, changes: &[Change]) -> Result<(), PipelineE
             "the columns of `{resource}` have changed, and its schema is frozen: {}",
             refused.join(", ")
         ),
-        "set `schema` to `evolve` to add the columns, or to `discard_value` to leave them out"
-            .to_owned(),
+        "set `schema` to `evolve` to add the columns, or to `discard_value` to leave them out",
     ))
 }
 

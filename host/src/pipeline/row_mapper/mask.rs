@@ -85,7 +85,7 @@ pub(super) fn stored_texts(
                 "`mask` hides `{}` of `{resource}`, which identifies the rows to keep when a part of the source cannot be read",
                 part.column
             ),
-            "set the mask of the column to `sha256`, or remove it".to_owned(),
+            "set the mask of the column to `sha256`, or remove it",
         )),
     }
 }
@@ -113,13 +113,15 @@ impl Masking {
         let own = || fields.iter().take(count).map(|field| field.name().as_str());
         for column in masks.keys() {
             if !own().any(|name| name.eq_ignore_ascii_case(column)) {
-                let hint = names::nearest(column, own()).map_or_else(
-                    || format!("its columns are {}", own().collect::<Vec<_>>().join(", ")),
-                    |nearest| format!("did you mean `{nearest}`?"),
+                let remedy = names::nearest(column, own()).map_or_else(
+                    || format!("its columns are {}", own().collect::<Vec<_>>().join(", ")).into(),
+                    |nearest| Remedy::UseName {
+                        name: nearest.to_owned(),
+                    },
                 );
                 return Err(PipelineError::settings(
                     format!("`mask` names `{column}`, which is not a column of `{resource}`"),
-                    hint,
+                    remedy,
                 ));
             }
         }
@@ -255,7 +257,8 @@ mod tests {
             error.to_string(),
             "`mask` names `emails`, which is not a column of `users`"
         );
-        assert_eq!(error.remedy(), Some("did you mean `email`?".into()));
+        let name = "email".to_owned();
+        assert_eq!(error.remedy(), Some(Remedy::UseName { name }));
         let error = new("phone_number", PageKind::Rows).unwrap_err();
         assert_eq!(error.remedy(), Some("its columns are email, gone".into()));
         // The flag of deleted rows is not a value of a row.

@@ -7,7 +7,7 @@
 //! 4. `load_columns`: the host adds its columns.
 //! 5. `schema_fit`: each column goes to a column of its type in the table.
 //!
-//! `target` chooses the steps by the plan of the resource, `changes` names the
+//! `target_table` chooses the steps by the plan of the resource, `changes` names the
 //! differences to the table, and `keys` maps pages of keys. Must not call a
 //! destination.
 
@@ -18,7 +18,7 @@ mod mask;
 mod missing_columns;
 mod nested;
 mod schema_fit;
-mod target;
+mod target_table;
 
 use std::collections::BTreeSet;
 
@@ -30,17 +30,17 @@ pub(super) use self::load_columns::LoadColumns;
 pub(super) use self::mask::{Masking, Masks, mask_for, mask_rejected, unselected};
 pub(super) use self::missing_columns::add_missing_columns;
 pub(super) use self::nested::{ChildRows, list_depth, parent_column};
-pub(super) use self::target::{Target, selected_columns};
+pub(super) use self::target_table::{TargetTable, selected_columns};
 
 use self::nested::Nesting;
-use self::target::Mapping;
+use self::target_table::Mapping;
 use super::PipelineError;
 use crate::destination::TableWrite;
 use crate::model::{Cursor, SourceSchema, UnreadPart, names};
 
 /// Maps the rows of one resource, or of one child table, to stored rows.
 pub(super) struct RowMapper {
-    target: Target,
+    target: TargetTable,
     /// Columns that the connector has announced.
     source: SourceSchema,
     /// Columns of key pages, under their names in `source`.
@@ -63,7 +63,7 @@ pub(super) struct MappedRows {
 
 impl RowMapper {
     /// Creates the mapper of rows with the columns of `source`.
-    pub(super) fn new(target: Target, source: SourceSchema) -> Result<Self, PipelineError> {
+    pub(super) fn new(target: TargetTable, source: SourceSchema) -> Result<Self, PipelineError> {
         let mut nesting = None;
         let valued = BTreeSet::new();
         Ok(Self {
@@ -187,7 +187,7 @@ impl RowMapper {
     }
 
     /// Table that the rows are mapped to.
-    pub(super) fn target(&self) -> &Target {
+    pub(super) fn target(&self) -> &TargetTable {
         &self.target
     }
 

@@ -38,7 +38,7 @@ fn mapper(
         ..ResourceSpec::default()
     };
     change(&mut spec);
-    let target = Target {
+    let target = TargetTable {
         plan: ResourcePlan::new(&spec).unwrap(),
         resource: "t".to_owned(),
         kind: PageKind::Rows,

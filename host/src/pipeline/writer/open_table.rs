@@ -13,7 +13,7 @@ use crate::model::{Cursor, PageKind, Rejected, ResourceRecord, SourceSchema, nam
 use crate::pipeline::PipelineError;
 use crate::pipeline::observer::Update;
 use crate::pipeline::plan::ResourcePlan;
-use crate::pipeline::row_mapper::{MappedRows, RowMapper, Target};
+use crate::pipeline::row_mapper::{MappedRows, RowMapper, TargetTable};
 
 /// The table of a resource, or a child table of one.
 pub(super) struct OpenTable {
@@ -75,7 +75,7 @@ impl OpenTable {
         let span = tracing::info_span!("resource", resource = name, table);
         span.in_scope(|| tracing::info!("reading"));
         context.observer.update(Update::Opened { resource: name });
-        let target = Target {
+        let target = TargetTable {
             plan,
             resource: name.to_owned(),
             kind,

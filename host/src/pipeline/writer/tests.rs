@@ -8,7 +8,9 @@ use arrow_ipc::writer::StreamWriter;
 
 use super::*;
 use crate::destination::{self, Settings};
-use crate::model::{DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec, ResourceSummary};
+use crate::model::{
+    DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec, ResourceSummary, Summary,
+};
 use crate::pipeline::plan;
 
 /// Creates the summary of the connector.

@@ -93,8 +93,7 @@ impl Nesting {
                 format!(
                     "`{resource}` needs a primary key so that its lists can be stored as child tables"
                 ),
-                "set `primary_key` to columns that identify its rows, or set `nested` to `json`"
-                    .to_owned(),
+                "set `primary_key` to columns that identify its rows, or set `nested` to `json`",
             ));
         }
         let new_tables = match options.schema {

@@ -250,8 +250,7 @@ impl PathTree {
                         "`{}` has a list without a table: `{name}` does not exist, and the schema is frozen",
                         self.tables[0].name
                     ),
-                    "set `schema` to `evolve` to add the table, or to `discard_value` to leave the list out"
-                        .to_owned(),
+                    "set `schema` to `evolve` to add the table, or to `discard_value` to leave the list out",
                 ));
             }
         }
@@ -269,8 +268,7 @@ impl PathTree {
     fn too_many(&self, what: &str) -> PipelineError {
         PipelineError::settings(
             format!("the nested values of `{}` make {what}", self.tables[0].name),
-            "if the keys of the documents are data, set `nested` to `json` to store them whole"
-                .to_owned(),
+            "if the keys of the documents are data, set `nested` to `json` to store them whole",
         )
     }
 

@@ -17,7 +17,7 @@ use crate::pipeline::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
 
 /// The table of a resource, or of a list in a resource.
-pub(in crate::pipeline) struct Target {
+pub(in crate::pipeline) struct TargetTable {
     pub(in crate::pipeline) plan: ResourcePlan,
     /// Name of the resource or of the child table, for messages.
     pub(in crate::pipeline) resource: String,
@@ -35,7 +35,7 @@ pub(super) struct Mapping {
     pub(super) table_write: TableWrite,
 }
 
-impl Target {
+impl TargetTable {
     /// Returns the steps for rows with the columns of `source`. `valued` names
     /// the columns of another type than the table's that have had a value.
     pub(super) fn mapping(
@@ -200,8 +200,7 @@ impl Target {
         if key.is_empty() {
             return Err(PipelineError::settings(
                 format!("`{resource}` has no primary key by which its rows can be merged"),
-                "set `primary_key` to columns that identify its rows, or set `write` to `append`"
-                    .to_owned(),
+                "set `primary_key` to columns that identify its rows, or set `write` to `append`",
             ));
         }
         let stored_name = |column: &String| {
@@ -216,7 +215,7 @@ impl Target {
                     format!(
                         "`{resource}` is merged by `{column}`, which is not one of its columns"
                     ),
-                    "add it to `columns`, or correct `primary_key`".to_owned(),
+                    "add it to `columns`, or correct `primary_key`",
                 )
             })
         };
