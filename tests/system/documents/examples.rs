@@ -1,6 +1,7 @@
 //! Examples of the documents are accepted by the code. Runs no load.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use connector_tests::paths;
@@ -50,6 +51,35 @@ fn every_example_of_a_pipeline_file_is_accepted() -> Result<()> {
     }
     assert!(examples > 10, "only {examples} examples were found");
     Ok(())
+}
+
+#[test]
+fn the_output_of_the_demonstration_is_the_one_of_the_readme() -> Result<()> {
+    let readme = read("README.md")?;
+    let blocks = code_blocks(&readme, "console");
+    let example = blocks.first().context("no example")?;
+    let folder = tempfile::tempdir()?;
+    let output = Command::new(paths::demo()?)
+        .current_dir(folder.path())
+        .env("CONNECTOR_HOST_CACHE", paths::component_cache()?)
+        .output()?;
+    let shown = String::from_utf8_lossy(&output.stdout);
+    let shown: Vec<_> = shown.lines().map(without_time).collect();
+    let mut compared = 0;
+    for line in example.lines() {
+        if !line.starts_with('$') && line != "..." {
+            compared += 1;
+            assert!(shown.contains(&without_time(line)), "{line}\n{shown:#?}");
+        }
+    }
+    assert!(compared > 10, "only {compared} lines were compared");
+    Ok(())
+}
+
+/// A line of a report without the time of a resource.
+fn without_time(line: &str) -> &str {
+    let time = line.rsplit_once("  ").filter(|_| line.ends_with(" s"));
+    time.map_or(line, |(rest, _)| rest)
 }
 
 /// A part of a pipeline file with everything that a whole one needs.
