@@ -123,13 +123,20 @@ pub fn timestamp(micros: i64) -> String {
         .to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// Formats seconds since 1970 like [`timestamp`], without a fraction.
+#[must_use]
+pub fn timestamp_seconds(seconds: i64) -> String {
+    let end = (LAST_DAY + 1) * SECONDS_PER_DAY;
+    let seconds = seconds.clamp(FIRST_DAY * SECONDS_PER_DAY, end - 1);
+    DateTime::from_timestamp_secs(seconds)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
 /// Formats the midnight that begins a day, in UTC (RFC 3339).
 #[must_use]
 pub fn start_of_day(day: i64) -> String {
-    let day = day.clamp(FIRST_DAY, LAST_DAY);
-    DateTime::from_timestamp_secs(day * SECONDS_PER_DAY)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Secs, true)
+    timestamp_seconds(day.saturating_mul(SECONDS_PER_DAY))
 }
 
 /// Returns the first day of a day's calendar month, and of the month after.

@@ -1,4 +1,4 @@
-//! Says what the token can read: one cheap request for each resource.
+//! Checks what the token can read, with one cheap request for each resource.
 
 use super::answer::Answer;
 use super::client::Client;
@@ -13,33 +13,28 @@ use super::refusals::Refusals;
 use super::units;
 use crate::clock;
 use crate::config::Config;
+use crate::describe::PLATFORM_TOKEN;
 use crate::error::{Category, Result};
 use crate::finding::{Finding, Severity};
 use crate::moment;
 use crate::output::Output;
 
-/// A token that lives no longer is worth a warning, in seconds.
-const SOON: i64 = 86_400;
+/// Remaining seconds of a token's life below which a finding is a warning.
+const SHORT_LIFE_SECONDS: i64 = 86_400;
 
-/// Checks the part of a config that is about the Platform API. Without a token
-/// there is nothing to say of it.
+/// Checks the settings of the Platform API. Without a token there are no
+/// findings, unless no database is configured either.
 pub fn check(config: &Config) -> Result<Vec<Finding>> {
     let client = Client::new(&config.platform);
     if !client.has_token() {
         return Ok(if config.database.is_some() {
             Vec::new()
         } else {
-            vec![Finding {
-                hint: Some(
-                    "add to [connector.secrets]: platform_token = { env = \"TURSO_API_TOKEN\" }"
-                        .to_owned(),
-                ),
-                ..finding(
-                    "platform_token",
-                    Severity::Warning,
-                    "requests go out without a token".to_owned(),
-                )
-            }]
+            let message = "requests are sent without a token";
+            vec![
+                Finding::new(PLATFORM_TOKEN, Severity::Warning, message)
+                    .hint(format!("provide the secret `{PLATFORM_TOKEN}`")),
+            ]
         });
     }
     let (mut lists, mut output) = (Lists::new(), Output::default());
@@ -49,23 +44,23 @@ pub fn check(config: &Config) -> Result<Vec<Finding>> {
     }
     for endpoint in ENDPOINTS {
         let tried = can_read(endpoint, config, &client, &mut lists, &mut output);
-        let said = |message: &str| finding(endpoint.name, Severity::Info, message.to_owned());
+        let info = |message| Finding::new(endpoint.name, Severity::Info, message);
         findings.push(match tried {
-            Ok(true) => said("the token may read it"),
-            Ok(false) => said("there is nothing that it could be asked of"),
+            Ok(true) => info("the token can read the resource"),
+            Ok(false) => info("nothing exists that the resource could be read for"),
             Err(error) if error.category == Category::Denied => {
-                said("[[connector.allow]] does not allow it")
+                info("the host denies the requests of the resource")
             }
             Err(error) => Finding {
                 hint: error.hint,
-                ..finding(endpoint.name, Severity::Warning, error.message)
+                ..Finding::new(endpoint.name, Severity::Warning, error.message)
             },
         });
     }
     Ok(findings)
 }
 
-/// Whether the token is good, and how long.
+/// Checks that the API accepts the token, and when it expires.
 fn token(client: &Client, output: &mut Output) -> Result<Finding> {
     let path = "/v1/auth/validate";
     let fetch = client.send(false, path.to_owned(), output);
@@ -74,7 +69,7 @@ fn token(client: &Client, output: &mut Output) -> Result<Finding> {
         Err(error) if error.category == Category::Authentication => {
             return Ok(Finding {
                 hint: error.hint,
-                ..finding("platform_token", Severity::Error, error.message)
+                ..Finding::new(PLATFORM_TOKEN, Severity::Error, error.message)
             });
         }
         Err(error) => return Err(error),
@@ -83,42 +78,43 @@ fn token(client: &Client, output: &mut Output) -> Result<Finding> {
     let expires = root
         .and_then(Object::of)
         .and_then(|object| object.get("exp").and_then(json::integer));
-    Ok(of_expiry(expires, clock::unix_micros() / 1_000_000))
+    Ok(expiry_finding(expires, clock::unix_micros() / 1_000_000))
 }
 
-fn of_expiry(expires: Option<i64>, now: i64) -> Finding {
-    let warning = |message: &str, hint: &str| Finding {
-        hint: Some(hint.to_owned()),
-        ..finding("platform_token", Severity::Warning, message.to_owned())
+/// Describes the expiry of the token. Times are in seconds since 1970, and
+/// negative for a token that does not expire.
+fn expiry_finding(expires: Option<i64>, now: i64) -> Finding {
+    let warning = |message: &str, hint: &str| {
+        Finding::new(PLATFORM_TOKEN, Severity::Warning, message).hint(hint)
     };
     match expires {
         None => warning(
-            "the API does not say when the token expires",
-            "look at it with `turso auth api-tokens list`",
+            "the API does not state when the token expires",
+            "list the tokens with `turso auth api-tokens list`",
         ),
         Some(..0) => warning(
-            "the token never expires",
-            "make one that does, and give the connector that",
+            "the token does not expire",
+            "provide a token with an expiry date",
         ),
-        Some(expires) if expires - now < SOON => warning(
-            &format!("the token expires at {}", at(expires)),
-            "make another with `turso auth api-tokens mint NAME`",
+        Some(expires) if expires - now < SHORT_LIFE_SECONDS => warning(
+            &format!(
+                "the token expires at {}",
+                moment::timestamp_seconds(expires)
+            ),
+            "create another token with `turso auth api-tokens mint NAME`",
         ),
-        Some(expires) => finding(
-            "platform_token",
+        Some(expires) => Finding::new(
+            PLATFORM_TOKEN,
             Severity::Info,
-            format!("the token is good until {}", at(expires)),
+            format!(
+                "the token is valid until {}",
+                moment::timestamp_seconds(expires)
+            ),
         ),
     }
 }
 
-fn at(seconds: i64) -> String {
-    let time = moment::timestamp(seconds.saturating_mul(1_000_000));
-    format!("{}Z", time.get(..19).unwrap_or(&time))
-}
-
-/// Asks an endpoint for the first that it can be asked of. False if there is
-/// none.
+/// Requests an endpoint for its first target. False if it has no target.
 fn can_read(
     endpoint: &'static Endpoint,
     config: &Config,
@@ -153,21 +149,12 @@ fn can_read(
     Ok(true)
 }
 
-fn finding(subject: &str, severity: Severity, message: String) -> Finding {
-    Finding {
-        subject: subject.to_owned(),
-        severity,
-        message,
-        hint: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_token_that_ends_soon_or_never_is_worth_a_warning() {
+    fn a_token_that_expires_soon_or_not_at_all_is_a_warning() {
         for (expires, severity, part) in [
             (
                 Some(1_700_086_399),
@@ -177,12 +164,12 @@ mod tests {
             (
                 Some(1_700_172_800),
                 Severity::Info,
-                "good until 2023-11-16T22:13:20Z",
+                "valid until 2023-11-16T22:13:20Z",
             ),
-            (Some(-1), Severity::Warning, "never"),
-            (None, Severity::Warning, "does not say"),
+            (Some(-1), Severity::Warning, "does not expire"),
+            (None, Severity::Warning, "does not state"),
         ] {
-            let finding = of_expiry(expires, 1_700_000_000);
+            let finding = expiry_finding(expires, 1_700_000_000);
             assert_eq!(finding.severity, severity);
             assert!(finding.message.contains(part), "{}", finding.message);
         }

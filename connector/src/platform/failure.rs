@@ -1,5 +1,5 @@
-//! What the Platform API says when something is wrong, in the words of the
-//! contract. Never repeats what a body holds beside its sentence.
+//! Errors of the Platform API, in the categories of the contract. Must not
+//! repeat more of a body than its reason.
 
 use serde_json::value::RawValue;
 
@@ -7,71 +7,78 @@ use super::json::{self, Object};
 use crate::error::{Category, Error};
 use crate::failure::{ErrorAnswer, reason};
 
-/// An answer with another status than 200. `what` is what was asked, for
-/// people.
-pub(super) fn from_status(status: u16, retry_after: Option<u64>, body: &str, what: &str) -> Error {
-    let said = sentence(body);
+/// Classifies an answer whose status is not 200. `request` is for people.
+pub(super) fn from_status(
+    status: u16,
+    retry_after: Option<u64>,
+    body: &str,
+    request: &str,
+) -> Error {
+    let stated = reason_in(body);
     let answer = ErrorAnswer {
         status,
         retry_after,
-        reason: &said,
-        subject: what,
+        reason: &stated,
+        subject: request,
     };
     match status {
-        400 | 402 | 403 if said.contains("feature_not_available") => answer
-            .error(Category::Permission, "this is not permitted")
-            .hint("the plan of the organization does not have it; leave the resource out"),
+        400 | 402 | 403 if stated.contains("feature_not_available") => answer
+            .error(Category::Permission, "the request is not permitted")
+            .hint("leave the resource out: the plan of the organization does not include it"),
         401 => answer
             .error(Category::Authentication, "the token was not accepted")
-            .hint(token_hint(&said)),
-        402 => answer.error(Category::Permission, "this is not permitted").hint(
-            "the plan of the organization does not have it, or an invoice is due; see its billing page",
+            .hint(token_hint(&stated)),
+        402 => answer.error(Category::Permission, "the request is not permitted").hint(
+            "check the billing page of the organization: its plan does not include the resource, or an \
+             invoice is due",
         ),
-        403 => answer.error(Category::Permission, "this is not permitted").hint(
-            "look at what the token may do: one of a group reads no organization, and some \
-             resources are for admins, owners or larger plans; and at `organization`, if it is set",
+        403 => answer.error(Category::Permission, "the request is not permitted").hint(
+            "check the permissions of the token, and `organization` if it is set: a token of a group \
+             cannot read an organization, and some resources need an admin, an owner or a larger plan",
         ),
         404 | 410 => answer
-            .error(Category::NotFound, "nothing is there")
-            .hint("look at `organization` in [connector.config]"),
+            .error(Category::NotFound, "nothing exists at this path")
+            .hint("check `organization`"),
         408 | 429 => answer
-            .retryable(Category::RateLimited, "the API asks to slow down")
-            .hint("run again later, or ask for less at once (`concurrency`)"),
+            .retryable(Category::RateLimited, "the API limits the rate of requests")
+            .hint("try again later, or lower `concurrency`"),
         409 | 500..600 => answer
-            .retryable(Category::Unavailable, "the API cannot answer now")
-            .hint("run again later"),
+            .retryable(Category::Unavailable, "the API is not available")
+            .hint("try again later"),
         300..400 => answer
-            .error(Category::Protocol, "the API points elsewhere")
-            .hint("put the URL that it points to into `platform_url`"),
+            .error(Category::Protocol, "the API redirects to another URL")
+            .hint("set `platform_url` to the URL of the redirect"),
         _ => answer
-            .error(Category::Protocol, "the API refuses the request")
-            .hint(IS_IT),
+            .error(Category::Protocol, "the API does not accept the request")
+            .hint(CHECK_URL),
     }
 }
 
-/// An answer that is not what the API is documented to give.
-pub(super) fn protocol(what: &str, how: &str) -> Error {
-    Error::new(Category::Protocol, format!("{what}: {how}")).hint(IS_IT)
+/// Creates the error of an answer that differs from the API's documentation.
+pub(super) fn protocol(request: &str, problem: &str) -> Error {
+    Error::new(Category::Protocol, format!("{request}: {problem}")).hint(CHECK_URL)
 }
 
-const IS_IT: &str = "is `platform_url` the URL of Turso's Platform API, and is this connector as \
-                     new as the API?";
+/// Hint for an answer that the API does not document.
+const CHECK_URL: &str = "check that `platform_url` is the URL of Turso's Platform API, and that the \
+                         connector is up to date";
 
-fn token_hint(said: &str) -> &'static str {
-    if said.contains("jwt id") {
-        "`platform_token` is a token of a database or a group; the Platform API wants one of its \
-         own: `turso auth api-tokens mint NAME`"
-    } else if said.contains("expired") {
-        "the token has expired: make another with `turso auth api-tokens mint NAME`"
+/// Returns the hint for a token that the API does not accept.
+fn token_hint(stated: &str) -> &'static str {
+    if stated.contains("jwt id") {
+        "create a token of the Platform API with `turso auth api-tokens mint NAME`: \
+         `platform_token` is a token of a database or a group"
+    } else if stated.contains("expired") {
+        "create another token with `turso auth api-tokens mint NAME`: this one has expired"
     } else {
-        "put a token of the Platform API (`turso auth api-tokens mint NAME`) into \
-         [connector.secrets] as `platform_token`, and name it in `secrets` of the allow-rule"
+        "create a token of the Platform API with `turso auth api-tokens mint NAME`, provide it as \
+         the secret `platform_token`, and allow it for the origin of `platform_url`"
     }
 }
 
-/// The sentence of an error body, and its code. `error` is documented to be
-/// a text, and is not always.
-fn sentence(body: &str) -> String {
+/// Returns the reason in an error body, with its code. `error` is documented as
+/// a text, but is not always one.
+fn reason_in(body: &str) -> String {
     let raw: Option<&RawValue> = serde_json::from_str(body).ok();
     let object = raw.and_then(Object::of);
     let member = |name: &str| {
@@ -81,15 +88,15 @@ fn sentence(body: &str) -> String {
                 .unwrap_or_else(|| json::Writer::new(super::never::is_secret).written(value)),
         )
     };
-    let said = member("error").or_else(|| member("message"));
-    let said = match (said, member("code")) {
-        (Some(said), Some(code)) => format!("{said}, {code}"),
-        (Some(said), None) | (None, Some(said)) => said,
-        // Not JSON: the page of a proxy, or nothing.
+    let stated = member("error").or_else(|| member("message"));
+    let stated = match (stated, member("code")) {
+        (Some(reason), Some(code)) => format!("{reason}, {code}"),
+        (Some(reason), None) | (None, Some(reason)) => reason,
+        // Not JSON: the page of a proxy, or an empty body.
         (None, None) if object.is_none() => body.to_owned(),
         (None, None) => String::new(),
     };
-    reason(&said)
+    reason(&stated)
 }
 
 #[cfg(test)]
@@ -140,8 +147,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_need_not_be_a_text() {
-        for (body, said) in [
+    fn an_error_may_be_of_any_json_type() {
+        for (body, expected) in [
             (
                 r#"{"error":{"message":"no","token":"x"}}"#,
                 r#"{"message":"no"}"#,
@@ -153,12 +160,12 @@ mod tests {
             ("", "no reason given"),
             ("gone\n", "gone"),
         ] {
-            assert_eq!(sentence(body), said, "{body}");
+            assert_eq!(reason_in(body), expected, "{body}");
         }
     }
 
     #[test]
-    fn a_token_of_a_database_is_told_apart() {
+    fn a_token_of_a_database_is_recognized() {
         let error = error(401, r#"{"error":"could not parse jwt id"}"#);
         assert!(error.hint.unwrap().contains("of a database"));
     }

@@ -163,13 +163,13 @@ fn ask(client: &Client, endpoint: &Endpoint, path: &str, output: &mut Output) ->
     Ok(bodies.into())
 }
 
-/// That an organization is not among those that the token sees.
+/// Creates the error of an organization that the token cannot read.
 pub(super) fn unknown_organization(slug: &str) -> Error {
     Error::new(
         Category::NotFound,
-        format!("the token sees no organization `{slug}`"),
+        format!("the token cannot read an organization `{slug}`"),
     )
-    .hint("look at `organization` in [connector.config]; `platform_organizations` has those that it sees")
+    .hint("check `organization`; the resource `platform_organizations` lists those that the token can read")
 }
 
 #[cfg(test)]

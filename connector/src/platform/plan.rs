@@ -41,7 +41,7 @@ impl Plan {
         let Some(endpoint) = super::named(name) else {
             return Err(Error::config(
                 format!("there is no resource `{name}`"),
-                "`connector-host list` shows all",
+                "list the resources to see their names",
             ));
         };
         let refuse = |what: &str, hint: &str| Err(Error::config(format!("`{name}` {what}"), hint));
@@ -214,7 +214,7 @@ pub(super) fn windows(
                 "`{}` would be read for more than {MOST_DAYS} days",
                 selection.resource
             ),
-            "set `usage_from` in [connector.config] to a later day",
+            "set `usage_from` to a later day",
         ));
     }
     let days = (first..end).map(|day| (day, day + 1)).collect();

@@ -121,7 +121,7 @@ impl Rows {
                 None => {
                     return Err(Error::config(
                         format!("`types` names `{}`, which is not read", wanted.column),
-                        "name a column that `connector-host list` shows",
+                        "list the resources to see their columns",
                     ));
                 }
             }

@@ -138,7 +138,7 @@ impl Refusals {
                 .hint(format!("add `{}` to `columns`: without it, nothing tells the rows of what could not be read", column.name))),
             _ => Err(error
                 .clone()
-                .hint("set `organization` in [connector.config] to one that the token reads")),
+                .hint("set `organization` to one that the token can read")),
         }
     }
 
