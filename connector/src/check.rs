@@ -11,7 +11,7 @@ use crate::describe::DATABASE_TOKEN;
 use crate::error::{Error, Result};
 use crate::finding::{Finding, Severity};
 use crate::platform;
-use crate::read::plan;
+use crate::read::queries;
 
 /// Checks a config. Returns an error if no read could succeed.
 pub fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
@@ -50,7 +50,7 @@ pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> 
     }
     let mut stream = server.stream(dialect);
     let catalog = discovery::catalog(&mut stream).map_err(Error::from);
-    let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
+    let queries = queries::describe(&mut stream, &config.queries).map_err(Error::from);
     stream.close();
     findings.push(Finding::new("catalogue", Severity::Info, counts(&catalog?)));
     for query in queries? {

@@ -105,9 +105,11 @@ impl wit::Guest for Component {
             .map_or(config.page_rows, |rows| rows.clamp(1, config.page_rows));
         let options = ReadOptions {
             page_rows: u64::from(page_rows),
+            page_bytes: options.page_bytes,
             row_limit: options.row_limit,
             resumable: options.consistency == wit::Consistency::Resumable,
             lenient: false,
+            progress: true,
         };
         let source = match config.databases.clone() {
             Some(databases) => {
@@ -282,6 +284,17 @@ fn event(event: Event) -> Result<wit::Event> {
             rows: batch.num_rows() as u64,
             batch: arrow::batch(&batch).map_err(|error| page_error(&error.to_string()))?,
             cursor: cursor.map(wit_cursor),
+        }),
+        Event::Progress {
+            resource,
+            rows,
+            estimated_rows,
+            waiting,
+        } => wit::Event::Progress(wit::Progress {
+            resource,
+            rows,
+            estimated_rows,
+            waiting,
         }),
         Event::Restarted(reason) => wit::Event::Restarted(reason),
         Event::Done(summary) => wit::Event::Done(wit::Summary {

@@ -14,7 +14,7 @@ use crate::platform;
 use crate::platform::endpoint::Endpoint;
 use crate::platform::endpoints::ENDPOINTS;
 use crate::read::followed::can_be_followed;
-use crate::read::plan;
+use crate::read::queries;
 use crate::rows::columns::{ColumnSpec, Storage};
 use crate::rows::logical_type::LogicalType;
 use crate::rows::value::Value;
@@ -82,7 +82,7 @@ pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
 fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
     let mut stream = server.stream(server.dialect()?);
     let catalog = discovery::catalog(&mut stream).map_err(Error::from);
-    let queries = plan::describe(&mut stream, &config.queries).map_err(Error::from);
+    let queries = queries::describe(&mut stream, &config.queries).map_err(Error::from);
     stream.close();
     let (catalog, queries) = (catalog?, queries?);
     let estimates = estimates(server, &catalog.tables);
@@ -104,7 +104,7 @@ fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
             primary_key: query.query.primary_key,
             cursor_columns: query.query.cursor_column.into_iter().collect(),
             modes: vec![Mode::Full],
-            parent: Some(plan::QUERIES.to_owned()),
+            parent: Some(queries::QUERIES.to_owned()),
             by_default: true,
             estimated_rows: None,
             name: query.query.name,
@@ -169,7 +169,7 @@ fn cursor_columns(table: &Table) -> Vec<String> {
 
 fn all_queries() -> Resource {
     Resource {
-        name: plan::QUERIES.to_owned(),
+        name: queries::QUERIES.to_owned(),
         kind: ResourceKind::Endpoint,
         description: Some(
             "All queries of the config (`queries`), each of which is a resource".to_owned(),

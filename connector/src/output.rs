@@ -10,6 +10,9 @@ use crate::error::{Category, Error, Result};
 use crate::log;
 use crate::rows::batch::BatchBuilder;
 
+/// Minimum number of rows between two reports of progress.
+const MIN_PROGRESS_ROWS: u64 = 100_000;
+
 /// Event of a read.
 #[derive(Debug)]
 pub enum Event {
@@ -36,6 +39,17 @@ pub enum Event {
         batch: RecordBatch,
         /// Cursor that is valid once the rows are stored.
         cursor: Option<Vec<u8>>,
+    },
+    /// Progress of the read.
+    Progress {
+        /// Name of the current resource.
+        resource: Option<String>,
+        /// Number of its rows so far.
+        rows: u64,
+        /// Estimated number of all its rows.
+        estimated_rows: Option<u64>,
+        /// Reason for a delay that follows.
+        waiting: Option<String>,
     },
     /// Restart of the read, with the reason. All earlier events are void.
     Restarted(String),
@@ -103,12 +117,20 @@ pub struct Unread {
     pub failure: Option<Error>,
 }
 
+/// Estimate of the current resource, and the rows that were last reported.
+#[derive(Debug)]
+struct Estimate {
+    rows: u64,
+    reported: u64,
+}
+
 /// Queue of events, and statistics. Counts belong to the resource that was
 /// begun last.
 #[derive(Debug)]
 pub struct Output {
     queue: VecDeque<Event>,
     resources: Vec<ResourceStats>,
+    estimate: Option<Estimate>,
     /// Number of requests, including those of earlier attempts.
     pub requests: u64,
     /// True if all pages are of one moment.
@@ -126,6 +148,7 @@ impl Default for Output {
         Self {
             queue: VecDeque::new(),
             resources: Vec::new(),
+            estimate: None,
             requests: 0,
             point_in_time: true,
         }
@@ -151,6 +174,7 @@ impl Output {
 
     /// Begins a resource with a primary key, or resumes it.
     pub fn begin_keyed(&mut self, resource: &str, primary_key: &[String]) {
+        self.estimate = None;
         let known = |stats: &ResourceStats| stats.resource == resource;
         if let Some(at) = self.resources.iter().position(known) {
             let stats = self.resources.remove(at);
@@ -190,6 +214,19 @@ impl Output {
     /// Returns the statistics of the current resource.
     pub fn stats(&mut self) -> Option<&mut ResourceStats> {
         self.resources.last_mut()
+    }
+
+    /// Reports the estimated number of rows of the current resource. From then
+    /// on, progress is reported with its pages, though not with each of them.
+    pub fn expect_rows(&mut self, rows: u64) {
+        let reported = self.resources.last().map_or(0, |stats| stats.rows);
+        self.estimate = Some(Estimate { rows, reported });
+        self.report_progress(None);
+    }
+
+    /// Reports a delay that follows, with its reason.
+    pub fn report_waiting(&mut self, reason: String) {
+        self.report_progress(Some(reason));
     }
 
     /// Counts a request of the current resource.
@@ -266,6 +303,7 @@ impl Output {
     pub fn restart(&mut self, reason: String) {
         self.queue.clear();
         self.resources.clear();
+        self.estimate = None;
         self.queue.push_back(Event::Restarted(reason));
     }
 
@@ -313,7 +351,30 @@ impl Output {
             batch,
             cursor,
         });
+        let rows = stats.rows;
+        if let Some(estimate) = &mut self.estimate
+            && rows - estimate.reported >= progress_interval(estimate.rows)
+        {
+            estimate.reported = rows;
+            self.report_progress(None);
+        }
     }
+
+    fn report_progress(&mut self, waiting: Option<String>) {
+        let current = self.resources.last();
+        self.queue.push_back(Event::Progress {
+            resource: current.map(|stats| stats.resource.clone()),
+            rows: current.map_or(0, |stats| stats.rows),
+            estimated_rows: self.estimate.as_ref().map(|estimate| estimate.rows),
+            waiting,
+        });
+    }
+}
+
+/// Returns the number of rows between two reports: a hundred reports for a large
+/// resource, and none for a small one.
+fn progress_interval(estimated_rows: u64) -> u64 {
+    (estimated_rows / 100).max(MIN_PROGRESS_ROWS)
 }
 
 /// Creates the error of a page that could not be built.
@@ -324,4 +385,70 @@ pub fn page_error(reason: &str) -> Error {
         format!("a page could not be built: {reason}"),
     )
     .hint(Category::Internal.default_hint())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::columns::{ColumnSpec, Storage};
+    use crate::rows::value::Value;
+
+    fn send_rows(output: &mut Output, rows: u64) {
+        let columns = [ColumnSpec {
+            name: "id".to_owned(),
+            storage: Storage::Integer,
+            holds_json: false,
+        }];
+        let mut batch = BatchBuilder::new(&columns);
+        for id in 0..rows {
+            batch.push_row(&[Value::Integer(i64::try_from(id).unwrap())]);
+        }
+        output.page(&mut batch).unwrap();
+    }
+
+    fn reported(output: &mut Output) -> Vec<(u64, Option<u64>)> {
+        let events = std::iter::from_fn(|| output.pop());
+        let progress = events.filter_map(|event| match event {
+            Event::Progress {
+                rows,
+                estimated_rows,
+                ..
+            } => Some((rows, estimated_rows)),
+            _ => None,
+        });
+        progress.collect()
+    }
+
+    #[test]
+    fn progress_is_reported_at_the_start_and_then_rarely() {
+        let mut output = Output::default();
+        output.begin("t");
+        output.expect_rows(250_000);
+        for _ in 0..50 {
+            send_rows(&mut output, 5_000);
+        }
+        let estimate = Some(250_000);
+        assert_eq!(
+            reported(&mut output),
+            [(0, estimate), (100_000, estimate), (200_000, estimate)]
+        );
+        output.begin("without_estimate");
+        send_rows(&mut output, 200_000);
+        assert_eq!(reported(&mut output), []);
+    }
+
+    #[test]
+    fn a_delay_is_reported_with_its_reason() {
+        let mut output = Output::default();
+        output.restart("busy".to_owned());
+        output.report_waiting("busy".to_owned());
+        assert!(matches!(output.pop(), Some(Event::Restarted(_))));
+        let Some(Event::Progress {
+            resource, waiting, ..
+        }) = output.pop()
+        else {
+            panic!("no progress");
+        };
+        assert_eq!((resource, waiting.as_deref()), (None, Some("busy")));
+    }
 }

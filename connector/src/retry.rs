@@ -54,6 +54,13 @@ impl Backoff {
     /// Waits before another attempt. Returns the error if another attempt is
     /// useless.
     pub fn wait(&mut self, error: Error) -> Result<()> {
+        clock::sleep(self.next_delay(error)?);
+        Ok(())
+    }
+
+    /// Returns the delay before another attempt, which the caller has to wait.
+    /// Returns the error if another attempt is useless.
+    pub fn next_delay(&mut self, error: Error) -> Result<Duration> {
         self.attempts += 1;
         let attempts_left = self.attempts < self.max_attempts;
         match delay(&error, self.attempts, self.waited, clock::noise()).filter(|_| attempts_left) {
@@ -63,9 +70,8 @@ impl Backoff {
                     "{error}; next attempt in {:.1} s",
                     delay.as_secs_f64()
                 ));
-                clock::sleep(delay);
                 self.waited += delay;
-                Ok(())
+                Ok(delay)
             }
         }
     }

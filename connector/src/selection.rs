@@ -82,6 +82,8 @@ impl TypeOverride {
 pub struct ReadOptions {
     /// Maximum rows of a page.
     pub page_rows: u64,
+    /// Maximum bytes of a page. The server's maximum is lower than most values.
+    pub page_bytes: Option<u64>,
     /// Maximum rows of each resource.
     pub row_limit: Option<u64>,
     /// True if pages may be of different moments, so that a read can resume.
@@ -89,4 +91,6 @@ pub struct ReadOptions {
     /// True if missing tables are skipped, because not every one of many
     /// databases has them.
     pub lenient: bool,
+    /// True if estimates are requested and progress is reported.
+    pub progress: bool,
 }

@@ -163,7 +163,7 @@ fn uncommitted_changes_are_not_read() -> Result<()> {
     let pipeline = follow(&server, &["t"])?;
     client.run(&["BEGIN", "INSERT INTO t VALUES (1, 'undone')"])?;
     let outcome = pipeline.host(&["run"])?;
-    check_refused(&outcome, &["a transaction is open on the one connection"])?;
+    check_refused(&outcome, &["a transaction is open on the only connection"])?;
     client.run(&["ROLLBACK", "INSERT INTO t VALUES (1, 'kept')"])?;
     pipeline.load()?;
     client.run(&["BEGIN", "UPDATE t SET a = 'undone'"])?;

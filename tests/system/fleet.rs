@@ -268,10 +268,7 @@ fn a_database_that_is_deselected_for_some_time_is_not_appended_twice() -> Result
         .resource_with("orders", lines);
     let outcome = one.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
-    assert!(
-        outcome.stderr.contains("different pipelines"),
-        "{outcome:?}"
-    );
+    assert!(outcome.stderr.contains("separate pipelines"), "{outcome:?}");
     Ok(())
 }
 
@@ -366,7 +363,7 @@ fn a_table_with_an_incompatible_schema_fails_alone() -> Result<()> {
     let outcome = pipeline.host(&["run", "--json"])?;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
-        outcome.stdout.contains("no column `updated_at`"),
+        outcome.stdout.contains("no cursor column `updated_at`"),
         "{outcome:?}"
     );
     assert_eq!(counts(&pipeline, "orders")?, "a:2 c:2");

@@ -91,7 +91,7 @@ fn a_recreated_table_fails_until_a_full_refresh() -> Result<()> {
     assert!(
         outcome
             .stderr
-            .contains("the largest row id of `t` is 1, and rows up to 7 have been read"),
+            .contains("the largest row id of `t` is 1, but rows up to 7 were already read"),
         "{outcome:?}"
     );
     assert_eq!(
@@ -278,7 +278,7 @@ fn a_cursor_is_refused_after_a_change_of_the_condition() -> Result<()> {
     assert!(
         outcome
             .stderr
-            .contains("the cursor of `orders` was made with another `where`"),
+            .contains("the cursor of `orders` was saved with another `where`"),
         "{outcome:?}"
     );
     Ok(())
@@ -305,7 +305,7 @@ fn a_read_above_the_row_limit_is_refused() -> Result<()> {
     let outcome = pipeline.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
-        outcome.stderr.contains("at most 1000 are allowed"),
+        outcome.stderr.contains("`max_rows_read` permits 1000"),
         "{outcome:?}"
     );
     assert!(outcome.stderr.contains("CREATE INDEX"), "{outcome:?}");
@@ -565,7 +565,7 @@ fn an_unchanged_database_is_not_read() -> Result<()> {
         assert_eq!(report["resources"].as_array().map(Vec::len), Some(2));
         let note = only_resource(&report)["notes"].to_string();
         assert!(
-            note.contains("nothing was written since the last run"),
+            note.contains("nothing was committed since the last run"),
             "{note}"
         );
     }

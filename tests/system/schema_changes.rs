@@ -155,7 +155,7 @@ fn a_changed_key_is_refused_until_a_full_refresh() -> Result<()> {
     assert!(
         outcome
             .stderr
-            .contains("the cursor of `items` is of another key"),
+            .contains("the cursor of `items` has another key"),
         "{outcome:?}"
     );
     let outcome = pipeline.host(&["run", "--full-refresh", "--resource", "items"])?;

@@ -62,7 +62,7 @@ fn a_cursor_can_be_shown_set_and_reset() -> Result<()> {
         assert!(
             outcome
                 .stderr
-                .contains("the cursor of `events` cannot be read"),
+                .contains("the cursor of `events` cannot be parsed"),
             "{outcome:?}"
         );
         state_of("reset", &[])?;

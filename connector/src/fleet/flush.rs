@@ -36,7 +36,7 @@ impl Fleet {
                     batch,
                     ..
                 } => self.page(member, resource, kind, &batch)?,
-                Event::Restarted(_) | Event::Done(_) => {}
+                Event::Progress { .. } | Event::Restarted(_) | Event::Done(_) => {}
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use arrow_schema::SchemaRef;
 use super::union::ColumnIndices;
 use crate::error::Result;
 use crate::output::{Event, PageKind, Summary};
-use crate::read::{Knowledge, Read};
+use crate::read::{Read, RestartState};
 
 /// Maximum bytes of buffered rows.
 const MAX_BUFFERED_BYTES: usize = 8 << 20;
@@ -99,7 +99,7 @@ impl Member {
             Event::Schema { resource, .. } | Event::Page { resource, .. } => {
                 !without.contains(resource)
             }
-            Event::Restarted(_) | Event::Done(_) => true,
+            Event::Progress { .. } | Event::Restarted(_) | Event::Done(_) => true,
         };
         events.filter(is_kept).collect()
     }
@@ -123,9 +123,9 @@ impl Member {
         all.any(|(known, _)| known == resource)
     }
 
-    /// Returns what the read has learned about its database.
-    pub(super) fn knowledge(&self) -> Knowledge {
-        self.read.knowledge()
+    /// Returns the state for a later read of the database.
+    pub(super) fn restart_state(&self) -> RestartState {
+        self.read.restart_state()
     }
 
     /// Ends the read, and closes its stream.

@@ -29,7 +29,7 @@ use crate::http::Credential;
 use crate::log;
 use crate::output::{Event, Output, PageKind, ResourceStats, Summary};
 use crate::platform;
-use crate::read::{Knowledge, Read};
+use crate::read::{Read, RestartState};
 use crate::retry::Backoff;
 use crate::selection::{Mode, ReadOptions, Selection};
 
@@ -55,8 +55,8 @@ pub struct Fleet {
     totals: BTreeMap<String, ResourceTotals>,
     /// Databases that could not be read, with the errors.
     failed: BTreeMap<String, Error>,
-    /// Knowledge about databases from before the last restart.
-    knowledge: BTreeMap<String, Knowledge>,
+    /// States of databases from before the last restart.
+    restart_states: BTreeMap<String, RestartState>,
     /// Number of rows that were sent.
     rows: u64,
     requests: u64,
@@ -108,6 +108,8 @@ impl Fleet {
             lenient: true,
             // The rows of a database are buffered until its read is complete.
             resumable: false,
+            // The totals of all databases are unknown before the last one.
+            progress: false,
             ..options.clone()
         };
         Ok(Self {
@@ -126,7 +128,7 @@ impl Fleet {
             active: VecDeque::new(),
             totals: BTreeMap::new(),
             failed: BTreeMap::new(),
-            knowledge: BTreeMap::new(),
+            restart_states: BTreeMap::new(),
             rows: 0,
             requests: 0,
             output: VecDeque::new(),
@@ -212,8 +214,8 @@ impl Fleet {
                         member.name
                     ),
                 );
-                self.knowledge
-                    .insert(member.name.clone(), member.knowledge());
+                self.restart_states
+                    .insert(member.name.clone(), member.restart_state());
                 member.close();
                 match self.backoff.wait(error.retryable()) {
                     Ok(()) => self.restart(&reason),
@@ -260,8 +262,8 @@ impl Fleet {
             requested.collect(),
             self.options.clone(),
         );
-        let knowledge = self.knowledge.get(&next.name).cloned();
-        let read = read.knowing(knowledge.unwrap_or_default());
+        let state = self.restart_states.get(&next.name).cloned();
+        let read = read.with_restart_state(state.unwrap_or_default());
         self.active.push_back(Member::new(next.name, read));
         Ok(())
     }

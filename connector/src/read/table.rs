@@ -1,65 +1,68 @@
-//! A table that is being read: its phases, what decodes their rows, and where
-//! they lead. Asks nobody.
+//! Table that is read in pages: its passes, the decoder of their rows, and the
+//! cursor. Sends no requests.
 
 use std::collections::VecDeque;
 
-use super::increment::{Phase, Rows as PhaseRows};
-use super::plan::{How, Target};
-use super::progress::Progress;
+use super::cursor_tracker::CursorTracker;
+use super::page_size::PageRows;
+use super::pass::{Pass, PassRows};
+use super::target::{ReadMethod, Target};
 use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::hrana::decoder::{Decoder, Encoding};
+use crate::hrana::response::Executed;
 use crate::output::{Output, PageKind};
 use crate::rows::value::Value;
 
-/// The size that answers are steered to. Servers refuse to build ones of
-/// more than 10 MB of values.
-const GOOD_BYTES: usize = 4_000_000;
-/// The size from which pages get smaller.
-const LARGE_BYTES: usize = 8_000_000;
+/// Reason of a read that ends early.
+pub(super) const MAX_ROWS_READ_REACHED: &str =
+    "the server has read the maximum number of rows (`max_rows_read`)";
 
-/// A table that is being read.
+/// Table that is read in pages.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(super) struct PagedTable {
+    /// Name of the resource.
     pub(super) resource: String,
+    /// Encoding in which values are requested.
     pub(super) encoding: Encoding,
-    /// What is read now; nothing when all has been.
-    pub(super) phase: Option<Phase>,
-    /// What comes after it.
-    pub(super) phases: VecDeque<Phase>,
-    pub(super) rows: Decoder,
-    pub(super) keys: Option<Decoder>,
-    /// Key of the last row that was sent in this phase.
+    /// Pass that is being read; `None` at the end.
+    pub(super) pass: Option<Pass>,
+    /// Passes that follow.
+    pub(super) next_passes: VecDeque<Pass>,
+    rows: Decoder,
+    keys: Option<Decoder>,
+    /// Key of the last row of the pass that was sent.
     pub(super) after: Option<Vec<Value>>,
-    /// Rows to ask for at once.
-    pub(super) page_rows: u64,
-    /// Rows that may still be sent.
-    pub(super) left: Option<u64>,
-    /// Rows that the server may still bill.
-    pub(super) billable: Option<u64>,
-    pub(super) progress: Option<Progress>,
-    /// Where the next read goes on, once all has been read.
-    pub(super) cursor: Option<Cursor>,
+    /// Number of rows of the next page.
+    pub(super) page_rows: PageRows,
+    /// Number of rows that may still be sent.
+    pub(super) rows_left: Option<u64>,
+    /// Number of rows that the server may still bill.
+    pub(super) billable_rows: Option<u64>,
+    tracker: Option<CursorTracker>,
+    /// Cursor after all rows, if it was known before.
+    final_cursor: Option<Cursor>,
 }
 
-/// What a page leaves to do.
+/// What follows a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    /// There is more in its phase.
+pub(super) enum AfterPage {
+    /// Next page of the pass.
     Page,
-    /// Its phase is over.
-    Phase,
-    /// Its table is over.
-    Table,
+    /// Next pass of the table.
+    Pass,
+    /// End of the table.
+    End,
 }
 
-impl Table {
-    pub(super) fn new(target: Target, page_rows: u64, row_limit: Option<u64>) -> Self {
-        let mut phases = target.phases;
+impl PagedTable {
+    /// Creates the state before the first page.
+    pub(super) fn new(target: Target, page_rows: PageRows, row_limit: Option<u64>) -> Self {
+        let mut next_passes = target.passes;
         let mut keys = None;
-        if let Some((phase, columns)) = target.keys {
-            phases.push_back(phase);
+        if let Some((pass, columns)) = target.keys {
+            next_passes.push_back(pass);
             keys = Some(Decoder::new(&columns));
         }
         let mut table = Self {
@@ -67,165 +70,170 @@ impl Table {
             keys,
             resource: target.resource,
             encoding: target.encoding,
-            phase: None,
-            phases,
+            pass: None,
+            next_passes,
             after: None,
             page_rows,
-            left: row_limit,
-            billable: target.max_rows_billed,
-            progress: match target.how {
-                How::Increment(increment) => Some(increment.progress()),
+            rows_left: row_limit,
+            billable_rows: target.max_rows_billed,
+            tracker: match target.method {
+                ReadMethod::Incremental(increment) => Some(increment.tracker()),
                 _ => None,
             },
-            cursor: target.cursor.filter(|_| row_limit.is_none()),
+            final_cursor: target.cursor.filter(|_| row_limit.is_none()),
         };
-        table.next_phase();
+        table.next_pass();
         table
     }
 
-    /// Goes on to the next phase.
-    pub(super) fn next_phase(&mut self) {
-        self.phase = self.phases.pop_front();
-        self.after = self.phase.as_ref().and_then(|phase| phase.after.clone());
+    /// Starts the next pass, if there is one.
+    pub(super) fn next_pass(&mut self) {
+        self.pass = self.next_passes.pop_front();
+        self.after = self.pass.as_ref().and_then(|pass| pass.after.clone());
         self.set_encoding(self.encoding);
     }
 
+    /// Sets the encoding of this and the following pages.
     pub(super) fn set_encoding(&mut self, encoding: Encoding) {
         self.encoding = encoding;
-        let Some(phase) = &self.phase else {
+        let Some(pass) = &self.pass else {
             return;
         };
-        let prefix_length = phase.paging.prefix_length(encoding);
-        let decoder = match (phase.rows, &mut self.keys) {
-            (PhaseRows::Keys, Some(keys)) => keys,
-            _ => &mut self.rows,
-        };
+        let prefix_length = pass.paging.prefix_length(encoding);
+        let keeps_prefixes = pass.rows == PassRows::Unordered;
+        let decoder = self.decoder();
         decoder.set_encoding(encoding, prefix_length);
-        decoder.keep_prefixes(phase.rows == PhaseRows::Unordered);
+        decoder.keep_prefixes(keeps_prefixes);
     }
 
-    /// What decodes the rows of this phase.
+    /// Returns the decoder of the pass's rows.
     pub(super) fn decoder(&mut self) -> &mut Decoder {
-        let of_keys = self
-            .phase
-            .as_ref()
-            .is_some_and(|phase| phase.rows == PhaseRows::Keys);
+        let pass_rows = self.pass.as_ref().map(|pass| pass.rows);
         match &mut self.keys {
-            Some(keys) if of_keys => keys,
+            Some(keys) if pass_rows == Some(PassRows::Keys) => keys,
             _ => &mut self.rows,
         }
     }
 
-    /// The size of the next page.
+    /// Returns the maximum number of rows of the next page.
     pub(super) fn limit(&self) -> u64 {
-        self.left
-            .map_or(self.page_rows, |left| left.min(self.page_rows))
+        let page_rows = self.page_rows.rows;
+        self.rows_left.map_or(page_rows, |left| left.min(page_rows))
     }
 
-    /// Learns from the size of an answer.
-    pub(super) fn adapt(&mut self, rows: u64, bytes: usize, most: u64) {
-        let per_row = bytes / usize::try_from(rows).unwrap_or(usize::MAX).max(1);
-        let good = (GOOD_BYTES / per_row.max(1)).max(1) as u64;
-        if bytes > LARGE_BYTES {
-            self.page_rows = good.min(self.page_rows);
-        } else if self.page_rows < most && bytes < GOOD_BYTES / 2 {
-            self.page_rows = good.min(self.page_rows.saturating_mul(4)).min(most);
-        }
-    }
-
-    /// Sends the page that was decoded, and takes note of where it leads.
+    /// Sends the decoded page with its cursor. `last_key` is the key of the last
+    /// row.
     pub(super) fn send_page(
         &mut self,
         rows: u64,
-        last: Option<&[Value]>,
+        last_key: Option<&[Value]>,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let Some(phase) = &self.phase else {
+        let Some(pass) = &self.pass else {
             return Ok(());
         };
-        let mut cursor = None;
-        if let Some(progress) = &mut self.progress {
-            for prefix in self.rows.take_prefixes() {
-                if let Some((key, value)) = phase.paging.split_prefix(self.encoding, prefix) {
-                    progress.meet(&key, &value);
-                }
-            }
-            if phase.rows == PhaseRows::WithoutValue {
-                progress.count_nulls(rows);
-            }
-            if let Some(last) = last {
-                progress.advance(phase.rows, last);
-            }
-            // In no order, rows that are still to come may be older.
-            if !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::Keys) {
-                cursor = Some(progress.cursor().encode());
-            }
-        }
-        if phase.rows == PhaseRows::Keys {
-            // Its columns come first, even if it has no new rows.
+        if pass.rows == PassRows::Keys {
+            // The schema of the rows comes first, even if there are no new rows.
             output.end(self.rows.batch_mut())?;
             return Ok(output.page_with(PageKind::Keys, self.decoder().batch_mut(), None)?);
         }
-        Ok(output.page_with(PageKind::Rows, self.decoder().batch_mut(), cursor)?)
-    }
-
-    /// Where it goes on, if every page so far led to a cursor.
-    pub(super) fn resumable_cursor(&self) -> Option<Cursor> {
-        let in_order = |phase: &Phase| !matches!(phase.rows, PhaseRows::Unordered | PhaseRows::All);
-        let progress = self.progress.as_ref()?;
-        let all = self.phase.iter().chain(&self.phases).all(in_order);
-        (all && self.keys.is_none()).then(|| progress.cursor().clone())
-    }
-
-    /// Counts what the server has billed. True when no more may be.
-    pub(super) fn spend(&mut self, rows: Option<u64>) -> bool {
-        self.billable = self
-            .billable
-            .map(|billable| billable.saturating_sub(rows.unwrap_or(0)));
-        self.billable == Some(0)
-    }
-
-    /// Ends the table before all has been read, since the server may bill no
-    /// more: what has a cursor goes on from there the next time.
-    pub(super) fn stop_early(&mut self, output: &mut Output) -> Then {
-        let what = "the server has read as many rows as it may (`max_rows_read`)";
-        let ordered = self.phase.as_ref().is_some_and(|phase| {
-            // What overlaps may not have come beyond where it began.
-            matches!(
-                phase.rows,
-                PhaseRows::ByKey | PhaseRows::ByColumn { overlaps: false }
-            )
-        });
-        let may_stop = ordered && self.keys.is_none();
-        if may_stop && self.progress.as_mut().is_some_and(Progress::stop) {
-            if let Some(stats) = output.stats() {
-                stats
-                    .notes
-                    .push(format!("{what}; the next run goes on from there"));
+        let mut cursor = None;
+        if let Some(tracker) = &mut self.tracker {
+            for prefix in self.rows.take_prefixes() {
+                if let Some((key, value)) = pass.paging.split_prefix(self.encoding, prefix) {
+                    tracker.observe(&key, &value);
+                }
             }
-        } else {
-            let error = Error::config(format!("`{}`: {what}", self.resource), "allow more rows");
-            output.record_failure(&self.resource, error);
+            if pass.rows == PassRows::Null {
+                tracker.count_nulls(rows);
+            }
+            if let Some(key) = last_key {
+                tracker.advance(pass.rows, key);
+            }
+            // Later rows of an unordered pass may have smaller values.
+            if pass.rows != PassRows::Unordered {
+                cursor = Some(tracker.cursor().encode());
+            }
         }
-        Then::Table
+        Ok(output.page_with(PageKind::Rows, self.rows.batch_mut(), cursor)?)
     }
 
-    /// Sends what there is to say when all has been read.
+    /// Returns the cursor at which another read can resume, if all passes are
+    /// in an order.
+    pub(super) fn resume_cursor(&self) -> Option<Cursor> {
+        let is_ordered = |pass: &Pass| !matches!(pass.rows, PassRows::Unordered | PassRows::All);
+        let tracker = self.tracker.as_ref()?;
+        let all_ordered = self.pass.iter().chain(&self.next_passes).all(is_ordered);
+        (all_ordered && self.keys.is_none()).then(|| tracker.cursor().clone())
+    }
+
+    /// Counts the rows of a page against the limits, and returns what follows.
+    pub(super) fn after_page(
+        &mut self,
+        executed: &Executed,
+        limit: u64,
+        output: &mut Output,
+    ) -> AfterPage {
+        let rows = executed.rows;
+        let billed = executed.rows_read.unwrap_or(0);
+        self.rows_left = self.rows_left.map(|left| left.saturating_sub(rows));
+        self.billable_rows = self.billable_rows.map(|left| left.saturating_sub(billed));
+        if self.rows_left == Some(0) {
+            AfterPage::End
+        } else if rows < limit {
+            AfterPage::Pass
+        } else if self.billable_rows == Some(0) {
+            self.stop_early(output)
+        } else {
+            AfterPage::Page
+        }
+    }
+
+    /// Ends the table: sends its schemas, final cursor and notes.
     pub(super) fn end(mut self, output: &mut Output) -> Result<(), Failure> {
         output.end(self.rows.batch_mut())?;
         if let Some(keys) = &mut self.keys {
             output.end_with(PageKind::Keys, keys.batch_mut())?;
         }
-        if let (Some(progress), Some(stats)) = (&self.progress, output.stats()) {
-            stats.cursor = Some(progress.end().encode());
-            stats.notes.extend(progress.notes());
+        let Some(stats) = output.stats() else {
+            return Ok(());
+        };
+        stats.ended = true;
+        if let Some(tracker) = &self.tracker {
+            stats.cursor = Some(tracker.final_cursor().encode());
+            stats.notes.extend(tracker.notes());
         }
-        if let Some(stats) = output.stats() {
-            stats.ended = true;
-            if let Some(cursor) = &self.cursor {
-                stats.cursor = Some(cursor.encode());
-            }
+        if let Some(cursor) = &self.final_cursor {
+            stats.cursor = Some(cursor.encode());
         }
         Ok(())
+    }
+
+    /// Ends the table early because the server must not bill more rows. If the
+    /// cursor permits it, the next run continues; else the table fails.
+    fn stop_early(&mut self, output: &mut Output) -> AfterPage {
+        let is_ordered = self.pass.as_ref().is_some_and(|pass| {
+            // An overlapping pass may not have passed the saved cursor yet.
+            matches!(
+                pass.rows,
+                PassRows::ByKey | PassRows::ByColumn { overlaps: false }
+            )
+        });
+        let may_stop = is_ordered
+            && self.keys.is_none()
+            && self.tracker.as_mut().is_some_and(CursorTracker::stop_early);
+        if may_stop {
+            if let Some(stats) = output.stats() {
+                let note = format!("{MAX_ROWS_READ_REACHED}; the next run continues from there");
+                stats.notes.push(note);
+            }
+        } else {
+            let error = Error::config(
+                format!("`{}`: {MAX_ROWS_READ_REACHED}", self.resource),
+                "raise `max_rows_read`",
+            );
+            output.record_failure(&self.resource, error);
+        }
+        AfterPage::End
     }
 }

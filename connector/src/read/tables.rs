@@ -1,123 +1,108 @@
-//! Tables in pages, one after the other, on one stream.
+//! Reader of tables in pages, one table after the other, on one stream.
 //!
-//! A stream takes one request at a time, so the next one is sent as soon as
-//! its predecessor has arrived and before that is decoded: the server reads
-//! while the page is decoded and stored. Which one is next is a guess from a
-//! glance at the answer; when it turns out wrong, its answer is thrown away.
+//! A stream takes one request at a time. The next request is therefore sent as
+//! soon as a response has arrived, before it is decoded: the server reads while
+//! the page is decoded and stored. The next request is a guess from a peek at
+//! the response; if it turns out wrong, its response is discarded.
 
 use std::collections::VecDeque;
 
-use super::increment::Phase;
-use super::plan::Target;
-use super::table::{Table, Then};
+use super::page_size::{PageBytes, PageRows};
+use super::pass::Pass;
+use super::snapshot::Snapshot;
+use super::table::{AfterPage, PagedTable};
+use super::target::Target;
 use crate::cursor::Cursor;
 use crate::database::dialect::Dialect;
 use crate::database::failure;
 use crate::database::paging::Paging;
-use crate::database::stream::{self, Stream};
+use crate::database::stream::StreamState;
 use crate::error::{Category, Error};
 use crate::failure::Failure;
 use crate::hrana::DecodeError;
 use crate::hrana::decoder::Encoding;
 use crate::hrana::page::{self, PagePeek};
 use crate::hrana::request::Request;
-use crate::hrana::response::{Outcome, PipelineResponse, ValueRows};
+use crate::hrana::response::{Outcome, PipelineResponse, RowSink, ValueRows};
+use crate::hrana::scan::Scanner;
 use crate::http::Pending;
 use crate::output::Output;
 use crate::rows::value::Value;
 use crate::selection::ReadOptions;
 
-/// Rows of the first page from a server without a limit of its own: rows may
-/// be large, and only an answer that fits tells how large they are.
-const FIRST_ROWS: u64 = 500;
+/// Number of rows of the first page from a server that does not limit the size
+/// of a response: only the response shows how large the rows are.
+const FIRST_PAGE_ROWS: u64 = 500;
 
-/// The tables of a read.
+/// Reader of tables in pages.
 #[derive(Debug)]
-pub(super) struct Tables {
-    pub(super) stream: Stream,
-    /// Whether all happens in one transaction.
-    pub(super) snapshot: bool,
-    left: VecDeque<Target>,
-    current: Option<Table>,
-    in_flight: Option<InFlight>,
+pub(super) struct TableReader {
+    snapshot: Snapshot,
+    remaining: VecDeque<Target>,
+    current: Option<PagedTable>,
+    prefetched: Option<Prefetch>,
+    /// Buffer of response bodies.
     body: Vec<u8>,
-    /// Rows of the first page of a table.
-    first_rows: u64,
-    /// The most rows of a page.
-    page_rows: u64,
+    /// Size of the first page of a table.
+    first_page: PageRows,
     row_limit: Option<u64>,
 }
 
-/// A request whose answer is on its way.
+/// Request that was sent before its predecessor was decoded.
 #[derive(Debug)]
-struct InFlight {
+struct Prefetch {
     pending: Pending,
-    /// Whether it goes on in the phase that is being read.
-    same_phase: bool,
-    /// The most rows that it may bring.
+    /// True if it continues the pass that is being read.
+    same_pass: bool,
+    /// Maximum number of rows of the response.
     limit: u64,
 }
 
-impl Tables {
+impl TableReader {
+    /// Creates a reader of tables.
     pub(super) fn new(
-        stream: Stream,
-        snapshot: bool,
-        left: VecDeque<Target>,
+        snapshot: Snapshot,
+        remaining: VecDeque<Target>,
         options: &ReadOptions,
     ) -> Self {
-        let first_rows = match stream.dialect() {
-            Dialect::Minimal => options.page_rows.min(FIRST_ROWS),
+        let first_rows = match snapshot.stream.dialect() {
+            Dialect::Minimal => options.page_rows.min(FIRST_PAGE_ROWS),
             Dialect::V3 | Dialect::V2 => options.page_rows,
         };
         Self {
-            stream,
             snapshot,
-            left,
+            remaining,
             current: None,
-            in_flight: None,
+            prefetched: None,
             body: Vec::new(),
-            first_rows,
-            page_rows: options.page_rows,
+            first_page: PageRows::new(first_rows, options.page_rows, PageBytes::new(options)),
             row_limit: options.row_limit,
         }
     }
 
-    /// The table that is being read, and where it goes on if it can.
-    pub(super) fn reading(&self) -> Option<(&str, Option<Cursor>)> {
+    /// Returns the current table, and the cursor at which it can be resumed.
+    pub(super) fn current(&self) -> Option<(&str, Option<Cursor>)> {
         let table = self.current.as_ref()?;
-        Some((&table.resource, table.resumable_cursor()))
+        Some((&table.resource, table.resume_cursor()))
     }
 
-    /// Reads a page. False when there is nothing left.
+    /// Reads a page. Returns false at the end.
     pub(super) fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
-        let mut table = match self.current.take() {
-            Some(table) => table,
-            None => match self.left.pop_front() {
-                Some(mut target) => {
-                    output.begin_keyed(&target.resource, &target.primary_key);
-                    if let Some(stats) = output.stats() {
-                        stats.notes.append(&mut target.notes);
-                    }
-                    if target.billed > 0 {
-                        output.count_billed(Some(target.billed));
-                    }
-                    Table::new(target, self.first_rows, self.row_limit)
-                }
-                None => return Ok(false),
-            },
+        let Some(mut table) = self.current.take().or_else(|| self.next_table(output)) else {
+            return Ok(false);
         };
-        if table.phase.is_some() {
-            match self.page(&mut table, output) {
-                Ok(Then::Page) => {}
-                Ok(Then::Phase) => table.next_phase(),
-                Ok(Then::Table) => table.phase = None,
+        if table.pass.is_some() {
+            match self.read_page(&mut table, output) {
+                Ok(AfterPage::Page) => {}
+                Ok(AfterPage::Pass) => table.next_pass(),
+                Ok(AfterPage::End) => table.pass = None,
                 Err(failure) => {
                     self.current = Some(table);
                     return Err(failure);
                 }
             }
         }
-        if table.phase.is_some() {
+        if table.pass.is_some() {
             self.current = Some(table);
         } else {
             table.end(output)?;
@@ -125,208 +110,265 @@ impl Tables {
         Ok(true)
     }
 
-    /// Reads a page of a table, and says what is left to do.
-    fn page(&mut self, table: &mut Table, output: &mut Output) -> Result<Then, Failure> {
-        let (pending, limit) = match self.in_flight.take() {
-            Some(in_flight) => (in_flight.pending, in_flight.limit),
-            None if table.limit() == 0 => return Ok(Then::Table),
+    /// Returns the snapshot, for the readers that follow.
+    pub(super) fn into_snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+
+    /// Closes the stream, after the response that is under way.
+    pub(super) fn close(&mut self) {
+        let _ = self.discard_prefetched(&mut Output::default());
+        self.snapshot.close();
+    }
+
+    /// Starts the next table.
+    fn next_table(&mut self, output: &mut Output) -> Option<PagedTable> {
+        let mut target = self.remaining.pop_front()?;
+        output.begin_keyed(&target.resource, &target.primary_key);
+        if let Some(stats) = output.stats() {
+            stats.notes.append(&mut target.notes);
+        }
+        if target.rows_billed > 0 {
+            output.count_billed(Some(target.rows_billed));
+        }
+        if let Some(rows) = target.estimated_rows.filter(|rows| *rows > 0) {
+            output.expect_rows(self.row_limit.map_or(rows, |limit| limit.min(rows)));
+        }
+        Some(PagedTable::new(target, self.first_page, self.row_limit))
+    }
+
+    /// Reads a page of a table.
+    fn read_page(
+        &mut self,
+        table: &mut PagedTable,
+        output: &mut Output,
+    ) -> Result<AfterPage, Failure> {
+        let (pending, limit) = match self.prefetched.take() {
+            Some(prefetch) => (prefetch.pending, prefetch.limit),
+            None if table.limit() == 0 => return Ok(AfterPage::End),
             None => (self.send(table)?, table.limit()),
         };
         output.count_request();
         let mut body = std::mem::take(&mut self.body);
         body.clear();
-        self.stream.receive(pending, &mut body)?;
-        let decoded = self.answer(table, &body, limit, output);
+        self.snapshot.stream.receive(pending, &mut body)?;
+        let result = self.take_response(table, &body, limit, output);
         self.body = body;
-        decoded
+        result
     }
 
-    fn answer(
+    /// Prefetches the next page, then decodes and sends this one.
+    fn take_response(
         &mut self,
-        table: &mut Table,
+        table: &mut PagedTable,
         body: &[u8],
         limit: u64,
         output: &mut Output,
-    ) -> Result<Then, Failure> {
-        let url = self.stream.url();
-        let malformed =
-            |error: &DecodeError| Failure::from(failure::from_decode_error(error, &url));
+    ) -> Result<AfterPage, Failure> {
         let text = simdutf8::basic::from_utf8(body).map_err(|_| Failure::NotUtf8)?;
-        let glance = page::peek(text);
-        let mut next_key = None;
-        if let Some(glance) = &glance {
-            next_key = self.foresee(table, glance, limit)?;
-        }
+        let peek = page::peek(text);
+        let peeked_key = match &peek {
+            Some(peek) => self.prefetch(table, peek, limit)?,
+            None => None,
+        };
         let response = match PipelineResponse::parse(text, table.decoder()) {
             Ok(response) => response,
             Err(DecodeError::LostInfinity) => {
                 table.decoder().discard_page();
-                self.forget_in_flight(output)?;
-                if glance.is_none() {
-                    self.follow(text).map_err(|error| malformed(&error))?;
+                self.discard_prefetched(output)?;
+                if peek.is_none() {
+                    self.set_state(text)
+                        .map_err(|error| self.malformed(&error))?;
                 }
                 if table.encoding == Encoding::Typed {
-                    return Err(malformed(&DecodeError::LostInfinity));
+                    return Err(self.malformed(&DecodeError::LostInfinity));
                 }
                 table.set_encoding(Encoding::Typed);
-                return Ok(Then::Page);
+                return Ok(AfterPage::Page);
             }
-            Err(error) => return Err(malformed(&error)),
+            Err(error) => return Err(self.malformed(&error)),
         };
-        if glance.is_none() {
-            self.stream.set_state(stream::StreamState {
+        if peek.is_none() {
+            self.snapshot.stream.set_state(StreamState {
                 baton: response.baton.clone(),
                 base_url: response.base_url.clone(),
             })?;
         }
         let executed = match response.outcomes.as_slice() {
-            [Outcome::Failed(error), ..] if failure::is_too_large(error) && limit > 1 => {
-                table.page_rows = (limit / 4).max(1);
-                return Ok(Then::Page);
-            }
-            [Outcome::Failed(error), ..] => match failure::from_sql_error(error, &table.resource) {
-                Failure::Other(error) if !error.retryable => {
-                    output.record_failure(&table.resource, too_large_or(error));
-                    return Ok(Then::Table);
-                }
-                other => return Err(other),
-            },
             [Outcome::Executed(executed), ..] => executed,
-            _ => {
-                return Err(malformed(&DecodeError::Malformed {
-                    at: 0,
-                    expected: "the result of a statement",
-                }));
+            [Outcome::Failed(error), ..] if failure::is_too_large(error) && limit > 1 => {
+                table.page_rows.shrink(limit);
+                return Ok(AfterPage::Page);
             }
-        };
-        self.prove(&response.outcomes)?;
-        let rows = executed.rows;
-        output.count_billed(executed.rows_read);
-        table.adapt(rows, body.len(), self.page_rows);
-        table.left = table.left.map(|left| left.saturating_sub(rows));
-        let last = match next_key {
-            _ if rows == 0 => None,
-            Some(key) => Some(key),
-            None => Self::last_key(table, text).map_err(|error| malformed(&error))?,
-        };
-        if rows > 0 {
-            table.send_page(rows, last.as_deref(), output)?;
-        }
-        let spent = table.spend(executed.rows_read);
-        let then = if table.left == Some(0) {
-            Then::Table
-        } else if rows < limit {
-            Then::Phase
-        } else if spent {
-            table.stop_early(output)
-        } else {
-            if table.after == last {
-                let same = DecodeError::Malformed {
-                    at: 0,
-                    expected: "another key than that of the page before",
+            [Outcome::Failed(error), ..] => {
+                return match failure::from_sql_error(error, &table.resource) {
+                    Failure::Other(error) if !error.retryable => {
+                        output.record_failure(&table.resource, with_row_size_hint(error));
+                        Ok(AfterPage::End)
+                    }
+                    other => Err(other),
                 };
-                return Err(malformed(&same));
             }
-            table.after = last;
-            Then::Page
+            _ => return Err(self.malformed(&expected("the result of a statement"))),
         };
-        let same_phase = then == Then::Page;
-        let stopped = then == Then::Table && !table.phases.is_empty();
-        if let Some(in_flight) = &self.in_flight
-            && (in_flight.same_phase != same_phase || stopped)
-        {
-            self.forget_in_flight(output)?;
+        self.snapshot.check_proof(&response.outcomes)?;
+        let last_key = match peeked_key {
+            _ if executed.rows == 0 => None,
+            Some(key) => Some(key),
+            None => last_key(table, text).map_err(|error| self.malformed(&error))?,
+        };
+        output.count_billed(executed.rows_read);
+        table.page_rows.adapt(executed.rows, body.len());
+        if executed.rows > 0 {
+            table.send_page(executed.rows, last_key.as_deref(), output)?;
         }
-        Ok(then)
+        let after_page = table.after_page(executed, limit, output);
+        if after_page == AfterPage::Page {
+            if table.after == last_key {
+                let error = expected("another key than that of the page before");
+                return Err(self.malformed(&error));
+            }
+            table.after = last_key;
+        }
+        self.check_prefetched(table, after_page, output)?;
+        Ok(after_page)
     }
 
-    /// Goes on from what a glance has shown: sends the next request, if it
-    /// can be told, and gives the key after which it goes on.
-    fn foresee(
+    /// Sends the next request if a peek shows which it is. Returns the key of
+    /// the last row.
+    fn prefetch(
         &mut self,
-        table: &Table,
-        glance: &PagePeek,
+        table: &PagedTable,
+        peek: &PagePeek,
         limit: u64,
     ) -> Result<Option<Vec<Value>>, Failure> {
-        self.stream.set_state(stream::StreamState {
-            baton: glance.baton.clone(),
-            base_url: glance.base_url.clone(),
+        self.snapshot.stream.set_state(StreamState {
+            baton: peek.baton.clone(),
+            base_url: peek.base_url.clone(),
         })?;
-        let Some(phase) = &table.phase else {
+        let Some(pass) = &table.pass else {
             return Ok(None);
         };
-        let key = phase.paging.row_key(table.encoding, &glance.last_row);
-        if self.snapshot && (glance.autocommit == Some(true) || !self.stream.is_open()) {
+        let key = pass.paging.row_key(table.encoding, &peek.last_row);
+        let is_lost = peek.autocommit == Some(true) || !self.snapshot.stream.is_open();
+        if self.snapshot.is_transaction() && is_lost {
             return Ok(key);
         }
-        // A server that does not say how many rows it read leaves nothing to
-        // guess by, and where it may look at more rows than it sends, a wrong
-        // guess is billed.
-        let guessed_by = glance.rows_read.filter(|rows| *rows > 0);
-        let Some(rows_read) = guessed_by.filter(|_| !phase.looks_further()) else {
+        // The number of rows that the server read tells whether the page is
+        // full. If the server may skip rows, a wrong guess would be billed.
+        let rows_read = peek.rows_read.filter(|rows| *rows > 0);
+        let Some(rows_read) = rows_read.filter(|_| !pass.skips_rows()) else {
             return Ok(key);
         };
-        let left = table
-            .left
-            .map_or(u64::MAX, |left| left.saturating_sub(limit));
-        let affordable = table.billable.is_none_or(|billable| billable > rows_read);
-        if rows_read >= limit && left > 0 {
-            if let (Some(key), true) = (&key, affordable) {
-                let limit = table.page_rows.min(left);
-                let requests = self.requests(&phase.paging, table.encoding, Some(key), limit);
-                self.in_flight = Some(InFlight {
-                    pending: self.stream.send(&requests)?,
-                    same_phase: true,
-                    limit,
-                });
+        let rows_left = table.rows_left;
+        let rows_left = rows_left.map_or(u64::MAX, |left| left.saturating_sub(limit));
+        let is_full = rows_read >= limit && rows_left > 0;
+        if is_full {
+            let is_billable = table.billable_rows.is_none_or(|left| left > rows_read);
+            if let (Some(key), true) = (&key, is_billable) {
+                let limit = table.page_rows.rows.min(rows_left);
+                let requests = self.requests(&pass.paging, table.encoding, Some(key), limit);
+                self.send_prefetch(&requests, true, limit)?;
             }
             return Ok(key);
         }
-        let next_of_table = table.phases.front().filter(|_| left > 0);
-        let next = match next_of_table {
-            Some(phase) => Some((phase, table.encoding, table.page_rows.min(left))),
-            None => self.first_of_next(),
+        let next_pass = table.next_passes.front().filter(|_| rows_left > 0);
+        let next = match next_pass {
+            Some(pass) => Some((pass, table.encoding, table.page_rows.rows.min(rows_left))),
+            None => self.first_of_next_table(),
         };
-        if let Some((phase, encoding, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
-            let requests = self.requests(&phase.paging, encoding, phase.after.as_deref(), limit);
-            self.in_flight = Some(InFlight {
-                pending: self.stream.send(&requests)?,
-                same_phase: false,
-                limit,
-            });
+        if let Some((pass, encoding, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
+            let requests = self.requests(&pass.paging, encoding, pass.after.as_deref(), limit);
+            self.send_prefetch(&requests, false, limit)?;
         }
         Ok(key)
     }
 
-    /// The first phase of the tables that are left, and the size of its first
-    /// page.
-    fn first_of_next(&self) -> Option<(&Phase, Encoding, u64)> {
-        let limit = self
-            .row_limit
-            .map_or(self.first_rows, |most| most.min(self.first_rows));
-        self.left.iter().find_map(|target| {
-            let keys = target.keys.as_ref().map(|(phase, _)| phase);
-            let phase = target.phases.front().or(keys)?;
-            Some((phase, target.encoding, limit))
+    fn send_prefetch(
+        &mut self,
+        requests: &[Request],
+        same_pass: bool,
+        limit: u64,
+    ) -> Result<(), Failure> {
+        self.prefetched = Some(Prefetch {
+            pending: self.snapshot.stream.send(requests)?,
+            same_pass,
+            limit,
+        });
+        Ok(())
+    }
+
+    /// Returns the first pass of the next table that has one, and the size of
+    /// its first page.
+    fn first_of_next_table(&self) -> Option<(&Pass, Encoding, u64)> {
+        let first_rows = self.first_page.rows;
+        let limit = self.row_limit.map_or(first_rows, |max| max.min(first_rows));
+        self.remaining.iter().find_map(|target| {
+            let keys = target.keys.as_ref().map(|(pass, _)| pass);
+            let pass = target.passes.front().or(keys)?;
+            Some((pass, target.encoding, limit))
         })
     }
 
-    /// Whether an answer proves that it is of the transaction. Hrana 2 cannot
-    /// say; there, an open stream has to do.
-    fn is_inside_transaction(&self, outcomes: &[Outcome]) -> bool {
-        let asked = self.stream.dialect() == Dialect::V3;
-        self.stream.is_open() && (!asked || outcomes.contains(&Outcome::Autocommit(false)))
+    /// Discards a prefetched response that does not follow the page.
+    fn check_prefetched(
+        &mut self,
+        table: &PagedTable,
+        after_page: AfterPage,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let Some(prefetch) = &self.prefetched else {
+            return Ok(());
+        };
+        let same_pass = after_page == AfterPage::Page;
+        let skips_passes = after_page == AfterPage::End && !table.next_passes.is_empty();
+        if prefetch.same_pass != same_pass || skips_passes {
+            self.discard_prefetched(output)?;
+        }
+        Ok(())
     }
 
-    fn send(&self, table: &Table) -> Result<Pending, Failure> {
-        let requests = table.phase.as_ref().map(|phase| {
+    /// Takes the prefetched response without using it, so that the stream can
+    /// continue.
+    fn discard_prefetched(&mut self, output: &mut Output) -> Result<(), Failure> {
+        let Some(prefetch) = self.prefetched.take() else {
+            return Ok(());
+        };
+        output.count_request();
+        let mut body = Vec::new();
+        // An error is not one of the current table. If it persists, it occurs
+        // again when its own table is read.
+        let lost = |_| Failure::StreamLost("a response could not be received".to_owned());
+        self.snapshot
+            .stream
+            .receive(prefetch.pending, &mut body)
+            .map_err(lost)?;
+        let text = String::from_utf8_lossy(&body);
+        self.set_state(&text)
+            .map_err(|error| self.malformed(&error))
+    }
+
+    /// Continues the stream after a response whose rows are not used.
+    fn set_state(&mut self, text: &str) -> Result<(), DecodeError> {
+        let response = PipelineResponse::parse(text, &mut DiscardedRows)?;
+        let state = StreamState {
+            baton: response.baton,
+            base_url: response.base_url,
+        };
+        let state = self.snapshot.stream.set_state(state);
+        state.map_err(|_| expected("a base_url"))
+    }
+
+    fn send(&self, table: &PagedTable) -> Result<Pending, Failure> {
+        let requests = table.pass.as_ref().map(|pass| {
             let after = table.after.as_deref();
-            self.requests(&phase.paging, table.encoding, after, table.limit())
+            self.requests(&pass.paging, table.encoding, after, table.limit())
         });
-        Ok(self.stream.send(&requests.unwrap_or_default())?)
+        Ok(self.snapshot.stream.send(&requests.unwrap_or_default())?)
     }
 
-    /// A page, and the proof that it is of the same transaction as the others.
+    /// Returns the requests of a page, and of the proof that it is from the
+    /// snapshot.
     fn requests(
         &self,
         paging: &Paging,
@@ -335,102 +377,51 @@ impl Tables {
         limit: u64,
     ) -> Vec<Request> {
         let mut requests = vec![Request::execute(paging.page(encoding, after, limit))];
-        requests.extend(self.proof());
+        requests.extend(self.snapshot.proof_request());
         requests
     }
 
-    /// What to ask beside a page, so that the answer proves where it is from.
-    pub(super) fn proof(&self) -> Option<Request> {
-        let asks = self.snapshot && self.stream.dialect() == Dialect::V3;
-        asks.then_some(Request::GetAutocommit)
-    }
-
-    /// Refuses an answer that is not of the transaction.
-    pub(super) fn prove(&self, outcomes: &[Outcome]) -> Result<(), Failure> {
-        if self.snapshot && !self.is_inside_transaction(outcomes) {
-            return Err(Failure::StreamLost(
-                "it is no longer inside of the transaction".to_owned(),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Takes an answer that is not wanted, so that the stream can go on.
-    fn forget_in_flight(&mut self, output: &mut Output) -> Result<(), Failure> {
-        let Some(in_flight) = self.in_flight.take() else {
-            return Ok(());
-        };
-        output.count_request();
-        let mut body = Vec::new();
-        // Whatever is wrong with it is not the current table's fault; if it
-        // stays, it comes again under the right name.
-        let lost = |_| Failure::StreamLost("an answer could not be taken".to_owned());
-        self.stream
-            .receive(in_flight.pending, &mut body)
-            .map_err(lost)?;
-        let text = String::from_utf8_lossy(&body);
-        let url = self.stream.url();
-        self.follow(&text)
-            .map_err(|error| failure::from_decode_error(&error, &url).into())
-    }
-
-    /// Ends the stream, once the answer that is on its way has come.
-    pub(super) fn close(&mut self) {
-        let _ = self.forget_in_flight(&mut Output::default());
-        self.stream.close();
-    }
-
-    /// Goes on from an answer, whatever its rows are.
-    fn follow(&mut self, text: &str) -> Result<(), DecodeError> {
-        let response = PipelineResponse::parse(text, &mut Discarded)?;
-        self.stream
-            .set_state(stream::StreamState {
-                baton: response.baton,
-                base_url: response.base_url,
-            })
-            .map_err(|_| DecodeError::Malformed {
-                at: 0,
-                expected: "a base_url",
-            })
-    }
-
-    /// The key of the last row, for answers that a glance does not recognize.
-    fn last_key(table: &Table, text: &str) -> Result<Option<Vec<Value>>, DecodeError> {
-        let mut rows = ValueRows::default();
-        PipelineResponse::parse(text, &mut rows)?;
-        let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();
-        let Some(phase) = &table.phase else {
-            return Ok(None);
-        };
-        let key = phase.paging.row_key(table.encoding, &last);
-        key.map(Some).ok_or(DecodeError::Malformed {
-            at: 0,
-            expected: "the key in the last row",
-        })
+    fn malformed(&self, error: &DecodeError) -> Failure {
+        failure::from_decode_error(error, &self.snapshot.stream.url()).into()
     }
 }
 
-/// Rows that nobody wants.
-struct Discarded;
+/// Returns the key of the last row of a response, without a peek.
+fn last_key(table: &PagedTable, text: &str) -> Result<Option<Vec<Value>>, DecodeError> {
+    let mut rows = ValueRows::default();
+    PipelineResponse::parse(text, &mut rows)?;
+    let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();
+    let Some(pass) = &table.pass else {
+        return Ok(None);
+    };
+    let key = pass.paging.row_key(table.encoding, &last);
+    key.map(Some)
+        .ok_or_else(|| expected("the key in the last row"))
+}
 
-impl crate::hrana::response::RowSink for Discarded {
+/// Rows that are not used.
+struct DiscardedRows;
+
+impl RowSink for DiscardedRows {
     fn begin(&mut self, _request: usize) {}
 
-    fn row(&mut self, scanner: &mut crate::hrana::scan::Scanner<'_>) -> Result<(), DecodeError> {
+    fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
         scanner.skip()
     }
 }
 
-/// A single row that is too large for an answer has a hint of its own.
-fn too_large_or(error: Error) -> Error {
+fn expected(expected: &'static str) -> DecodeError {
+    DecodeError::Malformed { at: 0, expected }
+}
+
+/// Adds a hint to the error of a single row that is larger than a response.
+fn with_row_size_hint(error: Error) -> Error {
     if error.message.contains("RESPONSE_TOO_LARGE") {
         return Error {
             category: Category::Data,
             ..error
         }
-        .hint(
-            "a single row is larger than the server sends; leave the large column out (`columns`)",
-        );
+        .hint("a row is larger than the server sends; omit the large column with `columns`");
     }
     error
 }

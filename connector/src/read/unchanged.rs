@@ -1,8 +1,8 @@
-//! Leaves out what has not changed: a server that counts its commits says with
-//! any answer where its log is. Only where the config asks for it, since
-//! a database that is restored may come to the same count again.
+//! Tables that are skipped because nothing was committed since the last read.
+//! The server reports its replication index with every answer. The config has
+//! to enable this, because a restored database may return to an earlier index.
 
-use super::plan::{QUERIES, is_builtin};
+use super::requested::{is_outside_database, is_query};
 use crate::config::Config;
 use crate::cursor::{CommitPosition, Cursor};
 use crate::database::dialect::Dialect;
@@ -13,9 +13,9 @@ use crate::hrana::response::Outcome;
 use crate::output::Output;
 use crate::selection::Selection;
 
-/// Where the log of the server is, if it says so. Asked before a read begins:
-/// all that was committed until then is in it.
-pub(super) fn commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
+/// Returns the replication index of the server, if it reports one. To include
+/// everything up to it, the snapshot must begin later.
+pub(super) fn current_commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
     if stream.dialect() != Dialect::V3 {
         return Ok(None);
     }
@@ -26,12 +26,14 @@ pub(super) fn commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
     })
 }
 
-/// What a selection was seen with at a commit.
-pub(super) fn seen(selection: &Selection, commit: &str) -> CommitPosition {
+/// Returns the position of a selection that is read up to a commit.
+pub(super) fn commit_position(selection: &Selection, commit: &str) -> CommitPosition {
+    // The text is stored: a type must not be written in another way, or its
+    // table counts as changed.
     let types = selection
         .types
         .iter()
-        .map(|wanted| format!("{}: {:?}", wanted.column, wanted.requested));
+        .map(|requested| format!("{}: {:?}", requested.column, requested.requested));
     let columns = selection.columns.iter().cloned();
     let nested = selection.nested.then(|| "nested".to_owned());
     CommitPosition {
@@ -41,38 +43,64 @@ pub(super) fn seen(selection: &Selection, commit: &str) -> CommitPosition {
     }
 }
 
-/// Ends the resources that have not changed since they were last read; the
-/// others are left.
-pub(super) fn leave_out(
+/// Ends the tables that are unchanged at a commit, and returns the other
+/// selections.
+pub(super) fn skip_unchanged(
     requested: &[Selection],
     commit: &str,
     config: &Config,
     output: &mut Output,
 ) -> Vec<Selection> {
-    let is_table = |name: &str| {
-        let mut queries = config.queries.iter();
-        name != QUERIES && !is_builtin(name, config) && !queries.any(|query| query.name == name)
-    };
-    let mut is_left = |selection: &&Selection| {
+    let mut changed = Vec::with_capacity(requested.len());
+    for selection in requested {
+        let name = &selection.resource;
+        let is_table = !is_query(name, config) && !is_outside_database(name, config);
         let cursor = selection.cursor.as_ref();
-        let unchanged =
-            cursor.is_some_and(|cursor| cursor.commit.as_ref() == Some(&seen(selection, commit)));
-        if !(unchanged && is_table(&selection.resource)) {
-            return true;
+        let last_commit = cursor.and_then(|cursor| cursor.commit.as_ref());
+        if !is_table || last_commit != Some(&commit_position(selection, commit)) {
+            changed.push(selection.clone());
+            continue;
         }
-        output.begin(&selection.resource);
+        output.begin(name);
         if let Some(stats) = output.stats() {
             stats.cursor = cursor.map(Cursor::encode);
-            stats
-                .notes
-                .push("nothing was written since the last run, and nothing is read".to_owned());
+            stats.notes.push(
+                "it was skipped, because nothing was committed since the last run".to_owned(),
+            );
             stats.ended = true;
         }
-        false
-    };
-    requested
-        .iter()
-        .filter(|selection| is_left(selection))
-        .cloned()
-        .collect()
+    }
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selection::TypeOverride;
+
+    #[test]
+    fn the_stored_text_of_a_selection_does_not_change() {
+        let types = [
+            ("at", "timestamptz(ms)"),
+            ("price", "decimal(18,2)"),
+            ("extra", "json"),
+        ];
+        let types =
+            types.map(|(column, name)| TypeOverride::parse(column.to_owned(), name).unwrap());
+        let selection = Selection {
+            columns: vec!["id".to_owned()],
+            types: types.into(),
+            nested: true,
+            filter: Some("id > 1".to_owned()),
+            ..Selection::default()
+        };
+        assert_eq!(
+            serde_json::to_string(&commit_position(&selection, "41")).unwrap(),
+            concat!(
+                r#"{"commit":"41","columns":["id","at: Timestamp { unit: Milli, utc: true }","#,
+                r#""price: Decimal { precision: 18, scale: 2 }","extra: Json","nested"],"#,
+                r#""where":"id > 1"}"#,
+            )
+        );
+    }
 }

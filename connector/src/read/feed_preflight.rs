@@ -1,0 +1,179 @@
+//! Preflight of tables that are read by the feed of changes: where each read
+//! starts and ends.
+
+use super::feed::{ChangePage, request_changes};
+use super::followed::{FollowedTable, TableState};
+use super::pass::Pass;
+use super::plan::Plan;
+use super::statements::{StatementResult, run_all};
+use super::target::{ReadMethod, Target};
+use crate::changes::change::Change;
+use crate::changes::feed::{self, FeedExtent};
+use crate::changes::history::Alteration;
+use crate::database::catalog::CHANGES;
+use crate::database::dialect::Dialect;
+use crate::database::failure;
+use crate::database::paging::Paging;
+use crate::database::stream::Stream;
+use crate::error::{Category, Error, Result};
+use crate::failure::Failure;
+use crate::hrana::request::Request;
+use crate::hrana::response::Outcome;
+use crate::rows::value::Value;
+
+/// Maximum number of schema changes in one response.
+const MAX_ALTERATIONS: u64 = 1000;
+
+/// State of the feed, and of the tables that are followed.
+struct FeedState {
+    extent: FeedExtent,
+    /// True if the connection, which all clients share, records no changes.
+    is_off: bool,
+    /// States of the tables, in the order of the targets.
+    tables: Vec<TableState>,
+}
+
+/// Determines where the reads of all followed tables start and end. A table
+/// without a cursor becomes one that is read in pages.
+pub(super) fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure> {
+    let followed: Vec<FollowedTable> = plan.targets.iter().filter_map(followed_table).collect();
+    if followed.is_empty() {
+        return Ok(());
+    }
+    let state = read_state(stream, &followed)?;
+    let starts = followed.iter().filter_map(|table| table.from.as_ref());
+    let alterations = match starts.map(|from| from.number).min() {
+        Some(after) => read_alterations(stream, after, state.extent.end.number)?,
+        None => Vec::new(),
+    };
+    let is_shared = stream.dialect() == Dialect::Minimal;
+    let mut tables = state.tables.iter();
+    let mut failures = Vec::new();
+    for target in &mut plan.targets {
+        let Some(mut table) = followed_table(target) else {
+            continue;
+        };
+        if state.is_off {
+            target.notes.push(
+                "the only connection of this server records no changes now; \
+                 run PRAGMA capture_data_changes_conn('full') to record them"
+                    .to_owned(),
+            );
+        }
+        let Some(table_state) = tables.next() else {
+            break;
+        };
+        // The first read would include rows that may still be rolled back.
+        let is_dirty = table.from.is_none() && is_shared && state.extent.has_open_transaction;
+        let result = table
+            .set_end(&state.extent, table_state, &alterations)
+            .and_then(|()| check_no_transaction(&target.resource, is_dirty));
+        match result {
+            Ok(()) => target.follow(table),
+            Err(error) => failures.push((target.resource.clone(), error)),
+        }
+    }
+    plan.fail(failures);
+    Ok(())
+}
+
+impl Target {
+    /// Reads the changes of a table, or all of its rows if it has no cursor yet.
+    fn follow(&mut self, table: FollowedTable) {
+        if table.from.is_some() {
+            self.method = ReadMethod::Changes(Box::new(table));
+            return;
+        }
+        if let Some(key) = table.table.key() {
+            let paging = Paging::new(&table.table, &key, &self.columns);
+            self.passes = [Pass::all(paging)].into();
+        }
+        self.method = ReadMethod::Paged;
+        self.cursor = Some(table.cursor(table.end.clone()));
+    }
+}
+
+fn followed_table(target: &Target) -> Option<FollowedTable> {
+    match &target.method {
+        ReadMethod::Changes(table) => Some(table.as_ref().clone()),
+        _ => None,
+    }
+}
+
+fn check_no_transaction(resource: &str, is_dirty: bool) -> Result<()> {
+    if !is_dirty {
+        return Ok(());
+    }
+    Err(Error::new(
+        Category::Unavailable,
+        format!("`{resource}`: a transaction is open on the only connection of the server"),
+    )
+    .hint("run again after the transaction has ended"))
+}
+
+/// Reads the extent of the feed and the states of the tables.
+fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedState, Failure> {
+    let mut statements = feed::select_extent().to_vec();
+    statements.push(feed::select_capture_mode());
+    let of_feed = statements.len();
+    for FollowedTable { table, from, .. } in followed {
+        let last_change = from.as_ref().map_or(0, |from| from.number);
+        statements.extend([
+            feed::select_schema_entry(&table.name),
+            feed::select_time(last_change),
+            feed::select_defaults(&table.name),
+        ]);
+    }
+    let mut results = run_all(stream, &statements)?;
+    let of_tables = results.split_off(of_feed.min(results.len()));
+    let [version, first, committed, last, mode] = results.as_slice() else {
+        return Err(Error::protocol("the feed of changes returned too few results").into());
+    };
+    if [first, committed, last].iter().any(|result| result.failed) {
+        return Err(Error::new(
+            Category::Permission,
+            format!("the feed of changes (`{CHANGES}`) cannot be read"),
+        )
+        .hint("check the permissions of the token, or use `mode = \"incremental\"`")
+        .into());
+    }
+    let integer = |result: &StatementResult| result.first().and_then(Value::as_integer);
+    let is_off = mode.first().and_then(Value::as_text) == Some("off");
+    Ok(FeedState {
+        extent: FeedExtent::from_rows(&version.rows, &first.rows, &committed.rows, &last.rows),
+        is_off: is_off && stream.dialect() == Dialect::Minimal,
+        tables: of_tables
+            .chunks_exact(3)
+            .map(|results| TableState {
+                schema_entry: integer(&results[0]),
+                last_change_time: integer(&results[1]),
+                defaults: results[2].rows.clone(),
+            })
+            .collect(),
+    })
+}
+
+/// Reads the changes of the schema, each with its number.
+fn read_alterations(
+    stream: &mut Stream,
+    after: i64,
+    end: i64,
+) -> Result<Vec<(i64, Alteration)>, Failure> {
+    let mut alterations = Vec::new();
+    let mut after = after;
+    loop {
+        let statement = feed::select_changes(feed::SCHEMA, after, end, MAX_ALTERATIONS);
+        let ChangePage {
+            changes, outcomes, ..
+        } = request_changes(stream, &[Request::execute(statement)])?;
+        if let Some(Outcome::Failed(error)) = outcomes.first() {
+            return Err(failure::from_sql_error(error, CHANGES));
+        }
+        let numbered = |change: &Change| Some((change.id.number, Alteration::from_change(change)?));
+        alterations.extend(changes.iter().filter_map(numbered));
+        match changes.last() {
+            Some(last) if changes.len() as u64 >= MAX_ALTERATIONS => after = last.id.number,
+            _ => return Ok(alterations),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Preflight of a read: what the server has to be asked before the first page.
+//! An index on the cursor column decides the order of the passes, a probe drops
+//! passes without rows, and the largest row id gives the estimates. This takes
+//! two requests inside the snapshot, however many tables there are.
+
+use std::cmp::Ordering;
+
+use super::increment::Increment;
+use super::pass::Pass;
+use super::plan::Plan;
+use super::statements::{StatementResult, run_all};
+use super::target::{ReadMethod, Target};
+use crate::cursor;
+use crate::database::identifier::quote;
+use crate::database::statement;
+use crate::database::stream::Stream;
+use crate::error::{Category, Error};
+use crate::failure::Failure;
+use crate::hrana::request::Statement;
+use crate::rows::value::Value;
+use crate::selection::ReadOptions;
+
+/// Determines the passes and estimates of the targets, and fails those that
+/// would cost more than permitted.
+pub(super) fn run(
+    stream: &mut Stream,
+    plan: &mut Plan,
+    options: &ReadOptions,
+) -> Result<(), Failure> {
+    let indexed = find_indexes(stream, &plan.targets)?;
+    let mut questions = Questions::default();
+    for (index, target) in plan.targets.iter_mut().enumerate() {
+        let mode = match &target.method {
+            ReadMethod::Incremental(increment) => {
+                let is_ordered = indexed[index] && (increment.continues() || options.resumable);
+                Some((increment.clone(), is_ordered))
+            }
+            _ => None,
+        };
+        match mode {
+            Some((increment, is_ordered)) => {
+                target.set_passes(&increment, is_ordered)?;
+                questions.add_incremental(index, target, &increment, is_ordered, options);
+            }
+            None => questions.add_full(index, target, options),
+        }
+    }
+    let results = run_all(stream, &questions.statements)?;
+    questions.apply(&results, plan);
+    Ok(())
+}
+
+/// Returns, for each target, true if an index has its cursor column.
+fn find_indexes(stream: &mut Stream, targets: &[Target]) -> Result<Vec<bool>, Failure> {
+    let mut statements = Vec::new();
+    let mut explained = Vec::new();
+    for (index, target) in targets.iter().enumerate() {
+        if let ReadMethod::Incremental(increment) = &target.method
+            && increment.cursor_column().is_some()
+            && let Some(pass) = increment.ordered()?.last()
+        {
+            explained.push(index);
+            statements.push(pass.explain());
+        }
+    }
+    let mut indexed = vec![false; targets.len()];
+    for (index, result) in explained.into_iter().zip(run_all(stream, &statements)?) {
+        // The last column is a description: `SEARCH t USING INDEX i (c>?)`.
+        let steps = || result.rows.iter().filter_map(|row| row.last()?.as_text());
+        let searches = steps().any(|step| step.starts_with("SEARCH"));
+        let sorts = steps().any(|step| step.contains("TEMP B-TREE"));
+        indexed[index] = searches && !sorts;
+    }
+    Ok(indexed)
+}
+
+/// Question about a target.
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    /// Largest row id of the table.
+    MaxRowId {
+        /// True if the size decides whether the table is read.
+        check_limits: bool,
+    },
+    /// Existence of a row in the pass with this index.
+    HasRows(usize),
+}
+
+/// Questions about all targets, with their statements.
+#[derive(Debug, Default)]
+struct Questions {
+    /// Index of the target and question for each statement.
+    questions: Vec<(usize, Question)>,
+    statements: Vec<Statement>,
+}
+
+impl Questions {
+    fn add_full(&mut self, index: usize, target: &Target, options: &ReadOptions) {
+        // A followed table is not read as a whole.
+        let check_limits =
+            target.max_rows_billed.is_some() && !matches!(target.method, ReadMethod::Changes(_));
+        let estimates =
+            options.progress && !target.is_filtered && matches!(target.method, ReadMethod::Paged);
+        if check_limits || estimates {
+            self.add_max_row_id(index, target, check_limits);
+        }
+    }
+
+    fn add_incremental(
+        &mut self,
+        index: usize,
+        target: &Target,
+        increment: &Increment,
+        is_ordered: bool,
+        options: &ReadOptions,
+    ) {
+        let continues = increment.continues();
+        let estimates = options.progress && !target.is_filtered && !continues;
+        if is_ordered && increment.cursor_column().is_some() {
+            if continues {
+                self.add_probes(index, target);
+            } else if estimates {
+                self.add_max_row_id(index, target, false);
+            }
+            return;
+        }
+        let check_limits = continues || target.max_rows_billed.is_some();
+        if check_limits || estimates {
+            self.add_max_row_id(index, target, check_limits);
+        }
+    }
+
+    fn add_max_row_id(&mut self, index: usize, target: &Target, check_limits: bool) {
+        if let Some(row_id) = &target.row_id {
+            let statement = statement::select_max_row_id(&target.resource, row_id);
+            self.questions
+                .push((index, Question::MaxRowId { check_limits }));
+            self.statements.push(statement);
+        }
+    }
+
+    fn add_probes(&mut self, index: usize, target: &Target) {
+        for (pass_index, pass) in target.passes.iter().enumerate() {
+            self.questions.push((index, Question::HasRows(pass_index)));
+            self.statements.push(pass.probe());
+        }
+    }
+
+    /// Applies the answers. A failed statement is ignored here; its error
+    /// occurs again, and is reported, when the table is read.
+    fn apply(self, results: &[StatementResult], plan: &mut Plan) {
+        let mut empty_passes: Vec<(usize, usize)> = Vec::new();
+        let mut failures = Vec::new();
+        for ((index, question), result) in self.questions.into_iter().zip(results) {
+            let target = &mut plan.targets[index];
+            target.rows_billed += result.rows_billed;
+            match question {
+                _ if result.failed => {}
+                Question::HasRows(pass) if result.rows.is_empty() => {
+                    empty_passes.push((index, pass));
+                }
+                Question::HasRows(_) => {}
+                Question::MaxRowId { check_limits } => {
+                    let max_row_id = result.first().unwrap_or(&Value::Null);
+                    if let Err(error) = target.set_max_row_id(max_row_id, check_limits) {
+                        failures.push((target.resource.clone(), error));
+                    }
+                }
+            }
+        }
+        for (index, pass) in empty_passes.into_iter().rev() {
+            plan.targets[index].passes.remove(pass);
+        }
+        plan.fail(failures);
+    }
+}
+
+impl Target {
+    /// Sets the passes of an incremental read.
+    fn set_passes(&mut self, increment: &Increment, is_ordered: bool) -> Result<(), Error> {
+        self.passes = match increment.cursor_column() {
+            Some(column) if !is_ordered => {
+                self.is_scan = increment.continues();
+                [increment.unordered(column)?].into()
+            }
+            _ => increment.ordered()?.into(),
+        };
+        Ok(())
+    }
+
+    /// Takes the largest row id, which estimates the rows and, in a read by
+    /// key, shows whether there are new ones.
+    fn set_max_row_id(&mut self, max_row_id: &Value, check_limits: bool) -> Result<(), Error> {
+        let rows = max_row_id
+            .as_integer()
+            .and_then(|rows| u64::try_from(rows).ok())
+            .unwrap_or(0);
+        if let ReadMethod::Incremental(increment) = &self.method
+            && increment.cursor_column().is_none()
+            && let Some(last) = self.passes.front().and_then(Pass::first_key_value)
+        {
+            match max_row_id.compare(last) {
+                Ordering::Less => return Err(table_recreated(&self.resource, max_row_id, last)),
+                Ordering::Equal => self.passes.clear(),
+                Ordering::Greater if self.is_filtered => {}
+                Ordering::Greater => {
+                    let new_rows = rows_between(last, max_row_id);
+                    self.estimated_rows = new_rows;
+                }
+            }
+            return Ok(());
+        }
+        // A scan returns an unknown part of the rows.
+        if !self.is_filtered && !self.is_scan {
+            self.estimated_rows = Some(rows);
+        }
+        if check_limits {
+            self.check_billed_rows(rows)?;
+            self.note_scan(rows);
+        }
+        Ok(())
+    }
+
+    /// Checks that the server may bill all rows of the table.
+    fn check_billed_rows(&self, rows: u64) -> Result<(), Error> {
+        let name = &self.resource;
+        let Some(max) = self.max_rows_billed.filter(|max| rows > *max) else {
+            return Ok(());
+        };
+        let hint = match &self.method {
+            ReadMethod::Incremental(increment) if increment.continues() => format!(
+                "create an index: CREATE INDEX {name}_cursor ON {}({}); or raise `max_rows_read`",
+                quote(name),
+                quote(increment.cursor_column().unwrap_or_default())
+            ),
+            _ => "raise `max_rows_read`".to_owned(),
+        };
+        Err(Error::config(
+            format!(
+                "`{name}` has about {rows} rows, and the server would read all of them; \
+                 `max_rows_read` permits {max}"
+            ),
+            hint,
+        ))
+    }
+
+    /// Notes what a scan costs.
+    fn note_scan(&mut self, rows: u64) {
+        if let (true, ReadMethod::Incremental(increment)) = (self.is_scan, &self.method) {
+            let name = &self.resource;
+            let column = increment.cursor_column().unwrap_or_default();
+            self.notes.push(format!(
+                "no index has `{column}`, so each run reads, and is billed for, all of about {rows} rows; \
+                 CREATE INDEX {} ON {}({}) avoids that",
+                quote(&format!("{name}_{column}")),
+                quote(name),
+                quote(column)
+            ));
+        }
+    }
+}
+
+/// Returns the number of row ids after `last` and up to `max`.
+fn rows_between(last: &Value, max: &Value) -> Option<u64> {
+    let rows = max.as_integer()?.checked_sub(last.as_integer()?)?;
+    u64::try_from(rows).ok()
+}
+
+/// Creates the error of a table whose keys are all below the saved cursor.
+fn table_recreated(name: &str, max_row_id: &Value, last: &Value) -> Error {
+    let max_row_id = match max_row_id {
+        Value::Integer(value) => format!("the largest row id of `{name}` is {value}"),
+        _ => format!("`{name}` is empty"),
+    };
+    let last = last.as_integer().unwrap_or_default();
+    Error::new(
+        Category::Data,
+        format!(
+            "{max_row_id}, but rows up to {last} were already read: \
+             the table was emptied, recreated or restored"
+        ),
+    )
+    .hint(format!(
+        "{}; if rows of the table are deleted, set a cursor column (`cursor`)",
+        cursor::full_refresh(name)
+    ))
+}

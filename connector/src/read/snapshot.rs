@@ -1,0 +1,64 @@
+//! Snapshot: the stream of a read, and the proof that every answer is from its
+//! transaction. Does not know what is read.
+
+use crate::database::dialect::Dialect;
+use crate::database::discovery;
+use crate::database::stream::Stream;
+use crate::failure::Failure;
+use crate::hrana::request::Request;
+use crate::hrana::response::Outcome;
+
+/// Stream of a read. If the server supports it, all statements run in one
+/// transaction, so that all pages show the database at one moment.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    /// Stream of the transaction.
+    pub(super) stream: Stream,
+}
+
+impl Snapshot {
+    /// Creates a snapshot of a stream, which is not begun.
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream }
+    }
+
+    /// True if all statements run in one transaction.
+    pub(super) fn is_transaction(&self) -> bool {
+        self.stream.dialect() != Dialect::Minimal
+    }
+
+    /// Begins the transaction. Its first read determines the moment.
+    pub(super) fn begin(&mut self) -> Result<(), Failure> {
+        if self.is_transaction() {
+            discovery::begin(&mut self.stream)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the request that proves, next to a page, that the transaction is
+    /// still open. Hrana 2 has no such request.
+    pub(super) fn proof_request(&self) -> Option<Request> {
+        (self.stream.dialect() == Dialect::V3).then_some(Request::GetAutocommit)
+    }
+
+    /// Checks that an answer is from the transaction. With Hrana 2, the stream
+    /// being open has to suffice.
+    pub(super) fn check_proof(&self, outcomes: &[Outcome]) -> Result<(), Failure> {
+        let needs_proof = self.stream.dialect() == Dialect::V3;
+        let is_proved = !needs_proof || outcomes.contains(&Outcome::Autocommit(false));
+        if self.is_transaction() && !(self.stream.is_open() && is_proved) {
+            return Err(transaction_lost());
+        }
+        Ok(())
+    }
+
+    /// Closes the stream, and with it the transaction.
+    pub(super) fn close(&mut self) {
+        self.stream.close();
+    }
+}
+
+/// Returns the failure of an answer that is not from the transaction.
+pub(super) fn transaction_lost() -> Failure {
+    Failure::StreamLost("the transaction is not open any more".to_owned())
+}
