@@ -106,7 +106,7 @@ impl Client {
         let mut text = String::new();
         self.post(&body.to_string())?
             .read_to_string(&mut text)
-            .context("the answer broke off")?;
+            .context("cannot read the answer")?;
         serde_json::from_str(&text).with_context(|| format!("the answer is not JSON: {text:.300}"))
     }
 

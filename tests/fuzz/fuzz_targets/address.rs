@@ -1,5 +1,5 @@
-//! The judge of addresses against the table of special blocks, which is
-//! matched bit by bit: nothing in a special block ever passes.
+//! Classification of addresses, compared with a match of the table of special
+//! blocks bit by bit.
 
 #![no_main]
 #![expect(clippy::unwrap_used, reason = "the table is part of the source")]
@@ -10,17 +10,18 @@ use std::sync::LazyLock;
 use connector_host::sandbox::egress::address::{Special, special};
 use libfuzzer_sys::fuzz_target;
 
-/// A line of the table.
+/// Line of the table.
 struct Block {
     family: u32,
     base: u128,
     length: u32,
     carrier: Option<Carrier>,
-    /// The word for what it is; that of what surrounds it, for a carrier.
+    /// Class of the block. For a carrier, the class of public IPv4 addresses in
+    /// it.
     kind: String,
 }
 
-/// Where a block carries IPv4 addresses.
+/// Position of IPv4 addresses in a block of IPv6.
 struct Carrier {
     shift: u32,
     inverted: bool,
@@ -89,10 +90,10 @@ fn expected(address: IpAddr) -> &'static str {
     }
 }
 
-/// The IPv4 address in an interface identifier of ISATAP, under any prefix.
+/// Returns the IPv4 address in an ISATAP interface identifier, under any prefix.
 fn isatap(family: u32, number: u128) -> Option<IpAddr> {
-    let marked = family == 128 && low_32(number >> 32) & !0x0200_0000 == 0x5efe;
-    marked.then(|| Ipv4Addr::from_bits(low_32(number)).into())
+    let is_isatap = family == 128 && low_32(number >> 32) & !0x0200_0000 == 0x5efe;
+    is_isatap.then(|| Ipv4Addr::from_bits(low_32(number)).into())
 }
 
 fn low_32(number: u128) -> u32 {
@@ -103,8 +104,8 @@ fn or_reserved(kind: &'static str) -> &'static str {
     if kind == "public" { "reserved" } else { kind }
 }
 
-fn word(judged: Option<Special>) -> &'static str {
-    match judged {
+fn class(special: Option<Special>) -> &'static str {
+    match special {
         None => "public",
         Some(Special::Unspecified) => "unspecified",
         Some(Special::Loopback) => "loopback",
@@ -119,7 +120,8 @@ fn word(judged: Option<Special>) -> &'static str {
     }
 }
 
-/// An address: any, one in a block of the table, or one a bit beside it.
+/// Derives an address from the input: a random one, one in a block of the table,
+/// or one that differs from a block in a bit.
 fn address(data: &[u8]) -> Option<IpAddr> {
     let (&[choice, flip], rest) = data.split_first_chunk()?;
     let mut host = [0; 16];
@@ -147,7 +149,7 @@ fn address(data: &[u8]) -> Option<IpAddr> {
 
 fuzz_target!(|data: &[u8]| {
     let Some(address) = address(data) else { return };
-    assert_eq!(word(special(address)), expected(address), "{address}");
+    assert_eq!(class(special(address)), expected(address), "{address}");
     if let IpAddr::V4(v4) = address {
         let mapped = v4.to_ipv6_mapped();
         assert_eq!(special(address), special(mapped.into()), "{mapped}");

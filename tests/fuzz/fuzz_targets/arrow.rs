@@ -1,12 +1,13 @@
-//! Arrow messages of a guest that lies. Whatever the decoder lets through is
-//! whole: it holds the rows it says, and can be shown, cut and converted.
+//! Decoding of invalid Arrow messages. Everything that the decoder accepts is
+//! complete: it has the declared number of rows, and can be displayed, sliced
+//! and converted.
 //!
-//! An input is either a well-formed message with some bytes of it replaced,
-//! which is how lies get past the outer checks, or arbitrary bytes. Types that
-//! do not cross are among them: none may reach the library.
+//! An input is either a valid message with replaced bytes, which pass the outer
+//! checks, or arbitrary bytes. Some messages have types that the decoder must
+//! refuse before the library sees them.
 
 #![no_main]
-#![expect(clippy::unwrap_used, reason = "the templates are well formed")]
+#![expect(clippy::unwrap_used, reason = "the templates are valid")]
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -24,10 +25,10 @@ use connector_host::model::{Event, Limits};
 use connector_host::sandbox::pages::{EventDecoder, RawEvent};
 use libfuzzer_sys::fuzz_target;
 
-/// Beyond this, arrays without buffers are only looked at.
-const ROWS: usize = 1 << 12;
+/// Largest array that is converted: arrays without buffers may be much longer.
+const MAX_ROWS: usize = 1 << 12;
 
-/// A schema message and a page that fits it.
+/// Schema message and a matching page.
 type Messages = (Vec<u8>, Vec<u8>);
 
 static TEMPLATES: LazyLock<Vec<Messages>> = LazyLock::new(|| {
@@ -124,8 +125,8 @@ fn messages(batch: Result<RecordBatch, arrow_schema::ArrowError>) -> Messages {
     (schema, page)
 }
 
-/// The messages that an input stands for.
-fn written(data: &[u8]) -> Option<Messages> {
+/// Derives the messages from an input.
+fn from_input(data: &[u8]) -> Option<Messages> {
     let (&choice, rest) = data.split_first()?;
     let Some((schema, page)) = TEMPLATES.get(usize::from(choice)) else {
         let (length, rest) = rest.split_first_chunk()?;
@@ -147,9 +148,9 @@ fn written(data: &[u8]) -> Option<Messages> {
     Some((schema, page))
 }
 
-/// Replaces a byte or an aligned number by another one.
+/// Replaces a byte or an aligned number.
 fn change(message: &mut Vec<u8>, at: usize, how: u8, value: u8) {
-    /// Numbers at which checks are apt to break.
+    /// Boundary values of checks.
     const EDGES: [i64; 16] = [
         0,
         1,
@@ -201,7 +202,7 @@ fn change(message: &mut Vec<u8>, at: usize, how: u8, value: u8) {
     }
 }
 
-/// The rows that the last message of a page says it holds.
+/// Returns the number of rows that the last message of a page declares.
 fn rows(mut page: &[u8]) -> u64 {
     let mut rows = 0;
     while let Some((header, rest)) = page.split_first_chunk::<8>() {
@@ -226,8 +227,8 @@ fn rows(mut page: &[u8]) -> u64 {
     rows
 }
 
-/// Does with an array what destinations and previews do with it.
-fn use_it(array: &dyn Array) {
+/// Uses an array as destinations and previews do.
+fn use_array(array: &dyn Array) {
     let options = FormatOptions::new().with_display_error(true);
     if let Ok(formatter) = ArrayFormatter::try_new(array, &options) {
         for row in [0, 1, array.len() / 2, array.len().saturating_sub(1)] {
@@ -236,7 +237,7 @@ fn use_it(array: &dyn Array) {
             }
         }
     }
-    if array.len() <= ROWS && arrow_cast::can_cast_types(array.data_type(), &DataType::Utf8) {
+    if array.len() <= MAX_ROWS && arrow_cast::can_cast_types(array.data_type(), &DataType::Utf8) {
         let texts = arrow_cast::cast(array, &DataType::Utf8);
         assert!(
             texts.is_ok_and(|texts| texts.len() == array.len())
@@ -246,7 +247,7 @@ fn use_it(array: &dyn Array) {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((schema, page)) = written(data) else {
+    let Some((schema, page)) = from_input(data) else {
         return;
     };
     let rows = rows(&page);
@@ -283,13 +284,13 @@ fuzz_target!(|data: &[u8]| {
         );
         assert!(field.metadata().is_empty(), "{field}");
         column.to_data().validate_full().unwrap();
-        use_it(column);
+        use_array(column);
     }
     let middle = batch.num_rows() / 2;
     for part in [
         batch.slice(0, middle),
         batch.slice(middle, batch.num_rows() - middle),
     ] {
-        part.columns().iter().for_each(|column| use_it(column));
+        part.columns().iter().for_each(|column| use_array(column));
     }
 });

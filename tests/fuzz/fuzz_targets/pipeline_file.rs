@@ -1,5 +1,5 @@
-//! Any text as a pipeline file. Whatever is wrong with it, no error repeats
-//! what a variable of the environment holds, and no secret is shown.
+//! Parsing of arbitrary text as a pipeline file. No error contains the value of
+//! an environment variable, and no secret is shown.
 
 #![no_main]
 
@@ -10,16 +10,16 @@ use connector_host::config;
 use libfuzzer_sys::{Corpus, fuzz_target};
 use toml::{Table, Value};
 
-/// What every variable holds.
+/// Value of every environment variable.
 const CANARY: &str = "canary-7f3a9c51";
 
 fn environment(name: &str) -> Option<String> {
     (!name.is_empty() && !name.starts_with("NO")).then(|| CANARY.to_owned())
 }
 
-/// Whether reading the secrets touches only the environment. Sources that
-/// read files or run programs are not for inputs that nobody wrote: what is
-/// judged is the tree, in which no escape hides a key.
+/// Returns true if the secrets come only from the environment. Random inputs
+/// must not read files or run programs. The check uses the parsed tree, so that
+/// escapes cannot hide a key.
 fn is_harmless(file: &Table) -> bool {
     let secrets = file
         .get("connector")
@@ -41,13 +41,13 @@ fuzz_target!(|text: &str| -> Corpus {
     }
     match config::parse(text, Path::new("/nowhere"), "stem", &environment) {
         Err(error) => {
-            let mut said = format!("{error} {error:?} {:?}", error.remedy());
+            let mut message = format!("{error} {error:?} {:?}", error.remedy());
             let mut cause = error.source();
             while let Some(error) = cause {
-                said.push_str(&error.to_string());
+                message.push_str(&error.to_string());
                 cause = error.source();
             }
-            assert!(!said.contains(CANARY), "{said}");
+            assert!(!message.contains(CANARY), "{message}");
         }
         Ok(spec) => {
             let used = tree.is_some_and(|tree| tree.to_string().contains("${"));

@@ -1,5 +1,4 @@
-//! Allow-rules against a naive reading of them: what they let pass is what
-//! they name, and nothing else.
+//! Allow rules, compared with a naive implementation of them.
 //!
 //! Lines of the input: a URL, a method, and two rules of two lines each, an
 //! origin and its paths.
@@ -14,7 +13,7 @@ use http::Method;
 use libfuzzer_sys::fuzz_target;
 use url::{Host, Url};
 
-/// A rule as the file has it.
+/// Rule as written in the file.
 struct Written<'a> {
     origin: String,
     paths: Vec<&'a str>,
@@ -22,19 +21,18 @@ struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// Whether the origin, in the words that the parser repeats it in, is
-    /// that of a URL.
-    fn is_of(&self, url: &Url) -> bool {
-        let Some((scheme, place)) = self.origin.split_once("://") else {
+    /// Returns true if the origin, as formatted by the parser, is that of a URL.
+    fn is_origin_of(&self, url: &Url) -> bool {
+        let Some((scheme, authority)) = self.origin.split_once("://") else {
             return false;
         };
-        let after_address = place.rfind(']').map_or(0, |at| at + 1);
-        let (host, port) = match place[after_address..].split_once(':') {
+        let after_address = authority.rfind(']').map_or(0, |at| at + 1);
+        let (host, port) = match authority[after_address..].split_once(':') {
             Some((host, port)) => (
-                format!("{}{host}", &place[..after_address]),
+                format!("{}{host}", &authority[..after_address]),
                 port.parse().ok(),
             ),
-            None => (place.to_owned(), None),
+            None => (authority.to_owned(), None),
         };
         let default = if scheme == "http" { 80 } else { 443 };
         let same_host = match (host.strip_prefix("*."), url.host()) {
@@ -58,18 +56,18 @@ impl Written<'_> {
     }
 }
 
-/// Whether a path is of a pattern: the textbook's table of which prefixes of
-/// the one match which of the other.
+/// Returns true if a path matches a pattern, by dynamic programming over their
+/// prefixes.
 fn matches(pattern: &[u8], path: &[u8]) -> bool {
     let mut row = vec![false; path.len() + 1];
     row[0] = true;
-    for &wanted in pattern {
+    for &expected_byte in pattern {
         let mut next = vec![false; path.len() + 1];
         for at in 0..=path.len() {
-            next[at] = if wanted == b'*' {
+            next[at] = if expected_byte == b'*' {
                 row[at] || at > 0 && next[at - 1]
             } else {
-                at > 0 && row[at - 1] && path[at - 1] == wanted
+                at > 0 && row[at - 1] && path[at - 1] == expected_byte
             };
         }
         row = next;
@@ -77,8 +75,8 @@ fn matches(pattern: &[u8], path: &[u8]) -> bool {
     row[path.len()]
 }
 
-/// Whether decoding the path once gives a path of other segments, another
-/// layer of encoding, or no text.
+/// Returns true if decoding the path once changes its segments, leaves another
+/// layer of encoding, or gives invalid text.
 fn is_ambiguous(path: &str) -> bool {
     let mut decoded = Vec::new();
     for (at, piece) in path.split('%').enumerate() {
@@ -108,7 +106,10 @@ fn expected(
     method: &Method,
     url: &Url,
 ) -> Result<BTreeSet<&'static str>, Uncovered> {
-    let of_origin: Vec<_> = written.iter().filter(|rule| rule.is_of(url)).collect();
+    let of_origin: Vec<_> = written
+        .iter()
+        .filter(|rule| rule.is_origin_of(url))
+        .collect();
     if of_origin.is_empty() {
         return Err(Uncovered::Origin);
     }
@@ -144,13 +145,13 @@ fuzz_target!(|text: &str| {
             .unwrap_or_default()
             .split_whitespace()
             .collect();
-        let asked = AllowRule {
+        let spec = AllowRule {
             origin: origin.to_owned(),
             paths: paths.iter().map(ToString::to_string).collect(),
             secrets: vec![secret.to_owned()],
             ..AllowRule::default()
         };
-        let Ok(rule) = Rule::new(&asked) else {
+        let Ok(rule) = Rule::new(&spec) else {
             continue;
         };
         let shown = rule.origin().to_string();
@@ -163,7 +164,7 @@ fuzz_target!(|text: &str| {
             paths.iter().all(|path| path.starts_with(['/', '*'])),
             "{paths:?}"
         );
-        rules.push(asked);
+        rules.push(spec);
         written.push(Written {
             origin: shown,
             paths,
@@ -174,12 +175,16 @@ fuzz_target!(|text: &str| {
         return;
     };
     let rules = Rules::new(&rules);
-    assert!(rules.is_ok(), "each of them was understood alone");
+    assert!(rules.is_ok(), "each rule is valid alone");
     let Ok(rules) = rules else {
         return;
     };
-    let judged = rules.allow(&method, &url);
-    assert!(judged.as_ref().is_ok_and(|allowance| !allowance.private) || judged.is_err());
-    let judged = judged.map(|allowance| allowance.secrets);
-    assert_eq!(judged, expected(&written, &method, &url), "{method} {url}");
+    let decision = rules.allow(&method, &url);
+    assert!(decision.as_ref().is_ok_and(|allowance| !allowance.private) || decision.is_err());
+    let decision = decision.map(|allowance| allowance.secrets);
+    assert_eq!(
+        decision,
+        expected(&written, &method, &url),
+        "{method} {url}"
+    );
 });

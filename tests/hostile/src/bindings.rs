@@ -1,15 +1,12 @@
-//! Code generated from `wit/` and from what an attack needs beside it.
+//! Code generated from `wit/` and from a further import of the attacks.
 
 #![cfg_attr(
     target_family = "wasm",
-    expect(
-        unsafe_code,
-        reason = "`export!` makes the calls from outside, and they are unsafe"
-    )
+    expect(unsafe_code, reason = "`export!` generates unsafe entry points")
 )]
 #![expect(
     clippy::same_length_and_capacity,
-    reason = "generated: so the component model hands lists over"
+    reason = "generated: the component model passes lists this way"
 )]
 
 wit_bindgen::generate!({

@@ -1,8 +1,8 @@
-//! A connector that attacks its host. What it does is in its config: a
-//! [`script`](mod@script). It knows no target and keeps nothing; a test says both.
+//! Connector that attacks its host. Its config is a [`script`](mod@script) of a
+//! test. The connector itself knows no target.
 //!
-//! Reading order: [`script`](mod@script) (what can be asked for), this file (when it is
-//! done), [`step`] and [`request`] (how).
+//! Reading order: [`script`](mod@script) (the steps), this file (the functions of a
+//! connector), [`step`] and [`request`] (running a step).
 
 mod bindings;
 mod request;
@@ -19,10 +19,10 @@ use crate::bindings::exports::connector::source::source as wit;
 use crate::request::Failure;
 use crate::script::{Event, Kind, Script, Step};
 
-/// The component.
+/// Implementation of the connector.
 struct Hostile;
 
-/// A read: what is left of its events.
+/// Read with its remaining events.
 struct Reader(RefCell<VecDeque<Event>>);
 
 impl wit::Guest for Hostile {
@@ -95,7 +95,7 @@ fn script(config: &str) -> Result<Script, wit::Error> {
     serde_json::from_str(config).map_err(|wrong| error(wit::Category::Config, &wrong.to_string()))
 }
 
-/// Carries out steps up to the first one that fails.
+/// Runs steps up to the first failure.
 fn run(steps: &[Step]) -> Result<Vec<String>, wit::Error> {
     steps
         .iter()
@@ -228,8 +228,8 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
             requests: 0,
             point_in_time: true,
         }),
-        // `next` has carried it out.
-        Event::Step(_) => return Err(error(wit::Category::Internal, "a step is no event")),
+        // `next` runs steps itself.
+        Event::Step(_) => return Err(error(wit::Category::Internal, "a step is not an event")),
     })
 }
 

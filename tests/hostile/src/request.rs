@@ -1,4 +1,4 @@
-//! Requests that no honest connector would send.
+//! Requests in any form that the interface can express.
 
 use crate::bindings::connector::source::secrets;
 use crate::bindings::wasi::http::outgoing_handler;
@@ -9,16 +9,17 @@ use crate::bindings::wasi::http::types::{
 use crate::bindings::wasi::io::streams::StreamError;
 use crate::script::Request;
 
-const CHUNK: u64 = 1 << 16;
-/// What the interface takes at once.
-const SEND: usize = 4096;
+/// Largest number of bytes of one read.
+const READ_BYTES: u64 = 1 << 16;
+/// Largest number of bytes that the interface accepts in one write.
+const WRITE_BYTES: usize = 4096;
 
-/// How a request ended, in words that a test can look for.
+/// Result of a request, as text for a test.
 pub(crate) type Answer = Result<String, Failure>;
 
-/// Why there is no answer.
+/// Failure of a request.
 pub(crate) struct Failure {
-    /// Whether the host refused.
+    /// True if the host denied the request.
     pub(crate) denied: bool,
     pub(crate) reason: String,
 }
@@ -29,8 +30,8 @@ pub(crate) fn exchange(request: &Request) -> Answer {
     future.subscribe().block();
     let response = match future.get() {
         Some(Ok(Ok(response))) => response,
-        Some(Ok(Err(code))) => return Err(Failure::of(&code)),
-        _ => return Err(Failure::because("the answer was taken before")),
+        Some(Ok(Err(code))) => return Err(Failure::from_code(&code)),
+        _ => return Err(Failure::new("the answer was consumed already")),
     };
     let headers: Vec<String> = response
         .headers()
@@ -42,32 +43,32 @@ pub(crate) fn exchange(request: &Request) -> Answer {
     let head = format!("{status}\n{}\n\n", headers.join("\n"));
     match read(&response) {
         (body, None) => Ok(head + &body),
-        // What came before a failure is what a thief would keep.
+        // An attacker would keep the part before a failure.
         (body, Some(failure)) if request.keep => Ok(format!("{head}{body}\n{}", failure.reason)),
         (_, Some(failure)) => Err(failure),
     }
 }
 
-/// Sends a request, and lets its answer wait.
+/// Sends a request without waiting for the answer.
 pub(crate) fn send(request: &Request) -> Result<FutureIncomingResponse, Failure> {
     let headers = Fields::new();
     for (name, value) in &request.headers {
         headers
             .append(&with_references(name), with_references(value).as_bytes())
-            .map_err(|error| Failure::because(&format!("header {name}: {error:?}")))?;
+            .map_err(|error| Failure::new(&format!("header {name}: {error:?}")))?;
     }
     for number in 0..request.header_flood {
         headers
             .append(&format!("x-flood-{number}"), b"flood")
-            .map_err(|error| Failure::because(&format!("header {number}: {error:?}")))?;
+            .map_err(|error| Failure::new(&format!("header {number}: {error:?}")))?;
     }
     if request.header_bytes > 0 {
         headers
             .append("x-large", &vec![b'x'; request.header_bytes as usize])
-            .map_err(|error| Failure::because(&format!("a large header: {error:?}")))?;
+            .map_err(|error| Failure::new(&format!("a large header: {error:?}")))?;
     }
     let outgoing = OutgoingRequest::new(headers);
-    let refused = |what: &str| Failure::because(&format!("the interface refuses the {what}"));
+    let refused = |what: &str| Failure::new(&format!("the interface refuses the {what}"));
     let method = match request.method.as_deref() {
         None | Some("GET") => Method::Get,
         Some("HEAD") => Method::Head,
@@ -99,31 +100,32 @@ pub(crate) fn send(request: &Request) -> Result<FutureIncomingResponse, Failure>
     for (name, value) in &request.trailers {
         trailers
             .append(name, value.as_bytes())
-            .map_err(|error| Failure::because(&format!("trailer {name}: {error:?}")))?;
+            .map_err(|error| Failure::new(&format!("trailer {name}: {error:?}")))?;
     }
     let body = outgoing.body().map_err(|()| refused("body"))?;
-    let future = outgoing_handler::handle(outgoing, None).map_err(|code| Failure::of(&code))?;
+    let future =
+        outgoing_handler::handle(outgoing, None).map_err(|code| Failure::from_code(&code))?;
     if let Some(text) = &request.body {
         write(&body, with_references(text).as_bytes())?;
     }
     let trailers = (!request.trailers.is_empty()).then_some(trailers);
-    OutgoingBody::finish(body, trailers).map_err(|code| Failure::of(&code))?;
+    OutgoingBody::finish(body, trailers).map_err(|code| Failure::from_code(&code))?;
     Ok(future)
 }
 
 fn write(body: &OutgoingBody, bytes: &[u8]) -> Result<(), Failure> {
     let stream = body
         .write()
-        .map_err(|()| Failure::because("the body was taken before"))?;
-    for chunk in bytes.chunks(SEND) {
+        .map_err(|()| Failure::new("the body was consumed already"))?;
+    for chunk in bytes.chunks(WRITE_BYTES) {
         stream
             .blocking_write_and_flush(chunk)
-            .map_err(|error| Failure::because(&format!("the body: {error:?}")))?;
+            .map_err(|error| Failure::new(&format!("the body: {error:?}")))?;
     }
     Ok(())
 }
 
-/// What came of the body, and why no more did.
+/// Reads the body. Returns the received part, and the failure that ended it.
 fn read(response: &IncomingResponse) -> (String, Option<Failure>) {
     let mut bytes = Vec::new();
     let failure = read_into(&mut bytes, response).err();
@@ -133,28 +135,28 @@ fn read(response: &IncomingResponse) -> (String, Option<Failure>) {
 fn read_into(bytes: &mut Vec<u8>, response: &IncomingResponse) -> Result<(), Failure> {
     let body: IncomingBody = response
         .consume()
-        .map_err(|()| Failure::because("the body was taken before"))?;
+        .map_err(|()| Failure::new("the body was consumed already"))?;
     let stream = body
         .stream()
-        .map_err(|()| Failure::because("the stream was taken before"))?;
+        .map_err(|()| Failure::new("the stream was consumed already"))?;
     loop {
-        match stream.blocking_read(CHUNK) {
-            // A long answer is counted, not kept.
+        match stream.blocking_read(READ_BYTES) {
+            // The rest of a long answer is discarded.
             Ok(chunk) if bytes.len() > 1 << 20 => bytes.truncate(bytes.len() - chunk.len().min(1)),
             Ok(chunk) => bytes.extend(chunk),
             Err(StreamError::Closed) => return Ok(()),
             Err(StreamError::LastOperationFailed(error)) => {
                 let code = crate::bindings::wasi::http::types::http_error_code(&error);
                 return Err(code.map_or_else(
-                    || Failure::because("the body broke off"),
-                    |code| Failure::of(&code),
+                    || Failure::new("the body is incomplete"),
+                    |code| Failure::from_code(&code),
                 ));
             }
         }
     }
 }
 
-/// The text with every `{name}` replaced by the reference to that secret.
+/// Replaces every `{name}` by the reference to that secret.
 fn with_references(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -173,14 +175,14 @@ fn with_references(text: &str) -> String {
 }
 
 impl Failure {
-    pub(crate) fn because(reason: &str) -> Self {
+    pub(crate) fn new(reason: &str) -> Self {
         Self {
             denied: false,
             reason: reason.to_owned(),
         }
     }
 
-    fn of(code: &ErrorCode) -> Self {
+    fn from_code(code: &ErrorCode) -> Self {
         Self {
             denied: matches!(code, ErrorCode::HttpRequestDenied),
             reason: format!("{code:?}"),

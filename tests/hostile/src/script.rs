@@ -1,61 +1,62 @@
-//! The shapes of a script: what the connector does when it is called. A test
-//! writes it into the connector's config.
+//! Script that a test writes into the connector's config: the steps of each
+//! function.
 
 use serde::Deserialize;
 
-/// What each function does. One that has no script does nothing and succeeds.
+/// Steps of each function. A function without steps succeeds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Script {
-    /// Each step becomes a finding that says how it went.
+    /// Steps of `check`. The result of each becomes a finding.
     pub(crate) check: Vec<Step>,
+    /// Steps and resources of `list-resources`.
     pub(crate) list: List,
-    /// Before a read is opened.
+    /// Steps of `read`.
     pub(crate) read: Vec<Step>,
-    /// What the reader yields, one after the other; nothing after the last.
+    /// Events of the reader, in order.
     pub(crate) events: Vec<Event>,
 }
 
-/// One thing to try.
+/// Single action.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
-    /// Sends a request, and reads the whole answer.
+    /// Sends a request and reads the whole answer.
     Request(Request),
-    /// Sends a request so many times, and reads no answer.
+    /// Sends this many requests and reads no answer.
     Unread(Request, u32),
-    /// Asks for a secret of this name.
+    /// Gets the secret with this name.
     Secret(String),
-    /// Computes for ever.
+    /// Computes forever.
     Loop,
-    /// Calls the host for ever.
+    /// Calls the host forever.
     CallTheHost,
-    /// Waits for ever.
+    /// Sleeps forever.
     Sleep,
-    /// Calls itself until the stack ends.
+    /// Recurses until the stack overflows.
     Recurse,
-    /// Takes memory until there is none: in MiB at once.
+    /// Allocates blocks of this many MiB until an allocation fails.
     Grow(u32),
-    /// Asks for ever which of so many handles, all of them one, is ready.
+    /// Polls this many copies of one handle forever.
     Poll(u32),
-    /// Takes so many handles.
+    /// Creates this many handles.
     Handles(u32),
     /// Logs a text.
     Say(String),
-    /// So many messages of so many bytes.
+    /// Logs this many messages of this many bytes.
     Log(u32, u32),
-    /// So many times so many random bytes.
+    /// Requests this many times this many random bytes.
     Random(u32, u64),
     /// Prints a text to standard error.
     Print(String),
     /// Panics with a message.
     Panic(String),
-    /// Ends the process, with this code.
+    /// Ends the process with this code.
     Exit(i32),
 }
 
-/// A request, spelled as the test wants it. `{name}` in any text stands for
-/// the reference to the secret of this name.
+/// Request in the spelling of the test. `{name}` in a text stands for the
+/// reference to the secret with this name.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Request {
@@ -64,23 +65,23 @@ pub(crate) struct Request {
     pub(crate) authority: Option<String>,
     pub(crate) path: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
-    /// One header so many times, each time under another name.
+    /// Number of additional headers with different names.
     pub(crate) header_flood: u32,
-    /// One header of so many bytes.
+    /// Size of an additional header.
     pub(crate) header_bytes: u32,
     pub(crate) body: Option<String>,
     pub(crate) trailers: Vec<(String, String)>,
-    /// Keeps what it got of a response, and goes on, when the rest is refused.
+    /// True to ignore a refusal and keep the received part of an answer.
     pub(crate) keep: bool,
 }
 
-/// What is listed.
+/// Script of `list-resources`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct List {
     pub(crate) steps: Vec<Step>,
     pub(crate) resources: Vec<Resource>,
-    /// So many resources more, of the shape of the first.
+    /// Number of copies of the first resource.
     pub(crate) copies: u32,
 }
 
@@ -88,14 +89,14 @@ pub(crate) struct List {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Resource {
     pub(crate) name: String,
-    /// An Arrow schema message, in base64.
+    /// Arrow schema message in base64.
     pub(crate) schema: String,
     #[serde(default)]
     pub(crate) primary_key: Vec<String>,
     pub(crate) parent: Option<String>,
 }
 
-/// What the rows of a page are.
+/// Kind of a page.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -105,7 +106,7 @@ pub(crate) enum Kind {
     Keys,
 }
 
-/// One event of a read. Bytes are in base64.
+/// Event of a read. Bytes are in base64.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Event {
@@ -116,10 +117,10 @@ pub(crate) enum Event {
         schema: String,
         #[serde(default)]
         primary_key: Vec<String>,
-        /// Columns, and those that they belong to.
+        /// Sibling columns with the columns that they belong to.
         #[serde(default)]
         siblings: Vec<(String, String)>,
-        /// The key and the siblings so many times.
+        /// Number of repetitions of the key and the siblings.
         copies: Option<u32>,
     },
     Page {
@@ -128,7 +129,7 @@ pub(crate) enum Event {
         kind: Kind,
         rows: u64,
         batch: String,
-        /// A cursor of so many bytes.
+        /// Size of the cursor in bytes.
         cursor: Option<u64>,
     },
     Rejected {
@@ -140,17 +141,17 @@ pub(crate) enum Event {
         resource: String,
     },
     Restarted(String),
-    /// Resources and how many rows of each were sent.
+    /// Resources with the number of their rows.
     Done(Vec<(String, u64)>),
-    /// The same of one resource, a part of which was not read.
+    /// Number of rows of one resource, and its unread part.
     DoneWithout {
         resource: String,
         rows: u64,
         column: String,
         values: Vec<String>,
-        /// The values so many times.
+        /// Number of repetitions of the values.
         copies: Option<u32>,
     },
-    /// No event yet: does this first.
+    /// Step that runs before the next event.
     Step(Step),
 }

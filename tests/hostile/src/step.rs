@@ -1,4 +1,4 @@
-//! Carries out the steps of a script.
+//! Execution of the steps of a script.
 
 use crate::bindings::connector::source::log::{self, Level};
 use crate::bindings::connector::source::secrets;
@@ -10,7 +10,7 @@ use crate::script::Step;
 
 const MIB: usize = 1 << 20;
 
-/// Tries one thing, and says how it went.
+/// Runs a step and returns its result as text.
 pub(crate) fn run(step: &Step) -> Result<String, Failure> {
     match step {
         Step::Request(request) => request::exchange(request),
@@ -21,11 +21,11 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
             for future in &waiting {
                 future.subscribe().block();
             }
-            Ok(format!("{} answers wait", waiting.len()))
+            Ok(format!("{} answers are unread", waiting.len()))
         }
         Step::Secret(name) => match secrets::get(name) {
             Ok(secret) => Ok(secret.reference()),
-            Err(error) => Err(Failure::because(&format!("{error:?}"))),
+            Err(error) => Err(Failure::new(&format!("{error:?}"))),
         },
         Step::Loop => spin(),
         Step::CallTheHost => loop {
@@ -52,7 +52,7 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
         }
         Step::Say(text) => {
             log::log(Level::Info, text);
-            Ok("said".to_owned())
+            Ok("logged".to_owned())
         }
         Step::Log(count, bytes) => {
             let message = "x".repeat(*bytes as usize);
@@ -77,7 +77,7 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
     }
 }
 
-#[expect(clippy::panic, reason = "to crash is what the test asks for")]
+#[expect(clippy::panic, reason = "the test requests a crash")]
 fn panic_with(message: &str) -> ! {
     panic!("{message}")
 }
@@ -85,7 +85,7 @@ fn panic_with(message: &str) -> ! {
 #[expect(
     clippy::exit,
     clippy::disallowed_methods,
-    reason = "to end the process is what the test asks for"
+    reason = "the test requests an exit"
 )]
 fn exit(code: i32) -> ! {
     std::process::exit(code)
@@ -107,16 +107,16 @@ fn recurse(depth: u64) -> u64 {
 }
 
 fn grow(mib: usize) -> Result<String, Failure> {
-    let mut taken = Vec::new();
+    let mut blocks = Vec::new();
     loop {
         let mut block: Vec<u8> = Vec::new();
         if block.try_reserve_exact(mib * MIB).is_err() {
-            let message = format!("no memory after {} MiB", taken.len() * mib);
-            drop(taken);
-            return Err(Failure::because(&message));
+            let message = format!("no memory after {} MiB", blocks.len() * mib);
+            drop(blocks);
+            return Err(Failure::new(&message));
         }
-        // A page that nobody writes to costs nothing.
+        // Memory is allocated only when it is written.
         block.resize(mib * MIB, 1);
-        taken.push(block);
+        blocks.push(block);
     }
 }

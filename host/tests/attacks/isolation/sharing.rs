@@ -137,7 +137,7 @@ async fn every_log_line_is_in_the_span_of_its_tenant() {
     let run = async |letter: &str| {
         let mut instance = tenant(&connector, &world).await;
         let request = json!({ "request": get(&server.authority(), &format!("/{letter}")) });
-        let say = json!({ "say": format!("said by {letter}") });
+        let say = json!({ "say": format!("from {letter}") });
         let steps = json!([say, request, say, request, say]);
         tries(&mut instance, steps).await.unwrap();
     };
@@ -146,11 +146,11 @@ async fn every_log_line_is_in_the_span_of_its_tenant() {
         run("b").instrument(tracing::info_span!("tenant_b")),
     );
     for (letter, other) in [("a", "b"), ("b", "a")] {
-        let said = lines.with(&format!("said by {letter}"));
-        assert_eq!(said.len(), 3);
+        let logged = lines.with(&format!("from {letter}"));
+        assert_eq!(logged.len(), 3);
         let requests = lines.with(&format!("path=\"/{letter}\""));
         assert!(requests.len() >= 2, "{requests:?}");
-        for line in said.iter().chain(&requests) {
+        for line in logged.iter().chain(&requests) {
             assert!(line.contains(&format!("tenant_{letter}")), "{line}");
             assert!(!line.contains(&format!("tenant_{other}")), "{line}");
         }

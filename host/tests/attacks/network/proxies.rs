@@ -68,8 +68,8 @@ format = "jsonl"
             .arg(&file)
             .output()
             .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{scheme}: {said}");
+        let log = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{scheme}: {log}");
         assert_eq!(proxy.connections(), 0, "{scheme}");
         // One rule for each spelling of the host.
         assert_eq!(server.connections() - before, 2, "{scheme}");

@@ -24,20 +24,20 @@ fn rebinding(world: &World) {
 
 #[tokio::test]
 async fn a_connection_goes_to_the_checked_address() {
-    let (judged, victim) = Victim::pair();
-    let authority = format!("db.example:{}", judged.port());
+    let (checked, victim) = Victim::pair();
+    let authority = format!("db.example:{}", checked.port());
     let world = World::new().allow_private(&format!("http://{authority}"));
     rebinding(&world);
     let outcome = world.request(get(&authority, "/")).await;
     assert!(outcome.answer().ends_with("listed"), "{}", outcome.answer());
     assert_eq!(world.names.lookups("db.example"), 1);
-    assert_eq!((judged.connections(), victim.connections()), (1, 0));
+    assert_eq!((checked.connections(), victim.connections()), (1, 0));
 }
 
 #[tokio::test]
 async fn a_reused_connection_needs_no_look_up() {
-    let (judged, victim) = Victim::pair();
-    let authority = format!("db.example:{}", judged.port());
+    let (checked, victim) = Victim::pair();
+    let authority = format!("db.example:{}", checked.port());
     let world = World::new().allow_private(&format!("http://{authority}"));
     rebinding(&world);
     let steps: Vec<_> = (0..5)
@@ -46,7 +46,7 @@ async fn a_reused_connection_needs_no_look_up() {
     let outcome = world.attack(json!(steps)).await;
     assert!(outcome.answer().ends_with("listed"));
     assert_eq!(world.names.lookups("db.example"), 1);
-    assert_eq!((judged.connections(), victim.connections()), (1, 0));
+    assert_eq!((checked.connections(), victim.connections()), (1, 0));
 }
 
 #[tokio::test]
@@ -74,8 +74,8 @@ async fn a_new_connection_is_checked_again() {
 
 #[tokio::test]
 async fn a_failed_connection_is_not_retried_with_another_look_up() {
-    let (judged, victim) = Victim::pair();
-    let port = judged.port();
+    let (checked, victim) = Victim::pair();
+    let port = checked.port();
     // No server listens on 127.0.0.3.
     let authority = format!("db.example:{port}");
     let world = World::new().allow_private(&format!("http://{authority}"));
@@ -89,13 +89,13 @@ async fn a_failed_connection_is_not_retried_with_another_look_up() {
         outcome.failure()
     );
     assert_eq!(world.names.lookups("db.example"), 1);
-    assert_eq!((judged.connections(), victim.connections()), (0, 0));
+    assert_eq!((checked.connections(), victim.connections()), (0, 0));
 }
 
 #[tokio::test]
 async fn an_encrypted_connection_goes_to_the_checked_address() {
-    let (judged, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
-    let port = judged.port();
+    let (checked, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
+    let port = checked.port();
     let (victim, other) = tls::listen(SECOND, port, "db.example", ANSWER);
     let authority = format!("db.example:{port}");
     let mut world = World::new().allow_private(&format!("https://{authority}"));
@@ -106,8 +106,8 @@ async fn an_encrypted_connection_goes_to_the_checked_address() {
     let outcome = world.request(request).await;
     assert!(outcome.answer().ends_with("listed"));
     assert_eq!(world.names.lookups("db.example"), 1);
-    assert_eq!((judged.connections(), victim.connections()), (1, 0));
-    assert!(judged.requests()[0].contains(&format!("host: {authority}\r\n")));
+    assert_eq!((checked.connections(), victim.connections()), (1, 0));
+    assert!(checked.requests()[0].contains(&format!("host: {authority}\r\n")));
 }
 
 #[tokio::test]
@@ -160,8 +160,8 @@ async fn a_certificate_of_an_untrusted_authority_is_refused() {
 #[tokio::test]
 async fn a_rebound_name_fails_the_certificate_check() {
     let closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-    let (judged, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", closing);
-    let port = judged.port();
+    let (checked, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", closing);
+    let port = checked.port();
     let (victim, other) = tls::listen(SECOND, port, "victim.example", ANSWER);
     let authority = format!("db.example:{port}");
     let mut world = World::new().allow_private(&format!("https://{authority}"));

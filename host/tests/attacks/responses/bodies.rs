@@ -144,7 +144,7 @@ async fn an_invalid_gzip_body_is_an_error() {
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
-        assert!(failure.contains("the body broke off"), "{failure}");
+        assert!(failure.contains("the body is incomplete"), "{failure}");
     }
 }
 
