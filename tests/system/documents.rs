@@ -3,6 +3,7 @@
 
 mod examples;
 mod links;
+mod modules;
 mod tables;
 
 use std::fs;
