@@ -1,5 +1,5 @@
-//! The table `turso_cdc`: the statements that read it, and whether it still
-//! holds every change after a cursor. Missing changes are always an error.
+//! Statements that read the table `turso_cdc`, and the check that it still holds
+//! every change after a cursor. Missing changes are always an error.
 
 use super::change::ChangeId;
 use super::refresh_needed;

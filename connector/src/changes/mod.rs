@@ -3,9 +3,9 @@
 //! are in [`crate::read`].
 //!
 //! Reading order: [`change`] (an entry of the feed), [`feed`] (statements, and
-//! whether the feed still holds everything after a cursor), [`history`]
-//! (whether the table is still the same), [`record`] (SQLite's record format),
-//! [`row`] (rows of a change).
+//! the check that no change is missing), [`history`] (the check that the table
+//! is still the same), [`record`] (SQLite's record format), [`row`] (rows of a
+//! change).
 //!
 //! The behaviour of the feed was verified on tursodb 0.6.0. Capture is a
 //! setting of each connection, so changes of other connections are missing.

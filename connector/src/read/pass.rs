@@ -68,7 +68,7 @@ impl Pass {
         self.after.as_ref()?.first()
     }
 
-    /// Returns the statement that tells whether the pass has any row.
+    /// Returns the statement that finds a row of the pass, if there is any.
     #[must_use]
     pub fn probe(&self) -> Statement {
         self.paging.probe(self.after.as_deref())

@@ -285,3 +285,92 @@ fn table_recreated(name: &str, max_row_id: &Value, last: &Value) -> Error {
         cursor::full_refresh(name)
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::pass::PassRows;
+    use super::*;
+    use crate::database::catalog::Catalog;
+    use crate::database::table::tests::table;
+    use crate::hrana::decoder::Encoding;
+    use crate::selection::{Mode, Selection};
+
+    fn target(selection: &Selection) -> Target {
+        let table = table(&[("id", "INTEGER", 1), ("at", "TEXT", 0)], false);
+        let catalog = Catalog::default();
+        let mut target = Target::for_table(&table, selection, &catalog, Encoding::Plain).unwrap();
+        if let ReadMethod::Incremental(increment) = target.method.clone() {
+            target.set_passes(&increment, false).unwrap();
+        }
+        target
+    }
+
+    fn incremental_after(last: i64) -> Selection {
+        let first = Selection {
+            mode: Mode::Incremental,
+            ..Selection::default()
+        };
+        let ReadMethod::Incremental(increment) = target(&first).method else {
+            unreachable!("the mode is incremental");
+        };
+        let mut tracker = increment.tracker();
+        tracker.advance(PassRows::ByKey, &[Value::Integer(last)]);
+        Selection {
+            cursor: Some(tracker.final_cursor()),
+            ..first
+        }
+    }
+
+    #[test]
+    fn the_largest_row_id_estimates_the_rows_that_are_read() {
+        for (selection, estimate) in [
+            (Selection::default(), Some(40)),
+            (
+                Selection {
+                    filter: Some("at > 1".to_owned()),
+                    ..Selection::default()
+                },
+                None,
+            ),
+            (incremental_after(30), Some(10)),
+        ] {
+            let mut target = target(&selection);
+            target.set_max_row_id(&Value::Integer(40), false).unwrap();
+            assert_eq!(target.estimated_rows, estimate, "{selection:?}");
+        }
+    }
+
+    #[test]
+    fn a_table_without_new_rows_has_no_pass() {
+        let mut target = target(&incremental_after(40));
+        target.set_max_row_id(&Value::Integer(40), true).unwrap();
+        assert!(target.passes.is_empty());
+    }
+
+    #[test]
+    fn a_table_that_was_emptied_is_refused() {
+        let mut target = target(&incremental_after(40));
+        for max_row_id in [Value::Null, Value::Integer(7)] {
+            let error = target.set_max_row_id(&max_row_id, true).unwrap_err();
+            assert!(
+                error.message.contains("up to 40 were already read"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_that_costs_too_much_is_refused() {
+        let selection = Selection {
+            max_rows_billed: Some(39),
+            ..Selection::default()
+        };
+        let result = target(&selection).set_max_row_id(&Value::Integer(40), true);
+        assert!(
+            result
+                .unwrap_err()
+                .message
+                .contains("`max_rows_read` permits 39")
+        );
+    }
+}

@@ -48,8 +48,8 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
         .collect())
 }
 
-/// Returns two requests: one for the query as written, which tells whether it
-/// writes, and one for the query as it will be read. A server without
+/// Returns two requests: one for the query as written, which must not write, and
+/// one for the query as it will be read. A server without
 /// `describe` runs the query with a limit of zero rows.
 fn describe_requests(query: &Query, is_minimal: bool) -> [Request; 2] {
     let select = |limit| statement::select_query(&query.sql, 0, Encoding::Plain, limit);

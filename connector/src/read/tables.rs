@@ -254,8 +254,8 @@ impl TableReader {
         if self.snapshot.is_transaction() && is_lost {
             return Ok(key);
         }
-        // The number of rows that the server read tells whether the page is
-        // full. If the server may skip rows, a wrong guess would be billed.
+        // A full page shows in the number of rows that the server read. If the
+        // server may skip rows, a wrong guess would be billed.
         let rows_read = peek.rows_read.filter(|rows| *rows > 0);
         let Some(rows_read) = rows_read.filter(|_| !pass.skips_rows()) else {
             return Ok(key);
