@@ -175,7 +175,7 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
     // Each event names its load, resource and request.
     for (target, message, spans) in [
         (
-            "connector_host::pipeline::writer::pages",
+            "connector_host::pipeline::writer::open_table",
             "page",
             &["load", "resource"][..],
         ),

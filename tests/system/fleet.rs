@@ -300,7 +300,10 @@ fn databases_may_have_different_tables() -> Result<()> {
     for _ in 0..2 {
         let outcome = pipeline.host(&["run", "--json"])?;
         assert_eq!(outcome.code, Some(1), "{outcome:?}");
-        assert!(outcome.stdout.contains("the key of `keyed`"), "{outcome:?}");
+        assert!(
+            outcome.stdout.contains("the primary key of `keyed`"),
+            "{outcome:?}"
+        );
         assert_eq!(counts(&pipeline, "keyed")?, "a:1");
         assert_eq!(counts(&pipeline, "stock")?, "a:1 b:1 c:1");
     }
