@@ -78,15 +78,24 @@ mod tests {
     }
 
     /// Returns the code of a module and its submodules, without comments.
-    fn code(path: &Path) -> String {
-        if let Ok(folder) = fs::read_dir(path) {
-            return folder.map(|entry| code(&entry.unwrap().path())).collect();
+    fn code(module: &str) -> String {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let file = fs::read_to_string(source.join(format!("{module}.rs")));
+        let mut text = file.unwrap_or_default();
+        let mut folders = vec![source.join(module)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    text += &fs::read_to_string(path).unwrap();
+                }
+            }
         }
-        let text = fs::read_to_string(path).unwrap();
-        let lines = text
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"));
-        lines.collect::<Vec<_>>().join("\n")
+        let lines = text.lines();
+        let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+        code.collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -102,22 +111,32 @@ mod tests {
 
     #[test]
     fn no_module_imports_one_of_a_row_above() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
         let mut above = Vec::new();
         for row in rows() {
             for module in &row {
-                let paths = [folder.join(module), folder.join(format!("{module}.rs"))];
-                let code: String = paths
-                    .iter()
-                    .filter(|path| path.exists())
-                    .map(|path| code(path))
-                    .collect();
+                let code = code(module);
                 for other in &above {
                     let import = format!("crate::{other}");
                     assert!(!code.contains(&import), "{module} imports {other}");
                 }
             }
             above.extend(row);
+        }
+    }
+
+    #[test]
+    fn no_message_names_a_program_or_a_table_of_its_file() {
+        for module in rows().concat() {
+            let code = code(module);
+            for word in [
+                "connector-host",
+                "`just",
+                "[connector.",
+                "[[resource",
+                "--full-refresh",
+            ] {
+                assert!(!code.contains(word), "{module} contains {word}");
+            }
         }
     }
 }
