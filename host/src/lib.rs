@@ -9,7 +9,7 @@
 //! use std::sync::Arc;
 //!
 //! use connector_host::model::{
-//!     AllowRule, Consistency, DestinationSpec, FileFormat, Limits, PipelineSpec, Secret,
+//!     AllowRule, Consistency, FilesSpec, Limits, PipelineSpec, Secret,
 //! };
 //! use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
 //! use connector_host::sandbox::{Engine, EngineOptions};
@@ -55,11 +55,7 @@
 //!         }],
 //!         limits: Limits::default(),
 //!         resources: Vec::new(),
-//!         destination: DestinationSpec::Files {
-//!             url: format!("/data/{tenant}"),
-//!             dataset: "turso_data".to_owned(),
-//!             format: FileFormat::Parquet,
-//!         },
+//!         destination: FilesSpec::new(format!("/data/{tenant}"), "turso_data").into(),
 //!         consistency: Consistency::Snapshot,
 //!     };
 //!     let pipeline = Pipeline::open(engine, spec, Vec::new())?;

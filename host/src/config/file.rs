@@ -21,7 +21,8 @@ pub(super) struct RawFile {
     /// Resources to read; without any, the connector's defaults.
     #[serde(default)]
     pub(super) resource: Vec<RawResource>,
-    pub(super) destination: RawDestination,
+    /// Its shape depends on its type.
+    pub(super) destination: toml::Table,
 }
 
 /// `[connector]`
@@ -138,23 +139,4 @@ pub(super) struct RawResource {
     pub(super) mask: BTreeMap<String, String>,
     /// `evolve`, `freeze`, `discard_row` or `discard_value`.
     pub(super) schema: Option<String>,
-}
-
-/// `[destination]`
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawDestination {
-    /// `duckdb` or `files`.
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    /// duckdb: path of the database file (`<name>.duckdb`).
-    pub(super) path: Option<PathBuf>,
-    /// Schema or folder that holds the tables (the name of the pipeline).
-    pub(super) dataset: Option<String>,
-    /// duckdb: path of the driver library.
-    pub(super) driver: Option<PathBuf>,
-    /// files: a path or a `file:` URL.
-    pub(super) url: Option<String>,
-    /// files: `parquet`, `jsonl` or `csv`.
-    pub(super) format: Option<String>,
 }

@@ -2,9 +2,10 @@
 //!
 //! Reading order: [`file`](mod@file) (the shapes as they are written), [`variables`]
 //! (`${NAME}`), [`secret`] (where credentials come from), this file (what it
-//! means). It reads the environment only through the function it is given,
+//! means), [`destination`]. It reads the environment only through the function it is given,
 //! and knows neither the sandbox nor a destination.
 
+mod destination;
 mod error;
 mod file;
 mod secret;
@@ -12,15 +13,15 @@ mod units;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub use error::ConfigError;
 
-use self::file::{RawDestination, RawFile, RawLimits, RawResource};
+use self::file::{RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, Consistency, DeletionMode, DestinationSpec, FileFormat, Limits, Mask, NestedMode,
-    PipelineSpec, ReadMode, ResourceSpec, SchemaPolicy, WriteDisposition,
+    AllowRule, Consistency, DeletionMode, Limits, Mask, NestedMode, PipelineSpec, ReadMode,
+    ResourceSpec, SchemaPolicy, WriteDisposition,
 };
 
 /// Looks up an environment variable.
@@ -62,12 +63,13 @@ pub fn parse(
     let raw: RawFile = table
         .try_into()
         .map_err(|error| ConfigError::from_toml(&error))?;
-    meaning(raw, folder, stem, environment)
+    meaning(raw, text, folder, stem, environment)
         .map_err(|error| error.map_text(|text| replaced.hide(text)))
 }
 
 fn meaning(
     raw: RawFile,
+    text: &str,
     folder: &Path,
     stem: &str,
     environment: Environment<'_>,
@@ -80,7 +82,12 @@ fn meaning(
             "it must be what JSON can hold",
         )
     })?;
-    let secrets = secret::read_all(connector.secrets.as_ref(), folder, environment)?;
+    let secrets = secret::read_all(
+        "connector.secrets",
+        connector.secrets.as_ref(),
+        folder,
+        environment,
+    )?;
     let allow = connector.allow.into_iter().map(|rule| AllowRule {
         origin: rule.origin,
         methods: rule.methods,
@@ -113,7 +120,7 @@ fn meaning(
         limits: limits(connector.limits.unwrap_or_default())?,
         resources,
         consistency,
-        destination: destination(raw.destination, folder)?,
+        destination: destination::parse(raw.destination, text, folder, environment)?,
     })
 }
 
@@ -308,72 +315,6 @@ fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {
         *slot = count.unwrap_or(*slot);
     }
     Ok(limits)
-}
-
-fn destination(raw: RawDestination, folder: &Path) -> Result<DestinationSpec, ConfigError> {
-    let foreign = |key: &str, present: bool, kind: &str| {
-        if present {
-            let key = format!("destination.{key}");
-            Err(ConfigError::value(
-                &key,
-                format!("a destination of type \"{kind}\" has no such key"),
-                "leave it out",
-            ))
-        } else {
-            Ok(())
-        }
-    };
-    let dataset = raw.dataset.unwrap_or_else(|| "turso_data".to_owned());
-    match raw.kind.as_str() {
-        "duckdb" => {
-            foreign("url", raw.url.is_some(), "duckdb")?;
-            foreign("format", raw.format.is_some(), "duckdb")?;
-            let path = raw.path.unwrap_or_else(|| PathBuf::from("turso.duckdb"));
-            Ok(DestinationSpec::DuckDb {
-                path: folder.join(path),
-                dataset,
-                driver: raw.driver.map(|driver| folder.join(driver)),
-            })
-        }
-        "files" => {
-            foreign("path", raw.path.is_some(), "files")?;
-            foreign("driver", raw.driver.is_some(), "files")?;
-            let url = raw.url.ok_or_else(|| {
-                ConfigError::value(
-                    "destination.url",
-                    "it is missing".to_owned(),
-                    "add `url = \"./out\"`, or a file: URL",
-                )
-            })?;
-            let url = if url.contains("://") {
-                url
-            } else {
-                folder.join(url).display().to_string()
-            };
-            let format = match raw.format.as_deref() {
-                None | Some("parquet") => FileFormat::Parquet,
-                Some("jsonl") => FileFormat::Jsonl,
-                Some("csv") => FileFormat::Csv,
-                Some(other) => {
-                    return Err(ConfigError::choice(
-                        "destination.format",
-                        other,
-                        &["parquet", "jsonl", "csv"],
-                    ));
-                }
-            };
-            Ok(DestinationSpec::Files {
-                url,
-                dataset,
-                format,
-            })
-        }
-        other => Err(ConfigError::choice(
-            "destination.type",
-            other,
-            &["duckdb", "files"],
-        )),
-    }
 }
 
 #[cfg(test)]

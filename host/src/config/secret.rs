@@ -11,10 +11,12 @@ use toml::Value;
 use super::{ConfigError, Environment};
 use crate::model::Secret;
 
-/// Reads the values of `[connector.secrets]`. Each has one source: `env`, an
-/// environment variable; `file`, a file; or `command`, a program with its
-/// arguments that prints it. Surrounding whitespace is trimmed.
+/// Reads the secrets of a table such as `[connector.secrets]`. Each has one
+/// source: `env`, an environment variable; `file`, a file; or `command`, a
+/// program with its arguments that prints it. Surrounding whitespace is
+/// trimmed.
 pub(super) fn read_all(
+    table: &str,
     sources: Option<&Value>,
     folder: &Path,
     environment: Environment<'_>,
@@ -23,23 +25,27 @@ pub(super) fn read_all(
         None => Ok(BTreeMap::new()),
         Some(Value::Table(sources)) => sources
             .iter()
-            .map(|(name, source)| Ok((name.clone(), read(name, source, folder, environment)?)))
+            .map(|(name, source)| {
+                let secret = read(table, name, source, folder, environment)?;
+                Ok((name.clone(), secret))
+            })
             .collect(),
         Some(_) => Err(ConfigError::value(
-            "connector.secrets",
+            table,
             "it is not a table".to_owned(),
-            "write [connector.secrets], and below it name = { env = \"NAME\" }",
+            format!("write [{table}], and below it name = {{ env = \"NAME\" }}"),
         )),
     }
 }
 
 fn read(
+    table: &str,
     name: &str,
     source: &Value,
     folder: &Path,
     environment: Environment<'_>,
 ) -> Result<Secret, ConfigError> {
-    let key = format!("connector.secrets.{name}");
+    let key = format!("{table}.{name}");
     let secret = match only_entry(source) {
         Some(("env", Value::String(variable))) => {
             let value = environment(variable).ok_or_else(|| {

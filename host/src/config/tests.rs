@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::model::DuckDbSpec;
 
 const SMALLEST: &str = r#"
 [connector]
@@ -38,11 +39,7 @@ fn the_smallest_file_has_safe_defaults() {
     assert_eq!(spec.limits, Limits::default());
     assert_eq!(
         spec.destination,
-        DestinationSpec::DuckDb {
-            path: "dir/turso.duckdb".into(),
-            dataset: "turso_data".to_owned(),
-            driver: None
-        }
+        DuckDbSpec::new("dir/turso.duckdb", "turso_data").into()
     );
 }
 
@@ -176,7 +173,7 @@ fn sizes_and_times_are_read_as_people_write_them() {
 #[test]
 fn keys_of_another_destination_are_refused() {
     let (message, _) = refused(&format!("{SMALLEST}url = \"./out\""));
-    assert!(message.contains("destination.url"), "{message}");
+    assert!(message.contains("unknown field `url`"), "{message}");
     let (_, hint) = refused(&SMALLEST.replace("duckdb", "files"));
     assert!(hint.contains("url"), "{hint}");
     let (_, hint) = refused(&SMALLEST.replace("duckdb", "duckb"));
@@ -282,4 +279,27 @@ fn a_column_that_is_named_twice_is_refused() {
             format!("`resource.{key}` is wrong: there are two entries for the column `email`")
         );
     }
+}
+
+#[test]
+fn a_destination_has_only_its_own_keys_and_secrets() {
+    let destination = |keys: &str| {
+        let text = SMALLEST.replace("type = \"duckdb\"", keys);
+        refused(&text)
+    };
+    let (error, hint) = destination("type = \"duckdb\"\nformat = \"csv\"");
+    assert!(error.contains("unknown field `format`"), "{error}");
+    assert!(error.contains("line"), "{error}");
+    assert!(hint.contains("path"), "{hint}");
+    let (error, _) = destination("type = \"files\"\nurl = \"x\"\ndriver = \"y\"");
+    assert!(error.contains("unknown field `driver`"), "{error}");
+    let (error, hint) =
+        destination("type = \"duckdb\"\n[destination.secrets]\npassword = { env = \"P\" }");
+    assert_eq!(
+        error,
+        "`destination.secrets.password` is wrong: a destination of type \"duckdb\" does not take this secret"
+    );
+    assert_eq!(hint, "remove it; this destination needs no secrets");
+    let (error, _) = destination("path = \"x\"");
+    assert_eq!(error, "`destination.type` is wrong: it is missing");
 }

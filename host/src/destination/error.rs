@@ -1,5 +1,5 @@
-//! What can go wrong in a destination, one variant for each thing that a
-//! person does about it.
+//! Failures of a destination: one variant for each thing that a person does
+//! about them.
 
 use std::error::Error;
 use std::io;
@@ -9,88 +9,95 @@ use crate::model::Remedy;
 /// A boxed cause.
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// A failure of the destination.
+/// A failure of a destination.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum DestinationError {
-    /// What would write to it is missing on this machine.
-    #[error("the {driver} driver was not found (looked at {looked_at})")]
+    /// The driver of the destination is not on this machine.
+    #[error("the {driver} driver was not found (searched {searched})")]
     DriverMissing {
         /// Name of the driver.
         driver: &'static str,
-        /// The places, in order.
-        looked_at: String,
+        /// Paths that were searched, in order.
+        searched: String,
     },
-    /// Another process or load holds it.
+    /// Another process or load uses the destination.
     #[error("{location} is in use")]
     Locked {
-        /// The destination.
+        /// Address of the destination.
         location: String,
-        /// Who or what says so.
+        /// Error of the store.
         #[source]
         source: Cause,
     },
-    /// It can be read but not written.
+    /// Another load was committed while this one was written.
+    #[error("another load was committed to {location} at the same time")]
+    Conflict {
+        /// Address of the destination.
+        location: String,
+    },
+    /// The destination can be read but not written.
     #[error("{location} cannot be written")]
     ReadOnly {
-        /// The destination.
+        /// Address of the destination.
         location: String,
-        /// Who or what says so.
+        /// Error of the store.
         #[source]
         source: Cause,
     },
-    /// There is no space left.
+    /// The destination has no space left.
     #[error("{location} is full")]
     Full {
-        /// The destination.
+        /// Address of the destination.
         location: String,
-        /// Who or what says so.
+        /// Error of the store.
         #[source]
         source: Cause,
     },
-    /// The place does not exist or is not what the file says it is.
+    /// The destination does not exist, or is not what its address says.
     #[error("{location} cannot be opened")]
     Unusable {
-        /// The destination.
+        /// Address of the destination.
         location: String,
-        /// Who or what says so.
+        /// Error of the store.
         #[source]
         source: Cause,
     },
-    /// Rows cannot be told apart.
+    /// Rows cannot be identified by their key.
     #[error("{rows} rows of `{table}` have no value in a column of their key ({key})")]
     NoKey {
-        /// The table.
+        /// Name of the table.
         table: String,
-        /// How many rows.
+        /// Number of rows.
         rows: u64,
-        /// The columns of the key.
+        /// Columns of the key.
         key: String,
     },
-    /// It refused or lost something that it should have taken.
+    /// The destination refused or lost something.
     #[error("could not {action} in {location}")]
     Failed {
-        /// What was being done.
+        /// Action that failed, as in "create the table `orders`".
         action: String,
-        /// The destination.
+        /// Address of the destination.
         location: String,
-        /// Who or what says so.
+        /// Error of the store.
         #[source]
         source: Cause,
     },
 }
 
 impl DestinationError {
-    /// What the system says when a place is opened.
+    /// Classifies an error of the operating system while a destination is opened.
     pub(super) fn opening(location: &str, error: io::Error) -> Self {
-        Self::of_io(location, None, error)
+        Self::from_io(location, None, error)
     }
 
-    /// What the system says while something is being done there.
+    /// Classifies an error of the operating system during an action.
     pub(super) fn doing(action: &str, location: &str, error: io::Error) -> Self {
-        Self::of_io(location, Some(action), error)
+        Self::from_io(location, Some(action), error)
     }
 
-    /// Something else that went wrong while something was being done.
+    /// Creates an error about an action.
     pub(super) fn failed(action: &str, location: &str, source: impl Into<Cause>) -> Self {
         Self::Failed {
             action: action.to_owned(),
@@ -99,7 +106,7 @@ impl DestinationError {
         }
     }
 
-    fn of_io(location: &str, action: Option<&str>, error: io::Error) -> Self {
+    fn from_io(location: &str, action: Option<&str>, error: io::Error) -> Self {
         let location = location.to_owned();
         let kind = error.kind();
         let source = error.into();
@@ -133,6 +140,9 @@ impl DestinationError {
             Self::Locked { .. } => {
                 "close the program that has it open (a shell, a notebook, another run), then run again".into()
             }
+            Self::Conflict { .. } => {
+                "run again; nothing of this load was stored, and nothing of the other was lost".into()
+            }
             Self::ReadOnly { .. } => "give this user write permission, or choose another path".into(),
             Self::Full { .. } => {
                 "free some space and run again; what was loaded before is unchanged".into()
@@ -153,12 +163,12 @@ mod tests {
     use super::*;
 
     fn opened(errno: i32) -> DestinationError {
-        DestinationError::opening("there", io::Error::from_raw_os_error(errno))
+        DestinationError::opening("here", io::Error::from_raw_os_error(errno))
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn what_the_system_says_becomes_what_a_person_does() {
+    fn errors_of_the_system_are_classified() {
         assert!(
             matches!(opened(30), DestinationError::ReadOnly { .. }),
             "EROFS"
@@ -183,7 +193,7 @@ mod tests {
             matches!(opened(11), DestinationError::Locked { .. }),
             "EAGAIN"
         );
-        let error = DestinationError::doing("write", "there", io::Error::from_raw_os_error(5));
-        assert_eq!(error.to_string(), "could not write in there");
+        let error = DestinationError::doing("write", "here", io::Error::from_raw_os_error(5));
+        assert_eq!(error.to_string(), "could not write in here");
     }
 }

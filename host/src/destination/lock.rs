@@ -1,23 +1,23 @@
-//! The lock that keeps a second writer out of a destination, in this process
-//! and in others.
+//! The lock file that keeps a second writer out of a local destination, in
+//! this process and in others.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::Path;
 
-/// Held until it is dropped, or the process dies.
+/// An exclusive lock, held until it is dropped or the process ends.
 ///
-/// The file that carries it stays where it is: to remove it would let a
-/// writer that has just opened it lock a file that is no longer there.
+/// The lock file is never removed: another writer may have opened it already,
+/// and would then lock a file that no longer has a name.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(super) struct FileLock {
     _file: File,
 }
 
-impl Lock {
-    /// Takes the lock that `path` stands for, or fails with
-    /// [`io::ErrorKind::WouldBlock`] if another writer has it.
-    pub(super) fn take(path: &Path) -> io::Result<Self> {
+impl FileLock {
+    /// Acquires the lock file at `path`, creating it if needed. Fails with
+    /// [`io::ErrorKind::WouldBlock`] if another writer holds it.
+    pub(super) fn acquire(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)

@@ -1,246 +1,140 @@
-//! Where rows go: one small trait, its implementations chosen by the pipeline
-//! file, all of them held to one conformance suite (`tests/`).
+//! Destinations: where rows go.
 //!
-//! A destination never names the connector, the sandbox or another
-//! destination, and only its own file names its driver.
+//! [`Destination`] and [`Load`] are the whole interface. Their implementations
+//! are chosen by the [`DestinationSpec`](crate::model::DestinationSpec) of a
+//! pipeline, or supplied by a platform as a [`DestinationFactory`]. All of them
+//! pass one conformance suite (`tests/destinations`).
+//!
+//! Two families share their algorithms. A load into an SQL store is one
+//! transaction: [`sql`] over a dialect and a connection, as in [`duckdb`] over
+//! [`adbc`]. A load into [`files`] is committed by a manifest that names them.
+//!
+//! A destination must not name the connector, the sandbox, the configuration or
+//! another destination. Only its own files name its driver.
 
+mod adbc;
+mod batch_mapping;
 mod columns;
 mod duckdb;
 mod error;
+mod factory;
 mod files;
+mod json;
 mod lock;
+mod names;
+mod records;
 mod rejected;
+mod sql;
+mod stored_type;
+mod table_write;
+pub mod testing;
+mod text;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow_schema::SchemaRef;
 
-pub use columns::{StoredType, stored_type};
-pub use error::{Cause, DestinationError};
-pub(crate) use files::json_array;
+pub use self::error::{Cause, DestinationError};
+pub use self::factory::{BuiltInDestination, DestinationFactory};
+pub(crate) use self::json::json_array;
+pub use self::stored_type::{StoredType, stored_type};
+pub use self::table_write::{DeletionSource, TableWrite, WriteStats};
 
-use crate::model::{
-    Cursor, DeletionMode, DestinationSpec, LoadId, LoadRecord, Rejected, Sibling, UnreadPart,
-    WriteDisposition, names,
-};
+use crate::model::{Cursor, LoadId, LoadRecord, Rejected, UnreadPart};
 
-/// How to open a destination.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which one, and where.
-    pub spec: DestinationSpec,
-    /// Files or folders in which drivers are looked for, after the one that
-    /// `spec` names and before the folder of the executable.
-    pub drivers: Vec<PathBuf>,
-}
-
-/// Opens a destination.
-pub fn open(settings: Settings) -> Result<Box<dyn Destination>, DestinationError> {
-    Ok(match settings.spec {
-        DestinationSpec::DuckDb {
-            path,
-            dataset,
-            driver,
-        } => Box::new(duckdb::DuckDb::open(
-            &path,
-            dataset,
-            driver,
-            &settings.drivers,
-        )?),
-        DestinationSpec::Files {
-            url,
-            dataset,
-            format,
-        } => Box::new(files::Files::open(&url, &dataset, format)?),
-    })
-}
-
-/// A place that keeps the tables of a dataset.
+/// An open destination: the tables of a dataset, and the cursors of the
+/// pipelines that load into it.
 ///
-/// Opening one takes its lock: a second writer is refused with
-/// [`DestinationError::Locked`] until the first is dropped. Calls block; they
-/// are made from a thread that may.
+/// Either opening excludes a second writer, which is then refused with
+/// [`DestinationError::Locked`], or of two concurrent loads the later commit
+/// fails with [`DestinationError::Conflict`]. Nothing is lost in both cases.
+///
+/// Calls block, so they are made on a thread that may block.
 pub trait Destination: Send {
-    /// Where that is, as shown to people. Holds no credential.
+    /// Returns the address of the destination, for people. Holds no credential.
     fn location(&self) -> String;
 
-    /// The cursors that the last committed loads of a pipeline left, by
-    /// resource.
+    /// Returns the cursors that the last committed loads of a pipeline saved,
+    /// by resource. Changes nothing, and may be repeated.
     fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError>;
 
-    /// Begins a load. Nothing of it is visible to a reader before
-    /// [`Load::commit`] returns, and all of it is after that. A process that
-    /// dies in between leaves what was there before, whole.
+    /// Begins a load. Readers see nothing of it before [`Load::commit`]
+    /// returns, and all of it afterwards. If the process ends in between, the
+    /// dataset stays as it was. Identities of loads must ascend.
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError>;
 }
 
-/// How the rows of a table arrive, and what becomes of those that are there.
-#[derive(Clone, Debug)]
-pub struct TableWrite {
-    /// Their columns. Types are those of [`stored_type`]; the last column is
-    /// [`LOAD_ID`](crate::model::names::LOAD_ID), dictionary-encoded text.
-    /// Names are not quoted, folded or otherwise made safe: that is the
-    /// destination's part.
-    pub schema: SchemaRef,
-    /// Which columns hold values that do not fit others.
-    pub siblings: Vec<Sibling>,
-    /// What becomes of the rows that are there.
-    pub disposition: WriteDisposition,
-    /// The columns that tell rows apart. Never empty where rows are compared:
-    /// with [`WriteDisposition::Merge`], [`WriteDisposition::Scd2`], or [`DeletionSource`] that is known.
-    pub key: Vec<String>,
-    /// Whether what is there gives way as a whole.
-    pub full_refresh: bool,
-    /// How it is known which rows are no longer in the source.
-    pub deletion_source: DeletionSource,
-    /// What becomes of those.
-    pub deletion_mode: DeletionMode,
-    /// Set with [`WriteDisposition::Merge`] where the rows of a key are a group: the
-    /// column that is null in the row with which one begins. That row has
-    /// nothing but the key, and is not stored. All rows of the key, of this
-    /// load and of earlier ones, give way to those of its last group.
-    pub group: Option<String>,
-}
-
-impl TableWrite {
-    /// Rows that are not compared with others.
-    #[must_use]
-    pub fn plain(schema: SchemaRef, disposition: WriteDisposition) -> Self {
-        Self {
-            schema,
-            siblings: Vec::new(),
-            disposition,
-            key: Vec::new(),
-            full_refresh: false,
-            deletion_source: DeletionSource::Unknown,
-            deletion_mode: DeletionMode::Ignore,
-            group: None,
-        }
-    }
-
-    /// Whether rows are told apart by their key.
-    fn compares(&self) -> bool {
-        matches!(
-            self.disposition,
-            WriteDisposition::Merge | WriteDisposition::Scd2
-        )
-    }
-
-    /// For each column of the key, itself and its siblings.
-    fn key_families(&self) -> Vec<Vec<String>> {
-        let family = |column: &String| {
-            let siblings = self
-                .siblings
-                .iter()
-                .filter(|sibling| sibling.column == *column);
-            let names = siblings.map(|sibling| sibling.name.clone());
-            std::iter::once(column.clone()).chain(names).collect()
-        };
-        self.key.iter().map(family).collect()
-    }
-
-    /// The column that the destination fills itself: when a row went.
-    fn own_column(&self) -> Option<&'static str> {
-        match (self.disposition, self.deletion_mode) {
-            (WriteDisposition::Scd2, _) => Some(names::VALID_TO),
-            (WriteDisposition::Merge, DeletionMode::Soft) => Some(names::DELETED_AT),
-            _ => None,
-        }
-    }
-
-    /// The columns of the table: those that come, and those that the
-    /// destination fills itself.
-    fn stored_schema(&self) -> SchemaRef {
-        let Some(own) = self.own_column() else {
-            return SchemaRef::clone(&self.schema);
-        };
-        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let mut fields: Vec<FieldRef> = self.schema.fields().iter().cloned().collect();
-        fields.push(Arc::new(Field::new(own, time, true)));
-        Arc::new(Schema::new(fields))
-    }
-}
-
-/// How it is known which rows are no longer in the source.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DeletionSource {
-    /// It is not.
-    #[default]
-    Unknown,
-    /// The rows of this load are all that there are.
-    AllRows,
-    /// The keys that come with [`Load::write_keys`] are those of all.
-    AllKeys,
-    /// The rows say it themselves, in the column
-    /// [`IS_DELETED`](crate::model::names::IS_DELETED). They come in the order in which they changed.
-    Flagged,
-}
-
-/// What a load does to a table.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WriteStats {
-    /// Rows that were stored.
-    pub written: u64,
-    /// Rows that were deleted, marked as deleted, or ended.
-    pub deleted: u64,
-    /// Rows that came, and were followed by others of the same key.
-    pub superseded: u64,
-}
-
-/// A load that is being written. Dropping it without [`commit`](Self::commit)
-/// undoes it.
+/// A load that is being written.
+///
+/// Nothing is durable or visible before [`commit`](Self::commit). A load that is
+/// dropped without it leaves no trace. Names of tables and columns are
+/// arbitrary texts; two that differ only in the case of ASCII letters are the
+/// same.
+///
+/// Order of calls: any number of tables are opened and written in turns, then
+/// [`keep_unread`](Self::keep_unread), [`count_rows`](Self::count_rows),
+/// [`apply`](Self::apply) and [`commit`](Self::commit).
 pub trait Load: Send {
-    /// The tables of the dataset before this load, but for those of the
-    /// host's own.
+    /// Returns the names of all tables of resources before this load. Changes
+    /// nothing, and may be repeated.
     fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError>;
 
-    /// The columns that a table has before this load; none if there is none.
+    /// Returns the columns that a table has before this load, or `None` if
+    /// there is no such table. Changes nothing, and may be repeated.
     fn existing_schema(&mut self, table: &str) -> Result<Option<SchemaRef>, DestinationError>;
 
-    /// Announces a resource with its columns, before its first batch, and
-    /// again when columns were added. Batches that follow have these columns.
-    /// The table exists after the commit even if no batch comes. Unless it is
-    /// replaced, columns that the stored table lacks are added to it, and
-    /// those that only it has are null in the new rows.
-    fn open_table(&mut self, table: &str, table_write: &TableWrite)
-    -> Result<(), DestinationError>;
+    /// Opens a table before its first batch. Repeated when columns are added;
+    /// batches that follow have the new columns.
+    ///
+    /// The table exists after the commit even if no rows are written. Unless
+    /// the load replaces the table, columns that the stored table lacks are
+    /// added to it, and columns that the new rows lack are null in them.
+    fn open_table(&mut self, table: &str, write: &TableWrite) -> Result<(), DestinationError>;
 
-    /// Takes rows of a table that was opened. May return before they are
-    /// stored; an error of theirs then comes with a later call.
+    /// Writes rows of an open table. May return before they are stored; a
+    /// later call then returns the error.
     fn write_rows(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
 
-    /// Takes keys of a table that was opened with [`DeletionSource::AllKeys`]: columns
-    /// of its key, and siblings of those.
+    /// Writes keys of rows that are in the source. The table was opened with
+    /// [`DeletionSource::AllKeys`]; the batch has columns of its key and
+    /// siblings of those. Each key may be written more than once.
     fn write_keys(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
 
-    /// Keeps a record that could not be stored.
+    /// Stores a record that the table of its resource cannot hold. May return
+    /// before it is stored.
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError>;
 
-    /// Forgets everything since the load began; it goes on from there.
+    /// Discards everything since the load began. The load continues as if it
+    /// had just begun.
     fn restart(&mut self) -> Result<(), DestinationError>;
 
-    /// Forgets one table of this load; what was stored of it before stays.
+    /// Discards what this load wrote to one table. What the table held before
+    /// stays. Does nothing if the table is not open.
     fn discard_table(&mut self, table: &str) -> Result<(), DestinationError>;
 
-    /// Says that a part of the source could not be read: rows of a table that
-    /// was opened, which have one of these texts in a column. What came of it
-    /// is all that came, and rows of it that are there stay as they are, where
-    /// others would give way or count as gone. Comes after all rows. Says
-    /// whether it can: not where columns have other types now than theirs.
+    /// Announces a part of the source that was not read: the rows of an open
+    /// table that have one of some texts in a column. Stored rows of the part
+    /// are neither replaced nor counted as deleted. Called after all rows.
+    ///
+    /// Returns false if the rows cannot be kept, because their columns have
+    /// other types than those of the new rows.
     fn keep_unread(&mut self, table: &str, part: &UnreadPart) -> Result<bool, DestinationError>;
 
-    /// Waits until every batch is stored, and counts the rows of this load in
-    /// each table, by asking the store and not by adding up what was sent.
+    /// Waits until all rows are stored, and counts the rows of this load in
+    /// each open table. The store is asked; sent rows are not added up.
     fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError>;
 
-    /// Brings what came together with what is there, as each table's
-    /// [`TableWrite`] says. Called once, before the commit; nothing comes after.
+    /// Combines the rows of this load with the stored ones as the
+    /// [`TableWrite`] of each table says. Called once, after all rows and
+    /// before the commit. If it fails, the load cannot be committed.
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError>;
 
-    /// Makes the load visible, with its record, its rejected records and its
-    /// cursors, in one step that is durable when it returns.
+    /// Commits the load with its record, its rejected records and its cursors,
+    /// in one atomic step that is durable when it returns.
+    ///
+    /// After an error nothing of the load is visible. The exception is an
+    /// answer that was lost: then the next load finds either all or nothing of
+    /// this one.
     fn commit(self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError>;
 }

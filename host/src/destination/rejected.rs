@@ -1,24 +1,24 @@
-//! Rejected records on their way to the store: some are kept together, since
-//! each is small and storing one at a time is slow.
+//! Buffer of rejected records. Each record is small, and storing one at a
+//! time would be slow.
 
 use crate::model::Rejected;
 
-/// The most records that are kept in memory. One may be as long as
-/// [`Limits::text`](crate::model::Limits).
-const MOST: usize = 100;
+/// Records that are buffered before they are stored. One record may be as
+/// long as [`Limits::text`](crate::model::Limits).
+const MAX_BUFFERED: usize = 100;
 
 /// Rejected records that are not stored yet.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(Vec<Rejected>);
+pub(super) struct RejectedBuffer(Vec<Rejected>);
 
-impl Waiting {
-    /// Keeps a record, and says whether it is time to store them.
-    pub(super) fn keep(&mut self, rejected: Rejected) -> bool {
+impl RejectedBuffer {
+    /// Adds a record. Returns true if the buffer is full and must be stored.
+    pub(super) fn push(&mut self, rejected: Rejected) -> bool {
         self.0.push(rejected);
-        self.0.len() >= MOST
+        self.0.len() >= MAX_BUFFERED
     }
 
-    /// The records, to be stored now.
+    /// Removes and returns all records.
     pub(super) fn take(&mut self) -> Vec<Rejected> {
         std::mem::take(&mut self.0)
     }

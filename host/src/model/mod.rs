@@ -1,6 +1,7 @@
 //! The types that all parts of the host share. Must not name other modules.
 
 mod cursor;
+mod destination_spec;
 mod error;
 mod json;
 mod limits;
@@ -13,6 +14,7 @@ mod source;
 mod spec;
 
 pub use cursor::Cursor;
+pub use destination_spec::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec};
 pub use error::{ErrorCategory, SourceError};
 pub use json::{is_json, json_field};
 pub use limits::{Amount, Limit, Limits};
@@ -28,7 +30,4 @@ pub use source::{
     ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, SourceSchema, Summary,
     UnreadPart,
 };
-pub use spec::{
-    AllowRule, Consistency, DestinationSpec, FileFormat, Mask, NestedMode, PipelineSpec,
-    ResourceSpec,
-};
+pub use spec::{AllowRule, Consistency, Mask, NestedMode, PipelineSpec, ResourceSpec};

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{DeletionMode, Limits, ReadMode, SchemaPolicy, Secret, WriteDisposition};
+use super::{
+    DeletionMode, DestinationSpec, Limits, ReadMode, SchemaPolicy, Secret, WriteDisposition,
+};
 
 /// The settings of one pipeline.
 #[derive(Clone, Debug)]
@@ -121,40 +123,4 @@ pub enum Mask {
     Null,
     /// First character of the text, and the domain of an email address.
     Partial,
-}
-
-/// Where rows go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DestinationSpec {
-    /// A DuckDB database file.
-    DuckDb {
-        /// The file.
-        path: PathBuf,
-        /// The schema that holds the tables.
-        dataset: String,
-        /// The driver library, if it is not where it is looked for.
-        driver: Option<PathBuf>,
-    },
-    /// Files in a folder.
-    Files {
-        /// A `file:` URL or a path.
-        url: String,
-        /// The folder inside it that holds the tables.
-        dataset: String,
-        /// Format of the files.
-        format: FileFormat,
-    },
-}
-
-/// Format of data files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FileFormat {
-    /// Apache Parquet.
-    #[default]
-    Parquet,
-    /// One JSON object on each line.
-    Jsonl,
-    /// Comma-separated values, RFC 4180.
-    Csv,
 }

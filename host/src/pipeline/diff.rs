@@ -9,7 +9,7 @@ use super::Pipeline;
 use super::error::PipelineError;
 use super::row_mapper::{Change, TargetTable, selected_columns};
 use super::run::blocking;
-use crate::destination::{self, DestinationError};
+use crate::destination::DestinationError;
 use crate::model::{LoadId, PageKind, Resource, SourceSchema, names};
 
 /// The changes to the table of a resource.
@@ -38,9 +38,9 @@ impl Pipeline {
             .iter()
             .map(|resource| names::table_name(&resource.name))
             .collect();
-        let settings = self.destination_settings();
+        let factory = self.destination_factory();
         let existing_schemas = move || {
-            let mut destination = destination::open(settings)?;
+            let mut destination = factory.open()?;
             // Dropping the load leaves no trace.
             let mut load = destination.begin(&LoadId::from_time(SystemTime::now()))?;
             let schemas = tables.iter().map(|table| load.existing_schema(table));

@@ -34,6 +34,7 @@ mod writer;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 pub use capabilities::{Capabilities, Difference};
 pub use diff::Diff;
@@ -47,8 +48,8 @@ pub use run::RunOptions;
 use self::plan::ResourcePlan;
 pub use crate::sandbox::egress::PolicyRecorder;
 
-use crate::destination;
-use crate::model::{Descriptor, DestinationSpec, Finding, PipelineSpec, Remedy, Resource, names};
+use crate::destination::{BuiltInDestination, DestinationFactory};
+use crate::model::{Descriptor, Finding, PipelineSpec, Remedy, Resource, names};
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Engine, Grants, Instance};
 
@@ -62,8 +63,7 @@ pub struct Pipeline {
     plans: BTreeMap<String, ResourcePlan>,
     /// Config of the connector as JSON text.
     config: String,
-    /// Files or folders that can contain drivers of destinations.
-    drivers: Vec<PathBuf>,
+    destination: Arc<dyn DestinationFactory>,
 }
 
 impl Pipeline {
@@ -96,14 +96,24 @@ impl Pipeline {
         let plans = plan::plans(&spec.resources)?;
         let connector = engine.load(&spec.component, spec.sha256.as_deref())?;
         let config = spec.config.to_string();
+        let destination =
+            BuiltInDestination::new(spec.destination.clone()).with_driver_paths(drivers);
         Ok(Self {
             spec,
             connector,
             rules,
             plans,
             config,
-            drivers,
+            destination: Arc::new(destination),
         })
+    }
+
+    /// Loads into another destination than the one of the spec, such as a
+    /// platform's own.
+    #[must_use]
+    pub fn with_destination(mut self, destination: Arc<dyn DestinationFactory>) -> Self {
+        self.destination = destination;
+        self
     }
 
     /// Checks everything that a load needs. Changes nothing.
@@ -118,12 +128,6 @@ impl Pipeline {
         let mut instance = self.connector.instantiate(self.grants()).await?;
         self.describe(&mut instance).await?;
         Ok(instance.list_resources(&self.config).await?)
-    }
-
-    /// Spec of the destination.
-    #[must_use]
-    pub fn destination(&self) -> &DestinationSpec {
-        &self.spec.destination
     }
 
     fn grants(&self) -> Grants {
@@ -169,11 +173,8 @@ impl Pipeline {
         Ok(descriptor)
     }
 
-    fn destination_settings(&self) -> destination::Settings {
-        destination::Settings {
-            spec: self.spec.destination.clone(),
-            drivers: self.drivers.clone(),
-        }
+    fn destination_factory(&self) -> Arc<dyn DestinationFactory> {
+        Arc::clone(&self.destination)
     }
 }
 

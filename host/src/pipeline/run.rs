@@ -14,7 +14,7 @@ use super::plan::ResourcePlan;
 use super::report::Report;
 use super::requested::RequestedResources;
 use super::writer::{self, RunHeader, RunResult};
-use crate::destination::{self, DestinationError};
+use crate::destination::DestinationError;
 use crate::model::{Consistency, Descriptor, LoadId, ReadMode, ReadOptions, Selection};
 use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
@@ -64,10 +64,10 @@ impl Pipeline {
         let started = (SystemTime::now(), Instant::now());
         // The destination is opened first, so that the source gets no request
         // for a load that cannot be stored.
-        let settings = self.destination_settings();
+        let factory = self.destination_factory();
         let name = self.spec.name.clone();
         let open = move || {
-            let mut destination = destination::open(settings)?;
+            let mut destination = factory.open()?;
             let cursors = destination.cursors(&name)?;
             Ok::<_, DestinationError>((destination, cursors))
         };

@@ -7,15 +7,15 @@ use std::time::SystemTime;
 use super::Pipeline;
 use super::error::PipelineError;
 use super::run::blocking;
-use crate::destination::{self, DestinationError};
+use crate::destination::DestinationError;
 use crate::model::{Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord};
 
 impl Pipeline {
     /// Returns the cursors after the last loads, by resource.
     pub async fn state(&self) -> Result<BTreeMap<String, Cursor>, PipelineError> {
-        let settings = self.destination_settings();
+        let factory = self.destination_factory();
         let name = self.spec.name.clone();
-        let cursors = move || destination::open(settings)?.cursors(&name);
+        let cursors = move || factory.open()?.cursors(&name);
         Ok(blocking(cursors).await??)
     }
 
@@ -26,12 +26,12 @@ impl Pipeline {
         resource: &str,
         cursor: Option<Cursor>,
     ) -> Result<Option<Cursor>, PipelineError> {
-        let settings = self.destination_settings();
+        let factory = self.destination_factory();
         let name = self.spec.name.clone();
         let resource = resource.to_owned();
         let digest = self.connector.digest().to_owned();
         let change = move || {
-            let mut destination = destination::open(settings)?;
+            let mut destination = factory.open()?;
             let before = destination.cursors(&name)?.remove(&resource);
             let now = SystemTime::now();
             let load_id = LoadId::from_time(now);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connector_host::config;
-use connector_host::model::{DestinationSpec, FileFormat, Limits, PipelineSpec, Secret};
+use connector_host::model::{FilesSpec, Limits, PipelineSpec, Secret};
 use connector_host::pipeline::{Pipeline, PipelineError};
 
 use crate::world::{TOKEN, World, get};
@@ -26,11 +26,7 @@ fn spec(secrets: BTreeMap<String, Secret>) -> PipelineSpec {
         allow: Vec::new(),
         limits: Limits::default(),
         resources: Vec::new(),
-        destination: DestinationSpec::Files {
-            url: "none".to_owned(),
-            dataset: "none".to_owned(),
-            format: FileFormat::Csv,
-        },
+        destination: FilesSpec::new("none", "none").into(),
         consistency: connector_host::model::Consistency::Snapshot,
     }
 }

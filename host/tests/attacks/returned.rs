@@ -15,7 +15,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use connector_host::model::{DestinationSpec, FileFormat, Limits, PipelineSpec, ResourceSpec};
+use connector_host::model::{FileFormat, FilesSpec, Limits, PipelineSpec, ResourceSpec};
 use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
 use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
@@ -81,11 +81,12 @@ impl Load {
             allow: Vec::new(),
             limits: self.limits.clone(),
             resources: self.requested.clone(),
-            destination: DestinationSpec::Files {
-                url: self.folder.path().join("out").display().to_string(),
-                dataset: "data".to_owned(),
-                format: self.format,
-            },
+            destination: FilesSpec::new(
+                self.folder.path().join("out").display().to_string(),
+                "data",
+            )
+            .with_format(self.format)
+            .into(),
             consistency: connector_host::model::Consistency::Snapshot,
         };
         let pipeline = Pipeline::open(&World::new().engine(), spec, Vec::new())?;

@@ -31,10 +31,10 @@ pub(crate) use self::versions::*;
 use crate::store::{batch, integers};
 use crate::value::Value;
 
-fn numbers(values: &[i64]) -> Vec<Value> {
+pub(crate) fn numbers(values: &[i64]) -> Vec<Value> {
     values.iter().copied().map(Value::Integer).collect()
 }
 
-fn ids(load: u64, values: &[i64]) -> RecordBatch {
+pub(crate) fn ids(load: u64, values: &[i64]) -> RecordBatch {
     batch(load, vec![("id", integers(values))])
 }

@@ -20,7 +20,7 @@ fn merge(store: &Store, kind: Kind, number: u64, rows: &[(i64, Option<&str>)]) {
         key: vec!["id".to_owned()],
         deletion_source: DeletionSource::AllRows,
         deletion_mode: DeletionMode::Soft,
-        ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
+        ..TableWrite::new(rows.schema(), WriteDisposition::Merge)
     };
     commit(destination.as_mut(), number, |load| {
         load.open_table("t", &table_write).unwrap();
@@ -93,7 +93,7 @@ fn a_file_that_cannot_be_read_stops_a_merge_and_stays() {
             let mut load = destination.begin(&crate::store::load_id(2)).unwrap();
             let table_write = TableWrite {
                 key: vec!["id".to_owned()],
-                ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
+                ..TableWrite::new(rows.schema(), WriteDisposition::Merge)
             };
             load.open_table("t", &table_write).unwrap();
             load.write_rows("t", rows.clone()).unwrap();

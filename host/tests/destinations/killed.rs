@@ -53,13 +53,13 @@ fn a_writer_that_dies() {
     let rows = batch(2, vec![("id", integers(&(0..200_000).collect::<Vec<_>>()))]);
     load.open_table(
         "t",
-        &TableWrite::plain(rows.schema(), WriteDisposition::Replace),
+        &TableWrite::new(rows.schema(), WriteDisposition::Replace),
     )
     .unwrap();
     load.write_rows("t", rows.clone()).unwrap();
     load.open_table(
         "u",
-        &TableWrite::plain(rows.schema(), WriteDisposition::Append),
+        &TableWrite::new(rows.schema(), WriteDisposition::Append),
     )
     .unwrap();
     load.write_rows("u", rows.slice(0, 10)).unwrap();
@@ -98,7 +98,7 @@ fn ids(load: u64, ids: Range<i64>) -> RecordBatch {
 fn merge(rows: &RecordBatch) -> TableWrite {
     TableWrite {
         key: vec!["id".to_owned()],
-        ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
+        ..TableWrite::new(rows.schema(), WriteDisposition::Merge)
     }
 }
 

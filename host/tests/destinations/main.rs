@@ -13,28 +13,32 @@ mod duckdb;
 mod files;
 mod formats;
 mod killed;
+mod objects;
 mod opening;
 mod store;
 mod value;
 
 /// One test for each case and destination.
 macro_rules! conformance {
-    ($kind:ident, $name:ident, [$($case:ident),* $(,)?]) => {
+    ($name:ident, $new:ident($kind:ident), [$($case:ident),* $(,)?]) => {
         mod $name {
             $(
                 #[test]
                 fn $case() {
-                    crate::cases::$case(&crate::store::Store::new(crate::store::Kind::$kind));
+                    crate::cases::$case(&crate::store::Store::$new(crate::store::Kind::$kind));
                 }
             )*
         }
     };
     ($cases:tt) => {
         mod conformance {
-            conformance!(DuckDb, duckdb, $cases);
-            conformance!(Parquet, parquet, $cases);
-            conformance!(Jsonl, jsonl, $cases);
-            conformance!(Csv, csv, $cases);
+            conformance!(duckdb, new(DuckDb), $cases);
+            conformance!(parquet, new(Parquet), $cases);
+            conformance!(jsonl, new(Jsonl), $cases);
+            conformance!(csv, new(Csv), $cases);
+            conformance!(parquet_objects, in_objects(Parquet), $cases);
+            conformance!(jsonl_objects, in_objects(Jsonl), $cases);
+            conformance!(csv_objects, in_objects(Csv), $cases);
         }
     };
 }
@@ -49,7 +53,7 @@ conformance!([
     a_restart_forgets_everything,
     a_discard_keeps_what_was_there_and_the_other_tables,
     a_load_that_is_dropped_leaves_no_trace,
-    a_second_writer_is_refused_until_the_first_is_gone,
+    a_second_writer_loses_nothing,
     counts_are_those_of_the_store,
     interleaved_tables_keep_their_rows,
     cursors_come_back_by_pipeline,

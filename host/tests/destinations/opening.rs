@@ -2,34 +2,24 @@
 
 use std::path::Path;
 
-use connector_host::destination::{self, DestinationError, Settings};
-use connector_host::model::{DestinationSpec, FileFormat, WriteDisposition};
+use connector_host::destination::DestinationError;
+use connector_host::model::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec, WriteDisposition};
 
-use crate::store::{DATASET, Kind, Store, batch, database, integers};
+use crate::store::{DATASET, Kind, Store, batch, database, integers, open_spec};
 use crate::{duckdb, files};
 
 fn open_duckdb(path: &Path) -> DestinationError {
-    let spec = DestinationSpec::DuckDb {
-        path: path.to_owned(),
-        dataset: DATASET.to_owned(),
-        driver: Some(duckdb::driver()),
-    };
-    refused(spec)
+    let spec = DuckDbSpec::new(path, DATASET).with_driver(duckdb::driver());
+    refused(spec.into())
 }
 
 fn open_files(url: &str) -> DestinationError {
-    refused(DestinationSpec::Files {
-        url: url.to_owned(),
-        dataset: DATASET.to_owned(),
-        format: FileFormat::Csv,
-    })
+    let spec = FilesSpec::new(url, DATASET).with_format(FileFormat::Csv);
+    refused(spec.into())
 }
 
 fn refused(spec: DestinationSpec) -> DestinationError {
-    match destination::open(Settings {
-        spec,
-        drivers: Vec::new(),
-    }) {
+    match open_spec(spec) {
         Ok(destination) => panic!("{} was opened", destination.location()),
         Err(error) => error,
     }

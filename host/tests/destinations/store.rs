@@ -12,14 +12,17 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use connector_host::destination::{
-    self, Destination, DestinationError, Load, Settings, TableWrite, WriteStats,
+    BuiltInDestination, Destination, DestinationError, DestinationFactory as _, Load, TableWrite,
+    WriteStats, testing,
 };
 use connector_host::model::{
-    Cursor, DestinationSpec, FileFormat, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord,
-    WriteDisposition,
+    Cursor, DestinationSpec, DuckDbSpec, FileFormat, FilesSpec, LoadId, LoadRecord, LoadStatus,
+    ReadMode, ResourceRecord, WriteDisposition,
 };
+use object_store::ObjectStore;
 use tempfile::TempDir;
 
+use crate::objects::Objects;
 use crate::value::{Row, Value};
 use crate::{duckdb, files};
 
@@ -37,10 +40,23 @@ pub(crate) enum Kind {
     Csv,
 }
 
-/// A destination of one kind.
+impl Kind {
+    /// The format of its files, if it writes any.
+    fn format(self) -> Option<FileFormat> {
+        match self {
+            Self::DuckDb => None,
+            Self::Parquet => Some(FileFormat::Parquet),
+            Self::Jsonl => Some(FileFormat::Jsonl),
+            Self::Csv => Some(FileFormat::Csv),
+        }
+    }
+}
+
+/// A destination of one kind, in a folder or in an object store.
 pub(crate) struct Store {
     pub(crate) kind: Kind,
     folder: TempDir,
+    objects: Option<Arc<Objects>>,
 }
 
 impl Store {
@@ -48,10 +64,29 @@ impl Store {
         Self {
             kind,
             folder: tempfile::tempdir().unwrap(),
+            objects: None,
         }
     }
 
+    /// A destination in an object store in memory.
+    pub(crate) fn in_objects(kind: Kind) -> Self {
+        Self {
+            objects: Some(Arc::default()),
+            ..Self::new(kind)
+        }
+    }
+
+    /// The object store.
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        self.objects.as_deref()
+    }
+
+    /// The folder of the destination. Holds a copy of all objects if the
+    /// destination is in an object store.
     pub(crate) fn folder(&self) -> &Path {
+        if let Some(objects) = &self.objects {
+            objects.copy_to(self.folder.path());
+        }
         self.folder.path()
     }
 
@@ -70,7 +105,13 @@ impl Store {
     }
 
     pub(crate) fn try_open(&self) -> Result<Box<dyn Destination>, DestinationError> {
-        open(self.kind, self.folder())
+        match (&self.objects, self.kind.format()) {
+            (Some(objects), Some(format)) => {
+                let objects = Arc::clone(objects) as Arc<dyn ObjectStore>;
+                testing::files_in_objects(objects, DATASET, format)
+            }
+            _ => open(self.kind, self.folder()),
+        }
     }
 
     /// Loads into one table, and commits.
@@ -82,7 +123,7 @@ impl Store {
         batch: &RecordBatch,
     ) {
         self.commit(number, |load| {
-            load.open_table(table, &TableWrite::plain(batch.schema(), write))
+            load.open_table(table, &TableWrite::new(batch.schema(), write))
                 .unwrap();
             load.write_rows(table, batch.clone()).unwrap();
         });
@@ -119,28 +160,22 @@ impl Store {
     }
 }
 
-/// Opens what is in a folder.
+/// Opens a destination in a folder.
 pub(crate) fn open(kind: Kind, folder: &Path) -> Result<Box<dyn Destination>, DestinationError> {
-    let dataset = DATASET.to_owned();
-    let files = |format| DestinationSpec::Files {
-        url: format!("file://{}", folder.display()),
-        dataset: dataset.clone(),
-        format,
+    let spec = match kind.format() {
+        None => DuckDbSpec::new(database(folder), DATASET)
+            .with_driver(duckdb::driver())
+            .into(),
+        Some(format) => FilesSpec::new(format!("file://{}", folder.display()), DATASET)
+            .with_format(format)
+            .into(),
     };
-    let spec = match kind {
-        Kind::DuckDb => DestinationSpec::DuckDb {
-            path: database(folder),
-            dataset: dataset.clone(),
-            driver: Some(duckdb::driver()),
-        },
-        Kind::Parquet => files(FileFormat::Parquet),
-        Kind::Jsonl => files(FileFormat::Jsonl),
-        Kind::Csv => files(FileFormat::Csv),
-    };
-    destination::open(Settings {
-        spec,
-        drivers: Vec::new(),
-    })
+    open_spec(spec)
+}
+
+/// Opens a destination of the library.
+pub(crate) fn open_spec(spec: DestinationSpec) -> Result<Box<dyn Destination>, DestinationError> {
+    BuiltInDestination::new(spec).open()
 }
 
 /// Runs a load, and commits. Says what it did to each table.

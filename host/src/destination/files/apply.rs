@@ -1,57 +1,57 @@
-//! Brings the rows of a load together with those that are there: looks at
-//! every older file, and writes anew only those in which a row changes.
-//! Nothing that is there is touched; the manifest says which files count.
+//! Combines the rows of a load with those of earlier loads. Reads every older
+//! file of a table, and rewrites only files in which a row changes. Must not
+//! change a file; the manifest decides which files count.
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
 
-use super::arrived::Compared;
-use super::merge::{Merge, Old, Verdict};
+use super::data_file;
+use super::io_error::invalid_data;
+use super::manifest::{ManifestFile, ManifestTable};
+use super::merge::{EarlierRow, Merge};
+use super::received::ComparedColumns;
 use super::rewrite::Rewrite;
-use super::stored::{Judge, Stamp, Stored};
-use super::sweep::STAGED;
-use super::table::Table;
-use super::value::{Row, Value};
-use super::{Place, manifest, part};
+use super::row::{Row, Value};
+use super::row_action::{DecideRow, EndTime, RowAction};
+use super::staged_table::StagedTable;
+use super::store::{Store, StoredFile};
+use super::table_reader::TableReader;
 use crate::destination::WriteStats;
 use crate::destination::columns::Columns;
 use crate::model::{LoadId, UnreadPart, WriteDisposition};
 
-/// Brings a table together, once all its rows are written.
-pub(super) fn bring_together(
-    place: &Place,
+/// Combines a table with its earlier rows, once all its rows are staged.
+pub(super) fn apply_table(
+    store: &dyn Store,
     load: &LoadId,
-    table: &mut Table,
+    table: &mut StagedTable,
 ) -> io::Result<WriteStats> {
-    let arrived: u64 = table.written.iter().map(|file| file.rows).sum();
     let mut stats = WriteStats {
-        written: arrived,
+        written: table.written.iter().map(|file| file.rows).sum(),
         ..WriteStats::default()
     };
     let unread = table.unread.take();
-    let carried = match (&unread, table.replaced.take()) {
-        // Appended, they would come again.
+    let carried_over = match (&unread, table.replaced.take()) {
+        // Appended rows are not carried over: they would be duplicates.
         (Some(part), Some(replaced)) if table.write.disposition != WriteDisposition::Append => {
-            carry_over(place, load, table, part, replaced)?
+            carry_over(store, load, table, part, replaced)?
         }
         _ => Vec::new(),
     };
     let Some((compared, mut merge)) = table.take_merge() else {
-        table.written.extend(carried);
+        table.written.extend(carried_over);
         return Ok(stats);
     };
-    let unread = unread.and_then(|part| InPart::new(part, &table.columns));
-    let unread = unread.as_ref();
-    if !merge.groups {
-        stats.superseded = merge.arrived.superseded();
+    let unread = unread.and_then(|part| UnreadRows::new(part, &table.columns));
+    if !merge.grouped {
+        stats.superseded = merge.received.superseded();
     }
 
-    let (mut kept, mut touched) = (Vec::new(), Vec::new());
+    let (mut kept, mut rewritten) = (Vec::new(), Vec::new());
     for file in std::mem::take(&mut table.kept) {
-        let changes = is_touched(&place.root, &file, table, &compared, &mut merge, unread);
-        if of(&file, changes)? {
-            touched.push(file);
+        let result = announce_file(store, &file, table, &compared, &mut merge, unread.as_ref());
+        if in_file(&file, result)? {
+            rewritten.push(file);
         } else {
             kept.push(file);
         }
@@ -59,83 +59,93 @@ pub(super) fn bring_together(
     table.kept = kept;
 
     let mut copy = Copy {
-        rewrite: Rewrite::new(place, table.columns.clone()),
-        stamp: compared.own().map(|column| Stamp {
+        rewrite: Rewrite::new(store, table.columns.clone()),
+        end_time: compared.end().map(|column| EndTime {
             column,
-            time: load.micros(),
+            micros: load.micros(),
         }),
         load,
         rows: 0,
     };
-    for file in touched {
-        let judge = &mut |row: &dyn Row| {
-            let old = look(row, &compared, &merge, unread)?;
-            Ok(merge.judge_old(old, &mut stats))
+    for file in rewritten {
+        let decide = &mut |row: &dyn Row| {
+            let row = earlier_row(row, &compared, &merge, unread.as_ref())?;
+            Ok(merge.earlier_action(row, &mut stats))
         };
-        let copied = copy.file(&place.root, &file, table, judge);
-        of(&file, copied)?;
+        let copied = store
+            .open(&file.path)
+            .and_then(|source| copy.file(source, &file, table, decide));
+        in_file(&file, copied)?;
     }
-    if !merge.all_new_stay() {
+    if !merge.stores_all_received() {
         stats.written = 0;
-        let mut at = 0;
-        let staged = place.root.join(STAGED);
+        let mut index = 0;
         for file in std::mem::take(&mut table.written) {
-            let judge = &mut |row: &dyn Row| {
-                let verdict = merge.judge_new(compared.key(row)?, at, &mut stats);
-                at += 1;
-                Ok(verdict)
+            let decide = &mut |row: &dyn Row| {
+                let action = merge.received_action(compared.key(row)?, index, &mut stats);
+                index += 1;
+                Ok(action)
             };
-            let copied = copy.file(&staged, &file, table, judge);
-            of(&file, copied)?;
+            let copied = store
+                .open_staged(&file.path)
+                .and_then(|source| copy.file(source, &file, table, decide));
+            in_file(&file, copied)?;
         }
     }
     table.written.extend(copy.finish()?);
-    table.written.extend(carried);
+    table.written.extend(carried_over);
     Ok(stats)
 }
 
-/// Copies rows that stay of a table that gives way.
+/// Copies rows of an unread part from a table that is replaced.
 fn carry_over(
-    place: &Place,
+    store: &dyn Store,
     load: &LoadId,
-    table: &mut Table,
+    table: &mut StagedTable,
     part: &UnreadPart,
-    replaced: manifest::Table,
-) -> io::Result<Vec<manifest::File>> {
-    let columns = Columns::stored(replaced.columns);
-    if columns.place(&part.column).is_none() {
+    replaced: ManifestTable,
+) -> io::Result<Vec<ManifestFile>> {
+    let columns = Columns::from_stored(replaced.columns);
+    if columns.index_of(&part.column).is_none() {
         return Ok(Vec::new());
     }
-    let widened = table.columns.extend(&columns);
-    widened.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-    let part = InPart::new(part.clone(), &table.columns);
+    table.columns.add_missing(&columns).map_err(invalid_data)?;
+    let unread = UnreadRows::new(part.clone(), &table.columns);
     let mut copy = Copy {
-        rewrite: Rewrite::new(place, table.columns.clone()),
-        stamp: None,
+        rewrite: Rewrite::new(store, table.columns.clone()),
+        end_time: None,
         load,
         rows: 0,
     };
     for file in replaced.files {
-        let judge = &mut |row: &dyn Row| {
-            let stays = part.as_ref().map_or(Ok(false), |part| part.has(row))?;
-            Ok(if stays { Verdict::Keep } else { Verdict::Drop })
+        let decide = &mut |row: &dyn Row| {
+            let stays = unread
+                .as_ref()
+                .map_or(Ok(false), |unread| unread.has(row))?;
+            Ok(if stays {
+                RowAction::Keep
+            } else {
+                RowAction::Drop
+            })
         };
-        let copied = copy.file(&place.root, &file, table, judge);
-        of(&file, copied)?;
+        let copied = store
+            .open(&file.path)
+            .and_then(|source| copy.file(source, &file, table, decide));
+        in_file(&file, copied)?;
     }
     copy.finish()
 }
 
-/// Tells the rows of a part that was not read.
-struct InPart {
+/// Recognises the rows of a part that was not read.
+struct UnreadRows {
     column: usize,
     values: HashSet<String>,
 }
 
-impl InPart {
+impl UnreadRows {
     fn new(part: UnreadPart, columns: &Columns) -> Option<Self> {
         Some(Self {
-            column: columns.place(&part.column)?,
+            column: columns.index_of(&part.column)?,
             values: part.values.into_iter().collect(),
         })
     }
@@ -148,66 +158,68 @@ impl InPart {
     }
 }
 
-/// Whether something becomes of a row of a file.
-fn is_touched(
-    root: &Path,
-    file: &manifest::File,
-    table: &Table,
-    compared: &Compared,
+/// Announces the rows of an earlier file to a merge. Returns true if a row of
+/// the file changes.
+fn announce_file(
+    store: &dyn Store,
+    file: &ManifestFile,
+    table: &StagedTable,
+    compared: &ComparedColumns,
     merge: &mut Merge,
-    unread: Option<&InPart>,
+    unread: Option<&UnreadRows>,
 ) -> io::Result<bool> {
-    let format = part::format(&file.path)?;
-    let mut places = compared.places();
-    places.extend(unread.map(|part| part.column));
-    let path = root.join(&file.path);
-    let mut stored = Stored::open(&path, format, &table.columns, Some(&places))?;
-    let (mut touched, mut seen) = (false, 0);
+    let format = data_file::format(&file.path)?;
+    let mut indices = compared.indices();
+    indices.extend(unread.map(|unread| unread.column));
+    let source = store.open(&file.path)?;
+    let mut reader = TableReader::new(source, format, &table.columns, Some(&indices))?;
+    let (mut changes, mut rows) = (false, 0);
     loop {
-        let judge = &mut |row: &dyn Row| {
-            seen += 1;
-            let old = look(row, compared, merge, unread)?;
-            touched |= merge.notice(old);
-            Ok(Verdict::Drop)
+        let decide = &mut |row: &dyn Row| {
+            rows += 1;
+            let row = earlier_row(row, compared, merge, unread)?;
+            changes |= merge.announce_earlier(row);
+            Ok(RowAction::Drop)
         };
-        let more = stored.next(None, judge)?.is_some();
+        let more = reader.next(None, decide)?.is_some();
         if !more {
-            expect(file.rows, seen, "read")?;
+            expect_rows(file.rows, rows, "read")?;
         }
-        // Of versions each is looked at: it may make the new one needless.
-        if !more || (touched && merge.write != WriteDisposition::Scd2) {
-            return Ok(touched);
+        // Every version is announced: it may make the received row of its key
+        // unnecessary.
+        if !more || (changes && merge.disposition != WriteDisposition::Scd2) {
+            return Ok(changes);
         }
     }
 }
 
-fn look(
+fn earlier_row(
     row: &dyn Row,
-    compared: &Compared,
+    compared: &ComparedColumns,
     merge: &Merge,
-    unread: Option<&InPart>,
-) -> io::Result<Old> {
-    let (key, went) = (compared.key(row)?, compared.went(row)?);
-    let matters = !went && key.is_some_and(|key| merge.arrived.rows.contains_key(&key));
-    let content = if matters {
+    unread: Option<&UnreadRows>,
+) -> io::Result<EarlierRow> {
+    let (key, ended) = (compared.key(row)?, compared.has_ended(row)?);
+    let is_received = || key.is_some_and(|key| merge.received.rows.contains_key(&key));
+    let content = if !ended && is_received() {
         compared.content(row)?
     } else {
         None
     };
-    Ok(Old {
+    Ok(EarlierRow {
         key,
         content,
-        went,
-        is_unread: unread.map_or(Ok(false), |part| part.has(row))?,
+        ended,
+        is_unread: unread.map_or(Ok(false), |unread| unread.has(row))?,
     })
 }
 
-/// Rows on their way into files of this load.
+/// A copy of rows into new files of this load.
 struct Copy<'a> {
     rewrite: Rewrite<'a>,
-    stamp: Option<Stamp>,
+    end_time: Option<EndTime>,
     load: &'a LoadId,
-    /// How many were copied.
+    /// Number of rows that were copied.
     rows: u64,
 }
 
@@ -215,50 +227,46 @@ impl Copy<'_> {
     /// Copies the rows of a file that stay.
     fn file(
         &mut self,
-        root: &Path,
-        file: &manifest::File,
-        table: &mut Table,
-        judge: &mut Judge,
+        source: StoredFile,
+        file: &ManifestFile,
+        table: &mut StagedTable,
+        decide: &mut DecideRow,
     ) -> io::Result<()> {
-        let format = part::format(&file.path)?;
-        let mut stored = Stored::open(&root.join(&file.path), format, &table.columns, None)?;
-        let (mut seen, rows, stamp) = (0, &mut self.rows, self.stamp);
-        let judge = &mut |row: &dyn Row| {
-            let verdict = judge(row)?;
-            seen += 1;
-            *rows += u64::from(verdict != Verdict::Drop);
-            Ok(verdict)
+        let format = data_file::format(&file.path)?;
+        let mut reader = TableReader::new(source, format, &table.columns, None)?;
+        let (mut read, copied, end_time) = (0, &mut self.rows, self.end_time);
+        let decide = &mut |row: &dyn Row| {
+            let action = decide(row)?;
+            read += 1;
+            *copied += u64::from(action != RowAction::Drop);
+            Ok(action)
         };
-        while let Some(piece) = stored.next(stamp, judge)? {
-            let name = &mut |format| table.next_path(self.load, format);
-            self.rewrite.take(format, piece, name)?;
+        while let Some(rows) = reader.next(end_time, decide)? {
+            let next_path = &mut |format| table.next_path(self.load, format);
+            self.rewrite.write(format, rows, next_path)?;
         }
-        expect(file.rows, seen, "read")
+        expect_rows(file.rows, read, "read")
     }
 
-    fn finish(self) -> io::Result<Vec<manifest::File>> {
+    fn finish(self) -> io::Result<Vec<ManifestFile>> {
         let files = self.rewrite.finish()?;
-        expect(
-            self.rows,
-            files.iter().map(|file| file.rows).sum(),
-            "written",
-        )?;
+        let written = files.iter().map(|file| file.rows).sum();
+        expect_rows(self.rows, written, "written")?;
         Ok(files)
     }
 }
 
-/// A row that is lost on the way must not be missed by the commit.
-fn expect(rows: u64, found: u64, done: &str) -> io::Result<()> {
-    if rows == found {
+/// Fails if a row was lost, so that the load is not committed.
+fn expect_rows(expected: u64, found: u64, done: &str) -> io::Result<()> {
+    if expected == found {
         return Ok(());
     }
-    Err(io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("{found} rows were {done}, and not {rows}"),
-    ))
+    Err(invalid_data(format!(
+        "{found} rows were {done} instead of {expected}"
+    )))
 }
 
-/// An error with the file that it is about.
-fn of<T>(file: &manifest::File, result: io::Result<T>) -> io::Result<T> {
+/// Adds the path of a file to an error.
+fn in_file<T>(file: &ManifestFile, result: io::Result<T>) -> io::Result<T> {
     result.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.path)))
 }

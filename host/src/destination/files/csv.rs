@@ -1,11 +1,10 @@
-//! Comma-separated values as RFC 4180 has them, with a header line. Null is
-//! nothing between the commas, an empty text is `""`. Blobs are
-//! base64 (standard alphabet, padded), dates and times as RFC 3339 writes them,
-//! decimals all their digits, infinities `Infinity` and `-Infinity`.
+//! Comma-separated values as in RFC 4180, with a header line. Null is empty,
+//! and an empty text is `""`. Blobs are in base64 (standard alphabet, padded),
+//! dates and times as in RFC 3339, decimals with all their digits, infinities
+//! `Infinity` and `-Infinity`.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType};
@@ -13,22 +12,24 @@ use arrow_array::{Array, RecordBatch};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
-use super::part::Encoder;
-use super::text;
-use super::upload::{Upload, io_error};
+use super::encoder::Encoder;
+use super::io_error::io_error;
+use super::store::{StoredFile, Upload};
+use crate::destination::text;
 
-/// The end of a record.
+/// End of a record.
 const END: &[u8] = b"\r\n";
 
 /// Writes one CSV file.
-pub(super) struct Csv<'a> {
-    upload: Upload<'a>,
-    /// The lines of the batch at hand.
+pub(super) struct CsvEncoder {
+    upload: Upload,
+    /// Lines of the current batch.
     lines: Vec<u8>,
 }
 
-impl<'a> Csv<'a> {
-    pub(super) fn new(mut upload: Upload<'a>, schema: &SchemaRef) -> io::Result<Self> {
+impl CsvEncoder {
+    /// Begins a file with the header of `schema`.
+    pub(super) fn new(mut upload: Upload, schema: &SchemaRef) -> io::Result<Self> {
         let names = schema.fields().iter().map(|field| field.name().as_str());
         upload.write_all(&header(names))?;
         Ok(Self {
@@ -38,7 +39,7 @@ impl<'a> Csv<'a> {
     }
 }
 
-impl<'a> Encoder<'a> for Csv<'a> {
+impl Encoder for CsvEncoder {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let columns = batch
             .columns()
@@ -47,8 +48,8 @@ impl<'a> Encoder<'a> for Csv<'a> {
             .collect::<io::Result<Vec<_>>>()?;
         self.lines.clear();
         for row in 0..batch.num_rows() {
-            for (at, (column, write)) in batch.columns().iter().zip(&columns).enumerate() {
-                separate(at, &mut self.lines);
+            for (index, (column, write)) in batch.columns().iter().zip(&columns).enumerate() {
+                separate(index, &mut self.lines);
                 if column.is_valid(row) {
                     write(row, &mut self.lines)?;
                 }
@@ -62,23 +63,23 @@ impl<'a> Encoder<'a> for Csv<'a> {
         self.upload.bytes()
     }
 
-    fn finish(self: Box<Self>) -> io::Result<Upload<'a>> {
+    fn finish(self: Box<Self>) -> io::Result<Upload> {
         Ok(self.upload)
     }
 }
 
-/// The line that names the columns.
+/// Returns the line of column names.
 pub(super) fn header<'n>(names: impl Iterator<Item = &'n str>) -> Vec<u8> {
     let mut header = Vec::new();
-    for (at, name) in names.enumerate() {
-        separate(at, &mut header);
+    for (index, name) in names.enumerate() {
+        separate(index, &mut header);
         field(name.as_bytes(), &mut header);
     }
     header.extend_from_slice(END);
     header
 }
 
-/// Reads a record with its end, and says how many bytes that were.
+/// Reads a record with its end, and returns its length in bytes.
 pub(super) fn read_record(file: &mut impl BufRead, record: &mut Vec<u8>) -> io::Result<usize> {
     let (mut bytes, mut inside) = (0, false);
     loop {
@@ -93,32 +94,32 @@ pub(super) fn read_record(file: &mut impl BufRead, record: &mut Vec<u8>) -> io::
     }
 }
 
-/// The fields of a record as they are written. Null is nothing.
+/// Returns the fields of a record as they are written. Null is empty.
 pub(super) fn cells(record: &[u8]) -> Vec<&[u8]> {
     let record = record.strip_suffix(END).unwrap_or(record);
     let (mut cells, mut from, mut quoted) = (Vec::new(), 0, false);
-    for at in memchr::memchr2_iter(b'"', b',', record) {
-        if record[at] == b'"' {
+    for index in memchr::memchr2_iter(b'"', b',', record) {
+        if record[index] == b'"' {
             quoted = !quoted;
         } else if !quoted {
-            cells.push(&record[from..at]);
-            from = at + 1;
+            cells.push(&record[from..index]);
+            from = index + 1;
         }
     }
     cells.push(&record[from..]);
     cells
 }
 
-/// Writes fields as they were read.
+/// Writes a record of fields that are already encoded.
 pub(super) fn write_cells(cells: &[&[u8]], out: &mut Vec<u8>) {
-    for (at, cell) in cells.iter().enumerate() {
-        separate(at, out);
+    for (index, cell) in cells.iter().enumerate() {
+        separate(index, out);
         out.extend_from_slice(cell);
     }
     out.extend_from_slice(END);
 }
 
-/// The text of a field that is not null.
+/// Returns the text of a field that is not null.
 pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
     let cell = std::str::from_utf8(cell).map_err(io_error)?;
     let inner = cell
@@ -131,8 +132,12 @@ pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
     })
 }
 
-/// How many records a file has after its header.
-pub(super) fn rows(file: File) -> io::Result<u64> {
+/// Counts the records of a file after its header.
+pub(super) fn count_rows(file: &StoredFile) -> io::Result<u64> {
+    count_records(file.reader(0)?)
+}
+
+fn count_records(file: impl Read) -> io::Result<u64> {
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let (mut lines, mut quoted) = (0_u64, false);
     loop {
@@ -141,8 +146,8 @@ pub(super) fn rows(file: File) -> io::Result<u64> {
             return Ok(lines.saturating_sub(1));
         }
         // A quote in a quoted text is doubled, so it closes and opens again.
-        for at in memchr::memchr2_iter(b'"', b'\n', bytes) {
-            if bytes[at] == b'"' {
+        for index in memchr::memchr2_iter(b'"', b'\n', bytes) {
+            if bytes[index] == b'"' {
                 quoted = !quoted;
             } else if !quoted {
                 lines += 1;
@@ -155,7 +160,7 @@ pub(super) fn rows(file: File) -> io::Result<u64> {
 
 type ValueWriter<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> io::Result<()> + 'a>;
 
-/// Writes the value of a row that is not null.
+/// Returns a function that writes the value of a row that is not null.
 fn value_writer(column: &dyn Array) -> io::Result<ValueWriter<'_>> {
     Ok(match column.data_type() {
         DataType::Int64 => {
@@ -207,13 +212,14 @@ fn value_writer(column: &dyn Array) -> io::Result<ValueWriter<'_>> {
     })
 }
 
-fn separate(at: usize, out: &mut Vec<u8>) {
-    if at > 0 {
+/// Writes a comma before every field except the first.
+fn separate(index: usize, out: &mut Vec<u8>) {
+    if index > 0 {
         out.push(b',');
     }
 }
 
-/// Quotes a text where it must be, and an empty one, which is not null.
+/// Writes a text, in quotes if it is empty or has special characters.
 fn field(bytes: &[u8], out: &mut Vec<u8>) {
     let plain = !bytes.is_empty()
         && !bytes
@@ -238,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_quoted_where_it_must_be() {
+    fn a_text_is_quoted_if_needed() {
         let written = |bytes: &[u8]| {
             let mut out = Vec::new();
             field(bytes, &mut out);
@@ -283,11 +289,8 @@ mod tests {
     }
 
     #[test]
-    fn a_line_break_in_a_text_is_no_record() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"a,b\r\n1,\"x\r\n\"\"\r\ny\"\r\n2,\r\n")
-            .unwrap();
-        io::Seek::rewind(&mut file).unwrap();
-        assert_eq!(rows(file).unwrap(), 2);
+    fn a_line_break_in_a_text_does_not_end_a_record() {
+        let file = b"a,b\r\n1,\"x\r\n\"\"\r\ny\"\r\n2,\r\n".as_slice();
+        assert_eq!(count_records(file).unwrap(), 2);
     }
 }

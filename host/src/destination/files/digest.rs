@@ -1,23 +1,23 @@
-//! What stands for the key of a row, or for its content, while rows are
-//! compared: 128 bits of a SHA-256, so that memory does not grow with the
-//! length of texts, and nobody can choose rows that are taken for each other.
-//! Never stored, so what goes into it may change.
+//! Digests of keys and contents, by which rows are compared: 128 bits of a
+//! SHA-256. Memory does not grow with the length of texts, and no one can
+//! choose values whose digests collide. Digests are never stored, so their
+//! input may change.
 
 use sha2::{Digest as _, Sha256};
 
-use super::value::Value;
+use super::row::Value;
 
-/// Stands for some values.
+/// A digest of some values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Digest([u8; 16]);
 
-/// Makes a digest of values. Those that are null are left out, so that a
-/// column that a file lacks is null in its rows.
+/// Computes the digest of values. Nulls are left out, so that a column that a
+/// file lacks counts as null in its rows.
 #[derive(Default)]
 pub(super) struct Digester(Sha256);
 
 impl Digester {
-    /// Adds the value of a column, given by its place in the table.
+    /// Adds the value of a column, given by its index in the table.
     pub(super) fn add(&mut self, column: usize, value: &Value) {
         self.0.update((column as u64).to_le_bytes());
         match value {
@@ -29,6 +29,7 @@ impl Digester {
         }
     }
 
+    /// Returns the digest of all values.
     pub(super) fn finish(self) -> Digest {
         let mut half = [0; 16];
         half.copy_from_slice(&self.0.finalize()[..16]);
@@ -40,15 +41,15 @@ impl Digester {
         self.0.update(bytes);
     }
 
-    /// With its length, so that where it ends is never in doubt.
+    /// Adds the length too, so that the end of the bytes is unambiguous.
     fn sized(&mut self, tag: u8, bytes: &[u8]) {
         self.fixed(tag, &(bytes.len() as u64).to_le_bytes());
         self.0.update(bytes);
     }
 }
 
-/// One pattern of bits for numbers that a database holds to be equal: the two
-/// zeros, and all that are none.
+/// Returns one bit pattern for numbers that a database considers equal: both
+/// zeros, and all NaNs.
 fn canonical(number: f64) -> u64 {
     if number == 0.0 {
         0.0_f64.to_bits()
@@ -88,8 +89,8 @@ mod tests {
 
     #[test]
     fn the_two_zeros_are_equal() {
-        let of = |number| digest(&[(0, Value::Float(number))]);
-        assert_eq!(of(0.0), of(-0.0));
-        assert_ne!(of(0.0), of(f64::INFINITY));
+        let float = |number| digest(&[(0, Value::Float(number))]);
+        assert_eq!(float(0.0), float(-0.0));
+        assert_ne!(float(0.0), float(f64::INFINITY));
     }
 }

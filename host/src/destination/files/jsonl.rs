@@ -1,52 +1,39 @@
-//! One JSON object on each line. Every column is there in every line, null
-//! included. What JSON has no form for is text: blobs in base64 (standard
-//! alphabet, padded), dates and times as RFC 3339 writes them, and
-//! `"Infinity"`, `"-Infinity"`, `"NaN"`. Decimals are text too: JSON has a form
-//! for them, but most readers would make it a float, which loses digits.
+//! JSON lines: one object per line with every column, null included. Values
+//! have the form that [`json`](crate::destination::json) describes; JSON
+//! columns are part of the line.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
-use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float64Type, TimestampMicrosecondType};
-use arrow_array::{
-    Array, BinaryArray, Date32Array, Decimal128Array, Float64Array, RecordBatch, StringArray,
-    TimestampMicrosecondArray,
-};
-use arrow_json::writer::{JsonArray, LineDelimited, NullableEncoder};
-use arrow_json::{Encoder as ValueEncoder, EncoderFactory, EncoderOptions, Writer, WriterBuilder};
-use arrow_schema::{ArrowError, DataType, FieldRef, TimeUnit};
-
+use arrow_array::RecordBatch;
+use arrow_json::Writer;
+use arrow_json::writer::LineDelimited;
 use serde::Deserializer as _;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::part::Encoder;
-use super::text;
-use super::upload::{Upload, io_error};
+use super::encoder::Encoder;
+use super::io_error::io_error;
+use super::store::{StoredFile, Upload};
 use crate::destination::columns::Column;
-use crate::model::is_json;
+use crate::destination::json;
 
 /// Writes one file of JSON lines.
-pub(super) struct Jsonl<'a> {
-    writer: Writer<Upload<'a>, LineDelimited>,
+pub(super) struct JsonlEncoder {
+    writer: Writer<Upload, LineDelimited>,
 }
 
-impl<'a> Jsonl<'a> {
-    pub(super) fn new(upload: Upload<'a>) -> Self {
-        let builder = WriterBuilder::new()
-            .with_explicit_nulls(true)
-            .with_encoder_factory(Arc::new(Exact { embeds: true }));
+impl JsonlEncoder {
+    /// Begins a file.
+    pub(super) fn new(upload: Upload) -> Self {
         Self {
-            writer: builder.build(upload),
+            writer: json::writer_builder(true).build(upload),
         }
     }
 }
 
-impl<'a> Encoder<'a> for Jsonl<'a> {
+impl Encoder for JsonlEncoder {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         self.writer.write(batch).map_err(io_error)
     }
@@ -55,44 +42,24 @@ impl<'a> Encoder<'a> for Jsonl<'a> {
         self.writer.get_ref().bytes()
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<Upload<'a>> {
+    fn finish(mut self: Box<Self>) -> io::Result<Upload> {
         self.writer.finish().map_err(io_error)?;
         Ok(self.writer.into_inner())
     }
 }
 
-/// Rows as one JSON array, each value as it is in a file, but for JSON, which
-/// stays text: nobody has looked at it yet.
-pub(crate) fn array(batches: &[RecordBatch]) -> Result<String, ArrowError> {
-    let mut writer = WriterBuilder::new()
-        .with_explicit_nulls(true)
-        .with_encoder_factory(Arc::new(Exact { embeds: false }))
-        .build::<_, JsonArray>(Vec::new());
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.finish()?;
-    let text = String::from_utf8(writer.into_inner());
-    let text = text.map_err(|error| ArrowError::JsonError(error.to_string()))?;
-    Ok(if text.is_empty() {
-        "[]".to_owned()
-    } else {
-        text
-    })
-}
-
-/// The values of a line as they are written, by column. Null is nothing.
+/// Returns the values of a line as they are written, by column. Null is empty.
 pub(super) fn cells<'a>(line: &'a [u8], columns: &[Column]) -> io::Result<Vec<&'a [u8]>> {
     let mut values = serde_json::Deserializer::from_slice(line);
-    let cells = values.deserialize_map(Named(columns))?;
+    let cells = values.deserialize_map(CellVisitor(columns))?;
     values.end()?;
     Ok(cells)
 }
 
-/// Writes values as they were read.
+/// Writes a line of values that are already encoded.
 pub(super) fn write_cells(names: &[String], cells: &[&[u8]], out: &mut Vec<u8>) {
-    for (at, (name, cell)) in names.iter().zip(cells).enumerate() {
-        out.push(if at == 0 { b'{' } else { b',' });
+    for (index, (name, cell)) in names.iter().zip(cells).enumerate() {
+        out.push(if index == 0 { b'{' } else { b',' });
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
         out.extend_from_slice(if cell.is_empty() { NULL } else { cell });
@@ -100,7 +67,7 @@ pub(super) fn write_cells(names: &[String], cells: &[&[u8]], out: &mut Vec<u8>) 
     out.extend_from_slice(b"}\n");
 }
 
-/// The text of a value that is not null.
+/// Returns the text of a value that is not null.
 pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
     if cell.first() == Some(&b'"') {
         Ok(serde_json::from_slice::<Text>(cell)?.0)
@@ -109,19 +76,19 @@ pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
     }
 }
 
-/// A value that is not null, as it is written.
+/// Returns a value that is not null as it is written.
 pub(super) fn raw(cell: &[u8]) -> io::Result<Cow<'_, str>> {
     Ok(std::str::from_utf8(cell).map_err(io_error)?.into())
 }
 
-/// A text as JSON writes it.
+/// Encodes a text as JSON.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// How many lines a file has.
-pub(super) fn rows(file: File) -> io::Result<u64> {
-    let mut reader = BufReader::with_capacity(1 << 18, file);
+/// Counts the lines of a file.
+pub(super) fn count_rows(file: &StoredFile) -> io::Result<u64> {
+    let mut reader = BufReader::with_capacity(1 << 18, file.reader(0)?);
     let mut rows = 0;
     loop {
         let bytes = reader.fill_buf()?;
@@ -136,14 +103,14 @@ pub(super) fn rows(file: File) -> io::Result<u64> {
 
 const NULL: &[u8] = b"null";
 
-/// A text that is copied only where something in it is escaped.
+/// A text that is copied only if it contains an escape.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Picks the values of columns from an object.
-struct Named<'c>(&'c [Column]);
+/// Extracts the values of columns from an object.
+struct CellVisitor<'c>(&'c [Column]);
 
-impl<'de> Visitor<'de> for Named<'_> {
+impl<'de> Visitor<'de> for CellVisitor<'_> {
     type Value = Vec<&'de [u8]>;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -152,115 +119,24 @@ impl<'de> Visitor<'de> for Named<'_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut cells = vec![[].as_slice(); self.0.len()];
-        // Lines have their columns in the order of the table, so the next name
-        // is mostly that of the next column.
+        // The columns of a line are usually in the order of the table.
         let mut next = 0;
         while let Some(Text(name)) = map.next_key()? {
             let value = map.next_value::<&RawValue>()?.get().as_bytes();
-            let is_it = |column: &Column| column.name.eq_ignore_ascii_case(&name);
-            let place = if self.0.get(next).is_some_and(is_it) {
+            let matches = |column: &Column| column.name.eq_ignore_ascii_case(&name);
+            let index = if self.0.get(next).is_some_and(matches) {
                 Some(next)
             } else {
-                self.0.iter().position(is_it)
+                self.0.iter().position(matches)
             };
-            if let Some(place) = place {
+            if let Some(index) = index {
                 if value != NULL {
-                    cells[place] = value;
+                    cells[index] = value;
                 }
-                next = place + 1;
+                next = index + 1;
             }
         }
         Ok(cells)
-    }
-}
-
-/// Encodes what the library would lose.
-#[derive(Debug)]
-struct Exact {
-    /// Whether JSON becomes part of the line, and no text in it.
-    embeds: bool,
-}
-
-impl EncoderFactory for Exact {
-    fn make_default_encoder<'a>(
-        &self,
-        field: &'a FieldRef,
-        array: &'a dyn Array,
-        _options: &'a EncoderOptions,
-    ) -> Result<Option<NullableEncoder<'a>>, ArrowError> {
-        let encoder: Box<dyn ValueEncoder + 'a> = match array.data_type() {
-            DataType::Utf8 if self.embeds && is_json(field) => Box::new(Json(array.as_string())),
-            DataType::Binary => Box::new(Blobs(array.as_binary())),
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => Box::new(Times {
-                times: array.as_primitive::<TimestampMicrosecondType>(),
-                utc: zone.is_some(),
-            }),
-            DataType::Date32 => Box::new(Dates(array.as_primitive::<Date32Type>())),
-            DataType::Decimal128(..) => Box::new(Decimals(array.as_primitive::<Decimal128Type>())),
-            DataType::Float64 => Box::new(Floats(array.as_primitive::<Float64Type>())),
-            _ => return Ok(None),
-        };
-        Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
-    }
-}
-
-struct Json<'a>(&'a StringArray);
-
-impl ValueEncoder for Json<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.extend_from_slice(self.0.value(row).as_bytes());
-    }
-}
-
-struct Blobs<'a>(&'a BinaryArray);
-
-impl ValueEncoder for Blobs<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(text::blob(self.0.value(row)).as_bytes());
-        out.push(b'"');
-    }
-}
-
-struct Floats<'a>(&'a Float64Array);
-
-impl ValueEncoder for Floats<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        // Writing to memory does not fail.
-        let _ = text::float(self.0.value(row), "\"", out);
-    }
-}
-
-struct Dates<'a>(&'a Date32Array);
-
-impl ValueEncoder for Dates<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(text::date(self.0.value(row)).as_bytes());
-        out.push(b'"');
-    }
-}
-
-struct Decimals<'a>(&'a Decimal128Array);
-
-impl ValueEncoder for Decimals<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(self.0.value_as_string(row).as_bytes());
-        out.push(b'"');
-    }
-}
-
-struct Times<'a> {
-    times: &'a TimestampMicrosecondArray,
-    utc: bool,
-}
-
-impl ValueEncoder for Times<'_> {
-    fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        out.push(b'"');
-        out.extend_from_slice(text::time(self.times.value(row), self.utc).as_bytes());
-        out.push(b'"');
     }
 }
 

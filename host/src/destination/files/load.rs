@@ -1,188 +1,176 @@
-//! One load into files: written aside, moved into place, and then named by a
-//! manifest, which is what makes it true.
+//! One load into files: staged, published, and then committed by a manifest
+//! that names them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
 
-use super::manifest::Manifest;
-use super::open::{OpenFiles, Part};
-use super::part;
-use super::table::Table;
-use super::upload::{Upload, io_error};
-use super::{Place, apply, sweep};
+use super::io_error::io_error;
+use super::manifest::{Manifest, ManifestTable};
+use super::open_files::{OpenFile, OpenFiles};
+use super::staged_table::StagedTable;
+use super::store::{CommitError, Store};
+use super::{LastCommit, apply, data_file};
 use crate::destination::columns::Columns;
-use crate::destination::rejected::Waiting;
-use crate::destination::{Cause, DeletionSource, DestinationError, Load, TableWrite, WriteStats};
+use crate::destination::names::comparison_key;
+use crate::destination::rejected::RejectedBuffer;
+use crate::destination::{
+    Cause, DeletionSource, DestinationError, Load, TableWrite, WriteStats, records,
+};
 use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, UnreadPart, WriteDisposition, names};
-
-/// A file that has grown to this is followed by another.
-pub(super) const PART_BYTES: u64 = 512 << 20;
 
 /// A load that is being written.
 pub(super) struct FilesLoad<'a> {
-    place: &'a Place,
+    store: &'a dyn Store,
     format: FileFormat,
-    latest: &'a mut Option<Manifest>,
+    last: &'a mut Option<LastCommit>,
     id: LoadId,
-    /// By name in lower case, as databases compare them.
-    tables: BTreeMap<String, Table>,
-    /// The files that are being written, by the key of their tables.
-    open: OpenFiles<'a>,
-    rejected: Waiting,
-    /// Files moved into place that no manifest names yet.
-    moved: Vec<Path>,
-    /// Whether tables are half brought together, and must not be committed.
-    torn: bool,
+    /// Tables by the key by which names are compared.
+    tables: BTreeMap<String, StagedTable>,
+    open_files: OpenFiles,
+    rejected: RejectedBuffer,
+    /// Published files that no manifest names yet.
+    published: Vec<String>,
+    /// True if a merge failed halfway, so that the load must not be committed.
+    partially_merged: bool,
 }
 
 impl<'a> FilesLoad<'a> {
     pub(super) fn new(
-        place: &'a Place,
+        store: &'a dyn Store,
         format: FileFormat,
-        latest: &'a mut Option<Manifest>,
+        last: &'a mut Option<LastCommit>,
         id: LoadId,
     ) -> Self {
         Self {
-            place,
+            store,
             format,
-            latest,
+            last,
             id,
             tables: BTreeMap::new(),
-            open: OpenFiles::default(),
-            rejected: Waiting::default(),
-            moved: Vec::new(),
-            torn: false,
+            open_files: OpenFiles::default(),
+            rejected: RejectedBuffer::default(),
+            published: Vec::new(),
+            partially_merged: false,
         }
     }
 
+    /// Returns the manifest of the last commit.
+    fn last_manifest(&self) -> Option<&Manifest> {
+        self.last.as_ref().map(|last| &last.manifest)
+    }
+
     /// Begins the next file of a table.
-    fn part(&mut self, key: &str) -> Result<Part<'a>, DestinationError> {
+    fn begin_file(&mut self, key: &str) -> Result<OpenFile, DestinationError> {
         let Some(table) = self.tables.get_mut(key) else {
             return Err(self.failed("write rows", format!("the table `{key}` was not opened")));
         };
         let path = table.next_path(&self.id, table.format);
-        let begun = part::staged(&path).and_then(|staged| Upload::new(self.place, &staged));
-        let encoder =
-            begun.and_then(|upload| part::encoder(table.format, upload, table.shape.schema()));
-        let encoder = encoder.map_err(|error| self.doing(&format!("create {path}"), error))?;
-        Ok(Part { encoder, path })
+        let encoder = self
+            .store
+            .upload(&path)
+            .and_then(|upload| data_file::encoder(table.format, upload, table.mapping.schema()));
+        let encoder = encoder.map_err(|error| self.io_failed(&format!("create {path}"), error))?;
+        Ok(OpenFile { encoder, path })
     }
 
-    /// Finishes the files that are being written.
-    fn settle(&mut self) -> Result<(), DestinationError> {
-        while let Some((key, part)) = self.open.pop() {
-            self.finish(&key, part)?;
+    /// Finishes all open files.
+    fn flush(&mut self) -> Result<(), DestinationError> {
+        while let Some((key, file)) = self.open_files.pop() {
+            self.finish_file(&key, file)?;
         }
         Ok(())
     }
 
-    /// Finishes a file, and counts what is in it.
-    fn finish(&mut self, key: &str, part: Part<'a>) -> Result<(), DestinationError> {
+    /// Finishes a file, and counts its rows.
+    fn finish_file(&mut self, key: &str, file: OpenFile) -> Result<(), DestinationError> {
         if let Some(table) = self.tables.get_mut(key) {
-            let action = format!("write {}", part.path);
-            let upload = part.encoder.finish();
-            let file = upload
-                .and_then(|upload| part::finish(upload, self.place, part.path, table.format))
-                .map_err(|error| DestinationError::doing(&action, &self.place.location, error))?;
-            table.written.push(file);
+            let action = format!("write {}", file.path);
+            let upload = file.encoder.finish();
+            let file = upload.and_then(|upload| {
+                data_file::complete(upload, self.store, file.path, table.format)
+            });
+            let location = self.store.location();
+            table
+                .written
+                .push(file.map_err(|error| DestinationError::doing(&action, location, error))?);
         }
         Ok(())
     }
 
-    /// Gives every table a file, so that whoever looks at the folders finds
-    /// an empty table too.
-    fn complete(&mut self) -> Result<(), DestinationError> {
-        self.settle()?;
+    /// Finishes all files, and gives each table without files an empty one, so
+    /// that readers of the folders find the table too.
+    fn finish_tables(&mut self) -> Result<(), DestinationError> {
+        self.flush()?;
         let empty = self
             .tables
             .iter()
             .filter(|(_, table)| table.kept.is_empty() && table.written.is_empty());
         let empty: Vec<_> = empty.map(|(key, _)| key.clone()).collect();
         for key in empty {
-            let part = self.part(&key)?;
-            self.finish(&key, part)?;
+            let file = self.begin_file(&key)?;
+            self.finish_file(&key, file)?;
         }
         Ok(())
     }
 
     fn store_rejected(&mut self) -> Result<(), DestinationError> {
-        let records = self.rejected.take();
-        if records.is_empty() {
+        let rejected = self.rejected.take();
+        if rejected.is_empty() {
             return Ok(());
         }
-        let column = |text: fn(&Rejected) -> &str| {
-            Arc::new(StringArray::from_iter_values(records.iter().map(text))) as ArrayRef
-        };
-        let schema = ["load_id", "resource", "record", "reason"]
-            .map(|name| Field::new(name, DataType::Utf8, true));
-        let schema = Arc::new(Schema::new(schema.to_vec()));
-        let load_id = Arc::new(StringArray::from_iter_values(
-            records.iter().map(|_| self.id.as_str()),
-        )) as ArrayRef;
-        let columns = vec![
-            load_id,
-            column(|row| &row.resource),
-            column(|row| &row.record),
-            column(|row| &row.reason),
-        ];
-        let rows = RecordBatch::try_new(Arc::clone(&schema), columns)
+        let rows = records::rejected(&self.id, &rejected)
             .map_err(|error| self.failed("write rejected records", error))?;
+        let write = TableWrite::new(rows.schema(), WriteDisposition::Append);
         // A record is JSON, so its file is too, whatever the format of tables.
-        let table_write = TableWrite::plain(schema, WriteDisposition::Append);
-        self.announce(names::REJECTED, &table_write, FileFormat::Jsonl)?;
+        self.open_in_format(names::REJECTED, &write, FileFormat::Jsonl)?;
         self.write_rows(names::REJECTED, rows)
     }
 
-    fn announce(
+    fn open_in_format(
         &mut self,
         name: &str,
-        table_write: &TableWrite,
+        write: &TableWrite,
         format: FileFormat,
     ) -> Result<(), DestinationError> {
         let action = format!("store `{name}`");
-        let key = name.to_ascii_lowercase();
-        let incoming = Columns::of(&table_write.stored_schema());
-        let incoming = incoming.map_err(|error| self.failed(&action, error))?;
-        let incoming = match table_write.deletion_source {
-            DeletionSource::Flagged => incoming.without(names::IS_DELETED),
-            _ => incoming,
-        };
+        let key = comparison_key(name);
+        let incoming = Columns::from_schema(&write.stored_schema());
+        let mut incoming = incoming.map_err(|error| self.failed(&action, error))?;
+        if write.deletion_source == DeletionSource::Flagged {
+            incoming = incoming.without(names::IS_DELETED);
+        }
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
                 let reason = format!(
-                    "`{}` and `{name}` would be one table, because case does not matter",
+                    "`{}` and `{name}` would be the same table, because names differ only in case",
                     open.name
                 );
                 return Err(self.failed(&action, reason));
             }
             Some(open) => open,
             None => {
-                let known = self.latest.as_ref().and_then(|latest| latest.table(name));
-                Table::new(name, format, table_write, known)
+                let existing = self
+                    .last_manifest()
+                    .and_then(|manifest| manifest.table(name));
+                StagedTable::new(name, format, write, existing)
             }
         };
-        let widened = table.widen(table_write, &incoming);
+        let widened = table.add_columns(write, &incoming);
         let widened = widened.map_err(|error| self.failed(&action, error))?;
         self.tables.insert(key.clone(), table);
-        // A file has one set of columns.
-        match self.open.remove(&key) {
-            Some(part) if widened => self.finish(&key, part),
-            Some(part) => {
-                self.open.add(key, part);
-                Ok(())
-            }
-            None => Ok(()),
+        // All rows of a file have the same columns.
+        if widened && let Some(file) = self.open_files.remove(&key) {
+            self.finish_file(&key, file)?;
         }
+        Ok(())
     }
 
-    /// Moves the files of this load to where the manifest will name them.
-    fn move_into_place(&mut self) -> io::Result<()> {
+    /// Publishes the files of this load under the paths that the manifest will
+    /// name.
+    fn publish_files(&mut self) -> io::Result<()> {
         let paths: Vec<_> = self
             .tables
             .values()
@@ -190,168 +178,170 @@ impl<'a> FilesLoad<'a> {
             .map(|file| file.path.clone())
             .collect();
         for path in paths {
-            let (from, to) = (part::staged(&path)?, Path::parse(&path).map_err(io_error)?);
             tracing::trace!(path, "step: move into place");
-            self.place
-                .runtime
-                .block_on(self.place.store.rename(&from, &to))
-                .map_err(io_error)?;
-            self.moved.push(to);
+            self.store.publish(&path)?;
+            self.published.push(path);
         }
         Ok(())
     }
 
-    fn write_manifest(&mut self, manifest: &Manifest) -> io::Result<()> {
-        let text = serde_json::to_vec_pretty(manifest).map_err(io_error)?;
-        let path = Path::parse(format!("{}/{}.json", names::LOADS, self.id)).map_err(io_error)?;
-        tracing::trace!(%path, "step: write the manifest");
-        let put = self
-            .place
-            .runtime
-            .block_on(self.place.store.put(&path, PutPayload::from(text)));
-        put.map(drop).map_err(|error| {
-            // It may be there in spite of the error, and what it names must
-            // then stay.
-            let file = self.place.root.join(path.as_ref());
-            if file.exists() && std::fs::remove_file(file).is_err() {
-                self.moved.clear();
+    fn commit_manifest(&mut self, manifest: Manifest) -> Result<(), DestinationError> {
+        let text = serde_json::to_vec_pretty(&manifest).map_err(io_error);
+        let text = text.map_err(|error| self.io_failed("commit", error))?;
+        let previous = self.last.as_ref().map(|last| last.name.as_str());
+        tracing::trace!(load = %self.id, "step: write the manifest");
+        match self.store.commit(&self.id, previous, text) {
+            Ok(name) => {
+                self.published.clear();
+                let commit = LastCommit { name, manifest };
+                if let Some(previous) = self.last.replace(commit) {
+                    self.remove_replaced(&previous.manifest);
+                }
+                Ok(())
             }
-            io_error(error)
-        })
+            Err(CommitError::Conflict) => Err(DestinationError::Conflict {
+                location: self.store.location().to_owned(),
+            }),
+            Err(CommitError::NotStored(error)) => Err(self.io_failed("commit", error)),
+            Err(CommitError::Unknown(error)) => {
+                self.published.clear();
+                Err(self.io_failed("commit", error))
+            }
+        }
     }
 
-    /// Removes files that an older manifest named and this one does not.
-    fn remove_replaced(&self, older: &Manifest, manifest: &Manifest) {
-        let current: BTreeSet<_> = manifest.files().collect();
-        for path in older.files().filter(|path| !current.contains(path)) {
+    /// Removes files that the previous manifest named and the last does not.
+    fn remove_replaced(&self, previous: &Manifest) {
+        let current: BTreeSet<_> = self
+            .last_manifest()
+            .into_iter()
+            .flat_map(Manifest::files)
+            .collect();
+        for path in previous.files().filter(|path| !current.contains(path)) {
             tracing::trace!(path, "step: remove what was replaced");
-            let removed = Path::parse(path).map_err(io_error).and_then(|path| {
-                self.place
-                    .runtime
-                    .block_on(self.place.store.delete(&path))
-                    .map_err(io_error)
-            });
-            if let Err(error) = removed {
+            if let Err(error) = self.store.remove(path) {
                 // The load is committed; the next one tries again.
                 tracing::warn!(path, %error, "a replaced file could not be removed");
             }
         }
     }
 
-    /// Removes what this load has written so far.
+    /// Removes everything that this load has written so far.
     fn undo(&mut self) -> io::Result<()> {
-        self.open.clear();
+        self.open_files.clear();
         self.tables.clear();
-        self.torn = false;
-        self.rejected = Waiting::default();
-        for path in std::mem::take(&mut self.moved) {
-            self.place
-                .runtime
-                .block_on(self.place.store.delete(&path))
-                .map_err(io_error)?;
+        self.partially_merged = false;
+        self.rejected = RejectedBuffer::default();
+        for path in std::mem::take(&mut self.published) {
+            self.store.remove(&path)?;
         }
-        sweep::staged(&self.place.root)
+        self.store.remove_staged(&self.id)
     }
 
-    fn doing(&self, action: &str, error: io::Error) -> DestinationError {
-        DestinationError::doing(action, &self.place.location, error)
+    fn io_failed(&self, action: &str, error: io::Error) -> DestinationError {
+        DestinationError::doing(action, self.store.location(), error)
     }
 
     fn failed(&self, action: &str, source: impl Into<Cause>) -> DestinationError {
-        DestinationError::failed(action, &self.place.location, source)
+        DestinationError::failed(action, self.store.location(), source)
     }
 }
 
 impl Load for FilesLoad<'_> {
     fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError> {
-        let tables = self.latest.iter().flat_map(|latest| &latest.tables);
-        let tables = tables.map(|table| table.name.clone());
-        Ok(tables.filter(|name| name != names::REJECTED).collect())
+        let tables = self
+            .last_manifest()
+            .into_iter()
+            .flat_map(|last| &last.tables);
+        let names = tables.map(|table| table.name.clone());
+        Ok(names.filter(|name| name != names::REJECTED).collect())
     }
 
     fn existing_schema(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
-        let known = self.latest.as_ref().and_then(|latest| latest.table(name));
-        Ok(known.map(|known| Columns::stored(known.columns.clone()).schema()))
+        let table = self.last_manifest().and_then(|last| last.table(name));
+        Ok(table.map(|table| Columns::from_stored(table.columns.clone()).schema()))
     }
 
-    fn open_table(&mut self, name: &str, table_write: &TableWrite) -> Result<(), DestinationError> {
-        self.announce(name, table_write, self.format)
+    fn open_table(&mut self, name: &str, write: &TableWrite) -> Result<(), DestinationError> {
+        self.open_in_format(name, write, self.format)
     }
 
     fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
-        let key = name.to_ascii_lowercase();
-        if self.open.get(&key).is_none() {
-            let part = self.part(&key)?;
-            if let Some((other, part)) = self.open.add(key.clone(), part) {
-                self.finish(&other, part)?;
+        let key = comparison_key(name);
+        if self.open_files.get(&key).is_none() {
+            let file = self.begin_file(&key)?;
+            if let Some((evicted, file)) = self.open_files.add(key.clone(), file) {
+                self.finish_file(&evicted, file)?;
             }
         }
         let action = format!("write rows of `{name}`");
-        let mut fitted = None;
-        if let Some(table) = self.tables.get_mut(&key) {
-            let rows = table.shape.fit(&batch);
-            let noted = table.note(&batch);
-            fitted = Some(rows.map_err(|error| self.failed(&action, error))?);
-            noted.map_err(|error| self.doing(&action, error))?;
-        }
-        let (Some(part), Some(rows)) = (self.open.get(&key), fitted) else {
-            return Ok(());
+        let (Some(table), Some(file)) = (self.tables.get_mut(&key), self.open_files.get(&key))
+        else {
+            return Err(self.failed(&action, "the table was not opened"));
         };
-        let written = part.encoder.write(&rows).map(|()| part.encoder.bytes());
-        let relieved = written.and_then(|bytes| self.open.relieve().map(|()| bytes));
-        if relieved.map_err(|error| self.doing(&action, error))? >= PART_BYTES
-            && let Some(part) = self.open.remove(&key)
+        let location = self.store.location();
+        let failed = |error| DestinationError::doing(&action, location, error);
+        let rows = table
+            .mapping
+            .apply(&batch)
+            .map_err(|error| DestinationError::failed(&action, location, error))?;
+        table.add_row_keys(&batch).map_err(failed)?;
+        file.encoder.write(&rows).map_err(failed)?;
+        let bytes = file.encoder.bytes();
+        self.open_files.limit_memory().map_err(failed)?;
+        if bytes >= data_file::MAX_FILE_BYTES
+            && let Some(file) = self.open_files.remove(&key)
         {
-            self.finish(&key, part)?;
+            self.finish_file(&key, file)?;
         }
         Ok(())
     }
 
     fn write_keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         let action = format!("store the keys of `{name}`");
-        let key = name.to_ascii_lowercase();
-        let incoming = Columns::of(&batch.schema());
+        let incoming = Columns::from_schema(&batch.schema());
         let incoming = incoming.map_err(|error| self.failed(&action, error))?;
-        let table = self.tables.get_mut(&key);
+        let table = self.tables.get_mut(&comparison_key(name));
         let Some(table) =
             table.filter(|table| table.write.deletion_source == DeletionSource::AllKeys)
         else {
-            return Err(self.failed(&action, "nobody said that they would come"));
+            return Err(self.failed(&action, "the table was not opened for keys"));
         };
-        // Of another type they would match no row.
-        let known = table.columns.clone().extend(&incoming);
-        let noted = table.note_keys(&batch);
-        known.map_err(|error| self.failed(&action, error))?;
-        noted.map_err(|error| self.doing(&action, error))
+        // Keys of another type would match no row.
+        let same_types = table.columns.clone().add_missing(&incoming);
+        let added = table.add_source_keys(&batch);
+        same_types.map_err(|error| self.failed(&action, error))?;
+        added.map_err(|error| self.io_failed(&action, error))
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), DestinationError> {
-        if self.rejected.keep(rejected) {
+        if self.rejected.push(rejected) {
             self.store_rejected()?;
         }
         Ok(())
     }
 
     fn restart(&mut self) -> Result<(), DestinationError> {
-        self.undo().map_err(|error| self.doing("start anew", error))
+        self.undo()
+            .map_err(|error| self.io_failed("restart the load", error))
     }
 
     fn discard_table(&mut self, name: &str) -> Result<(), DestinationError> {
-        let key = name.to_ascii_lowercase();
-        self.open.remove(&key);
-        // Its files are aside, and go when the load ends.
+        let key = comparison_key(name);
+        // The staged files of the table are removed when the load ends.
+        self.open_files.remove(&key);
         self.tables.remove(&key);
         Ok(())
     }
 
     fn keep_unread(&mut self, name: &str, part: &UnreadPart) -> Result<bool, DestinationError> {
-        let Some(table) = self.tables.get_mut(&name.to_ascii_lowercase()) else {
+        let Some(table) = self.tables.get_mut(&comparison_key(name)) else {
             return Err(self.failed("keep rows", format!("the table `{name}` was not opened")));
         };
         let replaced = table.replaced.as_ref();
-        let replaced = replaced.map(|replaced| Columns::stored(replaced.columns.clone()));
+        let replaced = replaced.map(|replaced| Columns::from_stored(replaced.columns.clone()));
         let mut columns = table.columns.clone();
-        if replaced.is_some_and(|replaced| columns.extend(&replaced).is_err()) {
+        if replaced.is_some_and(|replaced| columns.add_missing(&replaced).is_err()) {
             return Ok(false);
         }
         table.unread = Some(part.clone());
@@ -359,27 +349,24 @@ impl Load for FilesLoad<'_> {
     }
 
     fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
-        self.complete()?;
+        self.finish_tables()?;
         let resources = self
             .tables
             .values()
             .filter(|table| table.name != names::REJECTED);
-        Ok(resources
-            .map(|table| {
-                (
-                    table.name.clone(),
-                    table.written.iter().map(|file| file.rows).sum(),
-                )
-            })
-            .collect())
+        let count = |table: &StagedTable| {
+            let rows = table.written.iter().map(|file| file.rows).sum();
+            (table.name.clone(), rows)
+        };
+        Ok(resources.map(count).collect())
     }
 
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
-        self.complete()?;
-        let mut stats_by_table = BTreeMap::new();
-        self.torn = true;
+        self.finish_tables()?;
+        let mut stats = BTreeMap::new();
+        self.partially_merged = true;
         for table in self.tables.values_mut() {
-            let rows = table.without_key();
+            let rows = table.rows_without_key();
             if rows > 0 {
                 return Err(DestinationError::NoKey {
                     table: table.name.clone(),
@@ -387,45 +374,44 @@ impl Load for FilesLoad<'_> {
                     key: table.write.key.join(", "),
                 });
             }
-            let stats = apply::bring_together(self.place, &self.id, table).map_err(|error| {
+            let applied = apply::apply_table(self.store, &self.id, table).map_err(|error| {
                 let action = format!("merge into `{}`", table.name);
-                DestinationError::doing(&action, &self.place.location, error)
+                DestinationError::doing(&action, self.store.location(), error)
             })?;
-            stats_by_table.insert(table.name.clone(), stats);
+            stats.insert(table.name.clone(), applied);
         }
-        self.torn = false;
-        stats_by_table.remove(names::REJECTED);
-        Ok(stats_by_table)
+        self.partially_merged = false;
+        stats.remove(names::REJECTED);
+        Ok(stats)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
-        if self.torn {
-            return Err(self.failed("commit", "the rows could not be brought together"));
+        if self.partially_merged {
+            return Err(self.failed("commit", "a merge of this load failed"));
         }
-        // What came must not stand beside what it takes the place of.
-        if self.tables.values().any(Table::is_waiting) {
+        // Received rows must not be stored without replacing those of their
+        // keys.
+        if self.tables.values().any(StagedTable::is_unmerged) {
             self.apply()?;
         }
         self.store_rejected()?;
-        self.complete()?;
-        self.move_into_place()
-            .map_err(|error| self.doing("commit", error))?;
-        let tables = self.tables.values().map(Table::entry);
-        let manifest = Manifest::after(self.latest.as_ref(), record, tables.collect());
-        self.write_manifest(&manifest)
-            .map_err(|error| self.doing("commit", error))?;
-        self.moved.clear();
-        if let Some(older) = self.latest.replace(manifest.clone()) {
-            self.remove_replaced(&older, &manifest);
-        }
-        Ok(())
+        self.finish_tables()?;
+        self.publish_files()
+            .map_err(|error| self.io_failed("commit", error))?;
+        let tables: Vec<ManifestTable> = self
+            .tables
+            .values()
+            .map(StagedTable::manifest_entry)
+            .collect();
+        let manifest = Manifest::after(self.last_manifest(), record, tables);
+        self.commit_manifest(manifest)
     }
 }
 
 impl Drop for FilesLoad<'_> {
     fn drop(&mut self) {
         if let Err(error) = self.undo() {
-            tracing::warn!(%error, "what the load left is removed by the next one");
+            tracing::warn!(%error, "files of an abandoned load stay until a later load removes them");
         }
     }
 }

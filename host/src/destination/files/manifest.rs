@@ -1,49 +1,51 @@
 //! The manifest of a load: its record, and everything that the dataset holds
 //! after it.
+//!
+//! Must not know where manifests are kept.
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::text;
+use super::io_error::invalid_data;
 use crate::destination::columns::Column;
-use crate::model::{self, LoadRecord, ReadMode, ResourceRecord, names};
+use crate::destination::{records, text};
+use crate::model::{Cursor, LoadRecord, ResourceRecord};
 
-/// Format of the manifest. A reader refuses one that it does not know.
+/// Version of the format. Readers refuse any other version.
 const VERSION: u32 = 1;
 
-/// What is true of a dataset after a load.
+/// The content of a dataset after a load.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     version: u32,
     pub(super) load_id: String,
     pipeline: String,
-    connector: Connector,
+    connector: ConnectorEntry,
     started: String,
     finished: String,
     status: String,
-    /// What this load did.
-    resources: Vec<Resource>,
+    /// Record of each resource of the load.
+    resources: Vec<ResourceEntry>,
     /// Every table of the dataset, whichever load wrote it.
-    pub(super) tables: Vec<Table>,
+    pub(super) tables: Vec<ManifestTable>,
     /// The current cursor of each pipeline and resource.
-    cursors: Vec<Position>,
+    cursors: Vec<CursorEntry>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Connector {
+struct ConnectorEntry {
     name: String,
     version: String,
     sha256: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Resource {
+struct ResourceEntry {
     #[serde(rename = "resource")]
     name: String,
     mode: String,
@@ -53,103 +55,86 @@ struct Resource {
     rows_billed: Option<u64>,
     #[serde(default)]
     rows_deleted: u64,
-    cursor_before: Option<Cursor>,
-    cursor_after: Option<Cursor>,
+    cursor_before: Option<EncodedCursor>,
+    cursor_after: Option<EncodedCursor>,
 }
 
-/// A table, and the files that are its content.
+/// A table, and the files that hold its rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Table {
+pub(super) struct ManifestTable {
     pub(super) name: String,
     pub(super) folder: String,
     pub(super) columns: Vec<Column>,
-    pub(super) files: Vec<File>,
+    pub(super) files: Vec<ManifestFile>,
 }
 
 /// A file of a table.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct File {
-    /// Relative to the folder of the dataset.
+pub(super) struct ManifestFile {
+    /// Path relative to the folder of the dataset.
     pub(super) path: String,
     pub(super) rows: u64,
     pub(super) bytes: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Position {
+struct CursorEntry {
     pipeline: String,
     resource: String,
-    cursor: Cursor,
+    cursor: EncodedCursor,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Cursor {
+struct EncodedCursor {
     version: u32,
-    /// In base64.
+    /// Bytes of the cursor in base64.
     value: String,
 }
 
 impl Manifest {
-    /// The manifest of the last load, if there is any.
-    pub(super) fn latest(root: &Path) -> io::Result<Option<Self>> {
-        let folder = root.join(names::LOADS);
-        let entries = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            entries => entries?,
-        };
-        let mut last = None;
-        for entry in entries {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
-                last = last.max(Some(path));
-            }
-        }
-        let Some(path) = last else {
-            return Ok(None);
-        };
-        let invalid = |reason: String| {
-            io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("{} is not a manifest: {reason}", path.display()),
-            )
-        };
-        let manifest: Self = serde_json::from_slice(&std::fs::read(&path)?)
-            .map_err(|error| invalid(error.to_string()))?;
+    /// Parses the manifest of a commit.
+    pub(super) fn parse(commit: &str, text: &[u8]) -> io::Result<Self> {
+        let invalid =
+            |reason: String| invalid_data(format!("{commit} is not a manifest: {reason}"));
+        let manifest: Self =
+            serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
         if manifest.version != VERSION {
             return Err(invalid(format!(
-                "its version is {}, this program writes {VERSION}",
+                "its version is {}, but this program writes version {VERSION}",
                 manifest.version
             )));
         }
-        if let Some(bad) = manifest
+        let undecodable = manifest
             .cursors
             .iter()
-            .find(|position| position.cursor.read().is_none())
-        {
-            return Err(invalid(format!(
+            .find(|entry| entry.cursor.decode().is_none());
+        match undecodable {
+            Some(entry) => Err(invalid(format!(
                 "the cursor of `{}` is not base64",
-                bad.resource
-            )));
+                entry.resource
+            ))),
+            None => Ok(manifest),
         }
-        Ok(Some(manifest))
     }
 
-    /// What is true after a load that wrote `tables`.
-    pub(super) fn after(previous: Option<&Self>, record: &LoadRecord, tables: Vec<Table>) -> Self {
-        let kept = previous
+    /// Returns the manifest that follows `previous` after a load that wrote
+    /// `tables`.
+    pub(super) fn after(
+        previous: Option<&Self>,
+        record: &LoadRecord,
+        tables: Vec<ManifestTable>,
+    ) -> Self {
+        let previous_tables = previous
             .map(|previous| previous.tables.as_slice())
             .unwrap_or_default();
-        let written = |name: &str| {
+        let is_written = |name: &str| {
             tables
                 .iter()
                 .any(|table| table.name.eq_ignore_ascii_case(name))
         };
-        let mut all: Vec<_> = kept
+        let mut all: Vec<_> = previous_tables
             .iter()
-            .filter(|table| !written(&table.name))
+            .filter(|table| !is_written(&table.name))
             .cloned()
             .collect();
         all.extend(tables);
@@ -158,7 +143,7 @@ impl Manifest {
             version: VERSION,
             load_id: record.load_id.to_string(),
             pipeline: record.pipeline.clone(),
-            connector: Connector {
+            connector: ConnectorEntry {
                 name: record.connector_name.clone(),
                 version: record.connector_version.clone(),
                 sha256: record.connector_sha256.clone(),
@@ -166,31 +151,29 @@ impl Manifest {
             started: time(record.started),
             finished: time(record.finished),
             status: record.status.as_str().to_owned(),
-            resources: record.resources.iter().map(resource).collect(),
+            resources: record.resources.iter().map(resource_entry).collect(),
             tables: all,
-            cursors: positions(previous, record),
+            cursors: cursor_entries(previous, record),
         }
     }
 
-    /// The cursors of a pipeline, by resource.
-    pub(super) fn cursors_of(&self, pipeline: &str) -> BTreeMap<String, model::Cursor> {
-        let of_pipeline = self
-            .cursors
+    /// Returns the cursors of a pipeline by resource.
+    pub(super) fn cursors(&self, pipeline: &str) -> BTreeMap<String, Cursor> {
+        self.cursors
             .iter()
-            .filter(|position| position.pipeline == pipeline);
-        of_pipeline
-            .filter_map(|position| Some((position.resource.clone(), position.cursor.read()?)))
+            .filter(|entry| entry.pipeline == pipeline)
+            .filter_map(|entry| Some((entry.resource.clone(), entry.cursor.decode()?)))
             .collect()
     }
 
-    /// A table, whatever the case of its name.
-    pub(super) fn table(&self, name: &str) -> Option<&Table> {
+    /// Returns a table, ignoring the case of its name.
+    pub(super) fn table(&self, name: &str) -> Option<&ManifestTable> {
         self.tables
             .iter()
             .find(|table| table.name.eq_ignore_ascii_case(name))
     }
 
-    /// Every file that belongs to the dataset.
+    /// Returns the paths of all files of the dataset.
     pub(super) fn files(&self) -> impl Iterator<Item = &str> {
         self.tables
             .iter()
@@ -198,24 +181,24 @@ impl Manifest {
     }
 }
 
-impl Cursor {
-    fn of(cursor: &model::Cursor) -> Self {
+impl EncodedCursor {
+    fn encode(cursor: &Cursor) -> Self {
         Self {
             version: cursor.version,
             value: text::blob(&cursor.value),
         }
     }
 
-    fn read(&self) -> Option<model::Cursor> {
-        Some(model::Cursor {
+    fn decode(&self) -> Option<Cursor> {
+        Some(Cursor {
             version: self.version,
             value: STANDARD.decode(&self.value).ok()?,
         })
     }
 }
 
-fn resource(record: &ResourceRecord) -> Resource {
-    Resource {
+fn resource_entry(record: &ResourceRecord) -> ResourceEntry {
+    ResourceEntry {
         name: record.resource.clone(),
         mode: record.mode.as_str().to_owned(),
         rows_read: record.rows_read,
@@ -223,35 +206,35 @@ fn resource(record: &ResourceRecord) -> Resource {
         rows_rejected: record.rows_rejected,
         rows_billed: record.rows_billed,
         rows_deleted: record.rows_deleted,
-        cursor_before: record.cursor_before.as_ref().map(Cursor::of),
-        cursor_after: record.cursor_after.as_ref().map(Cursor::of),
+        cursor_before: record.cursor_before.as_ref().map(EncodedCursor::encode),
+        cursor_after: record.cursor_after.as_ref().map(EncodedCursor::encode),
     }
 }
 
-fn positions(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<Position> {
-    // What was read in full has no older position worth keeping; where
-    // nothing new came, the older one stays true.
-    let moved = |position: &Position| {
-        position.pipeline == record.pipeline
+/// Returns the cursors after a load: those that it did not replace, and its
+/// own.
+fn cursor_entries(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<CursorEntry> {
+    let is_replaced = |entry: &CursorEntry| {
+        entry.pipeline == record.pipeline
             && record.resources.iter().any(|resource| {
-                resource.resource == position.resource
-                    && (resource.cursor_after.is_some() || resource.mode == ReadMode::Full)
+                resource.resource == entry.resource && records::replaces_cursor(resource)
             })
     };
-    let kept = previous
+    let previous = previous
         .map(|previous| previous.cursors.as_slice())
         .unwrap_or_default();
-    let left = record.resources.iter().filter_map(|resource| {
-        Some(Position {
+    let saved = record.resources.iter().filter_map(|resource| {
+        Some(CursorEntry {
             pipeline: record.pipeline.clone(),
             resource: resource.resource.clone(),
-            cursor: Cursor::of(resource.cursor_after.as_ref()?),
+            cursor: EncodedCursor::encode(resource.cursor_after.as_ref()?),
         })
     });
-    kept.iter()
-        .filter(|position| !moved(position))
+    previous
+        .iter()
+        .filter(|entry| !is_replaced(entry))
         .cloned()
-        .chain(left)
+        .chain(saved)
         .collect()
 }
 
@@ -265,12 +248,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manifest_that_is_none_is_named() {
-        let root = tempfile::tempdir().unwrap();
-        assert!(Manifest::latest(root.path()).unwrap().is_none());
-        std::fs::create_dir(root.path().join("_loads")).unwrap();
-        std::fs::write(root.path().join("_loads/1.json"), "{}").unwrap();
-        let error = Manifest::latest(root.path()).unwrap_err().to_string();
+    fn an_invalid_manifest_is_named() {
+        let error = Manifest::parse("_loads/1.json", b"{}")
+            .unwrap_err()
+            .to_string();
         assert!(
             error.contains("1.json is not a manifest: missing field"),
             "{error}"

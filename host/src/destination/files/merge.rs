@@ -1,157 +1,151 @@
-//! What becomes of each row, old and new, when they are brought together.
-//! Decides, and touches no file.
+//! Decides what happens to each row, stored or received, in a merge. Must not
+//! read or write a file.
 
-use super::arrived::{Arrived, Last};
 use super::digest::Digest;
+use super::received::{LastRow, ReceivedKeys};
+use super::row_action::RowAction;
 use crate::destination::{DeletionSource, WriteStats};
 use crate::model::{DeletionMode, WriteDisposition};
 
-/// What becomes of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It stays as it is.
-    Keep,
-    /// It goes.
-    Drop,
-    /// It stays, and gets the time at which it went.
-    Stamp,
-}
-
-/// A row of an earlier load, as far as it matters here.
+/// A row of an earlier load, as far as a merge needs it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Old {
-    /// None if it cannot be told apart.
+pub(super) struct EarlierRow {
+    /// Digest of the key, or `None` if a value of it is missing.
     pub(super) key: Option<Digest>,
     pub(super) content: Option<Digest>,
-    /// Whether it went before.
-    pub(super) went: bool,
-    /// Whether it is of a part that was not read, and so not gone.
+    /// True if the row ended in an earlier load.
+    pub(super) ended: bool,
+    /// True if the row belongs to a part that was not read. Such a row is not
+    /// deleted for want of its key.
     pub(super) is_unread: bool,
 }
 
-/// Rows that arrived, on their way into a table.
+/// The merge of received rows into a table.
 #[derive(Debug)]
 pub(super) struct Merge {
-    pub(super) arrived: Arrived,
-    pub(super) write: WriteDisposition,
+    pub(super) received: ReceivedKeys,
+    pub(super) disposition: WriteDisposition,
     pub(super) deletion_source: DeletionSource,
-    pub(super) deletes: DeletionMode,
-    /// Whether rows come in groups, of which the last counts.
-    pub(super) groups: bool,
-    /// Whether there are older rows that they are brought together with.
-    pub(super) beside: bool,
+    pub(super) deletion_mode: DeletionMode,
+    /// True if rows of a key form groups, of which the last counts.
+    pub(super) grouped: bool,
+    /// True if the table held rows before, and they are not replaced.
+    pub(super) has_earlier_rows: bool,
 }
 
 impl Merge {
-    /// Notes that a row is there, and says whether something may become of it.
-    /// All older rows are shown before the first is judged, because one of
-    /// them may make the new row of its key needless.
-    pub(super) fn notice(&mut self, old: Old) -> bool {
-        let stays = self.write == WriteDisposition::Scd2 && !old.went && !self.goes_of(old);
-        if stays
-            && let Some(last) = old.key.and_then(|key| self.arrived.rows.get_mut(&key))
+    /// Announces a row of an earlier load, and returns true if it may change.
+    /// All earlier rows must be announced before the first action is requested:
+    /// one of them may make the received row of its key unnecessary.
+    pub(super) fn announce_earlier(&mut self, earlier: EarlierRow) -> bool {
+        let is_current_version = self.disposition == WriteDisposition::Scd2
+            && !earlier.ended
+            && !self.deletes_earlier(earlier);
+        if is_current_version
+            && let Some(last) = earlier.key.and_then(|key| self.received.rows.get_mut(&key))
             && !last.deleted
-            && old.content == last.content
+            && earlier.content == last.content
         {
-            last.same = true;
+            last.unchanged = true;
             return false;
         }
-        self.judge_old(old, &mut WriteStats::default()) != Verdict::Keep
+        self.earlier_action(earlier, &mut WriteStats::default()) != RowAction::Keep
     }
 
-    /// What becomes of an older row.
-    pub(super) fn judge_old(&self, old: Old, stats: &mut WriteStats) -> Verdict {
-        let last = old.key.and_then(|key| self.arrived.rows.get(&key));
-        let deleted = last.is_some_and(|last| last.deleted);
-        match self.write {
-            WriteDisposition::Scd2 if old.went => Verdict::Keep,
+    /// Returns what happens to a row of an earlier load.
+    pub(super) fn earlier_action(&self, earlier: EarlierRow, stats: &mut WriteStats) -> RowAction {
+        let last = earlier.key.and_then(|key| self.received.rows.get(&key));
+        let flagged = last.is_some_and(|last| last.deleted);
+        match self.disposition {
+            WriteDisposition::Scd2 if earlier.ended => RowAction::Keep,
             WriteDisposition::Scd2 => {
-                if deleted || self.goes_of(old) {
-                    self.delete(old.went, stats)
-                } else if last.is_some_and(|last| !last.same) {
-                    Verdict::Stamp
+                if flagged || self.deletes_earlier(earlier) {
+                    self.delete(earlier.ended, stats)
+                } else if last.is_some_and(|last| !last.unchanged) {
+                    RowAction::End
                 } else {
-                    Verdict::Keep
+                    RowAction::Keep
                 }
             }
-            _ if last.is_some() && !deleted => Verdict::Drop,
-            _ if deleted || (!old.is_unread && self.is_gone(old.key)) => {
-                self.delete(old.went, stats)
+            _ if last.is_some() && !flagged => RowAction::Drop,
+            _ if flagged || (!earlier.is_unread && self.is_gone(earlier.key)) => {
+                self.delete(earlier.ended, stats)
             }
-            _ => Verdict::Keep,
+            _ => RowAction::Keep,
         }
     }
 
-    /// What becomes of a row that arrived after `at` others.
-    pub(super) fn judge_new(
+    /// Returns what happens to a received row, which was received after `index`
+    /// others.
+    pub(super) fn received_action(
         &self,
         key: Option<Digest>,
-        at: u64,
+        index: u64,
         stats: &mut WriteStats,
-    ) -> Verdict {
-        let last = key.and_then(|key| self.arrived.rows.get(&key));
-        let counts = |last: &Last| {
-            if self.groups {
-                at >= last.at
+    ) -> RowAction {
+        let last = key.and_then(|key| self.received.rows.get(&key));
+        let is_stored = |last: &LastRow| {
+            if self.grouped {
+                index >= last.index
             } else {
-                at == last.at && !last.deleted && !last.same
+                index == last.index && !last.deleted && !last.unchanged
             }
         };
-        if !last.is_some_and(counts) {
-            return Verdict::Drop;
+        if !last.is_some_and(is_stored) {
+            return RowAction::Drop;
         }
         stats.written += 1;
-        // It came, and went before all keys were read.
-        if self.goes_at_once(key) {
+        // The row was deleted after it was read and before the keys were.
+        if self.deletes_received(key) {
             self.delete(false, stats)
         } else {
-            Verdict::Keep
+            RowAction::Keep
         }
     }
 
-    /// Whether all rows that arrived stay as they are.
-    pub(super) fn all_new_stay(&self) -> bool {
-        let mut rows = self.arrived.rows.iter();
-        !self.groups
-            && self.arrived.superseded() == 0
-            && rows.all(|(key, last)| !last.deleted && !last.same && !self.goes_at_once(Some(*key)))
+    /// Returns true if all received rows are stored unchanged.
+    pub(super) fn stores_all_received(&self) -> bool {
+        let mut rows = self.received.rows.iter();
+        !self.grouped
+            && self.received.superseded() == 0
+            && rows.all(|(key, last)| {
+                !last.deleted && !last.unchanged && !self.deletes_received(Some(*key))
+            })
     }
 
-    fn goes_at_once(&self, key: Option<Digest>) -> bool {
-        self.beside
-            && self.write == WriteDisposition::Merge
+    fn deletes_received(&self, key: Option<Digest>) -> bool {
+        self.has_earlier_rows
+            && self.disposition == WriteDisposition::Merge
             && self.deletion_source == DeletionSource::AllKeys
-            && self.goes(key)
+            && self.deletes(key)
     }
 
-    fn goes_of(&self, old: Old) -> bool {
-        !old.is_unread && self.goes(old.key)
+    fn deletes_earlier(&self, earlier: EarlierRow) -> bool {
+        !earlier.is_unread && self.deletes(earlier.key)
     }
 
-    /// Whether a row is no longer in the source, and something follows from
-    /// that.
-    fn goes(&self, key: Option<Digest>) -> bool {
-        self.deletes != DeletionMode::Ignore && self.is_gone(key)
+    /// Returns true if a row is no longer in the source and is deleted for it.
+    fn deletes(&self, key: Option<Digest>) -> bool {
+        self.deletion_mode != DeletionMode::Ignore && self.is_gone(key)
     }
 
-    /// Whether a row is no longer in the source, if that can be told.
+    /// Returns true if a row is known to be no longer in the source.
     fn is_gone(&self, key: Option<Digest>) -> bool {
-        let is_there = |there: &dyn Fn(&Digest) -> bool| key.is_some_and(|key| there(&key));
         match self.deletion_source {
-            DeletionSource::AllRows => !is_there(&|key| self.arrived.rows.contains_key(key)),
-            DeletionSource::AllKeys => !is_there(&|key| self.arrived.keys.contains(key)),
+            DeletionSource::AllRows => key.is_none_or(|key| !self.received.rows.contains_key(&key)),
+            DeletionSource::AllKeys => key.is_none_or(|key| !self.received.keys.contains(&key)),
             DeletionSource::Unknown | DeletionSource::Flagged => false,
         }
     }
 
-    fn delete(&self, went: bool, stats: &mut WriteStats) -> Verdict {
-        let verdict = match (self.write, self.deletes) {
-            (_, DeletionMode::Ignore) => return Verdict::Keep,
-            (WriteDisposition::Merge, DeletionMode::Hard) => Verdict::Drop,
-            _ if went => return Verdict::Keep,
-            _ => Verdict::Stamp,
+    fn delete(&self, ended: bool, stats: &mut WriteStats) -> RowAction {
+        let action = match (self.disposition, self.deletion_mode) {
+            (_, DeletionMode::Ignore) => return RowAction::Keep,
+            (WriteDisposition::Merge, DeletionMode::Hard) => RowAction::Drop,
+            _ if ended => return RowAction::Keep,
+            _ => RowAction::End,
         };
         stats.deleted += 1;
-        verdict
+        action
     }
 }

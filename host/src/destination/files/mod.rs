@@ -1,157 +1,150 @@
-//! Files in a folder, written through `object_store`.
+//! Files in a folder: Parquet, JSON lines or CSV.
 //!
-//! Layout: `<url>/<dataset>/<table>/<load id>-00000.<ext>`, and a manifest
-//! `<url>/<dataset>/_loads/<load id>.json` for each load. The last manifest
-//! names every file that belongs to the dataset, so whoever follows it sees
-//! exactly one point in time. Whoever reads `<table>/*` instead may, while a
-//! load is being committed, see rows of two loads, but never none.
+//! Layout: data files `<dataset>/<table>/<load id>-00000.<ending>`, and a
+//! manifest in `<dataset>/_loads/` for each load. The last manifest names every
+//! file that belongs to the dataset, so a reader that follows it sees exactly
+//! one point in time. A reader of `<table>/*` may see rows of two loads while a
+//! load is being committed, but never an empty table.
 //!
-//! Files are never changed. A load that merges looks at the older files of
-//! its table, and those in which a row changes are replaced by files of its
-//! own; the others stay.
+//! Files are never changed. A load that merges reads the older files of its
+//! table; files in which a row changes are replaced by files of the load, and
+//! the others stay.
 //!
-//! Reading order: this file (opening, cursors), [`load`] (one load) and
-//! [`table`] (one table of it), [`manifest`], [`part`] (one file that is being
-//! written) with its formats [`parquet`], [`jsonl`] and [`csv`], [`upload`],
-//! [`text`], [`folder`] (names), [`sweep`] (what killed loads left). Then
-//! merging: [`apply`], [`arrived`] (the keys that came) with [`value`] and
-//! [`digest`], [`merge`] (what becomes of each row), [`stored`] and [`lines`]
-//! (reading), [`rewrite`] (writing).
+//! Reading order: this file, [`load`] (one load), [`staged_table`] (one table
+//! of it), [`manifest`], [`store`] (where files are kept), [`data_file`] (one
+//! file) and its formats [`parquet`], [`jsonl`] and [`csv`] behind
+//! [`encoder`], [`open_files`]. Then merging: [`apply`], [`received`] (keys
+//! that a load received) with [`row`] and [`digest`], [`merge`] and
+//! [`row_action`] (what happens to each row), [`table_reader`] and
+//! [`text_reader`] (reading), [`rewrite`] (writing).
 
 mod apply;
-mod arrived;
 mod csv;
+mod data_file;
 mod digest;
-mod folder;
+mod encoder;
+mod io_error;
 mod jsonl;
-mod lines;
 mod load;
 mod manifest;
 mod merge;
-mod open;
+mod open_files;
 mod parquet;
-mod part;
+mod received;
 mod rewrite;
-mod stored;
-mod sweep;
-mod table;
-mod text;
-mod upload;
-mod value;
-
-pub(crate) use jsonl::array as json_array;
+mod row;
+mod row_action;
+mod staged_table;
+mod store;
+mod table_reader;
+mod text_reader;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
-use tokio::runtime::Runtime;
-
 use self::load::FilesLoad;
 use self::manifest::Manifest;
-use super::lock::Lock;
-use super::{Destination, DestinationError, Load};
-use crate::model::{Cursor, FileFormat, LoadId};
+use self::store::{ConditionalStore, LocalStore, ObjectStore, Store};
+use super::{Destination, DestinationError, Load, names};
+use crate::model::{Cursor, FileFormat, FilesSpec, LoadId};
 
-/// An open folder.
+/// A destination that writes files.
 pub(super) struct Files {
-    place: Place,
+    store: Box<dyn Store>,
     format: FileFormat,
-    latest: Option<Manifest>,
-    _lock: Lock,
+    last: Option<LastCommit>,
 }
 
-/// Where files go, and what carries them there.
-struct Place {
-    root: PathBuf,
-    location: String,
-    store: Arc<dyn ObjectStore>,
-    /// Writes behind the back of the load, which blocks.
-    runtime: Runtime,
+/// The manifest of the last commit that this writer knows.
+pub(super) struct LastCommit {
+    /// Name of the commit in the store.
+    name: String,
+    manifest: Manifest,
 }
 
 impl Files {
-    /// Opens the folder of a dataset, or makes it.
-    pub(super) fn open(
-        url: &str,
+    /// Opens the folder of a dataset, creating it if needed.
+    pub(super) fn open(spec: &FilesSpec) -> Result<Self, DestinationError> {
+        let root = folder(&spec.url)?.join(names::folder(&spec.dataset));
+        let location = root.display().to_string();
+        let store =
+            LocalStore::open(root).map_err(|error| DestinationError::opening(&location, error))?;
+        Self::on(Box::new(store), spec.format)
+    }
+
+    /// Opens the folder of a dataset in an object store.
+    pub(super) fn open_objects(
+        objects: Arc<dyn ObjectStore>,
         dataset: &str,
         format: FileFormat,
     ) -> Result<Self, DestinationError> {
-        let root = path_of(url)?.join(folder::name(dataset));
-        let location = root.display().to_string();
-        let opening = |error| DestinationError::opening(&location, error);
-        std::fs::create_dir_all(&root).map_err(opening)?;
-        let lock = Lock::take(&root.join(".lock")).map_err(opening)?;
-        let latest = Manifest::latest(&root).map_err(opening)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(opening)?;
-        // Synced, because a manifest must never name a file that a power
-        // failure can still take away.
-        let store = LocalFileSystem::new_with_prefix(&root)
-            .map_err(|error| opening(upload::io_error(error)))?;
-        let store = Arc::new(store.with_fsync(true));
+        let folder = names::folder(dataset);
+        let location = format!("{objects}/{folder}");
+        let store = ConditionalStore::open(objects, location.clone(), &folder)
+            .map_err(|error| DestinationError::opening(&location, error))?;
+        Self::on(Box::new(store), format)
+    }
+
+    fn on(store: Box<dyn Store>, format: FileFormat) -> Result<Self, DestinationError> {
+        let opening = |error| DestinationError::opening(store.location(), error);
+        let last = match store.last_commit().map_err(opening)? {
+            None => None,
+            Some(commit) => Some(LastCommit {
+                manifest: Manifest::parse(&commit.name, &commit.manifest).map_err(opening)?,
+                name: commit.name,
+            }),
+        };
         Ok(Self {
-            place: Place {
-                root,
-                location: location.clone(),
-                store,
-                runtime,
-            },
+            store,
             format,
-            latest,
-            _lock: lock,
+            last,
         })
     }
 }
 
 impl Destination for Files {
     fn location(&self) -> String {
-        self.place.location.clone()
+        self.store.location().to_owned()
     }
 
     fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError> {
-        Ok(self
-            .latest
-            .as_ref()
-            .map(|latest| latest.cursors_of(pipeline))
+        let last = self.last.as_ref();
+        Ok(last
+            .map(|last| last.manifest.cursors(pipeline))
             .unwrap_or_default())
     }
 
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {
-        if let Some(latest) = &self.latest
-            && latest.load_id.as_str() >= load.as_str()
+        let location = self.store.location();
+        let last = self.last.as_ref().map(|last| &last.manifest);
+        if let Some(last) = last
+            && last.load_id.as_str() >= load.as_str()
         {
             let reason = format!(
-                "the last load is {}, which is not before {load}; is the clock right?",
-                latest.load_id
+                "the last load, {}, is not before {load}; the clock of this machine may be wrong",
+                last.load_id
             );
-            return Err(DestinationError::failed(
-                "begin a load",
-                &self.place.location,
-                reason,
-            ));
+            return Err(DestinationError::failed("begin a load", location, reason));
         }
-        sweep::leftovers(&self.place.root, self.latest.as_ref())
-            .map_err(|error| DestinationError::doing("clean up", &self.place.location, error))?;
+        let committed = last.into_iter().flat_map(Manifest::files).collect();
+        self.store
+            .remove_leftovers(last.map(|last| last.load_id.as_str()), &committed)
+            .map_err(|error| DestinationError::doing("clean up", location, error))?;
         Ok(Box::new(FilesLoad::new(
-            &self.place,
+            self.store.as_ref(),
             self.format,
-            &mut self.latest,
+            &mut self.last,
             load.clone(),
         )))
     }
 }
 
-/// The folder that a `file:` URL or a path names.
-fn path_of(url: &str) -> Result<PathBuf, DestinationError> {
-    let unusable = |source: &str| DestinationError::Unusable {
+/// Returns the folder that a `file:` URL or a path names.
+fn folder(url: &str) -> Result<PathBuf, DestinationError> {
+    let unusable = |reason: &str| DestinationError::Unusable {
         location: url.to_owned(),
-        source: source.into(),
+        source: reason.into(),
     };
     if !url.contains("://") {
         return Ok(Path::new(url).to_owned());
@@ -161,7 +154,7 @@ fn path_of(url: &str) -> Result<PathBuf, DestinationError> {
         return Err(unusable("only `file:` URLs and paths are supported"));
     }
     parsed.to_file_path().map_err(|()| {
-        unusable("the URL must name a folder of this machine, as in file:///data/turso")
+        unusable("the URL must name a folder of this machine, as in file:///data/files")
     })
 }
 
@@ -172,16 +165,16 @@ mod tests {
     #[test]
     fn a_url_or_a_path_names_a_folder() {
         assert_eq!(
-            path_of("file:///data/a%20b").unwrap(),
+            folder("file:///data/a%20b").unwrap(),
             Path::new("/data/a b")
         );
-        assert_eq!(path_of("./out").unwrap(), Path::new("./out"));
+        assert_eq!(folder("./out").unwrap(), Path::new("./out"));
         assert!(matches!(
-            path_of("s3://bucket/x"),
+            folder("s3://bucket/x"),
             Err(DestinationError::Unusable { .. })
         ));
         assert!(matches!(
-            path_of("file://elsewhere/x"),
+            folder("file://elsewhere/x"),
             Err(DestinationError::Unusable { .. })
         ));
     }

@@ -1,47 +1,50 @@
-//! Apache Parquet: zstd, dictionaries, statistics of pages. Written whole, and
-//! read back some rows at a time.
+//! Apache Parquet with zstd, dictionaries and page statistics. Files are read
+//! some rows at a time.
 
-use std::fs::File;
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use ::parquet::arrow::arrow_writer::ArrowWriterOptions;
 use ::parquet::arrow::{ArrowWriter, ProjectionMask};
 use ::parquet::basic::{Compression, ZstdLevel};
+use ::parquet::errors::ParquetError;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties};
-use ::parquet::file::reader::{FileReader, SerializedFileReader};
+use ::parquet::file::reader::{ChunkReader, FileReader, Length, SerializedFileReader};
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMicrosecondType;
 use arrow_array::{RecordBatch, RecordBatchReader, TimestampMicrosecondArray};
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::filter::filter_record_batch;
+use bytes::Bytes;
 
-use super::merge::Verdict;
-use super::part::Encoder;
-use super::stored::{Judge, Stamp};
-use super::upload::{Upload, io_error};
-use super::value::InBatch;
-use crate::destination::columns::{Columns, Shape};
+use super::encoder::Encoder;
+use super::io_error::io_error;
+use super::row::BatchRow;
+use super::row_action::{DecideRow, EndTime, RowAction};
+use super::store::{StoredFile, Upload};
+use crate::destination::batch_mapping::BatchMapping;
+use crate::destination::columns::Columns;
 
-/// A row group is held in memory until it is complete. This keeps that small,
-/// and a row group large enough to be read quickly.
+/// Size of a row group. It is buffered until it is complete, so it must be
+/// small enough for memory and large enough to be read quickly.
 const ROW_GROUP_BYTES: usize = 32 << 20;
 
 /// Writes one Parquet file.
-pub(super) struct Parquet<'a> {
-    writer: ArrowWriter<Upload<'a>>,
+pub(super) struct ParquetEncoder {
+    writer: ArrowWriter<Upload>,
 }
 
-impl<'a> Parquet<'a> {
-    pub(super) fn new(upload: Upload<'a>, schema: &SchemaRef) -> io::Result<Self> {
+impl ParquetEncoder {
+    /// Begins a file with the columns of `schema`.
+    pub(super) fn new(upload: Upload, schema: &SchemaRef) -> io::Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(1).map_err(io_error)?))
             .set_statistics_enabled(EnabledStatistics::Page)
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .build();
-        // Without it a reader takes the type that Parquet gives a column, and
-        // not how it happened to be held in memory here.
+        // Without the Arrow schema a reader uses the Parquet type of a column,
+        // and not the type that it had in memory here.
         let options = ArrowWriterOptions::new()
             .with_properties(properties)
             .with_skip_arrow_metadata(true);
@@ -52,7 +55,7 @@ impl<'a> Parquet<'a> {
     }
 }
 
-impl<'a> Encoder<'a> for Parquet<'a> {
+impl Encoder for ParquetEncoder {
     fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         self.writer.write(batch).map_err(io_error)
     }
@@ -61,126 +64,150 @@ impl<'a> Encoder<'a> for Parquet<'a> {
         self.writer.bytes_written() as u64
     }
 
-    fn held(&self) -> usize {
+    fn buffered_bytes(&self) -> usize {
         self.writer.in_progress_size()
     }
 
-    fn relieve(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.writer.flush().map_err(io_error)
     }
 
-    fn finish(self: Box<Self>) -> io::Result<Upload<'a>> {
+    fn finish(self: Box<Self>) -> io::Result<Upload> {
         self.writer.into_inner().map_err(io_error)
     }
 }
 
-/// The most rows that are read at a time.
-const BATCH_ROWS: usize = 8192;
-/// And about how many bytes: rows may be long.
-const BATCH_BYTES: usize = 8 << 20;
+/// Rows that are read at a time, at most.
+const MAX_BATCH_ROWS: usize = 8192;
+/// Bytes that are read at a time, approximately. Rows may be long.
+const MAX_BATCH_BYTES: usize = 8 << 20;
 
 /// Reads the rows of a file.
-pub(super) struct Rows {
+pub(super) struct ParquetReader {
     reader: ParquetRecordBatchReader,
-    shape: Shape,
+    mapping: BatchMapping,
 }
 
-impl Rows {
-    /// Of a table with these columns. Only `places` of them are read, if they
-    /// are given.
-    pub(super) fn new(file: File, columns: &Columns, places: Option<&[usize]>) -> io::Result<Self> {
+impl ParquetReader {
+    /// Reads a file of a table with these columns. If `compared` is given, only
+    /// those columns are read.
+    pub(super) fn new(
+        file: StoredFile,
+        columns: &Columns,
+        compared: Option<&[usize]>,
+    ) -> io::Result<Self> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io_error)?;
         let groups = reader.metadata().row_groups().iter();
         let longest =
             groups.filter_map(|group| group.total_byte_size().checked_div(group.num_rows()));
-        let longest = usize::try_from(longest.max().unwrap_or(0)).unwrap_or(BATCH_BYTES);
-        let rows = (BATCH_BYTES / longest.max(1)).clamp(1, BATCH_ROWS);
-        let reader = match places {
+        let longest = usize::try_from(longest.max().unwrap_or(0)).unwrap_or(MAX_BATCH_BYTES);
+        let rows = (MAX_BATCH_BYTES / longest.max(1)).clamp(1, MAX_BATCH_ROWS);
+        let reader = match compared {
             None => reader,
-            Some(places) => {
-                let wanted = reader.schema().fields().iter().enumerate();
-                let wanted = wanted.filter(|(_, field)| {
+            Some(compared) => {
+                let projected = reader.schema().fields().iter().enumerate();
+                let projected = projected.filter(|(_, field)| {
                     columns
-                        .place(field.name())
-                        .is_some_and(|place| places.contains(&place))
+                        .index_of(field.name())
+                        .is_some_and(|column| compared.contains(&column))
                 });
-                let wanted: Vec<_> = wanted.map(|(at, _)| at).collect();
-                let mask = ProjectionMask::roots(reader.parquet_schema(), wanted);
+                let projected: Vec<_> = projected.map(|(index, _)| index).collect();
+                let mask = ProjectionMask::roots(reader.parquet_schema(), projected);
                 reader.with_projection(mask)
             }
         };
         let reader = reader.with_batch_size(rows).build().map_err(io_error)?;
         Ok(Self {
-            shape: Shape::new(&reader.schema(), columns),
+            mapping: BatchMapping::new(&reader.schema(), columns),
             reader,
         })
     }
 
-    /// Reads on, and gives those rows that stay; none at the end.
+    /// Reads the next rows, and returns those that are kept. Returns `None` at
+    /// the end.
     pub(super) fn next(
         &mut self,
-        stamp: Option<Stamp>,
-        judge: &mut Judge,
+        end_time: Option<EndTime>,
+        decide: &mut DecideRow,
     ) -> io::Result<Option<RecordBatch>> {
         let Some(batch) = self.reader.next().transpose().map_err(io_error)? else {
             return Ok(None);
         };
-        let sources = self.shape.sources();
-        let row = |row| InBatch {
+        let sources = self.mapping.sources();
+        let row = |row| BatchRow {
             batch: &batch,
             sources,
             row,
         };
-        let verdicts = (0..batch.num_rows()).map(|at| judge(&row(at)));
-        let verdicts = verdicts.collect::<io::Result<Vec<_>>>()?;
-        if verdicts.iter().all(|verdict| *verdict == Verdict::Drop) {
-            return Ok(Some(RecordBatch::new_empty(SchemaRef::clone(
-                self.shape.schema(),
-            ))));
+        let actions = (0..batch.num_rows()).map(|index| decide(&row(index)));
+        let actions = actions.collect::<io::Result<Vec<_>>>()?;
+        if actions.iter().all(|action| *action == RowAction::Drop) {
+            let schema = SchemaRef::clone(self.mapping.schema());
+            return Ok(Some(RecordBatch::new_empty(schema)));
         }
-        let mut rows = self.shape.fit(&batch).map_err(io_error)?;
-        if let Some(stamp) = stamp
-            && verdicts.contains(&Verdict::Stamp)
+        let mut rows = self.mapping.apply(&batch).map_err(io_error)?;
+        if let Some(end_time) = end_time
+            && actions.contains(&RowAction::End)
         {
-            rows = stamped(&rows, stamp, &verdicts).map_err(io_error)?;
+            rows = with_end_time(&rows, end_time, &actions).map_err(io_error)?;
         }
-        if verdicts.contains(&Verdict::Drop) {
-            let stay = verdicts
+        if actions.contains(&RowAction::Drop) {
+            let kept = actions
                 .iter()
-                .map(|verdict| Some(*verdict != Verdict::Drop));
-            rows = filter_record_batch(&rows, &stay.collect()).map_err(io_error)?;
+                .map(|action| Some(*action != RowAction::Drop));
+            rows = filter_record_batch(&rows, &kept.collect()).map_err(io_error)?;
         }
         Ok(Some(rows))
     }
 }
 
-/// The rows with a time in those that get it.
-fn stamped(
+/// Sets the end time of the rows that end.
+fn with_end_time(
     rows: &RecordBatch,
-    stamp: Stamp,
-    verdicts: &[Verdict],
+    end_time: EndTime,
+    actions: &[RowAction],
 ) -> Result<RecordBatch, ArrowError> {
     let mut columns = rows.columns().to_vec();
     let times = columns
-        .get(stamp.column)
+        .get(end_time.column)
         .and_then(|column| column.as_primitive_opt::<TimestampMicrosecondType>());
     let times = times.ok_or_else(|| {
-        ArrowError::SchemaError("the column for the time at which a row went holds none".to_owned())
+        ArrowError::SchemaError("the column of the end time does not hold times".to_owned())
     })?;
     let values = times
         .iter()
-        .zip(verdicts)
-        .map(|(time, verdict)| match verdict {
-            Verdict::Stamp => Some(stamp.time),
-            Verdict::Keep | Verdict::Drop => time,
+        .zip(actions)
+        .map(|(time, action)| match action {
+            RowAction::End => Some(end_time.micros),
+            RowAction::Keep | RowAction::Drop => time,
         });
     let values: TimestampMicrosecondArray = values.collect();
-    columns[stamp.column] = Arc::new(values.with_timezone_opt(times.timezone()));
+    columns[end_time.column] = Arc::new(values.with_timezone_opt(times.timezone()));
     RecordBatch::try_new(rows.schema(), columns)
 }
 
-/// How many rows a file says it holds.
-pub(super) fn rows(file: File) -> io::Result<u64> {
+/// Returns the number of rows of a file by its footer.
+pub(super) fn count_rows(file: StoredFile) -> io::Result<u64> {
     let reader = SerializedFileReader::new(file).map_err(io_error)?;
     u64::try_from(reader.metadata().file_metadata().num_rows()).map_err(io_error)
+}
+
+impl Length for StoredFile {
+    fn len(&self) -> u64 {
+        // A length that is unknown makes the footer unreadable, which is an
+        // error.
+        self.bytes().unwrap_or(0)
+    }
+}
+
+impl ChunkReader for StoredFile {
+    type T = BufReader<Box<dyn Read + Send>>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        Ok(BufReader::new(self.reader(start)?))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
+        Ok(self.read_range(start, length)?)
+    }
 }

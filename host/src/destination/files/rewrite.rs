@@ -1,134 +1,137 @@
-//! Copies rows that stay of files that do not, into files of this load.
-//! Nothing that is there is touched.
+//! Copies kept rows of older files into new files. Must not change an older
+//! file.
 
 use std::io::{self, Write as _};
 
-use super::part::{self, Encoder};
-use super::stored::Piece;
-use super::upload::Upload;
-use super::{Place, csv, load, manifest, parquet};
+use super::encoder::Encoder as _;
+use super::manifest::ManifestFile;
+use super::row_action::KeptRows;
+use super::store::{Store, Upload};
+use super::{csv, data_file, parquet};
 use crate::destination::columns::Columns;
 use crate::model::FileFormat;
 
-/// Files into which rows are copied, one after the other.
+/// New files of a table, written one after the other.
 pub(super) struct Rewrite<'a> {
-    place: &'a Place,
+    store: &'a dyn Store,
     columns: Columns,
-    open: Option<Copy<'a>>,
-    finished: Vec<manifest::File>,
+    open: Option<RewrittenFile>,
+    finished: Vec<ManifestFile>,
 }
 
-/// A file into which rows are copied.
-struct Copy<'a> {
+/// A file that kept rows are written to.
+struct RewrittenFile {
     path: String,
     format: FileFormat,
-    bytes: Bytes<'a>,
+    content: Content,
 }
 
-enum Bytes<'a> {
-    Parquet(Box<parquet::Parquet<'a>>),
-    Text(Upload<'a>),
+enum Content {
+    Parquet(Box<parquet::ParquetEncoder>),
+    Text(Upload),
 }
 
 impl<'a> Rewrite<'a> {
-    /// Of a table with these columns.
-    pub(super) fn new(place: &'a Place, columns: Columns) -> Self {
+    /// Begins to rewrite files of a table with these columns.
+    pub(super) fn new(store: &'a dyn Store, columns: Columns) -> Self {
         Self {
-            place,
+            store,
             columns,
             open: None,
             finished: Vec::new(),
         }
     }
 
-    /// Takes rows that come from a file of a format. Files are named by
-    /// `name`, and keep to that format.
-    pub(super) fn take(
+    /// Writes rows of a file of this format into a file of the same format.
+    /// `next_path` returns the path of a new file.
+    pub(super) fn write(
         &mut self,
         format: FileFormat,
-        piece: Piece,
-        name: &mut dyn FnMut(FileFormat) -> String,
+        rows: KeptRows,
+        next_path: &mut dyn FnMut(FileFormat) -> String,
     ) -> io::Result<()> {
-        let nothing = match &piece {
-            Piece::Rows(rows) => rows.num_rows() == 0,
-            Piece::Text(text) => text.is_empty(),
+        let is_empty = match &rows {
+            KeptRows::Batch(rows) => rows.num_rows() == 0,
+            KeptRows::Text(text) => text.is_empty(),
         };
-        if nothing {
+        if is_empty {
             return Ok(());
         }
-        let full = |copy: &Copy| copy.format != format || copy.bytes() >= load::PART_BYTES;
-        if self.open.as_ref().is_some_and(full) {
-            self.settle()?;
+        let is_done = |file: &RewrittenFile| {
+            file.format != format || file.bytes() >= data_file::MAX_FILE_BYTES
+        };
+        if self.open.as_ref().is_some_and(is_done) {
+            self.finish_file()?;
         }
-        let copy = match &mut self.open {
-            Some(copy) => copy,
-            none => none.insert(Copy::new(
-                self.place,
+        let file = match &mut self.open {
+            Some(file) => file,
+            none => none.insert(RewrittenFile::begin(
+                self.store,
                 &self.columns,
                 format,
-                name(format),
-                &piece,
+                next_path(format),
+                &rows,
             )?),
         };
-        match (&mut copy.bytes, piece) {
-            (Bytes::Parquet(file), Piece::Rows(rows)) => file.write(&rows),
-            (Bytes::Text(file), Piece::Text(text)) => file.write_all(text),
-            _ => Err(io::Error::other("rows came in the form of another format")),
+        match (&mut file.content, rows) {
+            (Content::Parquet(encoder), KeptRows::Batch(rows)) => encoder.write(&rows),
+            (Content::Text(upload), KeptRows::Text(text)) => upload.write_all(text),
+            _ => Err(io::Error::other("rows have the form of another format")),
         }
     }
 
-    /// Finishes, and says which files there are now.
-    pub(super) fn finish(mut self) -> io::Result<Vec<manifest::File>> {
-        self.settle()?;
+    /// Finishes the last file, and returns all new files.
+    pub(super) fn finish(mut self) -> io::Result<Vec<ManifestFile>> {
+        self.finish_file()?;
         Ok(self.finished)
     }
 
-    fn settle(&mut self) -> io::Result<()> {
-        let Some(copy) = self.open.take() else {
+    fn finish_file(&mut self) -> io::Result<()> {
+        let Some(file) = self.open.take() else {
             return Ok(());
         };
-        let upload = match copy.bytes {
-            Bytes::Parquet(file) => file.finish()?,
-            Bytes::Text(file) => file,
+        let upload = match file.content {
+            Content::Parquet(encoder) => encoder.finish()?,
+            Content::Text(upload) => upload,
         };
-        let file = part::finish(upload, self.place, copy.path, copy.format)?;
+        let file = data_file::complete(upload, self.store, file.path, file.format)?;
         self.finished.push(file);
         Ok(())
     }
 }
 
-impl<'a> Copy<'a> {
-    fn new(
-        place: &'a Place,
+impl RewrittenFile {
+    fn begin(
+        store: &dyn Store,
         columns: &Columns,
         format: FileFormat,
         path: String,
-        first: &Piece,
+        first: &KeptRows,
     ) -> io::Result<Self> {
-        let mut upload = Upload::new(place, &part::staged(&path)?)?;
-        let bytes = match first {
-            Piece::Rows(rows) => {
-                Bytes::Parquet(Box::new(parquet::Parquet::new(upload, &rows.schema())?))
+        let mut upload = store.upload(&path)?;
+        let content = match first {
+            KeptRows::Batch(rows) => {
+                let encoder = parquet::ParquetEncoder::new(upload, &rows.schema())?;
+                Content::Parquet(Box::new(encoder))
             }
-            Piece::Text(_) => {
+            KeptRows::Text(_) => {
                 if format == FileFormat::Csv {
-                    let names = columns.as_slice().iter();
-                    upload.write_all(&csv::header(names.map(|column| column.name.as_str())))?;
+                    upload.write_all(&csv::header(columns.names()))?;
                 }
-                Bytes::Text(upload)
+                Content::Text(upload)
             }
         };
         Ok(Self {
             path,
             format,
-            bytes,
+            content,
         })
     }
 
     fn bytes(&self) -> u64 {
-        match &self.bytes {
-            Bytes::Parquet(file) => file.bytes(),
-            Bytes::Text(file) => file.bytes(),
+        match &self.content {
+            Content::Parquet(encoder) => encoder.bytes(),
+            Content::Text(upload) => upload.bytes(),
         }
     }
 }

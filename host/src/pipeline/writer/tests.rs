@@ -7,10 +7,8 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
 
 use super::*;
-use crate::destination::{self, Settings};
-use crate::model::{
-    DestinationSpec, FileFormat, Mask, Rejected, ResourceSpec, ResourceSummary, Summary,
-};
+use crate::destination::{BuiltInDestination, DestinationFactory as _};
+use crate::model::{FileFormat, FilesSpec, Mask, Rejected, ResourceSpec, ResourceSummary, Summary};
 use crate::pipeline::plan;
 
 /// Creates the summary of the connector.
@@ -66,16 +64,8 @@ fn load_observed(
     events: impl IntoIterator<Item = RawEvent>,
     observer: &dyn Observer,
 ) -> Result<Option<RunResult>, PipelineError> {
-    let spec = DestinationSpec::Files {
-        url: folder.display().to_string(),
-        dataset: "d".to_owned(),
-        format: FileFormat::Jsonl,
-    };
-    let settings = Settings {
-        spec,
-        drivers: Vec::new(),
-    };
-    let mut destination = destination::open(settings).unwrap();
+    let spec = FilesSpec::new(folder.display().to_string(), "d").with_format(FileFormat::Jsonl);
+    let mut destination = BuiltInDestination::new(spec.into()).open().unwrap();
     let (sender, receiver) = mpsc::channel(16);
     for event in events {
         sender.try_send(event).unwrap();

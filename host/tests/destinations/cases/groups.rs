@@ -37,7 +37,7 @@ fn load(
         deletion_source,
         deletion_mode: deletes,
         group: Some("_index".to_owned()),
-        ..TableWrite::plain(rows.schema(), WriteDisposition::Merge)
+        ..TableWrite::new(rows.schema(), WriteDisposition::Merge)
     };
     let stats_by_table = store.commit(number, |load| {
         load.open_table("t", &table_write).unwrap();

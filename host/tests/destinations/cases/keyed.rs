@@ -49,7 +49,7 @@ impl Plan<'_> {
             full_refresh: self.full_refresh,
             deletion_source: self.deletion_source,
             deletion_mode: self.deletes,
-            ..TableWrite::plain(batch.schema(), self.write)
+            ..TableWrite::new(batch.schema(), self.write)
         }
     }
 

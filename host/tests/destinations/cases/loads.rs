@@ -14,14 +14,14 @@ pub(crate) fn a_restart_forgets_everything(store: &Store) {
         for table in ["t", "u"] {
             load.open_table(
                 table,
-                &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Replace),
+                &TableWrite::new(ids(2, &[]).schema(), WriteDisposition::Replace),
             )
             .unwrap();
             load.write_rows(table, ids(2, &[1, 2])).unwrap();
         }
         load.open_table(
             "old",
-            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Append),
+            &TableWrite::new(ids(2, &[]).schema(), WriteDisposition::Append),
         )
         .unwrap();
         load.write_rows("old", ids(2, &[2])).unwrap();
@@ -29,7 +29,7 @@ pub(crate) fn a_restart_forgets_everything(store: &Store) {
         load.restart().unwrap();
         load.open_table(
             "t",
-            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Replace),
+            &TableWrite::new(ids(2, &[]).schema(), WriteDisposition::Replace),
         )
         .unwrap();
         load.write_rows("t", ids(2, &[3])).unwrap();
@@ -46,7 +46,7 @@ pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store)
         for table in ["replaced", "appended"] {
             load.open_table(
                 table,
-                &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace),
+                &TableWrite::new(ids(1, &[]).schema(), WriteDisposition::Replace),
             )
             .unwrap();
             load.write_rows(table, ids(1, &[1])).unwrap();
@@ -60,7 +60,7 @@ pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store)
             ("created", WriteDisposition::Append),
             ("other", WriteDisposition::Replace),
         ] {
-            load.open_table(table, &TableWrite::plain(wide.schema(), write))
+            load.open_table(table, &TableWrite::new(wide.schema(), write))
                 .unwrap();
             load.write_rows(table, wide.clone()).unwrap();
         }
@@ -85,7 +85,7 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
         ("t", WriteDisposition::Replace),
         ("u", WriteDisposition::Append),
     ] {
-        load.open_table(table, &TableWrite::plain(ids(2, &[]).schema(), write))
+        load.open_table(table, &TableWrite::new(ids(2, &[]).schema(), write))
             .unwrap();
         load.write_rows(table, ids(2, &[7, 8])).unwrap();
     }
@@ -96,14 +96,14 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
     commit(destination.as_mut(), 3, |load| {
         load.open_table(
             "v",
-            &TableWrite::plain(ids(3, &[]).schema(), WriteDisposition::Replace),
+            &TableWrite::new(ids(3, &[]).schema(), WriteDisposition::Replace),
         )
         .unwrap();
     });
     let mut load = destination.begin(&load_id(4)).unwrap();
     load.open_table(
         "t",
-        &TableWrite::plain(ids(4, &[]).schema(), WriteDisposition::Replace),
+        &TableWrite::new(ids(4, &[]).schema(), WriteDisposition::Replace),
     )
     .unwrap();
     load.write_rows("t", ids(4, &[9])).unwrap();
@@ -118,16 +118,36 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
     }
 }
 
-pub(crate) fn a_second_writer_is_refused_until_the_first_is_gone(store: &Store) {
-    let first = store.open();
-    let Err(error) = store.try_open() else {
-        panic!("there were two writers")
-    };
-    assert!(matches!(error, DestinationError::Locked { .. }), "{error}");
-    // The refused one must not have taken the lock along.
-    assert!(store.try_open().is_err());
-    drop(first);
-    store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
+/// A second writer is refused until the first is gone, or its commit fails.
+pub(crate) fn a_second_writer_loses_nothing(store: &Store) {
+    let mut first = store.open();
+    if store.objects().is_none() {
+        let Err(error) = store.try_open() else {
+            panic!("there were two writers")
+        };
+        assert!(matches!(error, DestinationError::Locked { .. }), "{error}");
+        // The refused one must not have taken the lock along.
+        assert!(store.try_open().is_err());
+        drop(first);
+        store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
+        return;
+    }
+    let write = TableWrite::new(ids(1, &[]).schema(), WriteDisposition::Append);
+    let mut second = store.open();
+    let mut late = second.begin(&load_id(1)).unwrap();
+    late.open_table("t", &write).unwrap();
+    late.write_rows("t", ids(1, &[1])).unwrap();
+    commit(first.as_mut(), 2, |load| {
+        load.open_table("t", &write).unwrap();
+        load.write_rows("t", ids(2, &[2])).unwrap();
+    });
+    // A third writer cleans up what it knows to be lost.
+    store.open().begin(&load_id(3)).unwrap();
+    let committed = late.commit(&record(1, &[("t", None)]));
+    assert!(committed.is_err(), "two loads were committed after one");
+    assert_eq!(store.column("t", "id"), numbers(&[2]));
+    store.load(4, "t", WriteDisposition::Append, &ids(4, &[4]));
+    assert_eq!(store.column("t", "id"), numbers(&[2, 4]));
 }
 
 pub(crate) fn cursors_come_back_by_pipeline(store: &Store) {
@@ -198,7 +218,7 @@ pub(crate) fn rejected_records_are_kept(store: &Store) {
             writing
                 .open_table(
                     "t",
-                    &TableWrite::plain(ids(load, &[]).schema(), WriteDisposition::Append),
+                    &TableWrite::new(ids(load, &[]).schema(), WriteDisposition::Append),
                 )
                 .unwrap();
             writing.write_rows("t", ids(load, &[1])).unwrap();

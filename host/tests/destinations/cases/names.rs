@@ -43,7 +43,7 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
             for table in names {
                 load.open_table(
                     table,
-                    &TableWrite::plain(expected.schema(), WriteDisposition::Replace),
+                    &TableWrite::new(expected.schema(), WriteDisposition::Replace),
                 )
                 .unwrap();
                 load.write_rows(table, expected.clone()).unwrap();
@@ -59,7 +59,7 @@ pub(crate) fn nasty_names_come_back(store: &Store) {
         for table in names {
             load.open_table(
                 table,
-                &TableWrite::plain(expected.schema(), WriteDisposition::Append),
+                &TableWrite::new(expected.schema(), WriteDisposition::Append),
             )
             .unwrap();
             load.write_rows(table, expected.clone()).unwrap();
@@ -107,7 +107,7 @@ pub(crate) fn a_hostile_name_is_only_a_name(store: &Store) {
         for table in hostile {
             load.open_table(
                 table,
-                &TableWrite::plain(expected.schema(), WriteDisposition::Append),
+                &TableWrite::new(expected.schema(), WriteDisposition::Append),
             )
             .unwrap();
             load.write_rows(table, expected.clone()).unwrap();
@@ -133,7 +133,7 @@ pub(crate) fn a_name_with_a_nul_harms_nothing(store: &Store) {
             let mut destination = store.open();
             let mut load = destination.begin(&load_id(number)).unwrap();
             let stored = load
-                .open_table(table, &TableWrite::plain(incoming.schema(), write))
+                .open_table(table, &TableWrite::new(incoming.schema(), write))
                 .and_then(|()| load.write_rows(table, incoming))
                 .and_then(|()| load.commit(&record(number, &[])));
             assert_eq!(stored.is_err(), store.kind == Kind::DuckDb, "{table:?}");

@@ -42,10 +42,10 @@ pub(crate) fn a_table_widens_within_a_load(store: &Store) {
                 2
             },
             |load| {
-                load.open_table("t", &TableWrite::plain(ids(1, &[]).schema(), write))
+                load.open_table("t", &TableWrite::new(ids(1, &[]).schema(), write))
                     .unwrap();
                 load.write_rows("t", ids(1, &[1])).unwrap();
-                load.open_table("t", &TableWrite::plain(wide.schema(), write))
+                load.open_table("t", &TableWrite::new(wide.schema(), write))
                     .unwrap();
                 load.write_rows("t", wide.clone()).unwrap();
             },
@@ -97,7 +97,7 @@ pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
     let error = load
         .open_table(
             "t",
-            &TableWrite::plain(changed.schema(), WriteDisposition::Append),
+            &TableWrite::new(changed.schema(), WriteDisposition::Append),
         )
         .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
@@ -111,12 +111,12 @@ pub(crate) fn an_empty_table_is_there_after_the_commit(store: &Store) {
     store.commit(2, |load| {
         load.open_table(
             "t",
-            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Replace),
+            &TableWrite::new(ids(2, &[]).schema(), WriteDisposition::Replace),
         )
         .unwrap();
         load.open_table(
             "u",
-            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Append),
+            &TableWrite::new(ids(2, &[]).schema(), WriteDisposition::Append),
         )
         .unwrap();
         assert_eq!(
@@ -133,7 +133,7 @@ pub(crate) fn interleaved_tables_keep_their_rows(store: &Store) {
         for table in ["a", "b"] {
             load.open_table(
                 table,
-                &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace),
+                &TableWrite::new(ids(1, &[]).schema(), WriteDisposition::Replace),
             )
             .unwrap();
         }
@@ -151,7 +151,7 @@ pub(crate) fn counts_are_those_of_the_store(store: &Store) {
     store.commit(2, |load| {
         load.open_table(
             "t",
-            &TableWrite::plain(ids(2, &[]).schema(), WriteDisposition::Append),
+            &TableWrite::new(ids(2, &[]).schema(), WriteDisposition::Append),
         )
         .unwrap();
         for _ in 0..30 {

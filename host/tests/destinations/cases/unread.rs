@@ -47,7 +47,7 @@ pub(crate) fn a_part_that_was_not_read_stays_where_a_table_gives_way(store: &Sto
     let rows = batch(1, columns(old).into_iter().chain(extra).collect());
     store.load(1, "t", WriteDisposition::Replace, &rows);
     let rows = batch(2, columns(&[(4, "a")]));
-    let table_write = TableWrite::plain(rows.schema(), WriteDisposition::Replace);
+    let table_write = TableWrite::new(rows.schema(), WriteDisposition::Replace);
     let did = load(store, 2, &table_write, &rows, None, &["b'", "c", "x"]);
     assert_eq!(did, stats(1, 0, 0));
     assert_eq!(pairs(store, ["id", "name"]), "2=b' 3=c 4=a");
@@ -124,7 +124,7 @@ pub(crate) fn a_part_of_other_types_cannot_be_kept(store: &Store) {
     let mut load = destination.begin(&crate::store::load_id(2)).unwrap();
     load.open_table(
         "t",
-        &TableWrite::plain(rows.schema(), WriteDisposition::Replace),
+        &TableWrite::new(rows.schema(), WriteDisposition::Replace),
     )
     .unwrap();
     load.write_rows("t", rows).unwrap();

@@ -133,7 +133,7 @@ pub(crate) fn nasty_values_come_back(store: &Store) {
     store.commit(1, |load| {
         load.open_table(
             "t",
-            &TableWrite::plain(whole.schema(), WriteDisposition::Replace),
+            &TableWrite::new(whole.schema(), WriteDisposition::Replace),
         )
         .unwrap();
         // Slices, too: a batch need not begin at the start of its memory.
@@ -170,7 +170,7 @@ pub(crate) fn a_table_of_many_columns_is_stored(store: &Store) {
     store.commit(1, |load| {
         load.open_table(
             "t",
-            &TableWrite::plain(wide.schema(), WriteDisposition::Replace),
+            &TableWrite::new(wide.schema(), WriteDisposition::Replace),
         )
         .unwrap();
         for _ in 0..5 {
@@ -194,7 +194,7 @@ pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
     let error = load
         .open_table(
             "t",
-            &TableWrite::plain(odd.schema(), WriteDisposition::Replace),
+            &TableWrite::new(odd.schema(), WriteDisposition::Replace),
         )
         .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
@@ -212,19 +212,19 @@ pub(crate) fn names_that_differ_only_in_case_are_refused(store: &Store) {
     assert!(
         load.open_table(
             "t",
-            &TableWrite::plain(twice.schema(), WriteDisposition::Replace)
+            &TableWrite::new(twice.schema(), WriteDisposition::Replace)
         )
         .is_err()
     );
     load.open_table(
         "Orders",
-        &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace),
+        &TableWrite::new(ids(1, &[]).schema(), WriteDisposition::Replace),
     )
     .unwrap();
     assert!(
         load.open_table(
             "orders",
-            &TableWrite::plain(ids(1, &[]).schema(), WriteDisposition::Replace)
+            &TableWrite::new(ids(1, &[]).schema(), WriteDisposition::Replace)
         )
         .is_err()
     );
@@ -250,7 +250,7 @@ pub(crate) fn decimals_are_added_to_decimals(store: &Store) {
     for number in 1..=2 {
         let rows = batch(number, vec![("price", decimals(18, 2))]);
         store.commit(number, |load| {
-            let table_write = TableWrite::plain(rows.schema(), WriteDisposition::Append);
+            let table_write = TableWrite::new(rows.schema(), WriteDisposition::Append);
             load.open_table("t", &table_write).unwrap();
             load.write_rows("t", rows.clone()).unwrap();
         });

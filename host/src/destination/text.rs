@@ -1,4 +1,4 @@
-//! Values as text, for the formats that have no form of their own for them.
+//! Values as text, for formats that have no form of their own for them.
 
 use std::io::{self, Write};
 
@@ -6,20 +6,22 @@ use arrow_array::temporal_conversions::{date32_to_datetime, timestamp_us_to_date
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Microseconds since 1970 as RFC 3339 writes a time in UTC, or without the
-/// `Z` one of no time zone. A time that no calendar reaches is its number.
+/// Formats microseconds since 1970 as in RFC 3339, without the `Z` if the time
+/// has no time zone. A time that no calendar covers is written as its number.
 pub(super) fn time(micros: i64, utc: bool) -> String {
-    let form = if utc {
+    let format = if utc {
         "%Y-%m-%dT%H:%M:%S%.6fZ"
     } else {
         "%Y-%m-%dT%H:%M:%S%.6f"
     };
-    timestamp_us_to_datetime(micros)
-        .map_or_else(|| micros.to_string(), |time| time.format(form).to_string())
+    timestamp_us_to_datetime(micros).map_or_else(
+        || micros.to_string(),
+        |time| time.format(format).to_string(),
+    )
 }
 
-/// Days since 1970 as ISO 8601 writes a date. One that no calendar reaches is
-/// its number.
+/// Formats days since 1970 as in ISO 8601. A date that no calendar covers is
+/// written as its number.
 pub(super) fn date(days: i32) -> String {
     date32_to_datetime(days).map_or_else(
         || days.to_string(),
@@ -27,13 +29,13 @@ pub(super) fn date(days: i32) -> String {
     )
 }
 
-/// Bytes in base64, standard alphabet, padded.
+/// Encodes bytes in base64 with the standard alphabet and padding.
 pub(super) fn blob(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The shortest digits that read back as the same number, or a word. `quote`
-/// goes around the word.
+/// Writes the shortest digits that read back as the same number. Infinities
+/// and NaN are words, surrounded by `quote`.
 pub(super) fn float(number: f64, quote: &str, out: &mut Vec<u8>) -> io::Result<()> {
     match not_finite(number) {
         Some(word) => write!(out, "{quote}{word}{quote}"),
@@ -41,7 +43,7 @@ pub(super) fn float(number: f64, quote: &str, out: &mut Vec<u8>) -> io::Result<(
     }
 }
 
-/// A floating-point number that is no sequence of digits.
+/// Returns the word for a number that has no digits.
 fn not_finite(number: f64) -> Option<&'static str> {
     if number.is_finite() {
         None

@@ -1,6 +1,6 @@
-//! Values of stored columns as rows are compared by them: the same whether
-//! they are in memory, in Parquet or in text. Must not tell apart what a
-//! database holds to be equal.
+//! Values by which rows are compared: the same whether a row is in memory, in
+//! Parquet or in text. Must not distinguish values that a database considers
+//! equal.
 
 use std::borrow::Cow;
 use std::io;
@@ -14,11 +14,12 @@ use arrow_schema::{DataType, TimeUnit};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::text;
-use crate::destination::columns::StoredType;
+use super::io_error::invalid_data;
+use crate::destination::stored_type::StoredType;
+use crate::destination::text;
 
-/// A value. Dates and times are their text: it is what two of the formats
-/// hold, and as good to compare by.
+/// A value of a row. Dates and times are texts, as two of the formats store
+/// them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
     Integer(i64),
@@ -28,33 +29,33 @@ pub(super) enum Value<'a> {
     Blob(Cow<'a, [u8]>),
 }
 
-/// A row of a table, wherever it is.
+/// A row of a table, in memory or in a file.
 pub(super) trait Row {
-    /// What it has in a column, by the place of that in the table. None is
+    /// Returns the value of a column by its index in the table, or `None` for
     /// null.
     fn value(&self, column: usize) -> io::Result<Option<Value<'_>>>;
 }
 
 /// A row of a batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct InBatch<'a> {
+pub(super) struct BatchRow<'a> {
     pub(super) batch: &'a RecordBatch,
-    /// For each column of the table, where the batch has it.
+    /// Index of each table column in the batch.
     pub(super) sources: &'a [Option<usize>],
     pub(super) row: usize,
 }
 
-impl Row for InBatch<'_> {
+impl Row for BatchRow<'_> {
     fn value(&self, column: usize) -> io::Result<Option<Value<'_>>> {
         let source = self.sources.get(column).copied().flatten();
         match source.and_then(|source| self.batch.columns().get(source)) {
-            Some(array) => of_array(array, self.row),
+            Some(array) => value_at(array, self.row),
             None => Ok(None),
         }
     }
 }
 
-fn of_array(array: &dyn Array, row: usize) -> io::Result<Option<Value<'_>>> {
+fn value_at(array: &dyn Array, row: usize) -> io::Result<Option<Value<'_>>> {
     if array.is_null(row) {
         return Ok(None);
     }
@@ -79,22 +80,21 @@ fn of_array(array: &dyn Array, row: usize) -> io::Result<Option<Value<'_>>> {
         DataType::Dictionary(..) => {
             let dictionary = array.as_dictionary::<Int32Type>();
             return match dictionary.key(row) {
-                Some(key) => of_array(dictionary.values(), key),
+                Some(key) => value_at(dictionary.values(), key),
                 None => Ok(None),
             };
         }
         other => {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("a column has the type {other}, which is not stored"),
-            ));
+            return Err(invalid_data(format!(
+                "a column has the type {other}, which is not stored"
+            )));
         }
     }))
 }
 
-/// The value that a text stands for in a column of a type.
-pub(super) fn of_text(stored: StoredType, text: Cow<'_, str>) -> io::Result<Value<'_>> {
-    let value = match stored {
+/// Parses the text of a value of a stored type.
+pub(super) fn parse(stored_type: StoredType, text: Cow<'_, str>) -> io::Result<Value<'_>> {
+    let value = match stored_type {
         StoredType::Int32 | StoredType::Int64 => text.parse().ok().map(Value::Integer),
         StoredType::Float64 => text.parse().ok().map(Value::Float),
         StoredType::Boolean => text.parse().ok().map(Value::Boolean),
@@ -111,9 +111,6 @@ pub(super) fn of_text(stored: StoredType, text: Cow<'_, str>) -> io::Result<Valu
     };
     value.ok_or_else(|| {
         let start: String = text.chars().take(40).collect();
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("`{start}` is no value of a column of the type {stored:?}"),
-        )
+        invalid_data(format!("`{start}` is not {stored_type}"))
     })
 }

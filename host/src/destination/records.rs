@@ -1,6 +1,8 @@
-//! What is written about a load: the rows of the tables whose names begin
-//! with an underscore. They are appended as any other rows are, so that no
-//! value of theirs is ever part of an SQL text.
+//! Rows of the tables that describe loads: `_loads`, `_load_resources`,
+//! `_cursors` and `_rejected`. They are stored as batches like any other
+//! rows, so that none of their values becomes part of an SQL text.
+//!
+//! Must not know how a destination stores them.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,9 +13,9 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
-use crate::model::{Cursor, LoadId, LoadRecord, Rejected, ResourceRecord, names};
+use crate::model::{Cursor, LoadId, LoadRecord, ReadMode, Rejected, ResourceRecord, names};
 
-/// The tables, with their columns.
+/// Returns the names of the tables and their columns.
 pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
     let text = |name| Field::new(name, DataType::Utf8, true);
     let count = |name| Field::new(name, DataType::Int64, true);
@@ -83,7 +85,7 @@ pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
     ]
 }
 
-/// The row of `_loads`.
+/// Returns the row of `_loads` for a load.
 pub(super) fn load(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
     let text = |value: &str| Arc::new(StringArray::from(vec![value])) as ArrayRef;
     let total = |count: fn(&ResourceRecord) -> u64| {
@@ -107,7 +109,7 @@ pub(super) fn load(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
     )
 }
 
-/// The rows of `_load_resources`.
+/// Returns the rows of `_load_resources` for a load.
 pub(super) fn resources(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
     let all = &record.resources;
     rows(
@@ -122,16 +124,23 @@ pub(super) fn resources(record: &LoadRecord) -> Result<RecordBatch, ArrowError> 
             counts(all.iter().map(|resource| resource.rows_billed)),
             counts(all.iter().map(|resource| Some(resource.rows_deleted))),
             versions(all.iter().map(|resource| resource.cursor_before.as_ref())),
-            positions(all.iter().map(|resource| resource.cursor_before.as_ref())),
+            cursor_values(all.iter().map(|resource| resource.cursor_before.as_ref())),
             versions(all.iter().map(|resource| resource.cursor_after.as_ref())),
-            positions(all.iter().map(|resource| resource.cursor_after.as_ref())),
+            cursor_values(all.iter().map(|resource| resource.cursor_after.as_ref())),
         ],
     )
 }
 
-/// The rows of `_cursors` that a load leaves.
+/// Returns true if a load removes the cursor that a resource had before. A
+/// full read invalidates the older cursor; an incremental read that found
+/// nothing new keeps it.
+pub(super) fn replaces_cursor(resource: &ResourceRecord) -> bool {
+    resource.cursor_after.is_some() || resource.mode == ReadMode::Full
+}
+
+/// Returns the rows that a load adds to `_cursors`.
 pub(super) fn cursors(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
-    let left: Vec<_> = record
+    let saved: Vec<_> = record
         .resources
         .iter()
         .filter_map(|resource| Some((resource.resource.as_str(), resource.cursor_after.as_ref()?)))
@@ -139,16 +148,16 @@ pub(super) fn cursors(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
     rows(
         names::CURSORS,
         vec![
-            texts(left.iter().map(|_| record.pipeline.as_str())),
-            texts(left.iter().map(|(resource, _)| *resource)),
-            versions(left.iter().map(|(_, cursor)| Some(*cursor))),
-            positions(left.iter().map(|(_, cursor)| Some(*cursor))),
-            texts(left.iter().map(|_| record.load_id.as_str())),
+            texts(saved.iter().map(|_| record.pipeline.as_str())),
+            texts(saved.iter().map(|(resource, _)| *resource)),
+            versions(saved.iter().map(|(_, cursor)| Some(*cursor))),
+            cursor_values(saved.iter().map(|(_, cursor)| Some(*cursor))),
+            texts(saved.iter().map(|_| record.load_id.as_str())),
         ],
     )
 }
 
-/// Rows of `_rejected`.
+/// Returns the rows of `_rejected` for rejected records.
 pub(super) fn rejected(load: &LoadId, records: &[Rejected]) -> Result<RecordBatch, ArrowError> {
     rows(
         names::REJECTED,
@@ -172,7 +181,7 @@ fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
-/// Counts. One that is beyond what a signed integer holds is not a count.
+/// Returns counts as signed integers, capped at the largest one.
 fn counts(values: impl IntoIterator<Item = Option<u64>>) -> ArrayRef {
     let signed = values
         .into_iter()
@@ -185,9 +194,9 @@ fn versions<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
     Arc::new(versions.collect::<Int32Array>())
 }
 
-fn positions<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
-    let positions = cursors.map(|cursor| cursor.map(|cursor| cursor.value.as_slice()));
-    Arc::new(positions.collect::<BinaryArray>())
+fn cursor_values<'a>(cursors: impl Iterator<Item = Option<&'a Cursor>>) -> ArrayRef {
+    let values = cursors.map(|cursor| cursor.map(|cursor| cursor.value.as_slice()));
+    Arc::new(values.collect::<BinaryArray>())
 }
 
 fn time(time: SystemTime) -> ArrayRef {

@@ -1,0 +1,85 @@
+//! DuckDB's SQL.
+
+use std::borrow::Cow;
+
+use crate::destination::names::{self, NameError};
+use crate::destination::sql::{Dataset, Dialect, literal};
+use crate::destination::stored_type::StoredType;
+
+/// The SQL of DuckDB.
+#[derive(Debug)]
+pub(super) struct DuckDbDialect;
+
+impl Dialect for DuckDbDialect {
+    fn identifier<'n>(&self, name: &'n str) -> Result<Cow<'n, str>, NameError> {
+        names::duckdb(name)
+    }
+
+    fn type_name(&self, stored_type: StoredType) -> Cow<'static, str> {
+        let name = match stored_type {
+            StoredType::Decimal(precision, scale) => {
+                return format!("DECIMAL({precision},{scale})").into();
+            }
+            StoredType::Int32 => "INTEGER",
+            StoredType::Int64 => "BIGINT",
+            StoredType::Float64 => "DOUBLE",
+            StoredType::Text => "VARCHAR",
+            StoredType::Json => "JSON",
+            StoredType::Blob => "BLOB",
+            StoredType::Boolean => "BOOLEAN",
+            StoredType::Date => "DATE",
+            StoredType::Timestamp => "TIMESTAMP",
+            StoredType::TimestampUtc => "TIMESTAMP WITH TIME ZONE",
+        };
+        name.into()
+    }
+
+    fn timestamp_utc(&self, micros: i64) -> String {
+        format!("make_timestamptz({micros})")
+    }
+
+    fn arrival_order(&self) -> &'static str {
+        "rowid"
+    }
+
+    fn list_tables(&self, dataset: &Dataset) -> String {
+        format!(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = {} AND lower(schema_name) = lower({})",
+            literal(dataset.catalog.as_deref().unwrap_or_default()),
+            literal(&dataset.schema)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::destination::columns::Column;
+
+    #[test]
+    fn a_table_is_created_with_explicit_types() {
+        let dataset = Dataset::new(
+            Box::new(DuckDbDialect),
+            Some("db".to_owned()),
+            "s\"x".to_owned(),
+        );
+        let columns = [
+            Column {
+                name: "select".to_owned(),
+                stored_type: StoredType::Int64,
+            },
+            Column {
+                name: "at".to_owned(),
+                stored_type: StoredType::TimestampUtc,
+            },
+            Column {
+                name: "price".to_owned(),
+                stored_type: StoredType::Decimal(18, 2),
+            },
+        ];
+        assert_eq!(
+            dataset.create_table("a.b", &columns),
+            r#"CREATE TABLE "db"."s""x"."a.b" ("select" BIGINT, "at" TIMESTAMP WITH TIME ZONE, "price" DECIMAL(18,2))"#
+        );
+    }
+}

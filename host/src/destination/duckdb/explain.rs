@@ -1,0 +1,87 @@
+//! What the error texts of DuckDB mean. DuckDB has no codes for these cases,
+//! but the words are those of the operating system and rarely change.
+
+use crate::destination::DestinationError;
+
+/// Free disk space below which the disk counts as full. DuckDB writes a block
+/// of 256 KiB for each column, so a failed write leaves less than this.
+const FULL_DISK_BYTES: u64 = 16 << 20;
+
+/// Turns a message of DuckDB into an error. `action` is `None` while the
+/// database is opened.
+pub(super) fn explain(location: &str, action: Option<&str>, message: String) -> DestinationError {
+    match action {
+        Some(action) => explain_action(location, action, message),
+        None => explain_opening(location, message),
+    }
+}
+
+fn explain_action(location: &str, action: &str, message: String) -> DestinationError {
+    // The driver drops the error of its appender and reports only that the
+    // transaction is aborted. The free space of the disk explains it.
+    let unexplained = message.contains("transaction is aborted");
+    let full = is_disk_full(&message) || (unexplained && lacks_disk_space(location));
+    let (location, source) = (location.to_owned(), message.into());
+    if full {
+        DestinationError::Full { location, source }
+    } else {
+        DestinationError::Failed {
+            action: action.to_owned(),
+            location,
+            source,
+        }
+    }
+}
+
+fn explain_opening(location: &str, message: String) -> DestinationError {
+    let contains = |words: &str| message.contains(words);
+    let locked =
+        contains("Could not set lock on file") || contains("being used by another process");
+    let full = is_disk_full(&message);
+    let read_only = contains("Permission denied") || contains("ead-only");
+    let (location, source) = (location.to_owned(), message.into());
+    if locked {
+        DestinationError::Locked { location, source }
+    } else if full {
+        DestinationError::Full { location, source }
+    } else if read_only {
+        DestinationError::ReadOnly { location, source }
+    } else {
+        DestinationError::Unusable { location, source }
+    }
+}
+
+fn is_disk_full(message: &str) -> bool {
+    [
+        "No space left on device",
+        "Disk quota exceeded",
+        "not enough space",
+    ]
+    .iter()
+    .any(|words| message.contains(words))
+}
+
+fn lacks_disk_space(path: &str) -> bool {
+    rustix::fs::statvfs(path)
+        .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < FULL_DISK_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_texts_are_classified() {
+        let opened = |message: &str| explain("x.duckdb", None, message.to_owned());
+        let locked = r#"IO Error: Could not set lock on file "x.duckdb": Conflicting lock is held in duckdb (PID 1)"#;
+        assert!(matches!(opened(locked), DestinationError::Locked { .. }));
+        let denied = r#"IO Error: Cannot open file "x.duckdb": Permission denied"#;
+        assert!(matches!(opened(denied), DestinationError::ReadOnly { .. }));
+        let full = r#"IO Error: Could not write file "x.duckdb": No space left on device"#;
+        assert!(matches!(opened(full), DestinationError::Full { .. }));
+        assert!(matches!(
+            explain("x.duckdb", Some("append rows"), full.to_owned()),
+            DestinationError::Full { .. }
+        ));
+    }
+}

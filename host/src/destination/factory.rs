@@ -1,0 +1,62 @@
+//! Opening of destinations.
+
+use std::path::PathBuf;
+
+use super::duckdb;
+use super::files::Files;
+use super::{Destination, DestinationError};
+use crate::model::DestinationSpec;
+
+/// Opens a destination, as often as a pipeline needs it.
+///
+/// A platform implements this to load into a store of its own.
+pub trait DestinationFactory: Send + Sync {
+    /// Returns the address of the destination, for people. Holds no
+    /// credential, and does not open anything.
+    fn location(&self) -> String;
+
+    /// Opens the destination for one writer, creating it if needed. Blocks.
+    fn open(&self) -> Result<Box<dyn Destination>, DestinationError>;
+}
+
+/// A destination of this crate, and where its driver may be.
+#[derive(Clone, Debug)]
+pub struct BuiltInDestination {
+    spec: DestinationSpec,
+    driver_paths: Vec<PathBuf>,
+}
+
+impl BuiltInDestination {
+    /// Uses the destination that a spec describes.
+    #[must_use]
+    pub fn new(spec: DestinationSpec) -> Self {
+        Self {
+            spec,
+            driver_paths: Vec::new(),
+        }
+    }
+
+    /// Adds files or folders in which a driver is searched, after the one that
+    /// the spec names and before the folder of the executable.
+    #[must_use]
+    pub fn with_driver_paths(mut self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        self.driver_paths.extend(paths);
+        self
+    }
+}
+
+impl DestinationFactory for BuiltInDestination {
+    fn location(&self) -> String {
+        match &self.spec {
+            DestinationSpec::DuckDb(spec) => duckdb::location(&spec.path),
+            DestinationSpec::Files(spec) => spec.url.clone(),
+        }
+    }
+
+    fn open(&self) -> Result<Box<dyn Destination>, DestinationError> {
+        Ok(match &self.spec {
+            DestinationSpec::DuckDb(spec) => Box::new(duckdb::open(spec, &self.driver_paths)?),
+            DestinationSpec::Files(spec) => Box::new(Files::open(spec)?),
+        })
+    }
+}

@@ -1,0 +1,37 @@
+//! Errors of libraries as errors of the operating system.
+
+use std::error::Error;
+use std::io;
+
+/// Wraps an error with the kind that the operating system gave its cause.
+pub(super) fn io_error(error: impl Error + Send + Sync + 'static) -> io::Error {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    let mut kind = io::ErrorKind::Other;
+    while let Some(link) = cause {
+        if let Some(io) = link.downcast_ref::<io::Error>() {
+            kind = io.kind();
+        }
+        cause = link.source();
+    }
+    io::Error::new(kind, error)
+}
+
+/// Returns an error about data that is not what it should be.
+pub(super) fn invalid_data(reason: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kind_of_the_cause_is_kept() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = ::parquet::errors::ParquetError::External(Box::new(full));
+        assert_eq!(io_error(error).kind(), io::ErrorKind::StorageFull);
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let error = arrow_schema::ArrowError::IoError("writing".to_owned(), full);
+        assert_eq!(io_error(error).kind(), io::ErrorKind::StorageFull);
+    }
+}

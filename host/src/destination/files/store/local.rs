@@ -1,0 +1,191 @@
+//! A folder of this machine.
+//!
+//! One writer at a time holds the lock of the folder. Staged files are renamed
+//! to their paths, and every change is synced to the disk before it counts: a
+//! manifest must never name a file that a power failure can still remove.
+//! Manifests are named by their loads: `_loads/<load id>.json`.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectStoreExt as _, PutPayload};
+use tokio::runtime::Runtime;
+
+use super::leftovers::LoadFile;
+use super::upload::Parts;
+use super::{
+    Commit, CommitError, STAGED_FOLDER, Store, StoredFile, Upload, object_path, runtime,
+    staged_path,
+};
+use crate::destination::files::io_error::io_error;
+use crate::destination::lock::FileLock;
+use crate::model::{LoadId, names};
+
+/// Parts are large enough that a thread switch for each does not matter. One
+/// is written at a time: the disk sets the pace.
+const PARTS: Parts = Parts {
+    bytes: 1 << 20,
+    max_in_flight: 1,
+};
+
+/// A folder that holds a dataset.
+pub(in crate::destination::files) struct LocalStore {
+    root: PathBuf,
+    location: String,
+    files: LocalFileSystem,
+    /// Writes while the load encodes.
+    runtime: Runtime,
+    _lock: FileLock,
+}
+
+impl LocalStore {
+    /// Opens a folder, creating it if needed, and acquires its lock.
+    pub(in crate::destination::files) fn open(root: PathBuf) -> io::Result<Self> {
+        std::fs::create_dir_all(&root)?;
+        let lock = FileLock::acquire(&root.join(".lock"))?;
+        let runtime = runtime()?;
+        let files = LocalFileSystem::new_with_prefix(&root).map_err(io_error)?;
+        Ok(Self {
+            location: root.display().to_string(),
+            files: files.with_fsync(true),
+            root,
+            runtime,
+            _lock: lock,
+        })
+    }
+
+    /// Removes the files of earlier loads from a folder of a table or of
+    /// manifests.
+    fn remove_leftovers_of(&self, folder: &str, committed: &BTreeSet<&str>) -> io::Result<()> {
+        for entry in std::fs::read_dir(self.root.join(folder))? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            if LoadFile::parse(name).is_some()
+                && !committed.contains(format!("{folder}/{name}").as_str())
+            {
+                tracing::debug!(folder, name, "removing a file that no manifest names");
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_staged_folder(&self) -> io::Result<()> {
+        ignore_missing(std::fs::remove_dir_all(self.root.join(STAGED_FOLDER)))
+    }
+}
+
+impl Store for LocalStore {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn upload(&self, path: &str) -> io::Result<Upload> {
+        let staged = object_path(&staged_path(path))?;
+        let runtime = self.runtime.handle().clone();
+        Upload::start(runtime, &self.files, &staged, PARTS)
+    }
+
+    fn open_staged(&self, path: &str) -> io::Result<StoredFile> {
+        let file = File::open(self.root.join(STAGED_FOLDER).join(path))?;
+        Ok(StoredFile::local(file))
+    }
+
+    fn open(&self, path: &str) -> io::Result<StoredFile> {
+        Ok(StoredFile::local(File::open(self.root.join(path))?))
+    }
+
+    fn publish(&self, path: &str) -> io::Result<()> {
+        let (from, to) = (object_path(&staged_path(path))?, object_path(path)?);
+        self.runtime
+            .block_on(self.files.rename(&from, &to))
+            .map_err(io_error)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        let path = object_path(path)?;
+        self.runtime
+            .block_on(self.files.delete(&path))
+            .map_err(io_error)
+    }
+
+    /// Removes everything that is staged: only the holder of the lock stages
+    /// files.
+    fn remove_staged(&self, _load: &LoadId) -> io::Result<()> {
+        self.remove_staged_folder()
+    }
+
+    fn remove_leftovers(
+        &self,
+        _last_load: Option<&str>,
+        committed: &BTreeSet<&str>,
+    ) -> io::Result<()> {
+        self.remove_staged_folder()?;
+        for entry in std::fs::read_dir(&self.root)? {
+            let entry = entry?;
+            let folder = entry.file_name();
+            if let (true, Some(folder)) = (entry.file_type()?.is_dir(), folder.to_str()) {
+                self.remove_leftovers_of(folder, committed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn last_commit(&self) -> io::Result<Option<Commit>> {
+        let entries = match std::fs::read_dir(self.root.join(names::LOADS)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            entries => entries?,
+        };
+        let mut last = None;
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|ending| ending == "json") {
+                last = last.max(Some(path));
+            }
+        }
+        let commit = |path: PathBuf| {
+            Ok(Commit {
+                name: path.display().to_string(),
+                manifest: std::fs::read(&path)?,
+            })
+        };
+        last.map(commit).transpose()
+    }
+
+    /// Writes the manifest under the name of its load. No other load can have
+    /// been committed, because this writer holds the lock.
+    fn commit(
+        &self,
+        load: &LoadId,
+        _previous: Option<&str>,
+        manifest: Vec<u8>,
+    ) -> Result<String, CommitError> {
+        let name = format!("{}/{load}.json", names::LOADS);
+        let path = object_path(&name).map_err(CommitError::NotStored)?;
+        let put = self.files.put(&path, PutPayload::from(manifest));
+        match self.runtime.block_on(put) {
+            Ok(_) => Ok(name),
+            Err(error) if is_removed(&self.root.join(&name)) => {
+                Err(CommitError::NotStored(io_error(error)))
+            }
+            Err(error) => Err(CommitError::Unknown(io_error(error))),
+        }
+    }
+}
+
+/// Removes a file that may exist in spite of an error. Returns true if it does
+/// not exist afterwards.
+fn is_removed(path: &Path) -> bool {
+    !path.exists() || std::fs::remove_file(path).is_ok()
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,251 @@
+//! An object store with conditional puts, such as S3.
+//!
+//! There is no rename and no lock. Objects are uploaded in parts under
+//! `.staged/`, and copied to their paths when the load is committed. Commits
+//! are numbered: a load puts `_loads/<number>.json` on condition that it does
+//! not exist, with the number that follows the commit it began with. Of two
+//! loads that began with the same commit, only one succeeds; the other fails
+//! with [`CommitError::Conflict`] and nothing of it counts. A lock would only
+//! save the loser its work, and a killed writer would leave it behind.
+//!
+//! Must not remove what another writer may still need: only files of loads
+//! that are not later than the last commit are leftovers, because such a load
+//! began before that commit and can no longer be committed.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt as _;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{
+    Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult,
+};
+use tokio::runtime::Runtime;
+
+use super::leftovers::LoadFile;
+use super::upload::Parts;
+use super::{
+    Commit, CommitError, STAGED_FOLDER, Store, StoredFile, Upload, object_path, runtime,
+    staged_path,
+};
+use crate::destination::files::io_error::{invalid_data, io_error};
+use crate::model::{LoadId, names};
+
+/// S3 and GCS require at least 5 MiB for each part except the last.
+const PARTS: Parts = Parts {
+    bytes: 8 << 20,
+    max_in_flight: 2,
+};
+
+/// Object by which a store is tested for conditional puts.
+const PROBE: &str = ".conditional-put";
+
+/// Digits of the number of a commit, so that names sort by number.
+const NUMBER_DIGITS: usize = 20;
+
+/// A folder of an object store that holds a dataset.
+pub(in crate::destination::files) struct ConditionalStore {
+    location: String,
+    objects: Arc<dyn ObjectStore>,
+    runtime: Runtime,
+}
+
+impl ConditionalStore {
+    /// Uses the objects below a folder of a store. Fails if the store ignores
+    /// the condition of a put.
+    pub(in crate::destination::files) fn open(
+        store: Arc<dyn ObjectStore>,
+        location: String,
+        folder: &str,
+    ) -> io::Result<Self> {
+        let store = Self {
+            location,
+            objects: Arc::new(PrefixStore::new(store, object_path(folder)?)),
+            runtime: runtime()?,
+        };
+        store.require_conditional_put()?;
+        Ok(store)
+    }
+
+    /// Creates an object that may exist already. If it does not, creating it
+    /// once more must fail.
+    fn require_conditional_put(&self) -> io::Result<()> {
+        let probe = object_path(PROBE)?;
+        for _ in 0..2 {
+            match self.create(&probe, Vec::new()) {
+                Ok(_) => {}
+                Err(Error::AlreadyExists { .. }) => return Ok(()),
+                Err(error) => return Err(io_error(error)),
+            }
+        }
+        Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "the store ignores the condition of a put, so concurrent loads could overwrite each other",
+        ))
+    }
+
+    /// Puts an object on condition that it does not exist.
+    fn create(&self, path: &Path, content: Vec<u8>) -> object_store::Result<PutResult> {
+        let options = PutOptions::from(PutMode::Create);
+        let put = self
+            .objects
+            .put_opts(path, PutPayload::from(content), options);
+        self.runtime.block_on(put)
+    }
+
+    fn get(&self, path: &Path) -> object_store::Result<Vec<u8>> {
+        self.runtime.block_on(async {
+            let object = self.objects.get(path).await?;
+            Ok(object.bytes().await?.to_vec())
+        })
+    }
+
+    fn list(&self, folder: Option<&str>) -> io::Result<Vec<Path>> {
+        let folder = folder.map(object_path).transpose()?;
+        let objects = self.objects.list(folder.as_ref());
+        self.runtime
+            .block_on(objects.map_ok(|object| object.location).try_collect())
+            .map_err(io_error)
+    }
+
+    fn delete(&self, path: &Path) -> io::Result<()> {
+        match self.runtime.block_on(self.objects.delete(path)) {
+            Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(io_error(error)),
+        }
+    }
+
+    /// Returns the load that made a staged or published data file.
+    fn load_of(path: &Path) -> Option<&str> {
+        match LoadFile::parse(path.filename()?)? {
+            LoadFile::Data(load) => Some(load),
+            LoadFile::Unfinished => None,
+        }
+    }
+
+    /// Decides whether a commit happened whose put failed with `error`. The
+    /// answer to a put that succeeded may be lost, and the put is then repeated
+    /// and refused: only the content tells who won.
+    fn resolve(&self, path: &Path, manifest: &[u8], error: Error) -> Result<(), CommitError> {
+        let refused = matches!(
+            error,
+            Error::AlreadyExists { .. } | Error::Precondition { .. }
+        );
+        let definite = refused
+            || matches!(
+                error,
+                Error::PermissionDenied { .. }
+                    | Error::Unauthenticated { .. }
+                    | Error::NotSupported { .. }
+                    | Error::NotImplemented { .. }
+            );
+        match self.get(path) {
+            Ok(stored) if stored == manifest => Ok(()),
+            Ok(_) => Err(CommitError::Conflict),
+            Err(_) if definite => Err(CommitError::NotStored(io_error(error))),
+            Err(_) => Err(CommitError::Unknown(io_error(error))),
+        }
+    }
+}
+
+impl Store for ConditionalStore {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn upload(&self, path: &str) -> io::Result<Upload> {
+        let staged = object_path(&staged_path(path))?;
+        let runtime = self.runtime.handle().clone();
+        Upload::start(runtime, &self.objects, &staged, PARTS)
+    }
+
+    fn open_staged(&self, path: &str) -> io::Result<StoredFile> {
+        self.open(&staged_path(path))
+    }
+
+    fn open(&self, path: &str) -> io::Result<StoredFile> {
+        let runtime = self.runtime.handle().clone();
+        StoredFile::object(runtime, Arc::clone(&self.objects), object_path(path)?)
+    }
+
+    fn publish(&self, path: &str) -> io::Result<()> {
+        let (from, to) = (object_path(&staged_path(path))?, object_path(path)?);
+        self.runtime
+            .block_on(self.objects.copy(&from, &to))
+            .map_err(io_error)?;
+        self.delete(&from)
+    }
+
+    fn remove(&self, path: &str) -> io::Result<()> {
+        self.delete(&object_path(path)?)
+    }
+
+    fn remove_staged(&self, load: &LoadId) -> io::Result<()> {
+        let staged = self.list(Some(STAGED_FOLDER))?;
+        staged
+            .iter()
+            .filter(|path| Self::load_of(path) == Some(load.as_str()))
+            .try_for_each(|path| self.delete(path))
+    }
+
+    fn remove_leftovers(
+        &self,
+        last_load: Option<&str>,
+        committed: &BTreeSet<&str>,
+    ) -> io::Result<()> {
+        for path in self.list(None)? {
+            let finished = Self::load_of(&path).is_some_and(|load| Some(load) <= last_load);
+            if finished && !committed.contains(path.as_ref()) {
+                tracing::debug!(%path, "removing an object that no manifest names");
+                self.delete(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn last_commit(&self) -> io::Result<Option<Commit>> {
+        let commits = self.list(Some(names::LOADS))?;
+        let commits = commits
+            .into_iter()
+            .filter(|path| number(path.as_ref()).is_some());
+        let Some(path) = commits.max() else {
+            return Ok(None);
+        };
+        Ok(Some(Commit {
+            manifest: self.get(&path).map_err(io_error)?,
+            name: path.to_string(),
+        }))
+    }
+
+    fn commit(
+        &self,
+        _load: &LoadId,
+        previous: Option<&str>,
+        manifest: Vec<u8>,
+    ) -> Result<String, CommitError> {
+        let next = match previous.map(number) {
+            None => 1,
+            Some(Some(number)) => number + 1,
+            Some(None) => {
+                let reason = "the name of the last commit is not a number";
+                return Err(CommitError::NotStored(invalid_data(reason)));
+            }
+        };
+        let name = format!("{}/{next:0NUMBER_DIGITS$}.json", names::LOADS);
+        let path = object_path(&name).map_err(CommitError::NotStored)?;
+        match self.create(&path, manifest.clone()) {
+            Ok(_) => Ok(name),
+            Err(error) => self.resolve(&path, &manifest, error).map(|()| name),
+        }
+    }
+}
+
+/// Returns the number in the name of a commit.
+fn number(name: &str) -> Option<u64> {
+    let digits = name.rsplit('/').next()?.strip_suffix(".json")?;
+    (digits.len() == NUMBER_DIGITS)
+        .then(|| digits.parse().ok())
+        .flatten()
+}

@@ -1,0 +1,34 @@
+//! What differs between the SQL of stores.
+
+use std::borrow::Cow;
+
+use super::dataset::Dataset;
+use crate::destination::names::NameError;
+use crate::destination::stored_type::StoredType;
+
+/// The SQL of one store.
+///
+/// The shared statements are written in the part of SQL that transactional
+/// stores have in common: quoted identifiers, `DELETE ... USING`, `UPDATE ...
+/// WHERE EXISTS`, `INSERT ... SELECT` with explicit columns, and
+/// `IS NOT DISTINCT FROM`.
+pub(in crate::destination) trait Dialect: Send + Sync {
+    /// Returns the identifier that the store keeps for a name of a table or a
+    /// column. The rules of each store are in
+    /// [`names`](crate::destination::names).
+    fn identifier<'n>(&self, name: &'n str) -> Result<Cow<'n, str>, NameError>;
+
+    /// Returns the type of a column in a table definition.
+    fn type_name(&self, stored_type: StoredType) -> Cow<'static, str>;
+
+    /// Returns an expression for a time, given in microseconds since 1970, of
+    /// the type of [`StoredType::TimestampUtc`].
+    fn timestamp_utc(&self, micros: i64) -> String;
+
+    /// Returns the column by which rows of a staged table are in the order in
+    /// which they were sent.
+    fn arrival_order(&self) -> &'static str;
+
+    /// Returns the query for the names of all tables of a dataset.
+    fn list_tables(&self, dataset: &Dataset) -> String;
+}

@@ -1,0 +1,117 @@
+//! The load algorithm of stores that speak SQL and have transactions with DDL.
+//!
+//! One load is one transaction: tables, rows, cursors and records of the load
+//! become visible with its commit, or not at all. A store supplies two things:
+//! a [`Dialect`] (names, types and the few expressions that differ) and a
+//! [`SqlConnection`] (statements, queries and streams of Arrow batches). No
+//! row passes through this process except on its way into a table.
+//!
+//! Reading order: this file, [`dialect`], [`connection`], [`dataset`] (SQL
+//! texts about tables), [`load`] with [`open_table`] (tables that a load
+//! writes), [`apply`] and [`merge`] (combining staged rows with stored ones).
+//!
+//! Must not name a store or a driver.
+
+mod apply;
+mod connection;
+mod dataset;
+mod dialect;
+mod load;
+mod merge;
+mod open_table;
+mod quoting;
+
+use std::collections::BTreeMap;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, RecordBatch};
+
+pub(super) use self::connection::{IngestStream, SqlConnection};
+pub(super) use self::dataset::Dataset;
+pub(super) use self::dialect::Dialect;
+pub(super) use self::quoting::{literal, quoted};
+
+use self::load::SqlLoad;
+use super::{Destination, DestinationError, Load};
+use crate::model::{Cursor, LoadId, names};
+
+/// A destination that speaks SQL.
+pub(super) struct SqlDestination {
+    connection: Box<dyn SqlConnection>,
+    dataset: Dataset,
+}
+
+impl SqlDestination {
+    /// Uses an open connection for the tables of a dataset.
+    pub(super) fn new(connection: Box<dyn SqlConnection>, dataset: Dataset) -> Self {
+        Self {
+            connection,
+            dataset,
+        }
+    }
+}
+
+impl Destination for SqlDestination {
+    fn location(&self) -> String {
+        self.connection.location().to_owned()
+    }
+
+    fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError> {
+        let action = "read the cursors";
+        let connection = self.connection.as_mut();
+        if self
+            .dataset
+            .find_table(connection, names::CURSORS)?
+            .is_none()
+        {
+            return Ok(BTreeMap::new());
+        }
+        let sql = format!(
+            "SELECT resource, version, value FROM {} WHERE pipeline = {}",
+            self.dataset.table(names::CURSORS),
+            literal(pipeline)
+        );
+        let mut cursors = BTreeMap::new();
+        for batch in connection.query(action, &sql)? {
+            let Some(rows) = cursor_rows(&batch) else {
+                return Err(DestinationError::failed(
+                    action,
+                    connection.location(),
+                    format!("`{}` does not have its expected columns", names::CURSORS),
+                ));
+            };
+            cursors.extend(rows);
+        }
+        Ok(cursors)
+    }
+
+    fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {
+        let load = SqlLoad::begin(self.connection.as_mut(), &self.dataset, load.clone())?;
+        Ok(Box::new(load))
+    }
+}
+
+/// Reads rows of resource, version and value.
+fn cursor_rows(batch: &RecordBatch) -> Option<Vec<(String, Cursor)>> {
+    let resources = batch.column(0).as_string_opt::<i32>()?;
+    let versions = batch.column(1).as_primitive_opt::<Int32Type>()?;
+    let values = batch.column(2).as_binary_opt::<i32>()?;
+    let cursor = |row: usize| Cursor {
+        version: versions.value(row).cast_unsigned(),
+        value: values.value(row).to_vec(),
+    };
+    let rows = (0..batch.num_rows()).filter(|row| resources.is_valid(*row));
+    Some(
+        rows.map(|row| (resources.value(row).to_owned(), cursor(row)))
+            .collect(),
+    )
+}
+
+/// Returns the texts of a column of a query, or nothing if it holds no text.
+pub(super) fn texts(column: &dyn Array) -> impl Iterator<Item = Option<String>> {
+    let texts = column.as_string_opt::<i32>();
+    texts
+        .into_iter()
+        .flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)))
+}

@@ -1,0 +1,205 @@
+//! Tables that a load writes: opening them and adding columns.
+//!
+//! Must not send rows.
+
+use arrow_schema::{Schema, SchemaRef};
+
+use super::load::SqlLoad;
+use crate::destination::batch_mapping::BatchMapping;
+use crate::destination::columns::{Column, Columns};
+use crate::destination::{DeletionSource, DestinationError, TableWrite};
+use crate::model::{UnreadPart, WriteDisposition, names};
+
+/// Prefix of the names of tables that a load creates for itself. They are
+/// dropped or renamed before the load is committed.
+pub(super) const STAGED_PREFIX: &str = "_staged ";
+
+/// A table that a load writes.
+pub(super) struct OpenTable {
+    /// Name that the caller uses.
+    pub(super) name: String,
+    /// Name of the table in the store once the load is committed.
+    pub(super) identifier: String,
+    /// Table that receives the rows.
+    pub(super) stored: String,
+    pub(super) origin: TableOrigin,
+    pub(super) write: TableWrite,
+    /// Columns of the table that receives the rows.
+    pub(super) columns: Columns,
+    pub(super) mapping: BatchMapping,
+    /// Table that receives the keys of all rows, if they are sent.
+    pub(super) keys: Option<KeyTable>,
+    /// Stored rows that stay because their part of the source was not read.
+    pub(super) unread: Option<UnreadPart>,
+}
+
+/// Origin of the table that receives the rows.
+pub(super) enum TableOrigin {
+    /// Created by the load. Replaces the table of its name at the commit.
+    Replacement,
+    /// Created by the load under its own name.
+    Created,
+    /// Existed before the load, which added some columns.
+    Existing { added: Vec<Column> },
+    /// Created by the load. Merged into a target that existed before.
+    Staged {
+        target: String,
+        /// Columns that the load added to the target.
+        added: Vec<Column>,
+    },
+}
+
+/// A table of the keys of all rows in the source.
+#[derive(Clone)]
+pub(super) struct KeyTable {
+    pub(super) stored: String,
+    pub(super) columns: Columns,
+}
+
+impl SqlLoad<'_> {
+    /// Opens a table that this load has not written yet.
+    pub(super) fn open_new_table(
+        &mut self,
+        name: &str,
+        identifier: String,
+        incoming: &Columns,
+        write: &TableWrite,
+    ) -> Result<OpenTable, DestinationError> {
+        let replaces = write.full_refresh || write.disposition == WriteDisposition::Replace;
+        let existing = if replaces {
+            None
+        } else {
+            self.find_table(&identifier)?
+        };
+        let (stored, origin, columns) = match (write.disposition, existing) {
+            (WriteDisposition::Append, Some(existing)) => {
+                let columns = self.existing_columns(name, &existing)?;
+                (
+                    existing,
+                    TableOrigin::Existing { added: Vec::new() },
+                    columns,
+                )
+            }
+            (WriteDisposition::Append, None) if !write.full_refresh => {
+                (identifier.clone(), TableOrigin::Created, incoming.clone())
+            }
+            (_, None) => (
+                self.next_staged_name(),
+                TableOrigin::Replacement,
+                incoming.clone(),
+            ),
+            (_, Some(target)) => {
+                let columns = self.existing_columns(name, &target)?;
+                let added = Vec::new();
+                (
+                    self.next_staged_name(),
+                    TableOrigin::Staged { target, added },
+                    columns,
+                )
+            }
+        };
+        if !matches!(origin, TableOrigin::Existing { .. }) {
+            self.create_table(name, &stored, &columns)?;
+        }
+        let keys = if write.deletion_source == DeletionSource::AllKeys {
+            let stored = self.next_staged_name();
+            let columns = columns.select(&write.key_families().concat());
+            self.create_table(name, &stored, &columns)?;
+            Some(KeyTable { stored, columns })
+        } else {
+            None
+        };
+        Ok(OpenTable {
+            name: name.to_owned(),
+            identifier,
+            stored,
+            origin,
+            write: write.clone(),
+            mapping: BatchMapping::new(&write.schema, &columns),
+            columns,
+            keys,
+            unread: None,
+        })
+    }
+
+    /// Creates a table for the rows or keys of `name`.
+    pub(super) fn create_table(
+        &mut self,
+        name: &str,
+        stored: &str,
+        columns: &Columns,
+    ) -> Result<(), DestinationError> {
+        let sql = self.dataset.create_table(stored, columns.as_slice());
+        self.execute(&format!("create the table `{name}`"), &sql)
+    }
+
+    /// Returns the columns of a table that existed before the load.
+    pub(super) fn existing_columns(
+        &mut self,
+        name: &str,
+        stored: &str,
+    ) -> Result<Columns, DestinationError> {
+        let schema = self.table_schema(name, stored)?;
+        self.columns(name, &schema)
+    }
+
+    pub(super) fn table_schema(
+        &mut self,
+        name: &str,
+        stored: &str,
+    ) -> Result<Schema, DestinationError> {
+        let action = format!("read the columns of the table `{name}`");
+        self.connection.table_schema(&action, self.dataset, stored)
+    }
+
+    /// Adds the incoming columns that a table lacks, to it and to its target.
+    pub(super) fn add_columns(
+        &mut self,
+        table: &mut OpenTable,
+        schema: &SchemaRef,
+        incoming: &Columns,
+    ) -> Result<(), DestinationError> {
+        let action = format!("add columns to `{}`", table.name);
+        let missing = table
+            .columns
+            .add_missing(incoming)
+            .map_err(|error| self.not_storable(&table.name, error))?;
+        for column in missing {
+            self.execute(&action, &self.dataset.add_column(&table.stored, &column))?;
+            match &mut table.origin {
+                TableOrigin::Existing { added } => added.push(column),
+                TableOrigin::Staged { target, added } if column.name != names::IS_DELETED => {
+                    self.execute(&action, &self.dataset.add_column(target, &column))?;
+                    added.push(column);
+                }
+                _ => {}
+            }
+        }
+        table.mapping = BatchMapping::new(schema, &table.columns);
+        self.connection
+            .prepare_table(table.columns.as_slice().len())
+    }
+
+    /// Adds the incoming columns that the table of all keys lacks. Returns true
+    /// if there were any.
+    pub(super) fn add_key_columns(
+        &mut self,
+        name: &str,
+        keys: &mut KeyTable,
+        incoming: &Columns,
+    ) -> Result<bool, DestinationError> {
+        let missing = keys.columns.add_missing(incoming);
+        let missing = missing.map_err(|error| self.not_storable(name, error))?;
+        for column in &missing {
+            self.flush()?;
+            let action = format!("store the keys of `{name}`");
+            self.execute(&action, &self.dataset.add_column(&keys.stored, column))?;
+        }
+        Ok(!missing.is_empty())
+    }
+
+    fn next_staged_name(&mut self) -> String {
+        self.staged_tables += 1;
+        format!("{STAGED_PREFIX}{} {}", self.id, self.staged_tables)
+    }
+}
