@@ -28,8 +28,6 @@ pub enum ErrorCategory {
     Data,
     /// The host refused a request of the connector.
     Denied,
-    /// The caller cancelled the read.
-    Cancelled,
     /// A defect of the connector.
     Internal,
 }
@@ -63,7 +61,6 @@ impl fmt::Display for ErrorCategory {
             Self::Protocol => "protocol",
             Self::Data => "data",
             Self::Denied => "denied",
-            Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         })
     }

@@ -156,8 +156,6 @@ pub struct ReadOptions {
     pub page_bytes: Option<u64>,
     /// Maximum number of rows of each resource.
     pub row_limit: Option<u64>,
-    /// Maximum duration of the read, in milliseconds.
-    pub time_limit: Option<u64>,
     /// True if pages may belong to different points in time.
     pub resumable: bool,
 }

@@ -156,7 +156,6 @@ impl Pipeline {
     ) -> Result<(), PipelineError> {
         let options = ReadOptions {
             resumable: self.spec.consistency != Consistency::Snapshot,
-            time_limit: u64::try_from(self.spec.limits.time.as_millis()).ok(),
             page_bytes: Some(self.spec.limits.page),
             ..ReadOptions::default()
         };

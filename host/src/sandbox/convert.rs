@@ -193,7 +193,6 @@ pub(super) fn read_options(o: &ReadOptions) -> wit::ReadOptions {
         page_rows: o.page_rows,
         page_bytes: o.page_bytes,
         row_limit: o.row_limit,
-        time_limit: o.time_limit,
         consistency: if o.resumable {
             wit::Consistency::Resumable
         } else {
@@ -331,7 +330,6 @@ fn category(category: types::Category) -> ErrorCategory {
         types::Category::Protocol => ErrorCategory::Protocol,
         types::Category::Data => ErrorCategory::Data,
         types::Category::Denied => ErrorCategory::Denied,
-        types::Category::Cancelled => ErrorCategory::Cancelled,
         types::Category::Internal => ErrorCategory::Internal,
     }
 }
