@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use connector_host::model::{Limit, Limits};
-use connector_host::sandbox::{Connector, Engine, EngineOptions, Grants, Instance, SandboxError};
+use connector_host::testing::{Grants, Instance};
+use connector_host::{Connector, Engine, EngineError, EngineOptions, SandboxError};
 use serde_json::{Value as Json, json};
 
 /// How often something is done.
@@ -20,17 +21,14 @@ const TIME: Duration = Duration::from_millis(20);
 #[tokio::main]
 async fn main() -> Result<()> {
     let cache = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-components");
-    let engine = Engine::new(EngineOptions {
-        cache: Some(cache),
-        ..EngineOptions::default()
-    })?;
+    let engine = || Engine::new(EngineOptions::default().cache(&cache));
     let turso = component("turso_connector")?;
-    let hostile = engine.load(&component("hostile_connector")?, None)?;
+    let hostile = engine()?.connector(component("hostile_connector")?, None)?;
 
     println!("{TRIES} tries each\n");
     println!("| | median | p99 | worst |\n|---|---:|---:|---:|");
-    row("loading a compiled component", loads(&engine, &turso)?);
-    let connector = engine.load(&turso, None)?;
+    row("loading a compiled component", loads(engine, &turso)?);
+    let connector = engine()?.connector(turso, None)?;
     row("making an instance", instances(&connector).await?);
     row(
         "making and ending an instance",
@@ -48,13 +46,15 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-fn loads(engine: &Engine, file: &Path) -> Result<Vec<Duration>> {
-    // The first one may have to compile it.
-    engine.load(file, None)?;
+/// Loads a cached component with engines that have not loaded it yet.
+fn loads(engine: impl Fn() -> Result<Engine, EngineError>, file: &Path) -> Result<Vec<Duration>> {
+    // The first load may have to compile the component.
+    engine()?.connector(file, None)?;
     (0..TRIES)
         .map(|_| {
+            let engine = engine()?;
             let start = Instant::now();
-            let connector = engine.load(file, None)?;
+            let connector = engine.connector(file, None)?;
             let elapsed = start.elapsed();
             drop(connector);
             Ok(elapsed)

@@ -1,70 +1,63 @@
-//! Runs connectors that nobody has to trust, and loads what they read.
+//! Runs connectors that do not have to be trusted, and loads their rows.
 //!
-//! A [`sandbox::Engine`] serves a whole process. Each tenant's
-//! [`pipeline::Pipeline`] is made from a [`model::PipelineSpec`] (which
-//! [`config`] reads from a file, and a platform makes from its own records).
-//! Nothing is global: no static state, no environment, no output.
+//! An [`Engine`] serves a whole process. A [`Connector`] is a component that it
+//! has compiled, shared by all tenants. Each tenant has a [`Pipeline`], with a
+//! [`PipelineSpec`] of its own. Nothing is global: the library has no static
+//! state, reads no environment and prints nothing.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //!
-//! use connector_host::model::{
-//!     AllowRule, Consistency, FilesSpec, Limits, PipelineSpec, Secret,
+//! use connector_host::model::FilesSpec;
+//! use connector_host::{
+//!     AllowRule, Engine, EngineOptions, Pipeline, PipelineSpec, Report, RunOptions, Secret,
 //! };
-//! use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
-//! use connector_host::sandbox::{Engine, EngineOptions};
 //!
-//! /// Once for the process. It compiles components, and holds nothing of any tenant.
-//! fn engine() -> anyhow::Result<Engine> {
-//!     Engine::new(EngineOptions {
-//!         cache: Some("/var/cache/connectors".into()),
-//!         ..EngineOptions::default()
-//!     })
-//! }
+//! async fn load(token: &str) -> Result<Report, Box<dyn std::error::Error>> {
+//!     // Once for the process.
+//!     let engine = Engine::new(EngineOptions::default().cache("/var/cache/connectors"))?;
+//!     let connector = engine.connector("connector.wasm", None)?;
 //!
-//! /// Shows what a load does.
-//! struct Dashboard;
-//!
-//! impl Observer for Dashboard {
-//!     fn update(&self, update: Update<'_>) {
-//!         if let Update::Rows { resource, rows } = update {
-//!             println!("{resource}: {rows} rows");
-//!         }
-//!     }
-//! }
-//!
-//! /// One load of one tenant. When `cancel` completes, it ends and leaves nothing.
-//! async fn load(
-//!     engine: &Engine,
-//!     tenant: &str,
-//!     token: &str,
-//!     cancel: impl Future<Output = ()>,
-//! ) -> Result<Report, PipelineError> {
-//!     let origin = format!("https://{tenant}.turso.io");
-//!     let spec = PipelineSpec {
-//!         name: tenant.to_owned(),
-//!         component: "turso_connector.wasm".into(),
-//!         sha256: None,
-//!         config: serde_json::json!({ "database_url": origin }),
-//!         secrets: [("database_token".to_owned(), Secret::new(token))].into(),
-//!         allow: vec![AllowRule {
-//!             origin,
+//!     // For each tenant.
+//!     let spec = PipelineSpec::builder("tenant-1")
+//!         .config(serde_json::json!({ "database_url": "https://db.example.com" }))
+//!         .secret("database_token", Secret::new(token))
+//!         .allow(AllowRule {
+//!             origin: "https://db.example.com".to_owned(),
 //!             methods: vec!["POST".to_owned()],
 //!             secrets: vec!["database_token".to_owned()],
 //!             ..AllowRule::default()
-//!         }],
-//!         limits: Limits::default(),
-//!         resources: Vec::new(),
-//!         destination: FilesSpec::new(format!("/data/{tenant}"), "turso_data").into(),
-//!         consistency: Consistency::Snapshot,
-//!     };
-//!     let pipeline = Pipeline::open(engine, spec, Vec::new())?;
-//!     pipeline.run(&RunOptions::default(), Arc::new(Dashboard), cancel).await
+//!         })
+//!         .destination(FilesSpec::new("/data/tenant-1", "main"))
+//!         .build();
+//!     let pipeline = Pipeline::new(connector, spec)?;
+//!
+//!     // An observer shows progress. The load is cancelled when the future ends.
+//!     let (observer, cancel) = (Arc::new(()), std::future::pending());
+//!     Ok(pipeline.run(&RunOptions::default(), observer, cancel).await?)
 //! }
 //! ```
+//!
+//! The program `embed` in `examples/` has two tenants, progress, cancellation and
+//! a destination of its own.
+//!
+//! | module | content |
+//! |---|---|
+//! | [`model`] | values of specs, reports and destinations |
+//! | [`pipeline`] | commands on a pipeline and their results |
+//! | [`destination`] | the traits of a destination, and the built-in ones |
+//! | [`network`] | resolver, certificates and denials |
+//! | [`config`] | the pipeline file of the command line |
+//! | [`testing`] | the sandbox without a pipeline |
 
 pub mod config;
 pub mod destination;
 pub mod model;
+pub mod network;
 pub mod pipeline;
-pub mod sandbox;
+mod sandbox;
+pub mod testing;
+
+pub use model::{AllowRule, Limits, PipelineSpec, Remedy, ResourceSpec, Secret};
+pub use pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
+pub use sandbox::{ComponentSource, Connector, Engine, EngineError, EngineOptions, SandboxError};

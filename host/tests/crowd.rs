@@ -17,8 +17,9 @@ mod world;
 
 use std::time::Duration;
 
+use connector_host::SandboxError;
 use connector_host::model::{Finding, Limit, Limits};
-use connector_host::sandbox::{Instance, SandboxError};
+use connector_host::testing::Instance;
 use serde_json::{Value as Json, json};
 use tokio::sync::Mutex;
 

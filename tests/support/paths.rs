@@ -48,6 +48,11 @@ pub fn demo() -> Result<PathBuf> {
     built("release/demo")
 }
 
+/// Executable of the embedding example.
+pub fn embed() -> Result<PathBuf> {
+    built("release/embed")
+}
+
 /// Component of the Turso connector.
 pub fn component() -> Result<PathBuf> {
     built("wasm32-wasip2/release/turso_connector.wasm")

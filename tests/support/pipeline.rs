@@ -224,7 +224,7 @@ name = {name}
             config,
             self.limits,
             self.resources,
-            self.destination,
+            destination_table(&self.destination),
         )
     }
 
@@ -325,6 +325,19 @@ pub fn command() -> Result<Command> {
     let mut command = Command::new(paths::host()?);
     command.env("CONNECTOR_HOST_CACHE", paths::component_cache()?);
     Ok(command)
+}
+
+/// Adds the dataset and the database file that the tests read to the lines of
+/// `[destination]`, unless these say others.
+fn destination_table(lines: &str) -> String {
+    let mut table = lines.to_owned();
+    if !lines.contains("dataset =") {
+        table.push_str("\ndataset = \"turso_data\"");
+    }
+    if lines.contains("\"duckdb\"") && !lines.contains("path =") {
+        table.push_str("\npath = \"turso.duckdb\"");
+    }
+    table
 }
 
 /// Quotes a text for TOML, which has the escapes of JSON.

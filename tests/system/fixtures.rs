@@ -328,7 +328,7 @@ impl Fixture {
         let destination = if format == "duckdb" {
             let database = unpacked(&format!("{name}/duckdb/turso.duckdb.gz"))?;
             fs::write(folder.path().join("turso.duckdb"), database)?;
-            "type = \"duckdb\"".to_owned()
+            "type = \"duckdb\"\npath = \"turso.duckdb\"".to_owned()
         } else {
             copy(
                 &fixtures().join(name).join(format),
@@ -339,7 +339,7 @@ impl Fixture {
         let text = fs::read_to_string(fixtures().join(name).join("pipeline.toml"))?;
         fs::write(
             folder.path().join("pipeline.toml"),
-            format!("{text}\n[destination]\n{destination}\n"),
+            format!("{text}\n[destination]\n{destination}\ndataset = \"turso_data\"\n"),
         )?;
         Ok(Self {
             folder,

@@ -7,6 +7,7 @@ mod command_line;
 mod demo;
 mod documents;
 mod duckdb_load;
+mod embed;
 mod endpoints;
 mod faults;
 mod files_load;

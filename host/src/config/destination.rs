@@ -15,9 +15,9 @@ use crate::model::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec, Secret};
 struct RawDuckDb {
     #[serde(rename = "type")]
     _type: String,
-    /// Database file, by default `turso.duckdb`.
+    /// Database file (`<name>.duckdb`).
     path: Option<PathBuf>,
-    /// Schema that holds the tables, by default `turso_data`.
+    /// Schema that holds the tables (the name of the pipeline).
     dataset: Option<String>,
     /// Driver library.
     driver: Option<PathBuf>,
@@ -33,7 +33,7 @@ struct RawFiles {
     _type: String,
     /// A path or a `file:` URL.
     url: Option<String>,
-    /// Folder that holds the tables, by default `turso_data`.
+    /// Folder that holds the tables (the name of the pipeline).
     dataset: Option<String>,
     /// `parquet`, `jsonl` or `csv`.
     format: Option<String>,
@@ -50,9 +50,11 @@ struct OnlyDestination<D> {
 
 /// Parses the table that `[destination]` holds after variables are replaced.
 /// `text` is the file as it is written, for errors with line and column.
+/// The dataset and the database file are named after the `pipeline` by default.
 pub(super) fn parse(
     table: toml::Table,
     text: &str,
+    pipeline: &str,
     folder: &Path,
     environment: Environment<'_>,
 ) -> Result<DestinationSpec, ConfigError> {
@@ -74,8 +76,8 @@ pub(super) fn parse(
         }
     };
     match kind.as_str() {
-        "duckdb" => duckdb(shape(table, text)?, folder, environment),
-        "files" => files(shape(table, text)?, folder, environment),
+        "duckdb" => duckdb(shape(table, text)?, pipeline, folder, environment),
+        "files" => files(shape(table, text)?, pipeline, folder, environment),
         other => Err(ConfigError::choice(
             "destination.type",
             other,
@@ -86,6 +88,7 @@ pub(super) fn parse(
 
 fn duckdb(
     raw: RawDuckDb,
+    pipeline: &str,
     folder: &Path,
     environment: Environment<'_>,
 ) -> Result<DestinationSpec, ConfigError> {
@@ -97,14 +100,16 @@ fn duckdb(
         folder,
         environment,
     )?;
-    let path = raw.path.unwrap_or_else(|| PathBuf::from("turso.duckdb"));
-    let mut spec = DuckDbSpec::new(folder.join(path), dataset(raw.dataset));
+    let default = || PathBuf::from(format!("{pipeline}.duckdb"));
+    let path = raw.path.unwrap_or_else(default);
+    let mut spec = DuckDbSpec::new(folder.join(path), dataset(raw.dataset, pipeline));
     spec.driver = raw.driver.map(|driver| folder.join(driver));
     Ok(spec.into())
 }
 
 fn files(
     raw: RawFiles,
+    pipeline: &str,
     folder: &Path,
     environment: Environment<'_>,
 ) -> Result<DestinationSpec, ConfigError> {
@@ -134,12 +139,12 @@ fn files(
             ));
         }
     };
-    let spec = FilesSpec::new(url, dataset(raw.dataset));
+    let spec = FilesSpec::new(url, dataset(raw.dataset, pipeline));
     Ok(spec.with_format(format).into())
 }
 
-fn dataset(name: Option<String>) -> String {
-    name.unwrap_or_else(|| "turso_data".to_owned())
+fn dataset(name: Option<String>, pipeline: &str) -> String {
+    name.unwrap_or_else(|| pipeline.to_owned())
 }
 
 /// Parses the shape of one type of destination: first from the text, for

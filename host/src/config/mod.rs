@@ -1,9 +1,9 @@
-//! The pipeline file: TOML to a [`PipelineSpec`].
+//! The pipeline file: TOML to a [`PipelineFile`].
 //!
-//! Reading order: [`file`](mod@file) (the shapes as they are written), [`variables`]
-//! (`${NAME}`), [`secret`] (where credentials come from), this file (what it
-//! means), [`destination`]. It reads the environment only through the function it is given,
-//! and knows neither the sandbox nor a destination.
+//! Reading order: [`file`](mod@file) and [`destination`] (tables and keys),
+//! [`variables`] (`${NAME}`), [`secret`] (sources of credentials), this file
+//! (their meaning). It reads the environment only through the function it is
+//! given, and knows neither the sandbox nor a destination.
 
 mod destination;
 mod error;
@@ -13,7 +13,7 @@ mod units;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::ConfigError;
@@ -24,11 +24,23 @@ use crate::model::{
     ResourceSpec, SchemaPolicy, WriteDisposition,
 };
 
-/// Looks up an environment variable.
+/// A parsed pipeline file.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PipelineFile {
+    /// Path of the component.
+    pub component: PathBuf,
+    /// Required SHA-256 of the component, in hex.
+    pub sha256: Option<String>,
+    /// Settings of the pipeline.
+    pub spec: PipelineSpec,
+}
+
+/// A lookup of environment variables.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Reads a pipeline file. Relative paths in it are relative to it.
-pub fn load(path: &Path, environment: Environment<'_>) -> Result<PipelineSpec, ConfigError> {
+/// Reads a pipeline file. Relative paths in it are relative to its folder.
+pub fn load(path: &Path, environment: Environment<'_>) -> Result<PipelineFile, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
         path: path.to_owned(),
         source,
@@ -46,16 +58,16 @@ pub fn load(path: &Path, environment: Environment<'_>) -> Result<PipelineSpec, C
     .map_err(|error| error.in_file(path))
 }
 
-/// The meaning of a pipeline file that stands in `folder`. `stem` is its name
-/// without the ending, which names the pipeline if the file does not.
+/// Parses the text of a pipeline file in `folder`. `stem` is the file's name
+/// without its extension, which is the default name of the pipeline.
 pub fn parse(
     text: &str,
     folder: &Path,
     stem: &str,
     environment: Environment<'_>,
-) -> Result<PipelineSpec, ConfigError> {
-    // Twice: once as written, for errors with line and column, and once with
-    // the variables replaced.
+) -> Result<PipelineFile, ConfigError> {
+    // The text is parsed as written for errors with line and column, and then
+    // with the variables replaced.
     let _: RawFile = toml::from_str(text).map_err(|error| ConfigError::from_toml(&error))?;
     let mut table: toml::Table =
         toml::from_str(text).map_err(|error| ConfigError::from_toml(&error))?;
@@ -63,23 +75,24 @@ pub fn parse(
     let raw: RawFile = table
         .try_into()
         .map_err(|error| ConfigError::from_toml(&error))?;
-    meaning(raw, text, folder, stem, environment)
+    resolve(raw, text, folder, stem, environment)
         .map_err(|error| error.map_text(|text| replaced.hide(text)))
 }
 
-fn meaning(
+/// Turns the raw file into settings.
+fn resolve(
     raw: RawFile,
     text: &str,
     folder: &Path,
     stem: &str,
     environment: Environment<'_>,
-) -> Result<PipelineSpec, ConfigError> {
+) -> Result<PipelineFile, ConfigError> {
     let connector = raw.connector;
     let config = serde_json::to_value(connector.config.unwrap_or_default()).map_err(|error| {
         ConfigError::value(
             "connector.config",
             error.to_string(),
-            "it must be what JSON can hold",
+            "use only values that JSON has",
         )
     })?;
     let secrets = secret::read_all(
@@ -105,27 +118,31 @@ fn meaning(
             return Err(ConfigError::value(
                 "resource.name",
                 format!("there are two entries for `{}`", resource.name),
-                "one [[resource]] says everything about a resource",
+                "put all settings of a resource into one [[resource]]",
             ));
         }
         resources.push(self::resource(resource)?);
     }
-    Ok(PipelineSpec {
-        name: raw.name.unwrap_or_else(|| stem.to_owned()),
+    let name = raw.name.unwrap_or_else(|| stem.to_owned());
+    let destination = destination::parse(raw.destination, text, &name, folder, environment)?;
+    let mut spec = PipelineSpec::builder(name)
+        .config(config)
+        .limits(limits(connector.limits.unwrap_or_default())?)
+        .consistency(consistency)
+        .destination(destination)
+        .build();
+    spec.secrets = secrets;
+    spec.allow = allow.collect();
+    spec.resources = resources;
+    Ok(PipelineFile {
         component: folder.join(connector.component),
         sha256: connector.sha256,
-        config,
-        secrets,
-        allow: allow.collect(),
-        limits: limits(connector.limits.unwrap_or_default())?,
-        resources,
-        consistency,
-        destination: destination::parse(raw.destination, text, folder, environment)?,
+        spec,
     })
 }
 
-/// How often a run that can be resumed is committed, if the file does not say.
-const COMMIT_EVERY: Duration = Duration::from_secs(10);
+/// Default interval between commits of a resumable run.
+const DEFAULT_COMMIT_EVERY: Duration = Duration::from_secs(10);
 
 fn consistency(
     consistency: Option<&str>,
@@ -138,15 +155,15 @@ fn consistency(
     )?;
     match (resumable, commit_every) {
         (Some(true), None) => Ok(Consistency::Resumable {
-            commit_every: COMMIT_EVERY,
+            commit_every: DEFAULT_COMMIT_EVERY,
         }),
         (Some(true), Some(every)) => Ok(Consistency::Resumable {
             commit_every: units::duration("commit_every", every)?,
         }),
         (_, Some(_)) => Err(ConfigError::value(
             "commit_every",
-            "a run that is of one point in time is committed once".to_owned(),
-            "add `consistency = \"resumable\"`, or leave it out",
+            "a run with one point in time is committed once".to_owned(),
+            "add `consistency = \"resumable\"`, or remove the key",
         )),
         _ => Ok(Consistency::Snapshot),
     }
@@ -194,8 +211,8 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         Some(other) => {
             return Err(ConfigError::value(
                 "resource.lag",
-                format!("it is {other}"),
-                "it is a number in the unit of the cursor, or a time such as \"10m\"",
+                format!("{other} is not a lag"),
+                "write a number in the unit of the cursor column, or a duration such as \"10m\"",
             ));
         }
     };
@@ -251,24 +268,27 @@ fn masks(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Mask>, Config
     Ok(masks)
 }
 
-/// What is said of columns, which are the same in any letter case.
+/// Checks that no column has two entries. Column names ignore letter case.
 fn by_column(
     key: &str,
-    said: BTreeMap<String, String>,
+    entries: BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, String>, ConfigError> {
-    let mut columns: Vec<_> = said.keys().map(|name| name.to_ascii_lowercase()).collect();
+    let mut columns: Vec<_> = entries
+        .keys()
+        .map(|name| name.to_ascii_lowercase())
+        .collect();
     columns.sort_unstable();
     match columns.array_windows().find(|[one, next]| one == next) {
-        None => Ok(said),
+        None => Ok(entries),
         Some([column, _]) => Err(ConfigError::value(
             key,
             format!("there are two entries for the column `{column}`"),
-            "letter case does not tell columns apart; keep one",
+            "column names ignore letter case; keep one entry",
         )),
     }
 }
 
-/// What one of several words stands for.
+/// Returns the value of one of several words.
 fn choice<T: Copy>(
     key: &str,
     word: Option<&str>,
@@ -277,8 +297,8 @@ fn choice<T: Copy>(
     let Some(word) = word else {
         return Ok(None);
     };
-    if let Some((_, meaning)) = choices.iter().find(|(known, _)| *known == word) {
-        return Ok(Some(*meaning));
+    if let Some((_, value)) = choices.iter().find(|(known, _)| *known == word) {
+        return Ok(Some(*value));
     }
     let words: Vec<_> = choices.iter().map(|(known, _)| *known).collect();
     Err(ConfigError::choice(key, word, &words))

@@ -22,7 +22,7 @@ fn environment(name: &str) -> Option<String> {
 }
 
 fn parsed(text: &str) -> Result<PipelineSpec, ConfigError> {
-    parse(text, Path::new("dir"), "stem", &environment)
+    Ok(parse(text, Path::new("dir"), "stem", &environment)?.spec)
 }
 
 fn refused(text: &str) -> (String, String) {
@@ -34,12 +34,13 @@ fn refused(text: &str) -> (String, String) {
 fn the_smallest_file_has_safe_defaults() {
     let spec = parsed(SMALLEST).unwrap();
     assert_eq!(spec.name, "stem");
-    assert_eq!(spec.component, Path::new("dir/c.wasm"));
+    let file = parse(SMALLEST, Path::new("dir"), "stem", &environment).unwrap();
+    assert_eq!(file.component, Path::new("dir/c.wasm"));
     assert!(spec.allow.is_empty() && spec.secrets.is_empty() && spec.resources.is_empty());
     assert_eq!(spec.limits, Limits::default());
     assert_eq!(
         spec.destination,
-        DuckDbSpec::new("dir/turso.duckdb", "turso_data").into()
+        Some(DuckDbSpec::new("dir/stem.duckdb", "stem").into())
     );
 }
 

@@ -27,7 +27,7 @@ mod rejected;
 mod sql;
 mod stored_type;
 mod table_write;
-pub mod testing;
+pub(crate) mod testing;
 mod text;
 
 use std::collections::BTreeMap;

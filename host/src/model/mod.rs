@@ -10,7 +10,7 @@ pub mod names;
 mod remedy;
 mod secret;
 pub mod siblings;
-mod source;
+pub(crate) mod source;
 mod spec;
 
 pub use cursor::Cursor;
@@ -26,8 +26,11 @@ pub use remedy::Remedy;
 pub use secret::Secret;
 pub use siblings::Sibling;
 pub use source::{
-    Descriptor, Event, Finding, OriginRequest, PageKind, Progress, ReadOptions, Resource,
-    ResourceKind, ResourceSummary, SecretRequest, Selection, Severity, SourceSchema, Summary,
-    UnreadPart,
+    Descriptor, Finding, OriginRequest, Resource, ResourceKind, SecretRequest, Severity, UnreadPart,
 };
-pub use spec::{AllowRule, Consistency, Mask, NestedMode, PipelineSpec, ResourceSpec};
+pub(crate) use source::{
+    Event, PageKind, Progress, ReadOptions, ResourceSummary, Selection, SourceSchema, Summary,
+};
+pub use spec::{
+    AllowRule, Consistency, Mask, NestedMode, PipelineSpec, PipelineSpecBuilder, ResourceSpec,
+};

@@ -1,9 +1,7 @@
-//! The settings of a pipeline: its component, grants, resources and
-//! destination. A pipeline file is parsed into them; a platform creates them
-//! from its own records.
+//! The settings of a pipeline: its grants, resources and destination. A pipeline
+//! file is parsed into them; a platform creates them from its own records.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{
@@ -12,13 +10,10 @@ use super::{
 
 /// The settings of one pipeline.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PipelineSpec {
     /// Name under which the state is stored.
     pub name: String,
-    /// File of the component.
-    pub component: PathBuf,
-    /// Required SHA-256 of the component, in hex.
-    pub sha256: Option<String>,
     /// Config of the connector, validated against its JSON Schema.
     pub config: serde_json::Value,
     /// Credentials by the names that the connector declares.
@@ -31,12 +26,93 @@ pub struct PipelineSpec {
     pub resources: Vec<ResourceSpec>,
     /// Consistency of the rows of a run.
     pub consistency: Consistency,
-    /// Destination of the rows.
-    pub destination: DestinationSpec,
+    /// Destination of the rows. Can be left out if the pipeline gets a factory of
+    /// its own.
+    pub destination: Option<DestinationSpec>,
+}
+
+/// A builder of a [`PipelineSpec`]. Everything that is not set has the default
+/// of its type: nothing is granted, and the connector chooses the resources.
+#[derive(Clone, Debug)]
+pub struct PipelineSpecBuilder(PipelineSpec);
+
+impl PipelineSpec {
+    /// Starts to build a spec. The state of the pipeline is stored under `name`.
+    #[must_use]
+    pub fn builder(name: impl Into<String>) -> PipelineSpecBuilder {
+        PipelineSpecBuilder(Self {
+            name: name.into(),
+            config: serde_json::Value::Object(serde_json::Map::new()),
+            secrets: BTreeMap::new(),
+            allow: Vec::new(),
+            limits: Limits::default(),
+            resources: Vec::new(),
+            consistency: Consistency::default(),
+            destination: None,
+        })
+    }
+}
+
+impl PipelineSpecBuilder {
+    /// Sets the config of the connector.
+    #[must_use]
+    pub fn config(mut self, config: serde_json::Value) -> Self {
+        self.0.config = config;
+        self
+    }
+
+    /// Grants a secret by the name that the connector declares.
+    #[must_use]
+    pub fn secret(mut self, name: impl Into<String>, value: Secret) -> Self {
+        self.0.secrets.insert(name.into(), value);
+        self
+    }
+
+    /// Adds an allow-rule.
+    #[must_use]
+    pub fn allow(mut self, rule: AllowRule) -> Self {
+        self.0.allow.push(rule);
+        self
+    }
+
+    /// Sets the limits of the connector.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.0.limits = limits;
+        self
+    }
+
+    /// Adds a resource to read.
+    #[must_use]
+    pub fn resource(mut self, resource: ResourceSpec) -> Self {
+        self.0.resources.push(resource);
+        self
+    }
+
+    /// Sets the consistency of the rows of a run.
+    #[must_use]
+    pub fn consistency(mut self, consistency: Consistency) -> Self {
+        self.0.consistency = consistency;
+        self
+    }
+
+    /// Sets the destination of the rows.
+    #[must_use]
+    pub fn destination(mut self, destination: impl Into<DestinationSpec>) -> Self {
+        self.0.destination = Some(destination.into());
+        self
+    }
+
+    /// Returns the spec.
+    #[must_use]
+    pub fn build(self) -> PipelineSpec {
+        self.0
+    }
 }
 
 /// The consistency of the rows of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Consistency {
     /// All rows belong to one point in time, and become visible at once.
     #[default]
@@ -47,6 +123,17 @@ pub enum Consistency {
         /// Time between two commits.
         commit_every: Duration,
     },
+}
+
+impl ResourceSpec {
+    /// Describes a resource that is read in full.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Permission for requests to an origin, before it is parsed.
@@ -104,6 +191,7 @@ pub struct ResourceSpec {
 
 /// The storage of JSON that a text column holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NestedMode {
     /// Unchanged text.
     #[default]
@@ -116,6 +204,7 @@ pub enum NestedMode {
 
 /// The replacement of a value that must not be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Mask {
     /// SHA-256 of the value, as text in lower-case hex.
     Sha256,

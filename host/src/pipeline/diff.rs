@@ -46,7 +46,7 @@ impl Pipeline {
             let schemas = tables.iter().map(|table| load.existing_schema(table));
             schemas.collect::<Result<Vec<_>, DestinationError>>()
         };
-        let existing = blocking(existing_schemas).await??;
+        let existing = self.within_runtime(blocking(existing_schemas)).await??;
         let diff = |(resource, existing): (Resource, _)| {
             let plan = self.plans.get(&resource.name).cloned().unwrap_or_default();
             let source = SourceSchema {

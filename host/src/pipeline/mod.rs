@@ -33,7 +33,6 @@ mod state;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use capabilities::{Capabilities, Difference};
@@ -51,7 +50,7 @@ pub use crate::sandbox::egress::PolicyRecorder;
 use crate::destination::{BuiltInDestination, DestinationFactory};
 use crate::model::{Descriptor, Finding, PipelineSpec, Remedy, Resource, names};
 use crate::sandbox::egress::rule::{Rule, Rules};
-use crate::sandbox::{Connector, Engine, Grants, Instance};
+use crate::sandbox::{Connector, Grants, Instance};
 
 /// A pipeline with a loaded component and parsed rules. It holds no connection
 /// and no state; each command opens its own.
@@ -67,13 +66,26 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Loads the component, and checks the spec as far as possible without
-    /// running it. `drivers` are files or folders in which drivers of
-    /// destinations are searched, after the ones that the spec names.
-    pub fn open(
-        engine: &Engine,
+    /// Creates a pipeline that loads into the destination of its spec. Checks the
+    /// spec as far as possible without running the connector.
+    pub fn new(connector: Connector, spec: PipelineSpec) -> Result<Self, PipelineError> {
+        let destination = spec.destination.clone().ok_or_else(|| {
+            PipelineError::settings(
+                "the pipeline has no destination",
+                "set a destination in its spec",
+            )
+        })?;
+        let drivers = connector.engine().drivers().to_vec();
+        let destination = BuiltInDestination::new(destination).with_driver_paths(drivers);
+        Self::with_destination(connector, spec, Arc::new(destination))
+    }
+
+    /// Creates a pipeline that loads into another destination than that of its
+    /// spec, such as one that a platform implements.
+    pub fn with_destination(
+        connector: Connector,
         spec: PipelineSpec,
-        drivers: Vec<PathBuf>,
+        destination: Arc<dyn DestinationFactory>,
     ) -> Result<Self, PipelineError> {
         let rules = Rules::new(&spec.allow)?;
         for name in rules.iter().flat_map(Rule::secrets) {
@@ -94,40 +106,40 @@ impl Pipeline {
             }
         }
         let plans = plan::plans(&spec.resources)?;
-        let connector = engine.load(&spec.component, spec.sha256.as_deref())?;
         let config = spec.config.to_string();
-        let destination =
-            BuiltInDestination::new(spec.destination.clone()).with_driver_paths(drivers);
         Ok(Self {
             spec,
             connector,
             rules,
             plans,
             config,
-            destination: Arc::new(destination),
+            destination,
         })
-    }
-
-    /// Loads into another destination than the one of the spec, such as a
-    /// platform's own.
-    #[must_use]
-    pub fn with_destination(mut self, destination: Arc<dyn DestinationFactory>) -> Self {
-        self.destination = destination;
-        self
     }
 
     /// Checks everything that a load needs. Changes nothing.
     pub async fn check(&self) -> Result<Vec<Finding>, PipelineError> {
-        let mut instance = self.connector.instantiate(self.grants()).await?;
-        self.describe(&mut instance).await?;
-        Ok(instance.check(&self.config).await?)
+        self.within_runtime(async {
+            let mut instance = self.connector.instantiate(self.grants()).await?;
+            self.describe(&mut instance).await?;
+            Ok(instance.check(&self.config).await?)
+        })
+        .await
     }
 
     /// Lists the resources of the source.
     pub async fn list(&self) -> Result<Vec<Resource>, PipelineError> {
-        let mut instance = self.connector.instantiate(self.grants()).await?;
-        self.describe(&mut instance).await?;
-        Ok(instance.list_resources(&self.config).await?)
+        self.within_runtime(async {
+            let mut instance = self.connector.instantiate(self.grants()).await?;
+            self.describe(&mut instance).await?;
+            Ok(instance.list_resources(&self.config).await?)
+        })
+        .await
+    }
+
+    /// Runs a command in the context of the engine's runtime.
+    async fn within_runtime<T>(&self, command: impl Future<Output = T>) -> T {
+        self.connector.engine().within_runtime(command).await
     }
 
     fn grants(&self) -> Grants {

@@ -31,6 +31,10 @@ impl Preview {
 impl Pipeline {
     /// Reads at most `limit` rows of a resource.
     pub async fn preview(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
+        self.within_runtime(self.first_rows(resource, limit)).await
+    }
+
+    async fn first_rows(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
         let mut instance = self.connector.instantiate(self.grants()).await?;
         self.describe(&mut instance).await?;
         let spec = self

@@ -49,9 +49,8 @@ impl Pipeline {
     ) -> Result<Report, PipelineError> {
         let load_id = LoadId::from_time(SystemTime::now());
         let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
-        self.load(load_id, options, observer, cancel)
-            .instrument(span)
-            .await
+        let load = self.load(load_id, options, observer, cancel);
+        self.within_runtime(load.instrument(span)).await
     }
 
     async fn load(

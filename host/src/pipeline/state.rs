@@ -16,7 +16,7 @@ impl Pipeline {
         let factory = self.destination_factory();
         let name = self.spec.name.clone();
         let cursors = move || factory.open()?.cursors(&name);
-        Ok(blocking(cursors).await??)
+        Ok(self.within_runtime(blocking(cursors)).await??)
     }
 
     /// Replaces or removes the cursor of a resource, and returns the previous
@@ -65,6 +65,6 @@ impl Pipeline {
             })?;
             Ok::<_, DestinationError>(before)
         };
-        Ok(blocking(change).await??)
+        Ok(self.within_runtime(blocking(change)).await??)
     }
 }

@@ -83,7 +83,7 @@ impl Connector {
                 UpdateDeadline::Interrupt
             })
         });
-        let guest = within(deadline, self.pre.instantiate_async(&mut store)).await;
+        let guest = within(deadline, self.pre().instantiate_async(&mut store)).await;
         match guest {
             Ok(Ok(guest)) => Ok(Instance {
                 store,

@@ -6,6 +6,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`engine`] | compiles a component, once for each process |
+//! | [`connectors`] | keeps the loaded connectors by digest |
 //! | [`cache`] | keeps compiled components on disk |
 //! | [`imports`] | limits what a component may import |
 //! | [`bindings`] | code generated from the WIT |
@@ -23,20 +24,21 @@
 
 mod bindings;
 mod cache;
+mod connectors;
 mod convert;
-pub mod egress;
-pub mod engine;
+pub(crate) mod egress;
+mod engine;
 mod error;
 mod failure;
 mod imports;
-pub mod instance;
+mod instance;
 mod ipc;
 mod memory;
-pub mod pages;
+pub(crate) mod pages;
 mod secrets;
 mod state;
 mod text;
 
-pub use engine::{Connector, Engine, EngineOptions};
+pub use engine::{ComponentSource, Connector, Engine, EngineError, EngineOptions};
 pub use error::SandboxError;
 pub use instance::{Grants, Instance, Reader};

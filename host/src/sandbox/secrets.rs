@@ -10,7 +10,7 @@ use crate::model::Secret;
 /// The secrets granted to one instance, each with a reference that is new for
 /// this instance.
 #[derive(Debug, Default)]
-pub struct GrantedSecrets {
+pub(super) struct GrantedSecrets {
     by_name: BTreeMap<String, Granted>,
 }
 
@@ -30,7 +30,7 @@ pub struct SecretHandle {
 impl GrantedSecrets {
     /// Creates a reference for every secret.
     #[must_use]
-    pub fn new(secrets: BTreeMap<String, Secret>) -> Self {
+    pub(super) fn new(secrets: BTreeMap<String, Secret>) -> Self {
         let random = SystemRandom::new();
         let by_name = secrets
             .into_iter()
@@ -58,7 +58,7 @@ impl GrantedSecrets {
 
     /// Returns the name and value of the secret with a reference.
     #[must_use]
-    pub fn resolve(&self, reference: &str) -> Option<(&str, &Secret)> {
+    pub(super) fn resolve(&self, reference: &str) -> Option<(&str, &Secret)> {
         self.by_name
             .iter()
             .find(|(_, granted)| granted.reference == reference)
@@ -66,7 +66,7 @@ impl GrantedSecrets {
     }
 
     /// Returns all secrets with their names.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
         self.by_name
             .iter()
             .map(|(name, granted)| (name.as_str(), &granted.value))

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connector_host::config;
-use connector_host::model::{FilesSpec, Limits, PipelineSpec, Secret};
+use connector_host::model::{AllowRule, FilesSpec, PipelineSpec, Secret};
 use connector_host::pipeline::{Pipeline, PipelineError};
 
 use crate::world::{TOKEN, World, get};
@@ -17,18 +17,11 @@ fn shows_nothing(value: &impl std::fmt::Debug) {
 }
 
 fn spec(secrets: BTreeMap<String, Secret>) -> PipelineSpec {
-    PipelineSpec {
-        name: "debug".to_owned(),
-        component: "none.wasm".into(),
-        sha256: None,
-        config: serde_json::json!({}),
-        secrets,
-        allow: Vec::new(),
-        limits: Limits::default(),
-        resources: Vec::new(),
-        destination: FilesSpec::new("none", "none").into(),
-        consistency: connector_host::model::Consistency::Snapshot,
-    }
+    let mut spec = PipelineSpec::builder("debug")
+        .destination(FilesSpec::new("none", "none"))
+        .build();
+    spec.secrets = secrets;
+    spec
 }
 
 #[tokio::test]
@@ -47,10 +40,13 @@ async fn no_debug_output_shows_a_secret() {
 #[tokio::test]
 async fn no_debug_output_of_an_error_shows_a_secret() {
     let world = World::new().token();
-    let error: PipelineError =
-        Pipeline::open(&world.engine(), spec(world.grants().secrets), vec![])
-            .err()
-            .unwrap();
+    let mut spec = spec(world.grants().secrets);
+    spec.allow.push(AllowRule {
+        origin: "https://db.example".to_owned(),
+        secrets: vec!["unknown".to_owned()],
+        ..AllowRule::default()
+    });
+    let error: PipelineError = Pipeline::new(world.load().unwrap(), spec).err().unwrap();
     shows_nothing(&error);
     let mut request = get("127.0.0.1:1", "/{token}");
     request["headers"] = serde_json::json!([["authorization", "Bearer {token}"]]);

@@ -5,7 +5,8 @@ mod crashes;
 mod sharing;
 mod tickets;
 
-use connector_host::sandbox::{Connector, Instance, SandboxError};
+use connector_host::testing::Instance;
+use connector_host::{Connector, SandboxError};
 use serde_json::{Value as Json, json};
 
 use crate::world::World;

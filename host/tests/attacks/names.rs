@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use connector_host::sandbox::egress::resolver::{Resolve, Resolving};
+use connector_host::network::{Resolve, Resolving};
 
 /// Names with their answers. Clones share the counts.
 #[derive(Clone, Default)]

@@ -5,8 +5,9 @@ mod flood;
 mod hoard;
 mod runaway;
 
-use connector_host::model::{Limit, ReadOptions};
-use connector_host::sandbox::SandboxError;
+use connector_host::SandboxError;
+use connector_host::model::Limit;
+use connector_host::testing::ReadOptions;
 use serde_json::{Value as Json, json};
 
 use crate::world::World;

@@ -15,13 +15,13 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow_ipc::writer::StreamWriter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use connector_host::SandboxError;
 use connector_host::model::{FileFormat, FilesSpec, Limits, PipelineSpec, ResourceSpec};
 use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
-use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
-use crate::world::{self, World};
+use crate::world::World;
 
 /// Load of the events of a script.
 struct Load {
@@ -72,24 +72,14 @@ impl Load {
             fn update(&self, _: Update<'_>) {}
         }
 
-        let spec = PipelineSpec {
-            name: "attack".to_owned(),
-            component: world::component(),
-            sha256: None,
-            config: script,
-            secrets: std::collections::BTreeMap::new(),
-            allow: Vec::new(),
-            limits: self.limits.clone(),
-            resources: self.requested.clone(),
-            destination: FilesSpec::new(
-                self.folder.path().join("out").display().to_string(),
-                "data",
-            )
-            .with_format(self.format)
-            .into(),
-            consistency: connector_host::model::Consistency::Snapshot,
-        };
-        let pipeline = Pipeline::open(&World::new().engine(), spec, Vec::new())?;
+        let out = self.folder.path().join("out").display().to_string();
+        let mut spec = PipelineSpec::builder("attack")
+            .config(script)
+            .limits(self.limits.clone())
+            .destination(FilesSpec::new(out, "data").with_format(self.format))
+            .build();
+        spec.resources.clone_from(&self.requested);
+        let pipeline = Pipeline::new(World::new().load()?, spec)?;
         pipeline
             .run(
                 &RunOptions::default(),

@@ -8,16 +8,17 @@ mod poison;
 use std::fs;
 use std::path::Path;
 
-use connector_host::sandbox::{Connector, Engine, EngineOptions, SandboxError};
+use connector_host::{Connector, Engine, EngineOptions, SandboxError};
 use sha2::{Digest, Sha256};
 
 use crate::forged::{self, Forged, ZEROS};
 
 /// Creates an engine with a cache folder.
 fn engine(cache: Option<&Path>) -> Engine {
-    Engine::new(EngineOptions {
-        cache: cache.map(Path::to_owned),
-        ..EngineOptions::default()
+    let options = EngineOptions::default();
+    Engine::new(match cache {
+        Some(folder) => options.cache(folder),
+        None => options,
     })
     .unwrap()
 }
@@ -49,7 +50,7 @@ fn a_component_with_another_digest_is_refused_before_it_is_compiled() {
     };
     assert_eq!(
         engine
-            .load(&expected.file(), Some(&pin))
+            .connector(&*expected.file(), Some(&pin))
             .map(|it| it.digest().to_owned())
             .unwrap(),
         pin
@@ -57,7 +58,7 @@ fn a_component_with_another_digest_is_refused_before_it_is_compiled() {
     let kept = files(&cache.path().join("components")).len();
     for bytes in [other.bytes(), b"not even WebAssembly".to_vec(), Vec::new()] {
         let file = forged::file(&bytes);
-        match refused(engine.load(&file, Some(&pin))) {
+        match refused(engine.connector(&*file, Some(&pin))) {
             SandboxError::Digest { component, actual } => {
                 assert_eq!(component, file.display().to_string());
                 assert_eq!(actual, digest(&bytes));
@@ -73,7 +74,7 @@ fn an_invalid_digest_matches_no_component() {
     let file = Forged::default().file();
     let pin = digest(&Forged::default().bytes());
     for pin in ["", "0", &pin[..63], &format!("{pin}0"), &format!(" {pin}")] {
-        let error = refused(engine(None).load(&file, Some(pin)));
+        let error = refused(engine(None).connector(&*file, Some(pin)));
         assert!(matches!(error, SandboxError::Digest { .. }), "{error:?}");
     }
 }
@@ -87,7 +88,7 @@ fn digest(bytes: &[u8]) -> String {
 #[cfg(target_os = "linux")]
 #[test]
 fn an_endless_file_is_refused() {
-    match refused(engine(None).load(Path::new("/dev/zero"), None)) {
+    match refused(engine(None).connector(Path::new("/dev/zero"), None)) {
         SandboxError::NotAComponent { reason, .. } => {
             assert!(reason.contains("larger than"), "{reason}");
         }

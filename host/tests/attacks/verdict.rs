@@ -1,7 +1,7 @@
 //! Expected outcome of an attack, for tables of attacks.
 
-use connector_host::sandbox::SandboxError;
-use connector_host::sandbox::egress::Reason;
+use connector_host::SandboxError;
+use connector_host::network::Reason;
 
 use crate::world::Outcome;
 

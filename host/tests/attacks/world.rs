@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use connector_host::model::{AllowRule, Finding, Limits, Secret};
-use connector_host::sandbox::egress::client::{Network, Roots};
-use connector_host::sandbox::egress::rule::Rules;
-use connector_host::sandbox::egress::{Denial, EgressStats};
-use connector_host::sandbox::{Connector, Engine, EngineOptions, Grants, Instance, SandboxError};
+use connector_host::network::Denial;
+use connector_host::network::{Network, Roots};
+use connector_host::testing::EgressStats;
+use connector_host::testing::Rules;
+use connector_host::testing::{Grants, Instance};
+use connector_host::{Connector, Engine, EngineOptions, SandboxError};
 use serde_json::{Value as Json, json};
 
 use crate::names::Names;
@@ -96,15 +98,17 @@ impl World {
 
     /// Creates an engine.
     pub(crate) fn engine(&self) -> Engine {
-        Engine::new(EngineOptions {
-            cache: Some(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("components")),
-            network: Network::new(Arc::new(self.names.clone()), self.roots.clone()),
-        })
-        .unwrap()
+        let options = EngineOptions::default()
+            .cache(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("components"))
+            .network(Network::new(
+                Arc::new(self.names.clone()),
+                self.roots.clone(),
+            ));
+        Engine::new(options).unwrap()
     }
 
     pub(crate) fn load(&self) -> Result<Connector, SandboxError> {
-        self.engine().load(&self.component, None)
+        self.engine().connector(&*self.component, None)
     }
 
     pub(crate) fn grants(&self) -> Grants {

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use connector_host::destination::{DestinationError, TableWrite, testing};
+use connector_host::destination::{DestinationError, TableWrite};
 use connector_host::model::{FileFormat, WriteDisposition};
+use connector_host::testing;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use object_store::memory::InMemory;

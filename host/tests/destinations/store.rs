@@ -13,12 +13,13 @@ use arrow_array::{
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use connector_host::destination::{
     BuiltInDestination, Destination, DestinationError, DestinationFactory as _, Load, TableWrite,
-    WriteStats, testing,
+    WriteStats,
 };
 use connector_host::model::{
     Cursor, DestinationSpec, DuckDbSpec, FileFormat, FilesSpec, LoadId, LoadRecord, LoadStatus,
     ReadMode, ResourceRecord, WriteDisposition,
 };
+use connector_host::testing;
 use object_store::ObjectStore;
 use tempfile::TempDir;
 

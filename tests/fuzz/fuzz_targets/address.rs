@@ -7,7 +7,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::LazyLock;
 
-use connector_host::sandbox::egress::address::{Special, special};
+use connector_host::network::Special;
+use connector_host::testing::special;
 use libfuzzer_sys::fuzz_target;
 
 /// Line of the table.

@@ -21,8 +21,9 @@ use arrow_array::{
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
-use connector_host::model::{Event, Limits};
-use connector_host::sandbox::pages::{EventDecoder, RawEvent};
+use connector_host::model::Limits;
+use connector_host::testing::Event;
+use connector_host::testing::{EventDecoder, RawEvent};
 use libfuzzer_sys::fuzz_target;
 
 /// Largest array that is converted: arrays without buffers may be much longer.

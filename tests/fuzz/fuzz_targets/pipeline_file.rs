@@ -49,7 +49,8 @@ fuzz_target!(|text: &str| -> Corpus {
             }
             assert!(!message.contains(CANARY), "{message}");
         }
-        Ok(spec) => {
+        Ok(file) => {
+            let spec = file.spec;
             let used = tree.is_some_and(|tree| tree.to_string().contains("${"));
             assert!(used || !format!("{spec:?}").contains(CANARY), "{spec:?}");
             assert!(

@@ -8,7 +8,8 @@
 use std::collections::BTreeSet;
 
 use connector_host::model::AllowRule;
-use connector_host::sandbox::egress::rule::{Origin, Rule, Rules, Uncovered};
+use connector_host::network::Uncovered;
+use connector_host::testing::{Origin, Rule, Rules};
 use http::Method;
 use libfuzzer_sys::fuzz_target;
 use url::{Host, Url};

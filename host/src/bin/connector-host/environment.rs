@@ -9,9 +9,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use connector_host::config;
-use connector_host::model::PipelineSpec;
-use connector_host::pipeline::Pipeline;
-use connector_host::sandbox::{Engine, EngineOptions};
+use connector_host::{Engine, EngineOptions, Pipeline};
 
 use crate::failure::Failure;
 
@@ -22,24 +20,21 @@ const CACHE: &str = "CONNECTOR_HOST_CACHE";
 
 /// Creates an engine that caches compiled components.
 pub(crate) fn engine() -> Result<Engine, Failure> {
-    Ok(Engine::new(EngineOptions {
-        cache: cache(),
-        ..EngineOptions::default()
-    })?)
+    let mut options = EngineOptions::default();
+    if let Some(folder) = cache() {
+        options = options.cache(folder);
+    }
+    if let Some(driver) = env::var_os(DRIVER) {
+        options = options.driver(PathBuf::from(driver));
+    }
+    Ok(Engine::new(options)?)
 }
 
 /// Creates the pipeline of a file.
 pub(crate) fn pipeline(file: &Path) -> Result<Pipeline, Failure> {
-    let spec = spec(file)?;
-    Ok(Pipeline::open(&engine()?, spec, drivers())?)
-}
-
-fn spec(file: &Path) -> Result<PipelineSpec, Failure> {
-    Ok(config::load(file, &|name| env::var(name).ok())?)
-}
-
-fn drivers() -> Vec<PathBuf> {
-    env::var_os(DRIVER).map(PathBuf::from).into_iter().collect()
+    let file = config::load(file, &|name| env::var(name).ok())?;
+    let connector = engine()?.connector(file.component, file.sha256.as_deref())?;
+    Ok(Pipeline::new(connector, file.spec)?)
 }
 
 fn cache() -> Option<PathBuf> {

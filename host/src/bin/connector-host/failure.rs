@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use connector_host::config::ConfigError;
 use connector_host::model::{ErrorCategory, Remedy, SourceError};
-use connector_host::pipeline::PipelineError;
-use connector_host::sandbox::SandboxError;
+use connector_host::{EngineError, PipelineError, SandboxError};
 
 use crate::remedy;
 
@@ -94,6 +93,12 @@ impl From<PipelineError> for Failure {
 impl From<SandboxError> for Failure {
     fn from(error: SandboxError) -> Self {
         PipelineError::from(error).into()
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        anyhow::Error::from(error).into()
     }
 }
 

@@ -6,16 +6,16 @@
 //! [`body`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
 //! (what happened). Nothing here knows what a connector reads.
 
-pub mod address;
+pub(crate) mod address;
 mod body;
-pub mod client;
+pub(crate) mod client;
 mod denial;
 mod errors;
 mod headers;
 mod record;
 mod reflection;
-pub mod resolver;
-pub mod rule;
+pub(crate) mod resolver;
+pub(crate) mod rule;
 mod stats;
 
 use std::net::IpAddr;
@@ -51,7 +51,7 @@ const MAX_METHOD_BYTES: usize = 32;
 
 /// Egress of one instance. Clones share everything.
 #[derive(Clone)]
-pub struct Egress(Arc<Inner>);
+pub(super) struct Egress(Arc<Inner>);
 
 struct Inner {
     rules: Rules,
@@ -72,7 +72,7 @@ type Sent = (
 impl Egress {
     /// Creates an egress with its own connections.
     #[must_use]
-    pub fn new(
+    pub(super) fn new(
         rules: Rules,
         secrets: Arc<GrantedSecrets>,
         limits: Limits,
@@ -93,7 +93,7 @@ impl Egress {
 
     /// Returns the statistics of the instance.
     #[must_use]
-    pub fn stats(&self) -> Arc<EgressStats> {
+    pub(super) fn stats(&self) -> Arc<EgressStats> {
         Arc::clone(&self.0.stats)
     }
 }

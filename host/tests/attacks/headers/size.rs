@@ -1,9 +1,9 @@
 //! Oversized headers and URLs.
 
+use connector_host::SandboxError;
 use connector_host::model::Limit;
-use connector_host::sandbox::SandboxError;
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::rule::Uncovered;
+use connector_host::network::Reason;
+use connector_host::network::Uncovered;
 use serde_json::json;
 
 use crate::verdict::Verdict::{Denied, Inexpressible};

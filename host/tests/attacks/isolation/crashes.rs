@@ -5,9 +5,10 @@ use std::sync::Mutex;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use connector_host::model::{Event, Limit, Limits, ReadOptions};
-use connector_host::sandbox::SandboxError;
-use connector_host::sandbox::pages::EventDecoder;
+use connector_host::SandboxError;
+use connector_host::model::{Limit, Limits};
+use connector_host::testing::EventDecoder;
+use connector_host::testing::{Event, ReadOptions};
 use serde_json::{Value as Json, json};
 use tokio::sync::mpsc::unbounded_channel;
 

@@ -2,9 +2,10 @@
 
 use std::io::Write as _;
 
+use connector_host::SandboxError;
 use connector_host::model::Secret;
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::{Grants, SandboxError};
+use connector_host::network::Reason;
+use connector_host::testing::Grants;
 use serde_json::json;
 use tracing::Instrument as _;
 

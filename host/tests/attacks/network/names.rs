@@ -1,8 +1,8 @@
 //! Attacks through the addresses of names: every address is checked, one
 //! forbidden address refuses the name, and `private` applies only to its origin.
 
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::address::Special;
+use connector_host::network::Reason;
+use connector_host::network::Special;
 
 use crate::verdict::Verdict::Denied;
 use crate::victim::Victim;

@@ -2,8 +2,8 @@
 //! rule.
 
 use connector_host::model::AllowRule;
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::rule::Uncovered;
+use connector_host::network::Reason;
+use connector_host::network::Uncovered;
 use serde_json::json;
 
 use crate::verdict::Verdict;
@@ -145,7 +145,7 @@ async fn a_wildcard_matches_neither_two_labels_nor_the_bare_domain() {
     ] {
         let outcome = world.request(get(&format!("{host}:{port}"), "/")).await;
         assert!(outcome.result.is_err(), "{host}: {:?}", outcome.result);
-        if let Err(connector_host::sandbox::SandboxError::Denied(denial)) = &outcome.result {
+        if let Err(connector_host::SandboxError::Denied(denial)) = &outcome.result {
             let reason = denial.reason();
             assert!(
                 matches!(

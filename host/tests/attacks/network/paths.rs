@@ -2,8 +2,8 @@
 //! path that servers interpret differently matches no rule with paths.
 
 use connector_host::model::AllowRule;
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::rule::Uncovered;
+use connector_host::network::Reason;
+use connector_host::network::Uncovered;
 
 use crate::verdict::Verdict::{Denied, Inexpressible};
 use crate::victim::Victim;
@@ -121,7 +121,7 @@ async fn an_ambiguous_path_matches_no_rule_with_paths() {
     ] {
         let outcome = world.request(get(&server.authority(), path)).await;
         match &outcome.result {
-            Err(connector_host::sandbox::SandboxError::Denied(denial)) => assert!(
+            Err(connector_host::SandboxError::Denied(denial)) => assert!(
                 matches!(
                     denial.reason(),
                     // `//..` leaves the path of the rule even if it is resolved.

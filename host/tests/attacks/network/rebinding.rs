@@ -4,7 +4,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::Ipv4Addr;
 
-use connector_host::sandbox::egress::client::Roots;
+use connector_host::network::Roots;
 use serde_json::json;
 
 use crate::tls;

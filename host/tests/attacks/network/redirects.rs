@@ -1,7 +1,7 @@
 //! Attacks by redirects: the connector receives them, and the host follows none.
 
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::rule::Uncovered;
+use connector_host::network::Reason;
+use connector_host::network::Uncovered;
 use serde_json::json;
 
 use crate::verdict::Verdict::Denied;

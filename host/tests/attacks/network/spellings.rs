@@ -1,9 +1,9 @@
 //! Attacks by spelling: another spelling of a host is either the allowed host,
 //! or it is denied. The host connects to the host that it checked.
 
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::address::Special;
-use connector_host::sandbox::egress::rule::Uncovered;
+use connector_host::network::Reason;
+use connector_host::network::Special;
+use connector_host::network::Uncovered;
 
 use crate::verdict::Verdict::{self, Answered, Denied, Inexpressible};
 use crate::victim::Victim;

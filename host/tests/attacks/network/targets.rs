@@ -2,8 +2,9 @@
 //! interpret as another host than the checked one.
 
 use connector_host::model::AllowRule;
-use connector_host::sandbox::egress::Reason;
-use connector_host::sandbox::egress::rule::{Rule, RuleError, Uncovered};
+use connector_host::network::Reason;
+use connector_host::network::{RuleError, Uncovered};
+use connector_host::testing::Rule;
 use serde_json::json;
 
 use crate::verdict::Verdict::{Denied, Inexpressible};
@@ -122,13 +123,11 @@ async fn an_authority_with_more_than_host_and_port_is_inexpressible() {
     ] {
         let outcome = world.request(get(&authority, "/")).await;
         let refused = match &outcome.result {
-            Err(connector_host::sandbox::SandboxError::Denied(denial)) => matches!(
+            Err(connector_host::SandboxError::Denied(denial)) => matches!(
                 denial.reason(),
                 Reason::Malformed(_) | Reason::Uncovered(Uncovered::Origin)
             ),
-            Err(connector_host::sandbox::SandboxError::Source(error)) => {
-                error.message.contains("authority")
-            }
+            Err(connector_host::SandboxError::Source(error)) => error.message.contains("authority"),
             _ => false,
         };
         assert!(refused, "{authority:?}: {:?}", outcome.result);

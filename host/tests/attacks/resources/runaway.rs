@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use connector_host::model::{Limit, Limits, ReadOptions};
+use connector_host::model::{Limit, Limits};
+use connector_host::testing::ReadOptions;
 use serde_json::json;
 
 use super::{CALLS, limit, run_in};

@@ -3,8 +3,8 @@
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
+use connector_host::SandboxError;
 use connector_host::model::{Limit, Limits};
-use connector_host::sandbox::SandboxError;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;

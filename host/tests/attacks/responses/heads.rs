@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use connector_host::SandboxError;
 use connector_host::model::{Limit, Limits};
-use connector_host::sandbox::SandboxError;
 use serde_json::json;
 
 use crate::victim::Victim;

@@ -9,9 +9,9 @@ use arrow_array::{
 };
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
+use connector_host::SandboxError;
 use connector_host::model::{FileFormat, Limit, Limits};
 use connector_host::pipeline::PipelineError;
-use connector_host::sandbox::SandboxError;
 
 use super::{Load, messages, read, three_rows};
 

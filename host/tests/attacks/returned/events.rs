@@ -1,8 +1,8 @@
 //! Unexpected, repeated and oversized events.
 
+use connector_host::SandboxError;
 use connector_host::model::{Limit, Limits};
 use connector_host::pipeline::PipelineError;
-use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
 
 use super::{Load, done, messages, page, read, rows, schema, three_rows};

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, NullArray, RecordBatch};
+use connector_host::SandboxError;
 use connector_host::model::{Limit, ReadMode, ResourceSpec};
-use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
 
 use super::{Load, done, messages, page, rows, schema, three_rows};

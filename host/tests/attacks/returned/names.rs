@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{DataType, Field, Schema};
+use connector_host::SandboxError;
 use connector_host::model::Limit;
-use connector_host::sandbox::SandboxError;
 
 use super::{Load, messages, page, read, rows, three_rows};
 

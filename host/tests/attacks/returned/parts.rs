@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
+use connector_host::SandboxError;
 use connector_host::model::{FileFormat, Limit, NestedMode, ResourceSpec};
-use connector_host::sandbox::SandboxError;
 use serde_json::{Value as Json, json};
 
 use super::{Load, messages, page, read, rows, schema, three_rows};

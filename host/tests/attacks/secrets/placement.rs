@@ -2,7 +2,7 @@
 //! one form, and for origins whose rule names the secret. Elsewhere it is text.
 
 use connector_host::model::{AllowRule, Secret};
-use connector_host::sandbox::egress::Reason;
+use connector_host::network::Reason;
 use serde_json::{Value as Json, json};
 
 use crate::verdict::Verdict::{Answered, Denied};

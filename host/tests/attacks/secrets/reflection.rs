@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connector_host::model::Secret;
-use connector_host::sandbox::egress::Reason;
+use connector_host::network::Reason;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Attacks on credentials of other tenants.
 
 use connector_host::model::Secret;
-use connector_host::sandbox::egress::Reason;
+use connector_host::network::Reason;
 use serde_json::json;
 
 use super::placement::{authorized, granting};

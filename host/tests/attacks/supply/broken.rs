@@ -1,6 +1,7 @@
 //! Files that are not a component, or not a complete one.
 
-use connector_host::sandbox::{Engine, Grants, SandboxError};
+use connector_host::testing::Grants;
+use connector_host::{Engine, SandboxError};
 
 use super::{engine, files, refused};
 use crate::forged::{self, Forged, ZEROS};
@@ -10,7 +11,7 @@ use crate::world;
 fn a_core_module_is_refused() {
     let file = forged::file(&wat::parse_str("(module)").unwrap());
     assert!(
-        not_a_component(refused(engine(None).load(&file, None))).contains("module"),
+        not_a_component(refused(engine(None).connector(&*file, None))).contains("module"),
         "the reason says that it is a module"
     );
 }
@@ -18,20 +19,20 @@ fn a_core_module_is_refused() {
 #[test]
 fn an_empty_file_is_refused() {
     let file = forged::file(&[]);
-    not_a_component(refused(engine(None).load(&file, None)));
+    not_a_component(refused(engine(None).connector(&*file, None)));
 }
 
 #[test]
 fn a_component_in_its_text_format_is_refused() {
     let file = forged::file(b"(component)");
-    not_a_component(refused(engine(None).load(&file, None)));
+    not_a_component(refused(engine(None).connector(&*file, None)));
 }
 
 #[test]
 fn a_missing_file_and_a_folder_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     for path in [folder.path(), &folder.path().join("none")] {
-        let error = refused(engine(None).load(path, None));
+        let error = refused(engine(None).connector(path, None));
         assert!(
             matches!(error, SandboxError::Unreadable { .. }),
             "{error:?}"
@@ -46,7 +47,7 @@ fn a_component_truncated_anywhere_is_refused() {
     let mut taken = 0;
     for length in 0..whole.len() {
         // Between two sections it is valid, but not a connector.
-        match engine.load(&forged::file(&whole[..length]), None) {
+        match engine.connector(&*forged::file(&whole[..length]), None) {
             Err(SandboxError::NotAComponent { .. } | SandboxError::Export { .. }) => {}
             Err(error) => panic!("{length} bytes are refused for another reason: {error:?}"),
             Ok(_) => taken += 1,
@@ -64,7 +65,7 @@ fn a_real_component_truncated_at_many_lengths_is_refused() {
     for part in 0..LENGTHS {
         let file = forged::file(&whole[..whole.len() * part / LENGTHS]);
         // Between two sections it is valid, but not a connector.
-        match refused(engine.load(&file, None)) {
+        match refused(engine.connector(&*file, None)) {
             SandboxError::NotAComponent { .. } | SandboxError::Export { .. } => {}
             error => panic!("refused for another reason: {error:?}"),
         }
@@ -93,7 +94,7 @@ async fn a_component_with_a_flipped_bit_causes_no_panic() {
 
 /// Returns true if a component is accepted and describes itself.
 async fn runs(engine: &Engine, bytes: &[u8]) -> bool {
-    match engine.load(&forged::file(bytes), None) {
+    match engine.connector(&*forged::file(bytes), None) {
         Err(
             SandboxError::NotAComponent { .. }
             | SandboxError::Import { .. }
@@ -112,13 +113,13 @@ fn machine_code_offered_as_a_component_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let cache = folder.path().join("components");
     let engine = engine(Some(&cache));
-    engine.load(&Forged::default().file(), None).unwrap();
+    engine.connector(&*Forged::default().file(), None).unwrap();
     let artefacts = files(&cache);
     assert_eq!(artefacts.len(), 1);
-    not_a_component(refused(engine.load(&artefacts[0], None)));
+    not_a_component(refused(engine.connector(&*artefacts[0], None)));
     // The name of the file makes no difference.
     let renamed = forged::file(&std::fs::read(&artefacts[0]).unwrap());
-    not_a_component(refused(engine.load(&renamed, None)));
+    not_a_component(refused(engine.connector(&*renamed, None)));
     assert_eq!(files(&cache).len(), 1);
 }
 

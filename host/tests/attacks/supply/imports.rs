@@ -1,6 +1,6 @@
 //! Components with other imports or exports than a connector.
 
-use connector_host::sandbox::SandboxError;
+use connector_host::SandboxError;
 
 use super::{engine, refused};
 use crate::forged;
@@ -8,7 +8,7 @@ use crate::forged;
 /// Returns the import that the refusal of a component with this import names.
 fn refused_for(import: &str) -> String {
     let file = forged::text(&format!("(component (import \"{import}\" (instance)))"));
-    match refused(engine(None).load(&file, None)) {
+    match refused(engine(None).connector(&*file, None)) {
         SandboxError::Import { import, .. } => import,
         error => panic!("{import} is refused for another reason: {error:?}"),
     }
@@ -80,7 +80,7 @@ fn an_allowed_name_with_another_type_is_refused() {
         r#"(import "connector:source/log@0.1.0" (instance (export "log" (func (param "message" string)))))"#,
     ] {
         let file = forged::text(&format!("(component {import})"));
-        let error = refused(engine(None).load(&file, None));
+        let error = refused(engine(None).connector(&*file, None));
         // The exports are missing too. The error may name either.
         assert!(
             matches!(
@@ -95,7 +95,7 @@ fn an_allowed_name_with_another_type_is_refused() {
 #[test]
 fn a_component_without_the_exports_is_refused_by_the_missing_one() {
     let file = forged::text("(component)");
-    match refused(engine(None).load(&file, None)) {
+    match refused(engine(None).connector(&*file, None)) {
         SandboxError::Export { export, .. } => assert_eq!(export, "connector:source/source@0.1.0"),
         error => panic!("refused for another reason: {error:?}"),
     }
@@ -106,7 +106,7 @@ fn a_component_that_exports_the_name_without_the_functions_is_refused() {
     let file = forged::text(
         r#"(component (instance $none) (export "connector:source/source@0.1.0" (instance $none)))"#,
     );
-    let error = refused(engine(None).load(&file, None));
+    let error = refused(engine(None).connector(&*file, None));
     assert!(
         matches!(error, SandboxError::NotAComponent { .. }),
         "{error:?}"

@@ -7,7 +7,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use connector_host::sandbox::{Grants, SandboxError};
+use connector_host::SandboxError;
+use connector_host::testing::Grants;
 use tempfile::{TempDir, TempPath};
 
 use super::{engine, files};
@@ -47,7 +48,9 @@ impl Poisoned {
 
     /// Returns true if the poisoned machine code runs.
     async fn works(&self) -> bool {
-        let connector = engine(Some(&self.cache)).load(&self.honest, None).unwrap();
+        let connector = engine(Some(&self.cache))
+            .connector(&*self.honest, None)
+            .unwrap();
         let mut instance = connector.instantiate(Grants::default()).await.unwrap();
         match instance.describe().await {
             Ok(_) => false,
@@ -59,7 +62,7 @@ impl Poisoned {
 
 /// Compiles a component into a new cache and returns the file.
 fn compiled(component: &Path, cache: &Path) -> PathBuf {
-    engine(Some(cache)).load(component, None).unwrap();
+    engine(Some(cache)).connector(component, None).unwrap();
     let [artefact] = files(cache).try_into().unwrap();
     artefact
 }
@@ -110,7 +113,7 @@ async fn a_folder_that_others_can_write_gets_no_machine_code() {
     let folder = tempfile::tempdir().unwrap();
     set_mode(folder.path(), 0o777);
     engine(Some(folder.path()))
-        .load(&Forged::default().file(), None)
+        .connector(&*Forged::default().file(), None)
         .unwrap();
     assert!(files(folder.path()).is_empty());
 }
@@ -120,7 +123,7 @@ async fn a_folder_that_becomes_writable_for_others_is_not_used() {
     let poisoned = Poisoned::new();
     let engine = engine(Some(&poisoned.cache));
     set_mode(&poisoned.cache, 0o777);
-    let connector = engine.load(&poisoned.honest, None).unwrap();
+    let connector = engine.connector(&*poisoned.honest, None).unwrap();
     let mut instance = connector.instantiate(Grants::default()).await.unwrap();
     assert!(instance.describe().await.is_ok());
 }
@@ -134,7 +137,9 @@ async fn a_cache_in_the_folder_of_another_user_is_not_used() {
         // A folder of root: nothing is written to it.
         let folder = Path::new("/usr");
         let before = files(folder);
-        engine(Some(folder)).load(&poisoned.honest, None).unwrap();
+        engine(Some(folder))
+            .connector(&*poisoned.honest, None)
+            .unwrap();
         assert_eq!(files(folder), before);
     }
 }

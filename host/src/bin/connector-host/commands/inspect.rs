@@ -31,7 +31,7 @@ pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
 }
 
 async fn of_component(path: &Path) -> Result<Capabilities, Failure> {
-    let connector = environment::engine()?.load(path, None)?;
+    let connector = environment::engine()?.connector(path, None)?;
     Ok(Capabilities::for_connector(&connector).await?)
 }
 
