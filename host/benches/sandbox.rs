@@ -1,6 +1,6 @@
-//! What the sandbox costs, and how punctual it is: loading a component that was
-//! compiled before, making an instance, ending one at its deadline. The second
-//! half of `just bench`. Prints one Markdown table; it asserts nothing.
+//! Speed of the sandbox: loading a compiled component, creating an instance, and
+//! ending one at its deadline. The second half of `just bench`. Prints a Markdown
+//! table and asserts nothing.
 
 #![expect(clippy::print_stdout, reason = "the figures are its product")]
 
@@ -13,9 +13,9 @@ use connector_host::testing::{Grants, Instance};
 use connector_host::{Connector, Engine, EngineError, EngineOptions, SandboxError};
 use serde_json::{Value as Json, json};
 
-/// How often something is done.
+/// Number of measurements.
 const TRIES: usize = 200;
-/// How long a guest may run that is stopped.
+/// Time limit of a guest that is stopped.
 const TIME: Duration = Duration::from_millis(20);
 
 #[tokio::main]
@@ -29,19 +29,19 @@ async fn main() -> Result<()> {
     println!("| | median | p99 | worst |\n|---|---:|---:|---:|");
     row("loading a compiled component", loads(engine, &turso)?);
     let connector = engine()?.connector(turso, None)?;
-    row("making an instance", instances(&connector).await?);
+    row("creating an instance", instances(&connector).await?);
     row(
-        "making and ending an instance",
-        whole_lives(&connector).await?,
+        "creating and dropping an instance",
+        lifetimes(&connector).await?,
     );
-    for (what, step) in [
+    for (action, step) in [
         ("computes", json!("loop")),
         ("calls the host", json!("call_the_host")),
         ("sleeps", json!("sleep")),
         ("polls 900 handles", json!({ "poll": 900 })),
     ] {
         let late = overtime(&hostile, &json!({ "check": [step] })).await?;
-        row(&format!("past the deadline, a guest that {what}"), late);
+        row(&format!("past the deadline, a guest that {action}"), late);
     }
     Ok(())
 }
@@ -73,7 +73,7 @@ async fn instances(connector: &Connector) -> Result<Vec<Duration>> {
     Ok(times)
 }
 
-async fn whole_lives(connector: &Connector) -> Result<Vec<Duration>> {
+async fn lifetimes(connector: &Connector) -> Result<Vec<Duration>> {
     let mut times = Vec::with_capacity(TRIES);
     for _ in 0..TRIES {
         let start = Instant::now();
@@ -83,7 +83,7 @@ async fn whole_lives(connector: &Connector) -> Result<Vec<Duration>> {
     Ok(times)
 }
 
-/// How long after its deadline a guest is back in the host's hands.
+/// Measures the time from the deadline until the call into a guest returns.
 async fn overtime(connector: &Connector, script: &Json) -> Result<Vec<Duration>> {
     let script = script.to_string();
     let grants = || Grants {
@@ -101,17 +101,17 @@ async fn overtime(connector: &Connector, script: &Json) -> Result<Vec<Duration>>
         times.push(start.elapsed().saturating_sub(TIME));
         ensure!(
             matches!(result, Err(SandboxError::Limit(Limit::Time))),
-            "it ended otherwise: {result:?}"
+            "the guest ended otherwise: {result:?}"
         );
     }
     Ok(times)
 }
 
-fn row(what: &str, mut times: Vec<Duration>) {
+fn row(name: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let at = |part: usize| times[(times.len() * part / 100).min(times.len() - 1)];
     println!(
-        "| {what} | {} | {} | {} |",
+        "| {name} | {} | {} | {} |",
         shown(at(50)),
         shown(at(99)),
         shown(at(100))

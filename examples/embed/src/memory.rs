@@ -31,7 +31,7 @@ struct Table {
     batches: Vec<RecordBatch>,
 }
 
-/// A load: the tables that it wrote, which nobody else sees before the commit.
+/// A load: the tables that it wrote, invisible before the commit.
 struct MemoryLoad<'a> {
     store: &'a MemoryStore,
     written: BTreeMap<String, (TableWrite, Vec<RecordBatch>)>,

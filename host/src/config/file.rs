@@ -21,7 +21,7 @@ pub(super) struct RawFile {
     /// Resources to read; without any, the connector's defaults.
     #[serde(default)]
     pub(super) resource: Vec<RawResource>,
-    /// Its shape depends on its type.
+    /// Table whose keys depend on the type of the destination.
     pub(super) destination: toml::Table,
 }
 

@@ -68,10 +68,10 @@ fn no_error_repeats_what_a_variable_holds() {
     ] {
         let text = SMALLEST.replace(written, wrong);
         let error = parse(&text, Path::new("dir"), "stem", &held).unwrap_err();
-        let said = format!("{error} {error:?} {}", error.remedy().unwrap());
+        let shown = format!("{error} {error:?} {}", error.remedy().unwrap());
         assert!(
-            said.contains("${TOKEN}") && !said.contains("s3cr3t"),
-            "{said}"
+            shown.contains("${TOKEN}") && !shown.contains("s3cr3t"),
+            "{shown}"
         );
     }
 }

@@ -46,7 +46,7 @@ impl<T> Connectors<T> {
     }
 }
 
-/// Returns true if a pipeline holds the connector or somebody loads it.
+/// Returns true if a pipeline holds the connector or a thread loads it.
 fn is_used<T>(slot: &Slot<T>) -> bool {
     let held = |loaded: &Option<Arc<T>>| {
         loaded

@@ -217,7 +217,7 @@ impl Engine {
         &self.0.drivers
     }
 
-    /// Runs a future in the context of the engine's runtime, whoever polls it.
+    /// Runs a future in the context of the engine's runtime.
     pub(crate) async fn within_runtime<T>(&self, future: impl Future<Output = T>) -> T {
         // On the heap, because the future of a load is large.
         let mut future = Box::pin(future);

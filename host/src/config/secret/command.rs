@@ -39,7 +39,7 @@ pub(super) fn output(words: &[&str], folder: &Path) -> Result<String, String> {
         .spawn()
         .map_err(|error| format!("`{program}` cannot be started: {error}"))?;
     let deadline = Instant::now() + TIMEOUT;
-    let late = || format!("`{program}` did not end within {TIMEOUT:?}");
+    let late = || format!("`{program}` did not end within {} s", TIMEOUT.as_secs());
     // A program ends only after its output was read.
     let Ok(bytes) = read_output(&mut child).recv_timeout(TIMEOUT) else {
         stop(&mut child);

@@ -1,5 +1,5 @@
-//! `inspect`: what a component imports and asks for, and what a pipeline file
-//! grants it.
+//! `inspect`: shows what a component imports and requests, and what a pipeline
+//! file grants.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,10 +12,10 @@ use crate::environment;
 use crate::failure::Failure;
 
 pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
-    let card = match (&args.component, &args.config) {
-        (Some(component), _) => of_component(component).await?,
+    let capabilities = match (&args.component, &args.config) {
+        (Some(component), _) => inspect_component(component).await?,
         (None, Some(config)) => environment::pipeline(config)?.capabilities().await?,
-        // The argument parser asks for one of them.
+        // The argument parser requires one of them.
         (None, None) => {
             return Err(
                 anyhow::anyhow!("neither a component nor a pipeline file was given").into(),
@@ -23,21 +23,24 @@ pub(crate) async fn run(args: args::Inspect) -> Result<ExitCode, Failure> {
         }
     };
     if args.json {
-        print_json(&card)?;
+        print_json(&capabilities)?;
     } else {
-        print(&text(&card))?;
+        print(&text(&capabilities))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn of_component(path: &Path) -> Result<Capabilities, Failure> {
+async fn inspect_component(path: &Path) -> Result<Capabilities, Failure> {
     let connector = environment::engine()?.connector(path, None)?;
     Ok(Capabilities::for_connector(&connector).await?)
 }
 
-fn text(card: &Capabilities) -> String {
-    let d = &card.descriptor;
-    let mut text = format!("{} {}\nsha256 {}\n", d.name, d.version, card.sha256);
+fn text(capabilities: &Capabilities) -> String {
+    let descriptor = &capabilities.descriptor;
+    let mut text = format!(
+        "{} {}\nsha256 {}\n",
+        descriptor.name, descriptor.version, capabilities.sha256
+    );
     let mut section = |title: &str, lines: Vec<String>| {
         text.push_str(&format!("\n{title}\n"));
         if lines.is_empty() {
@@ -47,19 +50,21 @@ fn text(card: &Capabilities) -> String {
             text.push_str(&format!("  {line}\n"));
         }
     };
-    section("imports", card.imports.clone());
-    section("exports", card.exports.clone());
+    section("imports", capabilities.imports.clone());
+    section("exports", capabilities.exports.clone());
     let required = |required| if required { "required" } else { "optional" };
     section(
         "asks for the secrets",
-        d.secrets
+        descriptor
+            .secrets
             .iter()
             .map(|s| format!("{} ({}): {}", s.name, required(s.required), s.purpose))
             .collect(),
     );
     section(
         "asks to reach",
-        d.origins
+        descriptor
+            .origins
             .iter()
             .map(|o| {
                 let secrets = if o.secrets.is_empty() {
@@ -79,13 +84,14 @@ fn text(card: &Capabilities) -> String {
     );
     section(
         "may use",
-        card.limits
+        capabilities
+            .limits
             .iter()
             .map(|(limit, amount)| format!("{limit} {amount}"))
             .collect(),
     );
-    if let Some(grants) = &card.grants {
-        let or = |texts: &[String], default: &str| {
+    if let Some(grants) = &capabilities.grants {
+        let join = |texts: &[String], default: &str| {
             if texts.is_empty() {
                 default.to_owned()
             } else {
@@ -106,15 +112,16 @@ fn text(card: &Capabilities) -> String {
                     format!(
                         "{} {} {}{secrets}{private}",
                         g.origin,
-                        or(&g.methods, "GET"),
-                        or(&g.paths, "any path")
+                        join(&g.methods, "GET"),
+                        join(&g.paths, "any path")
                     )
                 })
                 .collect(),
         );
         section(
             "differences",
-            card.differences
+            capabilities
+                .differences
                 .iter()
                 .map(|d| format!("{}: {}", d.subject, d.message))
                 .collect(),
