@@ -40,7 +40,7 @@ pub struct SourceError {
     pub category: ErrorCategory,
     /// Failed operation and reason.
     pub message: String,
-    /// What can be done about it.
+    /// Remedy of the failure.
     #[serde(rename = "hint", serialize_with = "as_text")]
     pub remedy: Option<Remedy>,
     /// True if the same call may succeed later.

@@ -88,7 +88,7 @@ pub enum Remedy {
     },
     /// Anything else, in terms of settings.
     Text {
-        /// What to do.
+        /// Instruction.
         text: String,
     },
 }
