@@ -8,24 +8,24 @@ use adbc_driver_manager::ManagedDriver;
 
 use crate::value::{Row, rows as rows_of};
 
-/// The driver that `just build` put beside the executable.
+/// Path of the driver that `just build` put next to the executable.
 #[expect(clippy::disallowed_methods, reason = "CI says where its driver is")]
 pub(crate) fn driver() -> PathBuf {
     let library = ["libduckdb.so", "libduckdb.dylib", "duckdb.dll"];
-    let beside = std::env::current_exe().unwrap();
-    let beside = beside
+    let executable = std::env::current_exe().unwrap();
+    let next_to_executable = executable
         .ancestors()
         .skip(1)
         .take(2)
         .flat_map(|folder| library.map(|name| folder.join(name)));
-    let places: Vec<_> = std::env::var_os("CONNECTOR_HOST_DUCKDB")
+    let paths: Vec<_> = std::env::var_os("CONNECTOR_HOST_DUCKDB")
         .map(PathBuf::from)
         .into_iter()
-        .chain(beside)
+        .chain(next_to_executable)
         .collect();
-    let found = places.iter().find(|place| place.is_file());
+    let found = paths.iter().find(|path| path.is_file());
     found.cloned().unwrap_or_else(|| {
-        panic!("there is no DuckDB driver in {places:?}; `just build` fetches it")
+        panic!("the DuckDB driver was not found in {paths:?}; `just build` fetches it")
     })
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn rows(database: &Path, dataset: &str, table: &str) -> Option<Vec<Ro
     )
 }
 
-/// What a query returns, or none if it names a table that is not there.
+/// Rows that a query returns, or `None` if it names a missing table.
 pub(crate) fn query(database: &Path, sql: &str) -> Option<Vec<Row>> {
     let mut driver = ManagedDriver::load_dynamic_from_filename(
         driver(),

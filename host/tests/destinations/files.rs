@@ -29,7 +29,7 @@ fn read(manifest: &Path) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap()
 }
 
-fn of_load(manifest: &serde_json::Value) -> Row {
+fn load_row(manifest: &serde_json::Value) -> Row {
     let text = |value: &serde_json::Value| Value::Text(value.as_str().unwrap().to_owned());
     let started = time(
         manifest["started"]
@@ -55,7 +55,7 @@ fn of_load(manifest: &serde_json::Value) -> Row {
     .into()
 }
 
-fn of_resources(manifest: &serde_json::Value) -> Vec<Row> {
+fn resource_rows(manifest: &serde_json::Value) -> Vec<Row> {
     let value = |value: &serde_json::Value| match value {
         serde_json::Value::String(text) => Value::Text(text.clone()),
         serde_json::Value::Number(number) => Value::Integer(number.as_i64().unwrap()),
@@ -84,7 +84,7 @@ pub(crate) fn rows(dataset: &Path, table: &str) -> Option<Vec<Row>> {
             return Some(
                 all(&dataset.join("_loads"))
                     .iter()
-                    .map(|path| of_load(&read(path)))
+                    .map(|path| load_row(&read(path)))
                     .collect(),
             );
         }
@@ -93,7 +93,7 @@ pub(crate) fn rows(dataset: &Path, table: &str) -> Option<Vec<Row>> {
             return Some(
                 manifests
                     .iter()
-                    .flat_map(|path| of_resources(&read(path)))
+                    .flat_map(|path| resource_rows(&read(path)))
                     .collect(),
             );
         }
@@ -129,7 +129,7 @@ pub(crate) fn rows(dataset: &Path, table: &str) -> Option<Vec<Row>> {
             path.metadata().unwrap().len(),
             file["bytes"].as_u64().unwrap()
         );
-        let found = of_file(&path, &columns);
+        let found = file_rows(&path, &columns);
         assert_eq!(found.len() as u64, file["rows"].as_u64().unwrap());
         rows.extend(found);
     }
@@ -157,7 +157,7 @@ pub(crate) fn all(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn of_file(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
+fn file_rows(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     match path.extension().unwrap().to_str().unwrap() {
         "parquet" => {
             let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap())
@@ -166,12 +166,12 @@ fn of_file(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
                 .unwrap();
             reader.flat_map(|batch| rows_of(&batch.unwrap())).collect()
         }
-        "jsonl" => of_jsonl(path, columns),
-        _ => of_csv(path, columns),
+        "jsonl" => jsonl_rows(path, columns),
+        _ => csv_rows(path, columns),
     }
 }
 
-fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
+fn jsonl_rows(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     let fields = columns.iter().map(|(name, stored)| {
         let data_type = match stored.as_str() {
             "int32" => DataType::Int32,
@@ -200,7 +200,7 @@ fn of_jsonl(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     rows
 }
 
-fn of_csv(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
+fn csv_rows(path: &Path, columns: &BTreeMap<String, String>) -> Vec<Row> {
     let mut records = csv::records(&std::fs::read_to_string(path).unwrap()).into_iter();
     let header: Vec<_> = records
         .next()

@@ -7,7 +7,7 @@ use crate::files;
 use crate::store::{Kind, Store, batch, commit, integers, open, texts};
 use crate::value::Value;
 
-/// Merges by `id` what takes the place of all.
+/// Merges all rows of the source by `id`.
 fn merge(store: &Store, kind: Kind, number: u64, rows: &[(i64, Option<&str>)]) {
     let ids: Vec<_> = rows.iter().map(|(id, _)| *id).collect();
     let names: Vec<_> = rows.iter().map(|(_, name)| *name).collect();

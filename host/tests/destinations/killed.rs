@@ -94,7 +94,7 @@ fn ids(load: u64, ids: Range<i64>) -> RecordBatch {
     batch(load, vec![("id", integers(&ids.collect::<Vec<_>>()))])
 }
 
-/// Rows that take the place of those of the same `id`.
+/// Rows that replace those of the same `id`.
 fn merge(rows: &RecordBatch) -> TableWrite {
     TableWrite {
         key: vec!["id".to_owned()],
@@ -103,7 +103,7 @@ fn merge(rows: &RecordBatch) -> TableWrite {
 }
 
 #[test]
-fn a_merge_that_is_killed_is_there_as_a_whole_or_not_at_all() {
+fn a_killed_merge_is_stored_as_a_whole_or_not_at_all() {
     for (name, kind) in KINDS {
         for (when, expected) in [("applied", 1000), ("merged", 1500)] {
             let store = Store::new(kind);
@@ -112,7 +112,7 @@ fn a_merge_that_is_killed_is_there_as_a_whole_or_not_at_all() {
             die(name, &store, when);
             let all: Vec<_> = (0..expected).map(Value::Integer).collect();
             assert_eq!(store.column("t", "id"), all, "{name} {when}");
-            // What it left goes, and nothing else does.
+            // Only the files that it left are removed.
             let rows = ids(3, 500..1500);
             store.commit(3, |load| {
                 load.open_table("t", &merge(&rows)).unwrap();
@@ -134,7 +134,7 @@ fn old() -> RecordBatch {
 }
 
 #[test]
-fn a_killed_load_leaves_what_was_there() {
+fn a_killed_load_leaves_earlier_rows() {
     for (name, kind) in KINDS {
         for when in ["writing", "counted"] {
             let store = Store::new(kind);
@@ -186,7 +186,7 @@ fn files_that_no_manifest_names_are_removed_and_others_stay() {
     let store = Store::new(Kind::Parquet);
     store.load(1, "t", WriteDisposition::Replace, &old());
     let dataset = store.folder().join("turso%20data");
-    // As a process leaves them that dies between moving its files into place
+    // Files of a process that died between publishing its files
     // and writing the manifest.
     std::fs::create_dir(dataset.join("u")).unwrap();
     let moved = dataset

@@ -1,4 +1,4 @@
-//! Places that cannot be opened, and what the error says.
+//! Destinations that cannot be opened, and their errors.
 
 use std::path::Path;
 
@@ -36,7 +36,7 @@ fn a_missing_folder_is_unusable() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_unusable_and_stays_as_it_is() {
+fn a_file_that_is_not_a_database_is_unusable_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.duckdb");
     std::fs::write(&path, "this is a text, and no database\n".repeat(1000)).unwrap();
@@ -79,7 +79,7 @@ fn a_file_in_place_of_a_folder_is_unusable() {
 }
 
 #[test]
-fn a_manifest_that_is_none_is_unusable() {
+fn an_invalid_manifest_is_unusable() {
     let store = Store::new(Kind::Csv);
     store.load(
         1,
@@ -102,7 +102,7 @@ fn a_manifest_that_is_none_is_unusable() {
 /// The kernel's own folders take no file from anybody, not even from root.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_place_that_takes_no_file_is_read_only() {
+fn a_folder_that_accepts_no_file_is_read_only() {
     let error = open_duckdb(Path::new("/sys/kernel/x.duckdb"));
     assert!(
         matches!(error, DestinationError::ReadOnly { .. }),

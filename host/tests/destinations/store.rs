@@ -28,7 +28,7 @@ use crate::value::{Row, Value};
 use crate::{duckdb, files};
 
 pub(crate) const DATASET: &str = "turso data";
-/// What a load did, by table.
+/// Counts of what a load did, by table.
 pub(crate) type StatsByTable = BTreeMap<String, WriteStats>;
 
 pub(crate) const PIPELINE: &str = "a pipeline";
@@ -227,23 +227,23 @@ pub(crate) fn record(number: u64, resources: &[(&str, Option<Cursor>)]) -> LoadR
     }
 }
 
-/// Rows of the given columns, marked with their load.
+/// Rows of the given columns, with the identity of their load.
 pub(crate) fn batch(number: u64, columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     let rows = columns[0].1.len();
-    let mark: DictionaryArray<_> = DictionaryArray::new(
+    let load_ids: DictionaryArray<_> = DictionaryArray::new(
         Int32Array::from(vec![0; rows]),
         Arc::new(StringArray::from(vec![load_id(number).as_str()])),
     );
     let fields = columns
         .iter()
         .map(|(name, column)| Field::new(*name, column.data_type().clone(), true));
-    let mark_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let fields = fields.chain([Field::new("_load_id", mark_type, false)]);
+    let load_id_type = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields = fields.chain([Field::new("_load_id", load_id_type, false)]);
     let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
     let columns = columns
         .into_iter()
         .map(|(_, column)| column)
-        .chain([Arc::new(mark) as ArrayRef]);
+        .chain([Arc::new(load_ids) as ArrayRef]);
     RecordBatch::try_new(schema, columns.collect()).unwrap()
 }
 

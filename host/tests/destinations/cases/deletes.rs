@@ -81,7 +81,7 @@ pub(crate) fn rows_that_are_gone_are_marked(store: &Store) {
     }
 }
 
-pub(crate) fn rows_that_are_gone_go(store: &Store) {
+pub(crate) fn rows_that_are_gone_are_deleted(store: &Store) {
     for (at, deletion_source) in KNOWN.into_iter().enumerate() {
         let store = if at == 0 {
             store
@@ -100,7 +100,7 @@ pub(crate) fn rows_that_are_gone_go(store: &Store) {
     }
 }
 
-pub(crate) fn rows_that_are_gone_stay_if_nobody_cares(store: &Store) {
+pub(crate) fn rows_that_are_gone_stay_if_deletions_are_ignored(store: &Store) {
     for (at, deletion_source) in KNOWN.into_iter().enumerate() {
         let store = if at == 0 {
             store
@@ -123,7 +123,7 @@ pub(crate) fn an_empty_set_of_keys_means_that_all_are_gone(store: &Store) {
     let did = plan.load_with_keys(store, 2, &people(2, &[]), Some(&keys(&[])));
     assert_eq!(did, stats(0, 2, 0));
     assert_eq!(store.rows("t").unwrap(), []);
-    // Not even an empty batch of them, and rows that came before they went.
+    // Without even an empty batch of keys: rows that were sent are deleted too.
     plain().load(store, 3, &people(3, &[(1, "Ada"), (2, "Ben")]));
     let did = plan.load(store, 4, &people(4, &[(2, "Bob"), (3, "Cleo")]));
     assert_eq!(did, stats(2, 3, 0));

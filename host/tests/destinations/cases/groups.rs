@@ -1,5 +1,5 @@
-//! Rows of a key that are a group, such as the items of a list, and give way
-//! together.
+//! Rows of a key that form a group, such as the items of a list, and are
+//! replaced together.
 
 use std::sync::Arc;
 
@@ -10,13 +10,13 @@ use connector_host::model::{DeletionMode, WriteDisposition};
 use super::keyed::{pairs, stats};
 use crate::store::{Store, batch, integers};
 
-/// Rows of a key and the place of an item; none begins a group.
+/// Rows of a key and the index of an item; a null index begins a group.
 fn items(load: u64, rows: &[(i64, Option<i64>)]) -> RecordBatch {
     let keys: Vec<_> = rows.iter().map(|(key, _)| *key).collect();
-    let places: Int64Array = rows.iter().map(|(_, place)| *place).collect();
+    let indices: Int64Array = rows.iter().map(|(_, index)| *index).collect();
     batch(
         load,
-        vec![("of", integers(&keys)), ("_index", Arc::new(places))],
+        vec![("of", integers(&keys)), ("_index", Arc::new(indices))],
     )
 }
 
@@ -67,7 +67,7 @@ fn present(store: &Store) -> String {
     pairs(store, ["of", "_index"])
 }
 
-pub(crate) fn a_group_takes_the_place_of_the_one_before(store: &Store) {
+pub(crate) fn a_group_replaces_the_one_before(store: &Store) {
     assert_eq!(first(store), stats(3, 0, 0));
     assert_eq!(present(store), "1=0 1=1 3=0");
     // One that has fewer rows, one that has none, and one that is new.
@@ -94,7 +94,7 @@ pub(crate) fn the_last_group_of_a_key_counts_within_a_load(store: &Store) {
             (1, Some(8)),
             (2, None),
         ]
-        .map(|(key, place)| (key, place.map(|place: i64| place + 10 * load.cast_signed())))
+        .map(|(key, index)| (key, index.map(|index: i64| index + 10 * load.cast_signed())))
     };
     assert_eq!(
         load(store, 1, DeletionSource::Unknown, &twice(1), &[]),
@@ -108,7 +108,7 @@ pub(crate) fn the_last_group_of_a_key_counts_within_a_load(store: &Store) {
     assert_eq!(present(store), "1=27 1=28");
 }
 
-pub(crate) fn groups_go_with_their_key(store: &Store) {
+pub(crate) fn groups_are_deleted_with_their_key(store: &Store) {
     first(store);
     // Of the keys that are still there, one has no group in this load.
     let did = load(

@@ -43,7 +43,7 @@ fn documents(load: u64, documents: &[Option<&str>]) -> RecordBatch {
     ))
 }
 
-pub(crate) fn json_is_stored_as_that(store: &Store) {
+pub(crate) fn json_is_stored_as_json(store: &Store) {
     plain().load(store, 1, &documents(1, &DOCUMENTS));
     plain().load(store, 2, &documents(2, &DOCUMENTS[..1]));
     let mut destination = store.open();
@@ -55,7 +55,7 @@ pub(crate) fn json_is_stored_as_that(store: &Store) {
     drop(load);
     drop(destination);
     if store.kind == Kind::Jsonl {
-        // It is part of the line.
+        // The JSON is part of the line.
         let folder = store.folder().join("turso%20data/t");
         let mut text = String::new();
         for file in std::fs::read_dir(folder).unwrap() {

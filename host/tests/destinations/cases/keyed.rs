@@ -1,5 +1,4 @@
-//! Rows that are told apart by their key, how they are loaded, and what is
-//! found of them.
+//! Rows that are identified by their key: how they are loaded and read back.
 
 use std::sync::Arc;
 
@@ -92,7 +91,7 @@ pub(crate) fn columns<'n>(people: &[(i64, &str)]) -> Vec<(&'n str, ArrayRef)> {
     vec![("id", integers(&ids)), ("name", texts(&names))]
 }
 
-/// The same, with word of which are deleted.
+/// People with a flag of deleted rows.
 pub(crate) fn changes(load: u64, changes: &[(i64, &str, bool)]) -> RecordBatch {
     batch(load, change_columns(changes))
 }
@@ -105,7 +104,7 @@ pub(crate) fn change_columns<'n>(changes: &[(i64, &str, bool)]) -> Vec<(&'n str,
     columns
 }
 
-/// The same, with the time at which they begin.
+/// People with the time at which their version begins.
 pub(crate) fn versions(load: u64, people: &[(i64, &str)]) -> RecordBatch {
     begin(load, columns(people))
 }

@@ -1,4 +1,4 @@
-//! What becomes of a load: given up, committed, written down.
+//! Loads that are abandoned, committed and recorded.
 
 use connector_host::destination::{DestinationError, TableWrite};
 use connector_host::model::{Cursor, LoadRecord, ReadMode, Rejected, WriteDisposition};
@@ -8,7 +8,7 @@ use crate::files;
 use crate::store::{Kind, PIPELINE, Store, batch, commit, integers, load_id, record};
 use crate::value::{Value, rows};
 
-pub(crate) fn a_restart_forgets_everything(store: &Store) {
+pub(crate) fn a_restart_discards_everything(store: &Store) {
     store.load(1, "old", WriteDisposition::Append, &ids(1, &[1]));
     store.commit(2, |load| {
         for table in ["t", "u"] {
@@ -41,7 +41,7 @@ pub(crate) fn a_restart_forgets_everything(store: &Store) {
     assert_eq!(store.rows("_rejected").unwrap_or_default(), []);
 }
 
-pub(crate) fn a_discard_keeps_what_was_there_and_the_other_tables(store: &Store) {
+pub(crate) fn a_discard_keeps_earlier_rows_and_other_tables(store: &Store) {
     store.commit(1, |load| {
         for table in ["replaced", "appended"] {
             load.open_table(
@@ -92,7 +92,7 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
     load.reject(rejected("t", "lost")).unwrap();
     load.count_rows().unwrap();
     drop(load);
-    // The same open destination goes on.
+    // The open destination can be used again.
     commit(destination.as_mut(), 3, |load| {
         load.open_table(
             "v",
@@ -113,7 +113,7 @@ pub(crate) fn a_load_that_is_dropped_leaves_no_trace(store: &Store) {
     assert_eq!(store.rows("u"), None);
     assert_eq!(store.column("_loads", "load_id").len(), 2);
     if store.kind != Kind::DuckDb {
-        // A manifest and an empty file have come, and nothing else.
+        // A manifest and an empty file were added, and nothing else.
         assert_eq!(files::all(store.folder()).len(), before.len() + 2);
     }
 }
@@ -150,7 +150,7 @@ pub(crate) fn a_second_writer_loses_nothing(store: &Store) {
     assert_eq!(store.column("t", "id"), numbers(&[2, 4]));
 }
 
-pub(crate) fn cursors_come_back_by_pipeline(store: &Store) {
+pub(crate) fn cursors_are_read_back_by_pipeline(store: &Store) {
     let cursor = |value: &[u8]| {
         Some(Cursor {
             version: 3,
@@ -240,7 +240,7 @@ pub(crate) fn rejected_records_are_kept(store: &Store) {
     assert_eq!(store.column("t", "id"), numbers(&[1, 1, 2, 2]));
 }
 
-pub(crate) fn loads_are_written_down(store: &Store) {
+pub(crate) fn loads_are_recorded(store: &Store) {
     store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
     store.load(2, "t", WriteDisposition::Replace, &ids(2, &[1]));
     let text = |text: &str| Value::Text(text.to_owned());

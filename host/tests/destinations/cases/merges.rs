@@ -1,4 +1,4 @@
-//! Rows that take the place of others of the same key.
+//! Rows that replace others of the same key.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(crate) fn a_merge_inserts_and_updates(store: &Store) {
     let did = plain().load(store, 2, &people(2, &[(4, "Dan"), (2, "Bob")]));
     assert_eq!(did, stats(2, 0, 0));
     assert_eq!(present(store), "1:Ada@1 2:Bob@2 3:Cleo@1 4:Dan@2");
-    // The same again changes nothing but the load.
+    // Loading the same rows again changes only their load.
     let did = plain().load(store, 3, &people(3, &[(4, "Dan"), (2, "Bob")]));
     assert_eq!(did, stats(2, 0, 0));
     assert_eq!(present(store), "1:Ada@1 2:Bob@3 3:Cleo@1 4:Dan@3");
@@ -30,7 +30,7 @@ pub(crate) fn a_merge_of_nothing_changes_nothing(store: &Store) {
     assert_eq!(present(store), "1:Ada@1");
 }
 
-pub(crate) fn a_merge_into_nothing_makes_the_table(store: &Store) {
+pub(crate) fn a_merge_without_a_table_creates_it(store: &Store) {
     let twice = people(1, &[(1, "Ada"), (1, "Ann"), (2, "Ben")]);
     assert_eq!(plain().load(store, 1, &twice), stats(2, 0, 1));
     assert_eq!(present(store), "1:Ann@1 2:Ben@1");
@@ -179,7 +179,7 @@ pub(crate) fn new_columns_are_null_in_older_rows(store: &Store) {
     assert_eq!(pairs(store, ["id", "city"]), "1=null 2=null 3=null");
 }
 
-pub(crate) fn a_fresh_start_takes_the_place_of_what_was_there(store: &Store) {
+pub(crate) fn a_full_refresh_replaces_all_rows(store: &Store) {
     for (number, write) in [
         (1, MERGE),
         (3, WriteDisposition::Scd2),

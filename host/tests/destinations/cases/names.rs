@@ -1,4 +1,4 @@
-//! Names, exactly as they came, and nothing but names.
+//! Names are stored exactly, and are only names.
 
 use connector_host::destination::TableWrite;
 use connector_host::model::WriteDisposition;
@@ -7,7 +7,7 @@ use super::ids;
 use crate::store::{Kind, Store, batch, integers, load_id, record};
 use crate::value::rows;
 
-pub(crate) fn nasty_names_come_back(store: &Store) {
+pub(crate) fn nasty_names_are_stored_exactly(store: &Store) {
     let long = "x".repeat(300);
     let names = [
         "select",
@@ -146,7 +146,7 @@ pub(crate) fn a_name_with_a_nul_harms_nothing(store: &Store) {
     assert_eq!(store.rows("victim").unwrap(), rows(&ids(1, &[1, 2, 3])));
 }
 
-/// What was written is in the folder, below the name of the dataset or the
+/// Asserts that all files are in the folder, below the name of the dataset or the
 /// database.
 fn stays_inside(store: &Store, outside: &str) {
     assert!(!store.folder().join("..").join(outside).exists());

@@ -73,7 +73,7 @@ pub(crate) fn a_merge_that_is_dropped_leaves_no_trace(store: &Store) {
     }
 }
 
-pub(crate) fn a_merge_may_be_forgotten(store: &Store) {
+pub(crate) fn a_merge_may_be_discarded(store: &Store) {
     plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
     let plan = Plan::new(MERGE, DeletionSource::AllKeys, DeletionMode::Soft);
     let stats_by_table = store.commit(2, |load| {
@@ -123,7 +123,7 @@ pub(crate) fn files_in_which_no_row_changes_stay(store: &Store) {
         assert_eq!(
             after.len(),
             4,
-            "what stays of one, and what came: {after:?}"
+            "kept rows of one file, and the new rows: {after:?}"
         );
     }
     // One of which nothing is left goes.
@@ -165,8 +165,8 @@ pub(crate) fn many_rows_are_merged(store: &Store) {
     );
     let rows: Vec<_> = (50_000..60_000).map(|id| (id, "", true)).collect();
     assert_eq!(soft.load(store, 3, &changes(3, &rows)), stats(0, 10_000, 0));
-    let marked = store.column("t", "_deleted_at");
-    assert_eq!(marked.iter().filter(|at| **at == time(3)).count(), 10_000);
+    let deleted = store.column("t", "_deleted_at");
+    assert_eq!(deleted.iter().filter(|at| **at == time(3)).count(), 10_000);
 }
 
 /// Values of which each format makes something of its own.

@@ -1,4 +1,4 @@
-//! What becomes of rows: replaced, appended, widened.
+//! Rows that are replaced or appended, and tables that get columns.
 
 use connector_host::destination::{DestinationError, TableWrite};
 use connector_host::model::WriteDisposition;
@@ -7,7 +7,7 @@ use super::{ids, numbers};
 use crate::store::{Store, batch, floats, integers, load_id, texts};
 use crate::value::{Value, rows};
 
-pub(crate) fn a_replace_takes_the_place_of_what_was_there(store: &Store) {
+pub(crate) fn a_replace_replaces_all_rows(store: &Store) {
     store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1, 2, 3]));
     assert_eq!(
         store.column("t", "_load_id"),
@@ -23,13 +23,13 @@ pub(crate) fn a_replace_takes_the_place_of_what_was_there(store: &Store) {
     assert_eq!(store.rows("t").unwrap(), expected);
 }
 
-pub(crate) fn an_append_keeps_what_was_there(store: &Store) {
+pub(crate) fn an_append_keeps_earlier_rows(store: &Store) {
     store.load(1, "t", WriteDisposition::Append, &ids(1, &[1, 2]));
     store.load(2, "t", WriteDisposition::Append, &ids(2, &[2, 3]));
     assert_eq!(store.column("t", "id"), numbers(&[1, 2, 2, 3]));
 }
 
-pub(crate) fn a_table_widens_within_a_load(store: &Store) {
+pub(crate) fn a_table_gets_columns_within_a_load(store: &Store) {
     let wide = batch(
         1,
         vec![("id", integers(&[2])), ("id__text", texts(&[Some("two")]))],
@@ -59,7 +59,7 @@ pub(crate) fn a_table_widens_within_a_load(store: &Store) {
     );
 }
 
-pub(crate) fn an_append_may_lack_columns_and_bring_new_ones(store: &Store) {
+pub(crate) fn an_append_may_lack_columns_and_add_new_ones(store: &Store) {
     store.load(
         1,
         "t",
@@ -106,7 +106,7 @@ pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
     assert_eq!(store.column("t", "id"), numbers(&[1]));
 }
 
-pub(crate) fn an_empty_table_is_there_after_the_commit(store: &Store) {
+pub(crate) fn an_empty_table_exists_after_the_commit(store: &Store) {
     store.load(1, "t", WriteDisposition::Replace, &ids(1, &[1]));
     store.commit(2, |load| {
         load.open_table(

@@ -27,7 +27,7 @@ fn mixed(load: u64, rows: &[(Option<i64>, Option<&str>, &str)]) -> RecordBatch {
 
 const MIXED: &[(&str, &str)] = &[("id", "id__text")];
 
-pub(crate) fn siblings_of_key_columns_tell_rows_apart(store: &Store) {
+pub(crate) fn siblings_of_key_columns_identify_rows(store: &Store) {
     plain().load(store, 1, &people(1, &[(1, "Ada"), (2, "Ben")]));
     let plan = Plan {
         siblings: MIXED,
@@ -63,7 +63,7 @@ pub(crate) fn siblings_of_key_columns_tell_rows_apart(store: &Store) {
     );
 }
 
-pub(crate) fn siblings_may_come_late_in_a_load(store: &Store) {
+pub(crate) fn siblings_may_be_added_late_in_a_load(store: &Store) {
     let hard = Plan::new(MERGE, DeletionSource::AllKeys, DeletionMode::Hard);
     let late = Plan {
         siblings: MIXED,
@@ -85,7 +85,7 @@ pub(crate) fn siblings_may_come_late_in_a_load(store: &Store) {
     });
     assert_eq!(stats_by_table["t"], stats(2, 1, 1));
     assert_eq!(pairs(store, ["id", "name"]), "null=Xa 2=Bill");
-    // The older rows have one, and nothing that comes does.
+    // The older rows have one, and the new rows do not.
     let stats_by_table = store.commit(3, |load| {
         load.open_table("t", &hard.table_write(&people(3, &[])))
             .unwrap();
@@ -149,7 +149,7 @@ pub(crate) fn a_row_without_a_key_is_refused(store: &Store) {
     assert_eq!(present(store), "1:Ada@1");
 }
 
-pub(crate) fn keys_that_nobody_announced_are_refused(store: &Store) {
+pub(crate) fn unannounced_keys_are_refused(store: &Store) {
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(1)).unwrap();
     assert!(load.write_keys("t", keys(&[1])).is_err());

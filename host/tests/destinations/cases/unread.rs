@@ -41,7 +41,7 @@ fn load(
     stats_by_table["t"]
 }
 
-pub(crate) fn a_part_that_was_not_read_stays_where_a_table_gives_way(store: &Store) {
+pub(crate) fn a_part_that_was_not_read_stays_in_a_replaced_table(store: &Store) {
     let old: &Of = &[(1, "a"), (2, "b'"), (3, "c")];
     let extra = vec![("old", integers(&[7, 8, 9]))];
     let rows = batch(1, columns(old).into_iter().chain(extra).collect());

@@ -1,4 +1,4 @@
-//! Values, exactly as they came.
+//! Values are stored exactly.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::store::{Kind, Store, batch, blobs, database, floats, integers, load_i
 use crate::value::{Value, rows};
 
 #[expect(clippy::too_many_lines, reason = "a list of values")]
-pub(crate) fn nasty_values_come_back(store: &Store) {
+pub(crate) fn nasty_values_are_stored_exactly(store: &Store) {
     let large = "é".repeat(2_500_000);
     let bytes: Vec<u8> = (0..5_000_000_u32).map(|at| at.to_le_bytes()[0]).collect();
     let time = [
@@ -182,7 +182,7 @@ pub(crate) fn a_table_of_many_columns_is_stored(store: &Store) {
 }
 
 pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
-    let odd = batch(
+    let unsupported = batch(
         1,
         vec![
             ("id", integers(&[1])),
@@ -194,7 +194,7 @@ pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
     let error = load
         .open_table(
             "t",
-            &TableWrite::new(odd.schema(), WriteDisposition::Replace),
+            &TableWrite::new(unsupported.schema(), WriteDisposition::Replace),
         )
         .unwrap_err();
     assert!(matches!(error, DestinationError::Failed { .. }), "{error}");

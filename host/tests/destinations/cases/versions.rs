@@ -61,7 +61,7 @@ pub(crate) fn versions_begin_and_end(store: &Store) {
     );
 }
 
-pub(crate) fn versions_end_by_keys_and_by_marks(store: &Store) {
+pub(crate) fn versions_end_by_keys_and_by_flags(store: &Store) {
     let plan = Plan::new(
         WriteDisposition::Scd2,
         DeletionSource::AllKeys,
@@ -103,7 +103,7 @@ pub(crate) fn versions_end_by_keys_and_by_marks(store: &Store) {
     assert_eq!(did, stats(1, 0, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a-3 2:a-2 2:b 3:a-2 4:a-4 4:b");
 
-    // What nothing is known of stays.
+    // Rows of which nothing is known stay.
     let plan = Plan::new(
         WriteDisposition::Scd2,
         DeletionSource::Unknown,
@@ -128,7 +128,7 @@ pub(crate) fn a_new_column_makes_a_version_only_where_it_has_a_value(store: &Sto
     wide.push(("city", texts(&[None, Some("")])));
     assert_eq!(plan.load(store, 2, &begin(2, wide)), stats(1, 0, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a 2:a 2:a-2");
-    // And one that no longer comes is null.
+    // A column that is no longer sent is null.
     let did = plan.load(store, 3, &versions(3, &[(1, "a"), (2, "a")]));
     assert_eq!(did, stats(1, 0, 0));
     assert_eq!(gone(store, "_valid_to"), "1:a 2:a 2:a-2 2:a-3");
