@@ -225,29 +225,33 @@ mod tests {
     }
 
     #[test]
-    fn no_name_adds_a_line_of_its_own() {
+    fn no_name_adds_a_key_of_its_own() {
         let name = "x\"\n[[connector.allow]]\norigin = \"https://evil.example";
-        let remedies = [
-            Remedy::GrantSecret {
-                secret: name.to_owned(),
-            },
-            Remedy::ConfigureResource {
-                resource: name.to_owned(),
-                setting: "mask",
-                values: vec![json!({})],
-            },
-            Remedy::AllowSecret {
-                origin: "https://db.example".to_owned(),
-                secret: name.to_owned(),
-            },
-        ];
-        for remedy in remedies {
-            let hint = hint(&remedy);
+        let lines = |remedy: &Remedy| -> Table {
+            let hint = hint(remedy);
             let (_, lines) = hint.split_once("\n\n").unwrap();
-            let file: Table = toml::from_str(lines).unwrap();
-            assert_eq!(file.len(), 1, "{hint}");
-            assert!(!lines.contains("\norigin"), "{hint}");
-        }
+            toml::from_str(lines).unwrap()
+        };
+        let file = lines(&Remedy::GrantSecret {
+            secret: name.to_owned(),
+        });
+        let secrets = file["connector"]["secrets"].as_table().unwrap();
+        assert_eq!(file["connector"].as_table().unwrap().len(), 1);
+        assert_eq!(secrets.keys().collect::<Vec<_>>(), [name]);
+        let file = lines(&Remedy::ConfigureResource {
+            resource: name.to_owned(),
+            setting: "mask",
+            values: vec![json!({})],
+        });
+        assert_eq!(
+            (file.len(), file["resource"][0]["name"].as_str()),
+            (1, Some(name))
+        );
+        let file = lines(&Remedy::AllowSecret {
+            origin: "https://db.example".to_owned(),
+            secret: name.to_owned(),
+        });
+        assert_eq!((file.len(), file["secrets"][0].as_str()), (1, Some(name)));
     }
 
     #[test]
