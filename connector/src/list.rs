@@ -212,18 +212,18 @@ fn builtin_resource(builtin: Builtin) -> Resource {
 /// database is configured.
 fn endpoint_resource(endpoint: &Endpoint, is_alone: bool) -> Resource {
     let columns: Vec<_> = endpoint
-        .usual_columns()
+        .default_columns()
         .map(|column| column.spec())
         .collect();
     let mut modes = vec![Mode::Full];
-    modes.extend(endpoint.increment.map(|_| Mode::Incremental));
+    modes.extend(endpoint.incremental.map(|_| Mode::Incremental));
     Resource {
         name: endpoint.name.to_owned(),
         kind: ResourceKind::Endpoint,
-        description: Some(endpoint.sentences()),
+        description: Some(endpoint.full_description()),
         schema: schema(&columns),
         primary_key: endpoint.key.iter().map(|name| (*name).to_owned()).collect(),
-        cursor_columns: platform::cursor(endpoint)
+        cursor_columns: platform::cursor_column(endpoint)
             .into_iter()
             .map(str::to_owned)
             .collect(),

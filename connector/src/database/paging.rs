@@ -88,7 +88,7 @@ impl Paging {
         self
     }
 
-    /// Makes the condition that rows come after a key.
+    /// Makes the condition that rows follow a key.
     #[must_use]
     pub fn after_key(&self, key: &[Value]) -> Condition {
         Condition::compare_tuple(&self.key, ">", key)

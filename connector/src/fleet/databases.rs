@@ -5,7 +5,7 @@ use crate::config::{Config, Databases};
 use crate::error::{Category, Error, Result};
 use crate::output::Output;
 use crate::platform::client::Client;
-use crate::platform::{self, Entry};
+use crate::platform::{self, ListEntry};
 use crate::url::Url;
 
 /// Selected database.
@@ -35,11 +35,11 @@ pub(super) fn select(
 
 /// Returns the entries that match the patterns and the group, ordered by name.
 fn matching(
-    entries: &[Entry],
+    entries: &[ListEntry],
     databases: &Databases,
     is_https: bool,
 ) -> Result<Vec<SelectedDatabase>> {
-    let is_selected = |entry: &&Entry| {
+    let is_selected = |entry: &&ListEntry| {
         let mut names = databases.names.iter();
         let group = databases.group.as_ref();
         names.any(|name| matches(name, &entry.name))
@@ -84,7 +84,7 @@ fn not_found(what: &str, databases: &Databases) -> Error {
 
 /// Returns the URL of a database. It is without TLS if that of the Platform API
 /// is, as in tests.
-fn host(entry: &Entry, is_https: bool) -> Result<Url> {
+fn host(entry: &ListEntry, is_https: bool) -> Result<Url> {
     let scheme = if is_https { "https" } else { "http" };
     let hostname = entry.hostname.as_ref().ok_or_else(|| {
         Error::protocol(format!(
@@ -154,8 +154,8 @@ mod tests {
         }
     }
 
-    fn entry(name: &str, hostname: Option<&str>, group: &str) -> Entry {
-        Entry {
+    fn entry(name: &str, hostname: Option<&str>, group: &str) -> ListEntry {
+        ListEntry {
             id: None,
             name: name.to_owned(),
             hostname: hostname.map(str::to_owned),

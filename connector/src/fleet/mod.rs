@@ -82,7 +82,7 @@ impl Fleet {
         options: &ReadOptions,
     ) -> Result<Self> {
         let is_of_platform =
-            |selection: &Selection| platform::named_in(&selection.resource, &config).is_some();
+            |selection: &Selection| platform::find_in(&selection.resource, &config).is_some();
         let (platform, requested): (Vec<_>, Vec<_>) =
             requested.into_iter().partition(is_of_platform);
         if let Some(followed) = requested

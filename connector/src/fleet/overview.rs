@@ -92,7 +92,7 @@ fn single(config: &Config, database: SelectedDatabase) -> Result<(Server, Config
 
 /// Converts a resource of one database to that of the fleet.
 fn fleet_resource(resource: Resource) -> Resource {
-    if platform::named(&resource.name).is_some() && resource.kind == ResourceKind::Endpoint {
+    if platform::find(&resource.name).is_some() && resource.kind == ResourceKind::Endpoint {
         return resource;
     }
     let database = Arc::new(Field::new(DATABASE, DataType::Utf8, true));

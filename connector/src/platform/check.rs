@@ -1,16 +1,15 @@
 //! Checks what the token can read, with one cheap request for each resource.
 
-use super::answer::Answer;
 use super::client::Client;
-use super::endpoint::{Endpoint, Scope};
-use super::endpoints::ENDPOINTS;
+use super::endpoint::{Endpoint, Incremental, Scope};
+use super::endpoints::{self, ENDPOINTS};
 use super::json::{self, Object};
-use super::lists::Lists;
-use super::pages::Pages;
-use super::plan;
-use super::record::Context;
-use super::refusals::Refusals;
-use super::units;
+use super::page::RecordPage;
+use super::paginator::Paginator;
+use super::parent_lists::ParentLists;
+use super::partial_failures::PartialFailures;
+use super::partitions::{PartitionContext, request_path};
+use super::targets::targets;
 use crate::clock;
 use crate::config::Config;
 use crate::describe::PLATFORM_TOKEN;
@@ -37,15 +36,15 @@ pub fn check(config: &Config) -> Result<Vec<Finding>> {
             ]
         });
     }
-    let (mut lists, mut output) = (Lists::new(), Output::default());
-    let mut findings = vec![token(&client, &mut output)?];
+    let (mut lists, mut output) = (ParentLists::default(), Output::default());
+    let mut findings = vec![check_token(&client, &mut output)?];
     if findings[0].severity == Severity::Error {
         return Ok(findings);
     }
     for endpoint in ENDPOINTS {
-        let tried = can_read(endpoint, config, &client, &mut lists, &mut output);
+        let result = can_read(endpoint, config, &client, &mut lists, &mut output);
         let info = |message| Finding::new(endpoint.name, Severity::Info, message);
-        findings.push(match tried {
+        findings.push(match result {
             Ok(true) => info("the token can read the resource"),
             Ok(false) => info("nothing exists that the resource could be read for"),
             Err(error) if error.category == Category::Denied => {
@@ -61,10 +60,10 @@ pub fn check(config: &Config) -> Result<Vec<Finding>> {
 }
 
 /// Checks that the API accepts the token, and when it expires.
-fn token(client: &Client, output: &mut Output) -> Result<Finding> {
+fn check_token(client: &Client, output: &mut Output) -> Result<Finding> {
     let path = "/v1/auth/validate";
     let fetch = client.send(false, path.to_owned(), output);
-    let body = match client.answer(fetch, output) {
+    let body = match client.receive(fetch, output) {
         Ok(body) => body,
         Err(error) if error.category == Category::Authentication => {
             return Ok(Finding {
@@ -76,7 +75,7 @@ fn token(client: &Client, output: &mut Output) -> Result<Finding> {
     };
     let root = serde_json::from_str(&body).ok();
     let expires = root
-        .and_then(Object::of)
+        .and_then(Object::parse)
         .and_then(|object| object.get("exp").and_then(json::integer));
     Ok(expiry_finding(expires, clock::unix_micros() / 1_000_000))
 }
@@ -119,33 +118,33 @@ fn can_read(
     endpoint: &'static Endpoint,
     config: &Config,
     client: &Client,
-    lists: &mut Lists,
+    lists: &mut ParentLists,
     output: &mut Output,
 ) -> Result<bool> {
-    let mut refusals = Refusals::new(endpoint);
+    let mut failures = PartialFailures::new(endpoint);
     let settings = &config.platform;
-    let targets = plan::targets(endpoint, settings, client, lists, &mut refusals, output)?;
+    let targets = targets(endpoint, settings, client, lists, &mut failures, output)?;
     let Some(first) = targets.into_iter().next() else {
-        refusals.judge(client, lists, output)?;
+        failures.check_any_success(client, lists, output)?;
         return Ok(false);
     };
     let (from, to) = moment::month(clock::today());
-    let first = Context {
+    let first = PartitionContext {
         window: endpoint
-            .increment
-            .filter(|increment| *increment == super::endpoint::Increment::Days)
+            .incremental
+            .filter(|incremental| *incremental == Incremental::Days)
             .map(|_| (moment::start_of_day(from), moment::start_of_day(to))),
         ..first
     };
-    let path = units::path(endpoint, &first);
-    if super::is_list(endpoint) {
+    let path = request_path(endpoint, &first);
+    if endpoints::is_parent(endpoint) {
         lists.bodies(client, endpoint, &path, output)?;
         return Ok(true);
     }
-    let path = Pages::new(path, endpoint.paging.small()).first();
+    let path = Paginator::new(path, endpoint.pagination.with_small_pages()).first();
     let fetch = client.send(endpoint.scope == Scope::Region, path.clone(), output);
-    let body = client.answer(fetch, output)?;
-    Answer::of(&body, endpoint.selector, &path)?;
+    let body = client.receive(fetch, output)?;
+    RecordPage::parse(&body, endpoint.selector, &path)?;
     Ok(true)
 }
 

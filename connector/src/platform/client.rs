@@ -1,5 +1,5 @@
-//! Requests to the Platform API: sent now, answered later, and sent again when
-//! they fail for a while. Knows no endpoint.
+//! Requests to the Platform API. Requests are sent first and received later,
+//! and retried after temporary failures. Knows no endpoint.
 
 use super::failure;
 use crate::config::Platform;
@@ -10,73 +10,73 @@ use crate::output::Output;
 use crate::retry::Backoff;
 use crate::url::Url;
 
-/// The most bytes of one answer. Lists are not in pages, and thousands of
-/// databases fit in it; more would not fit in memory.
-const MOST: usize = 64 << 20;
+/// Maximum size of a response. Lists without pages hold thousands of
+/// databases; larger ones would not fit in memory.
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// Where requests go.
+/// Client of the Platform API.
 #[derive(Clone, Debug)]
 pub struct Client {
     api: Url,
     region: Url,
     token: Credential,
-    none: Credential,
+    no_credential: Credential,
 }
 
-/// A request that was sent, or could not be.
+/// Request that was sent, or whose sending failed.
 #[derive(Debug)]
 pub(super) struct Fetch {
     pub(super) path: String,
     is_region: bool,
-    sent: Result<Pending>,
+    pending: Result<Pending>,
 }
 
 impl Client {
-    /// A client with the token that was granted.
+    /// Creates a client with the granted token.
     #[must_use]
     pub fn new(settings: &Platform) -> Self {
         Self {
             api: settings.url.clone(),
             region: settings.region_url.clone(),
             token: Credential::from_secret(PLATFORM_TOKEN),
-            none: Credential::absent(),
+            no_credential: Credential::absent(),
         }
     }
 
-    /// Whether there is a token.
+    /// Returns true if a token was granted.
     #[must_use]
     pub fn has_token(&self) -> bool {
         self.token.is_present()
     }
 
-    /// Where the API is.
+    /// Returns the URL of the API.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.api
     }
 
-    /// Sends a request for a path of the API, or of the host of regions.
+    /// Sends a request for a path of the API or of the server of regions.
     pub(super) fn send(&self, is_region: bool, path: String, output: &mut Output) -> Fetch {
         output.count_request();
-        let sent = if is_region {
-            http::send(Method::Get, &self.region, &path, &self.none, None)
+        let pending = if is_region {
+            http::send(Method::Get, &self.region, &path, &self.no_credential, None)
         } else {
             http::send(Method::Get, &self.api, &path, &self.token, None)
         };
         Fetch {
             path,
             is_region,
-            sent,
+            pending,
         }
     }
 
-    /// The body of the answer. What may pass is tried again.
-    pub(super) fn answer(&self, fetch: Fetch, output: &mut Output) -> Result<String> {
+    /// Receives the body of a response. Temporary failures are retried.
+    pub(super) fn receive(&self, fetch: Fetch, output: &mut Output) -> Result<String> {
         let mut backoff = Backoff::new();
         let mut fetch = fetch;
         loop {
             let (is_region, path) = (fetch.is_region, fetch.path.clone());
-            match self.body(fetch) {
+            match self.receive_once(fetch) {
                 Ok(body) => return Ok(body),
                 Err(error) => backoff.wait(error)?,
             }
@@ -84,22 +84,26 @@ impl Client {
         }
     }
 
-    fn body(&self, fetch: Fetch) -> Result<String> {
+    fn receive_once(&self, fetch: Fetch) -> Result<String> {
         let url = if fetch.is_region {
             &self.region
         } else {
             &self.api
         };
-        let what = || format!("{url}{}", fetch.path);
-        let mut response = fetch.sent.and_then(Pending::wait)?;
+        let request = || format!("{url}{}", fetch.path);
+        let mut response = fetch.pending.and_then(Pending::wait)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk()? {
-            if body.len() + chunk.len() > MOST {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(Error::new(
                     Category::Data,
-                    format!("{}: the answer has more than {} MiB", what(), MOST >> 20),
+                    format!(
+                        "{}: the response is larger than {} MiB",
+                        request(),
+                        MAX_RESPONSE_BYTES >> 20
+                    ),
                 )
-                .hint("leave the resource out"));
+                .hint("remove the resource from the selection"));
             }
             body.extend_from_slice(&chunk);
         }
@@ -109,9 +113,10 @@ impl Client {
                 response.status,
                 response.retry_after,
                 &body,
-                &what(),
+                &request(),
             ));
         }
-        String::from_utf8(body).map_err(|_| failure::protocol(&what(), "the answer is not UTF-8"))
+        String::from_utf8(body)
+            .map_err(|_| failure::protocol(&request(), "the response is not UTF-8"))
     }
 }

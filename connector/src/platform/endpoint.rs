@@ -1,190 +1,186 @@
-//! What a row of the table of endpoints says: where the endpoint is, what its
-//! answer looks like, and which columns its records become. Asks nobody.
+//! Description of an endpoint: its path, the shape of its responses, and the
+//! columns of its records. Sends no request.
 
 use crate::rows::columns::{ColumnSpec, Storage};
 use crate::rows::logical_type::{EpochUnit, LogicalType};
 
-/// The column of what has no column of its own.
+/// Name of the column for fields without a column.
 pub const EXTRA: &str = "_extra";
 
-/// An endpoint, as a resource.
+/// Endpoint that is a resource.
 #[derive(Debug)]
 pub struct Endpoint {
     /// Name of the resource.
     pub name: &'static str,
-    /// A sentence.
+    /// Description of its records, without a period.
     pub description: &'static str,
-    /// Its path, with the names that the OpenAPI document gives to what
-    /// stands for something.
+    /// Path, with the placeholders of the OpenAPI document.
     pub path: &'static str,
-    /// What follows the path, without a page.
+    /// Query of the path, without pagination.
     pub query: &'static str,
-    /// Documented paths whose answers only repeat what this one has.
+    /// Documented paths whose responses only repeat parts of this one.
     pub covers: &'static [&'static str],
-    /// What it is asked for.
+    /// Objects for which it is requested.
     pub scope: Scope,
-    /// Where records are in an answer.
+    /// Position of the records in a response.
     pub selector: Selector,
-    /// How further pages are asked for.
-    pub paging: Paging,
-    /// Columns of its records, without those that come from the scope.
-    pub columns: &'static [Column],
-    /// Columns that tell its rows apart.
+    /// Pagination of its lists.
+    pub pagination: Pagination,
+    /// Columns of its records, without those of the scope.
+    pub columns: &'static [EndpointColumn],
+    /// Columns of the primary key.
     pub key: &'static [&'static str],
-    /// Whether it is read when nothing is selected.
+    /// True if it is read when nothing is selected.
     pub by_default: bool,
-    /// How it can be read in parts.
-    pub increment: Option<Increment>,
-    /// What is good to know before it is read: what it costs, whom it is for.
+    /// Incremental reading, if it supports that.
+    pub incremental: Option<Incremental>,
+    /// Costs and requirements, without a period.
     pub note: &'static str,
 }
 
-/// What an endpoint is asked for, each one by itself.
+/// Objects for which an endpoint is requested, one request for each object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The token.
+    /// The token itself.
     Token,
-    /// The host that knows the closest region. It gets no token.
+    /// The server of regions, which receives no token.
     Region,
-    /// Each organization.
+    /// Every organization.
     Organization,
-    /// Each group of each organization.
+    /// Every group of every organization.
     Group,
-    /// Each database of each organization.
+    /// Every database of every organization.
     Database,
 }
 
-/// Where records are in an answer.
+/// Position of the records in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {
-    /// In an array of this name. It may be null, and stand alone.
+    /// In the array of this name, or in an array without a name. May be null.
     List(&'static str),
-    /// In an object of this name, whose members are a code and a name each.
+    /// In the object of this name. Each member is a record of a code and a name.
     Map(&'static str),
-    /// In an object of this name.
+    /// In the object of this name.
     One(&'static str),
-    /// In an object of this name or, where there is none, in the answer
-    /// itself.
+    /// In the object of this name or, without one, in the whole response.
     OneOrRoot(&'static str),
-    /// In the answer itself.
+    /// In the whole response.
     Root,
 }
 
-/// How further pages are asked for. What an answer says of a next page is
-/// followed anyway.
+/// Pagination of a list. A cursor in a response is always followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Paging {
-    /// They are not.
+pub enum Pagination {
+    /// No page numbers.
     None,
-    /// By number.
+    /// Page numbers.
     Number {
-        /// Records of a page.
+        /// Number of records on a page.
         size: u32,
     },
 }
 
-/// How an endpoint is read in parts.
+/// Method of reading an endpoint incrementally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Increment {
-    /// By days (UTC) that are asked for with `from` and `to`.
+pub enum Incremental {
+    /// By days (UTC), which `from` and `to` select.
     Days,
-    /// By a column of times; newest first, so that a read can end where the
-    /// last one began.
+    /// By a column of times, newest first: a read can end where the last one
+    /// started.
     NewestFirst(&'static str),
-    /// By a column of times, in no order: all is asked for, and what is older
-    /// is left out.
+    /// By a column of times, in no order: all records are requested, and older
+    /// ones are skipped.
     Unordered(&'static str),
 }
 
-/// A column.
+/// Column of an endpoint.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
-    /// Its name.
+pub struct EndpointColumn {
+    /// Name of the column.
     pub name: &'static str,
-    /// Where its values come from.
-    pub source: Source,
-    /// What they are.
-    pub kind: Kind,
-    /// Whether it is read only when it is named.
+    /// Source of its values.
+    pub source: ColumnSource,
+    /// Type of its values.
+    pub field_type: FieldType,
+    /// True if it is read only when `columns` names it.
     pub is_sensitive: bool,
 }
 
-/// Where the values of a column come from.
+/// Source of the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// From the first of these fields that has a value. A point leads into an
+pub enum ColumnSource {
+    /// The first of these fields that has a value. A period leads into an
     /// object.
     Fields(&'static [&'static str]),
-    /// From what the endpoint is asked for.
+    /// The object for which the endpoint is requested.
     Scope(ScopeKey),
-    /// The beginning of the time that is asked for.
+    /// The beginning of the requested time window.
     From,
-    /// Its end.
+    /// The end of the requested time window.
     To,
-    /// A hash of the record, which has no key.
+    /// A hash of the record, for records without a key.
     RecordHash,
-    /// A hash of a text that is not read unless it is named.
+    /// A hash of a text in a sensitive field.
     HashOf(&'static str),
 }
 
-/// A key of what an endpoint is asked for.
+/// Key of an object for which an endpoint is requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScopeKey {
     /// The slug of the organization.
     Organization,
-    /// The UUID of the group or the database.
+    /// The UUID of the group or database.
     Id,
-    /// Its name.
+    /// The name of the group or database.
     Name,
 }
 
-/// What the values of a column are.
+/// Type of the values of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldType {
     /// Text.
     Text,
     /// Integers.
     Integer,
     /// True or false.
     Boolean,
-    /// Days.
+    /// Dates.
     Date,
-    /// Times.
+    /// Timestamps.
     Timestamp,
-    /// Whatever it is, as JSON.
+    /// Any JSON.
     Json,
 }
 
 impl Endpoint {
-    /// All its columns, those of the scope first, and what has none last.
-    pub fn all_columns(&self) -> impl Iterator<Item = Column> + use<'_> {
-        let extra = Column {
+    /// Returns all columns: first those of the scope, and `_extra` last.
+    pub fn all_columns(&self) -> impl Iterator<Item = EndpointColumn> + use<'_> {
+        let extra = EndpointColumn {
             name: EXTRA,
-            source: Source::Fields(&[]),
-            kind: Kind::Json,
+            source: ColumnSource::Fields(&[]),
+            field_type: FieldType::Json,
             is_sensitive: false,
         };
-        let own = self.columns.iter().copied();
         self.scope
             .columns()
             .iter()
             .copied()
-            .chain(own)
+            .chain(self.columns.iter().copied())
             .chain([extra])
     }
 
-    /// The columns that are read unless others are named.
-    pub fn usual_columns(&self) -> impl Iterator<Item = Column> + use<'_> {
+    /// Returns the columns that are read by default.
+    pub fn default_columns(&self) -> impl Iterator<Item = EndpointColumn> + use<'_> {
         self.all_columns().filter(|column| !column.is_sensitive)
     }
 
-    /// All that is to be said of it: which endpoints it covers, what it costs,
-    /// and which columns have to be named.
+    /// Returns the full description: the covered paths, the note, and the
+    /// columns that must be named.
     #[must_use]
-    pub fn sentences(&self) -> String {
+    pub fn full_description(&self) -> String {
         let mut text = format!("{}. GET {}", self.description, self.path);
         for path in self.covers {
-            text.push_str(&format!("; GET {path} only repeats it"));
+            text.push_str(&format!("; GET {path} only repeats parts of it"));
         }
         text.push('.');
         if !self.note.is_empty() {
@@ -202,10 +198,10 @@ impl Endpoint {
     }
 }
 
-impl Paging {
-    /// The same with one record for each page, to see whether there are any.
+impl Pagination {
+    /// Returns the pagination with one record on each page.
     #[must_use]
-    pub fn small(self) -> Self {
+    pub fn with_small_pages(self) -> Self {
         match self {
             Self::None => Self::None,
             Self::Number { .. } => Self::Number { size: 1 },
@@ -214,9 +210,9 @@ impl Paging {
 }
 
 impl Scope {
-    /// The columns that every row has of what it was asked for.
+    /// Returns the columns that identify the object of each row.
     #[must_use]
-    pub fn columns(self) -> &'static [Column] {
+    pub fn columns(self) -> &'static [EndpointColumn] {
         match self {
             Self::Token | Self::Region => &[],
             Self::Organization => ORGANIZATION,
@@ -225,7 +221,7 @@ impl Scope {
         }
     }
 
-    /// The resource that it is fanned out from.
+    /// Returns the resource that lists the objects.
     #[must_use]
     pub fn parent(self) -> Option<&'static str> {
         match self {
@@ -237,102 +233,110 @@ impl Scope {
     }
 }
 
-impl Column {
-    /// A column of the field of the same name.
-    const fn of(name: &'static str, fields: &'static [&'static str], kind: Kind) -> Self {
+impl EndpointColumn {
+    const fn from_fields(
+        name: &'static str,
+        fields: &'static [&'static str],
+        field_type: FieldType,
+    ) -> Self {
         Self {
             name,
-            source: Source::Fields(fields),
-            kind,
+            source: ColumnSource::Fields(fields),
+            field_type,
             is_sensitive: false,
         }
     }
 
-    /// The same, read only when it is named.
+    /// Makes the column sensitive: it is read only when `columns` names it.
     #[must_use]
     pub const fn sensitive(mut self) -> Self {
         self.is_sensitive = true;
         self
     }
 
-    /// As the decoder takes it.
+    /// Returns the name and storage of the column.
     #[must_use]
     pub fn spec(&self) -> ColumnSpec {
         ColumnSpec {
             name: self.name.to_owned(),
-            storage: self.kind.storage(),
+            storage: self.field_type.storage(),
             holds_json: false,
         }
     }
 }
 
-/// Text of a field, which may be one of several.
+/// Makes a column of text.
 #[must_use]
-pub const fn text(name: &'static str, fields: &'static [&'static str]) -> Column {
-    Column::of(name, fields, Kind::Text)
+pub const fn text(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
+    EndpointColumn::from_fields(name, fields, FieldType::Text)
 }
 
-/// An integer of a field.
+/// Makes a column of integers.
 #[must_use]
-pub const fn integer(name: &'static str, fields: &'static [&'static str]) -> Column {
-    Column::of(name, fields, Kind::Integer)
+pub const fn integer(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
+    EndpointColumn::from_fields(name, fields, FieldType::Integer)
 }
 
-/// A boolean of a field.
+/// Makes a column of booleans.
 #[must_use]
-pub const fn boolean(name: &'static str, fields: &'static [&'static str]) -> Column {
-    Column::of(name, fields, Kind::Boolean)
+pub const fn boolean(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
+    EndpointColumn::from_fields(name, fields, FieldType::Boolean)
 }
 
-/// A time of a field.
+/// Makes a column of timestamps.
 #[must_use]
-pub const fn time(name: &'static str, fields: &'static [&'static str]) -> Column {
-    Column::of(name, fields, Kind::Timestamp)
+pub const fn time(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
+    EndpointColumn::from_fields(name, fields, FieldType::Timestamp)
 }
 
-/// A day of a field.
+/// Makes a column of dates.
 #[must_use]
-pub const fn date(name: &'static str, fields: &'static [&'static str]) -> Column {
-    Column::of(name, fields, Kind::Date)
+pub const fn date(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
+    EndpointColumn::from_fields(name, fields, FieldType::Date)
 }
 
-/// A field with more fields in it.
+/// Makes a column of JSON.
 #[must_use]
-pub const fn json(name: &'static str, fields: &'static [&'static str]) -> Column {
-    Column::of(name, fields, Kind::Json)
+pub const fn json(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
+    EndpointColumn::from_fields(name, fields, FieldType::Json)
 }
 
-/// What is made of something else than a field.
+/// Makes a column from another source than fields.
 #[must_use]
-pub const fn made(name: &'static str, source: Source, kind: Kind) -> Column {
-    Column {
+pub const fn derived(
+    name: &'static str,
+    source: ColumnSource,
+    field_type: FieldType,
+) -> EndpointColumn {
+    EndpointColumn {
         name,
         source,
-        kind,
+        field_type,
         is_sensitive: false,
     }
 }
 
-const ORGANIZATION: &[Column] = &[of_scope("organization_slug", ScopeKey::Organization)];
+const ORGANIZATION: &[EndpointColumn] =
+    &[scope_column("organization_slug", ScopeKey::Organization)];
 
-const GROUP: &[Column] = &[
-    of_scope("organization_slug", ScopeKey::Organization),
-    of_scope("group_uuid", ScopeKey::Id),
-    of_scope("group_name", ScopeKey::Name),
+const GROUP: &[EndpointColumn] = &[
+    scope_column("organization_slug", ScopeKey::Organization),
+    scope_column("group_uuid", ScopeKey::Id),
+    scope_column("group_name", ScopeKey::Name),
 ];
 
-const DATABASE: &[Column] = &[
-    of_scope("organization_slug", ScopeKey::Organization),
-    of_scope("database_id", ScopeKey::Id),
-    of_scope("database_name", ScopeKey::Name),
+const DATABASE: &[EndpointColumn] = &[
+    scope_column("organization_slug", ScopeKey::Organization),
+    scope_column("database_id", ScopeKey::Id),
+    scope_column("database_name", ScopeKey::Name),
 ];
 
-const fn of_scope(name: &'static str, key: ScopeKey) -> Column {
-    made(name, Source::Scope(key), Kind::Text)
+const fn scope_column(name: &'static str, key: ScopeKey) -> EndpointColumn {
+    derived(name, ColumnSource::Scope(key), FieldType::Text)
 }
 
-impl Kind {
-    /// How it is stored.
+impl FieldType {
+    /// Returns the storage of the values.
     #[must_use]
     pub fn storage(self) -> Storage {
         match self {

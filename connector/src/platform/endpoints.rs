@@ -1,16 +1,17 @@
 //! The table of endpoints: one row for each resource of the Platform API.
-//! Data and no code; what its words mean is said in [`super::endpoint`].
+//! [`super::endpoint`] defines the fields.
 //!
 //! Source: Turso's OpenAPI document (25 GETs) and the newer pages of its API
 //! reference. Every documented GET is here or in `covers`.
 
 use super::endpoint::{
-    Column, Endpoint, Increment, Kind, Paging, Scope, Selector, Source, boolean, date, integer,
-    json, made, text, time,
+    ColumnSource, Endpoint, EndpointColumn, FieldType, Incremental, Pagination, Scope, Selector,
+    boolean, date, derived, integer, json, text, time,
 };
+use crate::error::{Category, Error, Result};
 
-/// What most rows have in common.
-const USUAL: Endpoint = Endpoint {
+/// Values that most rows share.
+const DEFAULTS: Endpoint = Endpoint {
     name: "",
     description: "",
     path: "",
@@ -18,22 +19,22 @@ const USUAL: Endpoint = Endpoint {
     covers: &[],
     scope: Scope::Organization,
     selector: Selector::Root,
-    paging: Paging::None,
+    pagination: Pagination::None,
     columns: &[],
     key: &[],
     by_default: false,
-    increment: None,
+    incremental: None,
     note: "",
 };
 
-/// What children of databases cost.
+/// Note on the cost of resources of databases.
 const PER_DATABASE: &str = "One request for each database";
 
-/// All endpoints.
+/// The endpoints, in the order of listings.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint {
         name: "platform_organizations",
-        description: "Organizations that the token sees",
+        description: "Organizations that the token can read",
         path: "/v1/organizations",
         covers: &["/v1/organizations/{organizationSlug}"],
         scope: Scope::Token,
@@ -54,7 +55,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["slug"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_databases",
@@ -78,7 +79,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["DbId"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_groups",
@@ -96,7 +97,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["uuid"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_members",
@@ -112,11 +113,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         key: &["organization_slug", "username"],
         by_default: true,
         note: "For admins and owners",
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_invites",
-        description: "Invitations to each organization that are pending",
+        description: "Pending invitations to each organization",
         path: "/v2/organizations/{organizationSlug}/invites",
         selector: Selector::List("invites"),
         columns: &[
@@ -126,18 +127,18 @@ pub const ENDPOINTS: &[Endpoint] = &[
             time("created_at", &["created_at"]),
         ],
         key: &["organization_slug", "id"],
-        note: "For admins and owners, on plans from Scaler on",
-        ..USUAL
+        note: "For admins and owners, on the Scaler plan and above",
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_audit_logs",
-        description: "What was done in each organization. Records have no id: `record_hash` is \
-                      one, and records that are the same in all their fields are one row",
+        description: "Actions in each organization. Records have no id: `record_hash` \
+                      replaces it, and records with equal fields are one row",
         path: "/v1/organizations/{organizationSlug}/audit-logs",
         selector: Selector::List("audit_logs"),
-        paging: Paging::Number { size: 100 },
+        pagination: Pagination::Number { size: 100 },
         columns: &[
-            made("record_hash", Source::RecordHash, Kind::Text),
+            derived("record_hash", ColumnSource::RecordHash, FieldType::Text),
             text("code", &["code"]),
             text("message", &["message"]),
             text("origin", &["origin"]),
@@ -152,13 +153,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
             text("longitude", &["longitude"]).sensitive(),
         ],
         key: &["organization_slug", "record_hash"],
-        increment: Some(Increment::NewestFirst("created_at")),
-        note: "For plans from Scaler on. One request for each 100 records",
-        ..USUAL
+        incremental: Some(Incremental::NewestFirst("created_at")),
+        note: "For the Scaler plan and above. One request for each 100 records",
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_invoices",
-        description: "Invoices of each organization, upcoming ones among them",
+        description: "Invoices of each organization, including upcoming ones",
         path: "/v1/organizations/{organizationSlug}/invoices",
         query: "type=all",
         selector: Selector::List("invoices"),
@@ -174,11 +175,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["organization_slug", "invoice_number"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_plans",
-        description: "Plans that each organization can have, with their prices and quotas",
+        description: "Available plans of each organization, with prices and quotas",
         path: "/v1/organizations/{organizationSlug}/plans",
         selector: Selector::List("plans"),
         columns: &[
@@ -195,11 +196,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["organization_slug", "name"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_subscription",
-        description: "The plan that each organization has",
+        description: "Plan of each organization",
         path: "/v1/organizations/{organizationSlug}/subscription",
         selector: Selector::One("subscription"),
         columns: &[
@@ -210,12 +211,12 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["organization_slug"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_organization_usage",
-        description: "What each organization has used in the current billing cycle, with each of \
-                      its databases in `database_usage`",
+        description: "Usage of each organization in the current billing cycle, with the usage of \
+                      each database in `database_usage`",
         path: "/v1/organizations/{organizationSlug}/usage",
         selector: Selector::One("organization"),
         columns: &[
@@ -231,18 +232,18 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["organization_slug"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_database_usage",
-        description: "What each database has used between `from` and `to`: in full, in the \
-                      calendar month (UTC); incrementally, on each day since `usage_from`",
+        description: "Usage of each database between `from` and `to`: in full reads, the calendar \
+                      month (UTC); in incremental reads, each day since `usage_from`",
         path: "/v1/organizations/{organizationSlug}/databases/{databaseName}/usage",
         scope: Scope::Database,
         selector: Selector::OneOrRoot("database"),
         columns: &[
-            made("from", Source::From, Kind::Timestamp),
-            made("to", Source::To, Kind::Timestamp),
+            derived("from", ColumnSource::From, FieldType::Timestamp),
+            derived("to", ColumnSource::To, FieldType::Timestamp),
             text("uuid", &["uuid"]),
             integer("rows_read", &["total.rows_read", "usage.rows_read"]),
             integer(
@@ -260,27 +261,27 @@ pub const ENDPOINTS: &[Endpoint] = &[
             json("instances", &["instances"]),
         ],
         key: &["database_id", "from", "to"],
-        increment: Some(Increment::Days),
-        note: "One request for each database, incrementally for each database and day; \
-               platform_organization_usage has the usage of all databases in one",
-        ..USUAL
+        incremental: Some(Incremental::Days),
+        note: "One request for each database; in incremental reads, one request for each database \
+               and day. platform_organization_usage has the usage of all databases in one request",
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_database_stats",
         description: "The queries of each database that read and write the most rows; \
-                      `query_hash` tells them apart",
+                      `query_hash` identifies them",
         path: "/v1/organizations/{organizationSlug}/databases/{databaseName}/stats",
         scope: Scope::Database,
         selector: Selector::List("top_queries"),
         columns: &[
-            made("query_hash", Source::HashOf("query"), Kind::Text),
+            derived("query_hash", ColumnSource::HashOf("query"), FieldType::Text),
             text("query", &["query"]).sensitive(),
             integer("rows_read", &["rows_read"]),
             integer("rows_written", &["rows_written"]),
         ],
         key: &["database_id", "query_hash"],
         note: PER_DATABASE,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_database_instances",
@@ -300,7 +301,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["database_id", "uuid"],
         note: PER_DATABASE,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_database_configuration",
@@ -318,7 +319,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["database_id"],
         note: PER_DATABASE,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_group_configuration",
@@ -328,41 +329,41 @@ pub const ENDPOINTS: &[Endpoint] = &[
         columns: &[boolean("delete_protection", &["delete_protection"])],
         key: &["group_uuid"],
         note: "One request for each group",
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_locations",
-        description: "Locations where databases can be",
+        description: "Available locations of databases",
         path: "/v1/locations",
         scope: Scope::Token,
         selector: Selector::Map("locations"),
         columns: &[text("code", &["code"]), text("name", &["name"])],
         key: &["code"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_api_tokens",
-        description: "Tokens of the user that the token belongs to: what they are called and may \
-                      do, never what they are",
+        description: "Tokens of the user that the token belongs to: names and permissions, without \
+                      the tokens themselves",
         path: "/v1/auth/api-tokens",
         scope: Scope::Token,
         selector: Selector::List("tokens"),
         columns: TOKEN,
         key: &["id"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_organization_api_tokens",
-        description: "Tokens of each organization, with their owners: what they are called and \
-                      may do, never what they are",
+        description: "Tokens of each organization, with their owners: names and permissions, without \
+                      the tokens themselves",
         path: "/v1/organizations/{organizationSlug}/api-tokens",
         selector: Selector::List("tokens"),
         columns: OWNED_TOKEN,
         key: &["organization_slug", "id"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_current_user",
@@ -381,11 +382,11 @@ pub const ENDPOINTS: &[Endpoint] = &[
         ],
         key: &["username"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_deleted_databases",
-        description: "Databases of each organization that were deleted within the last days",
+        description: "Databases of each organization deleted in the last days",
         path: "/v3/organizations/{organizationId}/databases",
         query: "deleted=true&limit=1000",
         selector: Selector::List("databases"),
@@ -403,13 +404,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
             time("group_deleted_at", &["group_deleted_at"]),
         ],
         key: &["DbId"],
-        increment: Some(Increment::Unordered("deleted_at")),
+        incremental: Some(Incremental::Unordered("deleted_at")),
         note: "For paid plans",
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_deleted_groups",
-        description: "Groups of each organization that were deleted within the last days",
+        description: "Groups of each organization deleted in the last days",
         path: "/v3/organizations/{organizationId}/deleted-groups",
         query: "limit=1000",
         selector: Selector::List("groups"),
@@ -420,33 +421,33 @@ pub const ENDPOINTS: &[Endpoint] = &[
             integer("cascade_databases", &["cascade_databases"]),
         ],
         key: &["uuid"],
-        increment: Some(Increment::Unordered("deleted_at")),
+        incremental: Some(Incremental::Unordered("deleted_at")),
         note: "For paid plans, and for tokens of the whole organization",
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_token",
-        description: "When the token expires, in seconds since 1970; -1 stands for never",
+        description: "Expiry of the token in seconds since 1970; -1 for a token that does not expire",
         path: "/v1/auth/validate",
         scope: Scope::Token,
         columns: &[integer("exp", &["exp"])],
         key: &["exp"],
         by_default: true,
-        ..USUAL
+        ..DEFAULTS
     },
     Endpoint {
         name: "platform_closest_region",
-        description: "The region that is closest to where the host runs",
+        description: "Region closest to the host",
         path: "/",
         scope: Scope::Region,
         columns: &[text("server", &["server"]), text("client", &["client"])],
         key: &["client"],
-        note: "Asked of `region_url`, without a token",
-        ..USUAL
+        note: "Requested from `region_url`, without a token",
+        ..DEFAULTS
     },
 ];
 
-const TOKEN: &[Column] = &[
+const TOKEN: &[EndpointColumn] = &[
     text("id", &["id"]),
     text("name", &["name"]),
     text("organization", &["organization"]),
@@ -455,7 +456,7 @@ const TOKEN: &[Column] = &[
     date("created_at", &["created_at"]),
 ];
 
-const OWNED_TOKEN: &[Column] = &[
+const OWNED_TOKEN: &[EndpointColumn] = &[
     text("id", &["id"]),
     text("name", &["name"]),
     text("organization", &["organization"]),
@@ -465,3 +466,28 @@ const OWNED_TOKEN: &[Column] = &[
     text("owner_email", &["owner.email"]),
     date("created_at", &["created_at"]),
 ];
+
+/// Returns the endpoint of a resource.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Endpoint> {
+    ENDPOINTS.iter().find(|endpoint| endpoint.name == name)
+}
+
+/// Returns the endpoint that lists the objects of a scope.
+pub(super) fn parent(scope: Scope) -> Result<&'static Endpoint> {
+    scope.parent().and_then(find).ok_or_else(|| {
+        Error::new(
+            Category::Internal,
+            format!("the scope {scope:?} has no endpoint that lists its objects"),
+        )
+    })
+}
+
+/// Returns true if other endpoints are requested for the records of this one.
+pub(super) fn is_parent(endpoint: &Endpoint) -> bool {
+    let mut scopes = [Scope::Organization, Scope::Group, Scope::Database].into_iter();
+    scopes.any(|scope| scope.parent() == Some(endpoint.name))
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,8 @@
 
 use serde_json::value::RawValue;
 
-use super::json::{self, Object};
+use super::json::{self, JsonWriter, Object};
+use super::secret_fields;
 use crate::error::{Category, Error};
 use crate::failure::{ErrorAnswer, reason};
 
@@ -59,6 +60,12 @@ pub(super) fn protocol(request: &str, problem: &str) -> Error {
     Error::new(Category::Protocol, format!("{request}: {problem}")).hint(CHECK_URL)
 }
 
+/// Returns true for a failure of one organization, group or database that does
+/// not affect the others.
+pub(super) fn is_partial(error: &Error) -> bool {
+    matches!(error.category, Category::Permission | Category::NotFound)
+}
+
 /// Hint for an answer that the API does not document.
 const CHECK_URL: &str = "check that `platform_url` is the URL of Turso's Platform API, and that the \
                          connector is up to date";
@@ -80,12 +87,12 @@ fn token_hint(stated: &str) -> &'static str {
 /// a text, but is not always one.
 fn reason_in(body: &str) -> String {
     let raw: Option<&RawValue> = serde_json::from_str(body).ok();
-    let object = raw.and_then(Object::of);
+    let object = raw.and_then(Object::parse);
     let member = |name: &str| {
         let value = object.as_ref()?.get(name)?;
         Some(
             json::text(value)
-                .unwrap_or_else(|| json::Writer::new(super::never::is_secret).written(value)),
+                .unwrap_or_else(|| JsonWriter::new(secret_fields::is_secret).write(value)),
         )
     };
     let stated = member("error").or_else(|| member("message"));

@@ -1,5 +1,5 @@
-//! JSON as it came: numbers keep all their digits and texts their bytes.
-//! Makes nothing of it, and knows no endpoint.
+//! JSON without loss: numbers keep all digits, and texts keep their bytes.
+//! Knows no endpoint.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// How deep values may be nested; nothing that is deeper is looked through.
+/// Maximum nesting depth of written values. Deeper values become null.
 const MAX_DEPTH: usize = 64;
 
-/// Members of an object, in their order.
+/// Members of an object, in order.
 #[derive(Debug)]
 pub(super) struct Object<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
-/// What a value is.
+/// Type of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum JsonType {
     /// Null.
     Null,
     /// True or false.
@@ -56,13 +56,13 @@ impl<'de> Deserialize<'de> for Object<'de> {
 }
 
 impl<'a> Object<'a> {
-    /// The members of a value; none if it is no object.
+    /// Parses an object.
     #[must_use]
-    pub(super) fn of(value: &'a RawValue) -> Option<Self> {
+    pub(super) fn parse(value: &'a RawValue) -> Option<Self> {
         serde_json::from_str(value.get()).ok()
     }
 
-    /// The value of a member, of the last one if there are several.
+    /// Returns the value of a member, or of the last one with the name.
     #[must_use]
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         let mut members = self.0.iter().rev();
@@ -71,12 +71,12 @@ impl<'a> Object<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// The names of the members, for messages.
+    /// Lists the names of the members, for messages.
     #[must_use]
     pub(super) fn names(&self) -> String {
-        const MOST: usize = 10;
+        const MAX_NAMES: usize = 10;
         let names = self.0.iter().map(|(name, _)| format!("`{name}`"));
-        let names: Vec<_> = names.take(MOST).collect();
+        let names: Vec<_> = names.take(MAX_NAMES).collect();
         if names.is_empty() {
             return "nothing".to_owned();
         }
@@ -84,10 +84,10 @@ impl<'a> Object<'a> {
     }
 }
 
-impl Shape {
-    /// What a value is. Its first byte says so.
+impl JsonType {
+    /// Returns the type of a value, which its first byte tells.
     #[must_use]
-    pub(super) fn of(value: &RawValue) -> Self {
+    pub(super) fn of_value(value: &RawValue) -> Self {
         match value.get().as_bytes().first() {
             Some(b'{') => Self::Object,
             Some(b'[') => Self::Array,
@@ -98,7 +98,7 @@ impl Shape {
         }
     }
 
-    /// What it is called.
+    /// Returns the name with an article, for messages.
     #[must_use]
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -112,93 +112,94 @@ impl Shape {
     }
 }
 
-/// The elements of an array; none if it is none.
+/// Parses an array.
 #[must_use]
 pub(super) fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// The text of a value; none if it is no text, or has half a character.
+/// Parses a text. A lone surrogate is invalid.
 #[must_use]
 pub(super) fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
-/// The integer of a value; none if it is none of 64 bits.
+/// Parses a 64-bit integer.
 #[must_use]
 pub(super) fn integer(value: &RawValue) -> Option<i64> {
     value.get().parse().ok()
 }
 
-/// Writes values without the members that are left out.
+/// Writes JSON values without excluded members.
 #[derive(Debug)]
-pub(super) struct Writer<F> {
-    /// Says of a name whether it is left out, and may take note of it.
-    leave_out: F,
-    /// Whether members come in the order of their names.
-    sorted: bool,
+pub(super) struct JsonWriter<F> {
+    /// Returns true for the name of an excluded member.
+    excludes: F,
+    is_sorted: bool,
 }
 
-impl<F: FnMut(&str) -> bool> Writer<F> {
-    /// Members come in their own order.
-    pub(super) fn new(leave_out: F) -> Self {
+impl<F: FnMut(&str) -> bool> JsonWriter<F> {
+    /// Makes a writer that keeps the order of members.
+    pub(super) fn new(excludes: F) -> Self {
         Self {
-            leave_out,
-            sorted: false,
+            excludes,
+            is_sorted: false,
         }
     }
 
-    /// Members come in the order of their names, so that the same value is
-    /// always the same text.
-    pub(super) fn sorted(leave_out: F) -> Self {
+    /// Makes a writer that sorts members by name, so that equal values are equal
+    /// texts.
+    pub(super) fn sorted(excludes: F) -> Self {
         Self {
-            leave_out,
-            sorted: true,
+            excludes,
+            is_sorted: true,
         }
     }
 
-    /// The value as text.
-    pub(super) fn written(&mut self, value: &RawValue) -> String {
+    /// Writes a value.
+    pub(super) fn write(&mut self, value: &RawValue) -> String {
         let mut out = String::with_capacity(value.get().len());
-        self.value(value, 0, &mut out);
+        self.append(value, 0, &mut out);
         out
     }
 
-    /// Appends a member to an object whose opening brace is there.
-    pub(super) fn member(&mut self, name: &str, value: &RawValue, out: &mut String) {
-        if !(self.leave_out)(name) {
-            key(name, out);
-            self.value(value, 1, out);
+    /// Appends a member to an object that has its opening brace.
+    pub(super) fn append_member(&mut self, name: &str, value: &RawValue, out: &mut String) {
+        if !(self.excludes)(name) {
+            append_name(name, out);
+            self.append(value, 1, out);
         }
     }
 
-    fn value(&mut self, value: &RawValue, depth: usize, out: &mut String) {
+    fn append(&mut self, value: &RawValue, depth: usize, out: &mut String) {
         if depth > MAX_DEPTH {
             out.push_str("null");
             return;
         }
-        match Shape::of(value) {
-            Shape::Object => {
-                let mut members = Object::of(value).map(|object| object.0).unwrap_or_default();
-                if self.sorted {
+        match JsonType::of_value(value) {
+            JsonType::Object => {
+                let mut members = Object::parse(value)
+                    .map(|object| object.0)
+                    .unwrap_or_default();
+                if self.is_sorted {
                     members.sort_by(|(one, _), (other, _)| one.cmp(other));
                 }
                 out.push('{');
                 for (name, value) in members {
-                    if !(self.leave_out)(&name) {
-                        key(&name, out);
-                        self.value(value, depth + 1, out);
+                    if !(self.excludes)(&name) {
+                        append_name(&name, out);
+                        self.append(value, depth + 1, out);
                     }
                 }
                 out.push('}');
             }
-            Shape::Array => {
+            JsonType::Array => {
                 out.push('[');
                 for (at, element) in elements(value).unwrap_or_default().into_iter().enumerate() {
                     if at > 0 {
                         out.push(',');
                     }
-                    self.value(element, depth + 1, out);
+                    self.append(element, depth + 1, out);
                 }
                 out.push(']');
             }
@@ -207,17 +208,17 @@ impl<F: FnMut(&str) -> bool> Writer<F> {
     }
 }
 
-/// A name, after a comma if it is not the first of its object.
-pub(super) fn key(name: &str, out: &mut String) {
+/// Appends the name of a member, after a comma unless it is the first.
+pub(super) fn append_name(name: &str, out: &mut String) {
     if !out.ends_with('{') {
         out.push(',');
     }
-    quoted(name, out);
+    append_text(name, out);
     out.push(':');
 }
 
-/// A text as JSON.
-pub(super) fn quoted(text: &str, out: &mut String) {
+/// Appends a text.
+pub(super) fn append_text(text: &str, out: &mut String) {
     out.push_str(&serde_json::Value::from(text).to_string());
 }
 
@@ -230,37 +231,37 @@ mod tests {
     }
 
     #[test]
-    fn values_are_written_as_they_came() {
+    fn values_are_written_without_loss() {
         let value = raw(
             r#" {"b": [1, 18446744073709551616, 1.10, -0, 1e400, "\u00e4\ud800"], "a" : {} , "b": null} "#,
         );
         assert_eq!(
-            Writer::new(|_: &str| false).written(&value),
+            JsonWriter::new(|_: &str| false).write(&value),
             r#"{"b":[1,18446744073709551616,1.10,-0,1e400,"\u00e4\ud800"],"a":{},"b":null}"#
         );
         assert_eq!(
-            Writer::sorted(|_: &str| false).written(&raw(r#"{"b":1,"a":{"d":2,"c":3}}"#)),
+            JsonWriter::sorted(|_: &str| false).write(&raw(r#"{"b":1,"a":{"d":2,"c":3}}"#)),
             r#"{"a":{"c":3,"d":2},"b":1}"#
         );
     }
 
     #[test]
-    fn what_is_left_out_is_left_out_at_any_depth_and_in_any_writing() {
+    fn members_are_excluded_at_any_depth_and_in_any_spelling() {
         let value = raw(r#"{"x":[{"\u0074oken":"1","y":1}],"token":{"z":1}}"#);
         let mut names = Vec::new();
-        let mut writer = Writer::new(|name: &str| {
+        let mut writer = JsonWriter::new(|name: &str| {
             let found = name == "token";
             names.extend(found.then(|| name.to_owned()));
             found
         });
-        assert_eq!(writer.written(&value), r#"{"x":[{"y":1}]}"#);
+        assert_eq!(writer.write(&value), r#"{"x":[{"y":1}]}"#);
         assert_eq!(names.len(), 2);
     }
 
     #[test]
-    fn nesting_ends_somewhere() {
+    fn nesting_is_bounded() {
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-        let written = Writer::new(|_: &str| false).written(&raw(&deep));
+        let written = JsonWriter::new(|_: &str| false).write(&raw(&deep));
         assert!(written.contains("null"), "{written}");
     }
 }

@@ -1,9 +1,9 @@
-//! Records into rows. A field that has a column goes there, a field that has
-//! none to `_extra`, and one that is never stored nowhere.
+//! Records as rows. A field with a column becomes a value of that column, other
+//! fields go to `_extra`, and secret fields are excluded.
 //!
-//! A field is known by its name or, where the API writes it in two ways, by
-//! its name in another letter case. Of several that mean the same, the first
-//! one with a value is taken; one that says otherwise stays in `_extra`.
+//! Names match in any letter case, since the API spells some fields in two
+//! ways. Of several fields for one column, the first one with a value is used.
+//! A field with another value stays in `_extra`.
 
 mod field;
 
@@ -12,115 +12,106 @@ use std::collections::BTreeSet;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use self::field::{Field, addresses, take, value_at};
-use super::endpoint::{Column, EXTRA, Endpoint, Kind, ScopeKey, Source};
-use super::json::{self, Shape, Writer};
-use super::never;
+use self::field::{Field, find, mark_used, value_at};
+use super::endpoint::{ColumnSource, EXTRA, Endpoint, EndpointColumn, FieldType, ScopeKey};
+use super::json::{self, JsonType, JsonWriter};
+use super::partitions::PartitionContext;
+use super::secret_fields;
 use crate::error::{Error, Result};
 use crate::rows::columns::{ColumnSpec, Storage};
 use crate::rows::value::Value;
 use crate::selection::TypeOverride;
 
-/// So many digits survive in any float.
+/// Number of decimal digits that every float preserves.
 const EXACT_DIGITS: usize = 15;
-/// So many names of what was left out are kept in mind.
-const NAMED: usize = 20;
+/// Maximum number of excluded names in the notes.
+const MAX_NAMES: usize = 20;
 
-/// What rows are of, beside the record.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Context {
-    /// The slug of the organization.
-    pub(super) organization: String,
-    /// Its UUID, where that is what it is asked for by.
-    pub(super) organization_id: Option<String>,
-    /// The UUID of the group or the database, if it has one.
-    pub(super) id: Option<String>,
-    /// Its name.
-    pub(super) name: Option<String>,
-    /// The time that is asked for.
-    pub(super) window: Option<(String, String)>,
-}
-
-/// Makes rows of the records of one endpoint.
+/// Maps the records of one endpoint to rows.
 #[derive(Debug)]
-pub(super) struct Rows {
-    /// All columns, and where those that are read are in a row.
-    columns: Vec<(Column, Option<usize>)>,
+pub(super) struct RecordMapper {
+    /// All columns, each with its index in a row if it is read.
+    columns: Vec<(EndpointColumn, Option<usize>)>,
     width: usize,
-    /// Where `_extra` is, if it is read.
+    /// Index of `_extra`, if it is read.
     extra: Option<usize>,
     /// Names of sensitive columns that are not read.
-    hidden: Vec<&'static str>,
-    hashes: bool,
-    /// Names that were left out because they say that they are secrets.
-    pub(super) left_out: BTreeSet<String>,
-    /// Values of another type than the document says, which no column takes.
-    pub(super) odd: u64,
+    unread_sensitive: Vec<&'static str>,
+    needs_hash: bool,
+    /// Names of secret fields that were excluded.
+    excluded: BTreeSet<String>,
+    /// Number of values of undocumented types that no column accepts.
+    mismatches: u64,
 }
 
-/// What becomes of a field.
-enum Stored {
-    Value(Value),
-    /// It is not of the column's type, and of none that a column could have.
-    Odd,
-}
-
-impl Rows {
-    /// Rows of an endpoint with the columns that are named; the usual ones, if
-    /// none are.
-    pub(super) fn of(endpoint: &Endpoint, chosen: &[String]) -> Result<Self> {
-        let all: Vec<Column> = endpoint.all_columns().collect();
-        let is_called = |column: &Column, name: &String| column.name.eq_ignore_ascii_case(name);
-        if let Some(name) = chosen
+impl RecordMapper {
+    /// Creates a mapper to the named columns, or to the default columns.
+    pub(super) fn new(endpoint: &Endpoint, names: &[String]) -> Result<Self> {
+        let all: Vec<EndpointColumn> = endpoint.all_columns().collect();
+        let has_name =
+            |column: &EndpointColumn, name: &String| column.name.eq_ignore_ascii_case(name);
+        if let Some(name) = names
             .iter()
-            .find(|name| !all.iter().any(|column| is_called(column, name)))
+            .find(|name| !all.iter().any(|column| has_name(column, name)))
         {
-            let names: Vec<_> = all.iter().map(|column| column.name).collect();
+            let columns: Vec<_> = all.iter().map(|column| column.name).collect();
             return Err(Error::config(
                 format!("`{}` has no column `{name}`", endpoint.name),
-                format!("it has {}", names.join(", ")),
+                format!("its columns are {}", columns.join(", ")),
             ));
         }
-        let is_read = |column: &Column| match chosen {
+        let is_read = |column: &EndpointColumn| match names {
             [] => !column.is_sensitive,
-            names => names.iter().any(|name| is_called(column, name)),
+            names => names.iter().any(|name| has_name(column, name)),
         };
         let mut width = 0;
-        let mut place = |column: &Column| {
+        let mut next_index = |column: &EndpointColumn| {
             is_read(column).then(|| {
                 width += 1;
                 width - 1
             })
         };
-        let columns: Vec<_> = all.iter().map(|column| (*column, place(column))).collect();
-        let hidden = columns.iter().filter(|(_, place)| place.is_none());
-        let hidden = hidden.filter(|(column, _)| column.is_sensitive);
+        let columns: Vec<_> = all
+            .iter()
+            .map(|column| (*column, next_index(column)))
+            .collect();
         Ok(Self {
-            hidden: hidden.map(|(column, _)| column.name).collect(),
+            unread_sensitive: columns
+                .iter()
+                .filter(|(column, index)| column.is_sensitive && index.is_none())
+                .map(|(column, _)| column.name)
+                .collect(),
             extra: columns
                 .iter()
-                .find_map(|(column, place)| place.filter(|_| column.name == EXTRA)),
-            hashes: endpoint.increment.is_some()
-                || all.iter().any(|column| column.source == Source::RecordHash),
+                .find_map(|(column, index)| index.filter(|_| column.name == EXTRA)),
+            needs_hash: endpoint.incremental.is_some()
+                || all
+                    .iter()
+                    .any(|column| column.source == ColumnSource::RecordHash),
             columns,
             width,
-            left_out: BTreeSet::new(),
-            odd: 0,
+            excluded: BTreeSet::new(),
+            mismatches: 0,
         })
     }
 
-    /// Their columns, some of them with the types that the operator wants.
-    pub(super) fn specs(&self, types: &[TypeOverride]) -> Result<Vec<ColumnSpec>> {
-        let read = self.columns.iter().filter(|(_, place)| place.is_some());
-        let mut specs: Vec<_> = read.map(|(column, _)| column.spec()).collect();
-        for wanted in types {
-            let mut found = specs.iter_mut();
-            let found = found.find(|spec| spec.name.eq_ignore_ascii_case(&wanted.column));
-            match found {
-                Some(spec) => spec.storage = Storage::Logical(wanted.requested),
+    /// Returns the columns of the rows, with the requested types.
+    pub(super) fn columns(&self, types: &[TypeOverride]) -> Result<Vec<ColumnSpec>> {
+        let mut specs: Vec<_> = self
+            .columns
+            .iter()
+            .filter(|(_, index)| index.is_some())
+            .map(|(column, _)| column.spec())
+            .collect();
+        for requested in types {
+            let spec = specs
+                .iter_mut()
+                .find(|spec| spec.name.eq_ignore_ascii_case(&requested.column));
+            match spec {
+                Some(spec) => spec.storage = Storage::Logical(requested.requested),
                 None => {
                     return Err(Error::config(
-                        format!("`types` names `{}`, which is not read", wanted.column),
+                        format!("`types` names `{}`, which is not read", requested.column),
                         "list the resources to see their columns",
                     ));
                 }
@@ -129,122 +120,143 @@ impl Rows {
         Ok(specs)
     }
 
-    /// Whether a column is read.
+    /// Returns true if a column is read.
     pub(super) fn reads(&self, name: &str) -> bool {
         let mut columns = self.columns.iter();
-        columns.any(|(column, place)| place.is_some() && column.name == name)
+        columns.any(|(column, index)| index.is_some() && column.name == name)
     }
 
-    /// The row of a record, and its hash where that is needed.
+    /// Returns the notes about the mapped records.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.mismatches > 0 {
+            notes.push(format!(
+                "{} values are of another type than is documented, and are stored in `{EXTRA}`",
+                self.mismatches
+            ));
+        }
+        if !self.excluded.is_empty() {
+            let names: Vec<_> = self.excluded.iter().map(String::as_str).collect();
+            notes.push(format!(
+                "fields whose names suggest a secret are never stored: {}",
+                names.join(", ")
+            ));
+        }
+        notes
+    }
+
+    /// Maps a record to a row. Returns its hash too, if the endpoint needs one.
     pub(super) fn row(
         &mut self,
         record: &RawValue,
-        context: &Context,
+        context: &PartitionContext,
     ) -> Option<(Vec<Value>, String)> {
-        let mut fields = Field::all(record)?;
-        let hash = if self.hashes {
-            hash_of(record, &context.organization)
+        let mut fields = Field::parse_all(record)?;
+        let hash = if self.needs_hash {
+            record_hash(record, &context.organization)
         } else {
             String::new()
         };
+        let window = context.window.as_ref();
         let mut row = vec![Value::Null; self.width];
-        for at in 0..self.columns.len() {
-            let (column, place) = self.columns[at];
+        for position in 0..self.columns.len() {
+            let (column, index) = self.columns[position];
             let value = match column.source {
-                Source::Fields(names) => self.field(&mut fields, names, column.kind, place),
-                Source::Scope(ScopeKey::Organization) => context.organization.as_str().into(),
-                Source::Scope(ScopeKey::Id) => optional(context.id.as_deref()),
-                Source::Scope(ScopeKey::Name) => optional(context.name.as_deref()),
-                Source::From => optional(context.window.as_ref().map(|(from, _)| from.as_str())),
-                Source::To => optional(context.window.as_ref().map(|(_, to)| to.as_str())),
-                Source::RecordHash => hash.as_str().into(),
-                Source::HashOf(name) => {
-                    let of = addresses(&mut fields, name);
-                    let of = of.first().and_then(|at| value_at(&fields, at));
-                    of.and_then(json::text)
-                        .map_or(Value::Null, |text| Value::Text(digest(&[&text])))
+                ColumnSource::Fields(names) => {
+                    self.field_value(&mut fields, names, column.field_type, index.is_some())
                 }
+                ColumnSource::Scope(ScopeKey::Organization) => context.organization.as_str().into(),
+                ColumnSource::Scope(ScopeKey::Id) => optional(context.id.as_deref()),
+                ColumnSource::Scope(ScopeKey::Name) => optional(context.name.as_deref()),
+                ColumnSource::From => optional(window.map(|(from, _)| from.as_str())),
+                ColumnSource::To => optional(window.map(|(_, to)| to.as_str())),
+                ColumnSource::RecordHash => hash.as_str().into(),
+                ColumnSource::HashOf(name) => find(&mut fields, name)
+                    .first()
+                    .and_then(|address| value_at(&fields, address))
+                    .and_then(json::text)
+                    .map_or(Value::Null, |text| Value::Text(sha256(&[&text]))),
             };
-            if let Some(place) = place {
-                row[place] = value;
+            if let Some(index) = index {
+                row[index] = value;
             }
         }
-        if let Some(place) = self.extra {
-            row[place] = self.extra(&fields);
+        if let Some(index) = self.extra {
+            row[index] = self.extra_value(&fields);
         }
         Some((row, hash))
     }
 
-    /// The value of the first field that has one. What it says is then said,
-    /// under whichever names the record says it.
-    fn field(
+    /// Returns the value of the first field that has one. Marks all fields with
+    /// the same value as used.
+    fn field_value(
         &mut self,
         fields: &mut [Field<'_>],
         names: &[&str],
-        kind: Kind,
-        place: Option<usize>,
+        field_type: FieldType,
+        is_read: bool,
     ) -> Value {
-        let found: Vec<_> = names
-            .iter()
-            .flat_map(|name| addresses(fields, name))
-            .collect();
-        let is_null = |at: &Vec<usize>| {
-            value_at(fields, at).is_none_or(|value| Shape::of(value) == Shape::Null)
+        let found: Vec<_> = names.iter().flat_map(|name| find(fields, name)).collect();
+        let is_null = |address: &Vec<usize>| {
+            value_at(fields, address)
+                .is_none_or(|value| JsonType::of_value(value) == JsonType::Null)
         };
-        let Some(first) = found.iter().find(|at| !is_null(at)).or(found.first()) else {
+        let Some(first) = found
+            .iter()
+            .find(|address| !is_null(address))
+            .or(found.first())
+        else {
             return Value::Null;
         };
-        let Some(value) = value_at(fields, first) else {
+        let Some(json) = value_at(fields, first) else {
             return Value::Null;
         };
         let same: Vec<_> = found
             .iter()
-            .filter(|at| {
-                is_null(at) || value_at(fields, at).is_some_and(|v| v.get() == value.get())
+            .filter(|address| {
+                is_null(address)
+                    || value_at(fields, address).is_some_and(|other| other.get() == json.get())
             })
             .collect();
-        let stored = if place.is_some() {
-            self.stored(kind, value)
+        let value = if is_read {
+            self.convert(field_type, json)
         } else {
-            Stored::Value(Value::Null)
+            Some(Value::Null)
         };
-        match stored {
-            Stored::Value(value) => {
-                for at in same {
-                    take(fields, at);
-                }
-                value
+        if let Some(value) = value {
+            for address in same {
+                mark_used(fields, address);
             }
-            Stored::Odd => {
-                self.odd += 1;
-                Value::Null
-            }
+            value
+        } else {
+            self.mismatches += 1;
+            Value::Null
         }
     }
 
-    fn stored(&mut self, kind: Kind, value: &RawValue) -> Stored {
-        let of_text = |text: Option<String>| {
-            text.map_or(Stored::Odd, |text| Stored::Value(Value::Text(text)))
-        };
-        match (kind, Shape::of(value)) {
-            (_, Shape::Null) => Stored::Value(Value::Null),
-            (Kind::Json, _) => Stored::Value(Value::Text(self.written(value))),
-            (Kind::Text | Kind::Date | Kind::Timestamp | Kind::Integer, Shape::Text) => {
-                of_text(json::text(value))
+    /// Converts a value of a documented type. A number that is not an integer,
+    /// and text, may still become a sibling column of an integer column.
+    fn convert(&mut self, field_type: FieldType, value: &RawValue) -> Option<Value> {
+        match (field_type, JsonType::of_value(value)) {
+            (_, JsonType::Null) => Some(Value::Null),
+            (FieldType::Json, _) => Some(Value::Text(self.write(value))),
+            (
+                FieldType::Text | FieldType::Date | FieldType::Timestamp | FieldType::Integer,
+                JsonType::Text,
+            ) => json::text(value).map(Value::Text),
+            (FieldType::Boolean, JsonType::Boolean) => Some(value.get().into()),
+            (FieldType::Integer, JsonType::Number) => {
+                Some(number(value.get()).unwrap_or_else(|| value.get().into()))
             }
-            (Kind::Boolean, Shape::Boolean) => of_text(Some(value.get().to_owned())),
-            (Kind::Integer, Shape::Number) => {
-                Stored::Value(number(value.get()).unwrap_or_else(|| value.get().into()))
-            }
-            (Kind::Text, Shape::Number) => number(value.get()).map_or(Stored::Odd, Stored::Value),
-            _ => Stored::Odd,
+            (FieldType::Text, JsonType::Number) => number(value.get()),
+            _ => None,
         }
     }
 
-    /// What has no column, as an object; null, if there is nothing.
-    fn extra(&mut self, fields: &[Field<'_>]) -> Value {
+    /// Returns the unused fields as an object, or NULL.
+    fn extra_value(&mut self, fields: &[Field<'_>]) -> Value {
         let mut out = "{".to_owned();
-        self.rest(fields, &mut out);
+        self.append_unused(fields, &mut out);
         out.push('}');
         if out == "{}" {
             Value::Null
@@ -253,19 +265,19 @@ impl Rows {
         }
     }
 
-    fn rest(&mut self, fields: &[Field<'_>], out: &mut String) {
-        for field in fields.iter().filter(|field| !field.taken) {
+    fn append_unused(&mut self, fields: &[Field<'_>], out: &mut String) {
+        for field in fields.iter().filter(|field| !field.is_used) {
             match &field.inner {
                 None => {
-                    let (hidden, left_out) = (&self.hidden, &mut self.left_out);
-                    Writer::new(leave_out(hidden, left_out)).member(&field.name, field.value, out);
+                    let excludes = excludes(&self.unread_sensitive, &mut self.excluded);
+                    JsonWriter::new(excludes).append_member(&field.name, field.value, out);
                 }
                 Some(inner) => {
-                    let mut part = "{".to_owned();
-                    self.rest(inner, &mut part);
-                    if part != "{" {
-                        json::key(&field.name, out);
-                        out.push_str(&part);
+                    let mut object = "{".to_owned();
+                    self.append_unused(inner, &mut object);
+                    if object != "{" {
+                        json::append_name(&field.name, out);
+                        out.push_str(&object);
                         out.push('}');
                     }
                 }
@@ -273,25 +285,26 @@ impl Rows {
         }
     }
 
-    fn written(&mut self, value: &RawValue) -> String {
-        Writer::new(leave_out(&self.hidden, &mut self.left_out)).written(value)
+    fn write(&mut self, value: &RawValue) -> String {
+        JsonWriter::new(excludes(&self.unread_sensitive, &mut self.excluded)).write(value)
     }
 }
 
-/// Judges names of fields: secrets, and what is sensitive and was not asked
-/// for.
-fn leave_out<'a>(
-    hidden: &'a [&'static str],
-    left_out: &'a mut BTreeSet<String>,
+/// Returns the filter of names that are not written: secret fields, and
+/// sensitive fields that were not requested.
+fn excludes<'a>(
+    unread_sensitive: &'a [&'static str],
+    excluded: &'a mut BTreeSet<String>,
 ) -> impl FnMut(&str) -> bool + 'a {
     |name| {
-        if never::is_secret(name) {
-            if left_out.len() < NAMED {
-                left_out.insert(name.to_owned());
+        if secret_fields::is_secret(name) {
+            if excluded.len() < MAX_NAMES {
+                excluded.insert(name.to_owned());
             }
             return true;
         }
-        hidden.iter().any(|other| other.eq_ignore_ascii_case(name))
+        let mut sensitive = unread_sensitive.iter();
+        sensitive.any(|other| other.eq_ignore_ascii_case(name))
     }
 }
 
@@ -299,7 +312,7 @@ fn optional(text: Option<&str>) -> Value {
     text.map_or(Value::Null, Value::from)
 }
 
-/// A number that is an integer of 64 bits, or a float with the same digits.
+/// Parses a 64-bit integer, or a number whose digits a float preserves.
 fn number(text: &str) -> Option<Value> {
     if let Ok(integer) = text.parse() {
         return Some(Value::Integer(integer));
@@ -310,15 +323,14 @@ fn number(text: &str) -> Option<Value> {
     (!is_whole && digits <= EXACT_DIGITS && real.is_finite()).then_some(Value::Real(real))
 }
 
-/// A hash of a record: the same for the same fields, in whatever order they
-/// come.
-fn hash_of(record: &RawValue, organization: &str) -> String {
-    let written = Writer::sorted(never::is_secret).written(record);
-    digest(&[organization, &written])
+/// Returns a hash of a record that does not depend on the order of its fields.
+fn record_hash(record: &RawValue, organization: &str) -> String {
+    let json = JsonWriter::sorted(secret_fields::is_secret).write(record);
+    sha256(&[organization, &json])
 }
 
-/// SHA-256 in hexadecimal digits.
-fn digest(parts: &[&str]) -> String {
+/// Returns a SHA-256 in hexadecimal digits.
+fn sha256(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.as_bytes());

@@ -62,7 +62,7 @@ use crate::failure::Failure;
 use crate::http::Credential;
 use crate::output::{Event, Output};
 use crate::platform;
-use crate::platform::reading::Reading;
+use crate::platform::reader::PlatformReader;
 use crate::retry::Backoff;
 use crate::selection::{ReadOptions, Selection};
 
@@ -93,7 +93,7 @@ enum Stage {
     Tables(Box<TableReader>, LaterTargets),
     Changes(Box<FeedReader>, Vec<Target>),
     Batch(Box<BatchReader>),
-    Platform(Box<Reading>),
+    Platform(Box<PlatformReader>),
     Finished,
 }
 
@@ -253,13 +253,13 @@ impl Read {
             return Stage::Finished;
         }
         let selected = std::mem::take(&mut self.platform);
-        Stage::Platform(Box::new(Reading::new(&self.config, selected)))
+        Stage::Platform(Box::new(PlatformReader::new(&self.config, selected)))
     }
 
     /// Checks that a read without a database requests only resources of the
     /// Platform API, and at least one.
     fn check_without_database(&self) -> Result<()> {
-        let is_platform = |name: &str| platform::named_in(name, &self.config).is_some();
+        let is_platform = |name: &str| platform::find_in(name, &self.config).is_some();
         let mut requested = self.requested.iter();
         if let Some(other) = requested.find(|selection| !is_platform(&selection.resource)) {
             return Err(missing_database(&other.resource));

@@ -76,7 +76,7 @@ impl Plan {
                 ));
             }
             // Resources of the Platform API check their selections themselves.
-            if platform::named_in(name, config).is_some() {
+            if platform::find_in(name, config).is_some() {
                 continue;
             }
             if is_query || is_outside {

@@ -22,7 +22,7 @@ pub(super) fn builtins(requested: &[Selection], config: &Config) -> VecDeque<Bui
 /// Returns true if a resource is not part of the database's content.
 #[must_use]
 pub(super) fn is_outside_database(name: &str, config: &Config) -> bool {
-    Builtin::find(name, config).is_some() || platform::named_in(name, config).is_some()
+    Builtin::find(name, config).is_some() || platform::find_in(name, config).is_some()
 }
 
 /// Returns true if a resource is a query of the config, or all of them.

@@ -1,87 +1,88 @@
-//! Fields of a record, in the order in which they came: found by their names,
-//! in whichever letter case, and taken one by one. What is left has no column.
+//! Fields of a record, in order. Fields are found by name in any letter case
+//! and marked as used one by one. Unused fields have no column.
 
 use serde_json::value::RawValue;
 
-use crate::platform::json::{Object, Shape};
+use crate::platform::json::{JsonType, Object};
 
-/// A field of a record.
+/// Field of a record.
 #[derive(Debug)]
 pub(super) struct Field<'a> {
     pub(super) name: String,
     pub(super) value: &'a RawValue,
-    /// Whether it has gone to a column.
-    pub(super) taken: bool,
-    /// What is in it, if a column was looked for there.
+    /// True if a column has the value.
+    pub(super) is_used: bool,
+    /// Fields of an object in which a column was searched.
     pub(super) inner: Option<Vec<Field<'a>>>,
 }
 
 impl<'a> Field<'a> {
-    /// The fields of an object; none if it is none.
-    pub(super) fn all(object: &'a RawValue) -> Option<Vec<Self>> {
+    /// Parses the fields of an object.
+    pub(super) fn parse_all(object: &'a RawValue) -> Option<Vec<Self>> {
         let field = |(name, value)| Self {
             name,
             value,
-            taken: false,
+            is_used: false,
             inner: None,
         };
-        Some(Object::of(object)?.0.into_iter().map(field).collect())
+        Some(Object::parse(object)?.0.into_iter().map(field).collect())
     }
 }
 
-/// Where a field is, and others of its name in another letter case.
-pub(super) fn addresses(fields: &mut [Field<'_>], path: &str) -> Vec<Vec<usize>> {
+/// Returns the addresses of a field: first with its exact name, then in other
+/// letter cases.
+pub(super) fn find(fields: &mut [Field<'_>], path: &str) -> Vec<Vec<usize>> {
     let (head, rest) = match path.split_once('.') {
         Some((head, rest)) => (head, Some(rest)),
         None => (path, None),
     };
     let mut heads: Vec<usize> = (0..fields.len())
-        .filter(|at| fields[*at].name.eq_ignore_ascii_case(head))
+        .filter(|index| fields[*index].name.eq_ignore_ascii_case(head))
         .collect();
-    heads.sort_by_key(|at| fields[*at].name != head);
+    heads.sort_by_key(|index| fields[*index].name != head);
     let mut found = Vec::new();
-    for at in heads {
+    for index in heads {
         let Some(rest) = rest else {
-            found.push(vec![at]);
+            found.push(vec![index]);
             continue;
         };
-        let field = &mut fields[at];
+        let field = &mut fields[index];
         if field.inner.is_none() {
-            match Shape::of(field.value) {
-                Shape::Object => field.inner = Field::all(field.value),
-                // An object that is not there.
-                Shape::Null => field.taken = true,
+            match JsonType::of_value(field.value) {
+                JsonType::Object => field.inner = Field::parse_all(field.value),
+                // An absent object.
+                JsonType::Null => field.is_used = true,
                 _ => {}
             }
         }
         if let Some(inner) = &mut field.inner {
-            for address in addresses(inner, rest) {
-                found.push([vec![at], address].concat());
+            for address in find(inner, rest) {
+                found.push([vec![index], address].concat());
             }
         }
     }
     found
 }
 
-/// The value at a place.
+/// Returns the value at an address.
 pub(super) fn value_at<'a>(fields: &[Field<'a>], address: &[usize]) -> Option<&'a RawValue> {
     match address {
         [] => None,
-        [at] => Some(fields.get(*at)?.value),
-        [at, rest @ ..] => value_at(fields.get(*at)?.inner.as_ref()?, rest),
+        [index] => Some(fields.get(*index)?.value),
+        [index, rest @ ..] => value_at(fields.get(*index)?.inner.as_ref()?, rest),
     }
 }
 
-/// Takes note that a field has gone to a column.
-pub(super) fn take(fields: &mut [Field<'_>], address: &[usize]) {
-    let Some((at, rest)) = address.split_first() else {
+/// Marks the field at an address as used.
+pub(super) fn mark_used(fields: &mut [Field<'_>], address: &[usize]) {
+    let Some((index, rest)) = address.split_first() else {
         return;
     };
-    let Some(field) = fields.get_mut(*at) else {
+    let Some(field) = fields.get_mut(*index) else {
         return;
     };
     match &mut field.inner {
-        Some(inner) if !rest.is_empty() => take(inner, rest),
-        _ => field.taken = true,
+        Some(inner) if !rest.is_empty() => mark_used(inner, rest),
+        _ => field.is_used = true,
     }
 }

@@ -1,77 +1,77 @@
-//! Records of the shapes that are known, and of shapes that are not.
+//! Records of known and of unknown shapes.
 
 use super::*;
-use crate::platform::named;
+use crate::platform::endpoints;
 use crate::rows::batch::BatchBuilder;
 
-fn rows(resource: &str, columns: &[&str]) -> Rows {
+fn mapper(resource: &str, columns: &[&str]) -> RecordMapper {
     let columns: Vec<_> = columns.iter().map(|name| (*name).to_owned()).collect();
-    Rows::of(named(resource).unwrap(), &columns).unwrap()
+    RecordMapper::new(endpoints::find(resource).unwrap(), &columns).unwrap()
 }
 
-fn context() -> Context {
-    Context {
+fn context() -> PartitionContext {
+    PartitionContext {
         organization: "acme".to_owned(),
         id: Some("1".to_owned()),
         name: Some("db".to_owned()),
-        ..Context::default()
+        ..PartitionContext::default()
     }
 }
 
-/// The values of a record by the names of their columns, without nulls.
-fn values(rows: &mut Rows, json: &str) -> Vec<(String, Value)> {
+/// Returns the values of a record by column, without nulls.
+fn values(mapper: &mut RecordMapper, json: &str) -> Vec<(String, Value)> {
     let record: Box<RawValue> = serde_json::from_str(json).unwrap();
-    let (row, _) = rows.row(&record, &context()).unwrap();
-    let specs = rows.specs(&[]).unwrap();
+    let (row, _) = mapper.row(&record, &context()).unwrap();
+    let specs = mapper.columns(&[]).unwrap();
     let named = specs.into_iter().map(|spec| spec.name).zip(row);
     named.filter(|(_, value)| *value != Value::Null).collect()
 }
 
-fn value(rows: &mut Rows, json: &str, column: &str) -> Value {
-    let values = values(rows, json);
+fn value(mapper: &mut RecordMapper, json: &str, column: &str) -> Value {
+    let values = values(mapper, json);
     let mut found = values.into_iter().filter(|(name, _)| name == column);
     found.next().map_or(Value::Null, |(_, value)| value)
 }
 
 #[test]
-fn the_documented_spelling_of_a_name_wins_and_the_other_is_not_doubled() {
-    let mut rows = rows("platform_databases", &["Hostname", "_extra"]);
+fn the_documented_spelling_of_a_name_wins_and_the_other_one_is_not_repeated() {
+    let mut mapper = mapper("platform_databases", &["Hostname", "_extra"]);
     let only = |text: &str| vec![("Hostname".to_owned(), Value::from(text))];
     assert_eq!(
-        values(&mut rows, r#"{"hostname":"h","Hostname":"h"}"#),
+        values(&mut mapper, r#"{"hostname":"h","Hostname":"h"}"#),
         only("h")
     );
-    assert_eq!(values(&mut rows, r#"{"hostname":"h"}"#), only("h"));
+    assert_eq!(values(&mut mapper, r#"{"hostname":"h"}"#), only("h"));
     assert_eq!(
-        values(&mut rows, r#"{"Hostname":null,"hostname":"h"}"#),
+        values(&mut mapper, r#"{"Hostname":null,"hostname":"h"}"#),
         only("h")
     );
-    // One that says otherwise is not lost.
-    let both = values(&mut rows, r#"{"hostname":"g","Hostname":"h"}"#);
+    // Another value is kept.
+    let both = values(&mut mapper, r#"{"hostname":"g","Hostname":"h"}"#);
     assert_eq!(both[0].1, Value::from("h"));
     assert_eq!(both[1].1, Value::from(r#"{"hostname":"g"}"#));
 }
 
 #[test]
-fn what_has_no_column_is_kept_as_it_came() {
-    let mut rows = rows("platform_groups", &[]);
+fn fields_without_a_column_are_kept_without_loss() {
+    let mut mapper = mapper("platform_groups", &[]);
     let json = r#"{"uuid":"1","archived":false,"size":18446744073709551616,"status":{"locations":[ {"name":"x"} ]},"nothing":null}"#;
     assert_eq!(
-        value(&mut rows, json, "_extra"),
+        value(&mut mapper, json, "_extra"),
         Value::from(
             r#"{"archived":false,"size":18446744073709551616,"status":{"locations":[{"name":"x"}]},"nothing":null}"#
         )
     );
-    assert_eq!(value(&mut rows, r#"{"uuid":"1"}"#, "_extra"), Value::Null);
+    assert_eq!(value(&mut mapper, r#"{"uuid":"1"}"#, "_extra"), Value::Null);
 }
 
 #[test]
-fn fields_within_fields_have_columns_of_their_own() {
-    let mut rows = rows("platform_databases", &[]);
+fn nested_fields_have_their_own_columns() {
+    let mut mapper = mapper("platform_databases", &[]);
     let json = r#"{"parent":{"id":"p","branched_at":"2025-04-15T13:14:34.468213117Z","depth":2}}"#;
-    assert_eq!(value(&mut rows, json, "parent_id"), Value::from("p"));
+    assert_eq!(value(&mut mapper, json, "parent_id"), Value::from("p"));
     assert_eq!(
-        value(&mut rows, json, "_extra"),
+        value(&mut mapper, json, "_extra"),
         Value::from(r#"{"parent":{"depth":2}}"#)
     );
     for nothing in [
@@ -80,40 +80,40 @@ fn fields_within_fields_have_columns_of_their_own() {
         r#"{"parent":{"id":"p"}}"#,
     ] {
         assert_eq!(
-            value(&mut rows, nothing, "_extra"),
+            value(&mut mapper, nothing, "_extra"),
             Value::Null,
             "{nothing}"
         );
     }
     assert_eq!(
-        value(&mut rows, r#"{"parent":"p"}"#, "_extra"),
+        value(&mut mapper, r#"{"parent":"p"}"#, "_extra"),
         Value::from(r#"{"parent":"p"}"#)
     );
 }
 
 #[test]
-fn usage_is_read_under_both_of_its_names() {
-    let mut rows = rows("platform_database_usage", &["rows_read", "_extra"]);
+fn usage_is_read_under_both_names() {
+    let mut mapper = mapper("platform_database_usage", &["rows_read", "_extra"]);
     let only = vec![("rows_read".to_owned(), Value::Integer(7))];
-    assert_eq!(values(&mut rows, r#"{"total":{"rows_read":7}}"#), only);
-    assert_eq!(values(&mut rows, r#"{"usage":{"rows_read":7}}"#), only);
+    assert_eq!(values(&mut mapper, r#"{"total":{"rows_read":7}}"#), only);
+    assert_eq!(values(&mut mapper, r#"{"usage":{"rows_read":7}}"#), only);
     assert_eq!(
         values(
-            &mut rows,
+            &mut mapper,
             r#"{"total":{"rows_read":7},"usage":{"rows_read":7}}"#
         ),
         only
     );
     let both = r#"{"total":{"rows_read":7},"usage":{"rows_read":8}}"#;
     assert_eq!(
-        value(&mut rows, both, "_extra"),
+        value(&mut mapper, both, "_extra"),
         Value::from(r#"{"usage":{"rows_read":8}}"#)
     );
 }
 
 #[test]
-fn a_value_of_another_type_is_not_lost() {
-    let mut rows = rows("platform_deleted_groups", &[]);
+fn a_value_of_another_type_is_kept() {
+    let mut mapper = mapper("platform_deleted_groups", &[]);
     for (json, expected) in [
         (
             r#"{"cascade_databases":9223372036854775807}"#,
@@ -131,12 +131,12 @@ fn a_value_of_another_type_is_not_lost() {
         (r#"{"cascade_databases":"3"}"#, Value::from("3")),
     ] {
         assert_eq!(
-            value(&mut rows, json, "cascade_databases"),
+            value(&mut mapper, json, "cascade_databases"),
             expected,
             "{json}"
         );
     }
-    assert_eq!(rows.odd, 0);
+    assert_eq!(mapper.mismatches, 0);
     for json in [
         r#"{"cascade_databases":{"a":1}}"#,
         r#"{"cascade_databases":true}"#,
@@ -145,60 +145,60 @@ fn a_value_of_another_type_is_not_lost() {
         r#"{"name":"\ud800"}"#,
     ] {
         assert_eq!(
-            value(&mut rows, json, "_extra"),
+            value(&mut mapper, json, "_extra"),
             Value::from(json),
             "{json}"
         );
     }
-    assert_eq!(rows.odd, 5);
+    assert_eq!(mapper.mismatches, 5);
 }
 
 #[test]
-fn a_time_that_is_too_fine_goes_beside_its_column() {
-    let mut rows = rows("platform_deleted_groups", &["deleted_at"]);
-    let mut decoder = BatchBuilder::new(&rows.specs(&[]).unwrap());
+fn a_time_finer_than_microseconds_goes_to_a_sibling_column() {
+    let mut mapper = mapper("platform_deleted_groups", &["deleted_at"]);
+    let mut rows = BatchBuilder::new(&mapper.columns(&[]).unwrap());
     for json in [
         r#"{"deleted_at":"2025-04-15T13:14:34.468213Z"}"#,
         r#"{"deleted_at":"2025-04-15T13:14:34.468213117Z"}"#,
     ] {
         let record: Box<RawValue> = serde_json::from_str(json).unwrap();
-        decoder.push_row(&rows.row(&record, &context()).unwrap().0);
+        rows.push_row(&mapper.row(&record, &context()).unwrap().0);
     }
-    let siblings: Vec<_> = decoder.siblings().collect();
+    let siblings: Vec<_> = rows.siblings().collect();
     assert_eq!(siblings, [("deleted_at__text", "deleted_at")]);
-    assert_eq!(decoder.mismatches(), 1);
+    assert_eq!(rows.mismatches(), 1);
 }
 
 #[test]
-fn secrets_are_left_out_wherever_they_are() {
-    let mut rows = rows("platform_audit_logs", &[]);
+fn secrets_are_excluded_at_any_depth() {
+    let mut mapper = mapper("platform_audit_logs", &[]);
     let json = r#"{"code":"x","Token":"s","data":{"jwt":"s","list":[{"api_key":"s","id":1}]},"more":{"password":"s"},"stripe_id":"s"}"#;
-    let values = values(&mut rows, json);
+    let values = values(&mut mapper, json);
     let shown = format!("{values:?}");
     assert!(!shown.contains("\"s\""), "{shown}");
     assert!(shown.contains(r#"{\"list\":[{\"id\":1}]}"#), "{shown}");
-    let names: Vec<_> = rows.left_out.iter().map(String::as_str).collect();
+    let names: Vec<_> = mapper.excluded.iter().map(String::as_str).collect();
     assert_eq!(names, ["Token", "api_key", "jwt", "password", "stripe_id"]);
 }
 
 #[test]
-fn sensitive_fields_are_read_only_when_they_are_named() {
+fn sensitive_fields_are_read_only_if_columns_names_them() {
     let json = r#"{"code":"x","ip":"203.0.113.7","City":"Bern","data":{"ip":"203.0.113.7"}}"#;
-    let mut usual = rows("platform_audit_logs", &[]);
-    let shown = format!("{:?}", values(&mut usual, json));
+    let mut default = mapper("platform_audit_logs", &[]);
+    let shown = format!("{:?}", values(&mut default, json));
     assert!(
         !shown.contains("203.0.113.7") && !shown.contains("Bern"),
         "{shown}"
     );
-    let mut named = rows("platform_audit_logs", &["IP", "code", "data"]);
+    let mut named = mapper("platform_audit_logs", &["IP", "code", "data"]);
     assert_eq!(value(&mut named, json, "ip"), Value::from("203.0.113.7"));
     assert_eq!(
         value(&mut named, json, "data"),
         Value::from(r#"{"ip":"203.0.113.7"}"#)
     );
     assert!(
-        Rows::of(
-            crate::platform::named("platform_audit_logs").unwrap(),
+        RecordMapper::new(
+            endpoints::find("platform_audit_logs").unwrap(),
             &["x".into()]
         )
         .is_err()
@@ -206,9 +206,9 @@ fn sensitive_fields_are_read_only_when_they_are_named() {
 }
 
 #[test]
-fn the_hash_of_a_record_is_that_of_its_fields_in_any_order() {
-    let mut rows = rows("platform_audit_logs", &["record_hash"]);
-    let mut hash = |json: &str| value(&mut rows, json, "record_hash");
+fn the_hash_of_a_record_does_not_depend_on_the_order_of_fields() {
+    let mut mapper = mapper("platform_audit_logs", &["record_hash"]);
+    let mut hash = |json: &str| value(&mut mapper, json, "record_hash");
     let one = hash(r#"{"code":"x","created_at":"2024","data":{"a":1,"b":2}}"#);
     assert_eq!(
         one,
@@ -222,9 +222,9 @@ fn the_hash_of_a_record_is_that_of_its_fields_in_any_order() {
 }
 
 #[test]
-fn rows_have_the_keys_of_what_they_were_asked_for() {
-    let mut rows = rows("platform_database_stats", &[]);
-    let found = values(&mut rows, r#"{"query":"SELECT 'private'","rows_read":1}"#);
+fn rows_have_the_keys_of_their_scope() {
+    let mut mapper = mapper("platform_database_stats", &[]);
+    let found = values(&mut mapper, r#"{"query":"SELECT 'private'","rows_read":1}"#);
     let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(
         names,

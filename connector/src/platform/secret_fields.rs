@@ -1,28 +1,27 @@
-//! What is never stored: fields whose names say that they hold a secret,
-//! wherever in a record they are.
+//! Fields that are never stored, at any depth of a record: fields whose names
+//! suggest a secret.
 //!
-//! No GET of the API is documented to give a secret away, but older ones did
-//! (`Token` of an invitation), the command line knows more than the document
-//! (`stripe_id`), and what an answer holds tomorrow nobody knows. To leave out
-//! too much costs a field that nobody has documented; to leave out too little
-//! costs a credential.
+//! No GET of the API is documented to return a secret. But older versions did
+//! (`Token` of an invitation), Turso's command line reads fields that are not
+//! documented (`stripe_id`), and responses may change. A name too many costs an
+//! undocumented field; a name too few costs a credential.
 
-/// Parts of names, in lower case and without what separates words.
-const PARTS: [&str; 17] = [
+/// Parts of the names of secret fields, in lower case and without separators.
+const SECRET_PARTS: [&str; 17] = [
     // Credentials of databases, groups, users and invitations.
     "token",
     "jwt",
     "bearer",
     "authorization",
     "credential",
-    // What else people log in with.
+    // Other means of logging in.
     "secret",
     "password",
     "passwd",
     "passphrase",
     "cookie",
     "session",
-    // Keys that open something. Not every key: `primary_key` opens nothing.
+    // Keys that grant access. `primary_key` does not.
     "apikey",
     "accesskey",
     "privatekey",
@@ -32,22 +31,22 @@ const PARTS: [&str; 17] = [
     "stripe",
 ];
 
-/// Whether a field of this name is never stored.
+/// Returns true for the name of a field that is never stored.
 #[must_use]
 pub fn is_secret(name: &str) -> bool {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
-    PARTS.iter().any(|part| plain.contains(part))
+    SECRET_PARTS.iter().any(|part| plain.contains(part))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::endpoint::Source;
+    use crate::platform::endpoint::ColumnSource;
     use crate::platform::endpoints::ENDPOINTS;
 
     #[test]
-    fn names_of_secrets_are_known_in_every_spelling() {
+    fn secret_names_are_recognized_in_every_spelling() {
         for name in [
             "token",
             "Token",
@@ -76,11 +75,11 @@ mod tests {
     }
 
     #[test]
-    fn no_column_is_one_that_is_never_stored() {
+    fn no_column_reads_a_secret_field() {
         for endpoint in ENDPOINTS {
             for column in endpoint.all_columns() {
                 assert!(!is_secret(column.name), "{}", column.name);
-                if let Source::Fields(fields) = column.source {
+                if let ColumnSource::Fields(fields) = column.source {
                     let mut parts = fields.iter().flat_map(|field| field.split('.'));
                     assert!(!parts.any(is_secret), "{}", column.name);
                 }
