@@ -95,6 +95,7 @@ impl FilesSpec {
 /// Format of data files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum FileFormat {
     /// Apache Parquet.
     #[default]

@@ -9,6 +9,7 @@ use super::Remedy;
 /// The category of an error, by what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum ErrorCategory {
     /// The connector's config is wrong.
     Config,

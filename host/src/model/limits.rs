@@ -72,6 +72,7 @@ impl Default for Limits {
 
 /// One of the [`Limits`], such as the one that was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Limit {
     /// [`Limits::memory`].
     Memory,
@@ -109,6 +110,7 @@ pub enum Limit {
 
 /// The value of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Amount {
     /// Number of bytes.
     Bytes(u64),

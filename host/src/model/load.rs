@@ -42,6 +42,7 @@ impl fmt::Display for LoadId {
 /// The part of a resource that a load reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ReadMode {
     /// All rows.
     #[default]
@@ -55,6 +56,7 @@ pub enum ReadMode {
 /// The treatment of the rows that the table already has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum WriteDisposition {
     /// The new rows replace them.
     #[default]
@@ -71,6 +73,7 @@ pub enum WriteDisposition {
 /// The treatment of rows that were deleted in the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum DeletionMode {
     /// The rows are kept.
     #[default]
@@ -84,6 +87,7 @@ pub enum DeletionMode {
 /// The treatment of columns that the table does not have yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SchemaPolicy {
     /// The columns are added.
     #[default]
@@ -99,6 +103,7 @@ pub enum SchemaPolicy {
 /// The outcome of a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum LoadStatus {
     /// Every resource was loaded.
     Loaded,

@@ -53,6 +53,7 @@ pub struct OriginRequest {
 /// The kind of a resource in the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum ResourceKind {
     /// Table.
     Table,
@@ -94,6 +95,7 @@ pub struct Resource {
 /// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Severity {
     /// Useful information.
     Info,

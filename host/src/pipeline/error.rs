@@ -7,6 +7,7 @@ use crate::sandbox::egress::rule::RuleError;
 
 /// A failure of a command on a pipeline.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PipelineError {
     /// A setting of the pipeline is wrong.
     #[error("{message}")]

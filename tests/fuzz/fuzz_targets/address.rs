@@ -118,6 +118,8 @@ fn class(special: Option<Special>) -> &'static str {
         Some(Special::Documentation) => "documentation",
         Some(Special::Benchmarking) => "benchmarking",
         Some(Special::Reserved) => "reserved",
+        // Not in the table, so that it differs from every entry.
+        Some(_) => "unknown",
     }
 }
 

@@ -78,9 +78,7 @@ impl From<PipelineError> for Failure {
             PipelineError::Sandbox(error) => sandbox_code(error),
             PipelineError::NothingRead { error, .. } => source_code(error),
             PipelineError::Cancelled => INTERRUPTED,
-            PipelineError::Destination(_)
-            | PipelineError::Mismatch { .. }
-            | PipelineError::Crashed(_) => FAILED,
+            _ => FAILED,
         };
         Self {
             remedy: error.remedy(),

@@ -11,6 +11,7 @@ use crate::pipeline::PipelineError;
 /// A difference between incoming columns and an existing table.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case", tag = "change")]
+#[non_exhaustive]
 pub enum Change {
     /// The table does not exist yet.
     TableAdded,

@@ -34,6 +34,7 @@ pub struct Network {
 
 /// Trusted certificate authorities.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Roots {
     /// The authorities of the operating system.
     #[default]

@@ -28,6 +28,7 @@ pub struct Rule {
 
 /// A mistake in an allow-rule.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum RuleError {
     /// An origin that is not scheme, host and port.
     #[error("`{origin}` is not an origin: {reason}")]
@@ -61,6 +62,7 @@ pub struct Allowance<'a> {
 
 /// The first part of a request that no rule covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Uncovered {
     /// No rule names the origin.
     Origin,

@@ -17,9 +17,9 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
         let mut text = String::new();
         for finding in &findings {
             let label = match finding.severity {
-                Severity::Info => "ok",
                 Severity::Warning => "warning",
                 Severity::Error => "error",
+                _ => "ok",
             };
             text.push_str(&format!(
                 "{label}: {}: {}\n",

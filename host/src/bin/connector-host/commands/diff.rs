@@ -52,5 +52,6 @@ fn line(change: &Change) -> String {
         Change::ColumnMissing { column } => {
             format!("- column `{column}` is no longer in the source")
         }
+        _ => "~ another change".to_owned(),
     }
 }

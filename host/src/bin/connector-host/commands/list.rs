@@ -99,6 +99,7 @@ fn print_table(resources: &[Resource]) -> anyhow::Result<()> {
             ResourceKind::Endpoint => "endpoint",
             ResourceKind::Feed => "feed",
             ResourceKind::Query => "query",
+            _ => "other",
         };
         table.row([
             resource.name.clone(),

@@ -45,8 +45,7 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     written?;
     Ok(match report.status {
         LoadStatus::Loaded => ExitCode::SUCCESS,
-        // A run that has ended has no ongoing load.
-        LoadStatus::Partial | LoadStatus::Ongoing => ExitCode::from(FAILED),
+        _ => ExitCode::from(FAILED),
     })
 }
 
