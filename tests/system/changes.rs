@@ -1,4 +1,4 @@
-//! Tables that are read by the feed of changes of Turso's new engine. After
+//! Tables that are read by the change feed of Turso's new engine. After
 //! every load the destination equals the source. If the feed is incomplete, the
 //! load fails.
 
@@ -266,7 +266,7 @@ fn a_feed_without_the_rows_is_refused_with_a_hint() -> Result<()> {
     let outcome = pipeline.host(&["run"])?;
     ensure!(outcome.code == Some(2), "{outcome:?}");
     for part in [
-        "there is no feed of changes (the table `turso_cdc`)",
+        "there is no change feed (the table `turso_cdc`)",
         "use `mode = \"incremental\"`",
         "PRAGMA capture_data_changes_conn('full')",
     ] {

@@ -48,7 +48,7 @@ pub struct BuiltinInfo {
     pub primary_key: &'static [&'static str],
     /// Resource whose rows it is read for.
     pub parent: Option<&'static str>,
-    /// True if it is a feed of changes.
+    /// True if it is a change feed.
     pub is_feed: bool,
 }
 

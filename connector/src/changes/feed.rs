@@ -145,7 +145,7 @@ impl FeedExtent {
         Err(refresh_needed(
             table,
             &format!(
-                "the feed of changes (`{CHANGES}`) was read up to change {number}, and {problem}"
+                "the change feed (`{CHANGES}`) was read up to change {number}, and {problem}"
             ),
         ))
     }

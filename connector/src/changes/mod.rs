@@ -1,4 +1,4 @@
-//! The feed of changes that Turso's new engine keeps in the table `turso_cdc`,
+//! The change feed that Turso's new engine keeps in the table `turso_cdc`,
 //! and the rows of a table that follow from it. Sends no requests; the reads
 //! are in [`crate::read`].
 //!

@@ -40,7 +40,7 @@ pub struct Cursor {
     /// Commit up to which everything was read, if the server counts commits.
     #[serde(default, rename = "seen", skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitPosition>,
-    /// Position in the feed of changes.
+    /// Position in the change feed.
     #[serde(default, rename = "change", skip_serializing_if = "Option::is_none")]
     pub feed: Option<FeedPosition>,
     /// Watermarks of a Platform API resource.

@@ -20,7 +20,7 @@ pub struct RowPosition {
     pub key: Vec<StoredValue>,
 }
 
-/// Position in the feed of changes, and the table as it was there.
+/// Position in the change feed, and the table as it was there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeedPosition {

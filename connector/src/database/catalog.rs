@@ -60,7 +60,7 @@ pub fn select_columns(relation: &str) -> Statement {
 pub struct Catalog {
     /// Tables and views, in the order of their names.
     pub tables: Vec<Table>,
-    /// True if the database has a feed of changes.
+    /// True if the database has a change feed.
     pub has_changes: bool,
 }
 

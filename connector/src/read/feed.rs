@@ -1,4 +1,4 @@
-//! Reader of the feed of changes, one table after the other, on the stream of
+//! Reader of the change feed, one table after the other, on the stream of
 //! the snapshot. It stops at the end that the preflight has determined.
 
 use std::collections::VecDeque;

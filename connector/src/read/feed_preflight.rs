@@ -1,4 +1,4 @@
-//! Preflight of tables that are read by the feed of changes: where each read
+//! Preflight of tables that are read by the change feed: where each read
 //! starts and ends.
 
 use super::feed::{ChangePage, request_changes};
@@ -127,12 +127,12 @@ fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedSta
     let mut results = run_all(stream, &statements)?;
     let of_tables = results.split_off(of_feed.min(results.len()));
     let [version, first, committed, last, mode] = results.as_slice() else {
-        return Err(Error::protocol("the feed of changes returned too few results").into());
+        return Err(Error::protocol("the change feed returned too few results").into());
     };
     if [first, committed, last].iter().any(|result| result.failed) {
         return Err(Error::new(
             Category::Permission,
-            format!("the feed of changes (`{CHANGES}`) cannot be read"),
+            format!("the change feed (`{CHANGES}`) cannot be read"),
         )
         .hint("check the permissions of the token, or use `mode = \"incremental\"`")
         .into());

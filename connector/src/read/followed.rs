@@ -1,4 +1,4 @@
-//! Table that is read by the feed of changes: all rows the first time, then the
+//! Table that is read by the change feed: all rows the first time, then the
 //! changes since. Sends no requests.
 //!
 //! The end of the read is determined before any row is read. Where there is no
@@ -17,7 +17,7 @@ use crate::rows::columns::ColumnSpec;
 use crate::rows::value::Value;
 use crate::selection::Selection;
 
-/// Table that is read by the feed of changes.
+/// Table that is read by the change feed.
 #[derive(Clone, Debug)]
 pub struct FollowedTable {
     /// Table of the catalogue.
@@ -57,27 +57,27 @@ impl FollowedTable {
             |problem: &str, hint: &str| Err(Error::config(format!("`{name}` {problem}"), hint));
         if !has_feed {
             return refuse(
-                &format!("cannot be followed: there is no feed of changes (the table `{CHANGES}`)"),
+                &format!("cannot be followed: there is no change feed (the table `{CHANGES}`)"),
                 "use `mode = \"incremental\"`. Only Turso's new engine has such a feed, and it records \
                  only changes of connections that have run PRAGMA capture_data_changes_conn('full')",
             );
         }
         if !can_be_followed(table) {
             return refuse(
-                "is not recorded row by row in the feed of changes",
+                "is not recorded row by row in the change feed",
                 "use another `mode`; views, virtual and WITHOUT ROWID tables and tables with generated \
                  columns cannot be followed",
             );
         }
         if primary_key.is_empty() {
             return refuse(
-                "has no primary key, which the feed of changes needs",
+                "has no primary key, which the change feed needs",
                 "set `primary_key` to columns that identify a row",
             );
         }
         if selection.filter.is_some() {
             return refuse(
-                "is read by the feed of changes, which does not support a condition",
+                "is read by the change feed, which does not support a condition",
                 "remove `where`, or use `mode = \"incremental\"`",
             );
         }

@@ -11,7 +11,7 @@
 //! 3. tables in pages ([`tables`], [`table`], [`page_size`]), in passes
 //!    ([`pass`]), which for an incremental read follow from its cursor
 //!    ([`increment`], [`range`], [`cursor_tracker`]),
-//! 4. the feed of changes ([`followed`], [`feed`]),
+//! 4. the change feed ([`followed`], [`feed`]),
 //! 5. views and queries ([`batch`]),
 //! 6. resources of the Platform API ([`crate::platform`]).
 //!

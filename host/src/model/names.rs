@@ -11,7 +11,7 @@ pub const DELETED_AT: &str = "_deleted_at";
 pub const VALID_FROM: &str = "_valid_from";
 /// Column with the end of the validity of a version; null for the current one.
 pub const VALID_TO: &str = "_valid_to";
-/// Flag of deleted rows in a feed of changes. Not stored.
+/// Flag of deleted rows in a change feed. Not stored.
 pub const IS_DELETED: &str = "_is_deleted";
 
 /// Prefix of the columns of a child table that hold the key of the parent row.

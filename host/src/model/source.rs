@@ -167,7 +167,7 @@ pub struct ReadOptions {
 pub enum PageKind {
     /// Current rows.
     Rows,
-    /// Rows of a feed of changes. The last column, of booleans, flags deleted
+    /// Rows of a change feed. The last column, of booleans, flags deleted
     /// rows.
     Changes,
     /// Keys of existing rows. A complete read sends those of all rows.

@@ -59,7 +59,7 @@ impl ResourcePlan {
                 "set `write` to `merge` or `append`, or `mode` to `full`",
             )),
             (ReadMode::Changes, WriteDisposition::Append) => Some((
-                "`write` is `append`, but a feed of changes updates earlier rows",
+                "`write` is `append`, but a change feed updates earlier rows",
                 "set `write` to `merge`, or to `scd2` to keep earlier versions",
             )),
             _ => None,
