@@ -144,9 +144,7 @@ impl FeedExtent {
         };
         Err(refresh_needed(
             table,
-            &format!(
-                "the change feed (`{CHANGES}`) was read up to change {number}, and {problem}"
-            ),
+            &format!("the change feed (`{CHANGES}`) was read up to change {number}, and {problem}"),
         ))
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Columns {
 
 /// Effect of a database's next event on the fleet.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum MemberStep {
     /// The read continues.
     Continue,
     /// The buffered events must be sent.
@@ -66,12 +66,12 @@ impl Member {
     }
 
     /// Reads the next event.
-    pub(super) fn step(&mut self) -> Result<Step> {
+    pub(super) fn step(&mut self) -> Result<MemberStep> {
         match self.read.next_event()? {
-            Some(Event::Done(summary)) => return Ok(Step::Done(summary)),
+            Some(Event::Done(summary)) => return Ok(MemberStep::Done(summary)),
             Some(Event::Restarted(reason)) => {
                 if self.is_sent {
-                    return Ok(Step::Restarted(reason));
+                    return Ok(MemberStep::Restarted(reason));
                 }
                 self.buffer.clear();
                 self.bytes = 0;
@@ -82,12 +82,12 @@ impl Member {
                 }
                 self.buffer.push_back(event);
             }
-            None => return Ok(Step::Done(Summary::default())),
+            None => return Ok(MemberStep::Done(Summary::default())),
         }
         Ok(if self.is_sent || self.bytes > MAX_BUFFERED_BYTES {
-            Step::BufferFull
+            MemberStep::BufferFull
         } else {
-            Step::Continue
+            MemberStep::Continue
         })
     }
 

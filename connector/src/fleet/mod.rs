@@ -18,7 +18,7 @@ mod union;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use self::databases::SelectedDatabase;
-use self::member::{Member, Step};
+use self::member::{Member, MemberStep};
 use self::totals::ResourceTotals;
 use crate::config::{Config, Databases};
 use crate::cursor::{self, Cursor};
@@ -196,8 +196,8 @@ impl Fleet {
             return self.end();
         };
         match member.step() {
-            Ok(Step::Continue) => self.active.push_back(member),
-            Ok(Step::BufferFull) => {
+            Ok(MemberStep::Continue) => self.active.push_back(member),
+            Ok(MemberStep::BufferFull) => {
                 if let Some((_, error)) = self.key_conflicts(&member).into_iter().next() {
                     member.close();
                     return self.continue_without(&member, error);
@@ -206,7 +206,7 @@ impl Fleet {
                 self.flush(&mut member, &BTreeSet::new())?;
                 self.active.push_back(member);
             }
-            Ok(Step::Restarted(reason)) => {
+            Ok(MemberStep::Restarted(reason)) => {
                 let error = Error::new(
                     Category::Unavailable,
                     format!(
@@ -222,7 +222,7 @@ impl Fleet {
                     Err(error) => return self.continue_without(&member, error),
                 }
             }
-            Ok(Step::Done(summary)) => return self.conclude(member, summary),
+            Ok(MemberStep::Done(summary)) => return self.conclude(member, summary),
             Err(error) => {
                 member.close();
                 return self.continue_without(&member, error);

@@ -95,7 +95,7 @@ struct FeedTable {
 
 /// What follows a page.
 #[derive(Debug)]
-enum AfterPage {
+enum AfterFeedPage {
     /// Next page of the table.
     Page,
     /// End of the table.
@@ -140,9 +140,9 @@ impl FeedReader {
             },
         };
         match self.read_page(&mut table, output) {
-            Ok(AfterPage::Page) => self.current = Some(table),
-            Ok(AfterPage::End) => table.end(output)?,
-            Ok(AfterPage::Failed(error)) => table.fail(error, output)?,
+            Ok(AfterFeedPage::Page) => self.current = Some(table),
+            Ok(AfterFeedPage::End) => table.end(output)?,
+            Ok(AfterFeedPage::Failed(error)) => table.fail(error, output)?,
             Err(failure) => {
                 self.current = Some(table);
                 return Err(failure);
@@ -193,9 +193,9 @@ impl FeedReader {
         &mut self,
         table: &mut FeedTable,
         output: &mut Output,
-    ) -> Result<AfterPage, Failure> {
+    ) -> Result<AfterFeedPage, Failure> {
         if table.is_done() {
-            return Ok(AfterPage::End);
+            return Ok(AfterFeedPage::End);
         }
         let name = &table.followed.table.name;
         let end = table.followed.end.number;
@@ -208,21 +208,21 @@ impl FeedReader {
             let is_too_large = failure::is_too_large(error);
             if is_too_large && table.limit > 1 {
                 table.limit = (table.limit / 4).max(1);
-                return Ok(AfterPage::Page);
+                return Ok(AfterFeedPage::Page);
             }
             return match failure::from_sql_error(error, name) {
-                Failure::Other(error) if is_too_large => Ok(AfterPage::Failed(
+                Failure::Other(error) if is_too_large => Ok(AfterFeedPage::Failed(
                     error.hint("a change is larger than the server sends; read the table in full"),
                 )),
-                Failure::Other(error) if !error.retryable => Ok(AfterPage::Failed(error)),
+                Failure::Other(error) if !error.retryable => Ok(AfterFeedPage::Failed(error)),
                 other => Err(other),
             };
         }
         self.snapshot.check_proof(&page.outcomes)?;
         output.count_billed(page.rows_billed);
         Ok(match table.send_page(&page, output) {
-            Ok(()) => AfterPage::Page,
-            Err(error) => AfterPage::Failed(error),
+            Ok(()) => AfterFeedPage::Page,
+            Err(error) => AfterFeedPage::Failed(error),
         })
     }
 }

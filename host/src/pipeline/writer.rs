@@ -6,22 +6,22 @@
 //! every few seconds, with the cursors that are valid from then on.
 //!
 //! Reading order: this file (the events of one load), `resource` (the tables of a
-//! resource), `open_table` (one table), `commit` (the end of a load), `run_state`
+//! resource), `table_state` (one table), `commit` (the end of a load), `run_state`
 //! (what outlasts the loads of a run).
 
 mod commit;
-mod open_table;
 mod resource;
 mod run_state;
+mod table_state;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 
-use self::open_table::{OpenTable, PageStats};
 use self::resource::{LoadContext, OpenResource};
 use self::run_state::{RunState, next_load_id};
+use self::table_state::{PageStats, TableState};
 use super::error::PipelineError;
 use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
@@ -239,7 +239,7 @@ impl<'l> LoadWriter<'l, '_, '_> {
     fn may_commit(&self) -> bool {
         let is_due = |every: Duration| self.started.elapsed() >= every;
         self.run.header.commit_every.is_some_and(is_due)
-            && self.run.tables().any(OpenTable::has_rows)
+            && self.run.tables().any(TableState::has_rows)
             && self
                 .run
                 .resources

@@ -64,9 +64,9 @@ pub enum EngineError {
 
 /// Compiles and runs components. Clones share everything.
 #[derive(Clone)]
-pub struct Engine(Arc<Inner>);
+pub struct Engine(Arc<EngineInner>);
 
-struct Inner {
+struct EngineInner {
     wasmtime: wasmtime::Engine,
     linker: Linker<State>,
     cache: Option<Cache>,
@@ -168,7 +168,7 @@ impl Engine {
         let linker = imports::linker(&wasmtime).map_err(unsupported)?;
         let cache = options.cache.as_deref().and_then(Cache::open);
         start_clock(&wasmtime).map_err(EngineError::Clock)?;
-        Ok(Self(Arc::new(Inner {
+        Ok(Self(Arc::new(EngineInner {
             wasmtime,
             linker,
             cache,

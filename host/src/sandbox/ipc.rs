@@ -28,9 +28,6 @@ const PREFIX_BYTES: usize = 8;
 /// Apparent size that is always allowed, for small messages with shared parts.
 const MIN_APPARENT_BYTES: usize = 64 << 10;
 
-/// Reason why a message is invalid.
-type Reason = String;
-
 /// Decodes a schema message and validates it against the limits.
 pub(super) fn limited_schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef, SandboxError> {
     if bytes.len() as u64 > limits.page {
@@ -69,7 +66,7 @@ pub(super) fn limited_schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef,
 }
 
 /// Returns the number of columns that a schema declares.
-fn columns(bytes: &[u8]) -> Result<u64, Reason> {
+fn columns(bytes: &[u8]) -> Result<u64, String> {
     let (message, _) = parts(bytes)?;
     let schema = message
         .header_as_schema()
@@ -80,7 +77,7 @@ fn columns(bytes: &[u8]) -> Result<u64, Reason> {
 /// Decodes the schema in a message: names, types and JSON columns. All other
 /// metadata is dropped, because a destination might act on it. A column may have
 /// the type `Null`, which a page cannot have.
-fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
+fn schema(bytes: &[u8]) -> Result<SchemaRef, String> {
     let (message, body) = parts(bytes)?;
     if !body.is_empty() {
         return Err("it is more than one message".to_owned());
@@ -113,7 +110,7 @@ fn schema(bytes: &[u8]) -> Result<SchemaRef, Reason> {
 }
 
 /// Returns the number of rows that a page declares.
-pub(super) fn rows(bytes: &[u8]) -> Result<u64, Reason> {
+pub(super) fn rows(bytes: &[u8]) -> Result<u64, String> {
     let (message, _) = parts(bytes)?;
     let batch = message
         .header_as_record_batch()
@@ -122,7 +119,7 @@ pub(super) fn rows(bytes: &[u8]) -> Result<u64, Reason> {
 }
 
 /// Decodes the rows of a page.
-pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, Reason> {
+pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, String> {
     let buffer = Buffer::from_vec(bytes);
     let (message, body) = parts(&buffer)?;
     let batch = message
@@ -197,7 +194,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, R
 }
 
 /// Splits the bytes into a message and its body.
-fn parts(bytes: &[u8]) -> Result<(Message<'_>, &[u8]), Reason> {
+fn parts(bytes: &[u8]) -> Result<(Message<'_>, &[u8]), String> {
     let too_short = || "it is incomplete".to_owned();
     let (prefix, rest) = bytes.split_at_checked(PREFIX_BYTES).ok_or_else(too_short)?;
     let (marker, length) = prefix.split_at(CONTINUATION.len());
@@ -283,7 +280,7 @@ fn layout(data_type: &DataType) -> Vec<BufferKind> {
 }
 
 /// Returns the length of a buffer if it is inside the body.
-fn inside(buffer: &arrow_ipc::Buffer, body: &[u8]) -> Result<usize, Reason> {
+fn inside(buffer: &arrow_ipc::Buffer, body: &[u8]) -> Result<usize, String> {
     let length = usize::try_from(buffer.length()).ok();
     let end = usize::try_from(buffer.offset())
         .ok()

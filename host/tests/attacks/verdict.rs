@@ -1,7 +1,7 @@
 //! Expected outcome of an attack, for tables of attacks.
 
 use connector_host::SandboxError;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 
 use crate::world::Outcome;
 
@@ -11,7 +11,7 @@ pub(crate) enum Verdict {
     /// The server received the request, and the connector its answer.
     Answered,
     /// The host denied the request.
-    Denied(Reason),
+    Denied(DenialReason),
     /// The interface cannot express the request. The connector reports an error
     /// that contains this text.
     Inexpressible(&'static str),

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 
 use super::explain::explain;
 use super::location;
-use super::memory::MemoryLimit;
+use super::memory::MemoryBudget;
 use crate::destination::DestinationError;
 use crate::destination::adbc::{AdbcConnection, Driver, IngestTarget};
 use crate::destination::lock::FileLock;
@@ -32,7 +32,7 @@ pub(super) struct DuckDbConnection {
     // Dropped in this order: the database is closed before another writer may
     // open it.
     inner: AdbcConnection,
-    memory: MemoryLimit,
+    memory: MemoryBudget,
     _lock: FileLock,
 }
 
@@ -50,7 +50,7 @@ impl DuckDbConnection {
                 source: "the path is not UTF-8".into(),
             });
         };
-        let memory = MemoryLimit::default();
+        let memory = MemoryBudget::default();
         let memory_limit = memory.setting();
         let settings = SETTINGS
             .into_iter()
@@ -74,7 +74,7 @@ impl DuckDbConnection {
 
     /// Changes what is expected of the database, and sets its memory limit if
     /// that changes.
-    fn expect(&mut self, change: impl FnOnce(&mut MemoryLimit)) -> Result<(), DestinationError> {
+    fn expect(&mut self, change: impl FnOnce(&mut MemoryBudget)) -> Result<(), DestinationError> {
         let before = self.memory.setting();
         change(&mut self.memory);
         let limit = self.memory.setting();
@@ -160,6 +160,6 @@ impl SqlConnection for DuckDbConnection {
     }
 
     fn prepare_merge(&mut self) -> Result<(), DestinationError> {
-        self.expect(MemoryLimit::add_merge)
+        self.expect(MemoryBudget::add_merge)
     }
 }

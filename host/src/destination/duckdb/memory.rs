@@ -19,7 +19,7 @@ const STEP_BYTES: usize = 4 << 20;
 
 /// The memory limit of a database, by what was announced so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct MemoryLimit {
+pub(super) struct MemoryBudget {
     /// Columns of the widest table.
     widest_table: usize,
     /// Columns of all tables.
@@ -28,7 +28,7 @@ pub(super) struct MemoryLimit {
     merges: bool,
 }
 
-impl MemoryLimit {
+impl MemoryBudget {
     /// Allows for another table.
     pub(super) fn add_table(&mut self, columns: usize) {
         self.widest_table = self.widest_table.max(columns);
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn the_limit_grows_with_columns_and_merges() {
-        let mut memory = MemoryLimit::default();
+        let mut memory = MemoryBudget::default();
         assert_eq!(memory.setting(), "48MiB");
         memory.add_table(8);
         assert_eq!(memory.setting(), "56MiB");

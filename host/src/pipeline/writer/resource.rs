@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::open_table::{OpenTable, PageStats};
+use super::table_state::{PageStats, TableState};
 use crate::destination::{DestinationError, Load};
 use crate::model::{PageKind, SourceSchema, UnreadPart, names};
 use crate::pipeline::PipelineError;
@@ -18,8 +18,8 @@ use crate::pipeline::row_mapper::{ChildRows, LoadColumns, list_depth, parent_col
 
 /// A resource whose schema was received.
 pub(super) struct OpenResource {
-    pub(super) own: OpenTable,
-    pub(super) children: BTreeMap<String, OpenTable>,
+    pub(super) own: TableState,
+    pub(super) children: BTreeMap<String, TableState>,
     child_plan: ResourcePlan,
 }
 
@@ -44,7 +44,7 @@ impl OpenResource {
     ) -> Result<Self, PipelineError> {
         let child_plan = plan.for_child_tables(kind);
         let existing = context.load.existing_schema(&names::table_name(name))?;
-        let mut own = OpenTable::new(name, kind, plan, source, existing, context)?;
+        let mut own = TableState::new(name, kind, plan, source, existing, context)?;
         own.open(context)?;
         context.parents.insert(name.to_owned(), name.to_owned());
         let mut resource = Self {
@@ -169,12 +169,12 @@ impl OpenResource {
     }
 
     /// Returns the own table and the child tables.
-    pub(super) fn tables(&self) -> impl Iterator<Item = &OpenTable> {
+    pub(super) fn tables(&self) -> impl Iterator<Item = &TableState> {
         std::iter::once(&self.own).chain(self.children.values())
     }
 
     /// Returns the own table and the child tables.
-    pub(super) fn tables_mut(&mut self) -> impl Iterator<Item = &mut OpenTable> {
+    pub(super) fn tables_mut(&mut self) -> impl Iterator<Item = &mut TableState> {
         std::iter::once(&mut self.own).chain(self.children.values_mut())
     }
 
@@ -236,13 +236,13 @@ impl OpenResource {
 
 /// Opens a child table, unless it is open with these columns.
 fn open_child<'t>(
-    children: &'t mut BTreeMap<String, OpenTable>,
+    children: &'t mut BTreeMap<String, TableState>,
     resource: &str,
     plan: &ResourcePlan,
     table: String,
     source: SourceSchema,
     context: &mut LoadContext<'_, '_>,
-) -> Result<&'t mut OpenTable, PipelineError> {
+) -> Result<&'t mut TableState, PipelineError> {
     match children.entry(table) {
         Entry::Occupied(entry) => {
             let child = entry.into_mut();
@@ -261,7 +261,7 @@ fn open_child<'t>(
                 return Err(name_conflict(table, resource));
             }
             let kind = PageKind::Rows;
-            let mut child = OpenTable::new(table, kind, plan.clone(), source, existing, context)?;
+            let mut child = TableState::new(table, kind, plan.clone(), source, existing, context)?;
             child.open(context)?;
             context.parents.insert(table.clone(), resource.to_owned());
             Ok(entry.insert(child))

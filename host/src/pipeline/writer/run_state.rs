@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::RunHeader;
-use super::open_table::OpenTable;
 use super::resource::OpenResource;
+use super::table_state::TableState;
 use crate::destination::WriteStats;
 use crate::model::{
     Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, Remedy, ResourceRecord, ResourceSummary,
@@ -58,12 +58,12 @@ impl<'a> RunState<'a> {
     }
 
     /// Returns all open tables.
-    pub(super) fn tables(&self) -> impl Iterator<Item = &OpenTable> {
+    pub(super) fn tables(&self) -> impl Iterator<Item = &TableState> {
         self.resources.values().flat_map(OpenResource::tables)
     }
 
     /// Returns all open tables.
-    pub(super) fn tables_mut(&mut self) -> impl Iterator<Item = &mut OpenTable> {
+    pub(super) fn tables_mut(&mut self) -> impl Iterator<Item = &mut TableState> {
         self.resources
             .values_mut()
             .flat_map(OpenResource::tables_mut)
@@ -181,7 +181,7 @@ impl<'a> RunState<'a> {
             bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
-            elapsed: open.map(OpenTable::elapsed).unwrap_or_default(),
+            elapsed: open.map(TableState::elapsed).unwrap_or_default(),
             failure: summary.failure.clone(),
             notes,
         }
@@ -258,7 +258,7 @@ impl<'a> RunState<'a> {
     }
 }
 
-fn child_report(child: &OpenTable) -> ResourceReport {
+fn child_report(child: &TableState) -> ResourceReport {
     ResourceReport {
         resource: child.name.clone(),
         table: child.table.clone(),

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use url::Url;
 use wasmtime_wasi_http::Error;
 
-use super::denial::{Denial, Reason};
+use super::denial::{Denial, DenialReason};
 use super::errors::from_transport;
 use super::reflection::Guard;
 use super::stats::{EgressStats, OpenResponse};
@@ -113,7 +113,7 @@ impl Inspection {
             return Err(Error::HttpResponseBodySize(Some(self.received)));
         }
         self.guard.next_chunk(chunk).map_err(|secret| {
-            let reason = Reason::Reflection(secret.to_owned());
+            let reason = DenialReason::Reflection(secret.to_owned());
             self.stats
                 .deny(Denial::new(&self.method, &self.url, reason));
             Error::HttpRequestDenied

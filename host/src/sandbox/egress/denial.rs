@@ -17,13 +17,13 @@ pub struct Denial {
     /// because they may hold secrets.
     origin: String,
     path: String,
-    reason: Reason,
+    reason: DenialReason,
 }
 
 /// Reason for a denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reason {
+pub enum DenialReason {
     /// No rule covers the request.
     Uncovered(Uncovered),
     /// The host has an address that the rule does not allow.
@@ -41,7 +41,7 @@ pub enum Reason {
 impl Denial {
     /// Creates a denial of a request or its response.
     #[must_use]
-    pub fn new(method: &Method, url: &Url, reason: Reason) -> Self {
+    pub fn new(method: &Method, url: &Url, reason: DenialReason) -> Self {
         Self {
             method: method.clone(),
             origin: bounded(&url.origin().ascii_serialization()),
@@ -57,13 +57,13 @@ impl Denial {
             method: method.clone(),
             origin: "a malformed URL".to_owned(),
             path: String::new(),
-            reason: Reason::Malformed(reason),
+            reason: DenialReason::Malformed(reason),
         }
     }
 
     /// Returns the reason for the denial.
     #[must_use]
-    pub fn reason(&self) -> &Reason {
+    pub fn reason(&self) -> &DenialReason {
         &self.reason
     }
 
@@ -72,7 +72,7 @@ impl Denial {
     pub fn remedy(&self) -> Remedy {
         let origin = self.origin.clone();
         match &self.reason {
-            Reason::Uncovered(Uncovered::Origin) => Remedy::AllowOrigin {
+            DenialReason::Uncovered(Uncovered::Origin) => Remedy::AllowOrigin {
                 rule: Box::new(AllowRule {
                     origin,
                     methods: vec![self.method.to_string()],
@@ -80,25 +80,25 @@ impl Denial {
                     ..AllowRule::default()
                 }),
             },
-            Reason::Uncovered(Uncovered::Method) => Remedy::AllowMethod {
+            DenialReason::Uncovered(Uncovered::Method) => Remedy::AllowMethod {
                 origin,
                 method: self.method.to_string(),
             },
-            Reason::Uncovered(Uncovered::Path) => Remedy::AllowPath {
+            DenialReason::Uncovered(Uncovered::Path) => Remedy::AllowPath {
                 origin,
                 path: self.path.clone(),
             },
-            Reason::Uncovered(Uncovered::AmbiguousPath) => {
+            DenialReason::Uncovered(Uncovered::AmbiguousPath) => {
                 "the path holds encoded separators, empty segments or the like, which servers read differently; the connector must not send it".into()
             }
-            Reason::Address(_) => Remedy::AllowPrivate { origin },
-            Reason::Secret(secret) => Remedy::AllowSecret {
+            DenialReason::Address(_) => Remedy::AllowPrivate { origin },
+            DenialReason::Secret(secret) => Remedy::AllowSecret {
                 origin,
                 secret: secret.clone(),
             },
-            Reason::Header(_) => "the connector must leave this header to the host".into(),
-            Reason::Malformed(_) => "the connector must send a valid URL".into(),
-            Reason::Reflection(secret) => format!(
+            DenialReason::Header(_) => "the connector must leave this header to the host".into(),
+            DenialReason::Malformed(_) => "the connector must send a valid URL".into(),
+            DenialReason::Reflection(secret) => format!(
                 "the server returns the credential `{secret}`; do not grant it to this server, and consider it compromised"
             )
             .into(),
@@ -125,51 +125,53 @@ impl fmt::Display for Denial {
             reason,
         } = self;
         match reason {
-            Reason::Uncovered(Uncovered::Origin) => {
+            DenialReason::Uncovered(Uncovered::Origin) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: no rule names this origin"
                 )
             }
-            Reason::Uncovered(Uncovered::Method) => {
+            DenialReason::Uncovered(Uncovered::Method) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the rules for this origin do not name the method"
                 )
             }
-            Reason::Uncovered(Uncovered::AmbiguousPath) => {
+            DenialReason::Uncovered(Uncovered::AmbiguousPath) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: servers read this path differently, so no rule covers it"
                 )
             }
-            Reason::Uncovered(Uncovered::Path) => {
+            DenialReason::Uncovered(Uncovered::Path) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the rules for this origin do not cover the path"
                 )
             }
-            Reason::Address(special) => {
+            DenialReason::Address(special) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the host has {} address",
                     special.as_str()
                 )
             }
-            Reason::Secret(name) => {
+            DenialReason::Secret(name) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the rule does not name the secret `{name}`"
                 )
             }
-            Reason::Header(name) => {
+            DenialReason::Header(name) => {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the connector set the header `{name}`"
                 )
             }
-            Reason::Malformed(reason) => write!(f, "denied {method} to a malformed URL: {reason}"),
-            Reason::Reflection(name) => {
+            DenialReason::Malformed(reason) => {
+                write!(f, "denied {method} to a malformed URL: {reason}")
+            }
+            DenialReason::Reflection(name) => {
                 write!(
                     f,
                     "denied the response of {method} {origin}{path}: it holds the value of the secret `{name}`"

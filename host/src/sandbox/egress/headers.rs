@@ -3,7 +3,7 @@
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-use super::denial::Reason;
+use super::denial::DenialReason;
 use crate::model::Secret;
 use crate::sandbox::secrets::GrantedSecrets;
 
@@ -58,7 +58,7 @@ pub(super) fn is_reserved(name: &HeaderName) -> bool {
 pub(super) fn take_credential(
     headers: &mut HeaderMap,
     secrets: &GrantedSecrets,
-) -> Result<Option<(String, Secret)>, Reason> {
+) -> Result<Option<(String, Secret)>, DenialReason> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -71,7 +71,7 @@ pub(super) fn take_credential(
         .map(|(_, reference)| reference.trim());
     let secret = reference.and_then(|reference| secrets.resolve(reference));
     let (Some((name, secret)), None) = (secret, values.next()) else {
-        return Err(Reason::Header("authorization".to_owned()));
+        return Err(DenialReason::Header("authorization".to_owned()));
     };
     let found = (name.to_owned(), secret.clone());
     headers.remove(header::AUTHORIZATION);

@@ -31,7 +31,7 @@ use tracing::Instrument;
 use url::{Host, Url};
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-pub use denial::{Denial, Reason};
+pub use denial::{Denial, DenialReason};
 pub use record::PolicyRecorder;
 pub use stats::EgressStats;
 
@@ -51,9 +51,9 @@ const MAX_METHOD_BYTES: usize = 32;
 
 /// Egress of one instance. Clones share everything.
 #[derive(Clone)]
-pub(super) struct Egress(Arc<Inner>);
+pub(super) struct Egress(Arc<EgressInner>);
 
-struct Inner {
+struct EgressInner {
     rules: Rules,
     secrets: Arc<GrantedSecrets>,
     limits: Limits,
@@ -79,7 +79,7 @@ impl Egress {
         recorder: Option<Arc<PolicyRecorder>>,
         network: Network,
     ) -> Self {
-        Self(Arc::new(Inner {
+        Self(Arc::new(EgressInner {
             rules,
             needles: Needles::new(&secrets),
             secrets,
@@ -141,7 +141,7 @@ struct CheckedRequest {
     private: bool,
 }
 
-impl Inner {
+impl EgressInner {
     async fn send(
         &self,
         number: u64,
@@ -187,22 +187,22 @@ impl Inner {
             .keys()
             .find(|name| **name != HOST && headers::is_reserved(name))
         {
-            return Err(refuse(Reason::Header(name.to_string())));
+            return Err(refuse(DenialReason::Header(name.to_string())));
         }
         let allowance = self
             .rules
             .allow(&method, &url)
-            .map_err(|why| refuse(Reason::Uncovered(why)))?;
+            .map_err(|why| refuse(DenialReason::Uncovered(why)))?;
         if let Some((name, _)) = &credential
             && !allowance.secrets.contains(name.as_str())
         {
-            return Err(refuse(Reason::Secret(name.clone())));
+            return Err(refuse(DenialReason::Secret(name.clone())));
         }
         let literal = literal_address(&url);
         if !allowance.private
             && let Some(special) = literal.and_then(address::special)
         {
-            return Err(refuse(Reason::Address(special)));
+            return Err(refuse(DenialReason::Address(special)));
         }
         let private = allowance.private;
 
@@ -245,7 +245,7 @@ impl Inner {
             .send();
         within(first_byte, exchange).await?.map_err(|error| {
             if let Some(Prohibited(special)) = errors::cause(&error) {
-                let reason = Reason::Address(*special);
+                let reason = DenialReason::Address(*special);
                 return self.deny(Denial::new(&request.method, &request.url, reason));
             }
             if errors::is_head_too_large(&error) {
@@ -296,7 +296,7 @@ impl Inner {
             .flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()])
             .find_map(|text| guard.find(text));
         if let Some(name) = reflected {
-            let reason = Reason::Reflection(name.to_owned());
+            let reason = DenialReason::Reflection(name.to_owned());
             return Err(self.deny(Denial::new(&method, &url, reason)));
         }
         let mut head = http::Response::new(());

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::denial::{Denial, Reason};
+use super::denial::{Denial, DenialReason};
 use crate::model::Limit;
 
 /// Network statistics of one instance.
@@ -50,7 +50,7 @@ impl EgressStats {
         } else if earlier == MAX_LOGGED_DENIALS {
             tracing::warn!(target: "connector_host::egress", "further denied requests are not logged");
         }
-        if matches!(denial.reason(), Reason::Reflection(_)) {
+        if matches!(denial.reason(), DenialReason::Reflection(_)) {
             let _ = self.reflection.set(denial.clone());
         }
         if let Ok(mut last) = self.last_denial.lock() {

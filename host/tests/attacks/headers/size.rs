@@ -2,7 +2,7 @@
 
 use connector_host::SandboxError;
 use connector_host::model::Limit;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 use serde_json::json;
 
@@ -57,7 +57,7 @@ async fn the_refusal_of_a_long_url_is_short() {
         ),
     ] {
         let outcome = world.request(request).await;
-        let reason = Reason::Uncovered(Uncovered::Origin);
+        let reason = DenialReason::Uncovered(Uncovered::Origin);
         Denied(reason).check("a long URL", "http://", &outcome);
         let denial = outcome.denial();
         let shown = denial.to_string().len() + denial.remedy().to_string().len();

@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use connector_host::SandboxError;
 use connector_host::model::Secret;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::testing::Grants;
 use serde_json::json;
 use tracing::Instrument as _;
@@ -104,7 +104,10 @@ async fn a_reference_of_one_tenant_is_useless_to_another() {
         let mut second = tenant(&connector, world).await;
         match tries(&mut second, with(&reference)).await {
             Err(SandboxError::Denied(denial)) => {
-                assert_eq!(denial.reason(), &Reason::Header("authorization".to_owned()));
+                assert_eq!(
+                    denial.reason(),
+                    &DenialReason::Header("authorization".to_owned())
+                );
             }
             other => panic!("the request was not denied: {other:?}"),
         }

@@ -1,7 +1,7 @@
 //! Attacks through the addresses of names: every address is checked, one
 //! forbidden address refuses the name, and `private` applies only to its origin.
 
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::Special;
 
 use crate::verdict::Verdict::Denied;
@@ -17,7 +17,7 @@ async fn refused(cases: &[(&[&str], Special)]) {
     for (addresses, special) in cases {
         let world = World::new().name("db.example", addresses).allow(&origin);
         let outcome = world.request(get(&authority, "/")).await;
-        Denied(Reason::Address(*special)).check(&format!("{addresses:?}"), &origin, &outcome);
+        Denied(DenialReason::Address(*special)).check(&format!("{addresses:?}"), &origin, &outcome);
         assert_eq!(world.names.lookups("db.example"), 1);
     }
     assert_eq!((first.connections(), second.connections()), (0, 0));
@@ -142,7 +142,7 @@ async fn a_name_of_this_machine_is_checked_like_any_other() {
         let world = World::new().allow(&format!("http://{authority}"));
         world.names.set_default(&["127.0.0.1"]);
         let outcome = world.request(get(&authority, "/")).await;
-        Denied(Reason::Address(Special::Loopback)).check(host, "localhost", &outcome);
+        Denied(DenialReason::Address(Special::Loopback)).check(host, "localhost", &outcome);
     }
     assert_eq!(victim.connections(), 0);
 }
@@ -161,14 +161,14 @@ async fn a_private_rule_applies_only_to_its_port() {
         { "request": get(&at(&victim), "/") },
     ]);
     let outcome = world.attack(steps).await;
-    Denied(Reason::Address(Special::Loopback)).check("name", &at(&victim), &outcome);
+    Denied(DenialReason::Address(Special::Loopback)).check("name", &at(&victim), &outcome);
     assert_eq!((own.connections(), victim.connections()), (1, 0));
 
     let world = World::new()
         .allow_private(&own.origin())
         .allow(&victim.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
-    Denied(Reason::Address(Special::Loopback)).check("address", &victim.origin(), &outcome);
+    Denied(DenialReason::Address(Special::Loopback)).check("address", &victim.origin(), &outcome);
     assert_eq!(victim.connections(), 0);
 }
 
@@ -182,7 +182,7 @@ async fn a_private_rule_applies_only_to_its_name() {
         .allow_private(&format!("http://{}", at("own.example")))
         .allow(&format!("http://{}", at("evil.example")));
     let outcome = world.request(get(&at("evil.example"), "/")).await;
-    Denied(Reason::Address(Special::Loopback)).check("name", "evil.example", &outcome);
+    Denied(DenialReason::Address(Special::Loopback)).check("name", "evil.example", &outcome);
     assert_eq!(victim.connections(), 0);
 }
 
@@ -209,7 +209,7 @@ async fn a_private_rule_applies_only_to_its_paths_and_methods() {
         let steps = serde_json::json!([{ "request": first }, { "request": last }]);
         let outcome = world.attack(steps).await;
         // The open connection of one rule is not used by the other.
-        Denied(Reason::Address(Special::Loopback)).check("path", &origin, &outcome);
+        Denied(DenialReason::Address(Special::Loopback)).check("path", &origin, &outcome);
         assert_eq!(server.connections(), number + 1);
         assert_eq!(server.requests().len(), number + 1);
     }

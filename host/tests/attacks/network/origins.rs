@@ -2,7 +2,7 @@
 //! rule.
 
 use connector_host::model::AllowRule;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 use serde_json::json;
 
@@ -23,7 +23,7 @@ async fn an_allowed_server_receives_the_request() {
 async fn no_request_is_sent_without_a_rule() {
     let victim = Victim::listen();
     let outcome = World::new().request(get(&victim.authority(), "/")).await;
-    Verdict::Denied(Reason::Uncovered(Uncovered::Origin)).check(
+    Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
         "no rules",
         &victim.origin(),
         &outcome,
@@ -36,7 +36,7 @@ async fn a_host_without_a_rule_receives_nothing() {
     let (listed, victim) = Victim::pair();
     let world = World::new().allow_private(&listed.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
-    Verdict::Denied(Reason::Uncovered(Uncovered::Origin)).check(
+    Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
         "another host",
         &victim.origin(),
         &outcome,
@@ -49,7 +49,7 @@ async fn a_port_without_a_rule_receives_nothing() {
     let (listed, victim) = (Victim::listen(), Victim::listen());
     let world = World::new().allow_private(&listed.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
-    Verdict::Denied(Reason::Uncovered(Uncovered::Origin)).check(
+    Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
         "another port",
         &victim.origin(),
         &outcome,
@@ -59,7 +59,7 @@ async fn a_port_without_a_rule_receives_nothing() {
 
 #[tokio::test]
 async fn a_rule_applies_only_to_its_scheme() {
-    let origin = Verdict::Denied(Reason::Uncovered(Uncovered::Origin));
+    let origin = Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin));
     let unsayable = Verdict::Inexpressible("HttpProtocolError");
     for (granted, requested, verdict) in [
         ("https", "http", &origin),
@@ -93,7 +93,8 @@ async fn a_method_without_a_rule_is_not_sent() {
         let request = json!({ "authority": victim.authority(), "method": method });
         let outcome = world.request(request).await;
         let subject = format!("{method} {}", victim.origin());
-        Verdict::Denied(Reason::Uncovered(Uncovered::Method)).check(method, &subject, &outcome);
+        Verdict::Denied(DenialReason::Uncovered(Uncovered::Method))
+            .check(method, &subject, &outcome);
     }
     assert_eq!(victim.connections(), 0);
 }
@@ -115,7 +116,7 @@ async fn a_method_of_one_rule_does_not_apply_to_the_paths_of_another() {
         let request = json!({ "authority": victim.authority(), "method": method, "path": path });
         let outcome = world.request(request).await;
         let subject = format!("{method} {}{path}", victim.origin());
-        Verdict::Denied(Reason::Uncovered(Uncovered::Path)).check(path, &subject, &outcome);
+        Verdict::Denied(DenialReason::Uncovered(Uncovered::Path)).check(path, &subject, &outcome);
     }
     assert_eq!(victim.connections(), 0);
 }
@@ -150,7 +151,7 @@ async fn a_wildcard_matches_neither_two_labels_nor_the_bare_domain() {
             assert!(
                 matches!(
                     reason,
-                    Reason::Uncovered(Uncovered::Origin) | Reason::Malformed(_)
+                    DenialReason::Uncovered(Uncovered::Origin) | DenialReason::Malformed(_)
                 ),
                 "{host}: {reason:?}"
             );

@@ -2,7 +2,7 @@
 //! path that servers interpret differently matches no rule with paths.
 
 use connector_host::model::AllowRule;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 
 use crate::verdict::Verdict::{Denied, Inexpressible};
@@ -41,7 +41,7 @@ async fn a_path_without_a_rule_is_not_sent() {
         "/?x=/v2/",
     ] {
         let outcome = world.request(get(&server.authority(), path)).await;
-        let reason = Reason::Uncovered(Uncovered::Path);
+        let reason = DenialReason::Uncovered(Uncovered::Path);
         Denied(reason).check(path, &server.origin(), &outcome);
     }
     assert_eq!(server.connections(), 0);
@@ -70,7 +70,7 @@ async fn dot_segments_are_resolved_before_the_check() {
         "/../v2",
     ] {
         let outcome = world.request(get(&server.authority(), path)).await;
-        let reason = Reason::Uncovered(Uncovered::Path);
+        let reason = DenialReason::Uncovered(Uncovered::Path);
         Denied(reason).check(path, &server.origin(), &outcome);
     }
     assert_eq!(server.connections(), 0);
@@ -125,7 +125,7 @@ async fn an_ambiguous_path_matches_no_rule_with_paths() {
                 matches!(
                     denial.reason(),
                     // `//..` leaves the path of the rule even if it is resolved.
-                    Reason::Uncovered(Uncovered::AmbiguousPath | Uncovered::Path)
+                    DenialReason::Uncovered(Uncovered::AmbiguousPath | Uncovered::Path)
                 ),
                 "{path}: {denial}"
             ),

@@ -1,6 +1,6 @@
 //! Attacks by redirects: the connector receives them, and the host follows none.
 
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 use serde_json::json;
 
@@ -79,7 +79,7 @@ async fn a_request_after_a_redirect_is_checked() {
         { "request": get(&victim.authority(), "/") },
     ]);
     let outcome = world.attack(steps).await;
-    let reason = Reason::Uncovered(Uncovered::Origin);
+    let reason = DenialReason::Uncovered(Uncovered::Origin);
     Denied(reason).check("second", &victim.origin(), &outcome);
     assert_eq!((server.requests().len(), victim.connections()), (1, 0));
 }

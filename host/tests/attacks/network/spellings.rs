@@ -1,7 +1,7 @@
 //! Attacks by spelling: another spelling of a host is either the allowed host,
 //! or it is denied. The host connects to the host that it checked.
 
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::Special;
 use connector_host::network::Uncovered;
 
@@ -9,7 +9,7 @@ use crate::verdict::Verdict::{self, Answered, Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
-const ORIGIN: Verdict = Denied(Reason::Uncovered(Uncovered::Origin));
+const ORIGIN: Verdict = Denied(DenialReason::Uncovered(Uncovered::Origin));
 const AUTHORITY: Verdict = Inexpressible("authority");
 
 /// Requests spellings of the only allowed host. All other names have the address
@@ -36,7 +36,7 @@ async fn spell(listed_host: &str, cases: &[(&str, Verdict)]) {
 }
 
 fn malformed(why: &str) -> Verdict {
-    Denied(Reason::Malformed(why.to_owned()))
+    Denied(DenialReason::Malformed(why.to_owned()))
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn an_address_of_this_machine_is_refused_in_every_spelling() {
     ] {
         let world = World::new().allow(&format!("http://{host}:{port}"));
         let outcome = world.request(get(&format!("{host}:{port}"), "/")).await;
-        Denied(Reason::Address(special)).check(host, "http://", &outcome);
+        Denied(DenialReason::Address(special)).check(host, "http://", &outcome);
         tried += 1;
     }
     assert_eq!(tried, 40);

@@ -2,7 +2,7 @@
 //! interpret as another host than the checked one.
 
 use connector_host::model::AllowRule;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use connector_host::network::{RuleError, Uncovered};
 use connector_host::testing::Rule;
 use serde_json::json;
@@ -83,7 +83,7 @@ async fn a_user_in_the_authority_is_refused() {
         format!("%75ser@{own}"),
     ] {
         let outcome = world.request(get(&authority, "/")).await;
-        let reason = Reason::Malformed("it holds a user or a password".to_owned());
+        let reason = DenialReason::Malformed("it holds a user or a password".to_owned());
         Denied(reason).check(&authority, "GET", &outcome);
     }
     // An empty user is removed before the check.
@@ -125,7 +125,7 @@ async fn an_authority_with_more_than_host_and_port_is_inexpressible() {
         let refused = match &outcome.result {
             Err(connector_host::SandboxError::Denied(denial)) => matches!(
                 denial.reason(),
-                Reason::Malformed(_) | Reason::Uncovered(Uncovered::Origin)
+                DenialReason::Malformed(_) | DenialReason::Uncovered(Uncovered::Origin)
             ),
             Err(connector_host::SandboxError::Source(error)) => error.message.contains("authority"),
             _ => false,
@@ -166,7 +166,7 @@ async fn a_tunnel_is_refused_under_every_rule() {
     let world = World::new().allow_private(&victim.origin());
     let request = json!({ "authority": victim.authority(), "method": "CONNECT" });
     let outcome = world.request(request).await;
-    let reason = Reason::Uncovered(Uncovered::Method);
+    let reason = DenialReason::Uncovered(Uncovered::Method);
     Denied(reason).check("CONNECT", &victim.origin(), &outcome);
     assert_eq!(victim.connections(), 0);
     // Data in a tunnel could not be checked.

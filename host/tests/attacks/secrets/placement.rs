@@ -2,7 +2,7 @@
 //! one form, and for origins whose rule names the secret. Elsewhere it is text.
 
 use connector_host::model::{AllowRule, Secret};
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use serde_json::{Value as Json, json};
 
 use crate::verdict::Verdict::{Answered, Denied};
@@ -102,7 +102,7 @@ async fn a_reference_in_the_url_is_just_text() {
     for user in ["{token}", "user:{token}", "{token}:{token}"] {
         let authority = format!("{user}@{}", server.authority());
         let outcome = world.request(json!({ "authority": authority })).await;
-        let reason = Reason::Malformed("it holds a user or a password".to_owned());
+        let reason = DenialReason::Malformed("it holds a user or a password".to_owned());
         Denied(reason).check(user, "GET", &outcome);
     }
     let host = json!({ "authority": format!("{{token}}.example:{}", server.port()) });
@@ -167,7 +167,7 @@ async fn an_authorization_without_a_reference_is_refused() {
         "Bearer {other}",
     ] {
         let outcome = world.request(authorized(&server, value)).await;
-        let reason = Reason::Header("authorization".to_owned());
+        let reason = DenialReason::Header("authorization".to_owned());
         Denied(reason).check(value, &server.origin(), &outcome);
     }
     assert_eq!(server.connections(), 0);
@@ -189,7 +189,7 @@ async fn a_second_authorization_is_refused() {
                 "headers": [["authorization", first], [name, second]],
             });
             let outcome = world.request(request).await;
-            let reason = Reason::Header("authorization".to_owned());
+            let reason = DenialReason::Header("authorization".to_owned());
             Denied(reason).check(second, &server.origin(), &outcome);
         }
     }
@@ -221,7 +221,7 @@ async fn a_reference_to_an_origin_that_does_not_name_the_secret_is_refused() {
         let mut request = authorized(&victim, "Bearer {token}");
         request["path"] = path.into();
         let outcome = world.request(request).await;
-        let reason = Reason::Secret("token".to_owned());
+        let reason = DenialReason::Secret("token".to_owned());
         Denied(reason).check(path, &victim.origin(), &outcome);
     }
     assert_eq!(victim.connections(), 0);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connector_host::model::Secret;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::json;
@@ -28,7 +28,7 @@ async fn echoed(answer: impl Into<Vec<u8>>) -> Outcome {
 
 #[track_caller]
 fn denied(case: &str, outcome: &Outcome) {
-    let reason = Reason::Reflection("token".to_owned());
+    let reason = DenialReason::Reflection("token".to_owned());
     Denied(reason).check(case, "http://127.0.0.1:", outcome);
     assert!(!outcome.denial().to_string().contains(TOKEN));
     assert!(!outcome.denial().remedy().to_string().contains(TOKEN));

@@ -1,7 +1,7 @@
 //! Attacks on credentials of other tenants.
 
 use connector_host::model::Secret;
-use connector_host::network::Reason;
+use connector_host::network::DenialReason;
 use serde_json::json;
 
 use super::placement::{authorized, granting};
@@ -56,7 +56,7 @@ async fn a_reference_of_another_tenant_is_refused() {
     let outcome = mine
         .request(authorized(&server, &format!("Bearer {stolen}")))
         .await;
-    let reason = Reason::Header("authorization".to_owned());
+    let reason = DenialReason::Header("authorization".to_owned());
     Denied(reason).check("stolen", &server.origin(), &outcome);
     assert_eq!(server.connections(), 0);
 }
@@ -70,7 +70,7 @@ async fn a_reference_of_an_earlier_instance_of_the_same_tenant_is_refused() {
     let outcome = world
         .request(authorized(&server, &format!("Bearer {old}")))
         .await;
-    let reason = Reason::Header("authorization".to_owned());
+    let reason = DenialReason::Header("authorization".to_owned());
     Denied(reason).check("old", &server.origin(), &outcome);
     assert_eq!(server.connections(), 0);
 }
@@ -85,7 +85,7 @@ async fn a_reference_of_another_live_instance_is_refused() {
     let outcome = world
         .request(authorized(&server, &format!("Bearer {stolen}")))
         .await;
-    let reason = Reason::Header("authorization".to_owned());
+    let reason = DenialReason::Header("authorization".to_owned());
     Denied(reason).check("stolen", &server.origin(), &outcome);
     // The reference is still valid in its own instance.
     let mut own = authorized(&server, "Bearer {token}");
@@ -103,7 +103,7 @@ async fn a_reference_stands_for_its_own_secret_only() {
         .secrets
         .insert("other".to_owned(), Secret::new("canary-of-the-other"));
     let outcome = world.request(authorized(&server, "Bearer {other}")).await;
-    let reason = Reason::Secret("other".to_owned());
+    let reason = DenialReason::Secret("other".to_owned());
     Denied(reason).check("other", &server.origin(), &outcome);
     assert_eq!(server.connections(), 0);
 }

@@ -16,7 +16,7 @@ use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::row_mapper::{MappedRows, RowMapper, TargetTable};
 
 /// The table of a resource, or a child table of one.
-pub(super) struct OpenTable {
+pub(super) struct TableState {
     /// Name of the resource or of the child table.
     pub(super) name: String,
     /// Name of the table in the destination.
@@ -60,7 +60,7 @@ pub(super) struct PageStats {
     pub(super) cursor: Option<Cursor>,
 }
 
-impl OpenTable {
+impl TableState {
     /// Creates the table for rows with the columns of `source`. `existing` has
     /// the columns of the table before the load.
     pub(super) fn new(
