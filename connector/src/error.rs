@@ -16,9 +16,9 @@ pub enum Category {
     NotFound,
     /// The server limits the rate of requests.
     RateLimited,
-    /// The server does not answer.
+    /// The server does not respond.
     Unavailable,
-    /// The answer violates the protocol of the server.
+    /// The response violates the protocol of the server.
     Protocol,
     /// A value cannot be represented.
     Data,
@@ -82,7 +82,7 @@ impl Error {
         Self::new(Category::Config, message).hint(hint)
     }
 
-    /// Creates an error of an answer that violates the protocol.
+    /// Creates the error for a response that violates the protocol.
     pub fn protocol(message: impl Into<String>) -> Self {
         Self::new(Category::Protocol, message).hint(Category::Protocol.default_hint())
     }

@@ -12,7 +12,7 @@ const MAX_REASON_CHARS: usize = 300;
 pub enum Failure {
     /// The server lost the stream, and with it the transaction.
     StreamLost(String),
-    /// A text is not UTF-8, so the server cannot send the answer.
+    /// A text is not UTF-8, so the server cannot send the response.
     NotUtf8,
     /// The server does not have the path.
     NoSuchEndpoint(Error),
@@ -22,7 +22,7 @@ pub enum Failure {
     Other(Error),
 }
 
-/// Answer with a status that reports a failure.
+/// Response with a status that reports a failure.
 #[derive(Clone, Copy, Debug)]
 pub struct ErrorAnswer<'a> {
     /// HTTP status.

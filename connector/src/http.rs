@@ -42,7 +42,7 @@ pub struct Pending {
     url: String,
 }
 
-/// Answer whose body is not read yet.
+/// Response whose body is not read yet.
 #[derive(Debug)]
 pub struct HttpResponse {
     /// HTTP status.
@@ -129,8 +129,8 @@ pub fn send(
     let outgoing = request.body().map_err(|()| internal("body"))?;
     let future = outgoing_handler::handle(request, None).map_err(|code| failure(&code, &target))?;
     if let Some(body) = body {
-        // A server may answer before it has read the request. Then the answer
-        // tells what happened, not the failure of this write.
+        // A server may respond before it has read the request. Then the
+        // response tells what happened, not the failure of this write.
         if let Ok(stream) = outgoing.write() {
             let _ = body
                 .as_bytes()
@@ -146,7 +146,7 @@ pub fn send(
 }
 
 impl Pending {
-    /// Waits for the answer.
+    /// Waits for the response.
     pub fn wait(self) -> Result<HttpResponse> {
         let result = loop {
             if let Some(result) = self.future.get() {
@@ -222,7 +222,7 @@ impl HttpResponse {
         Ok(())
     }
 
-    /// Reads the rest of the body as text, for messages and short answers.
+    /// Reads the rest of the body as text, for messages and short responses.
     pub fn text(self) -> Result<String> {
         let mut body = Vec::new();
         self.read_to_end(&mut body)?;

@@ -15,7 +15,7 @@
 //! | [`platform`] | resources of the Platform API | touch databases |
 //! | [`changes`] | changes of the feed, as rows | ask a server |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
-//! | [`selection`], [`output`] | selections of a read; its events and statistics | know where rows come from |
+//! | [`selection`], [`output`] | selections of a read; its events and statistics | know the source of rows |
 //! | [`cursor`] | saved positions of resources | read rows |
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |

@@ -20,7 +20,7 @@ use crate::rows::logical_type::LogicalType;
 use crate::rows::value::Value;
 use crate::selection::Mode;
 
-/// Maximum statements of one request. More would only delay its answer.
+/// Maximum statements of one request. More would only delay its response.
 const STATEMENTS_PER_REQUEST: usize = 200;
 
 /// Kind of a resource.

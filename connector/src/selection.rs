@@ -86,7 +86,7 @@ pub struct ReadOptions {
     pub page_bytes: Option<u64>,
     /// Maximum rows of each resource.
     pub row_limit: Option<u64>,
-    /// True if pages may be of different moments, so that a read can resume.
+    /// True if pages may be from different points in time, so that a read can resume.
     pub resumable: bool,
     /// True if missing tables are skipped, because not every one of many
     /// databases has them.

@@ -1,4 +1,4 @@
-//! The network of connectors: how they reach it, and what was denied.
+//! Network access of connectors, and denied requests.
 
 pub use crate::sandbox::egress::address::Special;
 pub use crate::sandbox::egress::client::{Network, Roots};

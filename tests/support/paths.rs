@@ -29,7 +29,7 @@ pub fn target() -> Result<PathBuf> {
     ))
 }
 
-/// Root of the source tree. Cargo's variable comes first because clones may
+/// Root of the source tree. Cargo's variable has priority because clones may
 /// share a target folder.
 #[must_use]
 pub fn source_tree() -> PathBuf {

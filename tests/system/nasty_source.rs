@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-/// The same database twice: behind a server, and in a separate file that SQLite
+/// A database behind a server, and a copy of it in a separate file that SQLite
 /// reads.
 pub(super) struct Served<S> {
     pub(super) server: S,

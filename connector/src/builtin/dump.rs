@@ -157,11 +157,11 @@ enum Ending {
 enum LexerState {
     #[default]
     Plain,
-    /// In quotes, up to this byte.
+    /// Quoted text, up to this byte.
     Quoted(u8),
-    /// In a comment, up to the end of the line.
+    /// Comment up to the end of the line.
     Line,
-    /// In a comment, up to `*/`.
+    /// Comment up to `*/`.
     Block,
 }
 

@@ -52,7 +52,7 @@ fn kind(version: Option<&str>, server: &Server) -> Option<&'static str> {
     }
 }
 
-/// Answer of a probe, and its latency.
+/// Response of a probe, and its latency.
 struct Probe {
     status: u16,
     body: String,

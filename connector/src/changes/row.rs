@@ -23,7 +23,7 @@ pub struct ChangedRow {
 #[derive(Clone, Debug)]
 pub struct RecordLayout {
     table: String,
-    /// For each column of the table, true if it stores floats only.
+    /// Flag for each column of the table: true if it stores floats only.
     is_real: Vec<bool>,
     /// Index of the column that is an alias of the row id.
     row_id_alias: Option<usize>,

@@ -24,13 +24,13 @@ pub struct Paging {
 }
 
 impl Paging {
-    /// Makes pages in the order of a key of the table.
+    /// Creates pages in the order of a key of the table.
     #[must_use]
     pub fn new(table: &Table, key: &Key, columns: &[ColumnSpec]) -> Self {
         Self::ordered(table, None, key, columns)
     }
 
-    /// Makes pages in the order of a column and then of a key of the table.
+    /// Creates pages in the order of a column and then of a key of the table.
     #[must_use]
     pub fn by_column(table: &Table, column: &str, key: &Key, columns: &[ColumnSpec]) -> Self {
         Self::ordered(table, Some(column), key, columns)
@@ -88,7 +88,7 @@ impl Paging {
         self
     }
 
-    /// Makes the condition that rows follow a key.
+    /// Returns the condition that rows follow a key.
     #[must_use]
     pub fn after_key(&self, key: &[Value]) -> Condition {
         Condition::compare_tuple(&self.key, ">", key)

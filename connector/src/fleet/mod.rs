@@ -184,7 +184,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Reads the next event of one database. While it waits for an answer, the
+    /// Reads the next event of one database. While it waits for a response, the
     /// requests of the others are under way.
     fn step(&mut self) -> Result<()> {
         while self.active.len() < self.config.platform.concurrency

@@ -7,8 +7,8 @@
 //! and [`decoder`] puts each value directly into an Arrow builder. Only small
 //! results become owned values.
 //!
-//! Sources: `HRANA_3_SPEC.md` and `HTTP_V2_SPEC.md` of libsql, and
-//! `PROTOCOL.md` of turso.
+//! Sources: the specifications of Hrana 3 and of Hrana 2 over HTTP in the
+//! libsql repository, and the description of the sync protocol in that of turso.
 
 pub mod cursor;
 pub mod decoder;

@@ -93,7 +93,7 @@ struct FeedTable {
     unrecorded_keys: u64,
 }
 
-/// What follows a page.
+/// Next step after a page of changes.
 #[derive(Debug)]
 enum AfterFeedPage {
     /// Next page of the table.

@@ -146,7 +146,7 @@ impl Questions {
         }
     }
 
-    /// Applies the answers. A failed statement is ignored here; its error
+    /// Applies the responses. A failed statement is ignored here; its error
     /// occurs again, and is reported, when the table is read.
     fn apply(self, results: &[StatementResult], plan: &mut Plan) {
         let mut empty_passes: Vec<(usize, usize)> = Vec::new();

@@ -1,5 +1,5 @@
 //! Recovery of a read from a failure: a restart from the beginning, or the
-//! resumption of a read whose pages may be of different moments.
+//! resumption of a read whose pages may be from different points in time.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Snapshot: the stream of a read, and the proof that every answer is from its
+//! Snapshot: the stream of a read, and the proof that every response is from its
 //! transaction. Does not know what is read.
 
 use crate::database::dialect::Dialect;
@@ -41,7 +41,7 @@ impl Snapshot {
         (self.stream.dialect() == Dialect::V3).then_some(Request::GetAutocommit)
     }
 
-    /// Checks that an answer is from the transaction. With Hrana 2, the stream
+    /// Checks that a response is from the transaction. With Hrana 2, the stream
     /// being open has to suffice.
     pub(super) fn check_proof(&self, outcomes: &[Outcome]) -> Result<(), Failure> {
         let needs_proof = self.stream.dialect() == Dialect::V3;
@@ -58,7 +58,7 @@ impl Snapshot {
     }
 }
 
-/// Returns the failure of an answer that is not from the transaction.
+/// Returns the failure of a response that is not from the transaction.
 pub(super) fn transaction_lost() -> Failure {
     Failure::StreamLost("the transaction is not open any more".to_owned())
 }

@@ -45,7 +45,7 @@ pub(super) struct PagedTable {
     final_cursor: Option<Cursor>,
 }
 
-/// What follows a page.
+/// Next step after a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AfterPage {
     /// Next page of the pass.
@@ -133,7 +133,7 @@ impl PagedTable {
             return Ok(());
         };
         if pass.rows == PassRows::Keys {
-            // The schema of the rows comes first, even if there are no new rows.
+            // The schema is sent first, even if there are no new rows.
             output.end(self.rows.batch_mut())?;
             return Ok(output.page_with(PageKind::Keys, self.decoder().batch_mut(), None)?);
         }

@@ -1,5 +1,5 @@
 //! Tables that are skipped because nothing was committed since the last read.
-//! The server reports its replication index with every answer. The config has
+//! The server reports its replication index with every response. The config has
 //! to enable this, because a restored database may return to an earlier index.
 
 use super::requested::{is_outside_database, is_query};

@@ -1,4 +1,4 @@
-//! Where rows go: one struct per destination, with its own settings.
+//! Settings of destinations: one struct for each type.
 
 use std::path::PathBuf;
 

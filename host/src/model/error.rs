@@ -11,7 +11,7 @@ use super::Remedy;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorCategory {
-    /// The connector's config is wrong.
+    /// The connector's config is invalid.
     Config,
     /// The source did not accept the credentials.
     Authentication,

@@ -1,5 +1,5 @@
 //! The limits of a connector. The defaults are safe on a machine that is shared
-//! by many tenants. An error names the limit that was reached.
+//! by many tenants. An error names the limit that was exceeded.
 
 use std::fmt;
 use std::time::Duration;
@@ -70,7 +70,7 @@ impl Default for Limits {
     }
 }
 
-/// One of the [`Limits`], such as the one that was reached.
+/// Name of one of the [`Limits`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Limit {

@@ -1,5 +1,5 @@
-//! What can be done about an error, as a value: a command line renders it as
-//! lines of a file and commands, a platform in its own words.
+//! Remedies for errors, as values: a command line renders them as lines of a
+//! file and commands, a platform in its own words.
 
 use std::fmt;
 

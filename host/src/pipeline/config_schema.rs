@@ -82,7 +82,7 @@ fn validate_size(schema: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns a leaf of the tree of errors. Leaves name the value that is wrong.
+/// Returns a leaf of the tree of errors. Leaves name the invalid value.
 fn deepest<'a, 'b>(error: &'a boon::ValidationError<'a, 'b>) -> &'a boon::ValidationError<'a, 'b> {
     error.causes.first().map_or(error, deepest)
 }

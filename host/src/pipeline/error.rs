@@ -9,7 +9,7 @@ use crate::sandbox::egress::rule::RuleError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
-    /// A setting of the pipeline is wrong.
+    /// A setting of the pipeline is invalid.
     #[error("{message}")]
     Settings {
         /// Setting and reason.

@@ -116,7 +116,7 @@ impl Pipeline {
         });
         let read = self.read(&mut instance, &selections, sender, cancel).await;
         let written = writing.await.map_err(|error| crashed(&error))?;
-        // The error of the writer comes first, because it ends the reader. An
+        // The error of the writer is returned first, because it ends the reader. An
         // error of the reader after `done` does not undo the commit.
         let result: RunResult = match (read, written) {
             (_, Ok(Some(result))) => result,

@@ -1,4 +1,4 @@
-//! Attacks on credentials: sending one to a forbidden place, and reading its
+//! Attacks on credentials: sending one to a forbidden destination, and reading its
 //! value.
 
 mod placement;

@@ -1,4 +1,4 @@
-//! What every destination promises, a case for each promise.
+//! Promises of every destination, with a case for each.
 
 mod deletes;
 mod groups;

@@ -20,7 +20,7 @@ pub(crate) enum Value {
     Boolean(bool),
     Date(i32),
     Time(i64),
-    /// With all its digits.
+    /// Decimal number, with all its digits.
     Decimal(String),
 }
 

@@ -14,13 +14,13 @@ pub enum Fault {
     Page(u16),
     /// Half of the answer, sent as a complete one.
     Malformed,
-    /// JSON with a text in place of every list and object.
+    /// JSON with a text instead of every list and object.
     WrongShape,
     /// Half of the answer, then a closed connection.
     Truncate,
     /// Closed connection without an answer.
     Reset,
-    /// No answer while the server runs.
+    /// Request without an answer while the server runs.
     Stall,
     /// Normal answer, once this many requests are in flight at the same time.
     Together(usize),

@@ -1,5 +1,5 @@
-//! Remedies as a person who has the pipeline file open needs them: lines of
-//! the file, and commands. Every line of TOML is made by the TOML writer, so
+//! Remedies for a person who edits the pipeline file: lines of the file, and
+//! commands. Every line of TOML is made by the TOML writer, so
 //! that no text of a guest or a server can add another one.
 
 use connector_host::model::{AllowRule, Remedy};
@@ -117,7 +117,7 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
     };
     match lines {
         Ok(lines) => format!("{lead}\n\n{}", lines.trim_end()),
-        // The writer takes every text, so this is no loss that anybody sees.
+        // The TOML writer accepts every text, so this is not expected.
         Err(_) => remedy.to_string(),
     }
 }
@@ -171,7 +171,7 @@ fn variable(secret: &str) -> String {
     secret.chars().map(letter).collect()
 }
 
-/// Returns true if a shell takes the name as it stands. Others are not put
+/// Returns true if a shell needs no quotes for the name. Other names are not put
 /// into a command, because a connector chooses the names of its resources.
 fn is_plain(name: &str) -> bool {
     name.chars()

@@ -1,4 +1,4 @@
-//! What the error texts of DuckDB mean. DuckDB has no codes for these cases,
+//! Meaning of DuckDB's error texts. DuckDB has no codes for these cases,
 //! but the words are those of the operating system and rarely change.
 
 use crate::destination::DestinationError;

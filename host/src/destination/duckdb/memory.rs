@@ -1,4 +1,4 @@
-//! How much memory DuckDB may use.
+//! Memory that DuckDB may use.
 
 /// Memory for any table. What exceeds it is spilled to a file next to the
 /// database. The process holds about 100 MB more than this (the library, and
@@ -17,7 +17,7 @@ const MERGE_BYTES: usize = 192 << 20;
 /// Granularity of the limit, so that not every table changes it.
 const STEP_BYTES: usize = 4 << 20;
 
-/// The memory limit of a database, by what was announced so far.
+/// Memory that a database may use, by what was announced so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct MemoryBudget {
     /// Columns of the widest table.

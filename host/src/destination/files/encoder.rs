@@ -1,4 +1,4 @@
-//! What the formats have in common: encoders of batches.
+//! Encoders of batches, which all formats share.
 
 use std::io;
 

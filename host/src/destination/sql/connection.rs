@@ -1,4 +1,4 @@
-//! What the algorithm needs from a connection to a store.
+//! Connection to a store, with the operations that the algorithm needs.
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};

@@ -1,4 +1,4 @@
-//! What differs between the SQL of stores.
+//! Differences between the SQL of stores.
 
 use std::borrow::Cow;
 

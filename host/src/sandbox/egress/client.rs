@@ -39,7 +39,7 @@ pub enum Roots {
     /// The authorities of the operating system.
     #[default]
     System,
-    /// These certificates and no others.
+    /// Only these certificates.
     Only(Vec<CertificateDer<'static>>),
 }
 

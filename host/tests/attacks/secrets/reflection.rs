@@ -233,7 +233,7 @@ async fn an_encoded_credential_is_not_recognized() {
     }
 }
 
-/// Such a short value would match by chance.
+/// A short value would match by chance.
 #[tokio::test]
 async fn a_credential_of_less_than_eight_bytes_is_not_searched_for() {
     let server = Victim::answering_with("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n1234567");

@@ -146,7 +146,7 @@ pub(crate) fn found<const N: usize>(store: &Store, columns: [&str; N]) -> Vec<[V
     found
 }
 
-/// Who is there, as `id:name@load`.
+/// Returns the rows of the table, as `id:name@load`.
 pub(crate) fn present(store: &Store) -> String {
     let rows = found(store, ["id", "name", "_load_id"]);
     let row = |[id, name, load]: &[Value; 3]| {
@@ -159,7 +159,7 @@ pub(crate) fn present(store: &Store) -> String {
     rows.iter().map(row).collect::<Vec<_>>().join(" ")
 }
 
-/// Who has gone, and with which load.
+/// Returns the deleted rows, with the load that deleted each.
 pub(crate) fn gone(store: &Store, column: &str) -> String {
     let rows = found(store, ["id", "name", column]);
     let row = |[id, name, at]: &[Value; 3]| {

@@ -1,4 +1,4 @@
-//! What merging leaves alone: values, files, and tables that are not committed.
+//! Merges that must not change other values, files or uncommitted tables.
 
 use std::sync::Arc;
 
@@ -169,7 +169,7 @@ pub(crate) fn many_rows_are_merged(store: &Store) {
     assert_eq!(deleted.iter().filter(|at| **at == time(3)).count(), 10_000);
 }
 
-/// Values of which each format makes something of its own.
+/// Values that each format encodes differently.
 #[expect(clippy::too_many_lines, reason = "a list of values")]
 fn nasty(load: u64, from: usize, rows: usize) -> RecordBatch {
     let time = [

@@ -123,7 +123,7 @@ pub(crate) fn nasty_values_are_stored_exactly(store: &Store) {
             "time_utc",
             Arc::new(TimestampMicrosecondArray::from(time.to_vec()).with_timezone("UTC")),
         ),
-        // Of so many digits that each is stored in a size of its own.
+        // Numbers of digits that are stored in different sizes.
         ("decimal_4", decimals(4, 1)),
         ("decimal_9", decimals(9, 9)),
         ("decimal_18", decimals(18, 2)),
