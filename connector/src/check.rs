@@ -41,8 +41,7 @@ pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> 
         });
     }
     if dialect == Dialect::Minimal {
-        let message =
-            "this server does not keep a transaction open: pages may be of different moments";
+        let message = "this server does not keep a transaction open, so pages may be from different points in time";
         findings.push(
             Finding::new("consistency", Severity::Warning, message)
                 .hint("stop writing to the database during a read"),
@@ -59,7 +58,7 @@ pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> 
             Ok(columns) => Finding::new(
                 subject,
                 Severity::Info,
-                format!("{} columns", columns.len()),
+                format!("columns: {}", columns.len()),
             ),
             Err(error) => Finding {
                 hint: error.hint,
@@ -87,7 +86,7 @@ fn counts(catalog: &Catalog) -> String {
         tables.filter(|table| table.kind == kind).count()
     };
     format!(
-        "{} tables, {} views, {} virtual tables",
+        "tables: {}, views: {}, virtual tables: {}",
         count(RelationKind::Table),
         count(RelationKind::View),
         count(RelationKind::Virtual)

@@ -160,7 +160,7 @@ impl Pending {
             Err(()) => {
                 return Err(Error::new(
                     Category::Internal,
-                    "the answer was already taken",
+                    "the response was already taken",
                 ));
             }
         };
@@ -192,7 +192,7 @@ impl HttpResponse {
                     let code = crate::bindings::wasi::http::types::http_error_code(&error);
                     return Err(match code {
                         Some(code) => failure(&code, &self.url),
-                        None => unavailable(&self.url, "the answer ended early"),
+                        None => unavailable(&self.url, "the response ended early"),
                     });
                 }
             }
@@ -264,7 +264,7 @@ fn failure(code: &ErrorCode, url: &str) -> Error {
         .hint("use a URL with `http://` for a server without TLS"),
         ErrorCode::HttpResponseBodySize(_) => Error::new(
             Category::Data,
-            format!("{url}: the answer is larger than the host allows"),
+            format!("{url}: the response is larger than the host allows"),
         )
         .hint("lower `page_rows`, or raise the host's limit of a response"),
         other => unavailable(url, &format!("the connection failed ({other:?})")),

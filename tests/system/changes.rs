@@ -267,7 +267,7 @@ fn a_feed_without_the_rows_is_refused_with_a_hint() -> Result<()> {
     ensure!(outcome.code == Some(2), "{outcome:?}");
     for part in [
         "there is no change feed (the table `turso_cdc`)",
-        "use `mode = \"incremental\"`",
+        "set `mode` to `incremental`",
         "PRAGMA capture_data_changes_conn('full')",
     ] {
         ensure!(outcome.stderr.contains(part), "{outcome:?}");

@@ -223,7 +223,7 @@ fn databases_are_selected_by_name_and_may_lack_a_table() -> Result<()> {
     assert!(list.stdout.contains("_database, sku"), "{list:?}");
     let check = two.host(&["check"])?;
     assert_eq!(check.code, Some(0), "{check:?}");
-    assert!(check.stdout.contains("2 are selected: a, b"), "{check:?}");
+    assert!(check.stdout.contains("2 selected: a, b"), "{check:?}");
     let preview = two.host(&["preview", "stock", "--limit", "1"])?;
     assert!(preview.stdout.contains("_database"), "{preview:?}");
     for (databases, resource, expected) in [

@@ -135,7 +135,7 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
         let note = only_resource(&report)["notes"].to_string();
         assert_eq!(note.contains("no index has `updated_at`"), !index, "{note}");
         assert!(
-            note.contains("rows have no value in `updated_at`"),
+            note.contains("rows without a value in `updated_at`"),
             "{note}"
         );
         // Every load reads the rows without a value again.
@@ -235,7 +235,10 @@ fn each_type_of_cursor_values_is_followed() -> Result<()> {
                 "{insert}, index: {index}"
             );
         }
-        assert!(notes.contains("holds values of several types"), "{notes}");
+        assert!(
+            notes.contains("contains values of several types"),
+            "{notes}"
+        );
     }
     Ok(())
 }

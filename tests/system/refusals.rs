@@ -112,7 +112,7 @@ fn a_component_with_another_digest() -> Result<()> {
     let outcome = host(&["run", "--config", &file.display().to_string()])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
-        outcome.stderr.contains("another digest") && outcome.stderr.contains("hint: "),
+        outcome.stderr.contains("is not the pinned digest") && outcome.stderr.contains("hint: "),
         "{outcome:?}"
     );
     Ok(())

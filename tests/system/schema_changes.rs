@@ -178,7 +178,7 @@ fn rows_without_a_key_cannot_be_merged() -> Result<()> {
     assert!(
         outcome
             .stderr
-            .contains("2 rows of `items` have no value in a column of their key (id)"),
+            .contains("a key column of `items` (id) has no value in 2 of its rows"),
         "{outcome:?}"
     );
     assert!(outcome.stderr.contains("write = \"append\""), "{outcome:?}");

@@ -101,7 +101,7 @@ fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {
     match status {
         200 => serde_json::from_str(&body).map_err(|error| {
             Error::protocol(format!(
-                "{url}{path}: the answer does not describe jobs: {error}"
+                "{url}{path}: the response does not describe jobs: {error}"
             ))
         }),
         400 if body.contains("Invalid namespace") => Err(Error::new(

@@ -94,7 +94,7 @@ impl Fleet {
                     "`{}` is requested in the mode `changes`, which is not supported with `databases`",
                     followed.resource
                 ),
-                "use the mode `incremental`, or read each database with `database_url`",
+                "set `mode` to `incremental`, or read each database with `database_url`",
             ));
         }
         let has_cursor_of_one = |selection: &&Selection| {

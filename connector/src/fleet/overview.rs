@@ -54,11 +54,7 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     } else {
         ""
     };
-    let message = format!(
-        "{} are selected: {}{more}",
-        selected.len(),
-        names.join(", ")
-    );
+    let message = format!("{} selected: {}{more}", selected.len(), names.join(", "));
     let mut findings = vec![Finding::new("databases", Severity::Info, message)];
     let mut last = None;
     for database in selected {

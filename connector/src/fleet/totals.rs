@@ -111,7 +111,7 @@ impl ResourceTotals {
         let found = self.failed.len() as u64 + self.read + self.unchanged.len() as u64;
         let without = (databases as u64).saturating_sub(found);
         if selection.is_some() && without > 0 {
-            let note = format!("{without} of {databases} databases do not have this resource");
+            let note = format!("this resource is missing in {without} of {databases} databases");
             stats.notes.insert(0, note);
         }
         if !self.failed.is_empty() {
@@ -144,8 +144,7 @@ fn note(failed: &[(String, Error)]) -> String {
         String::new()
     };
     format!(
-        "{} databases could not be read and keep their stored rows: {}{more}",
-        failed.len(),
+        "databases that could not be read, and keep their stored rows: {}{more}",
         shown.join(", ")
     )
 }
@@ -197,7 +196,7 @@ mod tests {
         assert_eq!(cursor.databases.len(), 3);
         assert!(cursor.databases["d"].last_null.is_some());
         assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
-        assert_eq!(sum.notes[1], "1 of 5 databases do not have this resource");
+        assert_eq!(sum.notes[1], "this resource is missing in 1 of 5 databases");
         assert_eq!(sum.failure, None);
     }
 

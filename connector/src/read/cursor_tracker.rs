@@ -95,13 +95,13 @@ impl CursorTracker {
         let mut notes = Vec::new();
         if self.nulls > 0 {
             notes.push(format!(
-                "{} rows have no value in `{column}`; they were loaded, but later changes of them are not detected",
+                "rows without a value in `{column}`: {}; they were loaded, but later changes of them are not detected",
                 self.nulls
             ));
         }
         if self.cursor.last.len() > 1 && self.mixed {
             notes.push(format!(
-                "`{column}` holds values of several types, which do not compare with each other; \
+                "`{column}` contains values of several types, which do not compare with each other; \
                  each type has its own last value"
             ));
         }

@@ -211,9 +211,11 @@ impl FeedReader {
                 return Ok(AfterFeedPage::Page);
             }
             return match failure::from_sql_error(error, name) {
-                Failure::Other(error) if is_too_large => Ok(AfterFeedPage::Failed(
-                    error.hint("a change is larger than the server sends; read the table in full"),
-                )),
+                Failure::Other(error) if is_too_large => {
+                    Ok(AfterFeedPage::Failed(error.hint(
+                        "a change is larger than the server can send; read the table in full",
+                    )))
+                }
                 Failure::Other(error) if !error.retryable => Ok(AfterFeedPage::Failed(error)),
                 other => Err(other),
             };
@@ -318,8 +320,8 @@ impl FeedTable {
         }
         if self.unrecorded_keys > 0 {
             stats.notes.push(format!(
-                "{} changes were made by ON CONFLICT DO UPDATE, for which the server does not record the \
-                 previous row; if one of them changed a key, the row with the old key was not deleted",
+                "changes by ON CONFLICT DO UPDATE: {}; the server does not record the previous row of such \
+                 a change, so if one of them changed a key, the row with the old key was not deleted",
                 self.unrecorded_keys
             ));
         }

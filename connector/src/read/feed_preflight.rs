@@ -134,7 +134,7 @@ fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedSta
             Category::Permission,
             format!("the change feed (`{CHANGES}`) cannot be read"),
         )
-        .hint("check the permissions of the token, or use `mode = \"incremental\"`")
+        .hint("check the permissions of the token, or set `mode` to `incremental`")
         .into());
     }
     let integer = |result: &StatementResult| result.first().and_then(Value::as_integer);

@@ -58,7 +58,7 @@ impl FollowedTable {
         if !has_feed {
             return refuse(
                 &format!("cannot be followed: there is no change feed (the table `{CHANGES}`)"),
-                "use `mode = \"incremental\"`. Only Turso's new engine has such a feed, and it records \
+                "set `mode` to `incremental`. Only Turso's new engine has such a feed, and it records \
                  only changes of connections that have run PRAGMA capture_data_changes_conn('full')",
             );
         }
@@ -78,7 +78,7 @@ impl FollowedTable {
         if selection.filter.is_some() {
             return refuse(
                 "is read by the change feed, which does not support a condition",
-                "remove `where`, or use `mode = \"incremental\"`",
+                "remove `where`, or set `mode` to `incremental`",
             );
         }
         let saved = selection.cursor.as_ref();

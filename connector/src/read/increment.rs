@@ -48,7 +48,7 @@ impl Increment {
         let Some(key) = table.key() else {
             return Err(Error::config(
                 format!("`{name}` has no key for an incremental read"),
-                "read it in full (`mode = \"full\"`)",
+                "set `mode` to `full`",
             ));
         };
         let cursor_column = match &selection.cursor_column {

@@ -266,8 +266,8 @@ impl Read {
         }
         if self.requested.is_empty() && !Credential::from_secret(PLATFORM_TOKEN).is_present() {
             return Err(Error::config(
-                "the config selects nothing to read: there is no `database_url` and no `platform_token`",
-                "set `database_url`, or grant the secret `platform_token`",
+                "there is nothing to read, because both `database_url` and `platform_token` are missing",
+                "set `database_url`, or provide the secret `platform_token`",
             ));
         }
         Ok(())

@@ -421,7 +421,7 @@ fn with_row_size_hint(error: Error) -> Error {
             category: Category::Data,
             ..error
         }
-        .hint("a row is larger than the server sends; omit the large column with `columns`");
+        .hint("a row is larger than the server can send; omit the large column with `columns`");
     }
     error
 }

@@ -63,14 +63,14 @@ pub(super) fn parse(
         Some(_) => {
             return Err(ConfigError::value(
                 "destination.type",
-                "it is not text".to_owned(),
+                "the value must be text".to_owned(),
                 "write `type = \"duckdb\"` or `type = \"files\"`",
             ));
         }
         None => {
             return Err(ConfigError::value(
                 "destination.type",
-                "it is missing".to_owned(),
+                "the key is missing".to_owned(),
                 "add `type = \"duckdb\"` or `type = \"files\"`",
             ));
         }
@@ -118,8 +118,8 @@ fn files(
     let url = raw.url.ok_or_else(|| {
         ConfigError::value(
             "destination.url",
-            "it is missing".to_owned(),
-            "add `url = \"./out\"`, or a file: URL",
+            "the key is missing".to_owned(),
+            "add `url = \"./out\"`, or use a file: URL",
         )
     })?;
     let url = if url.contains("://") {
@@ -173,9 +173,9 @@ fn secrets(
     for (name, _) in names {
         if !declared.contains(&name.as_str()) {
             let hint = if declared.is_empty() {
-                "remove it; this destination needs no secrets".to_owned()
+                "remove it; this destination does not use secrets".to_owned()
             } else {
-                format!("it can be {}", declared.join(", "))
+                format!("use one of: {}", declared.join(", "))
             };
             return Err(ConfigError::value(
                 &format!("destination.secrets.{name}"),

@@ -28,7 +28,7 @@ pub enum ConfigError {
         remedy: Remedy,
     },
     /// A key has an invalid value.
-    #[error("`{key}` is wrong: {message}")]
+    #[error("`{key}` is invalid: {message}")]
     Value {
         /// Key with its tables.
         key: String,
@@ -38,7 +38,7 @@ pub enum ConfigError {
         remedy: Remedy,
     },
     /// A mistake in a known file.
-    #[error("the pipeline file {} is wrong: {error}", path.display())]
+    #[error("the pipeline file {} is invalid: {error}", path.display())]
     InFile {
         /// Path of the file.
         path: PathBuf,
@@ -59,7 +59,7 @@ impl ConfigError {
     /// Creates the error for a word that is not a value of a key.
     pub(super) fn choice(key: &str, word: &str, known: &[&str]) -> Self {
         let remedy = nearest(word, known.iter().copied()).map_or_else(
-            || format!("it can be {}", known.join(", ")),
+            || format!("use one of: {}", known.join(", ")),
             |nearest| format!("did you mean \"{nearest}\"?"),
         );
         Self::value(key, format!("\"{word}\" is not known"), remedy)
@@ -72,7 +72,7 @@ impl ConfigError {
         let remedy = match (error.message(), names.as_slice()) {
             (message, [unknown, known @ ..]) if message.starts_with("unknown field") => {
                 nearest(unknown, known.iter().copied()).map_or_else(
-                    || format!("it can be {}", known.join(", ")).into(),
+                    || format!("use one of: {}", known.join(", ")).into(),
                     |nearest| Remedy::UseName {
                         name: nearest.to_owned(),
                     },

@@ -92,7 +92,7 @@ fn resolve(
         ConfigError::value(
             "connector.config",
             error.to_string(),
-            "use only values that JSON has",
+            "use only values that JSON can represent",
         )
     })?;
     let secrets = secret::read_all(

@@ -32,8 +32,8 @@ pub(super) fn read_all(
             .collect(),
         Some(_) => Err(ConfigError::value(
             table,
-            "it is not a table".to_owned(),
-            format!("write [{table}], and below it name = {{ env = \"NAME\" }}"),
+            "the value must be a table".to_owned(),
+            format!("write [{table}] and, below it, name = {{ env = \"NAME\" }}"),
         )),
     }
 }
@@ -84,7 +84,7 @@ fn read(
         _ => {
             return Err(ConfigError::value(
                 &key,
-                "it must have exactly one source".to_owned(),
+                "a secret has exactly one source".to_owned(),
                 "write { env = \"NAME\" }, { file = \"path\" } or { command = [\"program\", \"argument\"] }; the value itself does not belong in this file",
             ));
         }
@@ -92,7 +92,7 @@ fn read(
     if secret.reveal().is_empty() {
         return Err(ConfigError::value(
             &key,
-            "it is empty".to_owned(),
+            "the secret is empty".to_owned(),
             "remove it if the server needs no credential",
         ));
     }
@@ -103,7 +103,7 @@ fn read(
     {
         return Err(ConfigError::value(
             &key,
-            "it holds control or non-ASCII characters".to_owned(),
+            "the secret contains control characters or characters that are not ASCII".to_owned(),
             "a token is one line of printable characters",
         ));
     }

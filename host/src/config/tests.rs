@@ -261,10 +261,13 @@ mask = { email = "sha256", phone = "partial", note = "null" }"#,
 #[test]
 fn a_mask_that_is_none_names_those_that_are() {
     let (message, hint) = refused(&resource_with("mask = { email = \"sha265\" }"));
-    assert_eq!(message, "`resource.mask` is wrong: \"sha265\" is not known");
+    assert_eq!(
+        message,
+        "`resource.mask` is invalid: \"sha265\" is not known"
+    );
     assert_eq!(hint, "did you mean \"sha256\"?");
     let (_, hint) = refused(&resource_with("mask = { email = \"encrypt\" }"));
-    assert_eq!(hint, "it can be sha256, null, partial");
+    assert_eq!(hint, "use one of: sha256, null, partial");
     let (message, _) = refused(&resource_with("mask = { email = true }"));
     assert!(message.contains("expected a string"), "{message}");
 }
@@ -277,7 +280,7 @@ fn a_column_that_is_named_twice_is_refused() {
         )));
         assert_eq!(
             message,
-            format!("`resource.{key}` is wrong: there are two entries for the column `email`")
+            format!("`resource.{key}` is invalid: there are two entries for the column `email`")
         );
     }
 }
@@ -298,9 +301,9 @@ fn a_destination_has_only_its_own_keys_and_secrets() {
         destination("type = \"duckdb\"\n[destination.secrets]\npassword = { env = \"P\" }");
     assert_eq!(
         error,
-        "`destination.secrets.password` is wrong: a destination of type \"duckdb\" does not take this secret"
+        "`destination.secrets.password` is invalid: a destination of type \"duckdb\" does not take this secret"
     );
-    assert_eq!(hint, "remove it; this destination needs no secrets");
+    assert_eq!(hint, "remove it; this destination does not use secrets");
     let (error, _) = destination("path = \"x\"");
-    assert_eq!(error, "`destination.type` is wrong: it is missing");
+    assert_eq!(error, "`destination.type` is invalid: the key is missing");
 }

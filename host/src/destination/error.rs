@@ -64,7 +64,7 @@ pub enum DestinationError {
         source: Cause,
     },
     /// Rows cannot be identified by their key.
-    #[error("{rows} rows of `{table}` have no value in a column of their key ({key})")]
+    #[error("a key column of `{table}` ({key}) has no value in {rows} of its rows")]
     NoKey {
         /// Name of the table.
         table: String,
@@ -141,7 +141,7 @@ impl DestinationError {
                 "close the program that has it open (a shell, a notebook, another run), then run again".into()
             }
             Self::Conflict { .. } => {
-                "run again; nothing of this load was stored, and nothing of the other was lost".into()
+                "run again; nothing of this load was stored, and the other load is complete".into()
             }
             Self::ReadOnly { .. } => "give this user write permission, or choose another path".into(),
             Self::Full { .. } => {

@@ -127,17 +127,17 @@ impl fmt::Display for Remedy {
             ),
             Self::AllowPrivate { origin } => write!(
                 f,
-                "if {origin} is meant to be on your own network, allow it private addresses"
+                "if {origin} is meant to be on your own network, allow private addresses for it"
             ),
             Self::AllowSecret { origin, secret } => write!(
                 f,
                 "if {origin} may have this credential, allow the secret `{secret}` there"
             ),
             Self::GrantSecret { secret } => {
-                write!(f, "give the pipeline the secret `{secret}`")
+                write!(f, "provide the secret `{secret}`")
             }
             Self::RaiseLimit { limit } => {
-                write!(f, "if that is too little, raise the limit `{limit}`")
+                write!(f, "if the connector needs more, raise the limit `{limit}`")
             }
             Self::PinDigest { sha256 } => write!(
                 f,
@@ -153,7 +153,7 @@ impl fmt::Display for Remedy {
                 resource, setting, ..
             } => write!(
                 f,
-                "configure the resource `{resource}` by its own name, with `{setting}`"
+                "add settings for the resource `{resource}`, with `{setting}`"
             ),
             Self::FullRefresh { resource } => {
                 write!(f, "load `{resource}` with a full refresh")

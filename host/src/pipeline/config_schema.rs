@@ -40,7 +40,7 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
             format!("the setting `{setting}` of the connector")
         };
         PipelineError::settings(
-            format!("{subject} is wrong: {}", leaf.kind),
+            format!("{subject} is invalid: {}", leaf.kind),
             remedy(leaf, &known),
         )
     })

@@ -18,7 +18,7 @@ pub enum PipelineError {
         remedy: Remedy,
     },
     /// An allow-rule cannot be parsed.
-    #[error("an allow-rule is wrong: {0}")]
+    #[error("an allow-rule is invalid: {0}")]
     Rule(#[from] RuleError),
     /// The component, the connector or the source failed.
     #[error(transparent)]

@@ -100,7 +100,9 @@ impl Pipeline {
                     },
                 );
                 return Err(PipelineError::settings(
-                    format!("an allow-rule names the secret `{name}`, which was not given"),
+                    format!(
+                        "an allow-rule names the secret `{name}`, which the pipeline does not provide"
+                    ),
                     remedy,
                 ));
             }

@@ -244,7 +244,8 @@ pub(super) fn event(event: wit::Event, limits: &Limits) -> Result<Event, Sandbox
     Ok(match event {
         wit::Event::Schema(_) | wit::Event::Page(_) => {
             return Err(SandboxError::Contract(
-                "a schema or a page where neither is allowed".to_owned(),
+                "the connector sent a schema or a page where only other events are allowed"
+                    .to_owned(),
             ));
         }
         wit::Event::Rejected(r) => {

@@ -25,7 +25,7 @@ pub enum SandboxError {
         reason: String,
     },
     /// The component differs from the pinned one.
-    #[error("the component {component} has another digest than the pinned one: sha256 {actual}")]
+    #[error("the component {component} has the sha256 {actual}, which is not the pinned digest")]
     Digest {
         /// Path or digest of the component.
         component: String,
@@ -33,7 +33,9 @@ pub enum SandboxError {
         actual: String,
     },
     /// The component imports an interface that connectors do not get.
-    #[error("the component {component} imports {import}, which connectors do not get")]
+    #[error(
+        "the component {component} imports {import}, which the host does not offer to connectors"
+    )]
     Import {
         /// Path or digest of the component.
         component: String,

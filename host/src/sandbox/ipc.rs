@@ -50,7 +50,7 @@ pub(super) fn limited_schema(bytes: &[u8], limits: &Limits) -> Result<SchemaRef,
         }
         if field.name().contains('\0') {
             return Err(SandboxError::Contract(
-                "the name of a column holds a NUL".to_owned(),
+                "the name of a column contains a NUL character".to_owned(),
             ));
         }
         names.push(field.name().to_ascii_lowercase());
@@ -70,7 +70,7 @@ fn columns(bytes: &[u8]) -> Result<u64, String> {
     let (message, _) = parts(bytes)?;
     let schema = message
         .header_as_schema()
-        .ok_or("it is another kind of message")?;
+        .ok_or("it is not a schema message")?;
     Ok(schema.fields().map_or(0, |fields| fields.len() as u64))
 }
 
@@ -84,7 +84,7 @@ fn schema(bytes: &[u8]) -> Result<SchemaRef, String> {
     }
     let schema = message
         .header_as_schema()
-        .ok_or("it is another kind of message")?;
+        .ok_or("it is not a schema message")?;
     let schema = try_fb_to_schema(schema).map_err(|error| error.to_string())?;
     let field = |field: &Field| {
         if is_accepted(field.data_type()) || *field.data_type() == DataType::Null {
@@ -114,7 +114,7 @@ pub(super) fn rows(bytes: &[u8]) -> Result<u64, String> {
     let (message, _) = parts(bytes)?;
     let batch = message
         .header_as_record_batch()
-        .ok_or("it is another kind of message")?;
+        .ok_or("it is not a record batch message")?;
     u64::try_from(batch.length()).map_err(|_| "its number of rows is negative".to_owned())
 }
 
@@ -124,14 +124,14 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, S
     let (message, body) = parts(&buffer)?;
     let batch = message
         .header_as_record_batch()
-        .ok_or("it is another kind of message")?;
+        .ok_or("it is not a record batch message")?;
     if batch.compression().is_some() {
         return Err("it is compressed".to_owned());
     }
     let nodes = batch.nodes().map_or(0, |nodes| nodes.len());
     if nodes != schema.fields().len() {
         return Err(format!(
-            "it has {nodes} columns and the schema has {}",
+            "it has {nodes} columns, but the schema has {}",
             schema.fields().len()
         ));
     }
@@ -184,7 +184,7 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, S
                 .validate_decimal_precision(*precision)
                 .map_err(|_| {
                     format!(
-                        "`{}` holds a number with more than {precision} digits",
+                        "`{}` contains a number with more than {precision} digits",
                         bounded(field.name())
                     )
                 })?;

@@ -205,7 +205,7 @@ impl EventDecoder {
                 }
                 if held != rows {
                     return Err(broken(&format!(
-                        "a page of `{resource}` declares {rows} rows and holds {held}"
+                        "a page of `{resource}` declares {rows} rows but contains {held}"
                     )));
                 }
                 let batch = ipc::batch(batch, schema).map_err(invalid)?;

@@ -23,7 +23,7 @@ pub(super) fn name(name: String, limits: &Limits) -> Result<String, SandboxError
     }
     if name.is_empty() || name.contains('\0') {
         return Err(SandboxError::Contract(
-            "a name is empty or holds a NUL".to_owned(),
+            "a name is empty or contains a NUL character".to_owned(),
         ));
     }
     Ok(name)

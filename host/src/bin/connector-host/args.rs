@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 /// Data and reports go to standard output, everything else to standard error.
 ///
 /// Exit codes: 0 success; 1 the run or a resource failed; 2 the command line,
-/// the pipeline file or the component is wrong; 3 the source refused the
+/// the pipeline file or the component is invalid; 3 the source refused the
 /// credentials or the permission; 4 the sandbox denied something; 5 a limit was
 /// reached; 130 interrupted.
 #[derive(Debug, Parser)]
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 /// Formats of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Text lines, for people.
     Text,
     /// One JSON object on each line.
     Json,

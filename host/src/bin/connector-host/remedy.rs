@@ -95,7 +95,7 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
             );
         }
         Remedy::RaiseLimit { limit } => {
-            return format!("if that is too little, raise `{limit}` in [connector.limits]");
+            return format!("if the connector needs more, raise `{limit}` in [connector.limits]");
         }
         Remedy::ProvideComponent => {
             return "`just build` builds the component; check `component` in [connector]"
@@ -220,7 +220,7 @@ mod tests {
             hint(&Remedy::RaiseLimit {
                 limit: Limit::Memory
             }),
-            "if that is too little, raise `memory` in [connector.limits]"
+            "if the connector needs more, raise `memory` in [connector.limits]"
         );
     }
 

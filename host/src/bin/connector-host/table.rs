@@ -71,6 +71,12 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// Formats a count with its noun, whose plural ends in "s".
+pub(crate) fn quantity(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
 /// Formats bytes in a suitable unit.
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn size(bytes: u64) -> String {
@@ -99,6 +105,14 @@ mod tests {
         assert_eq!(
             (count(0), count(999), count(1_234_567)),
             ("0".into(), "999".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (
+                quantity(0, "row"),
+                quantity(1, "row"),
+                quantity(2000, "row")
+            ),
+            ("0 rows".into(), "1 row".into(), "2,000 rows".into())
         );
         assert_eq!(
             (size(999), size(1_500), size(327_000_000)),

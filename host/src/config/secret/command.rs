@@ -53,7 +53,7 @@ pub(super) fn output(words: &[&str], folder: &Path) -> Result<String, String> {
     if !status.success() {
         return Err(format!("`{program}` failed with {status}"));
     }
-    String::from_utf8(bytes).map_err(|_| format!("`{program}` did not print UTF-8"))
+    String::from_utf8(bytes).map_err(|_| format!("`{program}` printed text that is not UTF-8"))
 }
 
 /// Reads the standard output of a program until it is closed or too long.

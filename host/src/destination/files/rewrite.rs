@@ -76,7 +76,7 @@ impl<'a> Rewrite<'a> {
         match (&mut file.content, rows) {
             (Content::Parquet(encoder), KeptRows::Batch(rows)) => encoder.write(&rows),
             (Content::Text(upload), KeptRows::Text(text)) => upload.write_all(text),
-            _ => Err(io::Error::other("rows have the form of another format")),
+            _ => Err(io::Error::other("the rows are encoded in another format")),
         }
     }
 

@@ -30,7 +30,10 @@ pub(in crate::pipeline) fn mask_for(masks: &Masks, column: &str) -> Option<Mask>
 /// others are masked. The pipeline does not state whether to mask it.
 pub(in crate::pipeline) fn unselected(resource: &str) -> PipelineError {
     PipelineError::settings(
-        format!("`{resource}` is not selected by its own name, and other resources are masked"),
+        format!(
+            "other resources have masks, but `{resource}` has no settings of its own that state \
+             which columns to mask"
+        ),
         Remedy::ConfigureResource {
             resource: resource.to_owned(),
             setting: "mask",

@@ -89,7 +89,8 @@ impl<'a> RunState<'a> {
         if others().any(|plan| plan.disposition != WriteDisposition::Replace) {
             return Err(PipelineError::settings(
                 format!(
-                    "`{resource}` is not selected by its own name, and other resources are not replaced"
+                    "other resources are appended or merged, but `{resource}` has no settings of its \
+                     own that state how to write it"
                 ),
                 Remedy::ConfigureResource {
                     resource: resource.to_owned(),
@@ -164,7 +165,7 @@ impl<'a> RunState<'a> {
         let mut notes = summary.notes.clone();
         if totals.stats.superseded > 0 {
             notes.push(format!(
-                "{} rows were superseded by later rows with the same key",
+                "rows that were superseded by later rows with the same key: {}",
                 totals.stats.superseded
             ));
         }

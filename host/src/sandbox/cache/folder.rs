@@ -79,13 +79,13 @@ impl CheckedFile {
 /// it.
 fn check_owner(file: impl AsFd, kind: FileType) -> io::Result<()> {
     let status = rustix::fs::fstat(file)?;
-    let name = if kind == FileType::Directory {
-        "the folder"
+    let (name, expected) = if kind == FileType::Directory {
+        ("the folder", "a folder")
     } else {
-        "the file"
+        ("the file", "a regular file")
     };
     if FileType::from_raw_mode(status.st_mode) != kind {
-        return Err(io::Error::other(format!("{name} is another kind of file")));
+        return Err(io::Error::other(format!("{name} is not {expected}")));
     }
     if status.st_uid != rustix::process::geteuid().as_raw() {
         return Err(io::Error::other(format!("{name} belongs to another user")));

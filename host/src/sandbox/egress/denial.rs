@@ -89,7 +89,7 @@ impl Denial {
                 path: self.path.clone(),
             },
             DenialReason::Uncovered(Uncovered::AmbiguousPath) => {
-                "the path holds encoded separators, empty segments or the like, which servers read differently; the connector must not send it".into()
+                "the path contains encoded separators, empty segments or similar parts, which servers interpret differently; the connector must not send it".into()
             }
             DenialReason::Address(_) => Remedy::AllowPrivate { origin },
             DenialReason::Secret(secret) => Remedy::AllowSecret {
@@ -140,7 +140,7 @@ impl fmt::Display for Denial {
             DenialReason::Uncovered(Uncovered::AmbiguousPath) => {
                 write!(
                     f,
-                    "denied {method} {origin}{path}: servers read this path differently, so no rule covers it"
+                    "denied {method} {origin}{path}: servers interpret this path differently, so no rule covers it"
                 )
             }
             DenialReason::Uncovered(Uncovered::Path) => {
@@ -174,7 +174,7 @@ impl fmt::Display for Denial {
             DenialReason::Reflection(name) => {
                 write!(
                     f,
-                    "denied the response of {method} {origin}{path}: it holds the value of the secret `{name}`"
+                    "denied the response of {method} {origin}{path}: it contains the value of the secret `{name}`"
                 )
             }
         }

@@ -342,7 +342,7 @@ impl EgressInner {
 fn request_url(uri: &http::Uri) -> Result<Url, String> {
     let url = Url::parse(&uri.to_string()).map_err(|error| error.to_string())?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it holds a user or a password".to_owned());
+        return Err("it contains a user name or a password".to_owned());
     }
     if url.host().is_none() {
         return Err("it has no host".to_owned());

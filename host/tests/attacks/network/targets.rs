@@ -83,7 +83,7 @@ async fn a_user_in_the_authority_is_refused() {
         format!("%75ser@{own}"),
     ] {
         let outcome = world.request(get(&authority, "/")).await;
-        let reason = DenialReason::Malformed("it holds a user or a password".to_owned());
+        let reason = DenialReason::Malformed("it contains a user name or a password".to_owned());
         Denied(reason).check(&authority, "GET", &outcome);
     }
     // An empty user is removed before the check.

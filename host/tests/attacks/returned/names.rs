@@ -44,7 +44,7 @@ async fn an_invalid_resource_name_is_refused() {
         let load = Load::new();
         let reason = load.contract(load.run(read(name, 3, (&schema, &page))).await);
         assert!(
-            reason.contains("a name is empty or holds a NUL"),
+            reason.contains("a name is empty or contains a NUL character"),
             "{reason}"
         );
     }

@@ -102,7 +102,7 @@ async fn a_reference_in_the_url_is_just_text() {
     for user in ["{token}", "user:{token}", "{token}:{token}"] {
         let authority = format!("{user}@{}", server.authority());
         let outcome = world.request(json!({ "authority": authority })).await;
-        let reason = DenialReason::Malformed("it holds a user or a password".to_owned());
+        let reason = DenialReason::Malformed("it contains a user name or a password".to_owned());
         Denied(reason).check(user, "GET", &outcome);
     }
     let host = json!({ "authority": format!("{{token}}.example:{}", server.port()) });

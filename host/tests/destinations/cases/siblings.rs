@@ -142,7 +142,7 @@ pub(crate) fn a_row_without_a_key_is_refused(store: &Store) {
         let error = load.apply().unwrap_err();
         assert_eq!(
             error.to_string(),
-            format!("{expected} rows of `t` have no value in a column of their key (id)")
+            format!("a key column of `t` (id) has no value in {expected} of its rows")
         );
         assert!(matches!(error, DestinationError::NoKey { .. }));
     }

@@ -54,7 +54,7 @@ fn text(capabilities: &Capabilities) -> String {
     section("exports", capabilities.exports.clone());
     let required = |required| if required { "required" } else { "optional" };
     section(
-        "asks for the secrets",
+        "requested secrets",
         descriptor
             .secrets
             .iter()
@@ -62,7 +62,7 @@ fn text(capabilities: &Capabilities) -> String {
             .collect(),
     );
     section(
-        "asks to reach",
+        "requested origins",
         descriptor
             .origins
             .iter()
@@ -83,7 +83,7 @@ fn text(capabilities: &Capabilities) -> String {
             .collect(),
     );
     section(
-        "may use",
+        "limits",
         capabilities
             .limits
             .iter()
@@ -99,7 +99,7 @@ fn text(capabilities: &Capabilities) -> String {
             }
         };
         section(
-            "is granted",
+            "granted",
             grants
                 .iter()
                 .map(|g| {

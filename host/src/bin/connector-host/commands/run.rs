@@ -14,7 +14,7 @@ use crate::failure::{FAILED, Failure};
 use crate::policy::PolicyFile;
 use crate::progress::Progress;
 use crate::remedy;
-use crate::table::{Table, count, size};
+use crate::table::{Table, count, quantity, size};
 
 pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<ExitCode, Failure> {
     let pipeline = environment::pipeline(&args.common.config)?;
@@ -109,9 +109,9 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         }
         if resource.mismatches > 0 {
             text.push_str(&format!(
-                "\n{}: {} values did not fit the declared type of their column; they are in columns named <column>__<type>",
+                "\n{}: {} did not fit the declared type of the column, and went to a column named <column>__<type>",
                 resource.resource,
-                count(resource.mismatches)
+                quantity(resource.mismatches, "value")
             ));
         }
     }
@@ -120,8 +120,8 @@ fn summary(report: &Report) -> anyhow::Result<()> {
     }
     if report.restarts > 0 {
         text.push_str(&format!(
-            "\nthe read was restarted {} times (the log has the reasons); all rows are from the last attempt",
-            report.restarts
+            "\nthe read was restarted {} (the log has the reasons); all rows are from the last attempt",
+            quantity(report.restarts.into(), "time")
         ));
     }
     let rows: u64 = report
@@ -129,19 +129,20 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         .iter()
         .map(|resource| resource.rows_written)
         .sum();
+    let resources = report
+        .resources
+        .iter()
+        .filter(|resource| resource.failure.is_none())
+        .count();
     text.push_str(&format!(
-        "\nload {} {}: {} rows of {} resources into {} in {:.2} s ({} requests, {} received)\n",
+        "\nload {} {}: {} of {} into {} in {:.2} s ({}, {} received)\n",
         report.load_id,
         report.status.as_str(),
-        count(rows),
-        report
-            .resources
-            .iter()
-            .filter(|resource| resource.failure.is_none())
-            .count(),
+        quantity(rows, "row"),
+        quantity(resources as u64, "resource"),
         report.destination,
         report.elapsed.as_secs_f64(),
-        count(report.requests),
+        quantity(report.requests, "request"),
         size(report.bytes_received),
     ));
     print(&text)

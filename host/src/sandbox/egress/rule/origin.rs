@@ -44,7 +44,7 @@ impl Origin {
             ));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(refuse("it holds a user or a password"));
+            return Err(refuse("it contains a user name or a password"));
         }
         let (Some(scheme), Some(host), Some(port)) = (
             Scheme::from_url(&url),
