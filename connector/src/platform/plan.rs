@@ -41,7 +41,7 @@ impl ResourcePlan {
         let cursor_column = cursor_column(endpoint);
         match selection.mode {
             Mode::Changes => {
-                return refuse("has no feed of changes", "remove `mode`");
+                return refuse("has no change feed", "remove `mode`");
             }
             Mode::Incremental if cursor_column.is_none() => {
                 return refuse("can only be read in full", "remove `mode`");
