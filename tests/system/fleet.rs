@@ -120,7 +120,7 @@ fn an_unreachable_database_keeps_its_rows_and_the_others_are_loaded() -> Result<
         .as_str()
         .unwrap_or_default();
     assert!(
-        note.contains("`b`") && note.contains("keep their stored rows"),
+        note.contains("`b`") && note.contains("their stored rows are kept"),
         "{report}"
     );
     assert_eq!(counts(&pipeline, "orders")?, "a:1 b:2 c:3");

@@ -144,7 +144,7 @@ fn note(failed: &[(String, Error)]) -> String {
         String::new()
     };
     format!(
-        "databases that could not be read, and keep their stored rows: {}{more}",
+        "databases that could not be read: {}{more}; their stored rows are kept",
         shown.join(", ")
     )
 }
@@ -195,7 +195,9 @@ mod tests {
         let cursor = Cursor::decode(cursor::VERSION, &sum.cursor.unwrap(), "t").unwrap();
         assert_eq!(cursor.databases.len(), 3);
         assert!(cursor.databases["d"].last_null.is_some());
-        assert!(sum.notes[0].contains("2 databases") && sum.notes[0].contains("no route"));
+        assert!(
+            sum.notes[0].contains("could not be read: `c` (") && sum.notes[0].contains("no route")
+        );
         assert_eq!(sum.notes[1], "this resource is missing in 1 of 5 databases");
         assert_eq!(sum.failure, None);
     }

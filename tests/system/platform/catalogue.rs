@@ -254,9 +254,7 @@ fn a_table_is_refused_without_a_database() -> Result<()> {
     let outcome = Pipeline::for_platform(&platform.url())?.host(&["run"])?;
     assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
-        outcome
-            .stderr
-            .contains("the config selects nothing to read"),
+        outcome.stderr.contains("there is nothing to read"),
         "{outcome:?}"
     );
     Ok(())

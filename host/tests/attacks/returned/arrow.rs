@@ -74,7 +74,7 @@ async fn a_page_with_another_row_count_than_its_event_is_refused() {
     for rows in [0, 2, 4, u64::MAX] {
         let load = Load::new();
         let reason = load.contract(load.run(read("t", rows, (&schema, &page))).await);
-        assert!(reason.contains("and holds 3"), "{reason}");
+        assert!(reason.contains("but contains 3"), "{reason}");
     }
 }
 
