@@ -1,4 +1,4 @@
-//! Checks everything that a read needs, and says how to fix what is missing.
+//! Checks of everything that a read needs, with a hint for each problem.
 //! Must not read rows.
 
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! Clocks of the host, and waiting. What the calendar says of a time is in
+//! Clocks of the host, and waiting. The calendar is in
 //! [`crate::moment`].
 
 use std::time::Duration;

@@ -27,7 +27,7 @@ pub enum Failure {
 pub struct ErrorAnswer<'a> {
     /// HTTP status.
     pub status: u16,
-    /// Milliseconds that the server asks to wait, if it says so.
+    /// Delay that the server requested, in milliseconds, if present.
     pub retry_after: Option<u64>,
     /// Reason that the body states.
     pub reason: &'a str,

@@ -47,7 +47,7 @@ pub struct Pending {
 pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
-    /// Milliseconds that `Retry-After` asks to wait, if it says so.
+    /// Delay that `Retry-After` requests, in milliseconds, if present.
     pub retry_after: Option<u64>,
     url: String,
     // Fields are dropped in this order: the stream before its body.

@@ -65,7 +65,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Makes a catalogue without columns from the rows of the first two
+    /// Creates a catalogue without columns from the rows of the first two
     /// statements.
     #[must_use]
     pub fn from_rows(schema: &[Vec<Value>], relations: &[Vec<Value>]) -> Self {

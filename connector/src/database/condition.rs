@@ -24,19 +24,19 @@ impl Condition {
         }
     }
 
-    /// Makes the condition that a column is NULL.
+    /// Returns the condition that a column is NULL.
     #[must_use]
     pub fn is_null(table: &str, column: &str) -> Self {
         Self::from_sql(format!("{} IS NULL", qualify(table, column)))
     }
 
-    /// Makes the condition that a column is not NULL.
+    /// Returns the condition that a column is not NULL.
     #[must_use]
     pub fn is_not_null(table: &str, column: &str) -> Self {
         Self::from_sql(format!("{} IS NOT NULL", qualify(table, column)))
     }
 
-    /// Makes the comparison of a column with a value.
+    /// Returns the comparison of a column with a value.
     #[must_use]
     pub fn compare(table: &str, column: &str, operator: &str, value: &Value) -> Self {
         Self::compare_tuple(
@@ -65,7 +65,7 @@ impl Condition {
         }
     }
 
-    /// Makes the comparison of expressions with values, which the first
+    /// Returns the comparison of expressions with values, which the first
     /// difference decides.
     pub(super) fn compare_tuple(expressions: &[String], operator: &str, values: &[Value]) -> Self {
         let placeholders: Vec<_> = values.iter().map(placeholder).collect();

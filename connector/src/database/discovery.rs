@@ -61,7 +61,7 @@ pub fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
         },
     )?;
     // A name that the server's own functions cannot handle, or a broken view:
-    // only reading the relation tells which.
+    // only reading the relation shows which it is.
     complete_columns(
         stream,
         &mut catalog,

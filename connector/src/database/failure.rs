@@ -108,7 +108,7 @@ pub fn is_too_large(sql: &SqlError) -> bool {
     sql.code == "RESPONSE_TOO_LARGE"
 }
 
-/// Makes the error of a response that could not be decoded.
+/// Returns the error of a response that could not be decoded.
 #[must_use]
 pub fn from_decode_error(error: &DecodeError, url: &str) -> Error {
     Error::protocol(format!(

@@ -36,7 +36,7 @@ impl Paging {
         Self::ordered(table, Some(column), key, columns)
     }
 
-    /// Makes pages of some columns, in the order of these columns.
+    /// Creates pages of some columns, in the order of these columns.
     #[must_use]
     pub fn for_columns(table: &Table, columns: &[ColumnSpec]) -> Self {
         let names = columns.iter().map(|column| column.name.clone()).collect();
@@ -50,7 +50,7 @@ impl Paging {
             .into_iter()
             .collect();
         match key {
-            // One of the three names that SQLite gives it, unquoted.
+            // One of SQLite's three names for the row id, unquoted.
             Key::RowId(name) => expressions.push(format!("{}.{name}", quote(&table.name))),
             Key::Alias(name) => names.push(name.clone()),
             Key::Primary(key) => names.extend(key.iter().cloned()),
@@ -105,7 +105,7 @@ impl Paging {
         }
     }
 
-    /// Makes the statement for up to `limit` rows after a key, or for the first
+    /// Returns the statement for up to `limit` rows after a key, or for the first
     /// page.
     #[must_use]
     pub fn page(&self, encoding: Encoding, after: Option<&[Value]>, limit: u64) -> Statement {
@@ -143,7 +143,7 @@ impl Paging {
             .is_some_and(|filter| filter.is_user_written)
     }
 
-    /// Makes the statement that finds out if a row follows a key.
+    /// Returns the statement that finds out if a row follows a key.
     #[must_use]
     pub fn probe(&self, after: Option<&[Value]>) -> Statement {
         let (conditions, args) = self.conditions(after);
@@ -153,7 +153,7 @@ impl Paging {
         )
     }
 
-    /// Makes the statement that explains the query plan of a page. It reads no
+    /// Returns the statement that explains the query plan of a page. It reads no
     /// rows of the table.
     #[must_use]
     pub fn explain(&self, after: Option<&[Value]>) -> Statement {

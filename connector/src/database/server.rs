@@ -23,7 +23,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Makes a server of unknown dialect.
+    /// Creates a server of unknown dialect.
     #[must_use]
     pub fn new(url: Url, credential: Credential) -> Self {
         Self {
@@ -45,14 +45,14 @@ impl Server {
         &self.credential
     }
 
-    /// Makes a stream, which its first request opens.
+    /// Creates a stream, which its first request opens.
     #[must_use]
     pub fn stream(&self, dialect: Dialect) -> Stream {
         Stream::new(self.url.clone(), self.credential.clone(), dialect)
     }
 
-    /// Returns the dialect. The first call tries one after the other, since no
-    /// endpoint that an allow rule for pipelines covers tells the dialect.
+    /// Returns the dialect. The first call tries one after the other, because
+    /// no endpoint under an allow rule for pipelines reports the dialect.
     pub fn dialect(&self) -> Result<Dialect> {
         if let Some(dialect) = self.dialect.get() {
             return Ok(dialect);

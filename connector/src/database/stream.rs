@@ -35,7 +35,7 @@ pub struct StreamState {
 }
 
 impl Stream {
-    /// Makes a stream, which its first request opens.
+    /// Creates a stream, which its first request opens.
     #[must_use]
     pub fn new(url: Url, credential: Credential, dialect: Dialect) -> Self {
         Self {

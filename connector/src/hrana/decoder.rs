@@ -35,7 +35,7 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Makes a decoder for rows of these columns, in the plain encoding and
+    /// Creates a decoder for rows of these columns, in the plain encoding and
     /// without a prefix.
     #[must_use]
     pub fn new(columns: &[ColumnSpec]) -> Self {

@@ -83,7 +83,7 @@ pub enum StepCondition {
 }
 
 impl Statement {
-    /// Makes a statement without arguments.
+    /// Creates a statement without arguments.
     pub fn new(sql: impl Into<String>) -> Self {
         Self {
             sql: sql.into(),
@@ -91,7 +91,7 @@ impl Statement {
         }
     }
 
-    /// Makes a statement with arguments.
+    /// Creates a statement with arguments.
     pub fn with_args(sql: impl Into<String>, args: Vec<Value>) -> Self {
         Self {
             sql: sql.into(),
@@ -101,7 +101,7 @@ impl Statement {
 }
 
 impl Request {
-    /// Makes a request that runs a statement.
+    /// Creates a request that runs a statement.
     #[must_use]
     pub fn execute(stmt: Statement) -> Self {
         Self::Execute { stmt }
@@ -109,7 +109,7 @@ impl Request {
 }
 
 impl StepCondition {
-    /// Makes the condition that a transaction is open.
+    /// Returns the condition that a transaction is open.
     #[must_use]
     pub fn in_transaction() -> Self {
         Self::Not {

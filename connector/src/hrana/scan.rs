@@ -21,19 +21,19 @@ pub struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Makes a scanner at the beginning of `text`.
+    /// Creates a scanner at the beginning of `text`.
     #[must_use]
     pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
-    /// Makes a scanner at byte `at` of `text`.
+    /// Creates a scanner at byte `at` of `text`.
     #[must_use]
     pub fn starting_at(text: &'a str, at: usize) -> Self {
         Self { text, at }
     }
 
-    /// Makes the error that something else was expected here.
+    /// Returns the error that something else was expected here.
     #[must_use]
     pub fn expected(&self, expected: &'static str) -> DecodeError {
         DecodeError::Malformed {

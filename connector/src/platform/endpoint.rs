@@ -56,15 +56,15 @@ pub enum Scope {
 /// Position of the records in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Selector {
-    /// In the array of this name, or in an array without a name. May be null.
+    /// Array of this name, or an array without a name. May be null.
     List(&'static str),
-    /// In the object of this name. Each member is a record of a code and a name.
+    /// Object of this name. Each member is a record of a code and a name.
     Map(&'static str),
-    /// In the object of this name.
+    /// Object of this name.
     One(&'static str),
-    /// In the object of this name or, without one, in the whole response.
+    /// Object of this name or, without one, the whole response.
     OneOrRoot(&'static str),
-    /// In the whole response.
+    /// Whole response.
     Root,
 }
 
@@ -83,12 +83,12 @@ pub enum Pagination {
 /// Method of reading an endpoint incrementally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Incremental {
-    /// By days (UTC), which `from` and `to` select.
+    /// Days (UTC), which `from` and `to` select.
     Days,
-    /// By a column of times, newest first: a read can end where the last one
+    /// Column of times, newest first: a read can end where the last one
     /// started.
     NewestFirst(&'static str),
-    /// By a column of times, in no order: all records are requested, and older
+    /// Column of times, in no order: all records are requested, and older
     /// ones are skipped.
     Unordered(&'static str),
 }
@@ -247,7 +247,7 @@ impl EndpointColumn {
         }
     }
 
-    /// Makes the column sensitive: it is read only when `columns` names it.
+    /// Marks the column as sensitive: it is read only when `columns` names it.
     #[must_use]
     pub const fn sensitive(mut self) -> Self {
         self.is_sensitive = true;
@@ -265,43 +265,43 @@ impl EndpointColumn {
     }
 }
 
-/// Makes a column of text.
+/// Creates a column of text.
 #[must_use]
 pub const fn text(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
     EndpointColumn::from_fields(name, fields, FieldType::Text)
 }
 
-/// Makes a column of integers.
+/// Creates a column of integers.
 #[must_use]
 pub const fn integer(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
     EndpointColumn::from_fields(name, fields, FieldType::Integer)
 }
 
-/// Makes a column of booleans.
+/// Creates a column of booleans.
 #[must_use]
 pub const fn boolean(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
     EndpointColumn::from_fields(name, fields, FieldType::Boolean)
 }
 
-/// Makes a column of timestamps.
+/// Creates a column of timestamps.
 #[must_use]
 pub const fn time(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
     EndpointColumn::from_fields(name, fields, FieldType::Timestamp)
 }
 
-/// Makes a column of dates.
+/// Creates a column of dates.
 #[must_use]
 pub const fn date(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
     EndpointColumn::from_fields(name, fields, FieldType::Date)
 }
 
-/// Makes a column of JSON.
+/// Creates a column of JSON.
 #[must_use]
 pub const fn json(name: &'static str, fields: &'static [&'static str]) -> EndpointColumn {
     EndpointColumn::from_fields(name, fields, FieldType::Json)
 }
 
-/// Makes a column from another source than fields.
+/// Creates a column from another source than fields.
 #[must_use]
 pub const fn derived(
     name: &'static str,

@@ -85,9 +85,9 @@ impl<'a> Object<'a> {
 }
 
 impl JsonType {
-    /// Returns the type of a value, which its first byte tells.
+    /// Returns the type of a value, which its first byte determines.
     #[must_use]
-    pub(super) fn of_value(value: &RawValue) -> Self {
+    pub(super) fn from_value(value: &RawValue) -> Self {
         match value.get().as_bytes().first() {
             Some(b'{') => Self::Object,
             Some(b'[') => Self::Array,
@@ -139,7 +139,7 @@ pub(super) struct JsonWriter<F> {
 }
 
 impl<F: FnMut(&str) -> bool> JsonWriter<F> {
-    /// Makes a writer that keeps the order of members.
+    /// Creates a writer that keeps the order of members.
     pub(super) fn new(excludes: F) -> Self {
         Self {
             excludes,
@@ -147,7 +147,7 @@ impl<F: FnMut(&str) -> bool> JsonWriter<F> {
         }
     }
 
-    /// Makes a writer that sorts members by name, so that equal values are equal
+    /// Creates a writer that sorts members by name, so that equal values are equal
     /// texts.
     pub(super) fn sorted(excludes: F) -> Self {
         Self {
@@ -176,7 +176,7 @@ impl<F: FnMut(&str) -> bool> JsonWriter<F> {
             out.push_str("null");
             return;
         }
-        match JsonType::of_value(value) {
+        match JsonType::from_value(value) {
             JsonType::Object => {
                 let mut members = Object::parse(value)
                     .map(|object| object.0)

@@ -38,12 +38,12 @@ impl<'a> RecordPage<'a> {
         let member = |name: &str| object.as_ref().and_then(|object| object.get(name));
         let records = match selector {
             Selector::List(name) => {
-                let list = if JsonType::of_value(root) == JsonType::Array {
+                let list = if JsonType::from_value(root) == JsonType::Array {
                     Some(root)
                 } else {
                     member(name)
                 };
-                match list.map(|list| (list, JsonType::of_value(list))) {
+                match list.map(|list| (list, JsonType::from_value(list))) {
                     Some((list, JsonType::Array)) => {
                         borrowed(json::elements(list).unwrap_or_default())
                     }
@@ -53,20 +53,20 @@ impl<'a> RecordPage<'a> {
                 }
             }
             Selector::Map(name) => {
-                match member(name).map(|map| (Object::parse(map), JsonType::of_value(map))) {
+                match member(name).map(|map| (Object::parse(map), JsonType::from_value(map))) {
                     Some((Some(map), _)) => map_records(&map, request)?,
                     Some((None, JsonType::Null)) => Vec::new(),
                     _ => return Err(missing(name, "object")),
                 }
             }
             Selector::One(name) => match member(name) {
-                Some(value) if JsonType::of_value(value) == JsonType::Object => {
+                Some(value) if JsonType::from_value(value) == JsonType::Object => {
                     borrowed(vec![value])
                 }
                 _ => return Err(missing(name, "object")),
             },
             Selector::OneOrRoot(name) => match (member(name), &object) {
-                (Some(value), _) if JsonType::of_value(value) == JsonType::Object => {
+                (Some(value), _) if JsonType::from_value(value) == JsonType::Object => {
                     borrowed(vec![value])
                 }
                 (None, Some(_)) => borrowed(vec![root]),
@@ -74,7 +74,7 @@ impl<'a> RecordPage<'a> {
             },
             Selector::Root if object.is_some() => borrowed(vec![root]),
             Selector::Root => {
-                let found = JsonType::of_value(root).name();
+                let found = JsonType::from_value(root).name();
                 return Err(failure::protocol(
                     request,
                     &format!("the response is {found}, not an object"),
@@ -83,9 +83,9 @@ impl<'a> RecordPage<'a> {
         };
         if let Some(record) = records
             .iter()
-            .find(|record| JsonType::of_value(record) != JsonType::Object)
+            .find(|record| JsonType::from_value(record) != JsonType::Object)
         {
-            let found = JsonType::of_value(record).name();
+            let found = JsonType::from_value(record).name();
             return Err(failure::protocol(
                 request,
                 &format!("a record is {found}, not an object"),
@@ -98,12 +98,12 @@ impl<'a> RecordPage<'a> {
     }
 }
 
-/// Makes the error of a response without its records.
+/// Returns the error of a response without its records.
 fn missing(root: &RawValue, name: &str, expected: &str, request: &str) -> Error {
     let found = match Object::parse(root) {
-        None => JsonType::of_value(root).name().to_owned(),
+        None => JsonType::from_value(root).name().to_owned(),
         Some(object) => match object.get(name) {
-            Some(value) => format!("{} in `{name}`", JsonType::of_value(value).name()),
+            Some(value) => format!("{} in `{name}`", JsonType::from_value(value).name()),
             None => format!("an object of {}", object.names()),
         },
     };
@@ -118,7 +118,7 @@ impl PageInfo {
         };
         let number = |name| object.get(name).and_then(json::integer);
         let next = object.get("next");
-        let next = next.filter(|next| JsonType::of_value(next) != JsonType::Null);
+        let next = next.filter(|next| JsonType::from_value(next) != JsonType::Null);
         Self {
             next: next
                 .map(|next| json::text(next).unwrap_or_else(|| next.get().to_owned()))
@@ -133,7 +133,7 @@ fn borrowed(records: Vec<&RawValue>) -> Vec<Cow<'_, RawValue>> {
     records.into_iter().map(Cow::Borrowed).collect()
 }
 
-/// Makes a record of a code and a name from each member of an object. A code
+/// Creates a record of a code and a name from each member of an object. A code
 /// is the name of a field in the response, so that secret ones are excluded.
 fn map_records<'a>(map: &Object<'_>, request: &str) -> Result<Vec<Cow<'a, RawValue>>> {
     let record = |(code, name): &(String, &RawValue)| {

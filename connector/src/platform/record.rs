@@ -199,7 +199,7 @@ impl RecordMapper {
         let found: Vec<_> = names.iter().flat_map(|name| find(fields, name)).collect();
         let is_null = |address: &Vec<usize>| {
             value_at(fields, address)
-                .is_none_or(|value| JsonType::of_value(value) == JsonType::Null)
+                .is_none_or(|value| JsonType::from_value(value) == JsonType::Null)
         };
         let Some(first) = found
             .iter()
@@ -237,7 +237,7 @@ impl RecordMapper {
     /// Converts a value of a documented type. A number that is not an integer,
     /// and text, may still become a sibling column of an integer column.
     fn convert(&mut self, field_type: FieldType, value: &RawValue) -> Option<Value> {
-        match (field_type, JsonType::of_value(value)) {
+        match (field_type, JsonType::from_value(value)) {
             (_, JsonType::Null) => Some(Value::Null),
             (FieldType::Json, _) => Some(Value::Text(self.write(value))),
             (

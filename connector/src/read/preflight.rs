@@ -1,4 +1,4 @@
-//! Preflight of a read: what the server has to be asked before the first page.
+//! Preflight of a read: the queries that are needed before the first page.
 //! An index on the cursor column decides the order of the passes, a probe drops
 //! passes without rows, and the largest row id gives the estimates. This takes
 //! two requests inside the snapshot, however many tables there are.

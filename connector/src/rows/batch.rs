@@ -54,7 +54,7 @@ struct PageStart {
 }
 
 impl BatchBuilder {
-    /// Makes a builder for rows of these columns.
+    /// Creates a builder for rows of these columns.
     #[must_use]
     pub fn new(columns: &[ColumnSpec]) -> Self {
         let column = |spec: &ColumnSpec| Column {

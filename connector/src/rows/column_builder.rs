@@ -39,7 +39,7 @@ impl ColumnBuilder {
         }
     }
 
-    /// Makes the builder of a sibling column.
+    /// Creates the builder of a sibling column.
     pub(super) fn for_class(class: StorageClass) -> Self {
         match class {
             StorageClass::TextBytes => Self::TextBytes(BinaryBuilder::new()),

@@ -37,12 +37,12 @@ pub struct ColumnSpec {
     pub name: String,
     /// Storage of its values.
     pub storage: Storage,
-    /// True if the declared type says JSON, which SQLite stores as text or
+    /// True if the declared type contains `JSON`, which SQLite stores as text or
     /// numbers.
     pub holds_json: bool,
 }
 
-/// Returns true if a declared type says JSON.
+/// Returns true if a declared type contains `JSON`.
 #[must_use]
 pub fn declares_json(declared: &str) -> bool {
     declared.to_ascii_uppercase().contains("JSON")

@@ -54,7 +54,7 @@ pub enum DestinationError {
         #[source]
         source: Cause,
     },
-    /// The destination does not exist, or is not what its address says.
+    /// The destination does not exist, or is of another kind than its address.
     #[error("{location} cannot be opened")]
     Unusable {
         /// Address of the destination.

@@ -122,7 +122,8 @@ pub trait Load: Send {
     fn keep_unread(&mut self, table: &str, part: &UnreadPart) -> Result<bool, DestinationError>;
 
     /// Waits until all rows are stored, and counts the rows of this load in
-    /// each open table. The store is asked; sent rows are not added up.
+    /// each open table. The counts are queried from the store, not added up from
+    /// the sent rows.
     fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError>;
 
     /// Combines the rows of this load with the stored ones as the
@@ -133,8 +134,7 @@ pub trait Load: Send {
     /// Commits the load with its record, its rejected records and its cursors,
     /// in one atomic step that is durable when it returns.
     ///
-    /// After an error nothing of the load is visible. The exception is an
-    /// answer that was lost: then the next load finds either all or nothing of
-    /// this one.
+    /// After an error, nothing of the load is visible. The exception is a lost
+    /// response: then the next load finds either all or nothing of this one.
     fn commit(self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError>;
 }

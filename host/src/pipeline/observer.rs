@@ -1,4 +1,4 @@
-//! Progress of a running load, for whoever shows it.
+//! Progress of a running load, for display.
 
 /// A step of a load.
 #[derive(Clone, Copy, Debug)]

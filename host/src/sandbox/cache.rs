@@ -85,7 +85,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// Hasher that makes a cryptographic digest of what the engine hashes.
+/// Hasher that computes a cryptographic digest of the hashed values.
 struct Fingerprint(Sha256);
 
 impl Hasher for Fingerprint {

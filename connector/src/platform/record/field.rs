@@ -48,7 +48,7 @@ pub(super) fn find(fields: &mut [Field<'_>], path: &str) -> Vec<Vec<usize>> {
         };
         let field = &mut fields[index];
         if field.inner.is_none() {
-            match JsonType::of_value(field.value) {
+            match JsonType::from_value(field.value) {
                 JsonType::Object => field.inner = Field::parse_all(field.value),
                 // An absent object.
                 JsonType::Null => field.is_used = true,

@@ -77,7 +77,7 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME")]
     pub(crate) resource: Vec<String>,
 
-    /// Load from the beginning and replace the tables, whatever `write` says.
+    /// Load from the beginning and replace the tables, regardless of `write`.
     #[arg(long)]
     pub(crate) full_refresh: bool,
 

@@ -72,7 +72,7 @@ impl DuckDbConnection {
         Ok(name.unwrap_or_default())
     }
 
-    /// Changes what is expected of the database, and sets its memory limit if
+    /// Changes the expected memory of the database, and sets its memory limit if
     /// that changes.
     fn expect(&mut self, change: impl FnOnce(&mut MemoryBudget)) -> Result<(), DestinationError> {
         let before = self.memory.setting();

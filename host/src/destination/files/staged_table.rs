@@ -138,7 +138,7 @@ impl StagedTable {
         format!("{folder}/{load}-{number:05}.{ending}")
     }
 
-    /// Takes what was received, once that is all.
+    /// Returns the merge of the received rows and keys, after all were received.
     pub(super) fn take_merge(&mut self) -> Option<(ComparedColumns, Merge)> {
         let received = self.received.take()?;
         let merge = Merge {

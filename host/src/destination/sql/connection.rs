@@ -8,7 +8,7 @@ use crate::destination::DestinationError;
 
 /// A connection to a store. One transaction at a time is open on it.
 ///
-/// `action` is what a statement is executed for, as in "create the table
+/// `action` is the purpose of a statement, as in "create the table
 /// `orders`". Errors name it and the location of the store. Calls block.
 pub(in crate::destination) trait SqlConnection: Send {
     /// Address of the store, for people. Holds no credential.

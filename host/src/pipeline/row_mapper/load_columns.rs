@@ -63,8 +63,8 @@ impl LoadColumns {
         Arc::new(Schema::new(fields.chain(added).collect::<Vec<_>>()))
     }
 
-    /// Returns the rows with the host's columns. `schema` is what
-    /// [`LoadColumns::schema`] returned for their columns.
+    /// Returns the rows with the host's columns. `schema` is the
+    /// result of [`LoadColumns::schema`] for their columns.
     pub(super) fn add_to(
         &mut self,
         batch: &RecordBatch,

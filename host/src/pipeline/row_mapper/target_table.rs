@@ -136,7 +136,7 @@ impl TargetTable {
         )
     }
 
-    /// Fits the columns into the existing table. A replaced table takes any
+    /// Fits the columns into the existing table. A replaced table accepts any
     /// column, unless its schema is frozen.
     fn fit(
         &self,

@@ -1,4 +1,4 @@
-//! Parts of a source that could not be read: what is there of them stays.
+//! Parts of a source that could not be read: their stored rows are kept.
 
 use arrow_array::RecordBatch;
 use connector_host::destination::{DeletionSource, TableWrite, WriteStats};

@@ -13,7 +13,7 @@ pub(super) enum LoadFile<'n> {
 
 impl<'n> LoadFile<'n> {
     /// Parses the name of a file. Returns `None` for a committed manifest, and
-    /// for any name that no load gives.
+    /// for any name that no load creates.
     pub(super) fn parse(name: &'n str) -> Option<Self> {
         let (name, unfinished) = match name.split_once('#') {
             Some((name, number)) => (name, is_number(number)),

@@ -60,7 +60,7 @@ pub(super) trait Store: Send + Sync {
 
     /// Removes files of earlier loads that were not committed: all that
     /// `committed` does not name. `last_load` is the last committed load.
-    /// Files whose names no load gives are kept.
+    /// Files whose names no load creates are kept.
     fn remove_leftovers(
         &self,
         last_load: Option<&str>,

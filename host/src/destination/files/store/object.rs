@@ -125,9 +125,9 @@ impl ConditionalStore {
         }
     }
 
-    /// Decides whether a commit happened whose put failed with `error`. The
-    /// answer to a put that succeeded may be lost, and the put is then repeated
-    /// and refused: only the content tells who won.
+    /// Decides whether a commit whose put failed with `error` was stored. The
+    /// response to a successful put may be lost, and the put is then repeated
+    /// and refused: only the content shows which load was committed.
     fn resolve(&self, path: &Path, manifest: &[u8], error: Error) -> Result<(), CommitError> {
         let refused = matches!(
             error,

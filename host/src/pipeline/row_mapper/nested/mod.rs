@@ -1,5 +1,5 @@
-//! The storage of JSON columns. Every value is validated here, whoever declared
-//! it to be JSON. Valid documents are stored as JSON, or split: objects become
+//! Storage of JSON columns. Every value is validated here, even if the source
+//! declares it to be JSON. Valid documents are stored as JSON, or split: objects become
 //! columns of the resource's table, and lists become child tables, whose rows
 //! have the key of their parent row and their index in the list.
 //!
@@ -276,7 +276,7 @@ impl Nesting {
         Ok(())
     }
 
-    /// Returns a column of JSON as every destination takes it: each document
+    /// Returns a column of JSON in the form that destinations accept: each document
     /// on one line, and `null` as null. Other text goes to a sibling. `None`
     /// if nothing has to change.
     fn validate(&mut self, column: &ArrayRef, path: usize) -> Option<ArrayRef> {
