@@ -46,7 +46,9 @@ pub fn check(config: &Config) -> Result<Vec<Finding>> {
         let info = |message| Finding::new(endpoint.name, Severity::Info, message);
         findings.push(match result {
             Ok(true) => info("the token can read the resource"),
-            Ok(false) => info("nothing exists that the resource could be read for"),
+            Ok(false) => info(
+                "the resource has no rows, because the objects that it belongs to do not exist",
+            ),
             Err(error) if error.category == Category::Denied => {
                 info("the host denies the requests of the resource")
             }

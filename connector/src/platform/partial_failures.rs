@@ -148,7 +148,7 @@ impl PartialFailures {
                 .filter_map(|(context, _)| context.name.as_deref())
                 .collect();
             notes.push(format!(
-                "{} were deleted while the resource was read: {}",
+                "deleted while the resource was read: {} ({})",
                 self.missing.len(),
                 names.join(", ")
             ));

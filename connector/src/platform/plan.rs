@@ -64,7 +64,7 @@ impl ResourcePlan {
         {
             return refuse(
                 "would append rows twice when an interrupted run resumes",
-                "use `write = \"merge\"`, or remove `consistency`",
+                "set `write` to `merge`, or remove `consistency`",
             );
         }
         let mapper = RecordMapper::new(endpoint, &selection.columns)?;

@@ -131,7 +131,7 @@ impl RecordMapper {
         let mut notes = Vec::new();
         if self.mismatches > 0 {
             notes.push(format!(
-                "{} values are of another type than is documented, and are stored in `{EXTRA}`",
+                "values of another type than is documented: {}; they are stored in `{EXTRA}`",
                 self.mismatches
             ));
         }

@@ -28,7 +28,7 @@ pub(super) fn run(
     options: &ReadOptions,
 ) -> Result<(), Failure> {
     let indexed = find_indexes(stream, &plan.targets)?;
-    let mut questions = Questions::default();
+    let mut queries = PreflightQueries::default();
     for (index, target) in plan.targets.iter_mut().enumerate() {
         let mode = match &target.method {
             ReadMethod::Incremental(increment) => {
@@ -40,13 +40,13 @@ pub(super) fn run(
         match mode {
             Some((increment, is_ordered)) => {
                 target.set_passes(&increment, is_ordered)?;
-                questions.add_incremental(index, target, &increment, is_ordered, options);
+                queries.add_incremental(index, target, &increment, is_ordered, options);
             }
-            None => questions.add_full(index, target, options),
+            None => queries.add_full(index, target, options),
         }
     }
-    let results = run_all(stream, &questions.statements)?;
-    questions.apply(&results, plan);
+    let results = run_all(stream, &queries.statements)?;
+    queries.apply(&results, plan);
     Ok(())
 }
 
@@ -74,9 +74,9 @@ fn find_indexes(stream: &mut Stream, targets: &[Target]) -> Result<Vec<bool>, Fa
     Ok(indexed)
 }
 
-/// Question about a target.
+/// Query about a target before its first page.
 #[derive(Clone, Copy, Debug)]
-enum Question {
+enum PreflightQuery {
     /// Largest row id of the table.
     MaxRowId {
         /// True if the size decides whether the table is read.
@@ -86,15 +86,15 @@ enum Question {
     HasRows(usize),
 }
 
-/// Questions about all targets, with their statements.
+/// Queries about all targets, with their statements.
 #[derive(Debug, Default)]
-struct Questions {
-    /// Index of the target and question for each statement.
-    questions: Vec<(usize, Question)>,
+struct PreflightQueries {
+    /// Index of the target and query for each statement.
+    queries: Vec<(usize, PreflightQuery)>,
     statements: Vec<Statement>,
 }
 
-impl Questions {
+impl PreflightQueries {
     fn add_full(&mut self, index: usize, target: &Target, options: &ReadOptions) {
         // A followed table is not read as a whole.
         let check_limits =
@@ -133,15 +133,16 @@ impl Questions {
     fn add_max_row_id(&mut self, index: usize, target: &Target, check_limits: bool) {
         if let Some(row_id) = &target.row_id {
             let statement = statement::select_max_row_id(&target.resource, row_id);
-            self.questions
-                .push((index, Question::MaxRowId { check_limits }));
+            self.queries
+                .push((index, PreflightQuery::MaxRowId { check_limits }));
             self.statements.push(statement);
         }
     }
 
     fn add_probes(&mut self, index: usize, target: &Target) {
         for (pass_index, pass) in target.passes.iter().enumerate() {
-            self.questions.push((index, Question::HasRows(pass_index)));
+            self.queries
+                .push((index, PreflightQuery::HasRows(pass_index)));
             self.statements.push(pass.probe());
         }
     }
@@ -151,16 +152,16 @@ impl Questions {
     fn apply(self, results: &[StatementResult], plan: &mut Plan) {
         let mut empty_passes: Vec<(usize, usize)> = Vec::new();
         let mut failures = Vec::new();
-        for ((index, question), result) in self.questions.into_iter().zip(results) {
+        for ((index, query), result) in self.queries.into_iter().zip(results) {
             let target = &mut plan.targets[index];
             target.rows_billed += result.rows_billed;
-            match question {
+            match query {
                 _ if result.failed => {}
-                Question::HasRows(pass) if result.rows.is_empty() => {
+                PreflightQuery::HasRows(pass) if result.rows.is_empty() => {
                     empty_passes.push((index, pass));
                 }
-                Question::HasRows(_) => {}
-                Question::MaxRowId { check_limits } => {
+                PreflightQuery::HasRows(_) => {}
+                PreflightQuery::MaxRowId { check_limits } => {
                     let max_row_id = result.first().unwrap_or(&Value::Null);
                     if let Err(error) = target.set_max_row_id(max_row_id, check_limits) {
                         failures.push((target.resource.clone(), error));
