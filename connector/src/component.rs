@@ -285,6 +285,15 @@ fn event(event: Event) -> Result<wit::Event> {
             batch: arrow::batch(&batch).map_err(|error| page_error(&error.to_string()))?,
             cursor: cursor.map(wit_cursor),
         }),
+        Event::Rejected {
+            resource,
+            record,
+            reason,
+        } => wit::Event::Rejected(wit::Rejected {
+            resource,
+            record,
+            reason,
+        }),
         Event::Progress {
             resource,
             rows,
@@ -351,7 +360,7 @@ impl From<ResourceStats> for wit::ResourceSummary {
         Self {
             resource: stats.resource,
             rows: stats.rows,
-            rejected: 0,
+            rejected: stats.rejected,
             misfits: stats.mismatches,
             rows_billed: stats.rows_billed,
             requests: stats.requests,

@@ -12,6 +12,8 @@ use crate::rows::batch::BatchBuilder;
 
 /// Minimum number of rows between two reports of progress.
 const MIN_PROGRESS_ROWS: u64 = 100_000;
+/// Maximum bytes of a rejected record that are sent.
+const MAX_REJECTED_BYTES: usize = 64 << 10;
 
 /// Event of a read.
 #[derive(Debug)]
@@ -39,6 +41,15 @@ pub enum Event {
         batch: RecordBatch,
         /// Cursor that is valid once the rows are stored.
         cursor: Option<Vec<u8>>,
+    },
+    /// Record that is not sent as a row.
+    Rejected {
+        /// Name of the resource.
+        resource: String,
+        /// JSON of the record without secret fields, cut if it is long.
+        record: String,
+        /// Reason for the rejection.
+        reason: String,
     },
     /// Progress of the read.
     Progress {
@@ -86,6 +97,8 @@ pub struct ResourceStats {
     pub resource: String,
     /// Number of rows that were sent.
     pub rows: u64,
+    /// Number of records that were rejected.
+    pub rejected: u64,
     /// Number of values that were sent in sibling columns.
     pub mismatches: u64,
     /// Number of rows that the server reports as read.
@@ -286,6 +299,23 @@ impl Output {
         Ok(())
     }
 
+    /// Sends a record of the current resource that cannot be a row. The columns
+    /// precede it, so that their types must not depend on later values.
+    pub fn reject(&mut self, rows: &mut BatchBuilder, record: String, reason: String) {
+        if let Some(schema) = rows.take_unannounced_schema() {
+            self.schema(PageKind::Rows, &schema, rows);
+        }
+        let Some(stats) = self.resources.last_mut() else {
+            return;
+        };
+        stats.rejected += 1;
+        self.queue.push_back(Event::Rejected {
+            resource: stats.resource.clone(),
+            record: cut(record),
+            reason,
+        });
+    }
+
     /// Records that a resource could not be read.
     pub fn record_failure(&mut self, resource: &str, error: Error) {
         log::warn(&format!("`{resource}` cannot be read: {error}"));
@@ -377,6 +407,15 @@ fn progress_interval(estimated_rows: u64) -> u64 {
     (estimated_rows / 100).max(MIN_PROGRESS_ROWS)
 }
 
+/// Cuts a rejected record that is too long.
+fn cut(mut record: String) -> String {
+    if record.len() > MAX_REJECTED_BYTES {
+        record.truncate(record.floor_char_boundary(MAX_REJECTED_BYTES));
+        record.push('…');
+    }
+    record
+}
+
 /// Creates the error of a page that could not be built.
 #[must_use]
 pub fn page_error(reason: &str) -> Error {
@@ -393,13 +432,16 @@ mod tests {
     use crate::rows::columns::{ColumnSpec, Storage};
     use crate::rows::value::Value;
 
-    fn send_rows(output: &mut Output, rows: u64) {
-        let columns = [ColumnSpec {
+    fn builder() -> BatchBuilder {
+        BatchBuilder::new(&[ColumnSpec {
             name: "id".to_owned(),
             storage: Storage::Integer,
             holds_json: false,
-        }];
-        let mut batch = BatchBuilder::new(&columns);
+        }])
+    }
+
+    fn send_rows(output: &mut Output, rows: u64) {
+        let mut batch = builder();
         for id in 0..rows {
             batch.push_row(&[Value::Integer(i64::try_from(id).unwrap())]);
         }
@@ -435,6 +477,34 @@ mod tests {
         output.begin("without_estimate");
         send_rows(&mut output, 200_000);
         assert_eq!(reported(&mut output), []);
+    }
+
+    #[test]
+    fn rejected_records_follow_the_columns_and_are_counted() {
+        let mut output = Output::default();
+        output.begin("t");
+        let mut rows = builder();
+        output.reject(&mut rows, "null".to_owned(), "no object".to_owned());
+        let long = "ä".repeat(MAX_REJECTED_BYTES);
+        output.reject(&mut rows, long, "no key".to_owned());
+        rows.push_row(&[Value::Integer(1)]);
+        output.end(&mut rows).unwrap();
+        output.done();
+        assert!(matches!(output.pop(), Some(Event::Schema { .. })));
+        let Some(Event::Rejected { record, reason, .. }) = output.pop() else {
+            panic!("no rejected record");
+        };
+        assert_eq!((record.as_str(), reason.as_str()), ("null", "no object"));
+        let Some(Event::Rejected { record, .. }) = output.pop() else {
+            panic!("no rejected record");
+        };
+        assert!(record.ends_with("ä…") && record.len() <= MAX_REJECTED_BYTES + 3);
+        assert!(matches!(output.pop(), Some(Event::Page { .. })));
+        let Some(Event::Done(summary)) = output.pop() else {
+            panic!("no summary");
+        };
+        let stats = &summary.resources[0];
+        assert_eq!((stats.rows, stats.rejected), (1, 2));
     }
 
     #[test]

@@ -36,6 +36,20 @@ impl Fleet {
                     batch,
                     ..
                 } => self.page(member, resource, kind, &batch)?,
+                Event::Rejected {
+                    resource,
+                    record,
+                    reason,
+                } => {
+                    let resource = self.resource_name(&resource);
+                    // The columns of a resource precede its rejected records.
+                    self.announce_empty(&resource);
+                    self.output.push_back(Event::Rejected {
+                        resource,
+                        record,
+                        reason,
+                    });
+                }
                 Event::Progress { .. } | Event::Restarted(_) | Event::Done(_) => {}
             }
         }

@@ -96,9 +96,9 @@ impl Member {
         self.bytes = 0;
         let events = std::mem::take(&mut self.buffer).into_iter();
         let is_kept = |event: &Event| match event {
-            Event::Schema { resource, .. } | Event::Page { resource, .. } => {
-                !without.contains(resource)
-            }
+            Event::Schema { resource, .. }
+            | Event::Page { resource, .. }
+            | Event::Rejected { resource, .. } => !without.contains(resource),
             Event::Progress { .. } | Event::Restarted(_) | Event::Done(_) => true,
         };
         events.filter(is_kept).collect()

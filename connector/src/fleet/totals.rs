@@ -54,6 +54,7 @@ impl ResourceTotals {
             return;
         }
         sum.rows += stats.rows;
+        sum.rejected += stats.rejected;
         sum.mismatches += stats.mismatches;
         for note in stats.notes {
             if sum.notes.len() < MAX_NOTES {

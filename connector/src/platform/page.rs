@@ -10,7 +10,7 @@ use super::json::{self, JsonType, Object};
 use super::secret_fields;
 use crate::error::{Error, Result};
 
-/// The records of a response.
+/// The records of a response. Those of a list may be any JSON.
 #[derive(Debug)]
 pub(super) struct RecordPage<'a> {
     pub(super) records: Vec<Cow<'a, RawValue>>,
@@ -81,16 +81,6 @@ impl<'a> RecordPage<'a> {
                 ));
             }
         };
-        if let Some(record) = records
-            .iter()
-            .find(|record| JsonType::from_value(record) != JsonType::Object)
-        {
-            let found = JsonType::from_value(record).name();
-            return Err(failure::protocol(
-                request,
-                &format!("a record is {found}, not an object"),
-            ));
-        }
         Ok(Self {
             records,
             info: PageInfo::parse(member("pagination")),
@@ -215,7 +205,6 @@ mod tests {
                 "no object `user`, but an array",
             ),
             ("3", Selector::Root, "the response is a number"),
-            ("[null]", Selector::List("x"), "a record is null"),
             ("<html>", Selector::Root, "not JSON"),
         ] {
             let error = records(body, selector).unwrap_err();

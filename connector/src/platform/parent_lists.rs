@@ -185,7 +185,13 @@ mod tests {
 
     #[test]
     fn a_name_that_leads_to_another_path_is_an_error() {
-        for json in ["{}", r#"{"name":".."}"#, r#"{"name":""}"#, r#"{"name":7}"#] {
+        for json in [
+            "null",
+            "{}",
+            r#"{"name":".."}"#,
+            r#"{"name":""}"#,
+            r#"{"name":7}"#,
+        ] {
             assert!(entry(json).is_err(), "{json}");
         }
     }

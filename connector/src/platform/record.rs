@@ -1,5 +1,6 @@
 //! Records as rows. A field with a column becomes a value of that column, other
-//! fields go to `_extra`, and secret fields are excluded.
+//! fields go to `_extra`, and secret fields are excluded. A record that is not an
+//! object or lacks a value of the key is rejected.
 //!
 //! Names match in any letter case, since the API spells some fields in two
 //! ways. Of several fields for one column, the first one with a value is used.
@@ -38,10 +39,23 @@ pub(super) struct RecordMapper {
     /// Names of sensitive columns that are not read.
     unread_sensitive: Vec<&'static str>,
     needs_hash: bool,
+    /// Key columns that need a value, each with its index in a row.
+    required_key: Vec<(&'static str, usize)>,
     /// Names of secret fields that were excluded.
     excluded: BTreeSet<String>,
     /// Number of values of undocumented types that no column accepts.
     mismatches: u64,
+}
+
+/// Record that was mapped.
+#[derive(Debug)]
+pub(super) struct MappedRecord {
+    /// Values of the row.
+    pub(super) row: Vec<Value>,
+    /// Hash of the record, or nothing if the endpoint needs none.
+    pub(super) hash: String,
+    /// Reason for which the row cannot be sent.
+    pub(super) rejection: Option<String>,
 }
 
 impl RecordMapper {
@@ -90,6 +104,7 @@ impl RecordMapper {
                     .any(|column| column.source == ColumnSource::RecordHash),
             columns,
             width,
+            required_key: Vec::new(),
             excluded: BTreeSet::new(),
             mismatches: 0,
         })
@@ -120,6 +135,24 @@ impl RecordMapper {
         Ok(specs)
     }
 
+    /// Rejects records without a value in a column of the key, unless the column
+    /// is nullable. Has no effect if a part of the key is not read.
+    #[must_use]
+    pub(super) fn with_key(mut self, key: &[String], nullable: &[&str]) -> Self {
+        let read_column = |name: &String| {
+            let mut columns = self.columns.iter();
+            columns.find_map(|(column, index)| {
+                let index = index.filter(|_| column.name == name)?;
+                Some((column.name, index))
+            })
+        };
+        let columns: Option<Vec<_>> = key.iter().map(read_column).collect();
+        let mut columns = columns.unwrap_or_default();
+        columns.retain(|(name, _)| !nullable.contains(name));
+        self.required_key = columns;
+        self
+    }
+
     /// Returns true if a column is read.
     pub(super) fn reads(&self, name: &str) -> bool {
         let mut columns = self.columns.iter();
@@ -145,13 +178,14 @@ impl RecordMapper {
         notes
     }
 
-    /// Maps a record to a row. Returns its hash too, if the endpoint needs one.
+    /// Maps a record to a row. Returns nothing if it is not an object.
     pub(super) fn row(
         &mut self,
         record: &RawValue,
         context: &PartitionContext,
-    ) -> Option<(Vec<Value>, String)> {
+    ) -> Option<MappedRecord> {
         let mut fields = Field::parse_all(record)?;
+        let mismatches = self.mismatches;
         let hash = if self.needs_hash {
             record_hash(record, &context.organization)
         } else {
@@ -184,7 +218,19 @@ impl RecordMapper {
         if let Some(index) = self.extra {
             row[index] = self.extra_value(&fields);
         }
-        Some((row, hash))
+        let mut key = self.required_key.iter();
+        let rejection = key
+            .find(|(_, index)| row[*index] == Value::Null)
+            .map(|(name, _)| format!("the key column `{name}` has no valid value"));
+        if rejection.is_some() {
+            // The values are stored with the rejected record.
+            self.mismatches = mismatches;
+        }
+        Some(MappedRecord {
+            row,
+            hash,
+            rejection,
+        })
     }
 
     /// Returns the value of the first field that has one. Marks all fields with
@@ -285,7 +331,8 @@ impl RecordMapper {
         }
     }
 
-    fn write(&mut self, value: &RawValue) -> String {
+    /// Writes a value as JSON, as far as it may be stored.
+    pub(super) fn write(&mut self, value: &RawValue) -> String {
         JsonWriter::new(excludes(&self.unread_sensitive, &mut self.excluded)).write(value)
     }
 }

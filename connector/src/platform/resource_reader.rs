@@ -9,13 +9,13 @@ use serde_json::value::RawValue;
 use super::client::{Client, Fetch};
 use super::endpoint::{Endpoint, Incremental, Scope};
 use super::endpoints;
-use super::json::{self, Object};
+use super::json::{self, JsonType, Object};
 use super::page::RecordPage;
 use super::parent_lists::ParentLists;
 use super::partial_failures::PartialFailures;
 use super::partitions::{Partition, Partitions};
 use super::plan::{self, ResourcePlan};
-use super::record::RecordMapper;
+use super::record::{MappedRecord, RecordMapper};
 use super::targets::targets;
 use super::watermarks::{RecordAge, WatermarkFilter};
 use super::windows::windows;
@@ -90,6 +90,7 @@ impl ResourceReader {
         } else {
             selection.primary_key.clone()
         };
+        let mapper = mapper.with_key(&key, endpoint.nullable_key);
         if let Some(stats) = output.stats() {
             stats.primary_key = key;
         }
@@ -232,8 +233,8 @@ impl ResourceReader {
         Ok(next.filter(|_| !is_complete && self.row_count < self.max_rows))
     }
 
-    /// Appends records. Returns true if all new records of the partition were
-    /// received.
+    /// Appends records. Those that cannot be rows are sent as rejected. Returns
+    /// true if all new records of the partition were received.
     fn push_records(
         &mut self,
         partition: &Partition,
@@ -248,9 +249,17 @@ impl ResourceReader {
             if self.row_count >= self.max_rows || !self.is_selected(record) {
                 continue;
             }
-            let Some((row, hash)) = self.mapper.row(record, &partition.context) else {
+            let Some(mapped) = self.mapper.row(record, &partition.context) else {
+                let found = JsonType::from_value(record).name();
+                let reason = format!("the record is {found}, not an object");
+                self.reject(record, reason, output);
                 continue;
             };
+            let MappedRecord {
+                row,
+                hash,
+                rejection,
+            } = mapped;
             if is_newest_first && !self.hashes.insert(half(&hash)) {
                 continue;
             }
@@ -262,12 +271,21 @@ impl ResourceReader {
                     continue;
                 }
             }
+            if let Some(reason) = rejection {
+                self.reject(record, reason, output);
+                continue;
+            }
             self.rows.push_row(&row);
             self.row_count += 1;
             self.page_bytes += record.get().len();
             self.send_full_page(output)?;
         }
         Ok(is_complete)
+    }
+
+    fn reject(&mut self, record: &RawValue, reason: String, output: &mut Output) {
+        let json = self.mapper.write(record);
+        output.reject(&mut self.rows, json, reason);
     }
 
     /// Returns true for all records but those of other organizations than the

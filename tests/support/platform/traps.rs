@@ -24,6 +24,8 @@ pub enum Trap {
     FieldsAreNull,
     /// Every object of an answer has secrets, at all levels.
     SecretsEverywhere,
+    /// The list of members ends with a member without a name, and with null.
+    InvalidMembers,
 }
 
 /// Fields that identify records. Deviations keep them.
@@ -69,6 +71,12 @@ pub(super) fn apply(traps: &[Trap], template: &str, mut answer: Json) -> Json {
                     object.insert(field.to_owned(), json!(secrets::secret(field)));
                 }
             }),
+            Trap::InvalidMembers => {
+                let members = answer.get_mut("members");
+                if let Some(members) = members.and_then(Json::as_array_mut) {
+                    members.extend([json!({"role": "unnamed"}), Json::Null]);
+                }
+            }
         }
     }
     answer

@@ -1,6 +1,8 @@
 //! Answers that differ from the document lose no values.
 
 use anyhow::Result;
+use connector_tests::duckdb::DuckDb;
+use connector_tests::platform::secrets::SECRET;
 use connector_tests::platform::{Platform, Trap};
 
 use super::{number, pipeline, reported, world};
@@ -73,6 +75,59 @@ fn missing_and_null_fields_are_null() -> Result<()> {
             "{report}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn records_that_cannot_be_rows_are_kept_as_rejected() -> Result<()> {
+    let world = world()
+        .trap(Trap::InvalidMembers)
+        .trap(Trap::SecretsEverywhere);
+    let platform = Platform::serve(world)?;
+    let pipeline = pipeline(&platform)?
+        .resource("platform_members")
+        .resource("platform_invoices");
+    let report = pipeline.load()?;
+    let members = reported(&report, "platform_members");
+    assert_eq!(members["rows_read"], 4, "{report}");
+    assert_eq!(members["rows_rejected"], 4, "{report}");
+    assert!(members["failure"].is_null(), "{report}");
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_members")?,
+        4
+    );
+    // An upcoming invoice has no number.
+    let invoices = reported(&report, "platform_invoices");
+    assert_eq!(invoices["rows_rejected"], 0, "{report}");
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_invoices")?,
+        4
+    );
+
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let rejected = duckdb
+        .query("SELECT resource, record, reason FROM turso_data._rejected ORDER BY record")?;
+    let shown = format!("{:?}", rejected.rows);
+    assert!(!shown.contains(SECRET), "{shown}");
+    let texts = rejected.rows.iter().map(|row| {
+        let mut texts = row.iter().map(|value| value.as_text().unwrap_or_default());
+        [(); 3].map(|()| texts.next().unwrap_or_default())
+    });
+    let not_an_object = [
+        "platform_members",
+        "null",
+        "the record is null, not an object",
+    ];
+    let without_name = [
+        "platform_members",
+        r#"{"role":"unnamed"}"#,
+        "the key column `username` has no valid value",
+    ];
+    let texts: Vec<_> = texts.collect();
+    assert_eq!(
+        texts,
+        [not_an_object, not_an_object, without_name, without_name]
+    );
     Ok(())
 }
 

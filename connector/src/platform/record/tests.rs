@@ -21,7 +21,7 @@ fn context() -> PartitionContext {
 /// Returns the values of a record by column, without nulls.
 fn values(mapper: &mut RecordMapper, json: &str) -> Vec<(String, Value)> {
     let record: Box<RawValue> = serde_json::from_str(json).unwrap();
-    let (row, _) = mapper.row(&record, &context()).unwrap();
+    let MappedRecord { row, .. } = mapper.row(&record, &context()).unwrap();
     let specs = mapper.columns(&[]).unwrap();
     let named = specs.into_iter().map(|spec| spec.name).zip(row);
     named.filter(|(_, value)| *value != Value::Null).collect()
@@ -162,7 +162,7 @@ fn a_time_finer_than_microseconds_goes_to_a_sibling_column() {
         r#"{"deleted_at":"2025-04-15T13:14:34.468213117Z"}"#,
     ] {
         let record: Box<RawValue> = serde_json::from_str(json).unwrap();
-        rows.push_row(&mapper.row(&record, &context()).unwrap().0);
+        rows.push_row(&mapper.row(&record, &context()).unwrap().row);
     }
     let siblings: Vec<_> = rows.siblings().collect();
     assert_eq!(siblings, [("deleted_at__text", "deleted_at")]);
@@ -179,6 +179,55 @@ fn secrets_are_excluded_at_any_depth() {
     assert!(shown.contains(r#"{\"list\":[{\"id\":1}]}"#), "{shown}");
     let names: Vec<_> = mapper.excluded.iter().map(String::as_str).collect();
     assert_eq!(names, ["Token", "api_key", "jwt", "password", "stripe_id"]);
+}
+
+/// Returns the reason for which a record is rejected, and its JSON.
+fn rejection(mapper: &mut RecordMapper, json: &str) -> Option<(String, String)> {
+    let record: Box<RawValue> = serde_json::from_str(json).unwrap();
+    let reason = match mapper.row(&record, &context()) {
+        Some(row) => row.rejection?,
+        None => "not an object".to_owned(),
+    };
+    Some((reason, mapper.write(&record)))
+}
+
+#[test]
+fn a_record_without_a_key_is_rejected_without_its_secrets() {
+    let endpoint = endpoints::find("platform_members").unwrap();
+    let key = endpoint.key.iter().map(|name| (*name).to_owned());
+    let key: Vec<_> = key.collect();
+    let new = |columns: &[&str]| mapper("platform_members", columns).with_key(&key, &[]);
+    let mut members = new(&[]);
+    assert_eq!(rejection(&mut members, r#"{"username":"ada"}"#), None);
+    let reason = "the key column `username` has no valid value".to_owned();
+    for (json, shown) in [
+        (r#"{"role":"admin"}"#, r#"{"role":"admin"}"#),
+        (
+            r#"{"username":null,"inner":[{"token":"s","id":1}]}"#,
+            r#"{"username":null,"inner":[{"id":1}]}"#,
+        ),
+        (r#"{"username":true}"#, r#"{"username":true}"#),
+    ] {
+        let expected = Some((reason.clone(), shown.to_owned()));
+        assert_eq!(rejection(&mut members, json), expected);
+    }
+    assert_eq!(members.mismatches, 0);
+    let not_an_object = Some(("not an object".to_owned(), r#"[{"id":1}]"#.to_owned()));
+    assert_eq!(
+        rejection(&mut members, r#"[{"jwt":"s","id":1}]"#),
+        not_an_object
+    );
+    // A part of the key identifies no row.
+    assert_eq!(rejection(&mut new(&["role"]), "{}"), None);
+}
+
+#[test]
+fn a_nullable_column_of_the_key_needs_no_value() {
+    let endpoint = endpoints::find("platform_invoices").unwrap();
+    let key = endpoint.key.iter().map(|name| (*name).to_owned());
+    let key: Vec<_> = key.collect();
+    let mut invoices = mapper("platform_invoices", &[]).with_key(&key, endpoint.nullable_key);
+    assert_eq!(rejection(&mut invoices, r#"{"status":"upcoming"}"#), None);
 }
 
 #[test]
