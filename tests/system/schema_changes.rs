@@ -181,7 +181,10 @@ fn rows_without_a_key_cannot_be_merged() -> Result<()> {
             .contains("a key column of `items` (id) has no value in 2 of its rows"),
         "{outcome:?}"
     );
-    assert!(outcome.stderr.contains("write = \"append\""), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("`write` to `append`"),
+        "{outcome:?}"
+    );
     Ok(())
 }
 

@@ -148,7 +148,7 @@ impl DestinationError {
                 "free some space and run again; what was loaded before is unchanged".into()
             }
             Self::NoKey { .. } => {
-                "choose another primary key for the resource, or append its rows".into()
+                "choose another `primary_key` for the resource, or set its `write` to `append`".into()
             }
             Self::Unusable { .. } => "check `path` or `url` of the destination".into(),
             Self::Failed { .. } => {
