@@ -3,8 +3,10 @@
 
 use std::cell::RefCell;
 
+use crate::arrow;
 use crate::bindings::connector::source::types::{Cursor as WitCursor, ResourceKind as WitKind};
 use crate::bindings::exports::connector::source::source as wit;
+use crate::check;
 use crate::config::{Config, SCHEMA};
 use crate::cursor::{self, Cursor};
 use crate::database::server::Server;
@@ -13,11 +15,11 @@ use crate::error::{Category, Error, Result};
 use crate::finding::{Finding, Severity};
 use crate::fleet::{self, Fleet};
 use crate::http::Credential;
+use crate::list;
 use crate::list::ResourceKind;
 use crate::output::{Event, PageKind, ResourceStats, page_error};
 use crate::read::Read;
 use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
-use crate::{arrow, check, list};
 
 /// Component that the host instantiates.
 #[derive(Debug)]

@@ -119,6 +119,11 @@ mod tests {
                     let import = format!("crate::{other}");
                     assert!(!code.contains(&import), "{module} imports {other}");
                 }
+                let is_first = above.is_empty();
+                assert!(
+                    is_first || !code.contains("crate::{"),
+                    "{module} has a list"
+                );
             }
             above.extend(row);
         }
