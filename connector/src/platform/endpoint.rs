@@ -30,8 +30,6 @@ pub struct Endpoint {
     pub columns: &'static [EndpointColumn],
     /// Columns of the primary key.
     pub key: &'static [&'static str],
-    /// Columns of the primary key that are null in some valid records.
-    pub nullable_key: &'static [&'static str],
     /// True if it is read when nothing is selected.
     pub by_default: bool,
     /// Incremental reading, if it supports that.

@@ -22,7 +22,6 @@ const DEFAULTS: Endpoint = Endpoint {
     pagination: Pagination::None,
     columns: &[],
     key: &[],
-    nullable_key: &[],
     by_default: false,
     incremental: None,
     note: "",
@@ -175,8 +174,6 @@ pub const ENDPOINTS: &[Endpoint] = &[
             text("hosted_invoice_url", &["hosted_invoice_url"]).sensitive(),
         ],
         key: &["organization_slug", "invoice_number"],
-        // An upcoming invoice has no number.
-        nullable_key: &["invoice_number"],
         by_default: true,
         ..DEFAULTS
     },

@@ -1,6 +1,6 @@
 //! Records as rows. A field with a column becomes a value of that column, other
 //! fields go to `_extra`, and secret fields are excluded. A record that is not an
-//! object or lacks a value of the key is rejected.
+//! object is rejected, and so is one that lacks a value of a required key.
 //!
 //! Names match in any letter case, since the API spells some fields in two
 //! ways. Of several fields for one column, the first one with a value is used.
@@ -135,10 +135,10 @@ impl RecordMapper {
         Ok(specs)
     }
 
-    /// Rejects records without a value in a column of the key, unless the column
-    /// is nullable. Has no effect if a part of the key is not read.
+    /// Rejects records without a value in a column of the key. Has no effect if a
+    /// part of the key is not read.
     #[must_use]
-    pub(super) fn with_key(mut self, key: &[String], nullable: &[&str]) -> Self {
+    pub(super) fn with_required_key(mut self, key: &[String]) -> Self {
         let read_column = |name: &String| {
             let mut columns = self.columns.iter();
             columns.find_map(|(column, index)| {
@@ -147,9 +147,7 @@ impl RecordMapper {
             })
         };
         let columns: Option<Vec<_>> = key.iter().map(read_column).collect();
-        let mut columns = columns.unwrap_or_default();
-        columns.retain(|(name, _)| !nullable.contains(name));
-        self.required_key = columns;
+        self.required_key = columns.unwrap_or_default();
         self
     }
 

@@ -90,7 +90,12 @@ impl ResourceReader {
         } else {
             selection.primary_key.clone()
         };
-        let mapper = mapper.with_key(&key, endpoint.nullable_key);
+        // A row without a key has no older version that it could replace.
+        let mapper = if selection.idempotent {
+            mapper.with_required_key(&key)
+        } else {
+            mapper
+        };
         if let Some(stats) = output.stats() {
             stats.primary_key = key;
         }
