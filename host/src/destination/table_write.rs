@@ -11,7 +11,7 @@ use crate::model::{DeletionMode, Sibling, WriteDisposition, names};
 #[derive(Clone, Debug)]
 pub struct TableWrite {
     /// Columns of the rows. Their types are those of
-    /// [`stored_type`](super::stored_type); the last column is
+    /// [`stored_type`](super::stored_type()); the last column is
     /// [`LOAD_ID`](crate::model::names::LOAD_ID), dictionary-encoded text.
     /// Names are not quoted, folded or otherwise made safe; the destination
     /// does that.

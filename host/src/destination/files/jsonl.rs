@@ -1,5 +1,5 @@
 //! JSON lines: one object per line with every column, null included. Values
-//! have the form that [`json`](crate::destination::json) describes; JSON
+//! have the form that [`json`] describes; JSON
 //! columns are part of the line.
 
 use std::borrow::Cow;
