@@ -175,16 +175,19 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
     // Each event names its load, resource and request.
     for (target, message, spans) in [
         (
-            "connector_host::pipeline::writer::open_table",
+            "connector_host::pipeline::writer",
             "page",
             &["load", "resource"][..],
         ),
         ("connector_host::egress", "answered", &["load", "request"]),
         ("connector_host::pipeline::run", "committed", &["load"]),
     ] {
-        let found = logged
-            .iter()
-            .find(|event| event["target"] == target && event["message"] == message);
+        let found = logged.iter().find(|event| {
+            let is_inside = event["target"]
+                .as_str()
+                .is_some_and(|found| found.starts_with(target));
+            is_inside && event["message"] == message
+        });
         let event = found.with_context(|| format!("{message} is not in {outcome:?}"))?;
         let names = event["spans"].as_array().into_iter().flatten();
         let names: Vec<_> = names.filter_map(|span| span["name"].as_str()).collect();
