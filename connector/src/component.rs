@@ -19,6 +19,7 @@ use crate::list;
 use crate::list::ResourceKind;
 use crate::output::{Event, PageKind, ResourceStats, page_error};
 use crate::read::Read;
+use crate::rows::siblings::Sibling;
 use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
 
 /// Component that the host instantiates.
@@ -262,17 +263,18 @@ fn event(event: Event) -> Result<wit::Event> {
         Event::Schema {
             resource,
             kind,
-            schema,
-            primary_key,
-            siblings,
+            columns,
         } => {
-            let sibling = |(name, column)| wit::Sibling { name, column };
+            let sibling = |sibling: Sibling| wit::Sibling {
+                name: sibling.name,
+                column: sibling.column,
+            };
             wit::Event::Schema(wit::SchemaEvent {
                 resource,
                 kind: kind.into(),
-                schema: arrow::schema(&schema),
-                primary_key,
-                siblings: siblings.into_iter().map(sibling).collect(),
+                schema: arrow::schema(&columns.schema),
+                primary_key: columns.primary_key,
+                siblings: columns.siblings.into_iter().map(sibling).collect(),
             })
         }
         Event::Page {

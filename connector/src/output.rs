@@ -9,6 +9,7 @@ use arrow_schema::SchemaRef;
 use crate::error::{Category, Error, Result};
 use crate::log;
 use crate::rows::batch::BatchBuilder;
+use crate::rows::siblings::Sibling;
 
 /// Minimum number of rows between two reports of progress.
 const MIN_PROGRESS_ROWS: u64 = 100_000;
@@ -18,18 +19,14 @@ const MAX_REJECTED_BYTES: usize = 64 << 10;
 /// Event of a read.
 #[derive(Debug)]
 pub enum Event {
-    /// Columns of the pages that follow.
+    /// Announcement of the columns of the pages that follow.
     Schema {
         /// Name of the resource.
         resource: String,
         /// Kind of the pages.
         kind: PageKind,
         /// Columns of the pages.
-        schema: SchemaRef,
-        /// Columns of the primary key.
-        primary_key: Vec<String>,
-        /// Sibling columns, each with the column whose mismatches it holds.
-        siblings: Vec<(String, String)>,
+        columns: Columns,
     },
     /// Page of rows.
     Page {
@@ -66,6 +63,17 @@ pub enum Event {
     Restarted(String),
     /// End of the read.
     Done(Summary),
+}
+
+/// Columns of pages.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// All columns, in their order.
+    pub schema: SchemaRef,
+    /// Names of the columns of the primary key.
+    pub primary_key: Vec<String>,
+    /// Sibling columns.
+    pub siblings: Vec<Sibling>,
 }
 
 /// Kind of the rows of a page.
@@ -351,20 +359,20 @@ impl Output {
             return;
         };
         let has = |name: &String| schema.fields().iter().any(|field| field.name() == name);
-        let siblings = rows.siblings();
-        self.queue.push_back(Event::Schema {
-            resource: stats.resource.clone(),
-            kind,
+        let columns = Columns {
+            schema: SchemaRef::clone(schema),
             // A part of the key does not identify a row.
             primary_key: if stats.primary_key.iter().all(has) {
                 stats.primary_key.clone()
             } else {
                 Vec::new()
             },
-            schema: SchemaRef::clone(schema),
-            siblings: siblings
-                .map(|(name, column)| (name.to_owned(), column.to_owned()))
-                .collect(),
+            siblings: rows.siblings().cloned().collect(),
+        };
+        self.queue.push_back(Event::Schema {
+            resource: stats.resource.clone(),
+            kind,
+            columns,
         });
     }
 

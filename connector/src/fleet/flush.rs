@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use arrow_array::RecordBatch;
 
 use super::Fleet;
-use super::member::{Columns, Member};
+use super::member::Member;
 use super::union::{ColumnIndices, Union};
 use crate::error::Result;
-use crate::output::{Event, PageKind, page_error};
+use crate::output::{Columns, Event, PageKind, page_error};
 
 impl Fleet {
     /// Sends the buffered events of a database, except those of some resources.
@@ -19,17 +19,8 @@ impl Fleet {
                 Event::Schema {
                     resource,
                     kind,
-                    schema,
-                    primary_key,
-                    siblings,
-                } => {
-                    let columns = Columns {
-                        schema,
-                        primary_key,
-                        siblings,
-                    };
-                    self.columns(member, resource, kind, columns);
-                }
+                    columns,
+                } => self.columns(member, resource, kind, columns),
                 Event::Page {
                     resource,
                     kind,
@@ -124,14 +115,12 @@ impl Fleet {
     fn announce(&mut self, name: &str, kind: PageKind, columns: &Columns) -> ColumnIndices {
         let unions = &mut self.totals(name).unions;
         let union = unions.entry(kind).or_insert_with(Union::new);
-        let indices = union.add_columns(&columns.schema, &columns.primary_key, &columns.siblings);
-        if let Some(schema) = union.unannounced() {
+        let indices = union.add_columns(columns);
+        if let Some(columns) = union.unannounced() {
             let event = Event::Schema {
                 resource: name.to_owned(),
                 kind,
-                schema,
-                primary_key: union.primary_key.clone(),
-                siblings: union.siblings.clone(),
+                columns,
             };
             self.output.push_back(event);
         }

@@ -4,11 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use arrow_schema::SchemaRef;
-
 use super::union::ColumnIndices;
 use crate::error::Result;
-use crate::output::{Event, PageKind, Summary};
+use crate::output::{Columns, Event, PageKind, Summary};
 use crate::read::{Read, RestartState};
 
 /// Maximum bytes of buffered rows.
@@ -29,14 +27,6 @@ pub(super) struct Member {
     /// Columns that have no row yet. If a column has no declared type, a value
     /// in another database decides about its type.
     pub(super) empty: BTreeMap<(String, PageKind), Columns>,
-}
-
-/// Columns as a database announces them.
-#[derive(Clone, Debug)]
-pub(super) struct Columns {
-    pub(super) schema: SchemaRef,
-    pub(super) primary_key: Vec<String>,
-    pub(super) siblings: Vec<(String, String)>,
 }
 
 /// Effect of a database's next event on the fleet.
@@ -110,9 +100,8 @@ impl Member {
             Event::Schema {
                 resource,
                 kind: PageKind::Rows,
-                primary_key,
-                ..
-            } => Some((resource.as_str(), primary_key.as_slice())),
+                columns,
+            } => Some((resource.as_str(), columns.primary_key.as_slice())),
             _ => None,
         })
     }

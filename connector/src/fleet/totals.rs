@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use super::member::Columns;
 use super::union::{DATABASE, Union};
 use crate::cursor::{self, Cursor};
 use crate::error::Error;
-use crate::output::{PageKind, ResourceStats, Unread};
+use crate::output::{Columns, PageKind, ResourceStats, Unread};
 use crate::selection::Selection;
 
 /// Maximum notes of one resource, and maximum databases that a note names.

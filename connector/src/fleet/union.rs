@@ -7,6 +7,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
+use crate::output::Columns;
+use crate::rows::siblings::Sibling;
+
 /// Name of the column that holds the database of a row.
 pub(super) const DATABASE: &str = "_database";
 
@@ -14,9 +17,8 @@ pub(super) const DATABASE: &str = "_database";
 #[derive(Debug)]
 pub(super) struct Union {
     fields: Vec<FieldRef>,
-    /// Sibling columns, each with its column.
-    pub(super) siblings: Vec<(String, String)>,
-    pub(super) primary_key: Vec<String>,
+    siblings: Vec<Sibling>,
+    primary_key: Vec<String>,
     /// Number of columns that were announced.
     announced: usize,
 }
@@ -37,20 +39,15 @@ impl Union {
 
     /// Adds the columns of a database. A column whose type differs from that of
     /// earlier databases gets a sibling column, like a mismatching value.
-    pub(super) fn add_columns(
-        &mut self,
-        schema: &Schema,
-        primary_key: &[String],
-        siblings: &[(String, String)],
-    ) -> ColumnIndices {
-        let mut indices = Vec::with_capacity(schema.fields().len());
-        for field in schema.fields() {
-            let sibling = siblings.iter().find(|(name, _)| name == field.name());
-            let column = sibling.map(|(_, column)| union_name(column));
-            indices.push(self.index_of(field, column));
+    pub(super) fn add_columns(&mut self, columns: &Columns) -> ColumnIndices {
+        let mut indices = Vec::with_capacity(columns.schema.fields().len());
+        for field in columns.schema.fields() {
+            let mut siblings = columns.siblings.iter();
+            let sibling = siblings.find(|sibling| sibling.name == *field.name());
+            indices.push(self.index_of(field, sibling));
         }
-        if self.primary_key.is_empty() && !primary_key.is_empty() {
-            let key = primary_key.iter().map(|column| union_name(column));
+        if self.primary_key.is_empty() && !columns.primary_key.is_empty() {
+            let key = columns.primary_key.iter().map(|column| union_name(column));
             self.primary_key = std::iter::once(DATABASE.to_owned()).chain(key).collect();
         }
         ColumnIndices(indices)
@@ -75,12 +72,16 @@ impl Union {
     }
 
     /// Returns the columns if some of them are not announced yet.
-    pub(super) fn unannounced(&mut self) -> Option<SchemaRef> {
+    pub(super) fn unannounced(&mut self) -> Option<Columns> {
         if self.announced == self.fields.len() {
             return None;
         }
         self.announced = self.fields.len();
-        Some(self.schema())
+        Some(Columns {
+            schema: self.schema(),
+            primary_key: self.primary_key.clone(),
+            siblings: self.siblings.clone(),
+        })
     }
 
     /// Converts a page of one database to the columns of the union.
@@ -108,52 +109,50 @@ impl Union {
         Arc::new(Schema::new(self.fields.clone()))
     }
 
-    /// Returns the index of a column, which is added if it is new. `sibling_of`
-    /// is the column of a sibling.
-    fn index_of(&mut self, field: &FieldRef, sibling_of: Option<String>) -> usize {
+    /// Returns the index of a column, which is added if it is new. `sibling` is
+    /// set for a sibling column of the database.
+    fn index_of(&mut self, field: &FieldRef, sibling: Option<&Sibling>) -> usize {
         let name = union_name(field.name());
         let is_same = |known: &FieldRef| {
             known.data_type() == field.data_type() && known.metadata() == field.metadata()
         };
-        let named = |known: &FieldRef| known.name().eq_ignore_ascii_case(&name);
-        let base = match (self.fields.iter().position(named), sibling_of) {
+        let found = self.position(&name);
+        let column = match (found, sibling) {
             (Some(at), _) if is_same(&self.fields[at]) => return at,
-            (None, None) => return self.add(field, name, None),
-            (_, Some(column)) => column,
+            (None, None) => return self.add(field, name),
+            (_, Some(sibling)) => union_name(&sibling.column),
             (Some(at), None) => self.fields[at].name().clone(),
         };
-        // The column may have a sibling of the type already.
-        let mut siblings = self.siblings.iter().filter(|(_, column)| *column == base);
-        let existing = siblings.find_map(|(sibling, _)| {
-            let at = self
-                .fields
-                .iter()
-                .position(|known| known.name() == sibling)?;
-            (is_same(&self.fields[at]) && !is_bytes_of_text(sibling)).then_some(at)
+        let holds_text_bytes = sibling.is_some_and(|sibling| sibling.holds_text_bytes);
+        // The column may have a sibling for the values already.
+        let mut siblings = self
+            .siblings
+            .iter()
+            .filter(|known| known.column == column && known.holds_text_bytes == holds_text_bytes);
+        let existing = siblings.find_map(|known| {
+            let at = self.position(&known.name)?;
+            is_same(&self.fields[at]).then_some(at)
         });
-        if let Some(at) = existing.filter(|_| !is_bytes_of_text(&name)) {
+        if let Some(at) = existing {
             return at;
         }
-        let name = if self.fields.iter().any(named) {
-            format!("{base}__{}", class(field))
-        } else {
-            name
+        let is_taken = |name: &str| self.position(name).is_some();
+        let new = match sibling {
+            Some(sibling) if found.is_none() => sibling.renamed(name, column),
+            _ => Sibling::new(&column, field, holds_text_bytes, is_taken),
         };
-        self.add(field, name, Some(base))
+        let at = self.add(field, new.name.clone());
+        self.siblings.push(new);
+        at
     }
 
-    /// Adds a column under a name that is made unique. Returns its index.
-    fn add(&mut self, field: &FieldRef, mut name: String, sibling_of: Option<String>) -> usize {
-        let is_taken = |name: &str| {
-            let mut fields = self.fields.iter();
-            fields.any(|known| known.name().eq_ignore_ascii_case(name))
-        };
-        while is_taken(&name) {
-            name.push('_');
-        }
-        if let Some(column) = sibling_of {
-            self.siblings.push((name.clone(), column));
-        }
+    fn position(&self, name: &str) -> Option<usize> {
+        let mut fields = self.fields.iter();
+        fields.position(|known| known.name().eq_ignore_ascii_case(name))
+    }
+
+    /// Adds a column under a name that is not taken. Returns its index.
+    fn add(&mut self, field: &FieldRef, name: String) -> usize {
         let field = field.as_ref().clone().with_name(name).with_nullable(true);
         self.fields.push(Arc::new(field));
         self.fields.len() - 1
@@ -169,70 +168,72 @@ fn union_name(column: &str) -> String {
     }
 }
 
-/// True if a column holds text that is not UTF-8, which differs from a blob.
-fn is_bytes_of_text(name: &str) -> bool {
-    name.trim_end_matches('_').ends_with("__text_bytes")
-}
-
-/// Returns the end of a sibling's name, which the host uses for the type.
-fn class(field: &Field) -> &'static str {
-    match field.data_type() {
-        DataType::Int64 => "integer",
-        DataType::Float64 => "real",
-        DataType::Binary => "blob",
-        DataType::Boolean => "boolean",
-        DataType::Date32 => "date",
-        DataType::Timestamp(_, None) => "timestamp",
-        DataType::Timestamp(_, Some(_)) => "timestamptz",
-        DataType::Decimal128(_, _) => "decimal",
-        _ if field.extension_type_name().is_some() => "json",
-        _ => "text",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow_array::Int64Array;
 
     use super::*;
 
-    fn schema(columns: &[(&str, DataType)]) -> Schema {
-        let field =
-            |(name, data_type): &(&str, DataType)| Field::new(*name, data_type.clone(), true);
-        Schema::new(columns.iter().map(field).collect::<Vec<_>>())
+    fn field(name: &str, data_type: &DataType) -> Field {
+        Field::new(name, data_type.clone(), true)
+    }
+
+    fn columns(fields: &[(&str, DataType)]) -> Columns {
+        let fields = fields
+            .iter()
+            .map(|(name, data_type)| field(name, data_type));
+        Columns {
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
+            primary_key: Vec::new(),
+            siblings: Vec::new(),
+        }
+    }
+
+    /// Columns of a database in which the last one is a sibling of `column`.
+    fn columns_with_sibling(
+        fields: &[(&str, DataType)],
+        column: &str,
+        holds_text_bytes: bool,
+    ) -> Columns {
+        let mut columns = columns(fields);
+        let last = columns.schema.fields().last().unwrap();
+        let sibling = Sibling::new(column, last, holds_text_bytes, |_| false);
+        let sibling = sibling.renamed(last.name().clone(), column.to_owned());
+        columns.siblings.push(sibling);
+        columns
     }
 
     fn names(union: &Union) -> Vec<&str> {
-        union
-            .fields
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect()
+        let fields = union.fields.iter();
+        fields.map(|field| field.name().as_str()).collect()
+    }
+
+    fn siblings(union: &Union) -> Vec<(&str, &str, bool)> {
+        let siblings = union.siblings.iter();
+        let parts = siblings.map(|known| (&*known.name, &*known.column, known.holds_text_bytes));
+        parts.collect()
     }
 
     #[test]
     fn a_union_has_the_columns_of_all_databases() {
         let (int, text) = (DataType::Int64, DataType::Utf8);
         let mut union = Union::new();
-        let key = ["id".to_owned()];
-        union.add_columns(
-            &schema(&[("id", int.clone()), ("n", int.clone())]),
-            &key,
-            &[],
-        );
+        let mut first = columns(&[("id", int.clone()), ("n", int.clone())]);
+        first.primary_key.push("id".to_owned());
+        union.add_columns(&first);
         assert!(union.unannounced().is_some() && union.unannounced().is_none());
-        let siblings = [("m__integer".to_owned(), "m".to_owned())];
-        let indices = union.add_columns(
-            &schema(&[
+        let second = columns_with_sibling(
+            &[
                 ("ID", int.clone()),
                 ("n", text.clone()),
-                ("m", text.clone()),
+                ("m", text),
                 ("_database", int.clone()),
-                ("m__integer", int.clone()),
-            ]),
-            &key,
-            &siblings,
+                ("m__integer", int),
+            ],
+            "m",
+            false,
         );
+        let indices = union.add_columns(&second);
         assert_eq!(
             names(&union),
             [
@@ -247,33 +248,97 @@ mod tests {
         );
         assert_eq!(union.primary_key, ["_database", "id"]);
         assert_eq!(
-            union.siblings,
-            [("n__text", "n"), ("m__integer", "m")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+            siblings(&union),
+            [("n__text", "n", false), ("m__integer", "m", false)]
         );
-        let columns: Vec<ArrayRef> = vec![
+        let arrays: Vec<ArrayRef> = vec![
             Arc::new(Int64Array::from(vec![1])),
             Arc::new(StringArray::from(vec!["x"])),
             Arc::new(StringArray::from(vec!["y"])),
             Arc::new(Int64Array::from(vec![2])),
             Arc::new(Int64Array::from(vec![3])),
         ];
-        let batch = RecordBatch::try_new(
-            Arc::new(schema(&[
-                ("ID", int.clone()),
-                ("n", text.clone()),
-                ("m", text),
-                ("_database", int.clone()),
-                ("m__integer", int),
-            ])),
-            columns,
-        )
-        .unwrap();
+        let batch = RecordBatch::try_new(second.schema, arrays).unwrap();
         let page = union.page("db", &indices, &batch).unwrap();
         assert_eq!(page.num_columns(), 7);
         assert_eq!(page.column(2).null_count(), 1);
         assert_eq!(page.column(3).null_count(), 0);
         // A third database whose column has the second's type.
-        let again = union.add_columns(&schema(&[("n", DataType::Utf8)]), &[], &[]);
+        let again = union.add_columns(&columns(&[("n", DataType::Utf8)]));
         assert_eq!(again.0, [3]);
+    }
+
+    #[test]
+    fn a_column_with_the_name_of_bytes_of_text_has_one_sibling_for_each_type() {
+        let name = "utm__text_bytes";
+        let mut union = Union::new();
+        for (data_type, index) in [
+            (DataType::Utf8, 1),
+            (DataType::Binary, 2),
+            (DataType::Binary, 2),
+            (DataType::Int64, 3),
+            (DataType::Binary, 2),
+        ] {
+            let indices = union.add_columns(&columns(&[(name, data_type)]));
+            assert_eq!(indices.0, [index]);
+        }
+        assert_eq!(
+            siblings(&union),
+            [
+                ("utm__text_bytes__blob", name, false),
+                ("utm__text_bytes__integer", name, false)
+            ]
+        );
+    }
+
+    #[test]
+    fn blobs_and_bytes_of_text_have_separate_siblings() {
+        let (text, bytes) = (DataType::Utf8, DataType::Binary);
+        let mut union = Union::new();
+        for (name, holds_text_bytes, index) in [
+            ("at__text_bytes", true, 2),
+            ("at__blob", false, 3),
+            ("at__text_bytes", true, 2),
+        ] {
+            let fields = [("at", text.clone()), (name, bytes.clone())];
+            let columns = columns_with_sibling(&fields, "at", holds_text_bytes);
+            assert_eq!(union.add_columns(&columns).0, [1, index]);
+        }
+        // The column itself holds blobs in another database.
+        let indices = union.add_columns(&columns(&[("at", bytes)]));
+        assert_eq!(indices.0, [3]);
+        assert_eq!(
+            siblings(&union),
+            [("at__text_bytes", "at", true), ("at__blob", "at", false)]
+        );
+    }
+
+    #[test]
+    fn a_sibling_whose_name_is_taken_keeps_its_content() {
+        let mut union = Union::new();
+        union.add_columns(&columns(&[("utm__text_bytes", DataType::Utf8)]));
+        let fields = [
+            ("utm", DataType::Utf8),
+            ("utm__text_bytes", DataType::Binary),
+        ];
+        let second = columns_with_sibling(&fields, "utm", true);
+        for _ in 0..2 {
+            assert_eq!(union.add_columns(&second).0, [2, 3]);
+        }
+        assert_eq!(siblings(&union), [("utm__text_bytes_", "utm", true)]);
+    }
+
+    #[test]
+    fn a_sibling_of_a_renamed_column_keeps_its_name() {
+        let fields = [
+            ("_database", DataType::Int64),
+            ("_database__text", DataType::Utf8),
+        ];
+        let mut union = Union::new();
+        union.add_columns(&columns_with_sibling(&fields, "_database", false));
+        assert_eq!(
+            siblings(&union),
+            [("_database__text", "_database__source", false)]
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! A growing batch of rows, one column builder for each column.
 //!
 //! A value that does not match the type of its column is neither dropped nor
-//! converted: it goes to a sibling column `<column>__<class>` at the end, and
+//! converted: it goes to a sibling column at the end, and
 //! its own column holds NULL in that row.
 
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
 use super::column_builder::ColumnBuilder;
-use super::columns::{ColumnSpec, Storage};
+use super::columns::{ColumnSpec, Storage, free_name};
 use super::datum::{Datum, StorageClass};
+use super::siblings::Sibling;
 use super::value::Value;
 
 /// Builds the record batches of one resource, a page at a time.
 #[derive(Debug)]
 pub struct BatchBuilder {
     columns: Vec<Column>,
-    siblings: Vec<Sibling>,
+    siblings: Vec<SiblingColumn>,
     /// Name and values of a boolean column after all siblings.
     flag: Option<(String, BooleanBuilder)>,
     /// Rows of this page.
@@ -37,11 +38,10 @@ struct Column {
     builder: ColumnBuilder,
 }
 
-/// A column for the mismatches of another column.
 #[derive(Debug)]
-struct Sibling {
-    name: String,
-    /// Index of the other column.
+struct SiblingColumn {
+    sibling: Sibling,
+    /// Index of the column whose mismatches it holds.
     column: usize,
     class: StorageClass,
     builder: ColumnBuilder,
@@ -77,18 +77,14 @@ impl BatchBuilder {
     /// is taken.
     #[must_use]
     pub fn with_flag(mut self, name: &str) -> Self {
-        let name = self.free_name(name.to_owned());
+        let name = free_name(name.to_owned(), |name| self.is_taken(name));
         self.flag = Some((name, BooleanBuilder::new()));
         self
     }
 
-    /// Returns the names of the sibling columns, each with the name of the
-    /// column whose mismatches it holds.
-    pub fn siblings(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.siblings.iter().map(|sibling| {
-            let column = &self.columns[sibling.column];
-            (sibling.name.as_str(), column.name.as_str())
-        })
+    /// Returns the sibling columns.
+    pub fn siblings(&self) -> impl Iterator<Item = &Sibling> {
+        self.siblings.iter().map(|column| &column.sibling)
     }
 
     /// Returns the row count of this page so far.
@@ -216,7 +212,7 @@ impl BatchBuilder {
         let siblings = self
             .siblings
             .iter()
-            .map(|sibling| sibling.class.storage().field(&sibling.name));
+            .map(|column| column.class.storage().field(&column.sibling.name));
         let flag = self
             .flag
             .iter()
@@ -241,9 +237,12 @@ impl BatchBuilder {
     }
 
     fn add_sibling(&mut self, column: usize, class: StorageClass) -> usize {
-        let name = format!("{}__{}", self.columns[column].name, class.suffix());
-        self.siblings.push(Sibling {
-            name: self.free_name(name),
+        let name = &self.columns[column].name;
+        let values = class.storage().field(name);
+        let holds_text_bytes = class == StorageClass::TextBytes;
+        let is_taken = |name: &str| self.is_taken(name);
+        self.siblings.push(SiblingColumn {
+            sibling: Sibling::new(name, &values, holds_text_bytes, is_taken),
             column,
             class,
             builder: ColumnBuilder::for_class(class),
@@ -251,19 +250,12 @@ impl BatchBuilder {
         self.siblings.len() - 1
     }
 
-    /// Appends underscores until no column has the name.
-    fn free_name(&self, mut name: String) -> String {
-        let is_taken = |name: &str| {
-            let columns = self.columns.iter().map(|column| &column.name);
-            columns
-                .chain(self.siblings.iter().map(|sibling| &sibling.name))
-                .chain(self.flag.iter().map(|(flag, _)| flag))
-                .any(|other| other.eq_ignore_ascii_case(name))
-        };
-        while is_taken(&name) {
-            name.push('_');
-        }
-        name
+    fn is_taken(&self, name: &str) -> bool {
+        let columns = self.columns.iter().map(|column| &column.name);
+        columns
+            .chain(self.siblings().map(|sibling| &sibling.name))
+            .chain(self.flag.iter().map(|(flag, _)| flag))
+            .any(|other| other.eq_ignore_ascii_case(name))
     }
 }
 

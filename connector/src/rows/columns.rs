@@ -48,6 +48,14 @@ pub fn declares_json(declared: &str) -> bool {
     declared.to_ascii_uppercase().contains("JSON")
 }
 
+/// Appends underscores to a name until it is not taken.
+pub(crate) fn free_name(mut name: String, is_taken: impl Fn(&str) -> bool) -> String {
+    while is_taken(&name) {
+        name.push('_');
+    }
+    name
+}
+
 impl Storage {
     /// Derives the storage from a declared type by the affinity rules of
     /// SQLite, in their order. Where these say NUMERIC, which most unknown

@@ -52,17 +52,6 @@ impl<'a> From<&'a Value> for Datum<'a> {
 }
 
 impl StorageClass {
-    /// Returns the suffix of a sibling column's name.
-    pub(super) fn suffix(self) -> &'static str {
-        match self {
-            Self::Integer => "integer",
-            Self::Real => "real",
-            Self::Text => "text",
-            Self::TextBytes => "text_bytes",
-            Self::Blob => "blob",
-        }
-    }
-
     /// Returns the storage of a sibling column.
     pub(super) fn storage(self) -> Storage {
         match self {

@@ -6,6 +6,7 @@
 //! | [`value`] | an SQL value that owns its bytes |
 //! | [`columns`] | columns and the storage that their declared types imply |
 //! | [`logical_type`] | column types beyond what SQLite stores, such as timestamps |
+//! | [`siblings`] | columns for mismatches, and their names |
 //! | [`batch`] | a growing batch of rows, with sibling columns for mismatches |
 
 pub mod batch;
@@ -14,4 +15,5 @@ mod column_builder;
 pub mod columns;
 pub(crate) mod datum;
 pub mod logical_type;
+pub mod siblings;
 pub mod value;
