@@ -1,0 +1,92 @@
+//! Resources of a read, of which the last one is the current one, and the
+//! counts of the current one. Must not send events.
+
+use super::Output;
+use super::stats::ResourceStats;
+use crate::error::Error;
+use crate::log;
+
+impl Output {
+    /// Returns the name of the resource that was begun last.
+    #[must_use]
+    pub fn current_resource(&self) -> Option<&str> {
+        self.resources.last().map(|stats| stats.resource.as_str())
+    }
+
+    /// Begins a resource without a key.
+    pub fn begin(&mut self, resource: &str) {
+        self.begin_keyed(resource, &[]);
+    }
+
+    /// Begins a resource with a primary key, or resumes it.
+    pub fn begin_keyed(&mut self, resource: &str, primary_key: &[String]) {
+        self.estimate = None;
+        let known = |stats: &ResourceStats| stats.resource == resource;
+        if let Some(at) = self.resources.iter().position(known) {
+            let stats = self.resources.remove(at);
+            self.resources.push(stats);
+            return;
+        }
+        self.resources.push(ResourceStats {
+            resource: resource.to_owned(),
+            primary_key: primary_key.to_vec(),
+            ..ResourceStats::default()
+        });
+    }
+
+    /// Returns the names of resources whose rows were all sent.
+    #[must_use]
+    pub fn ended(&self) -> Vec<String> {
+        let ended = self.resources.iter().filter(|stats| stats.ended);
+        ended.map(|stats| stats.resource.clone()).collect()
+    }
+
+    /// Returns a resource before the current one of which rows were sent, but
+    /// not known to be all: one that is not read in pages of a table.
+    #[must_use]
+    pub fn unfinished_earlier(&self) -> Option<&str> {
+        let (_, earlier) = self.resources.split_last()?;
+        let unfinished = earlier.iter().find(|stats| stats.is_unfinished())?;
+        Some(&unfinished.resource)
+    }
+
+    /// Returns the current resource if some, but not all, of its rows were sent.
+    #[must_use]
+    pub fn unfinished_current(&self) -> Option<&str> {
+        let current = self.resources.last()?;
+        current.is_unfinished().then_some(&current.resource)
+    }
+
+    /// Returns the statistics of the current resource.
+    pub fn stats(&mut self) -> Option<&mut ResourceStats> {
+        self.resources.last_mut()
+    }
+
+    /// Counts a request of the current resource.
+    pub fn count_request(&mut self) {
+        self.requests += 1;
+        if let Some(stats) = self.resources.last_mut() {
+            stats.requests += 1;
+        }
+    }
+
+    /// Counts rows that the server reports as read.
+    pub fn count_billed(&mut self, rows: Option<u64>) {
+        if let (Some(stats), Some(rows)) = (self.resources.last_mut(), rows) {
+            *stats.rows_billed.get_or_insert(0) += rows;
+        }
+    }
+
+    /// Records that a resource could not be read.
+    pub fn record_failure(&mut self, resource: &str, error: Error) {
+        log::warn(&format!("`{resource}` cannot be read: {error}"));
+        if let Some(stats) = self
+            .resources
+            .iter_mut()
+            .rev()
+            .find(|stats| stats.resource == resource)
+        {
+            stats.failure = Some(error);
+        }
+    }
+}
