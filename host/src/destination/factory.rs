@@ -1,23 +1,12 @@
-//! Opening of destinations.
+//! Opening of built-in destinations.
 
 use std::path::PathBuf;
 
 use super::duckdb;
+use super::error::DestinationError;
 use super::files::Files;
-use super::{Destination, DestinationError};
+use super::traits::{Destination, DestinationFactory};
 use crate::model::DestinationSpec;
-
-/// Opens a destination, as often as a pipeline needs it.
-///
-/// A platform implements this to load into a store of its own.
-pub trait DestinationFactory: Send + Sync {
-    /// Returns the address of the destination, for people. Holds no
-    /// credential, and does not open anything.
-    fn location(&self) -> String;
-
-    /// Opens the destination for one writer, creating it if needed. Blocks.
-    fn open(&self) -> Result<Box<dyn Destination>, DestinationError>;
-}
 
 /// A destination of this crate, and where its driver may be.
 #[derive(Clone, Debug)]

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 
+use super::error::DestinationError;
 use super::files::Files;
-use super::{Destination, DestinationError};
+use super::traits::Destination;
 use crate::model::FileFormat;
 
 /// Opens a files destination in an object store, such as

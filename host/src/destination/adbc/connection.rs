@@ -9,14 +9,9 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
 use arrow_schema::{Schema, SchemaRef};
 
-use super::driver::Driver;
+use super::driver::{Driver, ExplainError};
 use super::ingest::AdbcIngest;
-use crate::destination::DestinationError;
-
-/// Turns the message of a driver into an error. Takes the location of the
-/// database, what was being done (`None` while it is opened), and the message.
-pub(in crate::destination) type ExplainError =
-    fn(location: &str, action: Option<&str>, message: String) -> DestinationError;
+use crate::destination::error::DestinationError;
 
 /// A connection to a database.
 pub(in crate::destination) struct AdbcConnection {

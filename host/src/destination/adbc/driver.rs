@@ -5,11 +5,16 @@ use std::path::{Path, PathBuf};
 use adbc_core::options::AdbcVersion;
 use adbc_driver_manager::ManagedDriver;
 
-use crate::destination::DestinationError;
+use crate::destination::error::DestinationError;
 
 /// A driver whose library is loaded.
 #[derive(Debug)]
 pub(in crate::destination) struct Driver(pub(super) ManagedDriver);
+
+/// Turns the message of a driver into an error. Takes the location of the
+/// database, what was being done (`None` while it is opened), and the message.
+pub(in crate::destination) type ExplainError =
+    fn(location: &str, action: Option<&str>, message: String) -> DestinationError;
 
 /// A library that holds an ADBC driver.
 pub(in crate::destination) struct DriverLibrary {

@@ -13,8 +13,8 @@ use adbc_driver_manager::ManagedStatement;
 use arrow_array::{Array as _, RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::connection::ExplainError;
-use crate::destination::DestinationError;
+use super::driver::ExplainError;
+use crate::destination::error::DestinationError;
 use crate::destination::sql::IngestStream;
 
 /// Batches that wait for the driver. A column store stops now and then to

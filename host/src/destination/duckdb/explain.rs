@@ -1,7 +1,7 @@
 //! Meaning of DuckDB's error texts. DuckDB has no codes for these cases,
 //! but the words are those of the operating system and rarely change.
 
-use crate::destination::DestinationError;
+use crate::destination::error::DestinationError;
 
 /// Free disk space below which the disk counts as full. DuckDB writes a block
 /// of 256 KiB for each column, so a failed write leaves less than this.

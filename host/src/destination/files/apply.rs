@@ -16,8 +16,8 @@ use super::row_action::{DecideRow, EndTime, RowAction};
 use super::staged_table::StagedTable;
 use super::store::{Store, StoredFile};
 use super::table_reader::TableReader;
-use crate::destination::WriteStats;
 use crate::destination::columns::Columns;
+use crate::destination::table_write::WriteStats;
 use crate::model::{LoadId, UnreadPart, WriteDisposition};
 
 /// Combines a table with its earlier rows, once all its rows are staged.

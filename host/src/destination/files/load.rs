@@ -8,17 +8,18 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::io_error::io_error;
-use super::manifest::{Manifest, ManifestTable};
+use super::manifest::{LastCommit, Manifest, ManifestTable};
 use super::open_files::{OpenFile, OpenFiles};
 use super::staged_table::StagedTable;
 use super::store::{CommitError, Store};
-use super::{LastCommit, apply, data_file};
+use super::{apply, data_file};
 use crate::destination::columns::Columns;
+use crate::destination::error::{Cause, DestinationError};
 use crate::destination::names::comparison_key;
+use crate::destination::records;
 use crate::destination::rejected::RejectedBuffer;
-use crate::destination::{
-    Cause, DeletionSource, DestinationError, Load, TableWrite, WriteStats, records,
-};
+use crate::destination::table_write::{DeletionSource, TableWrite, WriteStats};
+use crate::destination::traits::Load;
 use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, UnreadPart, WriteDisposition, names};
 
 /// A load that is being written.

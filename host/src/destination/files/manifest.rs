@@ -91,6 +91,13 @@ struct EncodedCursor {
     value: String,
 }
 
+/// The manifest of the last commit that this writer knows.
+pub(super) struct LastCommit {
+    /// Name of the commit in the store.
+    pub(super) name: String,
+    pub(super) manifest: Manifest,
+}
+
 impl Manifest {
     /// Parses the manifest of a commit.
     pub(super) fn parse(commit: &str, text: &[u8]) -> io::Result<Self> {

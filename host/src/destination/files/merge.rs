@@ -4,7 +4,7 @@
 use super::digest::Digest;
 use super::received::{LastRow, ReceivedKeys};
 use super::row_action::RowAction;
-use crate::destination::{DeletionSource, WriteStats};
+use crate::destination::table_write::{DeletionSource, WriteStats};
 use crate::model::{DeletionMode, WriteDisposition};
 
 /// A row of an earlier load, as far as a merge needs it.

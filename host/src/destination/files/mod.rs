@@ -44,9 +44,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::load::FilesLoad;
-use self::manifest::Manifest;
+use self::manifest::{LastCommit, Manifest};
 use self::store::{ConditionalStore, LocalStore, ObjectStore, Store};
-use super::{Destination, DestinationError, Load, names};
+use super::error::DestinationError;
+use super::names;
+use super::traits::{Destination, Load};
 use crate::model::{Cursor, FileFormat, FilesSpec, LoadId};
 
 /// A destination that writes files.
@@ -54,13 +56,6 @@ pub(super) struct Files {
     store: Box<dyn Store>,
     format: FileFormat,
     last: Option<LastCommit>,
-}
-
-/// The manifest of the last commit that this writer knows.
-pub(super) struct LastCommit {
-    /// Name of the commit in the store.
-    name: String,
-    manifest: Manifest,
 }
 
 impl Files {

@@ -11,7 +11,7 @@ use super::io_error::invalid_data;
 use super::row::{BatchRow, Row};
 use crate::destination::columns::Columns;
 use crate::destination::table_write::is_content_column;
-use crate::destination::{DeletionSource, TableWrite};
+use crate::destination::table_write::{DeletionSource, TableWrite};
 use crate::model::{WriteDisposition, names};
 
 /// Indices of the columns by which rows of a table are compared.

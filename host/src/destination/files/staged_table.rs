@@ -11,7 +11,8 @@ use super::merge::Merge;
 use super::received::{ComparedColumns, ReceivedKeys};
 use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::{ColumnError, Columns};
-use crate::destination::{TableWrite, names};
+use crate::destination::names;
+use crate::destination::table_write::TableWrite;
 use crate::model::{FileFormat, LoadId, UnreadPart, WriteDisposition};
 
 /// A table that a load writes. Its files are staged until the commit.
