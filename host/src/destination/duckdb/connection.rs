@@ -8,12 +8,11 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 
 use super::explain::explain;
-use super::location;
 use super::memory::MemoryBudget;
-use crate::destination::DestinationError;
 use crate::destination::adbc::{AdbcConnection, Driver, IngestTarget};
+use crate::destination::error::DestinationError;
 use crate::destination::lock::FileLock;
-use crate::destination::sql::{Dataset, IngestStream, SqlConnection, texts};
+use crate::destination::sql::{DatasetName, IngestStream, SqlConnection, texts};
 use crate::model::json_field;
 
 /// Settings of the database, by DuckDB's names.
@@ -113,7 +112,7 @@ impl SqlConnection for DuckDbConnection {
     fn table_schema(
         &mut self,
         action: &str,
-        dataset: &Dataset,
+        dataset: &DatasetName,
         table: &str,
     ) -> Result<Schema, DestinationError> {
         let table = dataset.table(table);
@@ -143,7 +142,7 @@ impl SqlConnection for DuckDbConnection {
 
     fn ingest(
         &mut self,
-        dataset: &Dataset,
+        dataset: &DatasetName,
         table: &str,
         schema: SchemaRef,
     ) -> Result<Box<dyn IngestStream>, DestinationError> {
@@ -162,4 +161,9 @@ impl SqlConnection for DuckDbConnection {
     fn prepare_merge(&mut self) -> Result<(), DestinationError> {
         self.expect(MemoryBudget::add_merge)
     }
+}
+
+/// Returns the path of the file, for people.
+pub(in crate::destination) fn location(path: &Path) -> String {
+    path.display().to_string()
 }

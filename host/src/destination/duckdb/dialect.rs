@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::destination::names::{self, NameError};
-use crate::destination::sql::{Dataset, Dialect, literal};
+use crate::destination::sql::{DatasetName, Dialect, literal};
 use crate::destination::stored_type::StoredType;
 
 /// The SQL of DuckDB.
@@ -42,7 +42,7 @@ impl Dialect for DuckDbDialect {
         "rowid"
     }
 
-    fn list_tables(&self, dataset: &Dataset) -> String {
+    fn list_tables(&self, dataset: &DatasetName) -> String {
         format!(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = {} AND lower(schema_name) = lower({})",
             literal(dataset.catalog.as_deref().unwrap_or_default()),
@@ -55,14 +55,15 @@ impl Dialect for DuckDbDialect {
 mod tests {
     use super::*;
     use crate::destination::columns::Column;
+    use crate::destination::sql::Dataset;
 
     #[test]
     fn a_table_is_created_with_explicit_types() {
-        let dataset = Dataset::new(
-            Box::new(DuckDbDialect),
-            Some("db".to_owned()),
-            "s\"x".to_owned(),
-        );
+        let name = DatasetName {
+            catalog: Some("db".to_owned()),
+            schema: "s\"x".to_owned(),
+        };
+        let dataset = Dataset::new(Box::new(DuckDbDialect), name);
         let columns = [
             Column {
                 name: "select".to_owned(),

@@ -12,12 +12,14 @@ mod memory;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use self::connection::location;
+
 use self::connection::DuckDbConnection;
 use self::dialect::DuckDbDialect;
-use super::DestinationError;
 use super::adbc::DriverLibrary;
+use super::error::DestinationError;
 use super::lock::FileLock;
-use super::sql::{Dataset, SqlDestination};
+use super::sql::{Dataset, DatasetName, SqlDestination};
 use crate::model::DuckDbSpec;
 
 const LIBRARY: DriverLibrary = DriverLibrary {
@@ -44,17 +46,12 @@ pub(super) fn open(
     let lock = FileLock::acquire(&lock_path(&spec.path))
         .map_err(|error| DestinationError::opening(&location(&spec.path), error))?;
     let mut connection = DuckDbConnection::open(driver, &spec.path, lock)?;
-    let dataset = Dataset::new(
-        Box::new(DuckDbDialect),
-        Some(connection.database_name()?),
-        spec.dataset.clone(),
-    );
+    let name = DatasetName {
+        catalog: Some(connection.database_name()?),
+        schema: spec.dataset.clone(),
+    };
+    let dataset = Dataset::new(Box::new(DuckDbDialect), name);
     Ok(SqlDestination::new(Box::new(connection), dataset))
-}
-
-/// Returns the path of the file, for people.
-pub(super) fn location(path: &Path) -> String {
-    path.display().to_string()
 }
 
 /// Returns `.data.duckdb.lock` for `data.duckdb`, in the same folder.

@@ -1,16 +1,17 @@
 //! Combines the rows of a load with the rows that a table held before. No row
 //! passes through this process.
 
-use super::load::SqlLoad;
 use super::merge::{KeyColumns, MergeSql, Statement, StatementCount, is_in_part};
 use super::open_table::{OpenTable, TableOrigin};
-use super::quoted;
+use super::quoting::quoted;
+use super::transaction::Transaction;
 use crate::destination::columns::Column;
+use crate::destination::error::DestinationError;
 use crate::destination::table_write::is_content_column;
-use crate::destination::{DeletionSource, DestinationError, WriteStats};
+use crate::destination::table_write::{DeletionSource, WriteStats};
 use crate::model::{WriteDisposition, names};
 
-impl SqlLoad<'_> {
+impl Transaction<'_> {
     /// Combines one table with what it held before the load.
     pub(super) fn apply_table(
         &mut self,
@@ -150,7 +151,7 @@ impl SqlLoad<'_> {
                 StatementCount::Nothing => {}
             }
         }
-        self.execute(action, &self.dataset.drop_table(&table.stored))?;
+        self.drop_table(action, &table.stored)?;
         Ok(stats)
     }
 

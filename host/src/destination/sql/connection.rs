@@ -1,10 +1,11 @@
 //! Connection to a store, with the operations that the algorithm needs.
 
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
 
-use super::dataset::Dataset;
-use crate::destination::DestinationError;
+use super::dataset_name::DatasetName;
+use crate::destination::error::DestinationError;
 
 /// A connection to a store. One transaction at a time is open on it.
 ///
@@ -31,7 +32,7 @@ pub(in crate::destination) trait SqlConnection: Send {
     fn table_schema(
         &mut self,
         action: &str,
-        dataset: &Dataset,
+        dataset: &DatasetName,
         table: &str,
     ) -> Result<Schema, DestinationError>;
 
@@ -40,7 +41,7 @@ pub(in crate::destination) trait SqlConnection: Send {
     /// executed on the connection before the stream is finished.
     fn ingest(
         &mut self,
-        dataset: &Dataset,
+        dataset: &DatasetName,
         table: &str,
         schema: SchemaRef,
     ) -> Result<Box<dyn IngestStream>, DestinationError>;
@@ -66,4 +67,12 @@ pub(in crate::destination) trait IngestStream: Send {
 
     /// Waits until everything that was sent is stored.
     fn finish(self: Box<Self>, action: &str) -> Result<(), DestinationError>;
+}
+
+/// Returns the texts of a column of a query, or nothing if it holds no text.
+pub(in crate::destination) fn texts(column: &dyn Array) -> impl Iterator<Item = Option<String>> {
+    let texts = column.as_string_opt::<i32>();
+    texts
+        .into_iter()
+        .flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)))
 }

@@ -1,32 +1,25 @@
 //! SQL texts about the tables of a dataset: definitions and lists.
 
-use super::connection::SqlConnection;
+use super::connection::{SqlConnection, texts};
+use super::dataset_name::DatasetName;
 use super::dialect::Dialect;
-use super::{quoted, texts};
-use crate::destination::DestinationError;
+use super::quoting::quoted;
 use crate::destination::columns::Column;
+use crate::destination::error::DestinationError;
 
-/// The schema of a database that holds the tables.
+/// The tables of a dataset, and the SQL of their store.
 pub(in crate::destination) struct Dataset {
     dialect: Box<dyn Dialect>,
-    /// Name of the database. Needed where a schema may have the name of its
-    /// database, which would be ambiguous.
-    pub(in crate::destination) catalog: Option<String>,
-    /// Name of the schema.
-    pub(in crate::destination) schema: String,
+    name: DatasetName,
 }
 
 impl Dataset {
-    pub(in crate::destination) fn new(
-        dialect: Box<dyn Dialect>,
-        catalog: Option<String>,
-        schema: String,
-    ) -> Self {
-        Self {
-            dialect,
-            catalog,
-            schema,
-        }
+    pub(in crate::destination) fn new(dialect: Box<dyn Dialect>, name: DatasetName) -> Self {
+        Self { dialect, name }
+    }
+
+    pub(super) fn name(&self) -> &DatasetName {
+        &self.name
     }
 
     pub(super) fn dialect(&self) -> &dyn Dialect {
@@ -34,12 +27,12 @@ impl Dataset {
     }
 
     /// Returns the qualified, quoted name of a table.
-    pub(in crate::destination) fn table(&self, name: &str) -> String {
-        format!("{}.{}", self.qualified_schema(), quoted(name))
+    pub(super) fn table(&self, name: &str) -> String {
+        self.name.table(name)
     }
 
     pub(super) fn create(&self) -> String {
-        format!("CREATE SCHEMA IF NOT EXISTS {}", self.qualified_schema())
+        format!("CREATE SCHEMA IF NOT EXISTS {}", self.name.quoted())
     }
 
     pub(in crate::destination) fn create_table(&self, name: &str, columns: &[Column]) -> String {
@@ -73,7 +66,7 @@ impl Dataset {
         &self,
         connection: &mut dyn SqlConnection,
     ) -> Result<Vec<String>, DestinationError> {
-        let batches = connection.query("list the tables", &self.dialect.list_tables(self))?;
+        let batches = connection.query("list the tables", &self.dialect.list_tables(&self.name))?;
         let names = batches.iter().flat_map(|batch| texts(batch.column(0)));
         Ok(names.flatten().collect())
     }
@@ -89,13 +82,6 @@ impl Dataset {
         Ok(tables
             .into_iter()
             .find(|name| name.eq_ignore_ascii_case(table)))
-    }
-
-    fn qualified_schema(&self) -> String {
-        match &self.catalog {
-            Some(catalog) => format!("{}.{}", quoted(catalog), quoted(&self.schema)),
-            None => quoted(&self.schema),
-        }
     }
 
     fn definition(&self, column: &Column) -> String {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::dataset::Dataset;
+use super::dataset_name::DatasetName;
 use crate::destination::names::NameError;
 use crate::destination::stored_type::StoredType;
 
@@ -30,5 +30,5 @@ pub(in crate::destination) trait Dialect: Send + Sync {
     fn arrival_order(&self) -> &'static str;
 
     /// Returns the query for the names of all tables of a dataset.
-    fn list_tables(&self, dataset: &Dataset) -> String;
+    fn list_tables(&self, dataset: &DatasetName) -> String;
 }

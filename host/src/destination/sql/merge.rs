@@ -3,7 +3,7 @@
 //! Must not execute anything: it knows tables by name only.
 
 use super::dataset::Dataset;
-use super::{literal, quoted};
+use super::quoting::{literal, quoted};
 use crate::destination::columns::Column;
 use crate::model::{DeletionMode, UnreadPart, names};
 

@@ -7,19 +7,24 @@
 //! row passes through this process except on its way into a table.
 //!
 //! Reading order: this file, [`dialect`], [`connection`], [`dataset`] (SQL
-//! texts about tables), [`load`] with [`open_table`] (tables that a load
-//! writes), [`apply`] and [`merge`] (combining staged rows with stored ones).
+//! texts about tables) with [`dataset_name`], [`load`] with [`transaction`]
+//! (its statements and rows), [`identifiers`] and [`open_table`] (tables that a
+//! load writes), [`apply`] and [`merge`] (combining staged rows with stored
+//! ones).
 //!
 //! Must not name a store or a driver.
 
 mod apply;
 mod connection;
 mod dataset;
+mod dataset_name;
 mod dialect;
+mod identifiers;
 mod load;
 mod merge;
 mod open_table;
 mod quoting;
+mod transaction;
 
 use std::collections::BTreeMap;
 
@@ -27,13 +32,15 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 
-pub(super) use self::connection::{IngestStream, SqlConnection};
+pub(super) use self::connection::{IngestStream, SqlConnection, texts};
 pub(super) use self::dataset::Dataset;
+pub(super) use self::dataset_name::DatasetName;
 pub(super) use self::dialect::Dialect;
-pub(super) use self::quoting::{literal, quoted};
+pub(super) use self::quoting::literal;
 
 use self::load::SqlLoad;
-use super::{Destination, DestinationError, Load};
+use super::error::DestinationError;
+use super::traits::{Destination, Load};
 use crate::model::{Cursor, LoadId, names};
 
 /// A destination that speaks SQL.
@@ -106,12 +113,4 @@ fn cursor_rows(batch: &RecordBatch) -> Option<Vec<(String, Cursor)>> {
         rows.map(|row| (resources.value(row).to_owned(), cursor(row)))
             .collect(),
     )
-}
-
-/// Returns the texts of a column of a query, or nothing if it holds no text.
-pub(super) fn texts(column: &dyn Array) -> impl Iterator<Item = Option<String>> {
-    let texts = column.as_string_opt::<i32>();
-    texts
-        .into_iter()
-        .flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)))
 }

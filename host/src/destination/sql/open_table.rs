@@ -2,12 +2,13 @@
 //!
 //! Must not send rows.
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::SchemaRef;
 
-use super::load::SqlLoad;
+use super::transaction::Transaction;
 use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::{Column, Columns};
-use crate::destination::{DeletionSource, DestinationError, TableWrite};
+use crate::destination::error::DestinationError;
+use crate::destination::table_write::{DeletionSource, TableWrite};
 use crate::model::{UnreadPart, WriteDisposition, names};
 
 /// Prefix of the names of tables that a load creates for itself. They are
@@ -56,7 +57,7 @@ pub(super) struct KeyTable {
     pub(super) columns: Columns,
 }
 
-impl SqlLoad<'_> {
+impl Transaction<'_> {
     /// Opens a table that this load has not written yet.
     pub(super) fn open_new_table(
         &mut self,
@@ -120,36 +121,6 @@ impl SqlLoad<'_> {
             keys,
             unread: None,
         })
-    }
-
-    /// Creates a table for the rows or keys of `name`.
-    pub(super) fn create_table(
-        &mut self,
-        name: &str,
-        stored: &str,
-        columns: &Columns,
-    ) -> Result<(), DestinationError> {
-        let sql = self.dataset.create_table(stored, columns.as_slice());
-        self.execute(&format!("create the table `{name}`"), &sql)
-    }
-
-    /// Returns the columns of a table that existed before the load.
-    pub(super) fn existing_columns(
-        &mut self,
-        name: &str,
-        stored: &str,
-    ) -> Result<Columns, DestinationError> {
-        let schema = self.table_schema(name, stored)?;
-        self.columns(name, &schema)
-    }
-
-    pub(super) fn table_schema(
-        &mut self,
-        name: &str,
-        stored: &str,
-    ) -> Result<Schema, DestinationError> {
-        let action = format!("read the columns of the table `{name}`");
-        self.connection.table_schema(&action, self.dataset, stored)
     }
 
     /// Adds the incoming columns that a table lacks, to it and to its target.
