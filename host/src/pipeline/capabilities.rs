@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use url::Url;
 
-use super::{Pipeline, PipelineError};
+use super::Pipeline;
+use super::error::PipelineError;
 use crate::model::{AllowRule, Amount, Descriptor, Limits};
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Grants};

@@ -6,8 +6,8 @@ mod validation;
 
 use std::collections::BTreeMap;
 
-use super::PipelineError;
-use super::row_mapper::Masks;
+use super::error::PipelineError;
+use super::row_mapper::mask::Masks;
 use crate::destination::DeletionSource;
 use crate::model::{
     Cursor, DeletionMode, NestedMode, PageKind, ReadMode, ResourceSpec, Selection, SourceSchema,

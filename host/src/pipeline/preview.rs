@@ -4,8 +4,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::{ArrowError, SchemaRef};
 use arrow_select::concat::concat_batches;
 
+use super::Pipeline;
+use super::error::PipelineError;
 use super::row_mapper::{self, Masking, add_missing_columns};
-use super::{Pipeline, PipelineError};
 use crate::destination;
 use crate::model::{Event, Limit, ReadOptions, Selection};
 use crate::sandbox::SandboxError;

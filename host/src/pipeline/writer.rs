@@ -6,25 +6,28 @@
 //! every few seconds, with the cursors that are valid from then on.
 //!
 //! Reading order: this file (the events of one load), `resource` (the tables of a
-//! resource), `table_state` (one table), `commit` (the end of a load), `run_state`
-//! (what outlasts the loads of a run).
+//! resource), `table_state` (one table), `load_context` (what they share), `commit`
+//! (the end of a load), `run_state` (what outlasts the loads of a run).
 
 mod commit;
+mod load_context;
 mod resource;
 mod run_state;
 mod table_state;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use self::resource::{LoadContext, OpenResource};
+pub(super) use self::run_state::RunHeader;
+
+use self::load_context::LoadContext;
+use self::resource::OpenResource;
 use self::run_state::{RunState, next_load_id};
 use self::table_state::{PageStats, TableState};
 use super::error::PipelineError;
 use super::observer::{Observer, Update};
-use super::plan::ResourcePlan;
 use super::report::ResourceReport;
 use super::row_mapper::{LoadColumns, mask_rejected};
 use crate::destination::{Destination, Load};
@@ -32,21 +35,6 @@ use crate::model::{
     Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected, SourceSchema,
 };
 use crate::sandbox::pages::{EventDecoder, RawEvent};
-
-/// The record of a run, as far as it is known at the start.
-pub(super) struct RunHeader {
-    /// Id of the first load.
-    pub(super) load_id: LoadId,
-    pub(super) pipeline: String,
-    pub(super) connector_name: String,
-    pub(super) connector_version: String,
-    pub(super) connector_sha256: String,
-    pub(super) started: SystemTime,
-    /// Plan of each resource in the pipeline's spec.
-    pub(super) plans: BTreeMap<String, ResourcePlan>,
-    /// Interval at which a resumable run is committed.
-    pub(super) commit_every: Option<Duration>,
-}
 
 /// The result of a run that was committed.
 pub(super) struct RunResult {

@@ -5,8 +5,8 @@ use super::ResourcePlan;
 use crate::model::{
     DeletionMode, Mask, NestedMode, ReadMode, ResourceSpec, SchemaPolicy, WriteDisposition,
 };
-use crate::pipeline::PipelineError;
-use crate::pipeline::row_mapper::mask_for;
+use crate::pipeline::error::PipelineError;
+use crate::pipeline::row_mapper::mask::mask_for;
 
 impl ResourcePlan {
     /// Refuses settings that contradict each other.

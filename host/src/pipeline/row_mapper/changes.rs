@@ -6,7 +6,7 @@ use arrow_schema::Schema;
 use super::schema_fit::{SchemaFit, find, is_host_column};
 use crate::destination::{StoredType, stored_type};
 use crate::model::siblings::{has_name_of_sibling, is_possible_sibling};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 
 /// A difference between incoming columns and an existing table.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

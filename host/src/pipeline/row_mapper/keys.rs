@@ -11,7 +11,7 @@ use super::schema_fit::{ColumnFate, find};
 use crate::destination::stored_type;
 use crate::model::siblings::{Sibling, sibling_name, text_bytes_name};
 use crate::model::{SourceSchema, names};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 
 /// Keys under the names of the columns that store them.
 pub(in crate::pipeline) struct MappedKeys {

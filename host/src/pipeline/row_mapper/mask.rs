@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use self::values::{mask_values, masked_type, sha256};
 use crate::model::siblings::has_name_of_sibling;
 use crate::model::{Mask, PageKind, Rejected, Remedy, SourceSchema, UnreadPart, names};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 
 /// Masks of a resource, by column.
 pub(in crate::pipeline) type Masks = BTreeMap<String, Mask>;

@@ -14,7 +14,7 @@
 mod changes;
 mod keys;
 mod load_columns;
-mod mask;
+pub(super) mod mask;
 mod missing_columns;
 mod nested;
 mod schema_fit;
@@ -27,14 +27,14 @@ use arrow_schema::{DataType, SchemaRef};
 
 pub use self::changes::Change;
 pub(super) use self::load_columns::LoadColumns;
-pub(super) use self::mask::{Masking, Masks, mask_for, mask_rejected, unselected};
+pub(super) use self::mask::{Masking, mask_rejected, unselected};
 pub(super) use self::missing_columns::add_missing_columns;
 pub(super) use self::nested::{ChildRows, list_depth, parent_column};
 pub(super) use self::target_table::{TargetTable, selected_columns};
 
 use self::nested::Nesting;
 use self::target_table::Mapping;
-use super::PipelineError;
+use super::error::PipelineError;
 use crate::destination::TableWrite;
 use crate::model::{Cursor, SourceSchema, UnreadPart, names};
 

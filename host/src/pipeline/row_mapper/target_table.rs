@@ -13,7 +13,7 @@ use super::nested::{self, Nesting, NestingOptions};
 use super::schema_fit::SchemaFit;
 use crate::destination::TableWrite;
 use crate::model::{DeletionMode, PageKind, SchemaPolicy, SourceSchema, names};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
 
 /// The table of a resource, or of a list in a resource.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{LoadWriter, RunResult};
 use crate::destination::WriteStats;
 use crate::model::{ErrorCategory, LoadStatus, Remedy, ResourceSummary, SourceError, Summary};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Update;
 
 impl LoadWriter<'_, '_, '_> {

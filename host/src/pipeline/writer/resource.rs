@@ -8,11 +8,11 @@ use std::collections::btree_map::Entry;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::load_context::LoadContext;
 use super::table_state::{PageStats, TableState};
 use crate::destination::{DestinationError, Load};
 use crate::model::{PageKind, SourceSchema, UnreadPart, names};
-use crate::pipeline::PipelineError;
-use crate::pipeline::observer::Observer;
+use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::row_mapper::{ChildRows, LoadColumns, list_depth, parent_column};
 
@@ -21,16 +21,6 @@ pub(super) struct OpenResource {
     pub(super) own: TableState,
     pub(super) children: BTreeMap<String, TableState>,
     child_plan: ResourcePlan,
-}
-
-/// The parts of a load that all of its tables share.
-pub(super) struct LoadContext<'c, 'l> {
-    pub(super) load: &'c mut (dyn Load + 'l),
-    pub(super) observer: &'c dyn Observer,
-    /// Plans of the resources in the pipeline's spec.
-    pub(super) plans: &'c BTreeMap<String, ResourcePlan>,
-    /// Resource of each open table, by the name of the table.
-    pub(super) parents: &'c mut BTreeMap<String, String>,
 }
 
 impl OpenResource {

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use super::RunHeader;
 use super::resource::OpenResource;
 use super::table_state::TableState;
 use crate::destination::WriteStats;
@@ -12,11 +11,26 @@ use crate::model::{
     Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, Remedy, ResourceRecord, ResourceSummary,
     Summary, WriteDisposition, names,
 };
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::report::ResourceReport;
 use crate::pipeline::row_mapper;
+
+/// The record of a run, as far as it is known at the start.
+pub(in crate::pipeline) struct RunHeader {
+    /// Id of the first load.
+    pub(in crate::pipeline) load_id: LoadId,
+    pub(in crate::pipeline) pipeline: String,
+    pub(in crate::pipeline) connector_name: String,
+    pub(in crate::pipeline) connector_version: String,
+    pub(in crate::pipeline) connector_sha256: String,
+    pub(in crate::pipeline) started: SystemTime,
+    /// Plan of each resource in the pipeline's spec.
+    pub(in crate::pipeline) plans: BTreeMap<String, ResourcePlan>,
+    /// Interval at which a resumable run is committed.
+    pub(in crate::pipeline) commit_every: Option<Duration>,
+}
 
 /// The state of a run over all of its loads.
 pub(super) struct RunState<'a> {

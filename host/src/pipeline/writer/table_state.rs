@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::resource::LoadContext;
+use super::load_context::LoadContext;
 use crate::destination::{self, WriteStats};
 use crate::model::{Cursor, PageKind, Rejected, ResourceRecord, SourceSchema, names};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Update;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::row_mapper::{MappedRows, RowMapper, TargetTable};

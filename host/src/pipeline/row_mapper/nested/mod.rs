@@ -27,7 +27,7 @@ use self::path_tree::{ListPosition, NewTablePolicy, PathTree};
 pub(in crate::pipeline) use self::table::parent_column;
 use self::table::{NestedTable, ParentKey};
 use crate::model::{NestedMode, PageKind, SchemaPolicy, SourceSchema, is_json, names};
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 
 /// Number of buffered values at which the rows of a child table are flushed.
 const FLUSH_CELLS: usize = 1 << 19;

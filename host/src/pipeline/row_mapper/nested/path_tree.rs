@@ -10,7 +10,7 @@ use super::growing_columns::{GrowingColumns, Scalar};
 use super::json_value::JsonValue;
 use super::table::NestedTable;
 use crate::model::names;
-use crate::pipeline::PipelineError;
+use crate::pipeline::error::PipelineError;
 
 /// Maximum number of columns of one table that are made of nested values.
 const MAX_COLUMNS: usize = 1000;
