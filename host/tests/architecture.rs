@@ -50,6 +50,30 @@ fn a_layer_imports_only_layers_below_it() {
 }
 
 #[test]
+fn a_file_names_a_shared_type_by_its_own_file() {
+    for (layer, _) in LAYERS {
+        let folder = Path::new("src").join(layer);
+        let root = format!("crate::{layer}::");
+        for file in sources(&folder) {
+            let is_child = file.parent() == Some(&folder) && !file.ends_with("mod.rs");
+            let code = code_of(&file);
+            let imports = code.split(';').map(str::trim);
+            for import in imports.filter_map(|text| text.strip_prefix("use ")) {
+                let parent = import.strip_prefix("super::").filter(|_| is_child);
+                let Some(names) = import.strip_prefix(&root).or(parent) else {
+                    continue;
+                };
+                let list = names.strip_prefix('{').map(|list| list.split(','));
+                let mut names = list.into_iter().flatten().chain([names]).map(str::trim);
+                // The methods of `Pipeline` are spread over the files of its layer.
+                let name = names.find(|name| is_type(name) && *name != "Pipeline");
+                assert_eq!(name, None, "{} imports it from {layer}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_driver_is_named_in_one_folder() {
     for (driver, folder) in DRIVERS {
         let path = format!("{driver}::");
@@ -87,10 +111,20 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Returns the lines of a file before its tests.
+fn code_of(file: &Path) -> String {
+    let text = fs::read_to_string(file).unwrap();
+    text.split("#[cfg(test)]").next().unwrap().to_owned()
+}
+
+/// Returns true for names such as `PipelineSpec`.
+fn is_type(name: &str) -> bool {
+    name.starts_with(char::is_uppercase) && !name.contains("::")
+}
+
 /// Fails if a line before the tests of a file holds one of the texts.
 fn assert_free(file: &Path, texts: &[&str]) {
-    let text = fs::read_to_string(file).unwrap();
-    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = code_of(file);
     for (number, line) in code.lines().enumerate() {
         for text in texts {
             assert!(

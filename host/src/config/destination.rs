@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{ConfigError, Environment, secret};
+use super::error::ConfigError;
+use super::secret;
+use super::variables::Environment;
 use crate::model::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec, Secret};
 
 /// `[destination]` with `type = "duckdb"`.

@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use error::ConfigError;
+pub use self::error::ConfigError;
+pub use self::variables::Environment;
 
 use self::file::{RawFile, RawLimits, RawResource};
 use crate::model::{
@@ -35,9 +36,6 @@ pub struct PipelineFile {
     /// Settings of the pipeline.
     pub spec: PipelineSpec,
 }
-
-/// A lookup of environment variables.
-pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Reads a pipeline file. Relative paths in it are relative to its folder.
 pub fn load(path: &Path, environment: Environment<'_>) -> Result<PipelineFile, ConfigError> {

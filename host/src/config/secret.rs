@@ -8,7 +8,8 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::{ConfigError, Environment};
+use super::error::ConfigError;
+use super::variables::Environment;
 use crate::model::Secret;
 
 /// Reads the secrets of a table such as `[connector.secrets]`. Each has one

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ConfigError;
+use super::error::ConfigError;
 
 /// Parses a size: a number with B, KB, MB, GB (1000) or KiB, MiB, GiB (1024).
 pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ConfigError> {

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{ConfigError, Environment};
+use super::error::ConfigError;
+
+/// A lookup of environment variables.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Names and values of the variables that were replaced.
 #[derive(Default)]

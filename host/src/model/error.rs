@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize as _, Serializer};
 
-use super::Remedy;
+use super::remedy::Remedy;
 
 /// The category of an error, by what the caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

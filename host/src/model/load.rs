@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::Cursor;
+use super::cursor::Cursor;
 
 /// The id of a load: seconds since 1970 with microseconds, in the format of dlt.
 /// Ids sort by time. Every stored row has the id of its load.

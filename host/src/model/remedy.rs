@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::{AllowRule, Limit};
+use super::limits::Limit;
+use super::spec::AllowRule;
 
 /// Something that a person can do about an error.
 ///

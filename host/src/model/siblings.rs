@@ -3,7 +3,7 @@
 
 use arrow_schema::{DataType, Field};
 
-use super::is_json;
+use super::json::is_json;
 
 /// Suffix of a sibling for text that is not valid UTF-8.
 const TEXT_BYTES: &str = "text_bytes";

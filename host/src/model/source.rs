@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::cursor::Cursor;
+use super::error::SourceError;
+use super::load::{ReadMode, Rejected};
 use super::siblings::Sibling;
-use super::{Cursor, ReadMode, Rejected, SourceError};
 
 /// The self-description of a connector.
 #[derive(Clone, Debug, serde::Serialize)]

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{
-    DeletionMode, DestinationSpec, Limits, ReadMode, SchemaPolicy, Secret, WriteDisposition,
-};
+use super::destination_spec::DestinationSpec;
+use super::limits::Limits;
+use super::load::{DeletionMode, ReadMode, SchemaPolicy, WriteDisposition};
+use super::secret::Secret;
 
 /// The settings of one pipeline.
 #[derive(Clone, Debug)]

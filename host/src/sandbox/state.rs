@@ -2,6 +2,7 @@
 //! WIT interfaces that work on it.
 
 mod log;
+mod log_budget;
 mod random;
 pub(super) mod requests;
 mod secrets;
@@ -14,7 +15,7 @@ use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use self::log::LogBudget;
+use self::log_budget::LogBudget;
 use super::egress::{Egress, EgressStats};
 use super::memory::{MemoryLimit, size};
 use super::secrets::GrantedSecrets;

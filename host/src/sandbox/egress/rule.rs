@@ -4,6 +4,7 @@
 //! Reading order: this file (rules and what they allow), [`origin`] (scheme,
 //! host, port), [`path`].
 
+mod error;
 mod origin;
 mod path;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use http::Method;
 use url::Url;
 
+pub use self::error::RuleError;
 pub use self::origin::Origin;
 use self::path::{PathPattern, is_ambiguous};
 use crate::model::AllowRule;
@@ -24,27 +26,6 @@ pub struct Rule {
     paths: Vec<PathPattern>,
     secrets: BTreeSet<String>,
     private: bool,
-}
-
-/// A mistake in an allow-rule.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RuleError {
-    /// An origin that is not scheme, host and port.
-    #[error("`{origin}` is not an origin: {reason}")]
-    Origin {
-        /// The origin as written.
-        origin: String,
-        /// The mistake.
-        reason: String,
-    },
-    /// A method that is not a token, or CONNECT: requests inside a tunnel could
-    /// not be checked.
-    #[error("`{0}` is not an HTTP method that a rule can grant")]
-    Method(String),
-    /// A path that does not begin with `/` or `*`.
-    #[error("`{0}` is not a path: it must begin with `/` or `*`")]
-    Path(String),
 }
 
 /// The rules of one connector instance.

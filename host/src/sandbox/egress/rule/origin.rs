@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::{Host, Url};
 
-use super::RuleError;
+use super::error::RuleError;
 
 /// Scheme, host and port. In `*.` and a domain, the star stands for one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
