@@ -1,5 +1,5 @@
 //! Failures of requests: what a caller does about each, and what all error
-//! answers over HTTP have in common. Must not know a server's statuses and
+//! responses over HTTP have in common. Must not know a server's statuses and
 //! texts: [`crate::database::failure`] and [`crate::platform`] do.
 
 use crate::error::{Category, Error};
@@ -24,7 +24,7 @@ pub enum Failure {
 
 /// Response with a status that reports a failure.
 #[derive(Clone, Copy, Debug)]
-pub struct ErrorAnswer<'a> {
+pub struct ErrorResponse<'a> {
     /// HTTP status.
     pub status: u16,
     /// Delay that the server requested, in milliseconds, if present.
@@ -58,7 +58,7 @@ impl From<Failure> for Error {
     }
 }
 
-impl ErrorAnswer<'_> {
+impl ErrorResponse<'_> {
     /// Creates an error that another attempt does not fix. `problem` is a
     /// clause for the message.
     #[must_use]

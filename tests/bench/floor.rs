@@ -14,7 +14,7 @@ use crate::measure::Measured;
 const PAGE_ROWS: u64 = 10_000;
 /// Start of a row whose first value is an integer.
 const ROW_START: &[u8] = br#"[{"type":"integer","value":""#;
-/// Size of the end of an answer that contains its last row: a row has about 300
+/// Size of the end of a response that contains its last row: a row has about 300
 /// bytes.
 const TAIL_BYTES: usize = 8 << 10;
 
@@ -30,10 +30,12 @@ pub(crate) fn measure(server: &Sqld, rows: u64) -> Result<Measured> {
                 "sql": format!("SELECT * FROM orders WHERE id > ? ORDER BY id LIMIT {PAGE_ROWS}"),
                 "args": [{"type": "integer", "value": last.to_string()}]}},
             {"type": "close"}]});
-        let mut answer = client.post(&body.to_string())?;
+        let mut response = client.post(&body.to_string())?;
         let mut tail = Vec::with_capacity(2 * TAIL_BYTES + buffer.len());
         loop {
-            let read = answer.read(&mut buffer).context("cannot read the answer")?;
+            let read = response
+                .read(&mut buffer)
+                .context("cannot read the response")?;
             if read == 0 {
                 break;
             }

@@ -130,7 +130,7 @@ fn rounds(server: &Sqld, current: &Build, args: &Args) -> Result<Vec<Line>> {
 #[derive(Clone, Copy)]
 enum Target {
     DuckDb,
-    /// The host searches every answer for the credential.
+    /// The host searches every response for the credential.
     DuckDbWithToken,
     Parquet,
 }

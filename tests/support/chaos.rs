@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::compare;
-use crate::faulty::{Fault, Faulty};
+use crate::faulty::{FaultyServer, ProxyFault};
 use crate::pipeline::Pipeline;
 use crate::sqld::Sqld;
 use crate::value::{Rows, Value};
@@ -142,9 +142,9 @@ impl Chaos {
         let condition = Arc::new(AtomicU8::new(0));
         let faults = Arc::new(AtomicUsize::new(0));
         let shared = (Arc::clone(&condition), Arc::clone(&faults));
-        let proxy = Faulty::proxy(&server.url(), move |number, _, _| {
+        let proxy = FaultyServer::proxy(&server.url(), move |number, _, _| {
             let fault = fault(shared.0.load(Ordering::Relaxed), number);
-            if !matches!(fault, Fault::None) {
+            if !matches!(fault, ProxyFault::None) {
                 shared.1.fetch_add(1, Ordering::Relaxed);
             }
             fault
@@ -412,24 +412,24 @@ fn current(mut rows: Rows) -> Rows {
 }
 
 /// Returns the fault of a request in a condition of the server.
-fn fault(condition: u8, number: usize) -> Fault {
+fn fault(condition: u8, number: usize) -> ProxyFault {
     let is_hit = number % 7 == 3;
-    let answer = |status, body: &str| Fault::Answer(status, "", body.as_bytes().to_vec());
+    let respond = |status, body: &str| ProxyFault::Respond(status, "", body.as_bytes().to_vec());
     match condition {
-        1 if is_hit => Fault::Reset,
-        2 if is_hit => Fault::Stall,
-        3 if is_hit => Fault::Truncate,
-        4 if is_hit => answer("503 Service Unavailable", "busy"),
-        5 if is_hit => answer(
+        1 if is_hit => ProxyFault::Reset,
+        2 if is_hit => ProxyFault::Stall,
+        3 if is_hit => ProxyFault::Truncate,
+        4 if is_hit => respond("503 Service Unavailable", "busy"),
+        5 if is_hit => respond(
             "400 Bad Request",
             r#"{"message":"The stream has expired due to inactivity","code":"STREAM_EXPIRED"}"#,
         ),
-        6 => answer(
+        6 => respond(
             "401 Unauthorized",
             r#"{"error":"Unauthorized: the token has expired"}"#,
         ),
-        7 if is_hit => answer("200 OK", "{\"baton\":"),
-        _ => Fault::None,
+        7 if is_hit => respond("200 OK", "{\"baton\":"),
+        _ => ProxyFault::None,
     }
 }
 

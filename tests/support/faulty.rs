@@ -11,37 +11,37 @@ use anyhow::{Context, Result, bail};
 
 /// Treatment of one request.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub enum ProxyFault {
     /// Forwards the request.
     None,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Reset,
-    /// Sends no answer and keeps the connection open.
+    /// Sends no response and keeps the connection open.
     Stall,
-    /// Sends part of the real answer, then closes the connection.
+    /// Sends part of the real response, then closes the connection.
     Truncate,
-    /// Sends another answer: status line, further header lines, body.
-    Answer(&'static str, &'static str, Vec<u8>),
-    /// Sends an answer without an end.
+    /// Sends another response: status line, further header lines, body.
+    Respond(&'static str, &'static str, Vec<u8>),
+    /// Sends a response without an end.
     Endless,
 }
 
 /// Decides about each request by its number (from 0), target and body.
-type Plan = dyn Fn(usize, &str, &str) -> Fault + Send + Sync;
+type FaultPlan = dyn Fn(usize, &str, &str) -> ProxyFault + Send + Sync;
 
 /// Running proxy. Its threads end with the process.
 #[derive(Debug)]
-pub struct Faulty {
+pub struct FaultyServer {
     port: u16,
     requests: Arc<AtomicUsize>,
     connections: Arc<AtomicUsize>,
 }
 
-impl Faulty {
+impl FaultyServer {
     /// Starts a proxy of the server at `upstream`.
     pub fn proxy(
         upstream: &str,
-        plan: impl Fn(usize, &str, &str) -> Fault + Send + Sync + 'static,
+        plan: impl Fn(usize, &str, &str) -> ProxyFault + Send + Sync + 'static,
     ) -> Result<Self> {
         Self::start(upstream, None, Box::new(plan))
     }
@@ -51,10 +51,10 @@ impl Faulty {
     /// such names.
     pub fn for_namespace(upstream: &str, namespace: &str) -> Result<Self> {
         let host = format!("{namespace}.local");
-        Self::start(upstream, Some(host), Box::new(|_, _, _| Fault::None))
+        Self::start(upstream, Some(host), Box::new(|_, _, _| ProxyFault::None))
     }
 
-    fn start(upstream: &str, host: Option<String>, plan: Box<Plan>) -> Result<Self> {
+    fn start(upstream: &str, host: Option<String>, plan: Box<FaultPlan>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen")?;
         let port = listener
             .local_addr()
@@ -63,7 +63,7 @@ impl Faulty {
         let requests = Arc::new(AtomicUsize::new(0));
         let connections = Arc::new(AtomicUsize::new(0));
         let accepted = Arc::clone(&connections);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(ProxyState {
             upstream: upstream.to_owned(),
             host,
             plan,
@@ -85,7 +85,7 @@ impl Faulty {
     }
 
     /// Starts a server that treats every request alike.
-    pub fn always(fault: Fault) -> Result<Self> {
+    pub fn always(fault: ProxyFault) -> Result<Self> {
         Self::proxy("http://127.0.0.1:1", move |_, _, _| fault.clone())
     }
 
@@ -108,36 +108,36 @@ impl Faulty {
     }
 }
 
-struct Shared {
+struct ProxyState {
     upstream: String,
     host: Option<String>,
-    plan: Box<Plan>,
+    plan: Box<FaultPlan>,
     requests: Arc<AtomicUsize>,
 }
 
-struct Request {
+struct ProxiedRequest {
     method: String,
     target: String,
     headers: Vec<(String, String)>,
     body: String,
 }
 
-impl Shared {
+impl ProxyState {
     fn serve(&self, connection: TcpStream) -> Result<()> {
         let mut reader = BufReader::new(connection.try_clone()?);
         let mut writer = connection;
         while let Some(request) = read(&mut reader)? {
             let number = self.requests.fetch_add(1, Ordering::Relaxed);
             match (self.plan)(number, &request.target, &request.body) {
-                Fault::None => writer.write_all(&self.forward(&request)?)?,
-                Fault::Reset => break,
-                Fault::Stall => std::thread::sleep(Duration::from_hours(1)),
-                Fault::Truncate => {
-                    let answer = self.forward(&request)?;
-                    writer.write_all(&answer[..answer.len() - answer.len() / 3])?;
+                ProxyFault::None => writer.write_all(&self.forward(&request)?)?,
+                ProxyFault::Reset => break,
+                ProxyFault::Stall => std::thread::sleep(Duration::from_hours(1)),
+                ProxyFault::Truncate => {
+                    let response = self.forward(&request)?;
+                    writer.write_all(&response[..response.len() - response.len() / 3])?;
                     break;
                 }
-                Fault::Answer(status, headers, body) => {
+                ProxyFault::Respond(status, headers, body) => {
                     write!(
                         writer,
                         "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n",
@@ -145,7 +145,7 @@ impl Shared {
                     )?;
                     writer.write_all(&body)?;
                 }
-                Fault::Endless => {
+                ProxyFault::Endless => {
                     write!(
                         writer,
                         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n["
@@ -162,8 +162,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Returns the real answer as bytes, with a content length.
-    fn forward(&self, request: &Request) -> Result<Vec<u8>> {
+    /// Returns the real response as bytes, with a content length.
+    fn forward(&self, request: &ProxiedRequest) -> Result<Vec<u8>> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .build()
@@ -178,9 +178,9 @@ impl Shared {
             forwarded = forwarded.header(name, value);
         }
         let response = agent.run(forwarded.body(request.body.clone())?)?;
-        let mut answer = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
+        let mut bytes = format!("HTTP/1.1 {}\r\n", response.status()).into_bytes();
         if let Some(kind) = response.headers().get("content-type") {
-            write!(answer, "content-type: {}\r\n", kind.to_str()?)?;
+            write!(bytes, "content-type: {}\r\n", kind.to_str()?)?;
         }
         let mut body = Vec::new();
         response
@@ -189,14 +189,14 @@ impl Shared {
             .limit(u64::MAX)
             .reader()
             .read_to_end(&mut body)?;
-        write!(answer, "content-length: {}\r\n\r\n", body.len())?;
-        answer.extend(body);
-        Ok(answer)
+        write!(bytes, "content-length: {}\r\n\r\n", body.len())?;
+        bytes.extend(body);
+        Ok(bytes)
     }
 }
 
 /// Reads the next request of a connection, if there is one.
-fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
+fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<ProxiedRequest>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
@@ -225,7 +225,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Result<Option<Request>> {
     } else {
         read_bytes(reader, length)?
     };
-    Ok(Some(Request {
+    Ok(Some(ProxiedRequest {
         method,
         target,
         headers,

@@ -57,16 +57,16 @@ impl Client {
 
     /// Returns the rows of one statement.
     pub fn query(&self, sql: &str, arguments: &[Value]) -> Result<Rows> {
-        let answer = self.requests(vec![execute(sql, arguments)])?;
-        rows(result(&answer, 0)?)
+        let response = self.requests(vec![execute(sql, arguments)])?;
+        rows(result(&response, 0)?)
     }
 
     /// Runs statements in order, in one request, until one fails.
     pub fn run(&self, statements: &[&str]) -> Result<()> {
         let requests = statements.iter().map(|sql| execute(sql, &[]));
-        let answer = self.requests(requests.collect())?;
+        let response = self.requests(requests.collect())?;
         for (index, sql) in statements.iter().enumerate() {
-            result(&answer, index).with_context(|| (*sql).to_owned())?;
+            result(&response, index).with_context(|| (*sql).to_owned())?;
         }
         Ok(())
     }
@@ -83,9 +83,9 @@ impl Client {
         let mut commit = step("COMMIT", &[]);
         commit["condition"] = json!({"type": "ok", "step": rows.len()});
         steps.push(commit);
-        let answer =
+        let response =
             self.pipeline(&json!({"requests": [{"type": "batch", "batch": {"steps": steps}}]}))?;
-        let result = result(&answer, 0)?;
+        let result = result(&response, 0)?;
         let failed = result["step_errors"]
             .as_array()
             .into_iter()
@@ -101,16 +101,17 @@ impl Client {
         self.pipeline(&json!({"requests": requests}))
     }
 
-    /// Sends a raw request and returns the raw answer.
+    /// Sends a raw request and returns the raw response.
     pub fn pipeline(&self, body: &Json) -> Result<Json> {
         let mut text = String::new();
         self.post(&body.to_string())?
             .read_to_string(&mut text)
-            .context("cannot read the answer")?;
-        serde_json::from_str(&text).with_context(|| format!("the answer is not JSON: {text:.300}"))
+            .context("cannot read the response")?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("the response is not JSON: {text:.300}"))
     }
 
-    /// Sends a request and returns the answer as a stream of bytes.
+    /// Sends a request and returns the response as a stream of bytes.
     pub fn post(&self, body: &str) -> Result<impl Read + use<>> {
         let mut request = self
             .agent
@@ -121,7 +122,7 @@ impl Client {
         }
         let response = request
             .send(body)
-            .with_context(|| format!("no answer from {}", self.url))?;
+            .with_context(|| format!("no response from {}", self.url))?;
         let status = response.status();
         let mut body = response
             .into_body()
@@ -132,7 +133,7 @@ impl Client {
             let mut text = String::new();
             // The status is reported even if the body cannot be read.
             let _ = body.read_to_string(&mut text);
-            bail!("{} answers {status}: {text:.300}", self.url);
+            bail!("{} responded with {status}: {text:.300}", self.url);
         }
         Ok(body)
     }
@@ -156,8 +157,8 @@ fn argument(value: &Value) -> Json {
     }
 }
 
-fn result(answer: &Json, index: usize) -> Result<&Json> {
-    let entry = &answer["results"][index];
+fn result(response: &Json, index: usize) -> Result<&Json> {
+    let entry = &response["results"][index];
     if entry["type"] == "ok" {
         Ok(&entry["response"]["result"])
     } else {

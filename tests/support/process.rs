@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Longest time until the first answer: sqld copies a large database into its
+/// Longest time until the first response: sqld copies a large database into its
 /// log first.
 const START_TIMEOUT: Duration = Duration::from_mins(3);
 /// Time between two checks.
@@ -58,7 +58,7 @@ impl Process {
             }
             if Instant::now() > deadline {
                 bail!(
-                    "{} has not answered in {START_TIMEOUT:?}: {}",
+                    "{} has not responded in {START_TIMEOUT:?}: {}",
                     program.display(),
                     process.log()
                 );

@@ -11,7 +11,7 @@ use connector_tests::snapshot;
 use connector_tests::sqld::Sqld;
 
 #[test]
-fn the_help_of_every_command() -> Result<()> {
+fn every_command_has_a_help_text() -> Result<()> {
     for command in ["", "run", "check", "list", "preview", "inspect"] {
         let arguments: Vec<_> = [command, "--help"]
             .into_iter()
@@ -179,7 +179,11 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
             "page",
             &["load", "resource"][..],
         ),
-        ("connector_host::egress", "answered", &["load", "request"]),
+        (
+            "connector_host::egress",
+            "response received",
+            &["load", "request"],
+        ),
         ("connector_host::pipeline::run", "committed", &["load"]),
     ] {
         let found = logged.iter().find(|event| {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, anyhow};
 use connector_tests::duckdb::DuckDb;
-use connector_tests::faulty::Faulty;
+use connector_tests::faulty::FaultyServer;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::shop;
 use connector_tests::sqld::{Options, Sqld};
@@ -136,7 +136,7 @@ fn migrations_of_a_schema_database_are_read_with_their_progress() -> Result<()> 
     })?;
     server.create_namespace("parent", &json!({"shared_schema": true}))?;
     server.create_namespace("child", &json!({"shared_schema_name": "parent"}))?;
-    let parent = Faulty::for_namespace(&server.url(), "parent")?;
+    let parent = FaultyServer::for_namespace(&server.url(), "parent")?;
     connector_tests::hrana::Client::new(&parent.url()).run(&["CREATE TABLE t(x)"])?;
     let pipeline = Pipeline::new(&parent.url())?
         .resource("platform_jobs")

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
-use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::faulty::{FaultyServer, ProxyFault};
 use connector_tests::pipeline::Pipeline;
 use connector_tests::source;
 use connector_tests::sqld::Sqld;
@@ -14,20 +14,20 @@ const ROWS: i64 = 25_000;
 fn a_reset_connection_is_retried() -> Result<()> {
     check_success(|number| {
         if number % 4 == 3 && number < 20 {
-            Fault::Reset
+            ProxyFault::Reset
         } else {
-            Fault::None
+            ProxyFault::None
         }
     })
 }
 
 #[test]
-fn a_truncated_answer_is_retried() -> Result<()> {
+fn a_truncated_response_is_retried() -> Result<()> {
     check_success(|number| {
         if number == 4 || number == 9 {
-            Fault::Truncate
+            ProxyFault::Truncate
         } else {
-            Fault::None
+            ProxyFault::None
         }
     })
 }
@@ -35,22 +35,22 @@ fn a_truncated_answer_is_retried() -> Result<()> {
 #[test]
 fn rate_limits_are_retried_with_and_without_retry_after() -> Result<()> {
     check_success(|number| match number {
-        2 => Fault::Answer("429 Too Many Requests", "retry-after: 1\r\n", Vec::new()),
-        5 => Fault::Answer(
+        2 => ProxyFault::Respond("429 Too Many Requests", "retry-after: 1\r\n", Vec::new()),
+        5 => ProxyFault::Respond(
             "429 Too Many Requests",
             "",
             br#"{"error":"Too many concurrent requests"}"#.to_vec(),
         ),
-        _ => Fault::None,
+        _ => ProxyFault::None,
     })
 }
 
 #[test]
 fn a_temporary_gateway_error_is_retried() -> Result<()> {
     check_success(|number| match number {
-        1 | 3 => Fault::Answer("502 Bad Gateway", "", Vec::new()),
-        4 => Fault::Answer("503 Service Unavailable", "retry-after: 1\r\n", Vec::new()),
-        _ => Fault::None,
+        1 | 3 => ProxyFault::Respond("502 Bad Gateway", "", Vec::new()),
+        4 => ProxyFault::Respond("503 Service Unavailable", "retry-after: 1\r\n", Vec::new()),
+        _ => ProxyFault::None,
     })
 }
 
@@ -58,18 +58,18 @@ fn a_temporary_gateway_error_is_retried() -> Result<()> {
 fn an_expired_stream_restarts_the_read() -> Result<()> {
     let body = br#"{"message":"The stream has expired due to inactivity","code":"STREAM_EXPIRED"}"#;
     check_success(move |number| match number {
-        6 => Fault::Answer(
+        6 => ProxyFault::Respond(
             "400 Bad Request",
             "content-type: application/json\r\n",
             body.to_vec(),
         ),
-        _ => Fault::None,
+        _ => ProxyFault::None,
     })
 }
 
 #[test]
-fn an_invalid_answer_ends_the_load_and_keeps_the_stored_rows() -> Result<()> {
-    let answers: [&[u8]; 5] = [
+fn an_invalid_response_ends_the_load_and_keeps_the_stored_rows() -> Result<()> {
+    let responses: [&[u8]; 5] = [
         b"<html>",
         br#"{"results":[{"type":"ok""#,
         br#"{"baton":null,"base_url":null,"results":[]}"#,
@@ -77,16 +77,16 @@ fn an_invalid_answer_ends_the_load_and_keeps_the_stored_rows() -> Result<()> {
         br#"{"baton":null,"base_url":null,"results":[{"type":"ok","response":{"type":"execute","result":{"cols":[],"rows":[[{"type":"colour"}]]}}}]}"#,
     ];
     let server = numbers()?;
-    for answer in answers {
+    for response in responses {
         let outcome = exit_code_with(&server, "", move |number| match number {
-            0..5 => Fault::None,
-            _ => Fault::Answer(
+            0..5 => ProxyFault::None,
+            _ => ProxyFault::Respond(
                 "200 OK",
                 "content-type: application/json\r\n",
-                answer.to_vec(),
+                response.to_vec(),
             ),
         })?;
-        assert_eq!(outcome, Some(1), "{}", String::from_utf8_lossy(answer));
+        assert_eq!(outcome, Some(1), "{}", String::from_utf8_lossy(response));
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ fn permanent_errors_are_not_retried() -> Result<()> {
             "Operation was blocked: SQL read operations are forbidden (upgrade)",
         ),
     ] {
-        let server = Faulty::always(Fault::Answer(
+        let server = FaultyServer::always(ProxyFault::Respond(
             status,
             "content-type: text/plain\r\n",
             body.into(),
@@ -119,9 +119,9 @@ fn permanent_errors_are_not_retried() -> Result<()> {
 fn the_time_limit_ends_a_stalled_read() -> Result<()> {
     let code = exit_code_with(&numbers()?, "time = \"4s\"", |number| {
         if number < 5 {
-            Fault::None
+            ProxyFault::None
         } else {
-            Fault::Stall
+            ProxyFault::Stall
         }
     })?;
     assert_eq!(code, Some(5));
@@ -129,12 +129,12 @@ fn the_time_limit_ends_a_stalled_read() -> Result<()> {
 }
 
 #[test]
-fn the_response_limit_ends_an_endless_answer() -> Result<()> {
+fn the_response_limit_ends_an_endless_response() -> Result<()> {
     let code = exit_code_with(&numbers()?, "response = \"20MB\"", |number| {
         if number < 5 {
-            Fault::None
+            ProxyFault::None
         } else {
-            Fault::Endless
+            ProxyFault::Endless
         }
     })?;
     assert_eq!(code, Some(5));
@@ -154,9 +154,9 @@ fn the_memory_limit_stops_a_connector() -> Result<()> {
 }
 
 /// Loads through faults. The load must succeed and store all rows.
-fn check_success(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Result<()> {
+fn check_success(plan: impl Fn(usize) -> ProxyFault + Send + Sync + 'static) -> Result<()> {
     let server = numbers()?;
-    let faulty = Faulty::proxy(&server.url(), move |number, _, _| plan(number))?;
+    let faulty = FaultyServer::proxy(&server.url(), move |number, _, _| plan(number))?;
     let pipeline = Pipeline::new(&faulty.url())?.config("page_rows = 2000");
     pipeline.load()?;
     assert!(faulty.requests() > 10, "{} requests", faulty.requests());
@@ -168,11 +168,11 @@ fn check_success(plan: impl Fn(usize) -> Fault + Send + Sync + 'static) -> Resul
 fn exit_code_with(
     server: &Sqld,
     limits: &str,
-    plan: impl Fn(usize) -> Fault + Send + Sync + 'static,
+    plan: impl Fn(usize) -> ProxyFault + Send + Sync + 'static,
 ) -> Result<Option<i32>> {
     let good = Pipeline::new(&server.url())?;
     good.load()?;
-    let faulty = Faulty::proxy(&server.url(), move |number, _, _| plan(number))?;
+    let faulty = FaultyServer::proxy(&server.url(), move |number, _, _| plan(number))?;
     let bad = Pipeline::new(&faulty.url())?
         .config("page_rows = 2000")
         .limits(limits)

@@ -1,4 +1,4 @@
-//! Tests of the stand-in for the Platform API: it answers all documented
+//! Tests of the stand-in for the Platform API: it serves all documented
 //! requests as documented, and has faults only on request. The connector is
 //! tested elsewhere.
 
@@ -21,15 +21,15 @@ use serde_json::{Value as Json, json};
 const TOKEN: &str = "token-of-the-test";
 
 #[test]
-fn every_documented_read_is_answered_as_documented() -> Result<()> {
+fn every_documented_read_returns_what_is_documented() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let document = Document::read()?;
     assert_eq!(document.readable().len(), 25);
     for (method, template) in document.readable() {
         let path = example(template);
-        let (status, answer) = get(&platform, &path)?;
-        assert_eq!(status, 200, "{method} {path}: {answer}");
-        document.check(template, &answer)?;
+        let (status, response) = get(&platform, &path)?;
+        assert_eq!(status, 200, "{method} {path}: {response}");
+        document.check(template, &response)?;
         assert_eq!(platform.count("GET", &path), 1);
     }
     platform.finish()
@@ -72,7 +72,7 @@ fn every_undocumented_endpoint_states_its_reason() -> Result<()> {
 }
 
 #[test]
-fn an_answer_that_violates_the_document_is_reported_and_not_sent() -> Result<()> {
+fn a_response_that_violates_the_document_is_reported_and_not_sent() -> Result<()> {
     let guild = || {
         let world = World::new().organization(Organization::team("acme").kind("guild"));
         let platform = Platform::serve(world.token(Token::unrestricted(TOKEN)))?;
@@ -91,7 +91,7 @@ fn an_answer_that_violates_the_document_is_reported_and_not_sent() -> Result<()>
 fn references_and_nullable_types_of_the_document_are_applied() -> Result<()> {
     let document = Document::read()?;
     let database = "/v1/organizations/{organizationSlug}/databases/{databaseName}";
-    let fits = |answer: &Json| document.check(database, answer).is_ok();
+    let fits = |response: &Json| document.check(database, response).is_ok();
     assert!(fits(&json!({"database": {"Name": "shop", "parent": null}})));
     assert!(fits(&json!({"database": {"Name": "shop", "unknown": [1]}})));
     assert!(!fits(&json!({"database": {"Name": null}})));
@@ -178,9 +178,9 @@ fn example(template: &str) -> String {
         .replace("{locationCode}", "aws-eu-west-1")
 }
 
-/// Collects the paths of all fields of an answer.
-fn collect(answer: &Json, at: &str, fields: &mut BTreeSet<String>) {
-    match answer {
+/// Collects the paths of all fields of a response.
+fn collect(response: &Json, at: &str, fields: &mut BTreeSet<String>) {
+    match response {
         Json::Array(items) => {
             for item in items {
                 collect(item, &format!("{at}[]"), fields);
@@ -201,18 +201,18 @@ fn collect(answer: &Json, at: &str, fields: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns the status and answer for a token that reads everything.
+/// Returns the status and response for a token that reads everything.
 fn get(platform: &Platform, target: &str) -> Result<(u16, Json)> {
     get_as(platform, TOKEN, target)
 }
 
-/// Returns the status and answer for a token.
+/// Returns the status and response for a token.
 fn get_as(platform: &Platform, token: &str, target: &str) -> Result<(u16, Json)> {
     let fetched = fetch(platform, token, target)?;
-    let answer = serde_json::from_str(&fetched.body);
+    let response = serde_json::from_str(&fetched.body);
     Ok((
         fetched.status,
-        answer.with_context(|| format!("this is not JSON: {fetched:?}"))?,
+        response.with_context(|| format!("this is not JSON: {fetched:?}"))?,
     ))
 }
 

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
-use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::faulty::{FaultyServer, ProxyFault};
 use connector_tests::pipeline::{Outcome, Pipeline, host};
 use connector_tests::snapshot;
 use connector_tests::sqld::Sqld;
@@ -124,12 +124,12 @@ fn unusable_servers() -> Result<()> {
         .local_addr()?
         .port();
     let closed = format!("http://127.0.0.1:{port}");
-    let website = Faulty::always(Fault::Answer(
+    let website = FaultyServer::always(ProxyFault::Respond(
         "404 Not Found",
         "content-type: text/html\r\n",
         b"<h1>Nothing here</h1>".to_vec(),
     ))?;
-    let blocked = Faulty::always(Fault::Answer(
+    let blocked = FaultyServer::always(ProxyFault::Respond(
         "200 OK",
         "content-type: application/json\r\n",
         br#"{"baton":null,"base_url":null,"results":[{"type":"error","error":{"message":"Operation was blocked: SQL read operations are forbidden","code":"BLOCKED"}}]}"#.to_vec(),

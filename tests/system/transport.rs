@@ -1,10 +1,10 @@
-//! Transport of requests and answers.
+//! Transport of requests and responses.
 
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Result, anyhow};
 use connector_tests::duckdb::DuckDb;
-use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::faulty::{FaultyServer, ProxyFault};
 use connector_tests::pipeline::Pipeline;
 use connector_tests::shop;
 use connector_tests::sqld::{Options, Sqld};
@@ -41,11 +41,11 @@ fn a_base_url_without_a_rule_is_denied() -> Result<()> {
 #[test]
 fn a_server_of_hrana_2_is_supported() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
-    let old = Faulty::proxy(&server.url(), |_, target, _| {
+    let old = FaultyServer::proxy(&server.url(), |_, target, _| {
         if target.starts_with("/v3") {
-            Fault::Answer("404 Not Found", "", Vec::new())
+            ProxyFault::Respond("404 Not Found", "", Vec::new())
         } else {
-            Fault::None
+            ProxyFault::None
         }
     })?;
     let pipeline = Pipeline::new(&old.url())?
@@ -69,11 +69,11 @@ fn a_stream_is_closed_at_every_end_of_a_read() -> Result<()> {
     for resource in ["orders", "revenue", "nothing_of_this_name"] {
         let last = Arc::new(Mutex::new(String::new()));
         let seen = Arc::clone(&last);
-        let front = Faulty::proxy(&server.url(), move |_, _, body| {
+        let front = FaultyServer::proxy(&server.url(), move |_, _, body| {
             if let Ok(mut seen) = seen.lock() {
                 body.clone_into(&mut seen);
             }
-            Fault::None
+            ProxyFault::None
         })?;
         Pipeline::new(&front.url())?
             .config("page_rows = 500")
@@ -91,7 +91,7 @@ fn a_stream_is_closed_at_every_end_of_a_read() -> Result<()> {
 #[test]
 fn a_load_uses_one_connection() -> Result<()> {
     let server = Sqld::with_data(shop::write)?;
-    let front = Faulty::proxy(&server.url(), |_, _, _| Fault::None)?;
+    let front = FaultyServer::proxy(&server.url(), |_, _, _| ProxyFault::None)?;
     Pipeline::new(&front.url())?
         .config("page_rows = 500")
         .load()?;
@@ -101,13 +101,13 @@ fn a_load_uses_one_connection() -> Result<()> {
 }
 
 #[test]
-fn a_compressed_answer_is_unpacked() -> Result<()> {
+fn a_compressed_response_is_unpacked() -> Result<()> {
     /// The text "sqld 0.24.32 (gzipped)", compressed with gzip.
     const COMPRESSED: [u8; 42] = [
         31, 139, 8, 0, 0, 0, 0, 0, 2, 3, 43, 46, 204, 73, 81, 48, 208, 51, 50, 209, 51, 54, 82,
         208, 72, 175, 202, 44, 40, 72, 77, 209, 4, 0, 29, 116, 166, 56, 22, 0, 0, 0,
     ];
-    let server = Faulty::always(Fault::Answer(
+    let server = FaultyServer::always(ProxyFault::Respond(
         "200 OK",
         "content-type: text/plain\r\ncontent-encoding: gzip\r\n",
         COMPRESSED.to_vec(),
@@ -121,12 +121,12 @@ fn a_compressed_answer_is_unpacked() -> Result<()> {
 }
 
 /// Starts a server that names its own address as base URL, and a proxy of it.
-fn behind_a_proxy() -> Result<(Sqld, Faulty)> {
+fn behind_a_proxy() -> Result<(Sqld, FaultyServer)> {
     let options = Options {
         advertises_url: true,
         ..Options::default()
     };
     let server = Sqld::start_with(&options, shop::write)?;
-    let front = Faulty::proxy(&server.url(), |_, _, _| Fault::None)?;
+    let front = FaultyServer::proxy(&server.url(), |_, _, _| ProxyFault::None)?;
     Ok((server, front))
 }

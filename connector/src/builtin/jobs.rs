@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answers_of_sqld_are_parsed() {
+    fn the_responses_of_sqld_are_parsed() {
         let jobs: MigrationJobs = serde_json::from_str(
             r#"{"schema_version":4,"migrations":[{"job_id":3,"status":"RunSuccess"},{"job_id":2,"status":null}]}"#,
         )

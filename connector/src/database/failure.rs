@@ -4,7 +4,7 @@
 //! 0.6.0 have shown. Six shapes of errors are known.
 
 use crate::error::{Category, Error};
-use crate::failure::{ErrorAnswer, Failure, reason};
+use crate::failure::{ErrorResponse, Failure, reason};
 use crate::hrana::DecodeError;
 use crate::hrana::response::SqlError;
 
@@ -12,7 +12,7 @@ use crate::hrana::response::SqlError;
 #[must_use]
 pub fn from_status(status: u16, retry_after: Option<u64>, body: &str, url: &str) -> Failure {
     let message = message_in(body);
-    let response = ErrorAnswer {
+    let response = ErrorResponse {
         status,
         retry_after,
         reason: &message,

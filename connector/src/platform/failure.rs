@@ -6,9 +6,9 @@ use serde_json::value::RawValue;
 use super::json::{self, JsonWriter, Object};
 use super::secret_fields;
 use crate::error::{Category, Error};
-use crate::failure::{ErrorAnswer, reason};
+use crate::failure::{ErrorResponse, reason};
 
-/// Classifies an answer whose status is not 200. `request` is for people.
+/// Classifies a response whose status is not 200. `request` is for people.
 pub(super) fn from_status(
     status: u16,
     retry_after: Option<u64>,
@@ -16,46 +16,46 @@ pub(super) fn from_status(
     request: &str,
 ) -> Error {
     let stated = reason_in(body);
-    let answer = ErrorAnswer {
+    let response = ErrorResponse {
         status,
         retry_after,
         reason: &stated,
         subject: request,
     };
     match status {
-        400 | 402 | 403 if stated.contains("feature_not_available") => answer
+        400 | 402 | 403 if stated.contains("feature_not_available") => response
             .error(Category::Permission, "the request is not permitted")
             .hint("leave the resource out: the plan of the organization does not include it"),
-        401 => answer
+        401 => response
             .error(Category::Authentication, "the token was not accepted")
             .hint(token_hint(&stated)),
-        402 => answer.error(Category::Permission, "the request is not permitted").hint(
+        402 => response.error(Category::Permission, "the request is not permitted").hint(
             "check the billing page of the organization: its plan does not include the resource, or an \
              invoice is due",
         ),
-        403 => answer.error(Category::Permission, "the request is not permitted").hint(
+        403 => response.error(Category::Permission, "the request is not permitted").hint(
             "check the permissions of the token, and `organization` if it is set: a token of a group \
              cannot read an organization, and some resources need an admin, an owner or a larger plan",
         ),
-        404 | 410 => answer
+        404 | 410 => response
             .error(Category::NotFound, "nothing exists at this path")
             .hint("check `organization`"),
-        408 | 429 => answer
+        408 | 429 => response
             .retryable(Category::RateLimited, "the API limits the rate of requests")
             .hint("try again later, or lower `concurrency`"),
-        409 | 500..600 => answer
+        409 | 500..600 => response
             .retryable(Category::Unavailable, "the API is not available")
             .hint("try again later"),
-        300..400 => answer
+        300..400 => response
             .error(Category::Protocol, "the API redirects to another URL")
             .hint("set `platform_url` to the URL of the redirect"),
-        _ => answer
+        _ => response
             .error(Category::Protocol, "the API does not accept the request")
             .hint(CHECK_URL),
     }
 }
 
-/// Creates the error of an answer that differs from the API's documentation.
+/// Creates the error of a response that differs from the API's documentation.
 pub(super) fn protocol(request: &str, problem: &str) -> Error {
     Error::new(Category::Protocol, format!("{request}: {problem}")).hint(CHECK_URL)
 }
@@ -66,7 +66,7 @@ pub(super) fn is_partial(error: &Error) -> bool {
     matches!(error.category, Category::Permission | Category::NotFound)
 }
 
-/// Hint for an answer that the API does not document.
+/// Hint for a response that the API does not document.
 const CHECK_URL: &str = "check that `platform_url` is the URL of Turso's Platform API, and that the \
                          connector is up to date";
 

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_answered_with_the_nearest_known_one() {
+    fn the_error_of_an_unknown_key_names_the_nearest_known_one() {
         let error = error(&serde_json::json!({"database_url": "x", "page_row": 1}));
         assert_eq!(
             error.remedy(),

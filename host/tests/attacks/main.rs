@@ -14,6 +14,7 @@
 )]
 
 mod debug;
+mod expected;
 mod forged;
 mod headers;
 mod isolation;
@@ -26,6 +27,5 @@ mod returned;
 mod secrets;
 mod supply;
 mod tls;
-mod verdict;
 mod victim;
 mod world;

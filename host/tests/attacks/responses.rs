@@ -1,4 +1,4 @@
-//! Attacks through answers of a server: endless, false or invalid HTTP.
+//! Attacks through responses of a server: endless, false or invalid HTTP.
 
 mod bodies;
 mod heads;

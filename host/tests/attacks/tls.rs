@@ -14,7 +14,7 @@ pub(crate) fn listen(
     address: Ipv4Addr,
     port: u16,
     name: &str,
-    answer: &'static str,
+    response: &'static str,
 ) -> (Victim, CertificateDer<'static>) {
     let certified = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let certificate = certified.cert.der().clone();
@@ -33,7 +33,7 @@ pub(crate) fn listen(
         // A client that does not trust the certificate disconnects here.
         while let Some(request) = read(&mut stream) {
             saw(request);
-            if stream.write_all(answer.as_bytes()).is_err() || stream.flush().is_err() {
+            if stream.write_all(response.as_bytes()).is_err() || stream.flush().is_err() {
                 return;
             }
         }

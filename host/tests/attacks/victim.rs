@@ -1,5 +1,5 @@
 //! Target of an attack: a listener that records what it receives and sends the
-//! answers of a test.
+//! responses of a test.
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -29,31 +29,31 @@ type Serve = dyn Fn(TcpStream, &dyn Fn(String)) + Send + Sync;
 const PROBE: &[u8] = b"probe";
 
 impl Victim {
-    /// Starts a victim that answers every request with an empty 200.
+    /// Starts a victim that responds to every request with an empty 200.
     pub(crate) fn listen() -> Self {
-        Self::answering(|_, stream| {
+        Self::responding(|_, stream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
         })
     }
 
-    /// Starts a victim that answers with these bytes and closes the connection.
-    pub(crate) fn answering_with(bytes: impl Into<Vec<u8>>) -> Self {
+    /// Starts a victim that responds with these bytes and closes the connection.
+    pub(crate) fn responding_with(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
-        Self::answering(move |_, stream| {
+        Self::responding(move |_, stream| {
             stream.write_all(&bytes)?;
             stream.shutdown(std::net::Shutdown::Both)
         })
     }
 
-    /// Starts a victim that answers with a function.
-    pub(crate) fn answering(
-        answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    /// Starts a victim that responds with a function.
+    pub(crate) fn responding(
+        respond: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
-        Self::serving(bind(Ipv4Addr::LOCALHOST, 0).unwrap(), talk(answer))
+        Self::serving(bind(Ipv4Addr::LOCALHOST, 0).unwrap(), talk(respond))
     }
 
     /// Starts two victims with the same port, on 127.0.0.1 and 127.0.0.2, which
-    /// answer `listed` and `victim`.
+    /// respond with `listed` and `victim`.
     pub(crate) fn pair() -> (Self, Self) {
         // A port that is free on one address may be in use on the other.
         let (listed, victim) = (0..100)
@@ -152,7 +152,7 @@ fn accept(
 
 /// Returns a function that serves HTTP/1.1, one request at a time.
 fn talk(
-    answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    respond: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> impl Fn(TcpStream, &dyn Fn(String)) + Send + Sync + 'static {
     move |mut stream, record| {
         // Separate writes are sent separately.
@@ -160,7 +160,7 @@ fn talk(
         while let Some(request) = read(&mut stream) {
             record(request.clone());
             // Clients close connections early in these tests.
-            if answer(&request, &mut stream).is_err() {
+            if respond(&request, &mut stream).is_err() {
                 return;
             }
         }

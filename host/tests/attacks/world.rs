@@ -162,8 +162,8 @@ impl Outcome {
         }
     }
 
-    /// Returns the answer that the connector received.
-    pub(crate) fn answer(&self) -> &str {
+    /// Returns the response that the connector received.
+    pub(crate) fn response(&self) -> &str {
         match &self.result {
             Ok(findings) => &findings.last().unwrap().message,
             Err(error) => panic!("the attack failed: {error}"),

@@ -29,8 +29,8 @@ use crate::store::{DATASET, Kind, Store, commit, load_id, record};
 pub(crate) struct Objects {
     inner: InMemory,
     uploads: AtomicUsize,
-    /// True if the answer of the next conditional put is lost.
-    loses_answer: AtomicBool,
+    /// True if the response of the next conditional put is lost.
+    loses_response: AtomicBool,
     /// True if the next conditional put fails before it is carried out.
     refuses_commit: AtomicBool,
     /// True if the condition of a put is ignored.
@@ -90,8 +90,8 @@ impl ObjectStore for Objects {
             options.mode = PutMode::Overwrite;
         }
         let result = self.inner.put_opts(path, content, options).await?;
-        if conditional && self.loses_answer.swap(false, Ordering::Relaxed) {
-            return Err(failure("the answer was lost"));
+        if conditional && self.loses_response.swap(false, Ordering::Relaxed) {
+            return Err(failure("the response was lost"));
         }
         Ok(result)
     }
@@ -178,14 +178,14 @@ fn files_are_uploaded_in_parts_and_nothing_stays_staged() {
 }
 
 #[test]
-fn a_commit_whose_answer_is_lost_is_a_commit() {
+fn a_commit_whose_response_is_lost_is_a_commit() {
     let store = Store::in_objects(Kind::Parquet);
     append(&store, 1, 1).unwrap();
     let mut destination = store.open();
     store
         .objects()
         .unwrap()
-        .loses_answer
+        .loses_response
         .store(true, Ordering::Relaxed);
     for number in [2, 3] {
         let rows = ids(number, &[i64::try_from(number).unwrap()]);

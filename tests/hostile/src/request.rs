@@ -15,7 +15,7 @@ const READ_BYTES: u64 = 1 << 16;
 const WRITE_BYTES: usize = 4096;
 
 /// Result of a request, as text for a test.
-pub(crate) type Answer = Result<String, Failure>;
+pub(crate) type RequestResult = Result<String, Failure>;
 
 /// Failure of a request.
 pub(crate) struct Failure {
@@ -24,14 +24,14 @@ pub(crate) struct Failure {
     pub(crate) reason: String,
 }
 
-/// Sends a request and reads the whole answer: status, headers, body.
-pub(crate) fn exchange(request: &Request) -> Answer {
+/// Sends a request and reads the whole response: status, headers, body.
+pub(crate) fn exchange(request: &Request) -> RequestResult {
     let future = send(request)?;
     future.subscribe().block();
     let response = match future.get() {
         Some(Ok(Ok(response))) => response,
         Some(Ok(Err(code))) => return Err(Failure::from_code(&code)),
-        _ => return Err(Failure::new("the answer was consumed already")),
+        _ => return Err(Failure::new("the response was consumed already")),
     };
     let headers: Vec<String> = response
         .headers()
@@ -49,7 +49,7 @@ pub(crate) fn exchange(request: &Request) -> Answer {
     }
 }
 
-/// Sends a request without waiting for the answer.
+/// Sends a request without waiting for the response.
 pub(crate) fn send(request: &Request) -> Result<FutureIncomingResponse, Failure> {
     let headers = Fields::new();
     for (name, value) in &request.headers {
@@ -141,7 +141,7 @@ fn read_into(bytes: &mut Vec<u8>, response: &IncomingResponse) -> Result<(), Fai
         .map_err(|()| Failure::new("the stream was consumed already"))?;
     loop {
         match stream.blocking_read(READ_BYTES) {
-            // The rest of a long answer is discarded.
+            // The rest of a long response is discarded.
             Ok(chunk) if bytes.len() > 1 << 20 => bytes.truncate(bytes.len() - chunk.len().min(1)),
             Ok(chunk) => bytes.extend(chunk),
             Err(StreamError::Closed) => return Ok(()),

@@ -21,9 +21,9 @@ pub(crate) struct Script {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     Request(Request),
-    /// Sends this many requests and reads no answer.
+    /// Sends this many requests and reads no response.
     Unread(Request, u32),
     /// Gets the secret with this name.
     Secret(String),
@@ -71,7 +71,7 @@ pub(crate) struct Request {
     pub(crate) header_bytes: u32,
     pub(crate) body: Option<String>,
     pub(crate) trailers: Vec<(String, String)>,
-    /// True to ignore a refusal and keep the received part of an answer.
+    /// True to ignore a refusal and keep the received part of a response.
     pub(crate) keep: bool,
 }
 

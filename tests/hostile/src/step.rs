@@ -21,7 +21,7 @@ pub(crate) fn run(step: &Step) -> Result<String, Failure> {
             for future in &waiting {
                 future.subscribe().block();
             }
-            Ok(format!("{} answers are unread", waiting.len()))
+            Ok(format!("{} responses are unread", waiting.len()))
         }
         Step::Secret(name) => match secrets::get(name) {
             Ok(secret) => Ok(secret.reference()),

@@ -1,8 +1,8 @@
 //! Authorization: the scope and role of tokens, and the requirements of
 //! endpoints. It does not know what endpoints return.
 
-use super::answer::Refusal;
-use super::world::{Organization, Plan, World};
+use super::response::Refusal;
+use super::world::{Organization, PricingPlan, World};
 
 /// Token of the Platform API.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ pub(super) fn token<'a>(world: &'a World, header: Option<&str>) -> Result<&'a To
 pub(super) fn permit(
     token: &Token,
     access: Access,
-    least: Plan,
+    least: PricingPlan,
     organization: &Organization,
 ) -> Result<(), Refusal> {
     let is_restricted = matches!(token.scope, Scope::Group(..));
@@ -174,7 +174,7 @@ pub(super) fn permit(
 }
 
 /// Fails unless the plan of an organization is at least `least`.
-pub(super) fn require_plan(organization: &Organization, least: Plan) -> Result<(), Refusal> {
+pub(super) fn require_plan(organization: &Organization, least: PricingPlan) -> Result<(), Refusal> {
     if organization.plan < least {
         let plan = organization.plan.name();
         return Err(Refusal {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::names;
+use super::response::{ApiRequest, EndpointResult, Refusal};
 
 /// Returns the closest region, served by the other origin.
 pub(super) fn closest_region() -> Json {

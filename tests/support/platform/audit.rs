@@ -2,10 +2,10 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{ApiRequest, EndpointResult};
 use super::clock;
 use super::names;
 use super::pages;
+use super::response::{ApiRequest, EndpointResult};
 use super::secrets;
 
 /// Time of the first entry: 2026-01-01.

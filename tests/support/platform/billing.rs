@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::organizations::overages;
+use super::response::{ApiRequest, EndpointResult, Refusal};
 use super::secrets;
-use super::world::Plan;
+use super::world::PricingPlan;
 
 /// Due date of the first invoice: 2026-01-05, 5:00.
 const FIRST_INVOICE: i64 = 1_767_589_200;
@@ -14,7 +14,7 @@ const FIRST_INVOICE: i64 = 1_767_589_200;
 const MONTH: i64 = 30 * 86_400;
 
 pub(super) fn plans(_: &ApiRequest<'_>) -> Json {
-    json!({"plans": Plan::ALL.map(plan)})
+    json!({"plans": PricingPlan::ALL.map(plan)})
 }
 
 pub(super) fn subscription(request: &ApiRequest<'_>) -> EndpointResult {
@@ -86,12 +86,12 @@ fn moment(seconds: i64) -> String {
 }
 
 /// Returns a plan. Only the largest has no limit of databases.
-fn plan(plan: Plan) -> Json {
+fn plan(plan: PricingPlan) -> Json {
     let (price, step) = match plan {
-        Plan::Starter => ("0", 1),
-        Plan::Developer => ("5.99", 10),
-        Plan::Scaler => ("29", 100),
-        Plan::Pro => ("499", 1000),
+        PricingPlan::Starter => ("0", 1),
+        PricingPlan::Developer => ("5.99", 10),
+        PricingPlan::Scaler => ("29", 100),
+        PricingPlan::Pro => ("499", 1000),
     };
     json!({
         "name": plan.name(),
@@ -103,7 +103,7 @@ fn plan(plan: Plan) -> Json {
         "quotas": {
             "rowsRead": 1_000_000_000_u64 * step,
             "rowsWritten": 25_000_000 * step,
-            "databases": (plan < Plan::Pro).then_some(100 * step),
+            "databases": (plan < PricingPlan::Pro).then_some(100 * step),
             "locations": 3,
             "storage": 5_000_000_000_u64 * step,
             "groups": step,

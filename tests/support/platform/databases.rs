@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::deleted;
 use super::names;
 use super::pages;
+use super::response::{ApiRequest, EndpointResult, Refusal};
 use super::secrets;
 use super::world::{Database, Organization};
 
@@ -23,11 +23,11 @@ pub(super) fn list(request: &ApiRequest<'_>) -> EndpointResult {
     };
     let records = keyed(request, organization, is_selected, record);
     let (records, next) = pages::optional(request, records)?;
-    let mut answer = json!({"databases": records});
+    let mut response = json!({"databases": records});
     if let Some(next) = next {
-        answer["pagination"] = json!({"next": next});
+        response["pagination"] = json!({"next": next});
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Returns the existing or the deleted databases. Only the latter is documented.

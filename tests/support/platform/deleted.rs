@@ -3,11 +3,11 @@
 use serde_json::{Value as Json, json};
 
 use super::access;
-use super::answer::{ApiRequest, EndpointResult};
 use super::clock;
 use super::names;
 use super::pages;
-use super::world::{Organization, Plan};
+use super::response::{ApiRequest, EndpointResult};
+use super::world::{Organization, PricingPlan};
 
 /// Time of the first deletion: 2026-11-20.
 const FIRST: i64 = 1_795_132_800;
@@ -17,7 +17,7 @@ const INTERVAL: i64 = 3600;
 pub(super) fn databases(request: &ApiRequest<'_>) -> EndpointResult {
     let organization = request.organization()?;
     // The same path lists existing databases, which every plan includes.
-    access::require_plan(organization, Plan::Developer)?;
+    access::require_plan(organization, PricingPlan::Developer)?;
     let numbers = 1..=organization.deleted_databases;
     let records = numbers
         .map(|number| database(organization, number))

@@ -1,5 +1,5 @@
 //! OpenAPI document of the Platform API: its readable endpoints, and validation
-//! of answers. It does not know how answers are made.
+//! of responses. It does not know how responses are made.
 //!
 //! `tests/openapi/turso.json` is `api-reference/openapi.json` of
 //! `tursodatabase/turso-docs` as of 2026-06-25, unchanged. Its
@@ -68,7 +68,7 @@ impl Document {
         found
     }
 
-    /// Fields of the successful answer to a path template, such as
+    /// Fields of the successful response to a path template, such as
     /// `databases[].parent.id`.
     #[must_use]
     pub fn fields(&self, template: &str) -> BTreeSet<String> {
@@ -79,9 +79,9 @@ impl Document {
         fields
     }
 
-    /// Fails if a successful answer to a path template violates the document.
-    pub fn check(&self, template: &str, answer: &Json) -> Result<()> {
-        self.validate(template, 200, answer)
+    /// Fails if a successful response to a path template violates the document.
+    pub fn check(&self, template: &str, response: &Json) -> Result<()> {
+        self.validate(template, 200, response)
     }
 
     /// Returns the allowed values of a field of a schema.
@@ -91,20 +91,20 @@ impl Document {
         choices.filter_map(Json::as_str).collect()
     }
 
-    /// Returns the example of the successful answer to a path template.
+    /// Returns the example of the successful response to a path template.
     pub(super) fn example(&self, template: &str) -> Option<&Json> {
         self.response(template, "200")?.get("example")
     }
 
-    /// Fails if an answer violates the document, which describes all successful
-    /// answers and some errors.
-    pub(super) fn validate(&self, template: &str, status: u16, answer: &Json) -> Result<()> {
+    /// Fails if a response violates the document, which describes all successful
+    /// responses and some errors.
+    pub(super) fn validate(&self, template: &str, status: u16, response: &Json) -> Result<()> {
         let Some(index) = self.responses.get(&(template.to_owned(), status)) else {
             ensure!(status != 200, "the document does not describe {template}");
             return Ok(());
         };
-        self.schemas.validate(answer, *index).map_err(|error| {
-            anyhow!("the answer {status} of {template} violates the document: {error}")
+        self.schemas.validate(response, *index).map_err(|error| {
+            anyhow!("the response {status} of {template} violates the document: {error}")
         })
     }
 

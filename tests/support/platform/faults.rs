@@ -5,28 +5,28 @@ use serde_json::{Value as Json, json};
 
 /// Treatment of a request.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub enum ApiFault {
     /// Error with this status, without `retry-after`.
     Status(u16),
     /// Error with this status and these seconds in `retry-after`.
     RetryAfter(u16, u64),
     /// Error with this status and an HTML page, as from a gateway.
     Page(u16),
-    /// Half of the answer, sent as a complete one.
+    /// Half of the response, sent as a complete one.
     Malformed,
     /// JSON with a text instead of every list and object.
     WrongShape,
-    /// Half of the answer, then a closed connection.
+    /// Half of the response, then a closed connection.
     Truncate,
-    /// Closed connection without an answer.
+    /// Closed connection without a response.
     Reset,
-    /// Request without an answer while the server runs.
+    /// Request without a response while the server runs.
     Stall,
-    /// Normal answer, once this many requests are in flight at the same time.
+    /// Normal response, once this many requests are in flight at the same time.
     Together(usize),
 }
 
-impl Fault {
+impl ApiFault {
     /// Selects the requests of a path pattern. `*` matches one segment, and `**`
     /// at the end matches all that follow.
     #[must_use]
@@ -40,10 +40,10 @@ impl Fault {
     }
 }
 
-/// Fault with the requests that it affects.
+/// A fault and the requests that it affects.
 #[derive(Clone, Debug)]
 pub struct ActiveFault {
-    fault: Fault,
+    fault: ApiFault,
     path: String,
     skipped: usize,
     left: Option<usize>,
@@ -98,7 +98,7 @@ pub(super) struct Faults {
 
 impl Faults {
     /// Returns the first fault that affects a request.
-    pub(super) fn next(&mut self, path: &str) -> Option<Fault> {
+    pub(super) fn next(&mut self, path: &str) -> Option<ApiFault> {
         self.requests += 1;
         for active in &mut self.active {
             if active.take(path) {
@@ -109,8 +109,8 @@ impl Faults {
         self.requests
             .is_multiple_of(limit.every.max(1))
             .then_some(match limit.retry_after {
-                Some(seconds) => Fault::RetryAfter(429, seconds),
-                None => Fault::Status(429),
+                Some(seconds) => ApiFault::RetryAfter(429, seconds),
+                None => ApiFault::Status(429),
             })
     }
 }
@@ -133,9 +133,9 @@ pub(super) fn refusal(status: u16) -> String {
     json!({"error": error}).to_string()
 }
 
-/// Returns an answer with other types than the original.
-pub(super) fn misshapen(answer: &Json) -> Json {
-    match answer {
+/// Returns a response with other types than the original.
+pub(super) fn misshapen(response: &Json) -> Json {
+    match response {
         Json::Object(object) => object
             .iter()
             .map(|(name, part)| {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 
-use super::answer::{ApiRequest, EndpointResult};
 use super::pages;
+use super::response::{ApiRequest, EndpointResult};
 use super::world::Organization;
 
 pub(super) fn list(request: &ApiRequest<'_>) -> EndpointResult {

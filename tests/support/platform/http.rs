@@ -1,5 +1,5 @@
 //! Subset of HTTP/1.1 that clients of the API use: requests with short bodies,
-//! and answers with a known length. It does not know paths.
+//! and responses with a known length. It does not know paths.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,7 @@ const MAX_REQUEST_BYTES: u64 = 1 << 20;
 
 /// Request without its body.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct HttpRequest {
     pub(super) method: String,
     /// Request target, as sent.
     pub(super) target: String,
@@ -23,7 +23,7 @@ pub(super) struct Request {
 }
 
 /// Reads the next request of a connection, if there is one.
-pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Request>> {
+pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<HttpRequest>> {
     let mut reader = connection.take(MAX_REQUEST_BYTES);
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -49,7 +49,7 @@ pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Requ
     }
     std::io::copy(&mut reader.take(length), &mut std::io::sink())?;
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
-    Ok(Some(Request {
+    Ok(Some(HttpRequest {
         path: unescaped(path)?,
         query: pairs(query)?,
         method,
@@ -58,7 +58,7 @@ pub(super) fn read(connection: &mut BufReader<&TcpStream>) -> Result<Option<Requ
     }))
 }
 
-/// Writes an answer. `length` is its declared content length.
+/// Writes a response. `length` is its declared content length.
 pub(super) fn write(
     mut connection: &TcpStream,
     status: u16,
@@ -67,11 +67,11 @@ pub(super) fn write(
     length: usize,
 ) -> Result<()> {
     let reason = reason(status);
-    let mut answer =
+    let mut response =
         format!("HTTP/1.1 {status} {reason}\r\n{headers}content-length: {length}\r\n\r\n")
             .into_bytes();
-    answer.extend(body);
-    connection.write_all(&answer)?;
+    response.extend(body);
+    connection.write_all(&response)?;
     Ok(())
 }
 

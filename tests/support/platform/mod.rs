@@ -1,9 +1,9 @@
 //! Stand-in for Turso's Platform API, with made-up organizations. It checks
-//! every answer against the OpenAPI document before it sends it. It must not
-//! send an invalid answer unless a test requests that.
+//! every response against the OpenAPI document before it sends it. It must not
+//! send an invalid response unless a test requests that.
 //!
 //! ```no_run
-//! use connector_tests::platform::{Database, Fault, Organization, Platform, Token, World};
+//! use connector_tests::platform::{ApiFault, Database, Organization, Platform, Token, World};
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! let world = World::new()
@@ -11,7 +11,7 @@
 //!     .token(Token::for_organization("token", "acme"))
 //!     .page_rows(10);
 //! let platform = Platform::serve(world)?;
-//! platform.fault(Fault::RetryAfter(429, 0).at("/v1/organizations/*/databases").times(1));
+//! platform.fault(ApiFault::RetryAfter(429, 0).at("/v1/organizations/*/databases").times(1));
 //! // A client reads from `platform.url()`.
 //! assert_eq!(platform.count("GET", "/v1/organizations/acme/databases"), 4);
 //! platform.finish()
@@ -20,7 +20,6 @@
 
 mod access;
 mod account;
-mod answer;
 mod audit;
 mod billing;
 mod clock;
@@ -33,6 +32,7 @@ mod http;
 mod names;
 mod organizations;
 mod pages;
+mod response;
 mod routes;
 pub mod secrets;
 mod server;
@@ -49,17 +49,17 @@ use anyhow::{Result, bail};
 
 pub use access::{Role, Token};
 pub use document::Document;
-pub use faults::{ActiveFault, Fault, RateLimit};
+pub use faults::{ActiveFault, ApiFault, RateLimit};
 pub use traps::Trap;
-pub use world::{Database, Organization, Plan, World};
+pub use world::{Database, Organization, PricingPlan, World};
 
-use server::{Listener, Origin, Shared};
+use server::{Listener, Origin, Server};
 
-/// Running server. On drop it ends, and panics if an answer violated the
+/// Running server. On drop it ends, and panics if a response violated the
 /// document.
 #[derive(Debug)]
 pub struct Platform {
-    shared: Arc<Shared>,
+    server: Arc<Server>,
     ports: [u16; 2],
     listeners: Vec<Listener>,
 }
@@ -67,11 +67,11 @@ pub struct Platform {
 impl Platform {
     /// Starts a server of a world.
     pub fn serve(world: World) -> Result<Self> {
-        let shared = Shared::new(world)?;
-        let listeners = vec![shared.listen(Origin::Api)?, shared.listen(Origin::Region)?];
+        let server = Server::new(world)?;
+        let listeners = vec![server.listen(Origin::Api)?, server.listen(Origin::Region)?];
         Ok(Self {
             ports: [listeners[0].port, listeners[1].port],
-            shared,
+            server,
             listeners,
         })
     }
@@ -96,36 +96,36 @@ impl Platform {
 
     /// Replaces the world.
     pub fn change(&self, world: World) {
-        self.shared.state().world = Arc::new(world);
+        self.server.state().world = Arc::new(world);
     }
 
     /// Adds a fault.
     pub fn fault(&self, fault: ActiveFault) {
-        self.shared.state().faults.active.push(fault);
+        self.server.state().faults.active.push(fault);
     }
 
     /// Sets the rate limit.
     pub fn limit(&self, limit: RateLimit) {
-        self.shared.state().faults.limit = Some(limit);
+        self.server.state().faults.limit = Some(limit);
     }
 
     /// Removes all faults and the rate limit.
     pub fn clear_faults(&self) {
-        self.shared.state().faults = faults::Faults::default();
+        self.server.state().faults = faults::Faults::default();
     }
 
     /// Method and target of every request so far, in order of arrival, such as
     /// `("GET", "/v1/user")`.
     #[must_use]
     pub fn requests(&self) -> Vec<(String, String)> {
-        self.shared.state().requests.clone()
+        self.server.state().requests.clone()
     }
 
     /// Number of requests by method and path, such as `GET /v1/user`.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for (method, target) in &self.shared.state().requests {
+        for (method, target) in &self.server.state().requests {
             *counts
                 .entry(format!("{method} {}", path(target)))
                 .or_default() += 1;
@@ -136,7 +136,7 @@ impl Platform {
     /// Number of requests of one method and path.
     #[must_use]
     pub fn count(&self, method: &str, expected: &str) -> usize {
-        let state = self.shared.state();
+        let state = self.server.state();
         let requests = state.requests.iter();
         requests
             .filter(|(found, target)| found == method && path(target) == expected)
@@ -154,25 +154,25 @@ impl Platform {
 
     /// Waits until the server has received that many requests.
     pub fn wait_for(&self, requests: usize) {
-        self.shared.wait(|state| state.requests.len() < requests);
+        self.server.wait(|state| state.requests.len() < requests);
     }
 
-    /// Largest number of requests that were unanswered at the same time.
+    /// Largest number of requests that were in flight at the same time.
     #[must_use]
     pub fn max_in_flight(&self) -> usize {
-        self.shared.state().max_in_flight
+        self.server.state().max_in_flight
     }
 
     /// Clears the recorded requests.
-    pub fn forget(&self) {
-        let mut state = self.shared.state();
+    pub fn clear_requests(&self) {
+        let mut state = self.server.state();
         state.requests.clear();
         state.max_in_flight = 0;
     }
 
-    /// Ends the server, and fails if an answer violated the document.
+    /// Ends the server, and fails if a response violated the document.
     pub fn finish(self) -> Result<()> {
-        let violations = std::mem::take(&mut self.shared.state().violations);
+        let violations = std::mem::take(&mut self.server.state().violations);
         if !violations.is_empty() {
             bail!("{}", violations.join("\n"));
         }
@@ -182,8 +182,8 @@ impl Platform {
 
 impl Drop for Platform {
     fn drop(&mut self) {
-        self.shared.stop(self.listeners.drain(..));
-        let violations = std::mem::take(&mut self.shared.state().violations);
+        self.server.stop(self.listeners.drain(..));
+        let violations = std::mem::take(&mut self.server.state().violations);
         assert!(
             violations.is_empty() || thread::panicking(),
             "{}",

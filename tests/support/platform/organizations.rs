@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::access::Role;
-use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::names;
+use super::response::{ApiRequest, EndpointResult, Refusal};
 use super::secrets;
 use super::world::Organization;
 

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value as Json, json};
 
-use super::answer::{ApiRequest, Refusal};
+use super::response::{ApiRequest, Refusal};
 
 /// Largest page of the newer lists.
 const MAX_PAGE_ROWS: usize = 1000;

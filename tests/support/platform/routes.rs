@@ -4,8 +4,8 @@
 use serde_json::Value as Json;
 
 use super::access::Access;
-use super::answer::{ApiRequest, EndpointResult};
-use super::world::Plan;
+use super::response::{ApiRequest, EndpointResult};
+use super::world::PricingPlan;
 use super::{account, audit, billing, databases, deleted, groups, organizations, tokens, usage};
 
 /// Row of the table.
@@ -14,7 +14,7 @@ pub(super) struct Route {
     pub(super) template: &'static str,
     pub(super) access: Access,
     /// Smallest plan that includes the endpoint.
-    pub(super) plan: Plan,
+    pub(super) plan: PricingPlan,
     pub(super) endpoint: Endpoint,
     /// Reason for serving an undocumented endpoint.
     pub(super) undocumented: Option<&'static str>,
@@ -82,12 +82,12 @@ pub(super) const ROUTES: &[Route] = &[
         "/v2/organizations/{organizationSlug}/invites",
         organizations::invites,
     )
-    .from(Plan::Scaler),
+    .from(PricingPlan::Scaler),
     organization(
         "/v1/organizations/{organizationSlug}/audit-logs",
         audit::list,
     )
-    .from(Plan::Scaler),
+    .from(PricingPlan::Scaler),
     organization(
         "/v1/organizations/{organizationSlug}/api-tokens",
         tokens::list,
@@ -150,7 +150,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/v3/organizations/{organizationId}/deleted-groups",
         deleted::groups,
     )
-    .from(Plan::Developer)
+    .from(PricingPlan::Developer)
     .undocumented(NEWER_DOCUMENT),
     route(
         "/v1/locations/{locationCode}",
@@ -169,7 +169,7 @@ pub(super) const ROUTES: &[Route] = &[
         "/v1/organizations/{organizationSlug}/invites",
         organizations::invites_v1,
     )
-    .from(Plan::Scaler)
+    .from(PricingPlan::Scaler)
     .undocumented(FORBIDDEN),
     admin(
         "/v1/organizations/{organizationSlug}/billing/customer",
@@ -185,37 +185,37 @@ const CLIENT_ONLY_SOURCE: &str =
     "Turso's own command line reads it, and only it returns the UUID that the v3 paths need";
 const FORBIDDEN: &str = "a connector must never request it, and tests check that";
 
-const fn anyone(template: &'static str, answer: fn(&ApiRequest<'_>) -> Json) -> Route {
-    route(template, Access::Anyone, Endpoint::Infallible(answer))
+const fn anyone(template: &'static str, endpoint: fn(&ApiRequest<'_>) -> Json) -> Route {
+    route(template, Access::Anyone, Endpoint::Infallible(endpoint))
 }
 
-const fn read(template: &'static str, answer: fn(&ApiRequest<'_>) -> EndpointResult) -> Route {
-    route(template, Access::Read, Endpoint::Fallible(answer))
+const fn read(template: &'static str, endpoint: fn(&ApiRequest<'_>) -> EndpointResult) -> Route {
+    route(template, Access::Read, Endpoint::Fallible(endpoint))
 }
 
 const fn organization(
     template: &'static str,
-    answer: fn(&ApiRequest<'_>) -> EndpointResult,
+    endpoint: fn(&ApiRequest<'_>) -> EndpointResult,
 ) -> Route {
-    route(template, Access::Organization, Endpoint::Fallible(answer))
+    route(template, Access::Organization, Endpoint::Fallible(endpoint))
 }
 
-const fn admin(template: &'static str, answer: fn(&ApiRequest<'_>) -> EndpointResult) -> Route {
-    route(template, Access::Admin, Endpoint::Fallible(answer))
+const fn admin(template: &'static str, endpoint: fn(&ApiRequest<'_>) -> EndpointResult) -> Route {
+    route(template, Access::Admin, Endpoint::Fallible(endpoint))
 }
 
 const fn route(template: &'static str, access: Access, endpoint: Endpoint) -> Route {
     Route {
         template,
         access,
-        plan: Plan::Starter,
+        plan: PricingPlan::Starter,
         endpoint,
         undocumented: None,
     }
 }
 
 impl Route {
-    const fn from(self, plan: Plan) -> Self {
+    const fn from(self, plan: PricingPlan) -> Self {
         Self { plan, ..self }
     }
 

@@ -11,7 +11,7 @@ pub enum Reason {
     Private,
 }
 
-/// Fields by name. Some occur only in answers that must never be requested, and
+/// Fields by name. Some occur only in responses that must never be requested, and
 /// some only in requests.
 const FIELDS: [(&str, Reason); 16] = [
     ("stripe_id", Reason::Secret),

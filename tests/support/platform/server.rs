@@ -1,5 +1,5 @@
 //! Threads that serve connections: they record requests, carry out faults, and
-//! stop on request. They do not decide about answers.
+//! stop on request. They do not decide about responses.
 
 use std::io::BufReader;
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
@@ -10,13 +10,13 @@ use anyhow::{Context, Result};
 use serde_json::{Value as Json, json};
 
 use super::account;
-use super::answer::{self, Answer};
 use super::document::Document;
-use super::faults::{self, Fault, Faults};
-use super::http::{self, Request};
+use super::faults::{self, ApiFault, Faults};
+use super::http::{self, HttpRequest};
+use super::response::{self, ApiResponse};
 use super::world::World;
 
-/// Header of an answer of the API.
+/// Header of a response of the API.
 const JSON: &str = "content-type: application/json\r\n";
 /// Header of an error page.
 const HTML: &str = "content-type: text/html\r\n";
@@ -28,17 +28,17 @@ pub(super) enum Origin {
     Region,
 }
 
-/// State that all threads share.
+/// Server, shared by all of its threads.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct Server {
     pub(super) document: Document,
-    state: Mutex<State>,
+    state: Mutex<ServerState>,
     changed: Condvar,
 }
 
-/// Mutable part of the shared state.
+/// Mutable part of a server.
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct ServerState {
     pub(super) world: Arc<World>,
     pub(super) faults: Faults,
     /// Method and target of every request, in order of arrival.
@@ -47,7 +47,7 @@ pub(super) struct State {
     pub(super) max_in_flight: usize,
     in_flight: usize,
     /// Number of times that enough requests were in flight for
-    /// [`Fault::Together`].
+    /// [`ApiFault::Together`].
     gatherings: usize,
     connections: Vec<TcpStream>,
     stopped: bool,
@@ -60,9 +60,9 @@ pub(super) struct Listener {
     thread: JoinHandle<()>,
 }
 
-impl Shared {
+impl Server {
     pub(super) fn new(world: World) -> Result<Arc<Self>> {
-        let state = State {
+        let state = ServerState {
             world: Arc::new(world),
             faults: Faults::default(),
             requests: Vec::new(),
@@ -80,7 +80,7 @@ impl Shared {
         }))
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, ServerState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -90,17 +90,17 @@ impl Shared {
         let address = listener
             .local_addr()
             .context("cannot determine the address of a listener")?;
-        let shared = Arc::clone(self);
+        let server = Arc::clone(self);
         let thread = thread::spawn(move || {
             let mut threads = Vec::new();
             for connection in listener.incoming().flatten() {
-                if !shared.admit(&connection) {
+                if !server.admit(&connection) {
                     break;
                 }
-                let shared = Arc::clone(&shared);
+                let server = Arc::clone(&server);
                 threads.push(thread::spawn(move || {
                     // Clients close connections early in some tests.
-                    drop(shared.serve(&connection, origin));
+                    drop(server.serve(&connection, origin));
                     // The connection may be closed already.
                     let _ = connection.shutdown(Shutdown::Both);
                 }));
@@ -133,7 +133,7 @@ impl Shared {
     }
 
     /// Waits while a condition is true.
-    pub(super) fn wait(&self, condition: impl Fn(&State) -> bool) {
+    pub(super) fn wait(&self, condition: impl Fn(&ServerState) -> bool) {
         let waited = self
             .changed
             .wait_while(self.state(), |state| condition(state));
@@ -153,7 +153,7 @@ impl Shared {
         let mut reader = BufReader::new(connection);
         while let Some(request) = http::read(&mut reader)? {
             let (fault, gatherings) = self.begin(&request);
-            if let Some(Fault::Together(_)) = fault {
+            if let Some(ApiFault::Together(_)) = fault {
                 self.wait(|state| state.gatherings == gatherings && !state.stopped);
             }
             let is_reusable = self.respond(connection, &request, fault.as_ref(), origin);
@@ -167,7 +167,7 @@ impl Shared {
 
     /// Records a request. Returns its fault, and the number of gatherings before
     /// it: read under the lock, so that no gathering is missed.
-    fn begin(&self, request: &Request) -> (Option<Fault>, usize) {
+    fn begin(&self, request: &HttpRequest) -> (Option<ApiFault>, usize) {
         let mut state = self.state();
         let recorded = (request.method.clone(), request.target.clone());
         state.requests.push(recorded);
@@ -175,55 +175,55 @@ impl Shared {
         state.max_in_flight = state.max_in_flight.max(state.in_flight);
         let before = state.gatherings;
         let fault = state.faults.next(&request.path);
-        if let Some(Fault::Together(count)) = fault {
+        if let Some(ApiFault::Together(count)) = fault {
             state.gatherings += usize::from(state.in_flight >= count);
         }
         self.changed.notify_all();
         (fault, before)
     }
 
-    /// Sends an answer. Returns true if the connection can be reused.
+    /// Sends a response. Returns true if the connection can be reused.
     fn respond(
         &self,
         connection: &TcpStream,
-        request: &Request,
-        fault: Option<&Fault>,
+        request: &HttpRequest,
+        fault: Option<&ApiFault>,
         origin: Origin,
     ) -> Result<bool> {
         match fault {
-            Some(Fault::Reset) => return Ok(false),
-            Some(Fault::Stall) => {
+            Some(ApiFault::Reset) => return Ok(false),
+            Some(ApiFault::Stall) => {
                 self.wait(|state| !state.stopped);
                 return Ok(false);
             }
             _ => {}
         }
         let (status, headers, body) = match fault {
-            Some(Fault::Status(status)) => (*status, JSON.to_owned(), faults::refusal(*status)),
-            Some(Fault::RetryAfter(status, seconds)) => {
+            Some(ApiFault::Status(status)) => (*status, JSON.to_owned(), faults::refusal(*status)),
+            Some(ApiFault::RetryAfter(status, seconds)) => {
                 let headers = format!("{JSON}retry-after: {seconds}\r\n");
                 (*status, headers, faults::refusal(*status))
             }
-            Some(Fault::Page(status)) => (*status, HTML.to_owned(), faults::PAGE.to_owned()),
+            Some(ApiFault::Page(status)) => (*status, HTML.to_owned(), faults::PAGE.to_owned()),
             _ => {
-                let (status, mut answer) = self.answer(request, origin);
-                if matches!(fault, Some(Fault::WrongShape)) {
-                    answer = faults::misshapen(&answer);
+                let (status, mut response) = self.response(request, origin);
+                if matches!(fault, Some(ApiFault::WrongShape)) {
+                    response = faults::misshapen(&response);
                 }
-                (status, JSON.to_owned(), answer.to_string())
+                (status, JSON.to_owned(), response.to_string())
             }
         };
         let half = &body.as_bytes()[..body.len() / 2];
         let (sent, length) = match fault {
-            Some(Fault::Malformed) => (half, half.len()),
-            Some(Fault::Truncate) => (half, body.len()),
+            Some(ApiFault::Malformed) => (half, half.len()),
+            Some(ApiFault::Truncate) => (half, body.len()),
             _ => (body.as_bytes(), body.len()),
         };
         http::write(connection, status, &headers, sent, length)?;
         Ok(length == sent.len())
     }
 
-    fn answer(&self, request: &Request, origin: Origin) -> (u16, Json) {
+    fn response(&self, request: &HttpRequest, origin: Origin) -> (u16, Json) {
         if request.method != "GET" {
             return (405, json!({"error": "method not allowed"}));
         }
@@ -231,11 +231,11 @@ impl Shared {
             return (200, account::closest_region());
         }
         let world = Arc::clone(&self.state().world);
-        let Answer {
+        let ApiResponse {
             status,
             body,
             violation,
-        } = answer::answer(
+        } = response::respond(
             &world,
             &self.document,
             &request.path,

@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::access::{Role, Scope, Token};
-use super::answer::{ApiRequest, EndpointResult};
 use super::clock;
 use super::names;
+use super::response::{ApiRequest, EndpointResult};
 
 /// Creation time of the first token: 2026-05-21.
 const FIRST_TOKEN: i64 = 1_779_321_600;

@@ -1,5 +1,5 @@
 //! Deviations of the API from its document, and variations between records.
-//! They change answers that are valid; other modules produce those.
+//! They change responses that are valid; other modules produce those.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -22,7 +22,7 @@ pub enum Trap {
     ErrorsAsObjects,
     /// Every second record has null in fields that are not keys.
     FieldsAreNull,
-    /// Every object of an answer has secrets, at all levels.
+    /// Every object of a response has secrets, at all levels.
     SecretsEverywhere,
     /// The list of members ends with a member without a name, and with null.
     InvalidMembers,
@@ -41,17 +41,17 @@ const KEYS: [&str; 9] = [
     "uuid",
 ];
 
-/// Applies deviations to an answer.
-pub(super) fn apply(traps: &[Trap], template: &str, mut answer: Json) -> Json {
+/// Applies deviations to a response.
+pub(super) fn apply(traps: &[Trap], template: &str, mut response: Json) -> Json {
     for trap in traps {
         match trap {
             Trap::OrganizationsInAnObject => {
                 if template == "/v1/organizations" {
-                    answer = json!({"organizations": answer});
+                    response = json!({"organizations": response});
                 }
             }
             Trap::UsageForTotal => {
-                each_object(&mut answer, &mut |object| {
+                each_object(&mut response, &mut |object| {
                     if object.contains_key("instances")
                         && let Some(total) = object.remove("total")
                     {
@@ -59,27 +59,27 @@ pub(super) fn apply(traps: &[Trap], template: &str, mut answer: Json) -> Json {
                     }
                 });
             }
-            Trap::FieldsVanish => each_second_record(&mut answer, remove_fields),
-            Trap::TypesChange => each_second_record(&mut answer, change_types),
-            // Applied to errors, which are not answers of endpoints.
+            Trap::FieldsVanish => each_second_record(&mut response, remove_fields),
+            Trap::TypesChange => each_second_record(&mut response, change_types),
+            // Applied to errors, which are not responses of endpoints.
             Trap::ErrorsAsObjects => {}
-            Trap::FieldsAreNull => each_second_record(&mut answer, clear_fields),
+            Trap::FieldsAreNull => each_second_record(&mut response, clear_fields),
             // Every key of this object is a location.
             Trap::SecretsEverywhere if template == "/v1/locations" => {}
-            Trap::SecretsEverywhere => each_object(&mut answer, &mut |object| {
+            Trap::SecretsEverywhere => each_object(&mut response, &mut |object| {
                 for field in secrets::fields(Reason::Secret) {
                     object.insert(field.to_owned(), json!(secrets::secret(field)));
                 }
             }),
             Trap::InvalidMembers => {
-                let members = answer.get_mut("members");
+                let members = response.get_mut("members");
                 if let Some(members) = members.and_then(Json::as_array_mut) {
                     members.extend([json!({"role": "unnamed"}), Json::Null]);
                 }
             }
         }
     }
-    answer
+    response
 }
 
 fn each_object(part: &mut Json, change: &mut dyn FnMut(&mut Map<String, Json>)) {
@@ -99,10 +99,10 @@ fn each_object(part: &mut Json, change: &mut dyn FnMut(&mut Map<String, Json>)) 
     }
 }
 
-/// Changes every second record of an answer. The records are in a list, which is
-/// the answer or one of its fields.
-fn each_second_record(answer: &mut Json, change: fn(&mut Map<String, Json>)) {
-    let lists: Vec<&mut Json> = match answer {
+/// Changes every second record of a response. The records are in a list, which is
+/// the response or one of its fields.
+fn each_second_record(response: &mut Json, change: fn(&mut Map<String, Json>)) {
+    let lists: Vec<&mut Json> = match response {
         Json::Object(object) => object.values_mut().collect(),
         list => vec![list],
     };

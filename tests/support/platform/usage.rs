@@ -3,10 +3,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::answer::{ApiRequest, EndpointResult, Refusal};
 use super::clock;
 use super::databases::instance_id;
 use super::names;
+use super::response::{ApiRequest, EndpointResult, Refusal};
 use super::world::{Database, Organization};
 
 /// Start of usage: 2026-01-01.

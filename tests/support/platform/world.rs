@@ -1,5 +1,5 @@
 //! Data that the API serves: organizations, tokens, and deviations from the
-//! document. It has no answers and no rules of authorization.
+//! document. It has no responses and no rules of authorization.
 
 use super::access::Token;
 use super::names;
@@ -44,7 +44,7 @@ impl World {
     #[must_use]
     pub fn shop(hostname: &str, token: &str) -> Self {
         let company = Organization::team("acme")
-            .plan(Plan::Scaler)
+            .plan(PricingPlan::Scaler)
             .group("default")
             .group("europe")
             .database(Database::named("shop").at(hostname))
@@ -114,9 +114,9 @@ impl World {
     }
 }
 
-/// Plan of an organization, from smallest to largest.
+/// Pricing plan of an organization, from smallest to largest.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub enum Plan {
+pub enum PricingPlan {
     /// Free plan.
     Starter,
     /// Smallest paid plan.
@@ -127,7 +127,7 @@ pub enum Plan {
     Pro,
 }
 
-impl Plan {
+impl PricingPlan {
     /// All plans.
     pub(super) const ALL: [Self; 4] = [Self::Starter, Self::Developer, Self::Scaler, Self::Pro];
 
@@ -148,7 +148,7 @@ impl Plan {
 pub struct Organization {
     pub(super) slug: String,
     pub(super) kind: &'static str,
-    pub(super) plan: Plan,
+    pub(super) plan: PricingPlan,
     pub(super) groups: Vec<String>,
     pub(super) databases: Vec<Database>,
     pub(super) members: usize,
@@ -166,7 +166,7 @@ impl Organization {
         Self {
             slug: slug.to_owned(),
             kind: "team",
-            plan: Plan::Scaler,
+            plan: PricingPlan::Scaler,
             groups: Vec::new(),
             databases: Vec::new(),
             members: 1,
@@ -183,14 +183,14 @@ impl Organization {
     pub fn personal(slug: &str) -> Self {
         Self {
             kind: "personal",
-            plan: Plan::Starter,
+            plan: PricingPlan::Starter,
             ..Self::team(slug)
         }
     }
 
     /// Sets the plan.
     #[must_use]
-    pub fn plan(mut self, plan: Plan) -> Self {
+    pub fn plan(mut self, plan: PricingPlan) -> Self {
         self.plan = plan;
         self
     }

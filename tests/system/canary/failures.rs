@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Stdio};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use connector_tests::faulty::{Fault, Faulty};
+use connector_tests::faulty::{FaultyServer, ProxyFault};
 use connector_tests::keys;
 use connector_tests::paths;
 use connector_tests::pipeline::{self, Outcome, Pipeline};
@@ -76,7 +76,7 @@ fn a_refused_credential_is_not_shown() -> Result<()> {
 #[test]
 fn a_refusal_that_contains_the_credential_is_not_shown() -> Result<()> {
     let body = format!("{{\"error\":\"the token {TOKEN} is not known here\"}}");
-    let server = Faulty::always(Fault::Answer(
+    let server = FaultyServer::always(ProxyFault::Respond(
         "401 Unauthorized",
         "content-type: application/json\r\n",
         body.into(),
@@ -88,18 +88,18 @@ fn a_refusal_that_contains_the_credential_is_not_shown() -> Result<()> {
 #[test]
 fn a_server_that_echoes_the_credential_is_not_shown() -> Result<()> {
     let header = format!("x-echo: Bearer {TOKEN}\r\n").leak();
-    let answers = [
-        Fault::Answer("200 OK", header, b"{}".to_vec()),
-        Fault::Answer("200 OK", "", format!("Bearer {TOKEN}").into()),
-        Fault::Answer("500 Internal Server Error", "", TOKEN.into()),
-        Fault::Answer(
+    let responses = [
+        ProxyFault::Respond("200 OK", header, b"{}".to_vec()),
+        ProxyFault::Respond("200 OK", "", format!("Bearer {TOKEN}").into()),
+        ProxyFault::Respond("500 Internal Server Error", "", TOKEN.into()),
+        ProxyFault::Respond(
             "302 Found",
             format!("location: /{TOKEN}\r\n").leak(),
             Vec::new(),
         ),
     ];
-    for answer in answers {
-        let server = Faulty::always(answer)?;
+    for response in responses {
+        let server = FaultyServer::always(response)?;
         let pipeline = Pipeline::new(&server.url())?.token(TOKEN);
         for outcome in each_ends(&pipeline, TOKEN, 4)? {
             ensure!(outcome.stderr.contains("database_token"), "{outcome:?}");
@@ -175,9 +175,9 @@ fn a_killed_run_writes_no_credential() -> Result<()> {
     let (server, token) = guarded()?;
     for format in ["duckdb", "parquet"] {
         // In the middle of the read.
-        let stalling = Faulty::proxy(&server.url(), |number, _, _| match number {
-            0..3 => Fault::None,
-            _ => Fault::Stall,
+        let stalling = FaultyServer::proxy(&server.url(), |number, _, _| match number {
+            0..3 => ProxyFault::None,
+            _ => ProxyFault::Stall,
         })?;
         let mut pipeline = Pipeline::new(&stalling.url())?.token(&token);
         if format != "duckdb" {
@@ -199,7 +199,7 @@ fn a_killed_run_writes_no_credential() -> Result<()> {
                 .context("the standard error is missing")?,
         );
         let mut log = String::new();
-        while log.matches("answered").count() < 3 {
+        while log.matches("response received").count() < 3 {
             ensure!(stderr.read_line(&mut log)? > 0, "the process ended: {log}");
         }
         child.kill()?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::pipeline::Pipeline;
-use connector_tests::platform::{Document, Fault, Organization, Platform, Token, World};
+use connector_tests::platform::{ApiFault, Document, Organization, Platform, Token, World};
 use serde_json::Value as Json;
 
 use super::{TOKEN, number, pipeline, reported, resources, world};
@@ -174,7 +174,7 @@ fn concurrent_requests_keep_the_order_of_rows() -> Result<()> {
         .token(Token::unrestricted(TOKEN));
     let platform = Platform::serve(many)?;
     platform.fault(
-        Fault::Together(6)
+        ApiFault::Together(6)
             .at("/v1/organizations/acme/databases/*/configuration")
             .times(6),
     );

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use connector_tests::pipeline::Pipeline;
-use connector_tests::platform::{Fault, Platform};
+use connector_tests::platform::{ApiFault, Platform};
 use connector_tests::shop;
 use connector_tests::sqld::Sqld;
 
@@ -51,9 +51,9 @@ fn with_a_database_the_platform_is_read_only_when_it_is_selected() -> Result<()>
 }
 
 #[test]
-fn tables_are_loaded_if_the_platform_does_not_answer() -> Result<()> {
+fn tables_are_loaded_if_the_platform_does_not_respond() -> Result<()> {
     let (server, platform) = (Sqld::with_data(shop::write)?, Platform::serve(world())?);
-    platform.fault(Fault::Status(401).at("/**"));
+    platform.fault(ApiFault::Status(401).at("/**"));
     let pipeline = both(&server, &platform)?
         .resource("orders")
         .resource("platform_databases");

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow};
 use connector_tests::duckdb::DuckDb;
-use connector_tests::platform::{Fault, Organization, Platform, Token, World};
+use connector_tests::platform::{ApiFault, Organization, Platform, Token, World};
 use connector_tests::value::Value;
 
 use super::{TOKEN, number, pipeline, reported};
@@ -45,7 +45,7 @@ fn audit_logs_are_read_from_the_newest_to_the_last_seen() -> Result<()> {
         assert_eq!(platform.count("GET", path), 5);
 
         // No new entries.
-        platform.forget();
+        platform.clear_requests();
         let report = pipeline.load()?;
         assert_eq!(
             reported(&report, "platform_audit_logs")["rows_read"],
@@ -97,7 +97,7 @@ fn records_that_are_added_during_paging_are_neither_lost_nor_duplicated() -> Res
     let platform = Platform::serve(world(250, 0))?;
     let path = "/v1/organizations/acme/audit-logs";
     // Records are added before the second page.
-    platform.fault(Fault::RetryAfter(429, 1).at(path).after(1).times(1));
+    platform.fault(ApiFault::RetryAfter(429, 1).at(path).after(1).times(1));
     let pipeline =
         pipeline(&platform)?.resource_with("platform_audit_logs", "mode = \"incremental\"");
     thread::scope(|scope| {
@@ -158,7 +158,7 @@ fn usage_is_read_day_by_day_and_the_last_day_again() -> Result<()> {
         "SELECT count(*) FROM platform_database_usage WHERE \"to\" = \"from\" + INTERVAL 1 DAY";
     assert_eq!(number(&pipeline, days)?, 15);
 
-    platform.forget();
+    platform.clear_requests();
     let report = pipeline.load()?;
     assert_eq!(
         reported(&report, "platform_database_usage")["rows_read"],

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::platform::{
-    Fault, Organization, Platform, RateLimit, Role, Token, Trap, World,
+    ApiFault, Organization, Platform, RateLimit, Role, Token, Trap, World,
 };
 
 use super::{TOKEN, number, pipeline, reported, world};
@@ -77,8 +77,8 @@ fn a_refused_organization_keeps_its_rows_and_the_others_are_loaded() -> Result<(
         count("SELECT count(*) FROM platform_members")?,
         count("SELECT count(*) FROM platform_database_stats")?,
     );
-    platform.fault(Fault::Status(403).at("/v1/organizations/other/members"));
-    platform.fault(Fault::Status(403).at("/v1/organizations/*/databases/db-0003/stats"));
+    platform.fault(ApiFault::Status(403).at("/v1/organizations/other/members"));
+    platform.fault(ApiFault::Status(403).at("/v1/organizations/*/databases/db-0003/stats"));
     let outcome = pipeline.host(&["run", "--json"])?;
     assert_eq!(outcome.code, Some(1), "{outcome:?}");
     let report = outcome.json()?;
@@ -107,7 +107,7 @@ fn a_refused_organization_keeps_its_rows_and_the_others_are_loaded() -> Result<(
 #[test]
 fn a_database_that_is_deleted_after_the_listing_is_skipped() -> Result<()> {
     let platform = Platform::serve(world())?;
-    platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/db-0004/configuration"));
+    platform.fault(ApiFault::Status(404).at("/v1/organizations/*/databases/db-0004/configuration"));
     let pipeline = pipeline(&platform)?.resource("platform_database_configuration");
     let report = pipeline.load()?;
     let notes = reported(&report, "platform_database_configuration")["notes"].to_string();
@@ -123,7 +123,7 @@ fn a_table_is_not_replaced_if_the_unread_part_has_no_column() -> Result<()> {
     let pipeline =
         pipeline(&platform)?.resource_with("platform_members", "columns = [\"username\"]");
     pipeline.load()?;
-    platform.fault(Fault::Status(403).at("/v1/organizations/other/members"));
+    platform.fault(ApiFault::Status(403).at("/v1/organizations/other/members"));
     let outcome = pipeline.host(&["run"])?;
     assert_eq!(outcome.code, Some(3), "{outcome:?}");
     assert!(
@@ -142,7 +142,7 @@ fn a_table_is_not_replaced_if_the_unread_part_has_no_column() -> Result<()> {
 #[test]
 fn a_missing_endpoint_is_not_mistaken_for_deleted_databases() -> Result<()> {
     let platform = Platform::serve(world())?;
-    platform.fault(Fault::Status(404).at("/v1/organizations/*/databases/*/configuration"));
+    platform.fault(ApiFault::Status(404).at("/v1/organizations/*/databases/*/configuration"));
     let outcome = pipeline(&platform)?
         .resource("platform_groups")
         .resource("platform_database_configuration")
@@ -157,12 +157,12 @@ fn a_missing_endpoint_is_not_mistaken_for_deleted_databases() -> Result<()> {
 #[test]
 fn temporary_faults_are_retried() -> Result<()> {
     for fault in [
-        Fault::RetryAfter(429, 1),
-        Fault::Status(429),
-        Fault::Status(503),
-        Fault::Page(502),
-        Fault::Reset,
-        Fault::Truncate,
+        ApiFault::RetryAfter(429, 1),
+        ApiFault::Status(429),
+        ApiFault::Status(503),
+        ApiFault::Page(502),
+        ApiFault::Reset,
+        ApiFault::Truncate,
     ] {
         let platform = Platform::serve(world())?;
         platform.fault(fault.clone().at(DATABASES).times(1));
@@ -198,8 +198,8 @@ fn a_rate_limit_only_delays_a_load() -> Result<()> {
 }
 
 #[test]
-fn an_invalid_answer_fails_its_resource_and_is_shown() -> Result<()> {
-    for fault in [Fault::Malformed, Fault::WrongShape] {
+fn an_invalid_response_fails_its_resource_and_is_shown() -> Result<()> {
+    for fault in [ApiFault::Malformed, ApiFault::WrongShape] {
         let platform = Platform::serve(world())?;
         platform.fault(fault.clone().at(DATABASES));
         let outcome = pipeline(&platform)?

@@ -12,7 +12,7 @@ use connector_tests::platform::{Platform, Trap};
 use super::{TOKEN, number, pipeline, resources, world};
 
 #[test]
-fn no_secret_of_an_answer_is_stored() -> Result<()> {
+fn no_secret_of_a_response_is_stored() -> Result<()> {
     let platform = Platform::serve(world().trap(Trap::SecretsEverywhere))?;
     for (format, nested) in [
         (None, "keep"),

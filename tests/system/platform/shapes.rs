@@ -1,4 +1,4 @@
-//! Answers that differ from the document lose no values.
+//! Responses that differ from the document lose no values.
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;

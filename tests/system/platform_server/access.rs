@@ -1,7 +1,7 @@
 //! Refusals for missing permissions, with the messages of the API.
 
 use anyhow::Result;
-use connector_tests::platform::{Organization, Plan, Platform, Role, Token, World, served};
+use connector_tests::platform::{Organization, Platform, PricingPlan, Role, Token, World, served};
 use serde_json::json;
 
 use super::{TOKEN, example, get_as, whole};
@@ -85,7 +85,7 @@ fn only_admins_see_members_and_tokens_of_others() -> Result<()> {
 
 #[test]
 fn an_endpoint_of_a_larger_plan_is_refused_with_a_code() -> Result<()> {
-    let refused = |plan: Plan| {
+    let refused = |plan: PricingPlan| {
         let acme = Organization::team("acme").plan(plan);
         let id = acme.id();
         let world = World::new()
@@ -100,20 +100,20 @@ fn an_endpoint_of_a_larger_plan_is_refused_with_a_code() -> Result<()> {
             format!("/v3/organizations/{id}/deleted-groups"),
             "/v1/organizations/acme/members".to_owned(),
         ] {
-            let (status, answer) = get_as(&platform, TOKEN, &path)?;
+            let (status, response) = get_as(&platform, TOKEN, &path)?;
             if status != 200 {
                 assert_eq!(status, 403);
                 let code = format!("feature_not_available_for_{}_plan", plan.name());
-                assert_eq!(answer["code"], code);
+                assert_eq!(response["code"], code);
                 refused.push(path);
             }
         }
         platform.finish()?;
         anyhow::Ok(refused.len())
     };
-    assert_eq!(refused(Plan::Starter)?, 4);
-    assert_eq!(refused(Plan::Developer)?, 2);
-    assert_eq!(refused(Plan::Scaler)?, 0);
+    assert_eq!(refused(PricingPlan::Starter)?, 4);
+    assert_eq!(refused(PricingPlan::Developer)?, 2);
+    assert_eq!(refused(PricingPlan::Scaler)?, 0);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use anyhow::Result;
-use connector_tests::platform::{Fault, Platform, RateLimit};
+use connector_tests::platform::{ApiFault, Platform, RateLimit};
 use serde_json::Value as Json;
 
 use super::{TOKEN, fetch, get, whole};
@@ -15,18 +15,18 @@ const USER: &str = "/v1/user";
 fn a_refusal_has_its_status_and_an_optional_retry_after() -> Result<()> {
     let platform = Platform::serve(whole())?;
     for status in [402, 403, 404, 409, 429, 500, 503] {
-        platform.fault(Fault::Status(status).at(USER).times(1));
+        platform.fault(ApiFault::Status(status).at(USER).times(1));
         let refused = fetch(&platform, TOKEN, USER)?;
         assert_eq!((refused.status, refused.retry_after), (status, None));
         assert!(serde_json::from_str::<Json>(&refused.body)?["error"].is_string());
     }
-    platform.fault(Fault::RetryAfter(429, 7).at(USER).times(1));
+    platform.fault(ApiFault::RetryAfter(429, 7).at(USER).times(1));
     let refused = fetch(&platform, TOKEN, USER)?;
     assert_eq!(
         (refused.status, refused.retry_after.as_deref()),
         (429, Some("7"))
     );
-    platform.fault(Fault::Page(502).at(USER).times(1));
+    platform.fault(ApiFault::Page(502).at(USER).times(1));
     assert!(fetch(&platform, TOKEN, USER)?.body.starts_with("<html>"));
     assert_eq!(get(&platform, USER)?.0, 200);
     platform.finish()
@@ -41,7 +41,7 @@ fn a_fault_has_a_path_a_start_and_a_count() -> Result<()> {
             .collect()
     };
     platform.fault(
-        Fault::Status(500)
+        ApiFault::Status(500)
             .at("/v1/organizations/*/groups")
             .after(1)
             .times(2),
@@ -50,7 +50,7 @@ fn a_fault_has_a_path_a_start_and_a_count() -> Result<()> {
     assert_eq!(statuses("/v1/organizations/acme/groups/default")?, [200; 5]);
     let groups = "/v1/organizations/acme/groups";
     assert_eq!(statuses(groups)?, [200, 500, 500, 200, 200]);
-    platform.fault(Fault::Status(503).at("/v1/organizations/**"));
+    platform.fault(ApiFault::Status(503).at("/v1/organizations/**"));
     assert_eq!(statuses(groups)?, [503; 5]);
     assert_eq!(statuses("/v1/locations")?, [200; 5]);
     platform.clear_faults();
@@ -59,17 +59,17 @@ fn a_fault_has_a_path_a_start_and_a_count() -> Result<()> {
 }
 
 #[test]
-fn answers_can_be_damaged_in_every_way() -> Result<()> {
+fn responses_can_be_damaged_in_every_way() -> Result<()> {
     let platform = Platform::serve(whole())?;
-    platform.fault(Fault::Malformed.at(USER).times(1));
+    platform.fault(ApiFault::Malformed.at(USER).times(1));
     let malformed = fetch(&platform, TOKEN, USER)?;
     assert_eq!(malformed.status, 200);
     assert!(serde_json::from_str::<Json>(&malformed.body).is_err());
-    platform.fault(Fault::WrongShape.at(USER).times(1));
+    platform.fault(ApiFault::WrongShape.at(USER).times(1));
     assert!(get(&platform, USER)?.1["user"].is_string());
-    platform.fault(Fault::Truncate.at(USER).times(1));
+    platform.fault(ApiFault::Truncate.at(USER).times(1));
     assert!(fetch(&platform, TOKEN, USER).is_err());
-    platform.fault(Fault::Reset.at(USER).times(1));
+    platform.fault(ApiFault::Reset.at(USER).times(1));
     assert!(fetch(&platform, TOKEN, USER).is_err());
     assert_eq!(get(&platform, USER)?.0, 200);
     platform.finish()
@@ -78,14 +78,14 @@ fn answers_can_be_damaged_in_every_way() -> Result<()> {
 #[test]
 fn a_stalled_request_ends_with_the_server() -> Result<()> {
     let platform = Platform::serve(whole())?;
-    platform.fault(Fault::Stall.at(USER));
+    platform.fault(ApiFault::Stall.at(USER));
     let url = format!("{}{USER}", platform.url());
     let (tell, told) = mpsc::channel();
     let asking = thread::spawn(move || {
-        let answered = ureq::get(url).call().is_ok();
+        let succeeded = ureq::get(url).call().is_ok();
         // The receiver may have failed already.
         let _ = tell.send(());
-        answered
+        succeeded
     });
     platform.wait_for(1);
     assert!(told.try_recv().is_err());
@@ -114,7 +114,7 @@ fn requests_can_wait_for_each_other() -> Result<()> {
     let platform = Platform::serve(whole())?;
     get(&platform, USER)?;
     assert_eq!(platform.max_in_flight(), 1);
-    platform.fault(Fault::Together(3).at(USER));
+    platform.fault(ApiFault::Together(3).at(USER));
     thread::scope(|scope| {
         let ask = || scope.spawn(|| fetch(&platform, TOKEN, USER).map(|fetched| fetched.status));
         for asking in [ask(), ask(), ask()] {
@@ -123,7 +123,7 @@ fn requests_can_wait_for_each_other() -> Result<()> {
     });
     assert_eq!(platform.max_in_flight(), 3);
     assert_eq!(platform.count("GET", USER), 4);
-    platform.forget();
+    platform.clear_requests();
     assert_eq!(platform.requests(), []);
     platform.finish()
 }

@@ -23,8 +23,8 @@ fn a_database_has_its_host_twice_and_undocumented_fields() -> Result<()> {
 #[test]
 fn a_branch_has_a_creation_time_with_nanoseconds() -> Result<()> {
     let platform = Platform::serve(whole())?;
-    let (_, answer) = get(&platform, "/v1/organizations/acme/databases/shop-next")?;
-    let parent = &answer["database"]["parent"];
+    let (_, response) = get(&platform, "/v1/organizations/acme/databases/shop-next")?;
+    let parent = &response["database"]["parent"];
     let moment = parent["branched_at"].as_str().unwrap_or_default();
     assert_eq!(moment.len(), "2026-04-15T00:00:00.123456789Z".len());
     assert!(!moment.ends_with("0Z"), "{moment}");
@@ -110,11 +110,11 @@ fn usage_adds_up_over_windows_and_has_numbers_that_floats_cannot_hold() -> Resul
 fn a_window_needs_a_time_zone() -> Result<()> {
     let platform = Platform::serve(whole())?;
     let path = "/v1/organizations/acme/databases/shop/usage?from=2023-12-12T00:00:00";
-    let (status, answer) = get(&platform, path)?;
+    let (status, response) = get(&platform, path)?;
     assert_eq!(status, 400);
     // The example of the document.
     assert_eq!(
-        answer["error"],
+        response["error"],
         "invalid from parameter: parsing time \"2023-12-12T00:00:00\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"\" as \"Z07:00\""
     );
     platform.finish()
@@ -170,7 +170,7 @@ fn the_closest_region_needs_no_token_and_has_another_address() -> Result<()> {
         .call()?
         .body_mut()
         .read_to_string()?;
-    let answer: Json = serde_json::from_str(&body)?;
-    assert_eq!(answer["server"], "aws-eu-west-1");
+    let response: Json = serde_json::from_str(&body)?;
+    assert_eq!(response["server"], "aws-eu-west-1");
     platform.finish()
 }

@@ -23,9 +23,9 @@ fn usage_is_called_total_or_usage() -> Result<()> {
     let path = "/v1/organizations/acme/databases/shop/usage";
     let total = get(&platform, path)?.1["database"]["total"].clone();
     platform.change(whole().trap(Trap::UsageForTotal));
-    let (_, answer) = get(&platform, path)?;
-    assert_eq!(answer["database"]["usage"], total);
-    assert_eq!(answer["database"].get("total"), None);
+    let (_, response) = get(&platform, path)?;
+    assert_eq!(response["database"]["usage"], total);
+    assert_eq!(response["database"].get("total"), None);
     let (_, organization) = get(&platform, "/v1/organizations/acme/usage")?;
     assert!(organization["organization"]["databases"][0]["usage"].is_object());
     platform.finish()
@@ -57,9 +57,9 @@ fn only_every_second_record_has_missing_or_changed_fields() -> Result<()> {
 #[test]
 fn errors_may_be_objects() -> Result<()> {
     let platform = Platform::serve(whole().trap(Trap::ErrorsAsObjects))?;
-    let (status, answer) = get_as(&platform, "garbage", "/v1/user")?;
+    let (status, response) = get_as(&platform, "garbage", "/v1/user")?;
     assert_eq!(status, 401);
-    assert!(answer["error"]["message"].is_string());
+    assert!(response["error"]["message"].is_string());
     platform.finish()
 }
 
@@ -68,8 +68,8 @@ fn secrets_may_be_in_every_object() -> Result<()> {
     let platform = Platform::serve(whole().trap(Trap::SecretsEverywhere))?;
     let document = Document::read()?;
     for (_, template) in document.readable() {
-        let (_, answer) = get_as(&platform, TOKEN, &example(template))?;
-        let secret = answer.to_string().contains(secrets::SECRET);
+        let (_, response) = get_as(&platform, TOKEN, &example(template))?;
+        let secret = response.to_string().contains(secrets::SECRET);
         assert_eq!(secret, template != "/v1/locations", "{template}");
     }
     platform.finish()

@@ -1,5 +1,5 @@
 //! The HTTP clients of one instance. They use no cookies, proxies or redirects,
-//! and share no pool, TLS session or DNS answer with another instance.
+//! and share no pool, TLS session or name look-up with another instance.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

@@ -165,7 +165,7 @@ impl EgressInner {
         let response = self.exchange(&request, body, first_byte).await;
         drop(sending);
         self.record(&request, &response);
-        self.pass_on(request, response?, open)
+        self.receive_response(request, response?, open)
     }
 
     /// Checks a request. The returned value is what is sent, byte for byte.
@@ -276,7 +276,7 @@ impl EgressInner {
     }
 
     /// Checks the head of a response and starts to receive its body.
-    fn pass_on(
+    fn receive_response(
         &self,
         request: CheckedRequest,
         response: reqwest::Response,
@@ -284,7 +284,7 @@ impl EgressInner {
     ) -> Result<Sent, Error> {
         let CheckedRequest { method, url, .. } = request;
         let headers = response.headers();
-        tracing::debug!(target: "connector_host::egress", status = response.status().as_u16(), "answered");
+        tracing::debug!(target: "connector_host::egress", status = response.status().as_u16(), "response received");
         let size = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
         if headers.iter().map(size).sum::<usize>() as u64 > self.limits.headers {
             self.stats.limit(Limit::Headers);

@@ -35,13 +35,13 @@ fn responses_are_compressed_unless_the_server_is_on_this_machine() {
 async fn a_server_with_tls_gets_http_2_and_can_compress() {
     let (certificate, port, server) = serve("db.example").await;
     let egress = egress(&format!("https://db.example:{port}"), certificate);
-    let (answer, _) = egress
+    let (response, _) = egress
         .0
         .send(1, get("db.example", port), None)
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
-    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(response.status(), 200);
+    let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, "well");
     let request = server.await.unwrap().unwrap();
     assert_eq!(request.version(), http::Version::HTTP_2);
@@ -118,12 +118,12 @@ async fn serve(name: &str) -> (CertificateDer<'static>, u16, Served) {
     let served = tokio::spawn(async move {
         let (connection, _) = listener.accept().await?;
         let connection = TlsAcceptor::from(Arc::new(tls)).accept(connection).await?;
-        answer(connection).await.map_err(io::Error::other)
+        respond(connection).await.map_err(io::Error::other)
     });
     (certificate, port, served)
 }
 
-async fn answer(
+async fn respond(
     connection: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
 ) -> Result<http::Request<()>, h2::Error> {
     let mut connection = h2::server::handshake(connection).await?;

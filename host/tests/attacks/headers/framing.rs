@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::verdict::Verdict::Inexpressible;
+use crate::expected::Expected::Inexpressible;
 use crate::victim::Victim;
 use crate::world::World;
 
@@ -107,7 +107,7 @@ async fn a_request_inside_of_a_body_stays_body() {
             });
             let before = server.requests().len();
             let outcome = world.request(request).await;
-            assert!(outcome.answer().starts_with("200"));
+            assert!(outcome.response().starts_with("200"));
             let requests = server.requests().split_off(before);
             assert_eq!(requests.len(), 1, "{requests:?}");
             let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
@@ -189,7 +189,7 @@ async fn trailers_are_not_sent_at_all() {
             "trailers": [[name, VALUE]],
         });
         let outcome = world.request(request).await;
-        assert!(outcome.answer().starts_with("200"), "{name}");
+        assert!(outcome.response().starts_with("200"), "{name}");
         let seen = server.requests().pop().unwrap();
         assert!(seen.ends_with("\r\n\r\nhello"), "{name}: {seen}");
         assert!(!seen.contains(VALUE), "{name}: {seen}");

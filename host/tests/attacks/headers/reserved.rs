@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::verdict::Verdict::Inexpressible;
+use crate::expected::Expected::Inexpressible;
 use crate::victim::Victim;
 use crate::world::World;
 
@@ -193,7 +193,7 @@ async fn a_request_has_the_headers_of_the_host_once() {
         ],
     });
     let outcome = world.request(request).await;
-    assert!(outcome.answer().starts_with("200"));
+    assert!(outcome.response().starts_with("200"));
     let seen = server.requests().pop().unwrap();
     for name in ["host:", "accept-encoding:"] {
         assert_eq!(seen.matches(name).count(), 1, "{name} {seen}");

@@ -6,7 +6,7 @@ use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 use serde_json::json;
 
-use crate::verdict::Verdict::{Denied, Inexpressible};
+use crate::expected::Expected::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{Outcome, World, get};
 

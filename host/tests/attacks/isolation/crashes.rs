@@ -62,7 +62,7 @@ async fn a_failure_does_not_affect_a_request_of_another_tenant() {
         let (arrived, mut table_writes) = unbounded_channel();
         let (go, wait) = mpsc::channel::<()>();
         let wait = Mutex::new(wait);
-        let server = Victim::answering(move |_, stream| {
+        let server = Victim::responding(move |_, stream| {
             let _ = arrived.send(());
             // Until the test allows it or ends.
             let _ = wait.lock().unwrap().recv();
@@ -82,8 +82,8 @@ async fn a_failure_does_not_affect_a_request_of_another_tenant() {
 
         assert!(!first.is_finished(), "{name}");
         go.send(()).unwrap();
-        let answer = first.await.unwrap().unwrap();
-        assert!(answer.ends_with("done"), "{name}: {answer}");
+        let response = first.await.unwrap().unwrap();
+        assert!(response.ends_with("done"), "{name}: {response}");
     }
 }
 

@@ -16,7 +16,7 @@ use crate::world::{TOKEN, World, get};
 
 /// Starts a victim that keeps connections open.
 fn server() -> Victim {
-    Victim::answering(|_, stream| {
+    Victim::responding(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
     })
 }

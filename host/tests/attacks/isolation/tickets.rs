@@ -28,7 +28,7 @@ async fn no_tls_session_is_shared() {
     let mut first = tenant(&connector, &world).await;
     tries(&mut first, request()).await.unwrap();
     tries(&mut first, request()).await.unwrap();
-    // The server closes the connection after every answer. The second connection
+    // The server closes the connection after every response. The second connection
     // of a tenant resumes its session, so a shared session would be resumed too.
     assert_eq!(
         server.handshakes(),

@@ -4,7 +4,7 @@
 use connector_host::network::DenialReason;
 use connector_host::network::Special;
 
-use crate::verdict::Verdict::Denied;
+use crate::expected::Expected::Denied;
 use crate::victim::Victim;
 use crate::world::{World, get};
 

@@ -6,7 +6,7 @@ use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 use serde_json::json;
 
-use crate::verdict::Verdict;
+use crate::expected::Expected;
 use crate::victim::Victim;
 use crate::world::{World, get};
 
@@ -15,7 +15,11 @@ async fn an_allowed_server_receives_the_request() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let outcome = world.request(get(&server.authority(), "/x")).await;
-    assert!(outcome.answer().starts_with("200"), "{:?}", outcome.result);
+    assert!(
+        outcome.response().starts_with("200"),
+        "{:?}",
+        outcome.result
+    );
     assert_eq!(server.connections(), 1);
 }
 
@@ -23,7 +27,7 @@ async fn an_allowed_server_receives_the_request() {
 async fn no_request_is_sent_without_a_rule() {
     let victim = Victim::listen();
     let outcome = World::new().request(get(&victim.authority(), "/")).await;
-    Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
+    Expected::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
         "no rules",
         &victim.origin(),
         &outcome,
@@ -36,7 +40,7 @@ async fn a_host_without_a_rule_receives_nothing() {
     let (listed, victim) = Victim::pair();
     let world = World::new().allow_private(&listed.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
-    Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
+    Expected::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
         "another host",
         &victim.origin(),
         &outcome,
@@ -49,7 +53,7 @@ async fn a_port_without_a_rule_receives_nothing() {
     let (listed, victim) = (Victim::listen(), Victim::listen());
     let world = World::new().allow_private(&listed.origin());
     let outcome = world.request(get(&victim.authority(), "/")).await;
-    Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
+    Expected::Denied(DenialReason::Uncovered(Uncovered::Origin)).check(
         "another port",
         &victim.origin(),
         &outcome,
@@ -59,9 +63,9 @@ async fn a_port_without_a_rule_receives_nothing() {
 
 #[tokio::test]
 async fn a_rule_applies_only_to_its_scheme() {
-    let origin = Verdict::Denied(DenialReason::Uncovered(Uncovered::Origin));
-    let unsayable = Verdict::Inexpressible("HttpProtocolError");
-    for (granted, requested, verdict) in [
+    let origin = Expected::Denied(DenialReason::Uncovered(Uncovered::Origin));
+    let unsayable = Expected::Inexpressible("HttpProtocolError");
+    for (granted, requested, expected) in [
         ("https", "http", &origin),
         ("http", "https", &origin),
         ("https", "ws", &unsayable),
@@ -69,15 +73,15 @@ async fn a_rule_applies_only_to_its_scheme() {
         ("http", "file", &unsayable),
         ("http", "gopher", &unsayable),
         ("http", "HTTP+unix", &unsayable),
-        ("http", "http:", &Verdict::Inexpressible("scheme")),
-        ("http", "http://x/", &Verdict::Inexpressible("scheme")),
+        ("http", "http:", &Expected::Inexpressible("scheme")),
+        ("http", "http://x/", &Expected::Inexpressible("scheme")),
     ] {
         let victim = Victim::listen();
         let world = World::new().allow_private(&format!("{granted}://{}", victim.authority()));
         let request = json!({ "authority": victim.authority(), "scheme": requested });
         let outcome = world.request(request).await;
         let subject = format!("{requested}://{}", victim.authority());
-        verdict.check(&format!("{requested} for {granted}"), &subject, &outcome);
+        expected.check(&format!("{requested} for {granted}"), &subject, &outcome);
         assert_eq!(victim.connections(), 0, "{requested} for {granted}");
     }
 }
@@ -93,7 +97,7 @@ async fn a_method_without_a_rule_is_not_sent() {
         let request = json!({ "authority": victim.authority(), "method": method });
         let outcome = world.request(request).await;
         let subject = format!("{method} {}", victim.origin());
-        Verdict::Denied(DenialReason::Uncovered(Uncovered::Method))
+        Expected::Denied(DenialReason::Uncovered(Uncovered::Method))
             .check(method, &subject, &outcome);
     }
     assert_eq!(victim.connections(), 0);
@@ -116,7 +120,7 @@ async fn a_method_of_one_rule_does_not_apply_to_the_paths_of_another() {
         let request = json!({ "authority": victim.authority(), "method": method, "path": path });
         let outcome = world.request(request).await;
         let subject = format!("{method} {}{path}", victim.origin());
-        Verdict::Denied(DenialReason::Uncovered(Uncovered::Path)).check(path, &subject, &outcome);
+        Expected::Denied(DenialReason::Uncovered(Uncovered::Path)).check(path, &subject, &outcome);
     }
     assert_eq!(victim.connections(), 0);
 }
@@ -165,5 +169,8 @@ async fn a_wildcard_matches_neither_two_labels_nor_the_bare_domain() {
     let outcome = world
         .request(get(&format!("a.example.org:{port}"), "/"))
         .await;
-    assert!(outcome.answer().starts_with("200"), "one label is covered");
+    assert!(
+        outcome.response().starts_with("200"),
+        "one label is covered"
+    );
 }

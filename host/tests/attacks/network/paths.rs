@@ -5,7 +5,7 @@ use connector_host::model::AllowRule;
 use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 
-use crate::verdict::Verdict::{Denied, Inexpressible};
+use crate::expected::Expected::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
@@ -150,7 +150,7 @@ async fn paths_with_encoded_characters_match() {
         "/v2/x?q=..%2f//%00",
     ] {
         let outcome = world.request(get(&server.authority(), path)).await;
-        assert!(outcome.answer().starts_with("200"), "{path}");
+        assert!(outcome.response().starts_with("200"), "{path}");
         let line = format!("GET {path} HTTP/1.1\r\n");
         let sent = server.requests().pop().unwrap();
         assert!(sent.starts_with(&line), "{path}: {sent}");
@@ -172,7 +172,7 @@ async fn the_checked_path_is_sent() {
         ("/v2/x?a#b", "/v2/x?a"),
     ] {
         let outcome = world.request(get(&server.authority(), path)).await;
-        assert!(outcome.answer().starts_with("200"), "{path}");
+        assert!(outcome.response().starts_with("200"), "{path}");
         let line = format!("GET {sent} HTTP/1.1\r\n");
         let seen = server.requests().pop().unwrap();
         assert!(seen.starts_with(&line), "{path}: {seen}");

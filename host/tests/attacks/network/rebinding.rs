@@ -11,9 +11,9 @@ use crate::tls;
 use crate::victim::{SECOND, Victim, bind};
 use crate::world::{World, get};
 
-const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nlisted";
+const RESPONSE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nlisted";
 
-/// Sets answers that change: 127.0.0.1 is the checked address, and 127.0.0.2 the
+/// Sets addresses that change: 127.0.0.1 is the checked address, and 127.0.0.2 the
 /// result of a second look-up.
 fn rebinding(world: &World) {
     world.names.set(
@@ -29,7 +29,11 @@ async fn a_connection_goes_to_the_checked_address() {
     let world = World::new().allow_private(&format!("http://{authority}"));
     rebinding(&world);
     let outcome = world.request(get(&authority, "/")).await;
-    assert!(outcome.answer().ends_with("listed"), "{}", outcome.answer());
+    assert!(
+        outcome.response().ends_with("listed"),
+        "{}",
+        outcome.response()
+    );
     assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((checked.connections(), victim.connections()), (1, 0));
 }
@@ -44,17 +48,18 @@ async fn a_reused_connection_needs_no_look_up() {
         .map(|_| json!({ "request": get(&authority, "/") }))
         .collect();
     let outcome = world.attack(json!(steps)).await;
-    assert!(outcome.answer().ends_with("listed"));
+    assert!(outcome.response().ends_with("listed"));
     assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((checked.connections(), victim.connections()), (1, 0));
 }
 
 #[tokio::test]
 async fn a_new_connection_is_checked_again() {
-    // The server closes after every answer. The name then has no address, or
+    // The server closes after every response. The name then has no address, or
     // another one.
-    let server =
-        Victim::answering_with("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    let server = Victim::responding_with(
+        "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+    );
     let authority = format!("db.example:{}", server.port());
     let world = World::new().allow_private(&format!("http://{authority}"));
     world.names.set("db.example", &[&["127.0.0.1"], &[]]);
@@ -94,9 +99,9 @@ async fn a_failed_connection_is_not_retried_with_another_look_up() {
 
 #[tokio::test]
 async fn an_encrypted_connection_goes_to_the_checked_address() {
-    let (checked, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
+    let (checked, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", RESPONSE);
     let port = checked.port();
-    let (victim, other) = tls::listen(SECOND, port, "db.example", ANSWER);
+    let (victim, other) = tls::listen(SECOND, port, "db.example", RESPONSE);
     let authority = format!("db.example:{port}");
     let mut world = World::new().allow_private(&format!("https://{authority}"));
     // Even a victim with a trusted certificate receives nothing.
@@ -104,7 +109,7 @@ async fn an_encrypted_connection_goes_to_the_checked_address() {
     rebinding(&world);
     let request = json!({ "scheme": "https", "authority": authority });
     let outcome = world.request(request).await;
-    assert!(outcome.answer().ends_with("listed"));
+    assert!(outcome.response().ends_with("listed"));
     assert_eq!(world.names.lookups("db.example"), 1);
     assert_eq!((checked.connections(), victim.connections()), (1, 0));
     assert!(checked.requests()[0].contains(&format!("host: {authority}\r\n")));
@@ -120,7 +125,7 @@ async fn a_certificate_is_verified_against_the_name_not_the_address() {
         "*.db.example",
         "*.example.org",
     ] {
-        let (victim, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, name, ANSWER);
+        let (victim, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, name, RESPONSE);
         let authority = format!("db.example:{}", victim.port());
         let mut world = World::new()
             .name("db.example", &["127.0.0.1"])
@@ -139,8 +144,8 @@ async fn a_certificate_is_verified_against_the_name_not_the_address() {
 
 #[tokio::test]
 async fn a_certificate_of_an_untrusted_authority_is_refused() {
-    let (victim, _) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
-    let (_, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", ANSWER);
+    let (victim, _) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", RESPONSE);
+    let (_, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", RESPONSE);
     let authority = format!("db.example:{}", victim.port());
     let mut world = World::new()
         .name("db.example", &["127.0.0.1"])
@@ -162,7 +167,7 @@ async fn a_rebound_name_fails_the_certificate_check() {
     let closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
     let (checked, root) = tls::listen(Ipv4Addr::LOCALHOST, 0, "db.example", closing);
     let port = checked.port();
-    let (victim, other) = tls::listen(SECOND, port, "victim.example", ANSWER);
+    let (victim, other) = tls::listen(SECOND, port, "victim.example", RESPONSE);
     let authority = format!("db.example:{port}");
     let mut world = World::new().allow_private(&format!("https://{authority}"));
     world.roots = Roots::Only(vec![root, other]);

@@ -4,12 +4,12 @@ use connector_host::network::DenialReason;
 use connector_host::network::Uncovered;
 use serde_json::json;
 
-use crate::verdict::Verdict::Denied;
+use crate::expected::Expected::Denied;
 use crate::victim::Victim;
 use crate::world::{World, get};
 
 fn redirecting(status: u16, location: &str) -> Victim {
-    Victim::answering_with(format!(
+    Victim::responding_with(format!(
         "HTTP/1.1 {status} Elsewhere\r\nlocation: {location}\r\nrefresh: 0; url={location}\r\ncontent-length: 0\r\n\r\n"
     ))
 }
@@ -23,9 +23,9 @@ async fn a_redirect_to_a_denied_host_is_returned_and_not_followed() {
             let world = World::new().allow_private(&server.origin());
             let request = json!({ "authority": server.authority(), "method": method });
             let outcome = world.request(request).await;
-            let answer = outcome.answer();
-            assert!(answer.starts_with(&status.to_string()), "{answer}");
-            assert!(answer.contains(&victim.origin()), "{answer}");
+            let response = outcome.response();
+            assert!(response.starts_with(&status.to_string()), "{response}");
+            assert!(response.contains(&victim.origin()), "{response}");
             assert_eq!((server.connections(), victim.connections()), (1, 0));
         }
     }
@@ -39,7 +39,11 @@ async fn a_redirect_to_an_allowed_host_is_not_followed() {
         .allow_private(&server.origin())
         .allow_private(&target.origin());
     let outcome = world.request(get(&server.authority(), "/")).await;
-    assert!(outcome.answer().starts_with("302"), "{}", outcome.answer());
+    assert!(
+        outcome.response().starts_with("302"),
+        "{}",
+        outcome.response()
+    );
     assert_eq!((server.requests().len(), target.connections()), (1, 0));
 }
 
@@ -63,7 +67,7 @@ async fn a_redirect_to_another_scheme_is_not_followed() {
         let server = redirecting(302, &location);
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
-        assert!(outcome.answer().starts_with("302"), "{location}");
+        assert!(outcome.response().starts_with("302"), "{location}");
         assert_eq!(server.requests().len(), 1, "{location}");
     }
     assert_eq!(victim.connections(), 0);
@@ -86,12 +90,12 @@ async fn a_request_after_a_redirect_is_checked() {
 
 #[tokio::test]
 async fn a_cookie_is_not_kept() {
-    let server = Victim::answering_with(
+    let server = Victim::responding_with(
         "HTTP/1.1 200 OK\r\nset-cookie: session=1; Path=/\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     );
     let world = World::new().allow_private(&server.origin());
     let request = json!({ "request": get(&server.authority(), "/") });
-    world.attack(json!([request, request])).await.answer();
+    world.attack(json!([request, request])).await.response();
     let requests = server.requests();
     assert_eq!(requests.len(), 2);
     for request in requests {

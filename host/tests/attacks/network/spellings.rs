@@ -5,16 +5,16 @@ use connector_host::network::DenialReason;
 use connector_host::network::Special;
 use connector_host::network::Uncovered;
 
-use crate::verdict::Verdict::{self, Answered, Denied, Inexpressible};
+use crate::expected::Expected::{self, Allowed, Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
-const ORIGIN: Verdict = Denied(DenialReason::Uncovered(Uncovered::Origin));
-const AUTHORITY: Verdict = Inexpressible("authority");
+const ORIGIN: Expected = Denied(DenialReason::Uncovered(Uncovered::Origin));
+const AUTHORITY: Expected = Inexpressible("authority");
 
 /// Requests spellings of the only allowed host. All other names have the address
 /// of the victim.
-async fn spell(listed_host: &str, cases: &[(&str, Verdict)]) {
+async fn spell(listed_host: &str, cases: &[(&str, Expected)]) {
     let (listed, victim) = Victim::pair();
     let port = listed.port();
     let world = World::new()
@@ -22,20 +22,20 @@ async fn spell(listed_host: &str, cases: &[(&str, Verdict)]) {
         .name("xn--bcher-kva.example", &["127.0.0.1"])
         .allow_private(&format!("http://{listed_host}:{port}"));
     world.names.set_default(&["127.0.0.2"]);
-    let mut answered = 0;
-    for (spelling, verdict) in cases {
+    let mut allowed = 0;
+    for (spelling, expected) in cases {
         let outcome = world.request(get(&format!("{spelling}:{port}"), "/")).await;
-        verdict.check(spelling, "GET", &outcome);
-        if *verdict == Answered {
-            assert!(outcome.answer().ends_with("listed"), "{spelling}");
-            answered += 1;
+        expected.check(spelling, "GET", &outcome);
+        if *expected == Allowed {
+            assert!(outcome.response().ends_with("listed"), "{spelling}");
+            allowed += 1;
         }
         assert_eq!(victim.connections(), 0, "{spelling}");
     }
-    assert_eq!(listed.connections(), answered);
+    assert_eq!(listed.connections(), allowed);
 }
 
-fn malformed(why: &str) -> Verdict {
+fn malformed(why: &str) -> Expected {
     Denied(DenialReason::Malformed(why.to_owned()))
 }
 
@@ -44,9 +44,9 @@ async fn case_does_not_change_a_name_and_a_final_dot_does() {
     spell(
         "db.example",
         &[
-            ("db.example", Answered),
-            ("DB.EXAMPLE", Answered),
-            ("dB.eXample", Answered),
+            ("db.example", Allowed),
+            ("DB.EXAMPLE", Allowed),
+            ("dB.eXample", Allowed),
             ("db.example.", ORIGIN),
             ("db.example..", ORIGIN),
             ("DB.example.", ORIGIN),
@@ -76,8 +76,8 @@ async fn an_international_name_equals_its_punycode_and_no_homograph() {
         spell(
             listed,
             &[
-                ("xn--bcher-kva.example", Answered),
-                ("XN--BCHER-KVA.example", Answered),
+                ("xn--bcher-kva.example", Allowed),
+                ("XN--BCHER-KVA.example", Allowed),
                 // The interface accepts only ASCII.
                 ("bücher.example", AUTHORITY),
                 ("BÜCHER.example", AUTHORITY),
@@ -127,19 +127,19 @@ async fn an_address_is_the_same_in_every_base_and_another_in_ipv6() {
     spell(
         "127.0.0.1",
         &[
-            ("127.0.0.1", Answered),
-            ("2130706433", Answered),
-            ("0x7f000001", Answered),
-            ("0X7F000001", Answered),
-            ("017700000001", Answered),
-            ("0177.0.0.1", Answered),
-            ("127.1", Answered),
-            ("127.0.1", Answered),
-            ("0x7f.1", Answered),
-            ("127.0.0.1.", Answered),
-            ("127.0.0.01", Answered),
-            ("127.0.0.0x1", Answered),
-            ("00000000000000000000177.0.0.1", Answered),
+            ("127.0.0.1", Allowed),
+            ("2130706433", Allowed),
+            ("0x7f000001", Allowed),
+            ("0X7F000001", Allowed),
+            ("017700000001", Allowed),
+            ("0177.0.0.1", Allowed),
+            ("127.1", Allowed),
+            ("127.0.1", Allowed),
+            ("0x7f.1", Allowed),
+            ("127.0.0.1.", Allowed),
+            ("127.0.0.01", Allowed),
+            ("127.0.0.0x1", Allowed),
+            ("00000000000000000000177.0.0.1", Allowed),
             ("127.0.0.2", ORIGIN),
             ("2130706434", ORIGIN),
             ("0x7f.2", ORIGIN),

@@ -7,7 +7,7 @@ use connector_host::network::{RuleError, Uncovered};
 use connector_host::testing::Rule;
 use serde_json::json;
 
-use crate::verdict::Verdict::{Denied, Inexpressible};
+use crate::expected::Expected::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::{World, get};
 
@@ -57,7 +57,7 @@ async fn a_path_that_looks_like_a_host_goes_to_the_checked_host() {
             Inexpressible("path").check(&path, "", &outcome);
             continue;
         }
-        assert!(outcome.answer().starts_with("200"), "{path}");
+        assert!(outcome.response().starts_with("200"), "{path}");
         let request = server.requests().pop().unwrap();
         // In origin form, with the checked host and no other.
         assert!(request.starts_with("GET /"), "{path}: {request}");

@@ -1,4 +1,4 @@
-//! Floods of logs, handles, random bytes and answers.
+//! Floods of logs, handles, random bytes and responses.
 
 use connector_host::model::{Limit, Limits};
 use serde_json::json;
@@ -98,12 +98,12 @@ async fn a_flood_of_random_bytes_ends_at_the_limit() {
 }
 
 #[tokio::test]
-async fn a_flood_of_unread_answers_ends_at_the_limit() {
+async fn a_flood_of_unread_responses_ends_at_the_limit() {
     let server = Victim::listen();
     let world = World::new().allow_private(&server.origin());
     let request = get(&server.authority(), "/");
     let outcome = world.attack(json!([{ "unread": [request, 100] }])).await;
-    // The connector ignores the answers, including errors.
+    // The connector ignores the responses, including errors.
     assert_eq!(
         outcome.egress_stats.reached_limit(),
         Some(Limit::OpenResponses)

@@ -129,8 +129,8 @@ async fn a_connector_that_sleeps_forever_is_stopped() {
 }
 
 #[tokio::test]
-async fn a_wait_for_a_server_that_never_answers_is_stopped() {
-    let server = Victim::answering(|_, _| {
+async fn a_wait_for_a_server_that_never_responses_is_stopped() {
+    let server = Victim::responding(|_, _| {
         std::thread::park();
         Ok(())
     });

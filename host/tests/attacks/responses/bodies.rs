@@ -49,7 +49,7 @@ async fn an_endless_body_ends_at_the_limit() {
         "HTTP/1.0 200 OK\r\n\r\n",
         "HTTP/1.1 500 Oh\r\n\r\n",
     ] {
-        let server = Victim::answering(move |_, stream| {
+        let server = Victim::responding(move |_, stream| {
             stream.write_all(head.as_bytes())?;
             loop {
                 stream.write_all(&[b'x'; 1 << 14])?;
@@ -70,7 +70,7 @@ async fn an_endless_body_ends_at_the_limit() {
 
 #[tokio::test]
 async fn an_endless_chunked_body_ends_at_the_limit() {
-    let server = Victim::answering(|_, stream| {
+    let server = Victim::responding(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
         let chunks = b"1\r\nx\r\n".repeat(1 << 12);
         loop {
@@ -87,11 +87,11 @@ async fn an_endless_chunked_body_ends_at_the_limit() {
 #[tokio::test]
 async fn a_body_within_the_limit_is_read() {
     let server =
-        Victim::answering_with([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 1000]].concat());
+        Victim::responding_with([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 1000]].concat());
     let outcome = limits(small(), &server)
         .request(get(&server.authority(), "/"))
         .await;
-    assert!(outcome.answer().ends_with("xxx"));
+    assert!(outcome.response().ends_with("xxx"));
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn a_compressed_body_is_limited_by_its_decompressed_size() {
     assert!((bomb.len() as u64) < MIB);
     for head in [format!("content-length: {}\r\n", bomb.len()), String::new()] {
         let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n{head}\r\n");
-        let server = Victim::answering_with([head.as_bytes(), &bomb].concat());
+        let server = Victim::responding_with([head.as_bytes(), &bomb].concat());
         let outcome = limits(small(), &server)
             .request(get(&server.authority(), "/"))
             .await;
@@ -140,7 +140,7 @@ async fn an_invalid_gzip_body_is_an_error() {
             "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
             body.len()
         );
-        let server = Victim::answering_with([head.as_bytes(), &body].concat());
+        let server = Victim::responding_with([head.as_bytes(), &body].concat());
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
@@ -149,7 +149,7 @@ async fn an_invalid_gzip_body_is_an_error() {
 }
 
 #[tokio::test]
-async fn the_time_limit_ends_a_stalled_answer() {
+async fn the_time_limit_ends_a_stalled_response() {
     // The server sends each of these and then nothing.
     for start in [
         "",
@@ -161,7 +161,7 @@ async fn the_time_limit_ends_a_stalled_answer() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
         "HTTP/1.1 100 Continue\r\n\r\n",
     ] {
-        let server = Victim::answering(move |_, stream| {
+        let server = Victim::responding(move |_, stream| {
             stream.write_all(start.as_bytes())?;
             // Until the host closes the connection.
             stream.read_exact(&mut [0])

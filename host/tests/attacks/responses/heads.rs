@@ -10,9 +10,9 @@ use serde_json::json;
 use crate::victim::Victim;
 use crate::world::{Outcome, World, get};
 
-/// Sends a request that these bytes answer.
-async fn answered(bytes: impl Into<Vec<u8>>) -> Outcome {
-    let server = Victim::answering_with(bytes);
+/// Sends a request that is answered with these bytes.
+async fn response_to(bytes: impl Into<Vec<u8>>) -> Outcome {
+    let server = Victim::responding_with(bytes);
     let world = World::new().allow_private(&server.origin());
     world.request(get(&server.authority(), "/")).await
 }
@@ -37,9 +37,9 @@ fn too_large(outcome: &Outcome, case: &str) {
     );
 }
 
-/// Sends a request whose answer starts with `start` and repeats `more` forever.
+/// Sends a request whose response starts with `start` and repeats `more` forever.
 async fn endless(start: &'static str, more: &'static str) -> Outcome {
-    let server = Victim::answering(move |_, stream| {
+    let server = Victim::responding(move |_, stream| {
         stream.write_all(start.as_bytes())?;
         let more = more.repeat(1000);
         loop {
@@ -76,17 +76,17 @@ async fn too_many_headers_are_refused() {
         let lines = lines.concat();
         format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n")
     };
-    too_large(&answered(headers(128)).await, "129 headers");
-    too_large(&answered(headers(10_000)).await, "10,001 headers");
-    let outcome = answered(headers(100)).await;
-    assert!(outcome.answer().starts_with("200"));
+    too_large(&response_to(headers(128)).await, "129 headers");
+    too_large(&response_to(headers(10_000)).await, "10,001 headers");
+    let outcome = response_to(headers(100)).await;
+    assert!(outcome.response().starts_with("200"));
 }
 
 #[tokio::test]
 async fn an_invalid_head_is_refused() {
     for head in [
         "hello",
-        "<html>an answer of HTTP/0.9</html>",
+        "<html>a response of HTTP/0.9</html>",
         "HTTP/0.9 200 OK\r\n\r\n",
         "HTTP/2.0 200 OK\r\n\r\n",
         "HTTP/3 200 OK\r\n\r\n",
@@ -112,32 +112,36 @@ async fn an_invalid_head_is_refused() {
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         "",
     ] {
-        invalid_http(&answered(head).await, head);
+        invalid_http(&response_to(head).await, head);
     }
 }
 
 #[tokio::test]
-async fn interim_answers_do_not_reach_the_connector() {
+async fn interim_responses_do_not_reach_the_connector() {
     let interim = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
-    let server = Victim::answering_with(format!(
+    let server = Victim::responding_with(format!(
         "{}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
         interim.repeat(20)
     ));
     let world = World::new().allow_private(&server.origin());
     let outcome = world.request(get(&server.authority(), "/")).await;
-    assert!(outcome.answer().starts_with("200"));
-    assert!(!outcome.answer().contains("link"), "{}", outcome.answer());
+    assert!(outcome.response().starts_with("200"));
+    assert!(
+        !outcome.response().contains("link"),
+        "{}",
+        outcome.response()
+    );
 }
 
 /// Runs on two threads like the host: one of them reads the flood.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_time_limit_ends_a_flood_of_interim_answers() {
+async fn the_time_limit_ends_a_flood_of_interim_responses() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n",
         "HTTP/1.1 199 ?\r\n\r\n",
     ] {
-        let server = Victim::answering(move |_, stream| {
+        let server = Victim::responding(move |_, stream| {
             let flood = interim.repeat(1000);
             loop {
                 stream.write_all(flood.as_bytes())?;
@@ -158,7 +162,7 @@ async fn the_time_limit_ends_a_flood_of_interim_answers() {
 
 #[tokio::test]
 async fn an_unrequested_switch_of_protocols_opens_no_tunnel() {
-    let server = Victim::answering_with(
+    let server = Victim::responding_with(
         "HTTP/1.1 101 Switching Protocols\r\nupgrade: evil\r\nconnection: upgrade\r\n\r\ntunnelled",
     );
     let world = World::new().allow_private(&server.origin());
@@ -171,15 +175,15 @@ async fn an_unrequested_switch_of_protocols_opens_no_tunnel() {
 }
 
 #[tokio::test]
-async fn reserved_headers_of_an_answer_are_removed() {
-    let server = Victim::answering_with(
+async fn reserved_headers_of_a_response_are_removed() {
+    let server = Victim::responding_with(
         "HTTP/1.1 200 OK\r\nproxy-authenticate: Basic\r\nkeep-alive: timeout=5\r\nx-own: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
     );
     let world = World::new().allow_private(&server.origin());
     let outcome = world.request(get(&server.authority(), "/")).await;
-    let answer = outcome.answer();
-    assert!(answer.contains("x-own"), "{answer}");
+    let response = outcome.response();
+    assert!(response.contains("x-own"), "{response}");
     for name in ["proxy-authenticate", "keep-alive", "connection"] {
-        assert!(!answer.contains(name), "{answer}");
+        assert!(!response.contains(name), "{response}");
     }
 }

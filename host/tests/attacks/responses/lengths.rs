@@ -1,5 +1,5 @@
 //! Attacks by false lengths: a body ends where its length says, and later bytes
-//! are not another answer.
+//! are not another response.
 
 use std::io::Write as _;
 
@@ -10,7 +10,7 @@ use crate::world::{World, get};
 
 #[tokio::test]
 async fn a_body_shorter_than_its_length_is_an_error() {
-    for answer in [
+    for response in [
         "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n",
         "HTTP/1.1 200 OK\r\ncontent-length: 9223372036854775807\r\n\r\nx",
@@ -18,19 +18,19 @@ async fn a_body_shorter_than_its_length_is_an_error() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
     ] {
-        let server = Victim::answering_with(answer);
+        let server = Victim::responding_with(response);
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
         assert!(
             failure.contains("the body is incomplete"),
-            "{answer}: {failure}"
+            "{response}: {failure}"
         );
     }
 }
 
 #[tokio::test]
-async fn bytes_after_a_body_are_not_the_next_answer() {
+async fn bytes_after_a_body_are_not_the_next_response() {
     const FORGED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
     for first in [
         // A body longer than its length.
@@ -41,7 +41,7 @@ async fn bytes_after_a_body_are_not_the_next_answer() {
         "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     ] {
-        let server = Victim::answering(move |request, stream| {
+        let server = Victim::responding(move |request, stream| {
             if request.starts_with("GET /first") {
                 // One write, so that it arrives at once.
                 stream.write_all(format!("{first}{FORGED}").as_bytes())
@@ -55,14 +55,18 @@ async fn bytes_after_a_body_are_not_the_next_answer() {
             { "request": get(&server.authority(), "/second") },
         ]);
         let outcome = world.attack(steps).await;
-        assert!(outcome.answer().ends_with("honest"), "{}", outcome.answer());
+        assert!(
+            outcome.response().ends_with("honest"),
+            "{}",
+            outcome.response()
+        );
         assert_eq!(server.connections(), 2, "{first}");
     }
 }
 
 #[tokio::test]
 async fn a_body_after_a_head_request_is_not_read() {
-    let server = Victim::answering(|request, stream| {
+    let server = Victim::responding(|request, stream| {
         if request.starts_with("HEAD") {
             stream.write_all(
                 b"HTTP/1.1 200 OK\r\ncontent-length: 44\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged",
@@ -75,10 +79,18 @@ async fn a_body_after_a_head_request_is_not_read() {
     world.allow[0].methods.push("HEAD".to_owned());
     let head = json!({ "authority": server.authority(), "method": "HEAD" });
     let outcome = world.request(head.clone()).await;
-    assert!(outcome.answer().ends_with("\n\n"), "{}", outcome.answer());
+    assert!(
+        outcome.response().ends_with("\n\n"),
+        "{}",
+        outcome.response()
+    );
     let steps = json!([{ "request": head }, { "request": get(&server.authority(), "/") }]);
     let outcome = world.attack(steps).await;
-    assert!(outcome.answer().ends_with("honest"), "{}", outcome.answer());
+    assert!(
+        outcome.response().ends_with("honest"),
+        "{}",
+        outcome.response()
+    );
     assert_eq!(server.connections(), 3);
 }
 
@@ -96,7 +108,7 @@ async fn contradictory_lengths_are_refused() {
         "content-length:",
         "content-length: 18446744073709551616",
     ] {
-        let server = Victim::answering_with(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
+        let server = Victim::responding_with(format!("HTTP/1.1 200 OK\r\n{headers}\r\n\r\nhello!"));
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
@@ -125,7 +137,7 @@ async fn invalid_chunks_are_an_error() {
         "5\0\r\nhello\r\n0\r\n\r\n",
         "5;\nhello\r\n0\r\n\r\n",
     ] {
-        let server = Victim::answering_with(format!(
+        let server = Victim::responding_with(format!(
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{body}"
         ));
         let world = World::new().allow_private(&server.origin());
@@ -146,7 +158,7 @@ async fn endless_trailers_and_chunk_extensions_are_refused() {
         "5;",
         "5;x=\"",
     ] {
-        let server = Victim::answering(move |_, stream| {
+        let server = Victim::responding(move |_, stream| {
             stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
             stream.write_all(start.as_bytes())?;
             let line = if start.ends_with("0\r\n") {

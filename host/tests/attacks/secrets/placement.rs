@@ -5,7 +5,7 @@ use connector_host::model::{AllowRule, Secret};
 use connector_host::network::DenialReason;
 use serde_json::{Value as Json, json};
 
-use crate::verdict::Verdict::{Answered, Denied};
+use crate::expected::Expected::{Allowed, Denied};
 use crate::victim::Victim;
 use crate::world::{TOKEN, World};
 
@@ -35,14 +35,14 @@ async fn a_reference_becomes_the_credential_of_a_granted_origin() {
         "Bearer  {token} ",
     ] {
         let outcome = world.request(authorized(&server, value)).await;
-        Answered.check(value, "", &outcome);
+        Allowed.check(value, "", &outcome);
         let seen = server.requests().pop().unwrap();
         assert!(
             seen.contains(&format!("\r\nauthorization: Bearer {TOKEN}\r\n")),
             "{seen}"
         );
         assert!(!seen.contains("ref_"), "{seen}");
-        assert!(!outcome.answer().contains(TOKEN));
+        assert!(!outcome.response().contains(TOKEN));
     }
 }
 
@@ -68,7 +68,7 @@ async fn a_reference_in_another_header_is_just_text() {
             let headers = json!([[name, value]]);
             let request = json!({ "authority": server.authority(), "headers": headers });
             let outcome = world.request(request).await;
-            Answered.check(name, "", &outcome);
+            Allowed.check(name, "", &outcome);
             let seen = server.requests().pop().unwrap();
             assert!(
                 seen.contains("ref_") && !seen.contains(TOKEN),
@@ -91,7 +91,7 @@ async fn a_reference_in_the_url_is_just_text() {
         let outcome = world
             .request(json!({ "authority": server.authority(), "path": path }))
             .await;
-        Answered.check(path, "", &outcome);
+        Allowed.check(path, "", &outcome);
         let seen = server.requests().pop().unwrap();
         assert!(
             seen.contains("ref_") && !seen.contains(TOKEN),
@@ -129,7 +129,7 @@ async fn a_reference_in_a_body_or_trailer_is_just_text() {
             "trailers": [["authorization", "Bearer x"]],
         });
         let outcome = world.request(request).await;
-        Answered.check(body, "", &outcome);
+        Allowed.check(body, "", &outcome);
         let seen = server.requests().pop().unwrap();
         assert!(!seen.contains(TOKEN), "{body}: {seen}");
     }
@@ -246,7 +246,7 @@ async fn a_value_with_special_characters_is_sent_unchanged_or_not_at_all() {
         let mut world = granting(&server);
         world.secrets.insert("token".to_owned(), Secret::new(value));
         let outcome = world.request(authorized(&server, "Bearer {token}")).await;
-        Answered.check(value, "", &outcome);
+        Allowed.check(value, "", &outcome);
         let seen = server.requests().pop().unwrap();
         let line = format!("\r\nauthorization: Bearer {value}\r\n");
         assert!(seen.contains(&line), "{value}: {seen}");

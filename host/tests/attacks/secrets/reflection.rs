@@ -13,13 +13,13 @@ use flate2::write::GzEncoder;
 use serde_json::json;
 
 use super::placement::{authorized, granting};
-use crate::verdict::Verdict::{Answered, Denied};
+use crate::expected::Expected::{Allowed, Denied};
 use crate::victim::Victim;
 use crate::world::{Outcome, TOKEN, get};
 
-/// Sends a request with the credential, which these bytes answer.
-async fn echoed(answer: impl Into<Vec<u8>>) -> Outcome {
-    let server = Victim::answering_with(answer);
+/// Sends a request with the credential, which is answered with these bytes.
+async fn echoed(response: impl Into<Vec<u8>>) -> Outcome {
+    let server = Victim::responding_with(response);
     let world = granting(&server);
     let outcome = world.request(authorized(&server, "Bearer {token}")).await;
     assert!(server.requests()[0].contains(TOKEN), "it was sent");
@@ -70,8 +70,8 @@ async fn a_credential_in_a_header_is_withheld() {
         format!("x-{TOKEN}-x: 1"),
     ] {
         for status in ["200 OK", "302 Found", "401 No", "500 Oh"] {
-            let answer = format!("HTTP/1.1 {status}\r\n{header}\r\ncontent-length: 0\r\n\r\n");
-            denied(&header, &echoed(answer).await);
+            let response = format!("HTTP/1.1 {status}\r\n{header}\r\ncontent-length: 0\r\n\r\n");
+            denied(&header, &echoed(response).await);
         }
     }
 }
@@ -88,8 +88,8 @@ async fn a_credential_in_a_body_is_withheld() {
     ] {
         for status in ["200 OK", "401 No", "500 Oh"] {
             let length = body.len();
-            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
-            denied(&body[..body.len().min(60)], &echoed(answer).await);
+            let response = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{body}");
+            denied(&body[..body.len().min(60)], &echoed(response).await);
         }
     }
 }
@@ -108,7 +108,7 @@ async fn a_credential_in_two_chunks_is_withheld_at_every_split() {
 async fn a_credential_byte_by_byte_is_withheld() {
     let bytes: Vec<_> = TOKEN.split("").collect();
     denied("chunks", &echoed(chunked(&bytes)).await);
-    let server = Victim::answering(|_, stream| {
+    let server = Victim::responding(|_, stream| {
         write!(
             stream,
             "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n",
@@ -130,7 +130,7 @@ async fn a_credential_byte_by_byte_is_withheld() {
 async fn the_start_of_a_credential_is_withheld_too() {
     for at in 1..TOKEN.len() {
         let (first, second) = TOKEN.split_at(at);
-        let server = Victim::answering_with(chunked(&["before ", first, second, " after"]));
+        let server = Victim::responding_with(chunked(&["before ", first, second, " after"]));
         let world = granting(&server);
         let mut request = authorized(&server, "Bearer {token}");
         request["keep"] = true.into();
@@ -154,7 +154,11 @@ async fn text_that_starts_like_a_credential_is_delivered() {
     for at in 1..TOKEN.len() {
         let outcome = echoed(chunked(&[&TOKEN[..at], "?", &TOKEN[..at]])).await;
         let body = format!("{0}?{0}", &TOKEN[..at]);
-        assert!(outcome.answer().ends_with(&body), "{}", outcome.answer());
+        assert!(
+            outcome.response().ends_with(&body),
+            "{}",
+            outcome.response()
+        );
     }
 }
 
@@ -171,9 +175,9 @@ async fn a_compressed_credential_is_withheld() {
 }
 
 #[tokio::test]
-async fn a_credential_in_a_later_answer_is_withheld() {
+async fn a_credential_in_a_later_response_is_withheld() {
     for (header, body) in [("x: y".to_owned(), TOKEN), (format!("x: {TOKEN}"), "")] {
-        let server = Victim::answering(move |request, stream| {
+        let server = Victim::responding(move |request, stream| {
             if request.starts_with("GET /later") {
                 let length = body.len();
                 write!(
@@ -195,7 +199,7 @@ async fn a_credential_in_a_later_answer_is_withheld() {
 
 #[tokio::test]
 async fn parts_that_the_connector_never_receives_are_not_searched() {
-    for answer in [
+    for response in [
         format!("HTTP/1.1 200 {TOKEN}\r\ncontent-length: 2\r\n\r\nok"),
         format!(
             "HTTP/1.1 103 Early\r\nx: {TOKEN}\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
@@ -208,9 +212,13 @@ async fn parts_that_the_connector_never_receives_are_not_searched() {
         ),
         format!("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok{TOKEN}"),
     ] {
-        let outcome = echoed(answer.clone()).await;
-        Answered.check(&answer, "", &outcome);
-        assert!(!outcome.answer().contains(TOKEN), "{}", outcome.answer());
+        let outcome = echoed(response.clone()).await;
+        Allowed.check(&response, "", &outcome);
+        assert!(
+            !outcome.response().contains(TOKEN),
+            "{}",
+            outcome.response()
+        );
     }
 }
 
@@ -229,18 +237,18 @@ async fn an_encoded_credential_is_not_recognized() {
         let outcome = echoed(format!(
             "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}"
         ));
-        assert!(outcome.await.answer().ends_with(&body), "{body}");
+        assert!(outcome.await.response().ends_with(&body), "{body}");
     }
 }
 
 /// A short value would match by chance.
 #[tokio::test]
 async fn a_credential_of_less_than_eight_bytes_is_not_searched_for() {
-    let server = Victim::answering_with("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n1234567");
+    let server = Victim::responding_with("HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\n1234567");
     let mut world = granting(&server);
     world
         .secrets
         .insert("token".to_owned(), Secret::new("1234567"));
     let outcome = world.request(authorized(&server, "Bearer {token}")).await;
-    assert!(outcome.answer().ends_with("1234567"));
+    assert!(outcome.response().ends_with("1234567"));
 }

@@ -5,7 +5,7 @@ use connector_host::network::DenialReason;
 use serde_json::json;
 
 use super::placement::{authorized, granting};
-use crate::verdict::Verdict::{Denied, Inexpressible};
+use crate::expected::Expected::{Denied, Inexpressible};
 use crate::victim::Victim;
 use crate::world::World;
 
@@ -49,7 +49,7 @@ async fn a_reference_of_another_tenant_is_refused() {
     let (mine, theirs) = (granting(&server), granting(&server));
     let reference = |world: World| async move {
         let outcome = world.attack(json!([{ "secret": "token" }])).await;
-        outcome.answer().to_owned()
+        outcome.response().to_owned()
     };
     let stolen = reference(theirs).await;
     assert!(stolen.starts_with("ref_"), "{stolen}");
@@ -66,7 +66,7 @@ async fn a_reference_of_an_earlier_instance_of_the_same_tenant_is_refused() {
     let server = Victim::listen();
     let world = granting(&server);
     let earlier = world.attack(json!([{ "secret": "token" }])).await;
-    let old = earlier.answer().to_owned();
+    let old = earlier.response().to_owned();
     let outcome = world
         .request(authorized(&server, &format!("Bearer {old}")))
         .await;

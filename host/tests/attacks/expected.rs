@@ -1,15 +1,15 @@
-//! Expected outcome of an attack, for tables of attacks.
+//! Expected outcomes of attacks, for tables of attacks.
 
 use connector_host::SandboxError;
 use connector_host::network::DenialReason;
 
 use crate::world::Outcome;
 
-/// Expected outcome.
+/// Expected outcome of an attack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The server received the request, and the connector its answer.
-    Answered,
+pub(crate) enum Expected {
+    /// The server received the request, and the connector received its response.
+    Allowed,
     /// The host denied the request.
     Denied(DenialReason),
     /// The interface cannot express the request. The connector reports an error
@@ -17,12 +17,12 @@ pub(crate) enum Verdict {
     Inexpressible(&'static str),
 }
 
-impl Verdict {
+impl Expected {
     /// Checks the outcome of an attack. A denial must contain `subject`.
     #[track_caller]
     pub(crate) fn check(&self, case: &str, subject: &str, outcome: &Outcome) {
         match (self, &outcome.result) {
-            (Self::Answered, Ok(findings)) => assert!(!findings.is_empty(), "{case}"),
+            (Self::Allowed, Ok(findings)) => assert!(!findings.is_empty(), "{case}"),
             (Self::Denied(reason), Err(SandboxError::Denied(denial))) => {
                 assert_eq!(denial.reason(), reason, "{case}");
                 let text = denial.to_string();

@@ -1,5 +1,5 @@
 //! Processing of a request: token, route, permission, endpoint, and validation
-//! of the answer against the document. It does not know HTTP.
+//! of the response against the document. It does not know HTTP.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use super::routes::{self, Endpoint, Route};
 use super::traps::{self, Trap};
 use super::world::{Database, Organization, World};
 
-/// Error answer.
+/// Error response.
 #[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) status: u16,
@@ -26,7 +26,7 @@ impl Refusal {
         }
     }
 
-    /// Returns the body of the answer.
+    /// Returns the body of the response.
     pub(super) fn body(&self, world: &World) -> Json {
         let mut body = json!({"error": self.error});
         if world.has(Trap::ErrorsAsObjects) {
@@ -122,29 +122,29 @@ impl<'a> ApiRequest<'a> {
     }
 }
 
-/// Answer to be sent.
+/// Response to be sent.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct ApiResponse {
     pub(super) status: u16,
     pub(super) body: Json,
     /// Violation of the document, if there is one.
     pub(super) violation: Option<String>,
 }
 
-/// Returns the answer to a GET request.
-pub(super) fn answer(
+/// Returns the response to a GET request.
+pub(super) fn respond(
     world: &World,
     document: &Document,
     path: &str,
     query: &[(String, String)],
     authorization: Option<&str>,
-) -> Answer {
+) -> ApiResponse {
     let route = routes::find(path);
     let template = route.as_ref().map_or("", |(route, _)| route.template);
     let exempt = route
         .as_ref()
         .is_some_and(|(route, _)| route.undocumented.is_some());
-    let answered = access::token(world, authorization).and_then(|token| {
+    let result = access::token(world, authorization).and_then(|token| {
         let (route, parameters) =
             route.ok_or_else(|| Refusal::new(404, format!("no route for {path}")))?;
         let request = ApiRequest {
@@ -156,11 +156,11 @@ pub(super) fn answer(
         };
         permitted(route, &request)?;
         match route.endpoint {
-            Endpoint::Infallible(answer) => Ok(answer(&request)),
-            Endpoint::Fallible(answer) => answer(&request),
+            Endpoint::Infallible(endpoint) => Ok(endpoint(&request)),
+            Endpoint::Fallible(endpoint) => endpoint(&request),
         }
     });
-    let (status, original) = match &answered {
+    let (status, original) = match &result {
         Ok(body) => (200, body.clone()),
         Err(refusal) => (refusal.status, json!({"error": refusal.error})),
     };
@@ -171,17 +171,17 @@ pub(super) fn answer(
     };
     if let Err(violation) = validated {
         let violation = format!("{violation:#}");
-        return Answer {
+        return ApiResponse {
             status: 500,
             body: json!({"error": violation}),
             violation: Some(violation),
         };
     }
-    let body = match answered {
+    let body = match result {
         Ok(body) => traps::apply(&world.traps, template, body),
         Err(refusal) => refusal.body(world),
     };
-    Answer {
+    ApiResponse {
         status,
         body,
         violation: None,
