@@ -1,5 +1,5 @@
 //! Config of the connector: one JSON object, which the host validates against
-//! `config.schema.json` first. Must not ask a server.
+//! `config.schema.json` first. Must not send requests.
 
 use serde::Deserialize;
 
@@ -100,7 +100,7 @@ pub struct Listen {
     /// Duration in seconds.
     #[serde(default = "default_listen_seconds")]
     pub seconds: u64,
-    /// Maximum events, after which it ends early.
+    /// Maximum events, after which the subscription ends early.
     #[serde(default = "default_max_events")]
     pub max_events: u64,
 }

@@ -12,7 +12,7 @@ pub enum Category {
     Authentication,
     /// The token does not permit the request.
     Permission,
-    /// The requested thing does not exist.
+    /// The requested object does not exist.
     NotFound,
     /// The server limits the rate of requests.
     RateLimited,

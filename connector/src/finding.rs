@@ -20,7 +20,7 @@ pub struct Finding {
     pub severity: Severity,
     /// Result in one sentence.
     pub message: String,
-    /// Instruction that fixes it.
+    /// Instruction that corrects the finding.
     pub hint: Option<String>,
 }
 

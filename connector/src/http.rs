@@ -1,4 +1,4 @@
-//! HTTP over `wasi:http`: requests that are sent now and answered later, so
+//! HTTP over `wasi:http`: requests that are sent now and received later, so
 //! that the next page is under way while the last one is decoded. Must not
 //! interpret a status: the caller does.
 
@@ -271,9 +271,9 @@ fn failure(code: &ErrorCode, url: &str) -> Error {
     }
 }
 
-/// Returns the milliseconds from `now` that a `Retry-After` asks to wait. It
-/// is a number of seconds or a date (RFC 9110, 10.2.3). `None` if it is
-/// neither.
+/// Returns the delay that `Retry-After` requests, in milliseconds from `now`.
+/// The header is a number of seconds or a date (RFC 9110, 10.2.3). `None` if it
+/// is neither.
 fn millis(retry_after: &str, now: SystemTime) -> Option<u64> {
     let text = retry_after.trim();
     if let Ok(seconds) = text.parse::<u64>() {

@@ -13,13 +13,13 @@
 //! | [`read`] | one read, event by event | send requests itself |
 //! | [`builtin`] | probes, dump, listening, migration jobs | touch tables |
 //! | [`platform`] | resources of the Platform API | touch databases |
-//! | [`changes`] | changes of the feed, as rows | ask a server |
+//! | [`changes`] | changes of the feed, as rows | send requests |
 //! | [`database`] | servers, streams, catalogue, statements, errors | choose what is read |
 //! | [`selection`], [`output`] | selections of a read; its events and statistics | know the source of rows |
 //! | [`cursor`] | saved positions of resources | read rows |
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
-//! | [`config`], [`describe`] | config and descriptor of the connector | ask a server |
+//! | [`config`], [`describe`] | config and descriptor of the connector | send requests |
 //! | [`http`], [`retry`], [`clock`], [`log`] | services of the host | know Turso |
 //! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
 //! | `bindings` | code generated from the contract | hold anything else |

@@ -47,24 +47,24 @@ pub struct Resource {
     pub kind: ResourceKind,
     /// Description for people.
     pub description: Option<String>,
-    /// Columns of its rows.
+    /// Columns of the rows.
     pub schema: Schema,
-    /// Columns of its primary key.
+    /// Columns of the primary key.
     pub primary_key: Vec<String>,
     /// Suggested cursor columns of an incremental read.
     pub cursor_columns: Vec<String>,
-    /// Modes in which it can be read.
+    /// Modes in which the resource can be read.
     pub modes: Vec<Mode>,
-    /// Resource whose rows it is read for.
+    /// Name of the parent resource. Selecting the parent selects this one too.
     pub parent: Option<String>,
-    /// True if it is read when nothing is selected.
+    /// True if a read without selections reads the resource.
     pub by_default: bool,
     /// Estimated number of rows.
     pub estimated_rows: Option<u64>,
 }
 
 /// Lists the resources of the database and of the Platform API. The latter are
-/// the same for every account, so the API is not asked.
+/// the same for every account, so the API is not requested.
 pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
     let mut resources = match server {
         Some(server) => server_resources(server, config)?,

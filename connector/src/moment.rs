@@ -1,5 +1,5 @@
 //! Moments of the ISO 8601 calendar, as databases and APIs write them. One
-//! calendar and one set of rules for the crate. Must not ask a clock.
+//! calendar and one set of rules for the crate. Must not read a clock.
 //!
 //! The calendar is that of `chrono`. The forms are read here, because
 //! databases hold more of them than RFC 3339 allows, and because a value is

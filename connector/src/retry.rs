@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_stays_is_not_retried() {
+    fn a_permanent_error_is_not_retried() {
         assert_eq!(
             delay(
                 &Error::new(Category::Authentication, "no"),

@@ -266,7 +266,7 @@ fn a_feed_without_the_rows_is_refused_with_a_hint() -> Result<()> {
     let outcome = pipeline.host(&["run"])?;
     ensure!(outcome.code == Some(2), "{outcome:?}");
     for part in [
-        "there is no change feed (the table `turso_cdc`)",
+        "the database has no change feed (the table `turso_cdc`)",
         "set `mode` to `incremental`",
         "PRAGMA capture_data_changes_conn('full')",
     ] {

@@ -130,7 +130,10 @@ fn a_dropped_table_fails_and_keeps_its_rows() -> Result<()> {
     let (server, pipeline) = load_twice(&["DROP TABLE items"], MERGED)?;
     let outcome = pipeline.host(&["run"])?;
     assert_ne!(outcome.code, Some(0), "{outcome:?}");
-    assert!(outcome.stderr.contains("there is no table"), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("the database has no table"),
+        "{outcome:?}"
+    );
     assert_eq!(shown(&pipeline, "id")?, "[[1], [2]]");
     // If the table is created again, the read continues from its cursor.
     server.client().run(&[

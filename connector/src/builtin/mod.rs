@@ -42,13 +42,13 @@ pub struct BuiltinInfo {
     pub name: &'static str,
     /// Description for people.
     pub description: &'static str,
-    /// Columns of its rows.
+    /// Columns of the rows.
     pub columns: Vec<ColumnSpec>,
-    /// Columns of its primary key.
+    /// Columns of the primary key.
     pub primary_key: &'static [&'static str],
-    /// Resource whose rows it is read for.
+    /// Name of the parent resource. Selecting the parent selects this one too.
     pub parent: Option<&'static str>,
-    /// True if it is a change feed.
+    /// True if the resource is a change feed.
     pub is_feed: bool,
 }
 

@@ -9,7 +9,8 @@ use crate::rows::value::Value;
 pub struct Condition {
     pub(super) sql: String,
     pub(super) args: Vec<Value>,
-    /// True if a user wrote part of it. No index need support that part.
+    /// True if a user wrote part of the condition. No index need support that
+    /// part.
     pub(super) is_user_written: bool,
 }
 

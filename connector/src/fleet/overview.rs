@@ -1,5 +1,5 @@
 //! Resources and findings of many databases, taken from the first one that
-//! answers. Asking all of them would take as long as reading them.
+//! responds. Requests to all of them would take as long as reading them.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::selection::Mode;
 /// Maximum databases that a finding names.
 const MAX_NAMED_DATABASES: usize = 10;
 
-/// Lists the resources of the first database that answers, and those of the
+/// Lists the resources of the first database that responds, and those of the
 /// Platform API.
 pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
     let selected = databases::select(config, databases, &mut Output::default())?;
@@ -41,7 +41,7 @@ pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
     }
 }
 
-/// Checks the first database that answers, and reports which are selected.
+/// Checks the first database that responds, and reports which are selected.
 pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     let selected = databases::select(config, databases, &mut Output::default())?;
     let names: Vec<_> = selected

@@ -28,7 +28,7 @@ pub struct PagePeek {
     pub last_row: Vec<Value>,
     /// Number of rows that the server read.
     pub rows_read: Option<u64>,
-    /// True if the transaction is gone, if the request asked for that.
+    /// True if no transaction is open. `None` unless requested.
     pub autocommit: Option<bool>,
 }
 

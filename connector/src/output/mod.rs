@@ -31,7 +31,7 @@ pub struct Output {
     estimate: Option<Estimate>,
     /// Number of requests, including those of earlier attempts.
     pub requests: u64,
-    /// True if all pages are of one moment.
+    /// True if all pages are from one point in time.
     pub point_in_time: bool,
 }
 

@@ -9,7 +9,7 @@ pub struct Summary {
     pub resources: Vec<ResourceStats>,
     /// Number of requests, including those of no resource.
     pub requests: u64,
-    /// True if all pages are of one moment.
+    /// True if all pages are from one point in time.
     pub point_in_time: bool,
 }
 

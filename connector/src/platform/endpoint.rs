@@ -12,7 +12,7 @@ pub const EXTRA: &str = "_extra";
 pub struct Endpoint {
     /// Name of the resource.
     pub name: &'static str,
-    /// Description of its records, without a period.
+    /// Description of the records, without a period.
     pub description: &'static str,
     /// Path, with the placeholders of the OpenAPI document.
     pub path: &'static str,
@@ -20,11 +20,11 @@ pub struct Endpoint {
     pub query: &'static str,
     /// Documented paths whose responses only repeat parts of this one.
     pub covers: &'static [&'static str],
-    /// Objects for which it is requested.
+    /// Objects for which the endpoint is requested.
     pub scope: Scope,
     /// Position of the records in a response.
     pub selector: Selector,
-    /// Pagination of its lists.
+    /// Pagination of the lists.
     pub pagination: Pagination,
     /// Columns of its records, without those of the scope.
     pub columns: &'static [EndpointColumn],
@@ -32,7 +32,7 @@ pub struct Endpoint {
     pub key: &'static [&'static str],
     /// True if it is read when nothing is selected.
     pub by_default: bool,
-    /// Incremental reading, if it supports that.
+    /// Incremental reading, if the endpoint supports it.
     pub incremental: Option<Incremental>,
     /// Costs and requirements, without a period.
     pub note: &'static str,
@@ -98,9 +98,9 @@ pub enum Incremental {
 pub struct EndpointColumn {
     /// Name of the column.
     pub name: &'static str,
-    /// Source of its values.
+    /// Source of the values.
     pub source: ColumnSource,
-    /// Type of its values.
+    /// Type of the values.
     pub field_type: FieldType,
     /// True if it is read only when `columns` names it.
     pub is_sensitive: bool,

@@ -1,6 +1,6 @@
 //! Reader of resources that have no key to page by: views, virtual tables,
 //! queries. One batch of `/v3/cursor` streams all of them, on the stream of the
-//! snapshot. Servers without that endpoint answer each statement as a whole.
+//! snapshot. Servers without that endpoint send each result as one response.
 
 use std::collections::VecDeque;
 
@@ -68,7 +68,7 @@ struct BatchResponse {
 }
 
 impl BatchReader {
-    /// Creates a reader of these targets.
+    /// Creates a reader of targets.
     pub(super) fn new(snapshot: Snapshot, targets: Vec<Target>) -> Self {
         Self {
             snapshot,

@@ -19,7 +19,7 @@ pub(super) struct BuiltinReader {
 }
 
 impl BuiltinReader {
-    /// Creates a reader of these resources.
+    /// Creates a reader of built-in resources.
     pub(super) fn new(remaining: VecDeque<Builtin>) -> Self {
         Self {
             remaining,

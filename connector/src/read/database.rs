@@ -53,7 +53,7 @@ impl Read {
         }
         snapshot.begin()?;
         let stream = &mut snapshot.stream;
-        // The first statement of the transaction determines its moment.
+        // The first statement of the transaction determines its point in time.
         let catalog = discovery::catalog(stream)?;
         let requested = if self.options.lenient {
             requested::existing(requested, &catalog, &self.config)

@@ -57,7 +57,9 @@ impl FollowedTable {
             |problem: &str, hint: &str| Err(Error::config(format!("`{name}` {problem}"), hint));
         if !has_feed {
             return refuse(
-                &format!("cannot be followed: there is no change feed (the table `{CHANGES}`)"),
+                &format!(
+                    "cannot be followed: the database has no change feed (the table `{CHANGES}`)"
+                ),
                 "set `mode` to `incremental`. Only Turso's new engine has such a feed, and it records \
                  only changes of connections that have run PRAGMA capture_data_changes_conn('full')",
             );
@@ -134,7 +136,7 @@ impl FollowedTable {
         let Some(schema_entry) = state.schema_entry else {
             return Err(Error::new(
                 Category::NotFound,
-                format!("`{}` does not exist any more", self.table.name),
+                format!("`{}` no longer exists", self.table.name),
             ));
         };
         let columns = self.table.columns.iter();

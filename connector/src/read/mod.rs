@@ -6,7 +6,7 @@
 //! 2. the start of the database read ([`database`]): the snapshot begins
 //!    ([`snapshot`]), unchanged tables are skipped ([`unchanged`]), selections
 //!    are resolved against the catalogue ([`requested`], [`queries`], [`plan`],
-//!    [`target`], [`type_overrides`]), and the server is asked what the plan
+//!    [`target`], [`type_overrides`]), and the server is queried for what the plan
 //!    depends on ([`feed_preflight`], [`preflight`], [`statements`]),
 //! 3. tables in pages ([`tables`], [`table`], [`page_size`]), in passes
 //!    ([`pass`]), which for an incremental read follow from its cursor
@@ -17,8 +17,8 @@
 //!
 //! A failure restarts or resumes the read ([`restart`]). All pages of a snapshot
 //! are from one transaction. If it is lost, everything that was sent is void and
-//! the read restarts; a page of another moment is only sent if the host permits
-//! it.
+//! the read restarts; a page of another snapshot is only sent if the host
+//! permits it.
 
 mod batch;
 mod builtins;

@@ -243,7 +243,7 @@ fn check_read_in_full(selection: &Selection, is_single_query: bool) -> Result<()
 fn unknown_resource(name: &str, catalog: &Catalog) -> Error {
     let error = Error::new(
         Category::NotFound,
-        format!("there is no table, view or query `{name}`"),
+        format!("the database has no table, view or query `{name}`"),
     );
     let mut tables = catalog.tables.iter();
     if let Some(table) = tables.find(|table| table.name.eq_ignore_ascii_case(name)) {

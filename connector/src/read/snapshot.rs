@@ -1,4 +1,4 @@
-//! Snapshot: the stream of a read, and the proof that every response is from its
+//! Snapshot: the stream of a read, and the check that every response is from its
 //! transaction. Does not know what is read.
 
 use crate::database::dialect::Dialect;
@@ -9,7 +9,7 @@ use crate::hrana::request::Request;
 use crate::hrana::response::Outcome;
 
 /// Stream of a read. If the server supports it, all statements run in one
-/// transaction, so that all pages show the database at one moment.
+/// transaction, so that all pages show the database at one point in time.
 #[derive(Debug)]
 pub(super) struct Snapshot {
     /// Stream of the transaction.
@@ -60,5 +60,5 @@ impl Snapshot {
 
 /// Returns the failure of a response that is not from the transaction.
 pub(super) fn transaction_lost() -> Failure {
-    Failure::StreamLost("the transaction is not open any more".to_owned())
+    Failure::StreamLost("the transaction is no longer open".to_owned())
 }

@@ -35,7 +35,7 @@ pub enum Storage {
 pub struct ColumnSpec {
     /// Name of the column.
     pub name: String,
-    /// Storage of its values.
+    /// Storage of the values.
     pub storage: Storage,
     /// True if the declared type contains `JSON`, which SQLite stores as text or
     /// numbers.

@@ -24,7 +24,7 @@ pub enum ConfigError {
     Shape {
         /// The mistake, with line and column if they are known.
         message: String,
-        /// Way to correct it.
+        /// Way to correct the mistake.
         remedy: Remedy,
     },
     /// A key has an invalid value.
@@ -34,7 +34,7 @@ pub enum ConfigError {
         key: String,
         /// The mistake.
         message: String,
-        /// Way to correct it.
+        /// Way to correct the mistake.
         remedy: Remedy,
     },
     /// A mistake in a known file.

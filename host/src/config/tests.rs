@@ -209,7 +209,7 @@ fn a_resource_says_how_it_is_loaded() {
 }
 
 #[test]
-fn words_that_mean_nothing_are_refused() {
+fn invalid_values_of_a_resource_are_refused() {
     for (line, part) in [
         ("mode = \"increment\"", "resource.mode"),
         ("write = \"upsert\"", "resource.write"),
@@ -237,7 +237,7 @@ fn resource_with(lines: &str) -> String {
 }
 
 #[test]
-fn types_and_masks_are_said_by_column() {
+fn types_and_masks_are_given_by_column() {
     let text = resource_with(
         r#"types = { created_at = "timestamp", "Unit Price" = "decimal(18,2)" }
 mask = { email = "sha256", phone = "partial", note = "null" }"#,
@@ -259,7 +259,7 @@ mask = { email = "sha256", phone = "partial", note = "null" }"#,
 }
 
 #[test]
-fn a_mask_that_is_none_names_those_that_are() {
+fn the_error_of_an_unknown_mask_lists_the_masks() {
     let (message, hint) = refused(&resource_with("mask = { email = \"sha265\" }"));
     assert_eq!(
         message,

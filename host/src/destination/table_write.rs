@@ -16,8 +16,7 @@ pub struct TableWrite {
     /// Names are not quoted, folded or otherwise made safe; the destination
     /// does that.
     pub schema: SchemaRef,
-    /// Columns that hold the values which do not have the type of another
-    /// column.
+    /// Columns for the values that do not match the type of another column.
     pub siblings: Vec<Sibling>,
     /// Treatment of the rows that the table holds already.
     pub disposition: WriteDisposition,

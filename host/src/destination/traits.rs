@@ -26,7 +26,7 @@ pub trait DestinationFactory: Send + Sync {
 ///
 /// Either opening excludes a second writer, which is then refused with
 /// [`DestinationError::Locked`], or of two concurrent loads the later commit
-/// fails with [`DestinationError::Conflict`]. Nothing is lost in both cases.
+/// fails with [`DestinationError::Conflict`]. Nothing is lost in either case.
 ///
 /// Calls block, so they are made on a thread that may block.
 pub trait Destination: Send {
@@ -92,7 +92,7 @@ pub trait Load: Send {
     fn discard_table(&mut self, table: &str) -> Result<(), DestinationError>;
 
     /// Announces a part of the source that was not read: the rows of an open
-    /// table that have one of some texts in a column. Stored rows of the part
+    /// table that have one of the part's texts in a column. Stored rows of it
     /// are neither replaced nor counted as deleted. Called after all rows.
     ///
     /// Returns false if the rows cannot be kept, because their columns have

@@ -64,7 +64,7 @@ impl DuckDbSpec {
 pub struct FilesSpec {
     /// A `file:` URL or a path.
     pub url: String,
-    /// Folder below it that holds the tables.
+    /// Folder below `url` that holds the tables.
     pub dataset: String,
     /// Format of new files.
     pub format: FileFormat,

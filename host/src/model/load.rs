@@ -58,7 +58,7 @@ pub enum ReadMode {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum WriteDisposition {
-    /// The new rows replace them.
+    /// The new rows replace all rows of the table.
     #[default]
     Replace,
     /// The new rows are added.
@@ -165,7 +165,7 @@ pub struct LoadRecord {
 pub struct ResourceRecord {
     /// Name of the resource.
     pub resource: String,
-    /// Part of the resource that was read.
+    /// Mode of the read.
     pub mode: ReadMode,
     /// Number of rows that the connector sent.
     pub rows_read: u64,

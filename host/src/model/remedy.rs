@@ -13,31 +13,31 @@ use super::spec::AllowRule;
 #[serde(tag = "remedy", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Remedy {
-    /// Add an allow-rule.
+    /// Add an allow rule.
     AllowOrigin {
         /// Rule that covers the denied request and nothing else.
         rule: Box<AllowRule>,
     },
-    /// Add a method to the allow-rule for an origin.
+    /// Add a method to the allow rule for an origin.
     AllowMethod {
         /// Origin of the rule.
         origin: String,
         /// Method to add.
         method: String,
     },
-    /// Add a path to the allow-rule for an origin.
+    /// Add a path to the allow rule for an origin.
     AllowPath {
         /// Origin of the rule.
         origin: String,
         /// Path to add.
         path: String,
     },
-    /// Let the allow-rule for an origin cover private addresses.
+    /// Let the allow rule for an origin cover private addresses.
     AllowPrivate {
         /// Origin of the rule.
         origin: String,
     },
-    /// Add a secret to the allow-rule for an origin.
+    /// Add a secret to the allow rule for an origin.
     AllowSecret {
         /// Origin of the rule.
         origin: String,

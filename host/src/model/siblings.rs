@@ -39,7 +39,7 @@ impl Sibling {
         }
     }
 
-    /// True if its bytes are text that is not valid UTF-8, rather than a blob.
+    /// True if the bytes of the sibling are text that is not valid UTF-8, rather than a blob.
     #[must_use]
     pub fn holds_text_bytes(&self) -> bool {
         self.text_bytes

@@ -116,7 +116,7 @@ pub struct Finding {
     pub severity: Severity,
     /// Result of the check.
     pub message: String,
-    /// Way to correct it.
+    /// Way to correct the finding.
     pub hint: Option<String>,
 }
 

@@ -69,7 +69,7 @@ impl PipelineSpecBuilder {
         self
     }
 
-    /// Adds an allow-rule.
+    /// Adds an allow rule.
     #[must_use]
     pub fn allow(mut self, rule: AllowRule) -> Self {
         self.0.allow.push(rule);

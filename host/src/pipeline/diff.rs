@@ -17,7 +17,7 @@ use crate::model::{LoadId, PageKind, Resource, SourceSchema, names};
 pub struct Diff {
     /// Name of the resource.
     pub resource: String,
-    /// Name of its table.
+    /// Name of the table in the destination.
     pub table: String,
     /// Changes to the table; empty if it already has all columns.
     pub changes: Vec<Change>,

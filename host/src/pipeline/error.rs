@@ -17,8 +17,8 @@ pub enum PipelineError {
         /// Way to correct the setting.
         remedy: Remedy,
     },
-    /// An allow-rule cannot be parsed.
-    #[error("an allow-rule is invalid: {0}")]
+    /// An allow rule cannot be parsed.
+    #[error("an allow rule is invalid: {0}")]
     Rule(#[from] RuleError),
     /// The component, the connector or the source failed.
     #[error(transparent)]

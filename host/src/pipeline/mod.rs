@@ -101,7 +101,7 @@ impl Pipeline {
                 );
                 return Err(PipelineError::settings(
                     format!(
-                        "an allow-rule names the secret `{name}`, which the pipeline does not provide"
+                        "an allow rule names the secret `{name}`, which the pipeline does not provide"
                     ),
                     remedy,
                 ));

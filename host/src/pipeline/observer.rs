@@ -13,7 +13,7 @@ pub enum Update<'a> {
     Rows {
         /// Name of the resource.
         resource: &'a str,
-        /// Number of all its rows so far.
+        /// Number of rows of the resource so far.
         rows: u64,
     },
     /// The connector estimates the number of rows of a resource.

@@ -118,7 +118,7 @@ impl ResourcePlan {
         }
     }
 
-    /// Part of the resource that is read.
+    /// Mode of the read.
     pub(super) fn mode(&self) -> ReadMode {
         self.spec.mode
     }

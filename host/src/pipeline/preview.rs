@@ -17,7 +17,7 @@ use crate::sandbox::pages::EventDecoder;
 pub struct Preview {
     /// Columns of the resource.
     pub schema: SchemaRef,
-    /// Rows with all of these columns.
+    /// Rows, with all columns of `schema`.
     pub batches: Vec<RecordBatch>,
 }
 

@@ -41,7 +41,7 @@ pub struct ResourceReport {
     pub resource: String,
     /// Name of the table in the destination.
     pub table: String,
-    /// Part of the resource that was read.
+    /// Mode of the read.
     pub mode: ReadMode,
     /// Number of rows that the connector sent.
     pub rows_read: u64,
@@ -56,7 +56,7 @@ pub struct ResourceReport {
     /// sibling column.
     #[serde(rename = "misfits")]
     pub mismatches: u64,
-    /// Number of bytes of its pages.
+    /// Number of bytes of the pages.
     pub bytes: u64,
     /// Number of HTTP requests.
     pub requests: u64,

@@ -28,13 +28,13 @@ use crate::model::{Limit, Limits};
 /// Permissions and limits of one instance. Nothing is granted by default.
 #[derive(Clone, Debug, Default)]
 pub struct Grants {
-    /// Rules for the requests it may send.
+    /// Rules for the requests of the instance.
     pub rules: Rules,
-    /// Credentials it may use, by name.
+    /// Credentials that the instance may use, by name.
     pub secrets: BTreeMap<String, Secret>,
-    /// Limits of its resources.
+    /// Limits of the instance.
     pub limits: Limits,
-    /// Recorder of the permissions it needed.
+    /// Recorder of the permissions that the instance needed.
     pub recorder: Option<Arc<PolicyRecorder>>,
 }
 

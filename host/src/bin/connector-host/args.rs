@@ -81,7 +81,7 @@ pub(crate) struct Run {
     #[arg(long)]
     pub(crate) full_refresh: bool,
 
-    /// Write the smallest set of allow-rules that the run needed to this file.
+    /// Write the smallest set of allow rules that the run needed to this file.
     #[arg(long, value_name = "OUT.toml")]
     pub(crate) record_policy: Option<PathBuf>,
 }

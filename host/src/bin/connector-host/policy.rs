@@ -1,4 +1,4 @@
-//! The file of `run --record-policy`: the allow-rules that a run needed, ready
+//! The file of `run --record-policy`: the allow rules that a run needed, ready
 //! to be pasted into a pipeline file.
 
 use std::fs::{File, OpenOptions};

@@ -6,7 +6,7 @@ use connector_host::model::{AllowRule, Remedy};
 use serde::Serialize;
 use toml::{Table, Value};
 
-/// An allow-rule as a person writes it: without the keys that have their
+/// An allow rule as a person writes it: without the keys that have their
 /// defaults.
 #[derive(Serialize)]
 pub(crate) struct Rule {

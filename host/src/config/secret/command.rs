@@ -1,6 +1,6 @@
 //! A secret from the output of a program, such as the client of a vault. The
 //! operator's file names the program, so it runs with the operator's rights. Its
-//! output must appear nowhere but in the secret.
+//! output must appear only in the secret.
 
 use std::io::Read;
 use std::path::Path;

@@ -24,6 +24,6 @@ pub(super) trait Encoder: Send {
         Ok(())
     }
 
-    /// Uploads the rest. The upload is not completed.
+    /// Uploads the remaining bytes. The upload is not completed.
     fn finish(self: Box<Self>) -> io::Result<Upload>;
 }

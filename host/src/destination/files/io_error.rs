@@ -16,7 +16,7 @@ pub(super) fn io_error(error: impl Error + Send + Sync + 'static) -> io::Error {
     io::Error::new(kind, error)
 }
 
-/// Returns an error about data that is not what it should be.
+/// Returns an error about invalid data.
 pub(super) fn invalid_data(reason: impl Into<Box<dyn Error + Send + Sync>>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }

@@ -16,7 +16,7 @@ pub(super) struct EarlierRow {
     /// True if the row ended in an earlier load.
     pub(super) ended: bool,
     /// True if the row belongs to a part that was not read. Such a row is not
-    /// deleted for want of its key.
+    /// deleted, although its key was not sent.
     pub(super) is_unread: bool,
 }
 
@@ -68,7 +68,7 @@ impl Merge {
                 }
             }
             _ if last.is_some() && !flagged => RowAction::Drop,
-            _ if flagged || (!earlier.is_unread && self.is_gone(earlier.key)) => {
+            _ if flagged || (!earlier.is_unread && self.is_missing(earlier.key)) => {
                 self.delete(earlier.ended, stats)
             }
             _ => RowAction::Keep,
@@ -124,13 +124,13 @@ impl Merge {
         !earlier.is_unread && self.deletes(earlier.key)
     }
 
-    /// Returns true if a row is no longer in the source and is deleted for it.
+    /// Returns true if a row is deleted because it is no longer in the source.
     fn deletes(&self, key: Option<Digest>) -> bool {
-        self.deletion_mode != DeletionMode::Ignore && self.is_gone(key)
+        self.deletion_mode != DeletionMode::Ignore && self.is_missing(key)
     }
 
     /// Returns true if a row is known to be no longer in the source.
-    fn is_gone(&self, key: Option<Digest>) -> bool {
+    fn is_missing(&self, key: Option<Digest>) -> bool {
         match self.deletion_source {
             DeletionSource::AllRows => key.is_none_or(|key| !self.received.rows.contains_key(&key)),
             DeletionSource::AllKeys => key.is_none_or(|key| !self.received.keys.contains(&key)),

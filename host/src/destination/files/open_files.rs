@@ -1,5 +1,5 @@
 //! The files that a load is writing. Several are open at once, so that tables
-//! whose rows are interleaved do not need a file for each turn. Bounds the
+//! whose pages alternate do not need a new file for each page. Bounds the
 //! memory of their encoders.
 
 use std::io;

@@ -25,7 +25,7 @@ pub(super) struct StagedTable {
     pub(super) mapping: BatchMapping,
     /// Files of earlier loads that stay.
     pub(super) kept: Vec<ManifestFile>,
-    /// The table that this one replaces.
+    /// Existing table that the load replaces.
     pub(super) replaced: Option<ManifestTable>,
     /// Stored rows that stay because their part of the source was not read.
     pub(super) unread: Option<UnreadPart>,

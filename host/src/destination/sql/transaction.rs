@@ -66,7 +66,7 @@ impl<'a> Transaction<'a> {
     /// Abandons everything since the transaction began.
     pub(super) fn roll_back(&mut self) -> Result<(), DestinationError> {
         if let Some(open) = self.stream.take() {
-            // An error of it does not matter: its rows are abandoned.
+            // An error of the stream does not matter: the rows are abandoned.
             let _ = open.stream.finish("roll back");
         }
         self.execute("roll back", "ROLLBACK")

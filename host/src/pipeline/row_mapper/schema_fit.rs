@@ -30,7 +30,7 @@ pub(super) struct SchemaFit {
 /// The destination of an incoming column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ColumnFate {
-    /// The table stores it under this name.
+    /// The table stores the column under this name.
     StoredAs(String),
     /// The table will get a column of this name with the first value.
     Pending(String),
@@ -223,8 +223,8 @@ impl SchemaFit {
         }
     }
 
-    /// Returns the name of a column in a table: its own if the table has that
-    /// with the same type or not at all, else that of a sibling.
+    /// Returns the name under which a table stores a column. The name is that of
+    /// a sibling if the table has the column with another type.
     fn stored_name(&self, index: usize, existing: &Schema) -> String {
         let field = self.schema.field(index);
         let name = field.name();
@@ -259,7 +259,7 @@ impl SchemaFit {
 
 /// True if an existing column can store the values of an incoming one.
 fn is_storable_in(incoming: &Field, existing: &Field) -> bool {
-    // No value has decided the type yet, so that any type will do.
+    // No value has decided the type yet, so any type is accepted.
     *incoming.data_type() == DataType::Null
         || stored_type(incoming) == stored_type(existing)
         // JSON is text, but text need not be JSON.

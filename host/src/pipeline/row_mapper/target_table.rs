@@ -29,7 +29,7 @@ pub(in crate::pipeline) struct TargetTable {
 /// The steps that rows of one list of columns pass.
 pub(super) struct Mapping {
     pub(super) masking: Masking,
-    /// Columns after the host has added its own.
+    /// Columns of the rows, with those that the host adds.
     pub(super) loaded: SchemaRef,
     pub(super) fit: SchemaFit,
     pub(super) table_write: TableWrite,

@@ -1,4 +1,4 @@
-//! Recording of a run's requests, and the smallest set of allow-rules that
+//! Recording of a run's requests, and the smallest set of allow rules that
 //! would have allowed them.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Allow-rules: the requests that an operator lets a connector send. Pure: it
+//! Allow rules: the requests that an operator lets a connector send. Pure: it
 //! resolves and sends nothing.
 //!
 //! Reading order: this file (rules and what they allow), [`origin`] (scheme,
@@ -18,7 +18,7 @@ pub use self::origin::Origin;
 use self::path::{PathPattern, is_ambiguous};
 use crate::model::AllowRule;
 
-/// An allow-rule, parsed.
+/// An allow rule, parsed.
 #[derive(Clone, Debug)]
 pub struct Rule {
     origin: Origin,

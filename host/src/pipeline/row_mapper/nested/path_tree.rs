@@ -302,7 +302,7 @@ fn column_name_of_key(key: &str) -> String {
         name.push('_');
     }
     if key.chars().nth(MAX_KEY_CHARACTERS).is_some() {
-        // Long keys may start alike.
+        // Long keys may have the same beginning.
         let digest = Sha256::digest(key);
         let digest = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
         name.push('_');

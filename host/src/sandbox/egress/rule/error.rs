@@ -1,6 +1,6 @@
-//! Mistakes in allow-rules.
+//! Mistakes in allow rules.
 
-/// A mistake in an allow-rule.
+/// A mistake in an allow rule.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RuleError {

@@ -1,4 +1,4 @@
-//! Origins: scheme, host and port of an allow-rule, and the URLs that match.
+//! Origins: scheme, host and port of an allow rule, and the URLs that match.
 
 use std::fmt;
 

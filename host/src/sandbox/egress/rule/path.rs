@@ -1,4 +1,4 @@
-//! Paths of an allow-rule, and paths that are too ambiguous for any rule.
+//! Paths of an allow rule, and paths that are too ambiguous for any rule.
 
 /// A path in which `*` stands for any characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
