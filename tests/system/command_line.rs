@@ -1,14 +1,16 @@
 //! Commands as people and scripts use them.
 
 use std::fs;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
+use connector_tests::keys;
 use connector_tests::paths;
 use connector_tests::pipeline::{Pipeline, command, host};
 use connector_tests::shop;
 use connector_tests::snapshot;
-use connector_tests::sqld::Sqld;
+use connector_tests::sqld::{Options, Sqld};
 
 #[test]
 fn every_command_has_a_help_text() -> Result<()> {
@@ -197,6 +199,67 @@ fn data_goes_to_stdout_and_everything_else_to_stderr() -> Result<()> {
         let names: Vec<_> = names.filter_map(|span| span["name"].as_str()).collect();
         assert_eq!(names, spans, "{event}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_failed_command_prints_its_error_as_one_json_document() -> Result<()> {
+    let server = Sqld::with_data(shop::write)?;
+    let guarded = Sqld::with_options(&Options {
+        jwt_key: Some(keys::public()?),
+        ..Options::default()
+    })?;
+    let pipeline = || Pipeline::new(&server.url());
+    let missing_folder = "type = \"duckdb\"\npath = \"missing/x.duckdb\"";
+    let failures: [(i32, Option<&str>, &[&str], Pipeline); 7] = [
+        (1, None, &["diff"], pipeline()?.destination(missing_folder)),
+        (
+            2,
+            None,
+            &["check"],
+            pipeline()?.component(Path::new("missing.wasm")),
+        ),
+        (2, None, &["list"], pipeline()?.top("frobnicate = 1")),
+        (
+            3,
+            Some("authentication"),
+            &["run"],
+            Pipeline::new(&guarded.url())?,
+        ),
+        (4, None, &["list"], pipeline()?.allow("")),
+        (4, None, &["preview", "orders"], pipeline()?.allow("")),
+        (5, None, &["run"], pipeline()?.limits("requests = 1")),
+    ];
+    for (code, category, arguments, pipeline) in failures {
+        let outcome = pipeline.host(&[arguments, &["--json"]].concat())?;
+        assert_eq!(outcome.code, Some(code), "{outcome:?}");
+        let document = outcome.json()?;
+        let error = &document["error"];
+        assert_eq!(error["category"].as_str(), category, "{outcome:?}");
+        assert_eq!(
+            error["retryable"].is_null(),
+            category.is_none(),
+            "{outcome:?}"
+        );
+        assert!(error["hint"].is_string(), "{outcome:?}");
+        let message = error["message"]
+            .as_str()
+            .context("the message is missing")?;
+        let line = format!("error: {message}\nhint: ");
+        assert!(outcome.stderr.contains(&line), "{outcome:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_failure_after_the_report_adds_no_second_document() -> Result<()> {
+    let server = Sqld::with_data(shop::write)?;
+    // The file can be opened, but not written.
+    let arguments = ["run", "--json", "--record-policy", "/dev/full"];
+    let outcome = Pipeline::new(&server.url())?.host(&arguments)?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.json()?["status"], "loaded", "{outcome:?}");
+    assert!(outcome.stderr.contains("error: "), "{outcome:?}");
     Ok(())
 }
 

@@ -56,6 +56,22 @@ pub(crate) enum Command {
     Inspect(Inspect),
 }
 
+impl Command {
+    /// Returns true if standard output receives one JSON document.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Run(Run { common, .. })
+            | Self::Check(common)
+            | Self::List(common)
+            | Self::Preview(Preview { common, .. })
+            | Self::Diff(common)
+            | Self::State(State::Show(StateShow { common, .. })) => common.json,
+            Self::State(State::Set(_) | State::Reset(_)) => false,
+            Self::Inspect(inspect) => inspect.json,
+        }
+    }
+}
+
 /// Arguments of most commands.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
@@ -63,7 +79,7 @@ pub(crate) struct Common {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: PathBuf,
 
-    /// Print one JSON document.
+    /// Print one JSON document, also for an error.
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -162,7 +178,7 @@ pub(crate) struct Inspect {
     #[arg(long, value_name = "FILE", group = "subject")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Print one JSON document.
+    /// Print one JSON document, also for an error.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use connector_host::config::ConfigError;
 use connector_host::model::{ErrorCategory, Remedy, SourceError};
 use connector_host::{EngineError, PipelineError, SandboxError};
+use serde::Serialize;
 
+use crate::commands::print_json;
 use crate::remedy;
 
 pub(crate) const FAILED: u8 = 1;
@@ -21,28 +23,79 @@ const INTERRUPTED: u8 = 130;
 pub(crate) struct Failure {
     error: anyhow::Error,
     remedy: Option<Remedy>,
+    /// Failure of the source or the connector, if it is the cause.
+    source: Option<Box<SourceError>>,
     code: u8,
+    /// True if the document of the command is on standard output.
+    is_after_report: bool,
+}
+
+/// JSON form of an error.
+#[derive(Serialize)]
+struct ErrorDocument {
+    error: ErrorEntry,
+}
+
+/// An error with the keys that the failure of a resource has in a report.
+#[derive(Serialize)]
+struct ErrorEntry {
+    category: Option<ErrorCategory>,
+    message: String,
+    hint: Option<String>,
+    retryable: Option<bool>,
+    retry_after: Option<u64>,
 }
 
 impl Failure {
-    /// Creates the failure for an argument that cannot be used.
-    pub(crate) fn command_line(error: anyhow::Error, remedy: &str) -> Self {
+    fn new(error: impl Into<anyhow::Error>, remedy: Option<Remedy>, code: u8) -> Self {
         Self {
-            error,
-            remedy: Some(remedy.into()),
-            code: WRONG_FILE,
+            error: error.into(),
+            remedy,
+            source: None,
+            code,
+            is_after_report: false,
         }
     }
 
-    /// Prints the error and its hint, and returns the exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    /// Creates the failure for an argument that cannot be used.
+    pub(crate) fn command_line(error: anyhow::Error, remedy: &str) -> Self {
+        Self::new(error, Some(remedy.into()), WRONG_FILE)
+    }
+
+    /// Marks a failure after the document of the command was printed, so that
+    /// standard output gets no second one.
+    pub(crate) fn after_report(mut self) -> Self {
+        self.is_after_report = true;
+        self
+    }
+
+    /// Prints the error and its hint, also as a JSON document if the command
+    /// prints one. Returns the exit code.
+    pub(crate) fn report(self, prints_json: bool) -> ExitCode {
         let mut text = format!("error: {}\n", message(&self.error));
         if let Some(remedy) = &self.remedy {
             text.push_str(&format!("hint: {}\n", remedy::hint(remedy)));
         }
         // Nothing is left to do when standard error is closed.
         let _ = std::io::stderr().write_all(text.as_bytes());
+        if prints_json && !self.is_after_report {
+            // The error is on standard error in any case.
+            let _ = print_json(&self.document());
+        }
         ExitCode::from(self.code)
+    }
+
+    fn document(&self) -> ErrorDocument {
+        let source = self.source.as_deref();
+        ErrorDocument {
+            error: ErrorEntry {
+                category: source.map(|source| source.category),
+                message: message(&self.error),
+                hint: self.remedy.as_ref().map(ToString::to_string),
+                retryable: source.map(|source| source.retryable),
+                retry_after: source.and_then(|source| source.retry_after),
+            },
+        }
     }
 }
 
@@ -63,16 +116,14 @@ fn message(error: &anyhow::Error) -> String {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self {
-            remedy: error.remedy(),
-            error: error.into(),
-            code: WRONG_FILE,
-        }
+        let remedy = error.remedy();
+        Self::new(error, remedy, WRONG_FILE)
     }
 }
 
 impl From<PipelineError> for Failure {
     fn from(error: PipelineError) -> Self {
+        let source = source_of(&error).cloned().map(Box::new);
         let code = match &error {
             PipelineError::Settings { .. } | PipelineError::Rule(_) => WRONG_FILE,
             PipelineError::Sandbox(error) => sandbox_code(error),
@@ -80,10 +131,10 @@ impl From<PipelineError> for Failure {
             PipelineError::Cancelled => INTERRUPTED,
             _ => FAILED,
         };
+        let remedy = error.remedy();
         Self {
-            remedy: error.remedy(),
-            error: error.into(),
-            code,
+            source,
+            ..Self::new(error, remedy, code)
         }
     }
 }
@@ -102,11 +153,16 @@ impl From<EngineError> for Failure {
 
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
-        Self {
-            error,
-            remedy: None,
-            code: FAILED,
-        }
+        Self::new(error, None, FAILED)
+    }
+}
+
+/// Returns the failure of the source or the connector that caused an error.
+fn source_of(error: &PipelineError) -> Option<&SourceError> {
+    match error {
+        PipelineError::Sandbox(SandboxError::Source(error)) => Some(error),
+        PipelineError::NothingRead { error, .. } => Some(error),
+        _ => None,
     }
 }
 

@@ -21,6 +21,7 @@ use self::failure::Failure;
 fn main() -> ExitCode {
     let args = Args::parse();
     logging::start(&args);
+    let prints_json = args.command.prints_json();
     // One thread runs the guest and one its network. Writing has its own.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(prints_json),
     }
 }
 

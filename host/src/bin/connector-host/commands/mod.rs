@@ -14,7 +14,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 /// Prints one JSON document.
-fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut text =
         serde_json::to_string_pretty(value).context("cannot write the report as JSON")?;
     text.push('\n');

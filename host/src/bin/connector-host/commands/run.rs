@@ -42,7 +42,7 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
     if let Err(error) = printed {
         tracing::warn!(%error, "the report could not be printed");
     }
-    written?;
+    written.map_err(Failure::after_report)?;
     Ok(match report.status {
         LoadStatus::Loaded => ExitCode::SUCCESS,
         _ => ExitCode::from(FAILED),
