@@ -1,6 +1,8 @@
 //! Reads a DuckDB database with a connection of its own.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use adbc_core::options::{AdbcVersion, OptionDatabase};
 use adbc_core::{Connection as _, Database as _, Driver as _, Statement as _};
@@ -24,9 +26,28 @@ pub(crate) fn driver() -> PathBuf {
         .chain(next_to_executable)
         .collect();
     let found = paths.iter().find(|path| path.is_file());
-    found.cloned().unwrap_or_else(|| {
-        panic!("the DuckDB driver was not found in {paths:?}; `just build` fetches it")
-    })
+    found.cloned().unwrap_or_else(|| end())
+}
+
+/// Ends the program, so that a missing driver is one message and not a failure
+/// of every test that needs it.
+#[expect(
+    clippy::exit,
+    clippy::disallowed_methods,
+    reason = "no other test of DuckDB could succeed"
+)]
+fn end() -> ! {
+    static FIRST: Mutex<()> = Mutex::new(());
+
+    // Held until the end: tests run on many threads.
+    let _first = FIRST.lock();
+    // Written past the test harness, which captures what tests print.
+    let _ = writeln!(
+        std::io::stderr(),
+        "\nerror: the conformance suite needs the DuckDB driver next to its executable\n\
+         hint: run `just test`; or run `just build`, then `cargo test --release`"
+    );
+    std::process::exit(1)
 }
 
 /// The rows of a table, or none if it is not there.
