@@ -58,6 +58,6 @@ pub mod pipeline;
 mod sandbox;
 pub mod testing;
 
-pub use model::{AllowRule, Limits, PipelineSpec, Remedy, ResourceSpec, Secret};
+pub use model::{AllowRule, PipelineSpec, Secret};
 pub use pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
 pub use sandbox::{ComponentSource, Connector, Engine, EngineError, EngineOptions, SandboxError};
