@@ -4,6 +4,7 @@
 use crate::cursor::Cursor;
 use crate::error::{Error, Result};
 use crate::rows::logical_type::LogicalType;
+use crate::rows::page_limit::PageLimit;
 
 /// Requested resource, and how it is read.
 #[derive(Clone, Debug, Default)]
@@ -93,4 +94,17 @@ pub struct ReadOptions {
     pub lenient: bool,
     /// True if estimates are requested and progress is reported.
     pub progress: bool,
+}
+
+impl ReadOptions {
+    /// Returns the maximum size of a page, which is at most `max_bytes`.
+    #[must_use]
+    pub fn page_limit(&self, max_bytes: u64) -> PageLimit {
+        PageLimit {
+            rows: self.page_rows,
+            bytes: self
+                .page_bytes
+                .map_or(max_bytes, |bytes| bytes.min(max_bytes)),
+        }
+    }
 }

@@ -56,6 +56,21 @@ fn the_dump_arrives_statement_by_statement() -> Result<()> {
 }
 
 #[test]
+fn pages_of_the_dump_are_not_larger_than_the_limit() -> Result<()> {
+    let server = Sqld::with_data(shop::write)?;
+    let pipeline = Pipeline::new(&server.url())?
+        .limits("page = \"16KiB\"")
+        .resource("db_dump");
+    let report = pipeline.load()?;
+    let dump = &report["resources"][0];
+    assert!(dump["bytes"].as_u64() > Some(500_000), "{report}");
+    let orders =
+        "SELECT count(*) FROM turso_data.db_dump WHERE statement ILIKE 'INSERT INTO orders%'";
+    assert_eq!(DuckDb::open(&pipeline.database())?.number(orders)?, 5000);
+    Ok(())
+}
+
+#[test]
 fn changes_are_recorded_for_the_configured_time() -> Result<()> {
     let server = Sqld::start()?;
     let client = server.client();

@@ -10,14 +10,12 @@ use crate::http::{self, Method};
 use crate::output::Output;
 use crate::retry::Backoff;
 use crate::rows::batch::BatchBuilder;
+use crate::rows::page_limit::PageLimit;
 use crate::rows::value::Value;
 use crate::selection::ReadOptions;
 
 /// Maximum bytes of a statement: a row of the largest values as SQL text.
 const MAX_STATEMENT_BYTES: usize = 64 << 20;
-
-/// Bytes at which a page is sent, even if it has fewer rows than allowed.
-const PAGE_BYTES: usize = 4_000_000;
 
 /// Dump in progress.
 #[derive(Debug)]
@@ -25,6 +23,7 @@ pub struct Dump {
     url: String,
     response: http::HttpResponse,
     statements: Statements,
+    page_limit: PageLimit,
     rows: BatchBuilder,
     ordinal: i64,
     last: Vec<u8>,
@@ -36,6 +35,7 @@ impl Dump {
         let ReadContext {
             server,
             config,
+            page_limit,
             rows,
             output,
             ..
@@ -60,6 +60,7 @@ impl Dump {
             url,
             response,
             statements: Statements::default(),
+            page_limit,
             rows,
             ordinal: 0,
             last: Vec::new(),
@@ -68,18 +69,20 @@ impl Dump {
 
     /// Reads a page. False at the end of the dump.
     pub fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool> {
-        let mut bytes = 0;
         loop {
             while let Some(statement) = self.statements.next_statement() {
-                bytes += statement.len();
-                self.take(&statement)?;
+                let row = self.row(&statement)?;
                 self.last = statement;
+                let has_room = self.page_limit.has_room(&self.rows, &row);
+                if !has_room {
+                    output.page(&mut self.rows)?;
+                }
+                self.rows.push_row(&row);
                 let read = self.ordinal.unsigned_abs();
                 if options.row_limit.is_some_and(|limit| read >= limit) {
                     return Ok(false);
                 }
-                if self.rows.len() as u64 >= options.page_rows || bytes >= PAGE_BYTES {
-                    output.page(&mut self.rows)?;
+                if !has_room {
                     return Ok(true);
                 }
             }
@@ -104,14 +107,12 @@ impl Dump {
         output.end(&mut self.rows)
     }
 
-    fn take(&mut self, statement: &[u8]) -> Result<()> {
+    fn row(&mut self, statement: &[u8]) -> Result<[Value; 2]> {
         let Ok(statement) = str::from_utf8(statement) else {
             return Err(self.ended_early());
         };
         self.ordinal += 1;
-        let row = [Value::Integer(self.ordinal), Value::from(statement)];
-        self.rows.push_row(&row);
-        Ok(())
+        Ok([Value::Integer(self.ordinal), Value::from(statement)])
     }
 
     fn ended_early(&self) -> Error {

@@ -38,11 +38,11 @@ struct MigrationProgress {
 pub(super) fn list(context: &mut ReadContext<'_>) -> Result<()> {
     let server = schema_server(context)?;
     for job in jobs(&server, context)? {
-        context.rows.push_row(&[
+        context.push_row(&[
             Value::Integer(job.id),
             text(job.status),
             Value::Text(server.url().to_string()),
-        ]);
+        ])?;
     }
     Ok(())
 }
@@ -64,16 +64,12 @@ pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
         };
         if job.progress.is_empty() {
             let none = [Value::Null, Value::Null, Value::Null, url()];
-            context
-                .rows
-                .push_row(&[head().as_slice(), none.as_slice()].concat());
+            context.push_row(&[head().as_slice(), none.as_slice()].concat())?;
         }
         for progress in &job.progress {
             let tail = [&progress.namespace, &progress.status, &progress.error]
                 .map(|value| text(value.clone()));
-            context
-                .rows
-                .push_row(&[head().as_slice(), tail.as_slice(), &[url()]].concat());
+            context.push_row(&[head().as_slice(), tail.as_slice(), &[url()]].concat())?;
         }
     }
     Ok(())

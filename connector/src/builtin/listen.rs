@@ -47,6 +47,7 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
         .unwrap_or(u64::MAX)
         .min(listen.max_events);
     let mut lines = Lines::default();
+    let mut rows = 0;
     let mut is_error = false;
     while let Some(left) = duration.checked_sub(begun.elapsed()) {
         let Some(chunk) = response.chunk_within(left)? else {
@@ -64,13 +65,14 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
                     continue;
                 }
                 for (action, count) in counts(data)? {
-                    context.rows.push_row(&[
+                    context.push_row(&[
                         Value::Text(moment::timestamp(clock::unix_micros())),
                         Value::Text(listen.table.clone()),
                         Value::Text(action),
                         Value::Integer(count),
-                    ]);
-                    if context.rows.len() as u64 >= max_rows {
+                    ])?;
+                    rows += 1;
+                    if rows >= max_rows {
                         return Ok(());
                     }
                 }

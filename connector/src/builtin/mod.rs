@@ -11,12 +11,17 @@ mod probe;
 use self::dump::Dump;
 use crate::config::Config;
 use crate::database::server::Server;
-use crate::error::{Category, Error};
+use crate::error::{Category, Error, Result};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::rows::batch::BatchBuilder;
 use crate::rows::columns::{ColumnSpec, Storage};
+use crate::rows::page_limit::PageLimit;
+use crate::rows::value::Value;
 use crate::selection::ReadOptions;
+
+/// Maximum bytes of a page, even if the host permits more.
+const PAGE_BYTES: u64 = 4_000_000;
 
 /// Built-in resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,6 +191,7 @@ impl Builtin {
             server,
             config,
             options,
+            page_limit: options.page_limit(PAGE_BYTES),
             rows: BatchBuilder::new(&info.columns),
             output,
         };
@@ -213,8 +219,20 @@ struct ReadContext<'a> {
     server: &'a Server,
     config: &'a Config,
     options: &'a ReadOptions,
+    page_limit: PageLimit,
     rows: BatchBuilder,
     output: &'a mut Output,
+}
+
+impl ReadContext<'_> {
+    /// Appends a row, and sends the page before it if the row does not fit.
+    fn push_row(&mut self, row: &[Value]) -> Result<()> {
+        if !self.page_limit.has_room(&self.rows, row) {
+            self.output.page(&mut self.rows)?;
+        }
+        self.rows.push_row(row);
+        Ok(())
+    }
 }
 
 /// Records the failure of the current resource, and lets the read continue

@@ -16,30 +16,28 @@ pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
     let version = (probe.status == 200)
         .then(|| probe.body.trim().to_owned())
         .filter(|text| !text.is_empty());
-    context.rows.push_row(&[
+    context.push_row(&[
         Value::Text(server.url().to_string()),
         version.clone().map_or(Value::Null, Value::Text),
         kind(version.as_deref(), server).map_or(Value::Null, Value::from),
         Value::Integer(i64::from(probe.status)),
         Value::Real(probe.millis),
         Value::Text(moment::timestamp(clock::unix_micros())),
-    ]);
-    Ok(())
+    ])
 }
 
 /// Reads the health of the server.
 pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
     let probe = Probe::send(server, "/health", context.output)?;
-    context.rows.push_row(&[
+    context.push_row(&[
         Value::Text(server.url().to_string()),
         Value::Integer(i64::from(probe.status == 200)),
         Value::Text(probe.body.trim().to_owned()),
         Value::Integer(i64::from(probe.status)),
         Value::Real(probe.millis),
         Value::Text(moment::timestamp(clock::unix_micros())),
-    ]);
-    Ok(())
+    ])
 }
 
 /// Returns the kind of the server, if it can be recognized.

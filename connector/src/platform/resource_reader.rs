@@ -26,10 +26,11 @@ use crate::error::{Category, Error, Result};
 use crate::moment;
 use crate::output::{Output, PageKind, Unread};
 use crate::rows::batch::BatchBuilder;
+use crate::rows::page_limit::PageLimit;
 use crate::selection::{Mode, ReadOptions, Selection};
 
-/// Size of the records from which a page of rows is sent.
-const PAGE_BYTES: usize = 8 << 20;
+/// Maximum bytes of a page, even if the host permits more.
+const PAGE_BYTES: u64 = 8 << 20;
 
 /// Reader of one resource.
 #[derive(Debug)]
@@ -42,9 +43,7 @@ pub(super) struct ResourceReader {
     in_flight: VecDeque<(Partition, Option<Fetch>)>,
     /// Maximum number of requests under way.
     concurrency: usize,
-    page_rows: usize,
-    /// Size of the records of this page.
-    page_bytes: usize,
+    page_limit: PageLimit,
     /// Number of rows so far.
     row_count: u64,
     max_rows: u64,
@@ -126,8 +125,7 @@ impl ResourceReader {
             partitions,
             in_flight: VecDeque::new(),
             concurrency: settings.concurrency,
-            page_rows: usize::try_from(options.page_rows).unwrap_or(usize::MAX),
-            page_bytes: 0,
+            page_limit: options.page_limit(PAGE_BYTES),
             row_count: 0,
             max_rows: options.row_limit.unwrap_or(u64::MAX),
             progress,
@@ -280,10 +278,12 @@ impl ResourceReader {
                 self.reject(record, reason, output);
                 continue;
             }
+            // The last row of a day is in the page with the cursor of the day.
+            if !self.page_limit.has_room(&self.rows, &row) {
+                output.page(&mut self.rows)?;
+            }
             self.rows.push_row(&row);
             self.row_count += 1;
-            self.page_bytes += record.get().len();
-            self.send_full_page(output)?;
         }
         Ok(is_complete)
     }
@@ -337,19 +337,6 @@ impl ResourceReader {
                 let cursor = progress.cursor();
                 output.page_with(PageKind::Rows, &mut self.rows, Some(cursor))?;
             }
-        }
-        Ok(())
-    }
-
-    /// Sends the rows of a full page. The rows of a day are sent together, since
-    /// a read can resume only at the end of a day.
-    fn send_full_page(&mut self, output: &mut Output) -> Result<()> {
-        let is_by_days =
-            self.progress.is_some() && self.endpoint.incremental == Some(Incremental::Days);
-        let is_full = self.rows.len() >= self.page_rows || self.page_bytes >= PAGE_BYTES;
-        if is_full && !is_by_days {
-            self.page_bytes = 0;
-            output.page(&mut self.rows)?;
         }
         Ok(())
     }

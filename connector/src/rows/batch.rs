@@ -16,6 +16,9 @@ use super::datum::{Datum, StorageClass};
 use super::siblings::Sibling;
 use super::value::Value;
 
+/// Maximum bytes of an Arrow message without its columns.
+const MESSAGE_BYTES: usize = 512;
+
 /// Builds the record batches of one resource, a page at a time.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -97,6 +100,18 @@ impl BatchBuilder {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rows == 0
+    }
+
+    /// Returns an upper bound of the bytes of this page as an Arrow message.
+    #[must_use]
+    pub fn message_bytes(&self) -> usize {
+        let columns = self.columns.iter().map(|column| &column.builder);
+        let builders = columns.chain(self.siblings.iter().map(|sibling| &sibling.builder));
+        let columns: usize = builders
+            .map(|builder| builder.message_bytes(self.rows))
+            .sum();
+        let flags = self.flag.as_ref().map_or(0, |_| self.rows);
+        MESSAGE_BYTES + columns + flags
     }
 
     /// Returns the count of values in sibling columns, over all pages so far.

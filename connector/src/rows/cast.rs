@@ -106,6 +106,23 @@ impl CastBuilder {
         }
     }
 
+    /// Returns the bytes of the values of variable size.
+    pub(super) fn value_bytes(&self) -> usize {
+        match &self.values {
+            Values::Text(builder) => builder.values_slice().len(),
+            Values::Blob(builder) => builder.values_slice().len(),
+            _ => 0,
+        }
+    }
+
+    /// Returns the maximum bytes of each row, without values of variable size.
+    pub(super) fn row_bytes(&self) -> usize {
+        match &self.values {
+            Values::Decimal { .. } => size_of::<i128>(),
+            _ => size_of::<i64>(),
+        }
+    }
+
     /// Returns the column so far and starts an empty one of the same type.
     pub(super) fn finish(&mut self) -> ArrayRef {
         let builder: &mut dyn ArrayBuilder = match &mut self.values {

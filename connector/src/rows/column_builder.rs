@@ -11,6 +11,10 @@ use super::cast::CastBuilder;
 use super::columns::Storage;
 use super::datum::{Datum, StorageClass, exact_real};
 
+/// Maximum bytes that a column adds to an Arrow message, without its values: the
+/// descriptions of its buffers, and the bytes that align them.
+const COLUMN_BYTES: usize = 384;
+
 #[derive(Debug)]
 pub(super) enum ColumnBuilder {
     /// A count of NULLs. The first value decides the type.
@@ -112,6 +116,23 @@ impl ColumnBuilder {
             Self::Blob(builder) | Self::TextBytes(builder) => builder.len(),
             Self::Logical(cast) => cast.len(),
         }
+    }
+
+    /// Returns an upper bound of the bytes of the column in an Arrow message,
+    /// once it has this number of rows.
+    pub(super) fn message_bytes(&self, rows: usize) -> usize {
+        let value_bytes = match self {
+            Self::Undecided(_) | Self::Integer(_) | Self::Real(_) | Self::Numeric(_) => 0,
+            Self::Text(builder) => builder.values_slice().len(),
+            Self::Blob(builder) | Self::TextBytes(builder) => builder.values_slice().len(),
+            Self::Logical(cast) => cast.value_bytes(),
+        };
+        let row_bytes = match self {
+            Self::Logical(cast) => cast.row_bytes(),
+            _ => size_of::<i64>(),
+        };
+        // One byte holds the bits that tell NULL from a value.
+        COLUMN_BYTES + value_bytes + rows * (row_bytes + 1)
     }
 
     /// Returns the column so far and starts an empty one of the same type,

@@ -8,6 +8,7 @@
 //! | [`logical_type`] | column types beyond what SQLite stores, such as timestamps |
 //! | [`siblings`] | columns for mismatches, and their names |
 //! | [`batch`] | a growing batch of rows, with sibling columns for mismatches |
+//! | [`page_limit`] | maximum size of a page |
 
 pub mod batch;
 mod cast;
@@ -16,4 +17,5 @@ pub mod columns;
 pub(crate) mod datum;
 pub mod logical_type;
 pub mod siblings;
+pub mod page_limit;
 pub mod value;

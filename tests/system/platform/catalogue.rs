@@ -226,6 +226,22 @@ fn pages_are_followed_in_all_three_styles() -> Result<()> {
 }
 
 #[test]
+fn pages_of_records_are_not_larger_than_the_limit() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    for mode in ["full", "incremental"] {
+        let pipeline = pipeline(&platform)?
+            .limits("page = \"16KiB\"")
+            .resource_with("platform_audit_logs", &format!("mode = \"{mode}\""));
+        let report = pipeline.load()?;
+        let logs = reported(&report, "platform_audit_logs");
+        assert!(logs["bytes"].as_u64() > Some(32_768), "{report}");
+        let count = "SELECT count(*) FROM platform_audit_logs";
+        assert_eq!(number(&pipeline, count)?, 250);
+    }
+    Ok(())
+}
+
+#[test]
 fn a_preview_requests_only_the_rows_that_it_shows() -> Result<()> {
     let platform = Platform::serve(world())?;
     let pipeline = pipeline(&platform)?;
