@@ -25,6 +25,7 @@ mod point_in_time;
 mod policy;
 mod queries;
 mod refusals;
+mod requests;
 mod schema_changes;
 mod servers;
 mod state;

@@ -1,6 +1,7 @@
 //! Requests for the catalogue of a database.
 
 use super::catalog::{self, Catalog};
+use super::dialect::Dialect;
 use super::failure;
 use super::statement;
 use super::stream::Stream;
@@ -15,21 +16,51 @@ use crate::rows::value::Value;
 /// response long.
 const MAX_STATEMENTS: usize = 100;
 
-/// Begins a transaction on a stream. The plain `BEGIN` takes no lock, and every
-/// server knows it. The first read fixes the moment that the transaction sees.
-pub fn begin(stream: &mut Stream) -> Result<(), Failure> {
-    let (response, _) = stream.run(&[Request::execute(Statement::new("BEGIN"))])?;
-    match response.outcomes.first() {
-        Some(Outcome::Failed(error)) => Err(failure::from_sql_error(error, "BEGIN")),
-        _ => Ok(()),
-    }
-}
+/// Outcome of a statement, and its rows.
+pub type StatementOutcome = (Outcome, Vec<Vec<Value>>);
 
 /// Reads the catalogue of the database.
 pub fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
-    let statements = catalog::statements().map(Request::execute);
-    let (response, ValueRows(rows)) = stream.run(&statements)?;
-    let [schema, relations, columns, view_columns] = response.outcomes.as_slice() else {
+    let requests = catalog::statements().map(Request::execute);
+    let (response, ValueRows(rows)) = stream.run(&requests)?;
+    read_catalog(stream, &response.outcomes, &rows)
+}
+
+/// Begins a transaction on a stream, reads the catalogue in it, and runs further
+/// statements, all in one request. The plain `BEGIN` takes no lock, and every
+/// server with transactions knows it. The first read fixes the point in time that
+/// the transaction sees.
+pub fn begin(
+    stream: &mut Stream,
+    further: &[Statement],
+) -> Result<(Catalog, Vec<StatementOutcome>), Failure> {
+    let is_transaction = stream.dialect() != Dialect::Minimal;
+    let begin = is_transaction.then(|| Statement::new("BEGIN"));
+    let before = usize::from(is_transaction);
+    let statements = begin.into_iter().chain(catalog::statements());
+    let statements = statements.chain(further.iter().cloned());
+    let requests: Vec<_> = statements.map(Request::execute).collect();
+    let (response, ValueRows(mut rows)) = stream.run(&requests)?;
+    let mut outcomes = response.outcomes;
+    if let (true, Some(Outcome::Failed(error))) = (is_transaction, outcomes.first()) {
+        return Err(failure::from_sql_error(error, "BEGIN"));
+    }
+    rows.resize_with(outcomes.len(), Vec::new);
+    let of_further = outcomes.len() - further.len();
+    let further = outcomes.drain(of_further..).zip(rows.drain(of_further..));
+    let further = further.collect();
+    let catalog = read_catalog(stream, &outcomes[before..], &rows[before..])?;
+    Ok((catalog, further))
+}
+
+/// Reads the catalogue from the results of its statements, and requests the
+/// columns that they lack.
+fn read_catalog(
+    stream: &mut Stream,
+    outcomes: &[Outcome],
+    rows: &[Vec<Vec<Value>>],
+) -> Result<Catalog, Failure> {
+    let [schema, relations, columns, view_columns] = outcomes else {
         let error = Error::protocol("the number of results of the catalogue is wrong");
         return Err(error.into());
     };

@@ -153,12 +153,16 @@ impl Paging {
         )
     }
 
-    /// Returns the statement that explains the query plan of a page. It reads no
-    /// rows of the table.
+    /// Returns the statement that explains the query plan of a page with all
+    /// columns. It reads no rows of the table.
     #[must_use]
     pub fn explain(&self, after: Option<&[Value]>) -> Statement {
-        let Statement { sql, args } = self.page(Encoding::Plain, after, 1);
-        Statement::with_args(format!("EXPLAIN QUERY PLAN {sql}"), args)
+        let (conditions, args) = self.conditions(after);
+        let (table, key) = (&self.table, self.key.join(", "));
+        Statement::with_args(
+            format!("EXPLAIN QUERY PLAN SELECT * FROM {table}{conditions} ORDER BY {key} LIMIT 1"),
+            args,
+        )
     }
 
     fn conditions(&self, after: Option<&[Value]>) -> (String, Vec<Value>) {

@@ -32,7 +32,8 @@ pub struct PagePeek {
     pub autocommit: Option<bool>,
 }
 
-/// Peeks at the response to one `execute` with an optional `get_autocommit`.
+/// Peeks at the response to an `execute` with an optional `get_autocommit`.
+/// Another `execute` that returns one row may precede it.
 #[must_use]
 pub fn peek(body: &str) -> Option<PagePeek> {
     let mut scanner = Scanner::new(body);
@@ -127,6 +128,27 @@ mod tests {
                 autocommit: Some(true),
             })
         );
+    }
+
+    #[test]
+    fn a_result_of_one_row_may_precede_the_rows() {
+        const ESTIMATE: &str = r#"{"type":"ok","response":{"type":"execute","result":{"cols":[{"name":null,"decltype":null}],"rows":[[{"type":"integer","value":"9"}]],"affected_row_count":0,"rows_read":1}}},"#;
+        let with_estimate = |rows: &str| {
+            let results = "\"results\":[";
+            response(rows, AUTOCOMMIT).replace(results, &format!("{results}{ESTIMATE}"))
+        };
+        for (rows, last) in [
+            (r#"[{"type":"integer","value":"1"}]"#, 1),
+            (
+                r#"[{"type":"integer","value":"1"}],[{"type":"integer","value":"2"}]"#,
+                2,
+            ),
+        ] {
+            let found = peek(&with_estimate(rows)).unwrap();
+            assert_eq!(found.last_row, [Value::Integer(last)]);
+            assert_eq!((found.rows_read, found.autocommit), (Some(2), Some(true)));
+        }
+        assert_eq!(peek(&with_estimate("")), None);
     }
 
     #[test]

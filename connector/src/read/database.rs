@@ -5,13 +5,13 @@ use super::feed_preflight;
 use super::plan::Plan;
 use super::preflight;
 use super::queries;
+use super::query_plans::{self, QueryPlans};
 use super::requested;
 use super::snapshot::Snapshot;
 use super::tables::TableReader;
 use super::unchanged;
 use super::{LaterTargets, Read, Stage};
 use crate::config::missing_database;
-use crate::database::discovery;
 use crate::database::stream::Stream;
 use crate::failure::Failure;
 use crate::selection::Selection;
@@ -51,10 +51,11 @@ impl Read {
         if self.is_nothing_left(&requested) {
             return Ok(Plan::default());
         }
-        snapshot.begin()?;
+        let explained = query_plans::expected(&requested, &self.options);
+        let (catalog, results) = snapshot.begin(&explained)?;
+        let mut plans = QueryPlans::default();
+        plans.add(explained, &results);
         let stream = &mut snapshot.stream;
-        // The first statement of the transaction determines its point in time.
-        let catalog = discovery::catalog(stream)?;
         let requested = if self.options.lenient {
             requested::existing(requested, &catalog, &self.config)
         } else {
@@ -79,7 +80,7 @@ impl Read {
             plan.set_commit(&requested, commit);
         }
         feed_preflight::run(stream, &mut plan)?;
-        preflight::run(stream, &mut plan, &self.options)?;
+        preflight::run(stream, &mut plan, &self.options, plans)?;
         Ok(plan)
     }
 

@@ -7,10 +7,11 @@
 //!    ([`snapshot`]), unchanged tables are skipped ([`unchanged`]), selections
 //!    are resolved against the catalogue ([`requested`], [`queries`], [`plan`],
 //!    [`target`], [`type_overrides`]), and the server is queried for what the plan
-//!    depends on ([`feed_preflight`], [`preflight`], [`statements`]),
-//! 3. tables in pages ([`tables`], [`table`], [`page_size`]), in passes
-//!    ([`pass`]), which for an incremental read follow from its cursor
-//!    ([`increment`], [`range`], [`cursor_tracker`]),
+//!    depends on ([`query_plans`], [`feed_preflight`], [`preflight`],
+//!    [`statements`]),
+//! 3. tables in pages ([`tables`], [`table`], [`page_size`],
+//!    [`page_response`]), in passes ([`pass`]), which for an incremental read
+//!    follow from its cursor ([`increment`], [`range`], [`cursor_tracker`]),
 //! 4. the change feed ([`followed`], [`feed`]),
 //! 5. views and queries ([`batch`]),
 //! 6. resources of the Platform API ([`crate::platform`]).
@@ -28,11 +29,13 @@ mod feed;
 mod feed_preflight;
 pub mod followed;
 pub mod increment;
+mod page_response;
 mod page_size;
 pub mod pass;
 pub mod plan;
 mod preflight;
 pub mod queries;
+mod query_plans;
 mod range;
 mod requested;
 pub mod restart;

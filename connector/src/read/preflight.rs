@@ -1,18 +1,18 @@
-//! Preflight of a read: the queries that are needed before the first page.
-//! An index on the cursor column decides the order of the passes, a probe drops
-//! passes without rows, and the largest row id gives the estimates. This takes
-//! two requests inside the snapshot, however many tables there are.
+//! Preflight of a read: the queries that are needed before the first page. An
+//! index on the cursor column decides the order of the passes, a probe drops
+//! passes without rows, and the largest row id shows if there are new rows, and
+//! what a read would cost. A read that needs none of this sends no request.
 
 use std::cmp::Ordering;
 
 use super::increment::Increment;
 use super::pass::Pass;
 use super::plan::Plan;
+use super::query_plans::{self, QueryPlans};
 use super::statements::{StatementResult, run_all};
-use super::target::{ReadMethod, Target};
+use super::target::{ReadMethod, Target, row_count};
 use crate::cursor;
 use crate::database::identifier::quote;
-use crate::database::statement;
 use crate::database::stream::Stream;
 use crate::error::{Category, Error};
 use crate::failure::Failure;
@@ -20,29 +20,30 @@ use crate::hrana::request::Statement;
 use crate::rows::value::Value;
 use crate::selection::ReadOptions;
 
-/// Determines the passes and estimates of the targets, and fails those that
-/// would cost more than permitted.
+/// Determines the passes of the targets, and fails those that would cost more
+/// than permitted. `plans` holds the query plans that are already known.
 pub(super) fn run(
     stream: &mut Stream,
     plan: &mut Plan,
     options: &ReadOptions,
+    plans: QueryPlans,
 ) -> Result<(), Failure> {
-    let indexed = find_indexes(stream, &plan.targets)?;
+    let indexed = find_indexes(stream, &plan.targets, options, plans)?;
     let mut queries = PreflightQueries::default();
-    for (index, target) in plan.targets.iter_mut().enumerate() {
-        let mode = match &target.method {
-            ReadMethod::Incremental(increment) => {
-                let is_ordered = indexed[index] && (increment.continues() || options.resumable);
-                Some((increment.clone(), is_ordered))
-            }
+    for ((index, target), is_ordered) in plan.targets.iter_mut().enumerate().zip(indexed) {
+        let increment = match &target.method {
+            ReadMethod::Incremental(increment) => Some(increment.clone()),
             _ => None,
         };
-        match mode {
-            Some((increment, is_ordered)) => {
+        match increment {
+            Some(increment) => {
                 target.set_passes(&increment, is_ordered)?;
-                queries.add_incremental(index, target, &increment, is_ordered, options);
+                queries.add_incremental(index, target, &increment, is_ordered);
             }
-            None => queries.add_full(index, target, options),
+            // A followed table is not read as a whole.
+            None if matches!(target.method, ReadMethod::Changes(_)) => {}
+            None if target.max_rows_billed.is_some() => queries.add_max_row_id(index, target),
+            None => {}
         }
     }
     let results = run_all(stream, &queries.statements)?;
@@ -50,38 +51,37 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Returns, for each target, true if an index has its cursor column.
-fn find_indexes(stream: &mut Stream, targets: &[Target]) -> Result<Vec<bool>, Failure> {
-    let mut statements = Vec::new();
-    let mut explained = Vec::new();
-    for (index, target) in targets.iter().enumerate() {
-        if let ReadMethod::Incremental(increment) = &target.method
-            && increment.cursor_column().is_some()
-            && let Some(pass) = increment.ordered()?.last()
-        {
-            explained.push(index);
-            statements.push(pass.explain());
-        }
-    }
-    let mut indexed = vec![false; targets.len()];
-    for (index, result) in explained.into_iter().zip(run_all(stream, &statements)?) {
-        // The last column is a description: `SEARCH t USING INDEX i (c>?)`.
-        let steps = || result.rows.iter().filter_map(|row| row.last()?.as_text());
-        let searches = steps().any(|step| step.starts_with("SEARCH"));
-        let sorts = steps().any(|step| step.contains("TEMP B-TREE"));
-        indexed[index] = searches && !sorts;
-    }
-    Ok(indexed)
+/// Returns, for each target, true if it is to be read in the order of its cursor
+/// column, because an index has it.
+fn find_indexes(
+    stream: &mut Stream,
+    targets: &[Target],
+    options: &ReadOptions,
+    mut plans: QueryPlans,
+) -> Result<Vec<bool>, Failure> {
+    let statement = |target: &Target| match &target.method {
+        ReadMethod::Incremental(increment) => query_plans::explain(increment, options),
+        _ => Ok(None),
+    };
+    let statements = targets.iter().map(statement);
+    let statements = statements.collect::<Result<Vec<_>, Error>>()?;
+    let unknown = |statement: &&Statement| plans.searches_index(statement).is_none();
+    let unknown: Vec<_> = statements.iter().flatten().filter(unknown).collect();
+    let unknown: Vec<_> = unknown.into_iter().cloned().collect();
+    let results = run_all(stream, &unknown)?;
+    plans.add(unknown, &results);
+    let searches = |statement: &Statement| plans.searches_index(statement).unwrap_or(false);
+    let indexed = statements
+        .iter()
+        .map(|statement| statement.as_ref().is_some_and(searches));
+    Ok(indexed.collect())
 }
 
 /// Query about a target before its first page.
 #[derive(Clone, Copy, Debug)]
 enum PreflightQuery {
-    /// Largest row id of the table.
-    MaxRowId {
-        /// True if the size decides whether the table is read.
-        check_limits: bool,
-    },
+    /// Largest row id of the table, which decides whether the table is read.
+    MaxRowId,
     /// Existence of a row in the pass with this index.
     HasRows(usize),
 }
@@ -95,46 +95,25 @@ struct PreflightQueries {
 }
 
 impl PreflightQueries {
-    fn add_full(&mut self, index: usize, target: &Target, options: &ReadOptions) {
-        // A followed table is not read as a whole.
-        let check_limits =
-            target.max_rows_billed.is_some() && !matches!(target.method, ReadMethod::Changes(_));
-        let estimates =
-            options.progress && !target.is_filtered && matches!(target.method, ReadMethod::Paged);
-        if check_limits || estimates {
-            self.add_max_row_id(index, target, check_limits);
-        }
-    }
-
     fn add_incremental(
         &mut self,
         index: usize,
         target: &Target,
         increment: &Increment,
         is_ordered: bool,
-        options: &ReadOptions,
     ) {
-        let continues = increment.continues();
-        let estimates = options.progress && !target.is_filtered && !continues;
-        if is_ordered && increment.cursor_column().is_some() {
-            if continues {
+        if is_ordered {
+            if increment.continues() {
                 self.add_probes(index, target);
-            } else if estimates {
-                self.add_max_row_id(index, target, false);
             }
-            return;
-        }
-        let check_limits = continues || target.max_rows_billed.is_some();
-        if check_limits || estimates {
-            self.add_max_row_id(index, target, check_limits);
+        } else if increment.continues() || target.max_rows_billed.is_some() {
+            self.add_max_row_id(index, target);
         }
     }
 
-    fn add_max_row_id(&mut self, index: usize, target: &Target, check_limits: bool) {
-        if let Some(row_id) = &target.row_id {
-            let statement = statement::select_max_row_id(&target.resource, row_id);
-            self.queries
-                .push((index, PreflightQuery::MaxRowId { check_limits }));
+    fn add_max_row_id(&mut self, index: usize, target: &Target) {
+        if let Some(statement) = target.select_max_row_id() {
+            self.queries.push((index, PreflightQuery::MaxRowId));
             self.statements.push(statement);
         }
     }
@@ -161,9 +140,9 @@ impl PreflightQueries {
                     empty_passes.push((index, pass));
                 }
                 PreflightQuery::HasRows(_) => {}
-                PreflightQuery::MaxRowId { check_limits } => {
+                PreflightQuery::MaxRowId => {
                     let max_row_id = result.first().unwrap_or(&Value::Null);
-                    if let Err(error) = target.set_max_row_id(max_row_id, check_limits) {
+                    if let Err(error) = target.set_max_row_id(max_row_id) {
                         failures.push((target.resource.clone(), error));
                     }
                 }
@@ -191,11 +170,8 @@ impl Target {
 
     /// Takes the largest row id, which estimates the rows and, in a read by
     /// key, shows whether there are new ones.
-    fn set_max_row_id(&mut self, max_row_id: &Value, check_limits: bool) -> Result<(), Error> {
-        let rows = max_row_id
-            .as_integer()
-            .and_then(|rows| u64::try_from(rows).ok())
-            .unwrap_or(0);
+    fn set_max_row_id(&mut self, max_row_id: &Value) -> Result<(), Error> {
+        let rows = row_count(max_row_id);
         if let ReadMethod::Incremental(increment) = &self.method
             && increment.cursor_column().is_none()
             && let Some(last) = self.passes.front().and_then(Pass::first_key_value)
@@ -215,10 +191,8 @@ impl Target {
         if !self.is_filtered && !self.is_scan {
             self.estimated_rows = Some(rows);
         }
-        if check_limits {
-            self.check_billed_rows(rows)?;
-            self.note_scan(rows);
-        }
+        self.check_billed_rows(rows)?;
+        self.note_scan(rows);
         Ok(())
     }
 
@@ -336,7 +310,7 @@ mod tests {
             (incremental_after(30), Some(10)),
         ] {
             let mut target = target(&selection);
-            target.set_max_row_id(&Value::Integer(40), false).unwrap();
+            target.set_max_row_id(&Value::Integer(40)).unwrap();
             assert_eq!(target.estimated_rows, estimate, "{selection:?}");
         }
     }
@@ -344,7 +318,7 @@ mod tests {
     #[test]
     fn a_table_without_new_rows_has_no_pass() {
         let mut target = target(&incremental_after(40));
-        target.set_max_row_id(&Value::Integer(40), true).unwrap();
+        target.set_max_row_id(&Value::Integer(40)).unwrap();
         assert!(target.passes.is_empty());
     }
 
@@ -352,7 +326,7 @@ mod tests {
     fn a_table_that_was_emptied_is_refused() {
         let mut target = target(&incremental_after(40));
         for max_row_id in [Value::Null, Value::Integer(7)] {
-            let error = target.set_max_row_id(&max_row_id, true).unwrap_err();
+            let error = target.set_max_row_id(&max_row_id).unwrap_err();
             assert!(
                 error.message.contains("up to 40 were already read"),
                 "{error}"
@@ -366,7 +340,7 @@ mod tests {
             max_rows_billed: Some(39),
             ..Selection::default()
         };
-        let result = target(&selection).set_max_row_id(&Value::Integer(40), true);
+        let result = target(&selection).set_max_row_id(&Value::Integer(40));
         assert!(
             result
                 .unwrap_err()

@@ -1,11 +1,13 @@
 //! Snapshot: the stream of a read, and the check that every response is from its
 //! transaction. Does not know what is read.
 
+use super::statements::StatementResult;
+use crate::database::catalog::Catalog;
 use crate::database::dialect::Dialect;
 use crate::database::discovery;
 use crate::database::stream::Stream;
 use crate::failure::Failure;
-use crate::hrana::request::Request;
+use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::Outcome;
 
 /// Stream of a read. If the server supports it, all statements run in one
@@ -27,12 +29,15 @@ impl Snapshot {
         self.stream.dialect() != Dialect::Minimal
     }
 
-    /// Begins the transaction. Its first read determines the moment.
-    pub(super) fn begin(&mut self) -> Result<(), Failure> {
-        if self.is_transaction() {
-            discovery::begin(&mut self.stream)?;
-        }
-        Ok(())
+    /// Begins the transaction, and reads the catalogue in it, which determines
+    /// the point in time. The same request runs further statements.
+    pub(super) fn begin(
+        &mut self,
+        further: &[Statement],
+    ) -> Result<(Catalog, Vec<StatementResult>), Failure> {
+        let (catalog, outcomes) = discovery::begin(&mut self.stream, further)?;
+        let results = outcomes.into_iter().map(StatementResult::new).collect();
+        Ok((catalog, results))
     }
 
     /// Returns the request that proves, next to a page, that the transaction is

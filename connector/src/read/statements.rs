@@ -1,6 +1,7 @@
 //! Short statements whose results are kept as values. A failed statement does
 //! not fail the others.
 
+use crate::database::discovery::StatementOutcome;
 use crate::database::stream::Stream;
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
@@ -8,7 +9,7 @@ use crate::hrana::response::{Outcome, ValueRows};
 use crate::rows::value::Value;
 
 /// Maximum number of statements in one request, which bounds the response.
-const MAX_STATEMENTS: usize = 200;
+pub(super) const MAX_STATEMENTS: usize = 200;
 
 /// Result of a statement that may have failed.
 #[derive(Debug, Default)]
@@ -22,6 +23,21 @@ pub(super) struct StatementResult {
 }
 
 impl StatementResult {
+    /// Creates the result of a statement from its outcome and rows.
+    pub(super) fn new((outcome, rows): StatementOutcome) -> Self {
+        match outcome {
+            Outcome::Executed(executed) => Self {
+                rows,
+                rows_billed: executed.rows_read.unwrap_or(0),
+                failed: false,
+            },
+            _ => Self {
+                failed: true,
+                ..Self::default()
+            },
+        }
+    }
+
     /// Returns the first value of the first row.
     pub(super) fn first(&self) -> Option<&Value> {
         self.rows.first()?.first()
@@ -39,17 +55,7 @@ pub(super) fn run_all(
         let (response, ValueRows(mut rows)) = stream.run(&requests)?;
         rows.resize_with(statements.len(), Vec::new);
         let outcomes = response.outcomes.into_iter().zip(rows);
-        results.extend(outcomes.map(|(outcome, rows)| match outcome {
-            Outcome::Executed(executed) => StatementResult {
-                rows,
-                rows_billed: executed.rows_read.unwrap_or(0),
-                failed: false,
-            },
-            _ => StatementResult {
-                failed: true,
-                ..StatementResult::default()
-            },
-        }));
+        results.extend(outcomes.map(StatementResult::new));
     }
     Ok(results)
 }

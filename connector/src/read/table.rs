@@ -11,6 +11,7 @@ use crate::cursor::Cursor;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::hrana::decoder::{Decoder, Encoding};
+use crate::hrana::request::Statement;
 use crate::hrana::response::Executed;
 use crate::output::{Output, PageKind};
 use crate::rows::value::Value;
@@ -40,6 +41,8 @@ pub(super) struct PagedTable {
     pub(super) rows_left: Option<u64>,
     /// Number of rows that the server may still bill.
     pub(super) billable_rows: Option<u64>,
+    /// Statement that estimates the rows, until it is sent.
+    pub(super) estimate: Option<Statement>,
     tracker: Option<CursorTracker>,
     /// Cursor after all rows, if it was known before.
     final_cursor: Option<Cursor>,
@@ -76,6 +79,7 @@ impl PagedTable {
             page_rows,
             rows_left: row_limit,
             billable_rows: target.max_rows_billed,
+            estimate: None,
             tracker: match target.method {
                 ReadMethod::Incremental(increment) => Some(increment.tracker()),
                 _ => None,
@@ -89,6 +93,11 @@ impl PagedTable {
     /// Starts the next pass, if there is one.
     pub(super) fn next_pass(&mut self) {
         self.pass = self.next_passes.pop_front();
+        let pass = self.pass.as_ref();
+        if pass.is_some_and(|pass| pass.rows == PassRows::Keys) {
+            // All rows were sent.
+            self.estimate = None;
+        }
         self.after = self.pass.as_ref().and_then(|pass| pass.after.clone());
         self.set_encoding(self.encoding);
     }

@@ -4,9 +4,13 @@
 //! soon as a response has arrived, before it is decoded: the server reads while
 //! the page is decoded and stored. The next request is a guess from a peek at
 //! the response; if it turns out wrong, its response is discarded.
+//!
+//! If a table has more than one page, its rows are estimated with the second
+//! one, in the same request.
 
 use std::collections::VecDeque;
 
+use super::page_response::{self, DiscardedRows, Estimate, expected, with_row_size_hint};
 use super::page_size::{PageBytes, PageRows};
 use super::pass::Pass;
 use super::snapshot::Snapshot;
@@ -15,16 +19,13 @@ use super::target::Target;
 use crate::cursor::Cursor;
 use crate::database::dialect::Dialect;
 use crate::database::failure;
-use crate::database::paging::Paging;
 use crate::database::stream::StreamState;
-use crate::error::{Category, Error};
 use crate::failure::Failure;
 use crate::hrana::DecodeError;
 use crate::hrana::decoder::Encoding;
 use crate::hrana::page::{self, PagePeek};
-use crate::hrana::request::Request;
-use crate::hrana::response::{Outcome, PipelineResponse, RowSink, ValueRows};
-use crate::hrana::scan::Scanner;
+use crate::hrana::request::{Request, Statement};
+use crate::hrana::response::{Outcome, PipelineResponse};
 use crate::http::Pending;
 use crate::output::Output;
 use crate::rows::value::Value;
@@ -46,6 +47,8 @@ pub(super) struct TableReader {
     /// Size of the first page of a table.
     first_page: PageRows,
     row_limit: Option<u64>,
+    /// True if tables with several pages are estimated.
+    estimates: bool,
 }
 
 /// Request that was sent before its predecessor was decoded.
@@ -54,8 +57,16 @@ struct Prefetch {
     pending: Pending,
     /// True if it continues the pass that is being read.
     same_pass: bool,
-    /// Maximum number of rows of the response.
+    page: SentPage,
+}
+
+/// Page that was requested.
+#[derive(Clone, Copy, Debug)]
+struct SentPage {
+    /// Maximum number of its rows.
     limit: u64,
+    /// True if an estimate was requested with it.
+    has_estimate: bool,
 }
 
 impl TableReader {
@@ -77,6 +88,7 @@ impl TableReader {
             body: Vec::new(),
             first_page: PageRows::new(first_rows, options.page_rows, PageBytes::new(options)),
             row_limit: options.row_limit,
+            estimates: options.progress,
         }
     }
 
@@ -131,10 +143,19 @@ impl TableReader {
         if target.rows_billed > 0 {
             output.count_billed(Some(target.rows_billed));
         }
-        if let Some(rows) = target.estimated_rows.filter(|rows| *rows > 0) {
-            output.expect_rows(self.row_limit.map_or(rows, |limit| limit.min(rows)));
+        self.expect_rows(target.estimated_rows.unwrap_or(0), output);
+        let estimate = target.estimate().filter(|_| self.estimates);
+        let mut table = PagedTable::new(target, self.first_page, self.row_limit);
+        table.estimate = estimate;
+        Some(table)
+    }
+
+    /// Reports an estimate, unless as many rows were sent already.
+    fn expect_rows(&self, rows: u64, output: &mut Output) {
+        let rows = self.row_limit.map_or(rows, |limit| limit.min(rows));
+        if output.stats().is_some_and(|stats| rows > stats.rows) {
+            output.expect_rows(rows);
         }
-        Some(PagedTable::new(target, self.first_page, self.row_limit))
     }
 
     /// Reads a page of a table.
@@ -143,16 +164,16 @@ impl TableReader {
         table: &mut PagedTable,
         output: &mut Output,
     ) -> Result<AfterPage, Failure> {
-        let (pending, limit) = match self.prefetched.take() {
-            Some(prefetch) => (prefetch.pending, prefetch.limit),
+        let (pending, page) = match self.prefetched.take() {
+            Some(prefetch) => (prefetch.pending, prefetch.page),
             None if table.limit() == 0 => return Ok(AfterPage::End),
-            None => (self.send(table)?, table.limit()),
+            None => self.send(table)?,
         };
         output.count_request();
         let mut body = std::mem::take(&mut self.body);
         body.clear();
         self.snapshot.stream.receive(pending, &mut body)?;
-        let result = self.take_response(table, &body, limit, output);
+        let result = self.take_response(table, &body, page, output);
         self.body = body;
         result
     }
@@ -162,17 +183,19 @@ impl TableReader {
         &mut self,
         table: &mut PagedTable,
         body: &[u8],
-        limit: u64,
+        page: SentPage,
         output: &mut Output,
     ) -> Result<AfterPage, Failure> {
+        let limit = page.limit;
         let text = simdutf8::basic::from_utf8(body).map_err(|_| Failure::NotUtf8)?;
         let peek = page::peek(text);
         let peeked_key = match &peek {
             Some(peek) => self.prefetch(table, peek, limit)?,
             None => None,
         };
-        let response = match PipelineResponse::parse(text, table.decoder()) {
-            Ok(response) => response,
+        let parsed = page_response::parse(text, page.has_estimate, table.decoder());
+        let (response, estimate) = match parsed {
+            Ok(parsed) => parsed,
             Err(DecodeError::LostInfinity) => {
                 table.decoder().discard_page();
                 self.discard_prefetched(output)?;
@@ -193,6 +216,10 @@ impl TableReader {
                 baton: response.baton.clone(),
                 base_url: response.base_url.clone(),
             })?;
+        }
+        if let Some(Estimate { rows, rows_billed }) = estimate {
+            output.count_billed(rows_billed);
+            self.expect_rows(rows, output);
         }
         let executed = match response.outcomes.as_slice() {
             [Outcome::Executed(executed), ..] => executed,
@@ -215,7 +242,8 @@ impl TableReader {
         let last_key = match peeked_key {
             _ if executed.rows == 0 => None,
             Some(key) => Some(key),
-            None => last_key(table, text).map_err(|error| self.malformed(&error))?,
+            None => page_response::last_key(table, page.has_estimate, text)
+                .map_err(|error| self.malformed(&error))?,
         };
         output.count_billed(executed.rows_read);
         table.page_rows.adapt(executed.rows, body.len());
@@ -238,7 +266,7 @@ impl TableReader {
     /// the last row.
     fn prefetch(
         &mut self,
-        table: &PagedTable,
+        table: &mut PagedTable,
         peek: &PagePeek,
         limit: u64,
     ) -> Result<Option<Vec<Value>>, Failure> {
@@ -266,9 +294,13 @@ impl TableReader {
         if is_full {
             let is_billable = table.billable_rows.is_none_or(|left| left > rows_read);
             if let (Some(key), true) = (&key, is_billable) {
-                let limit = table.page_rows.rows.min(rows_left);
-                let requests = self.requests(&pass.paging, table.encoding, Some(key), limit);
-                self.send_prefetch(&requests, true, limit)?;
+                let page = SentPage {
+                    limit: table.page_rows.rows.min(rows_left),
+                    has_estimate: table.estimate.is_some(),
+                };
+                let statement = pass.paging.page(table.encoding, Some(key), page.limit);
+                let requests = self.requests(table.estimate.take(), statement);
+                self.send_prefetch(&requests, true, page)?;
             }
             return Ok(key);
         }
@@ -278,8 +310,13 @@ impl TableReader {
             None => self.first_of_next_table(),
         };
         if let Some((pass, encoding, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
-            let requests = self.requests(&pass.paging, encoding, pass.after.as_deref(), limit);
-            self.send_prefetch(&requests, false, limit)?;
+            let statement = pass.paging.page(encoding, pass.after.as_deref(), limit);
+            let requests = self.requests(None, statement);
+            let page = SentPage {
+                limit,
+                has_estimate: false,
+            };
+            self.send_prefetch(&requests, false, page)?;
         }
         Ok(key)
     }
@@ -288,12 +325,12 @@ impl TableReader {
         &mut self,
         requests: &[Request],
         same_pass: bool,
-        limit: u64,
+        page: SentPage,
     ) -> Result<(), Failure> {
         self.prefetched = Some(Prefetch {
             pending: self.snapshot.stream.send(requests)?,
             same_pass,
-            limit,
+            page,
         });
         Ok(())
     }
@@ -359,69 +396,33 @@ impl TableReader {
         state.map_err(|_| expected("a base_url"))
     }
 
-    fn send(&self, table: &PagedTable) -> Result<Pending, Failure> {
-        let requests = table.pass.as_ref().map(|pass| {
+    fn send(&self, table: &mut PagedTable) -> Result<(Pending, SentPage), Failure> {
+        let limit = table.limit();
+        let mut requests = Vec::new();
+        let mut has_estimate = false;
+        if let Some(pass) = &table.pass {
             let after = table.after.as_deref();
-            self.requests(&pass.paging, table.encoding, after, table.limit())
-        });
-        Ok(self.snapshot.stream.send(&requests.unwrap_or_default())?)
+            let statement = pass.paging.page(table.encoding, after, limit);
+            let estimate = table.estimate.take_if(|_| after.is_some());
+            has_estimate = estimate.is_some();
+            requests = self.requests(estimate, statement);
+        }
+        let page = SentPage {
+            limit,
+            has_estimate,
+        };
+        Ok((self.snapshot.stream.send(&requests)?, page))
     }
 
-    /// Returns the requests of a page, and of the proof that it is from the
-    /// snapshot.
-    fn requests(
-        &self,
-        paging: &Paging,
-        encoding: Encoding,
-        after: Option<&[Value]>,
-        limit: u64,
-    ) -> Vec<Request> {
-        let mut requests = vec![Request::execute(paging.page(encoding, after, limit))];
-        requests.extend(self.snapshot.proof_request());
-        requests
+    /// Returns the requests of an estimate, of a page, and of the proof that the
+    /// page is from the snapshot.
+    fn requests(&self, estimate: Option<Statement>, page: Statement) -> Vec<Request> {
+        let statements = estimate.into_iter().chain([page]);
+        let requests = statements.map(Request::execute);
+        requests.chain(self.snapshot.proof_request()).collect()
     }
 
     fn malformed(&self, error: &DecodeError) -> Failure {
         failure::from_decode_error(error, &self.snapshot.stream.url()).into()
     }
-}
-
-/// Returns the key of the last row of a response, without a peek.
-fn last_key(table: &PagedTable, text: &str) -> Result<Option<Vec<Value>>, DecodeError> {
-    let mut rows = ValueRows::default();
-    PipelineResponse::parse(text, &mut rows)?;
-    let last = rows.0.first_mut().and_then(Vec::pop).unwrap_or_default();
-    let Some(pass) = &table.pass else {
-        return Ok(None);
-    };
-    let key = pass.paging.row_key(table.encoding, &last);
-    key.map(Some)
-        .ok_or_else(|| expected("the key in the last row"))
-}
-
-/// Rows that are not used.
-struct DiscardedRows;
-
-impl RowSink for DiscardedRows {
-    fn begin(&mut self, _request: usize) {}
-
-    fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
-        scanner.skip()
-    }
-}
-
-fn expected(expected: &'static str) -> DecodeError {
-    DecodeError::Malformed { at: 0, expected }
-}
-
-/// Adds a hint to the error of a single row that is larger than a response.
-fn with_row_size_hint(error: Error) -> Error {
-    if error.message.contains("RESPONSE_TOO_LARGE") {
-        return Error {
-            category: Category::Data,
-            ..error
-        }
-        .hint("a row is larger than the server can send; omit the large column with `columns`");
-    }
-    error
 }

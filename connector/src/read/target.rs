@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::hrana::decoder::Encoding;
 use crate::hrana::request::Statement;
 use crate::rows::columns::ColumnSpec;
+use crate::rows::value::Value;
 use crate::selection::{Mode, Selection};
 
 /// Method of reading a resource.
@@ -130,6 +131,27 @@ impl Target {
         }
     }
 
+    /// Returns the statement for the largest row id of the table, which reads
+    /// one row.
+    #[must_use]
+    pub fn select_max_row_id(&self) -> Option<Statement> {
+        let row_id = self.row_id.as_ref()?;
+        Some(statement::select_max_row_id(&self.resource, row_id))
+    }
+
+    /// Returns the statement whose result estimates the rows to read, if all
+    /// rows of the table are read and their number is not estimated yet.
+    #[must_use]
+    pub fn estimate(&self) -> Option<Statement> {
+        let reads_all = match &self.method {
+            ReadMethod::Paged => true,
+            ReadMethod::Incremental(increment) => !increment.continues(),
+            ReadMethod::Changes(_) | ReadMethod::Whole | ReadMethod::Query(_) => false,
+        };
+        let is_unknown = self.estimated_rows.is_none() && !self.is_filtered;
+        self.select_max_row_id().filter(|_| reads_all && is_unknown)
+    }
+
     fn whole(
         resource: String,
         columns: Vec<ColumnSpec>,
@@ -187,6 +209,13 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// Returns the number of rows that the largest row id suggests.
+#[must_use]
+pub fn row_count(max_row_id: &Value) -> u64 {
+    let rows = max_row_id.as_integer().unwrap_or(0);
+    u64::try_from(rows).unwrap_or(0)
 }
 
 /// Returns the specs of the named columns of a table.
