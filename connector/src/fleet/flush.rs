@@ -100,13 +100,18 @@ impl Fleet {
         let batch = union
             .page(&member.name, indices, batch)
             .map_err(|error| page_error(&error.to_string()))?;
-        self.rows += batch.num_rows() as u64;
+        let rows = batch.num_rows() as u64;
+        self.rows += rows;
+        if kind != PageKind::Keys {
+            self.totals(&name).sent.add(rows);
+        }
         self.output.push_back(Event::Page {
             resource: name,
             kind,
             batch,
             cursor: None,
         });
+        self.report_progress(&at.0, member);
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::progress::MemberRows;
 use super::union::ColumnIndices;
 use crate::error::Result;
 use crate::output::{Columns, Event, PageKind, Summary};
@@ -22,6 +23,8 @@ pub(super) struct Member {
     bytes: usize,
     /// True if some of its events were sent.
     pub(super) is_sent: bool,
+    /// Rows of its resources.
+    pub(super) rows: MemberRows,
     /// Indices of its columns in the union, for each resource and kind of page.
     pub(super) indices: BTreeMap<(String, PageKind), ColumnIndices>,
     /// Columns that have no row yet. If a column has no declared type, a value
@@ -36,6 +39,10 @@ pub(super) enum MemberStep {
     Continue,
     /// The buffered events must be sent.
     BufferFull,
+    /// More is known about the number of rows of a resource.
+    Progress(String),
+    /// The read waits before it continues, for this reason.
+    Waiting(String),
     /// All earlier events are void, and some of them were sent.
     Restarted(String),
     /// The read is complete.
@@ -50,6 +57,7 @@ impl Member {
             buffer: VecDeque::new(),
             bytes: 0,
             is_sent: false,
+            rows: MemberRows::default(),
             indices: BTreeMap::new(),
             empty: BTreeMap::new(),
         }
@@ -57,8 +65,21 @@ impl Member {
 
     /// Reads the next event.
     pub(super) fn step(&mut self) -> Result<MemberStep> {
-        match self.read.next_event()? {
+        let event = self.read.next_event()?;
+        if let Some(event) = &event {
+            self.rows.observe(event);
+        }
+        match event {
             Some(Event::Done(summary)) => return Ok(MemberStep::Done(summary)),
+            Some(Event::Progress {
+                resource, waiting, ..
+            }) => {
+                return Ok(match (waiting, resource) {
+                    (Some(reason), _) => MemberStep::Waiting(reason),
+                    (None, Some(resource)) => MemberStep::Progress(resource),
+                    (None, None) => MemberStep::Continue,
+                });
+            }
             Some(Event::Restarted(reason)) => {
                 if self.is_sent {
                     return Ok(MemberStep::Restarted(reason));

@@ -5,13 +5,14 @@
 //! Reading order: this file (the databases in progress, and the handling of
 //! failed ones), [`databases`] (their selection), [`member`] (the read of one
 //! database), [`flush`] and [`union`] (rows with the columns of all databases),
-//! [`totals`] (statistics), [`overview`] (list and check). Must not know how a
-//! database is read.
+//! [`totals`] (statistics), [`progress`], [`overview`] (list and check). Must not
+//! know how a database is read.
 
 mod databases;
 mod flush;
 mod member;
 pub mod overview;
+mod progress;
 mod totals;
 mod union;
 
@@ -108,8 +109,6 @@ impl Fleet {
             lenient: true,
             // The rows of a database are buffered until its read is complete.
             resumable: false,
-            // The totals of all databases are unknown before the last one.
-            progress: false,
             ..options.clone()
         };
         Ok(Self {
@@ -197,6 +196,14 @@ impl Fleet {
         };
         match member.step() {
             Ok(MemberStep::Continue) => self.active.push_back(member),
+            Ok(MemberStep::Progress(resource)) => {
+                self.report_progress(&resource, &member);
+                self.active.push_back(member);
+            }
+            Ok(MemberStep::Waiting(reason)) => {
+                self.report_waiting(&member.name, &reason);
+                self.active.push_back(member);
+            }
             Ok(MemberStep::BufferFull) => {
                 if let Some((_, error)) = self.key_conflicts(&member).into_iter().next() {
                     member.close();

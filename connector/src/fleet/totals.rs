@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::progress::SentRows;
 use super::union::{DATABASE, Union};
 use crate::cursor::{self, Cursor};
 use crate::error::Error;
@@ -19,6 +20,8 @@ pub(super) struct ResourceTotals {
     pub(super) unions: BTreeMap<PageKind, Union>,
     /// Columns of the first database, while none has sent a row.
     pub(super) empty: Option<Columns>,
+    /// Rows that were sent, including those of databases whose read goes on.
+    pub(super) sent: SentRows,
     stats: ResourceStats,
     cursors: BTreeMap<String, Cursor>,
     /// Databases in which it could not be read, with the errors.
@@ -38,6 +41,11 @@ impl ResourceTotals {
             },
             ..Self::default()
         }
+    }
+
+    /// Returns the number of rows of the databases that were read.
+    pub(super) fn rows(&self) -> u64 {
+        self.stats.rows
     }
 
     /// Adds the statistics of one database. `opened` is true if the database

@@ -53,7 +53,8 @@ impl Output {
 
 /// Returns the number of rows between two reports: a hundred reports for a large
 /// resource, and none for a small one.
-fn progress_interval(estimated_rows: u64) -> u64 {
+#[must_use]
+pub fn progress_interval(estimated_rows: u64) -> u64 {
     (estimated_rows / 100).max(MIN_PROGRESS_ROWS)
 }
 

@@ -16,6 +16,6 @@ mod column_builder;
 pub mod columns;
 pub(crate) mod datum;
 pub mod logical_type;
-pub mod siblings;
 pub mod page_limit;
+pub mod siblings;
 pub mod value;
