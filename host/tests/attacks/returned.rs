@@ -16,8 +16,10 @@ use arrow_ipc::writer::StreamWriter;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connector_host::SandboxError;
-use connector_host::model::{FileFormat, FilesSpec, Limits, PipelineSpec, ResourceSpec};
-use connector_host::pipeline::{Observer, Pipeline, PipelineError, Report, RunOptions, Update};
+use connector_host::model::{
+    Consistency, FileFormat, FilesSpec, Limits, PipelineSpec, ResourceSpec,
+};
+use connector_host::pipeline::{Pipeline, PipelineError, Report, RunOptions};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
 
@@ -29,6 +31,8 @@ struct Load {
     limits: Limits,
     requested: Vec<ResourceSpec>,
     format: FileFormat,
+    consistency: Consistency,
+    options: RunOptions,
 }
 
 impl Load {
@@ -38,6 +42,8 @@ impl Load {
             limits: Limits::default(),
             requested: Vec::new(),
             format: FileFormat::Jsonl,
+            consistency: Consistency::Snapshot,
+            options: RunOptions::default(),
         }
     }
 
@@ -66,27 +72,27 @@ impl Load {
     }
 
     async fn run(&self, script: Json) -> Result<Report, PipelineError> {
-        struct Silent;
+        self.run_as("attack", script).await
+    }
 
-        impl Observer for Silent {
-            fn update(&self, _: Update<'_>) {}
-        }
+    /// Runs a script as a pipeline of this name.
+    async fn run_as(&self, name: &str, script: Json) -> Result<Report, PipelineError> {
+        let pipeline = self.pipeline(name, script)?;
+        pipeline
+            .run(&self.options, Arc::new(()), std::future::pending())
+            .await
+    }
 
+    fn pipeline(&self, name: &str, script: Json) -> Result<Pipeline, PipelineError> {
         let out = self.folder.path().join("out").display().to_string();
-        let mut spec = PipelineSpec::builder("attack")
+        let mut spec = PipelineSpec::builder(name)
             .config(script)
             .limits(self.limits.clone())
+            .consistency(self.consistency)
             .destination(FilesSpec::new(out, "data").with_format(self.format))
             .build();
         spec.resources.clone_from(&self.requested);
-        let pipeline = Pipeline::new(World::new().load()?, spec)?;
-        pipeline
-            .run(
-                &RunOptions::default(),
-                Arc::new(Silent),
-                std::future::pending(),
-            )
-            .await
+        Pipeline::new(World::new().load()?, spec)
     }
 
     /// Returns the error of a refused load. No row may be stored.

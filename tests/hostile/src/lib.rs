@@ -23,7 +23,10 @@ use crate::script::{Event, Kind, Script, Step};
 struct Hostile;
 
 /// Read with its remaining events.
-struct Reader(RefCell<VecDeque<Event>>);
+struct Reader {
+    events: RefCell<VecDeque<Event>>,
+    selections: Vec<wit::Selection>,
+}
 
 impl wit::Guest for Hostile {
     type Reader = Reader;
@@ -69,25 +72,60 @@ impl wit::Guest for Hostile {
 
     fn read(
         config: String,
-        _: Vec<wit::Selection>,
+        selections: Vec<wit::Selection>,
         _: wit::ReadOptions,
     ) -> Result<wit::Reader, wit::Error> {
         let script = script(&config)?;
         run(&script.read)?;
-        Ok(wit::Reader::new(Reader(RefCell::new(script.events.into()))))
+        Ok(wit::Reader::new(Reader {
+            events: RefCell::new(script.events.into()),
+            selections,
+        }))
     }
 }
 
 impl wit::GuestReader for Reader {
     fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
         loop {
-            let next = self.0.borrow_mut().pop_front();
+            let next = self.events.borrow_mut().pop_front();
             match next {
                 None => return Ok(None),
                 Some(Event::Step(step)) => drop(run(&[step])?),
+                Some(Event::DoneWith(resources)) => return Ok(Some(self.done_with(resources))),
                 Some(other) => return event(other).map(Some),
             }
         }
+    }
+}
+
+impl Reader {
+    fn done_with(&self, resources: Vec<script::Summary>) -> wit::Event {
+        let given = |selection: &wit::Selection| {
+            let cursor = selection.cursor.as_ref()?;
+            let value = String::from_utf8_lossy(&cursor.value);
+            Some(format!("given {} {value}", cursor.version))
+        };
+        let notes: Vec<_> = self.selections.iter().filter_map(given).collect();
+        let resource = |result: script::Summary| wit::ResourceSummary {
+            failure: result
+                .failure
+                .map(|message| error(wit::Category::Unavailable, &message)),
+            cursor: result.at.map(cursor),
+            notes: notes.clone(),
+            ..summary((result.resource, result.rows))
+        };
+        wit::Event::Done(wit::Summary {
+            resources: resources.into_iter().map(resource).collect(),
+            requests: 0,
+            point_in_time: true,
+        })
+    }
+}
+
+fn cursor((version, text): script::Position) -> wit::Cursor {
+    wit::Cursor {
+        version,
+        value: text.into_bytes(),
     }
 }
 
@@ -178,15 +216,18 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
             kind,
             rows,
             batch,
-            cursor,
+            cursor: size,
+            at,
         } => wit::Event::Page(wit::Page {
             resource,
             kind: kind.into(),
             rows,
             batch: bytes(&batch)?,
-            cursor: cursor.map(|size| wit::Cursor {
-                version: 1,
-                value: vec![0; usize::try_from(size).unwrap_or(usize::MAX)],
+            cursor: at.map(cursor).or_else(|| {
+                size.map(|size| wit::Cursor {
+                    version: 1,
+                    value: vec![0; usize::try_from(size).unwrap_or(usize::MAX)],
+                })
             }),
         }),
         Event::Rejected {
@@ -228,8 +269,13 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
             requests: 0,
             point_in_time: true,
         }),
-        // `next` runs steps itself.
-        Event::Step(_) => return Err(error(wit::Category::Internal, "a step is not an event")),
+        // `next` handles these itself.
+        Event::Step(_) | Event::DoneWith(_) => {
+            return Err(error(
+                wit::Category::Internal,
+                "the event is not known here",
+            ));
+        }
     })
 }
 

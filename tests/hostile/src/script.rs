@@ -106,6 +106,20 @@ pub(crate) enum Kind {
     Keys,
 }
 
+/// Version and text of a cursor.
+pub(crate) type Position = (u32, String);
+
+/// Result of one resource. Its notes are the cursors of the selections.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Summary {
+    pub(crate) resource: String,
+    pub(crate) rows: u64,
+    pub(crate) at: Option<Position>,
+    /// Message of a failure.
+    pub(crate) failure: Option<String>,
+}
+
 /// Event of a read. Bytes are in base64.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -131,6 +145,8 @@ pub(crate) enum Event {
         batch: String,
         /// Size of the cursor in bytes.
         cursor: Option<u64>,
+        /// Cursor, unless it has a size only.
+        at: Option<Position>,
     },
     Rejected {
         resource: String,
@@ -152,6 +168,8 @@ pub(crate) enum Event {
         /// Number of repetitions of the values.
         copies: Option<u32>,
     },
+    /// Results of resources in detail.
+    DoneWith(Vec<Summary>),
     /// Step that runs before the next event.
     Step(Step),
 }
