@@ -152,9 +152,12 @@ impl ResourcePlan {
     }
 
     /// True if rows can be committed before the read is complete. A replaced
-    /// table must be complete, and so must rows that decide deletions.
+    /// table must be complete, and so must an appended copy of all rows, and
+    /// rows that decide deletions.
     pub(super) fn can_be_resumed(&self) -> bool {
-        self.keeps_table() && self.deletion_mode == DeletionMode::Ignore
+        let is_copy =
+            self.spec.mode == ReadMode::Full && self.disposition == WriteDisposition::Append;
+        self.keeps_table() && self.deletion_mode == DeletionMode::Ignore && !is_copy
             || self.spec.mode == ReadMode::Changes && self.cursor.is_some()
     }
 

@@ -7,9 +7,11 @@
 //!
 //! Reading order: this file (the events of one load), `resource` (the tables of a
 //! resource), `table_state` (one table), `load_context` (what they share), `commit`
-//! (the end of a load), `run_state` (what outlasts the loads of a run).
+//! (the end of a load), `cursors` (the cursors that it saves), `run_state` (what
+//! outlasts the loads of a run).
 
 mod commit;
+mod cursors;
 mod load_context;
 mod resource;
 mod run_state;
@@ -227,7 +229,7 @@ impl<'l> LoadWriter<'l, '_, '_> {
     fn may_commit(&self) -> bool {
         let is_due = |every: Duration| self.started.elapsed() >= every;
         self.run.header.commit_every.is_some_and(is_due)
-            && self.run.tables().any(TableState::has_rows)
+            && self.run.tables().any(TableState::is_uncommitted)
             && self
                 .run
                 .resources

@@ -2,6 +2,7 @@
 //! cursors and lists. Each attack is a complete load into files.
 
 mod arrow;
+mod cursors;
 mod events;
 mod kinds;
 mod names;

@@ -37,6 +37,7 @@ impl LoadWriter<'_, '_, '_> {
     /// Compares all counts, then commits.
     pub(super) fn finish(mut self, mut summary: Summary) -> Result<RunResult, PipelineError> {
         self.keep_unread(&mut summary)?;
+        self.run.complete_cursors(&mut summary);
         let resources = &summary.resources;
         let failed = || {
             resources

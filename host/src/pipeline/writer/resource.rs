@@ -11,7 +11,7 @@ use arrow_schema::SchemaRef;
 use super::load_context::LoadContext;
 use super::table_state::{PageStats, TableState};
 use crate::destination::{DestinationError, Load};
-use crate::model::{PageKind, SourceSchema, UnreadPart, names};
+use crate::model::{PageKind, SourceSchema, UnreadPart, WriteDisposition, names};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::row_mapper::{ChildRows, LoadColumns, list_depth, parent_column};
@@ -155,7 +155,11 @@ impl OpenResource {
         let Some(counts) = &self.own.counts else {
             return true;
         };
-        self.own.plan().can_be_resumed() && (counts.rows == 0 || counts.cursor.is_some())
+        let plan = self.own.plan();
+        let repeats_rows = counts.rows > 0
+            && plan.disposition == WriteDisposition::Append
+            && !counts.has_new_cursor(plan);
+        plan.can_be_resumed() && counts.rows_after_cursor == 0 && !repeats_rows
     }
 
     /// Returns the own table and the child tables.

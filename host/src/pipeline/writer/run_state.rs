@@ -210,9 +210,15 @@ impl<'a> RunState<'a> {
     ) -> ResourceRecord {
         let open = self.resources.get(&summary.resource).map(|open| &open.own);
         let counts = open.and_then(|open| open.counts.as_ref());
+        let is_replaced = open.is_some_and(|open| open.plan().full_refresh);
         ResourceRecord {
             resource: summary.resource.clone(),
-            mode: self.mode(&summary.resource),
+            // The cursor of the replaced rows is removed, as by a full read.
+            mode: if is_replaced && summary.cursor.is_none() {
+                ReadMode::Full
+            } else {
+                self.mode(&summary.resource)
+            },
             rows_read: counts.map_or(0, |counts| counts.rows),
             rows_written: stats.written,
             rows_deleted: stats.deleted,

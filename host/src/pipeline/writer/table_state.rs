@@ -48,8 +48,10 @@ pub(super) struct LoadCounts {
     group_starts: u64,
     /// Rows that the host rejected.
     pub(super) rejected: u64,
-    /// Cursor of the last page.
+    /// Last cursor of a page.
     pub(super) cursor: Option<Cursor>,
+    /// Rows of the pages after that cursor.
+    pub(super) rows_after_cursor: u64,
 }
 
 /// Facts about a page that its rows do not have.
@@ -134,7 +136,7 @@ impl TableState {
         counts.rows += count;
         counts.group_starts += page.group_starts;
         counts.rejected += rejected;
-        counts.cursor = page.cursor;
+        counts.add_cursor(page.cursor, count);
         if let Some(rejected) = rows.rejected {
             for record in rejected_records(&self.name, rejected)? {
                 context.load.reject(record)?;
@@ -229,9 +231,11 @@ impl TableState {
         self.mapper.target().kind
     }
 
-    /// True if rows wait for a commit.
-    pub(super) fn has_rows(&self) -> bool {
-        self.counts.as_ref().is_some_and(|counts| counts.rows > 0)
+    /// True if rows or a new cursor wait for a commit.
+    pub(super) fn is_uncommitted(&self) -> bool {
+        self.counts
+            .as_ref()
+            .is_some_and(|counts| counts.rows > 0 || counts.has_new_cursor(self.plan()))
     }
 
     /// Time from the first page to the last.
@@ -239,6 +243,25 @@ impl TableState {
         match (self.totals.first_page, self.totals.last_page) {
             (Some(first), Some(last)) => last - first,
             _ => Duration::ZERO,
+        }
+    }
+}
+
+impl LoadCounts {
+    /// True if the last cursor of a page is another than the one from which the
+    /// load resumes.
+    pub(super) fn has_new_cursor(&self, plan: &ResourcePlan) -> bool {
+        self.cursor.is_some() && self.cursor != plan.cursor
+    }
+
+    /// Adds the cursor of a page with `rows` rows. The cursor of an earlier page
+    /// does not cover the rows of a page without one.
+    fn add_cursor(&mut self, cursor: Option<Cursor>, rows: u64) {
+        if cursor.is_some() {
+            self.cursor = cursor;
+            self.rows_after_cursor = 0;
+        } else {
+            self.rows_after_cursor += rows;
         }
     }
 }
