@@ -1,6 +1,6 @@
 //! One load, from the first request to the commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -225,6 +225,8 @@ impl Pipeline {
         } else {
             only.iter().map(selection).collect()
         };
+        let mut names = BTreeSet::new();
+        selections.retain(|selection| names.insert(selection.resource.clone()));
         // Resumable resources are read first: nothing can be committed while a
         // table is replaced in part.
         if self.spec.consistency != Consistency::Snapshot {

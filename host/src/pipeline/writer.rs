@@ -34,7 +34,7 @@ use super::report::ResourceReport;
 use super::row_mapper::{LoadColumns, mask_rejected};
 use crate::destination::{Destination, Load};
 use crate::model::{
-    Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected, SourceSchema,
+    Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected, SourceSchema, names,
 };
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -180,6 +180,13 @@ impl<'l> LoadWriter<'l, '_, '_> {
                 )));
             }
             return open.announce(source, &mut context);
+        }
+        let table = names::table_name(resource);
+        let has_table = |open: &&String| names::table_name(open).eq_ignore_ascii_case(&table);
+        if let Some(open) = self.run.resources.keys().find(has_table) {
+            return Err(PipelineError::contract(format!(
+                "the connector sent `{open}` and `{resource}`, which have one table"
+            )));
         }
         let plan = self.run.plan(resource)?;
         if kind == PageKind::Changes && plan.mode() != ReadMode::Changes {

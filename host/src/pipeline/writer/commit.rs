@@ -1,7 +1,7 @@
 //! The end of a load: compares all counts, applies the rows to the tables, and
 //! commits. Nothing else in the pipeline commits rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LoadWriter, RunResult};
 use crate::destination::WriteStats;
@@ -36,6 +36,11 @@ impl LoadWriter<'_, '_, '_> {
 
     /// Compares all counts, then commits.
     pub(super) fn finish(mut self, mut summary: Summary) -> Result<RunResult, PipelineError> {
+        if let Some(resource) = listed_twice(&summary) {
+            return Err(PipelineError::contract(format!(
+                "the connector's summary lists `{resource}` twice"
+            )));
+        }
         self.keep_unread(&mut summary)?;
         self.run.complete_cursors(&mut summary);
         let resources = &summary.resources;
@@ -102,6 +107,12 @@ impl LoadWriter<'_, '_, '_> {
         }
         Ok(())
     }
+}
+
+fn listed_twice(summary: &Summary) -> Option<&str> {
+    let mut names = BTreeSet::new();
+    let mut listed = summary.resources.iter().map(|listed| &*listed.resource);
+    listed.find(|name| !names.insert(*name))
 }
 
 fn load_status(summary: &Summary) -> LoadStatus {

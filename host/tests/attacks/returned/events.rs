@@ -77,6 +77,28 @@ async fn a_read_with_another_count_in_its_summary_is_not_stored() {
 }
 
 #[tokio::test]
+async fn a_resource_is_listed_once_under_one_name() {
+    let (first, batch) = messages(&three_rows());
+    let load = Load::new();
+    let events = [
+        schema("t", &first),
+        page("t", 3, &batch),
+        json!({ "done": [["t", 3], ["t", 3]] }),
+    ];
+    let reason = load.contract(load.run(json!({ "events": events })).await);
+    assert!(reason.contains("lists `t` twice"), "{reason}");
+    let events = [
+        schema("t", &first),
+        page("t", 3, &batch),
+        schema("T", &first),
+        page("T", 3, &batch),
+        json!({ "done": [["t", 3], ["T", 3]] }),
+    ];
+    let reason = load.contract(load.run(json!({ "events": events })).await);
+    assert!(reason.contains("sent `t` and `T`"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_cursor_of_a_gigabyte_is_refused() {
     let (first, batch) = messages(&three_rows());
     let with_cursor = |size: u64| {

@@ -118,3 +118,14 @@ async fn a_full_refresh_without_a_cursor_removes_the_saved_one() {
     load.events(&[keyed("t"), done("t", 0)]).await.unwrap();
     assert_eq!(load.saved("t").await, None);
 }
+
+#[tokio::test]
+async fn a_resource_that_is_selected_twice_is_requested_once() {
+    let mut load = appending();
+    let first = [keyed("t"), at(three("t"), "a"), done("t", 3)];
+    load.events(&first).await.unwrap();
+    load.options.only = vec!["t".to_owned(); 2];
+    let next = [keyed("t"), at(three("t"), "b"), end("t", 3, None)];
+    let report = load.events(&next).await.unwrap();
+    assert_eq!(notes(&report), ["given 1 a"]);
+}
