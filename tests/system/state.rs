@@ -49,13 +49,29 @@ fn a_cursor_can_be_shown_set_and_reset() -> Result<()> {
         let output = state_of("set", &["--resource", "events", &earlier])?;
         assert_eq!(
             output,
-            format!("events: the previous cursor was {cursor}\n")
+            format!(
+                "events: the previous cursor was {cursor}\n\
+                 events: the next load appends the rows after the new cursor, even if they are stored already\n"
+            )
         );
         let report = pipeline.load()?;
         assert_eq!(report["resources"][0]["rows_read"], 1, "{report}");
-        state_of("reset", &["--resource", "events"])?;
+        let output = state_of("reset", &["--resource", "events"])?;
+        assert_eq!(
+            output,
+            format!(
+                "events: the previous cursor was {cursor}\n\
+                 events: the next load reads all rows, and appends those that are stored already once more\n\
+                 hint: to replace the stored rows, run again with `--full-refresh --resource events`\n"
+            )
+        );
         let report = pipeline.load()?;
         assert_eq!(report["resources"][0]["rows_read"], 3, "{report}");
+        let note = report["resources"][0]["notes"][0].as_str();
+        assert!(
+            note.is_some_and(|note| note.contains("the read had no saved cursor")),
+            "{report}"
+        );
         state_of("set", &["--resource", "events", "nonsense"])?;
         let outcome = pipeline.host(&["run"])?;
         assert_eq!(outcome.code, Some(2), "{outcome:?}");

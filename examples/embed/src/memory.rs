@@ -1,7 +1,7 @@
 //! A destination of the platform's own: tables in memory. It replaces and appends
 //! rows, and does not merge them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow_array::RecordBatch;
@@ -75,6 +75,19 @@ impl Destination for MemoryStore {
             .get(pipeline)
             .cloned()
             .unwrap_or_default())
+    }
+
+    fn pipelines_with_cursors(
+        &mut self,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, DestinationError> {
+        let mut pipelines = BTreeMap::<_, BTreeSet<_>>::new();
+        for (pipeline, cursors) in &self.stored().cursors {
+            for resource in cursors.keys() {
+                let known = pipelines.entry(resource.clone()).or_default();
+                known.insert(pipeline.clone());
+            }
+        }
+        Ok(pipelines)
     }
 
     fn begin(&mut self, _: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {

@@ -1,6 +1,6 @@
 //! The interface of destinations. Must not name an implementation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -36,6 +36,12 @@ pub trait Destination: Send {
     /// Returns the cursors that the last committed loads of a pipeline saved,
     /// by resource. Changes nothing, and may be repeated.
     fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError>;
+
+    /// Returns the pipelines that have a cursor of each resource. Changes
+    /// nothing, and may be repeated.
+    fn pipelines_with_cursors(
+        &mut self,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, DestinationError>;
 
     /// Begins a load. Readers see nothing of it before [`Load::commit`]
     /// returns, and all of it afterwards. If the process ends in between, the

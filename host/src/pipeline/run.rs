@@ -68,9 +68,13 @@ impl Pipeline {
         let open = move || {
             let mut destination = factory.open()?;
             let cursors = destination.cursors(&name)?;
-            Ok::<_, DestinationError>((destination, cursors))
+            let mut others = destination.pipelines_with_cursors()?;
+            for pipelines in others.values_mut() {
+                pipelines.remove(&name);
+            }
+            Ok::<_, DestinationError>((destination, cursors, others))
         };
-        let (mut destination, cursors) = blocking(open).await??;
+        let (mut destination, cursors, other_pipelines) = blocking(open).await??;
         let location = destination.location();
 
         let ready = async {
@@ -96,7 +100,13 @@ impl Pipeline {
         });
         let plans: BTreeMap<_, _> = plans.collect();
         let selections = self.selections(&options.only, &plans);
-        let header = self.header(load_id.clone(), started.0, &descriptor, plans);
+        let header = self.header(
+            load_id.clone(),
+            started.0,
+            &descriptor,
+            plans,
+            other_pipelines,
+        );
 
         let (sender, events) = mpsc::channel(MAX_WAITING_PAGES);
         let limits = self.spec.limits.clone();
@@ -241,6 +251,7 @@ impl Pipeline {
         started: SystemTime,
         descriptor: &Descriptor,
         plans: BTreeMap<String, ResourcePlan>,
+        other_pipelines: BTreeMap<String, BTreeSet<String>>,
     ) -> RunHeader {
         RunHeader {
             load_id,
@@ -250,6 +261,7 @@ impl Pipeline {
             connector_sha256: self.connector.digest().to_owned(),
             started,
             plans,
+            other_pipelines,
             commit_every: match self.spec.consistency {
                 Consistency::Snapshot => None,
                 Consistency::Resumable { commit_every } => Some(commit_every),

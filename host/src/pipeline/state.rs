@@ -8,7 +8,9 @@ use super::Pipeline;
 use super::error::PipelineError;
 use super::run::blocking;
 use crate::destination::DestinationError;
-use crate::model::{Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord};
+use crate::model::{
+    Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord, WriteDisposition,
+};
 
 impl Pipeline {
     /// Returns the cursors after the last loads, by resource.
@@ -17,6 +19,14 @@ impl Pipeline {
         let name = self.spec.name.clone();
         let cursors = move || factory.open()?.cursors(&name);
         Ok(self.within_runtime(blocking(cursors)).await??)
+    }
+
+    /// True if the rows of a resource are added to those of earlier loads. Rows
+    /// that are read again are then stored twice.
+    #[must_use]
+    pub fn appends(&self, resource: &str) -> bool {
+        let plan = self.plans.get(resource);
+        plan.is_some_and(|plan| plan.disposition == WriteDisposition::Append)
     }
 
     /// Replaces or removes the cursor of a resource, and returns the previous

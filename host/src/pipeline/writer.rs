@@ -8,8 +8,9 @@
 //! Reading order: this file (the events of one load), `resource` (the tables of a
 //! resource), `table_state` (one table), `load_context` (what they share), `commit`
 //! (the end of a load), `cursors` (the cursors that it saves), `run_state` (what
-//! outlasts the loads of a run).
+//! outlasts the loads of a run), `appended` (notes about appended rows).
 
+mod appended;
 mod commit;
 mod cursors;
 mod load_context;

@@ -3,7 +3,7 @@
 //!
 //! Must not know where manifests are kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -171,6 +171,16 @@ impl Manifest {
             .filter(|entry| entry.pipeline == pipeline)
             .filter_map(|entry| Some((entry.resource.clone(), entry.cursor.decode()?)))
             .collect()
+    }
+
+    /// Returns the pipelines that have a cursor of each resource.
+    pub(super) fn pipelines_with_cursors(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut pipelines = BTreeMap::<_, BTreeSet<_>>::new();
+        for entry in &self.cursors {
+            let known = pipelines.entry(entry.resource.clone()).or_default();
+            known.insert(entry.pipeline.clone());
+        }
+        pipelines
     }
 
     /// Returns a table, ignoring the case of its name.

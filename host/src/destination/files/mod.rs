@@ -39,7 +39,7 @@ mod store;
 mod table_reader;
 mod text_reader;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -107,6 +107,15 @@ impl Destination for Files {
         let last = self.last.as_ref();
         Ok(last
             .map(|last| last.manifest.cursors(pipeline))
+            .unwrap_or_default())
+    }
+
+    fn pipelines_with_cursors(
+        &mut self,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, DestinationError> {
+        let last = self.last.as_ref();
+        Ok(last
+            .map(|last| last.manifest.pipelines_with_cursors())
             .unwrap_or_default())
     }
 

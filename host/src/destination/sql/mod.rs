@@ -26,7 +26,7 @@ mod open_table;
 mod quoting;
 mod transaction;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int32Type;
@@ -91,6 +91,33 @@ impl Destination for SqlDestination {
             cursors.extend(rows);
         }
         Ok(cursors)
+    }
+
+    fn pipelines_with_cursors(
+        &mut self,
+    ) -> Result<BTreeMap<String, BTreeSet<String>>, DestinationError> {
+        let connection = self.connection.as_mut();
+        let mut pipelines = BTreeMap::<_, BTreeSet<_>>::new();
+        if self
+            .dataset
+            .find_table(connection, names::CURSORS)?
+            .is_none()
+        {
+            return Ok(pipelines);
+        }
+        let sql = format!(
+            "SELECT resource, pipeline FROM {}",
+            self.dataset.table(names::CURSORS)
+        );
+        for batch in connection.query("read the pipelines", &sql)? {
+            let pairs = texts(batch.column(0)).zip(texts(batch.column(1)));
+            for (resource, pipeline) in pairs {
+                if let (Some(resource), Some(pipeline)) = (resource, pipeline) {
+                    pipelines.entry(resource).or_default().insert(pipeline);
+                }
+            }
+        }
+        Ok(pipelines)
     }
 
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {

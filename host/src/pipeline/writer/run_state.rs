@@ -1,7 +1,7 @@
 //! The state of a run that outlasts its loads: open resources, counts, and the
 //! reports at the end. Writes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use super::resource::OpenResource;
@@ -28,6 +28,8 @@ pub(in crate::pipeline) struct RunHeader {
     pub(in crate::pipeline) started: SystemTime,
     /// Plan of each resource in the pipeline's spec.
     pub(in crate::pipeline) plans: BTreeMap<String, ResourcePlan>,
+    /// Other pipelines that load a resource into the same dataset.
+    pub(in crate::pipeline) other_pipelines: BTreeMap<String, BTreeSet<String>>,
     /// Interval at which a resumable run is committed.
     pub(in crate::pipeline) commit_every: Option<Duration>,
 }
@@ -184,6 +186,9 @@ impl<'a> RunState<'a> {
             ));
         }
         let failed = summary.failure.is_some();
+        if !failed {
+            notes.extend(self.append_notes(&summary.resource));
+        }
         ResourceReport {
             table: names::table_name(&summary.resource),
             resource: summary.resource.clone(),
@@ -265,7 +270,7 @@ impl<'a> RunState<'a> {
     }
 
     /// Returns the cursor from which the read of a resource resumed.
-    fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
+    pub(super) fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
         self.header.plans.get(resource)?.cursor.as_ref()
     }
 

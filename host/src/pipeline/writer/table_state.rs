@@ -23,6 +23,8 @@ pub(super) struct TableState {
     pub(super) table: String,
     pub(super) mapper: RowMapper,
     pub(super) totals: RunTotals,
+    /// True if the table existed before the run.
+    pub(super) existed: bool,
     /// Counts of the current load, once the table is open in it.
     pub(super) counts: Option<LoadCounts>,
     span: tracing::Span,
@@ -77,6 +79,7 @@ impl TableState {
         let span = tracing::info_span!("resource", resource = name, table);
         span.in_scope(|| tracing::info!("reading"));
         context.observer.update(Update::Opened { resource: name });
+        let existed = existing.is_some();
         let target = TargetTable {
             plan,
             resource: name.to_owned(),
@@ -88,6 +91,7 @@ impl TableState {
             table,
             mapper: RowMapper::new(target, source)?,
             totals: RunTotals::default(),
+            existed,
             counts: None,
             span,
         })

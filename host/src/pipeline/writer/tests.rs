@@ -80,6 +80,7 @@ fn load_observed(
         connector_sha256: String::new(),
         started: SystemTime::now(),
         plans: plan::plans(resources)?,
+        other_pipelines: BTreeMap::new(),
         commit_every: None,
     };
     write(

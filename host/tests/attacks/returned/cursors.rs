@@ -1,6 +1,7 @@
 //! Cursors that are missing, stale or unexpected. An honest connector that is
 //! careless with them must not store rows twice without a word.
 
+mod noted;
 mod saved;
 
 use std::fs;

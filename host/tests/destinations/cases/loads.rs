@@ -174,6 +174,7 @@ pub(crate) fn cursors_are_read_back_by_pipeline(store: &Store) {
             .unwrap();
     };
     assert_eq!(store.open().cursors(PIPELINE).unwrap(), [].into());
+    assert_eq!(store.open().pipelines_with_cursors().unwrap(), [].into());
     leave(
         1,
         PIPELINE,
@@ -202,6 +203,15 @@ pub(crate) fn cursors_are_read_back_by_pipeline(store: &Store) {
     let mut destination = store.open();
     assert_eq!(destination.cursors(PIPELINE).unwrap(), expected.into());
     assert_eq!(destination.cursors("another").unwrap()["b"].value, b"other");
+    let pipelines = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    let expected = [
+        ("a'; DROP TABLE x".to_owned(), pipelines(&[PIPELINE])),
+        ("b".to_owned(), pipelines(&["another", PIPELINE])),
+    ];
+    assert_eq!(
+        destination.pipelines_with_cursors().unwrap(),
+        expected.into()
+    );
 }
 
 fn rejected(resource: &str, record: &str) -> Rejected {

@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow};
-use connector_host::model::Cursor;
+use connector_host::model::{Cursor, Remedy};
 use serde::Serialize;
 
 use super::{print, print_json};
 use crate::args::{State, StateReset, StateSet, StateShow};
 use crate::environment;
 use crate::failure::Failure;
+use crate::remedy;
 use crate::table::Table;
 
 /// Version of a cursor for a resource without one.
@@ -68,7 +69,14 @@ async fn set(args: StateSet) -> Result<(), Failure> {
         value: args.cursor.into_bytes(),
     };
     pipeline.set_state(&args.resource, Some(cursor)).await?;
-    changed(&args.resource, before.as_ref())
+    changed(&args.resource, before.as_ref())?;
+    if pipeline.appends(&args.resource) {
+        print(&format!(
+            "{}: the next load appends the rows after the new cursor, even if they are stored already\n",
+            args.resource
+        ))?;
+    }
+    Ok(())
 }
 
 async fn reset(args: StateReset) -> Result<(), Failure> {
@@ -91,6 +99,9 @@ async fn reset(args: StateReset) -> Result<(), Failure> {
     for resource in resources {
         let before = pipeline.set_state(&resource, None).await?;
         changed(&resource, before.as_ref())?;
+        if pipeline.appends(&resource) {
+            repeats(&resource)?;
+        }
     }
     Ok(())
 }
@@ -99,6 +110,17 @@ fn changed(resource: &str, before: Option<&Cursor>) -> Result<(), Failure> {
     let before = before.map_or_else(|| "none".to_owned(), text);
     Ok(print(&format!(
         "{resource}: the previous cursor was {before}\n"
+    ))?)
+}
+
+/// Prints what the next load does to a table whose rows are appended.
+fn repeats(resource: &str) -> Result<(), Failure> {
+    let remedy = remedy::hint(&Remedy::FullRefresh {
+        resource: resource.to_owned(),
+    });
+    Ok(print(&format!(
+        "{resource}: the next load reads all rows, and appends those that are stored already once more\n\
+         hint: to replace the stored rows, {remedy}\n"
     ))?)
 }
 
