@@ -14,6 +14,8 @@ use anyhow::{Context, Result, bail};
 pub enum ProxyFault {
     /// Forwards the request.
     None,
+    /// Forwards the request with another body.
+    Forward(String),
     /// Closes the connection without a response.
     Reset,
     /// Sends no response and keeps the connection open.
@@ -126,10 +128,14 @@ impl ProxyState {
     fn serve(&self, connection: TcpStream) -> Result<()> {
         let mut reader = BufReader::new(connection.try_clone()?);
         let mut writer = connection;
-        while let Some(request) = read(&mut reader)? {
+        while let Some(mut request) = read(&mut reader)? {
             let number = self.requests.fetch_add(1, Ordering::Relaxed);
             match (self.plan)(number, &request.target, &request.body) {
                 ProxyFault::None => writer.write_all(&self.forward(&request)?)?,
+                ProxyFault::Forward(body) => {
+                    request.body = body;
+                    writer.write_all(&self.forward(&request)?)?;
+                }
                 ProxyFault::Reset => break,
                 ProxyFault::Stall => std::thread::sleep(Duration::from_hours(1)),
                 ProxyFault::Truncate => {
