@@ -4,6 +4,7 @@ use anyhow::Result;
 use connector_tests::compare;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::pipeline::Pipeline;
+use connector_tests::source;
 use connector_tests::sqld::Sqld;
 use connector_tests::value::Value;
 use serde_json::Value as Json;
@@ -70,6 +71,43 @@ fn an_append_only_table_needs_only_the_mode() -> Result<()> {
         )?,
         [r#"events {"key":["id"],"last":[{"key":[{"integer":25002}]}]}"#]
     );
+    Ok(())
+}
+
+#[test]
+fn rows_with_the_last_float_are_read_once() -> Result<()> {
+    const TABLES: u32 = 40;
+    let time = |table: u32| 1_732_802_520.0 + f64::from(table) * 0.123_456_7;
+    let create = |table: u32| {
+        format!(
+            "CREATE TABLE t{table}(id INTEGER PRIMARY KEY, at REAL);
+             CREATE INDEX i{table} ON t{table}(at);
+             INSERT INTO t{table} VALUES (1, 0.5), (2, {0:?}), (3, {0:?});",
+            time(table)
+        )
+    };
+    let tables: String = (0..TABLES).map(create).collect();
+    let server = Sqld::with_data(|file| Ok(source::create(file)?.execute_batch(&tables)?))?;
+    let lines = "mode = \"incremental\"\ncursor = \"at\"\nwrite = \"append\"";
+    let pipeline = (0..TABLES).fold(Pipeline::new(&server.url())?, |pipeline, table| {
+        pipeline.resource_with(&format!("t{table}"), lines)
+    });
+    pipeline.load()?;
+    for _ in 0..2 {
+        let report = pipeline.load()?;
+        for resource in report["resources"].as_array().into_iter().flatten() {
+            assert_eq!(resource["rows_read"], 0, "{resource}");
+        }
+    }
+    // A float that is not sent: the server copies it.
+    let insert = |table| format!("INSERT INTO t{table} SELECT 4, max(at) FROM t{table}");
+    let inserts: Vec<_> = (0..TABLES).map(insert).collect();
+    let inserts: Vec<_> = inserts.iter().map(String::as_str).collect();
+    server.client().run(&inserts)?;
+    let report = pipeline.load()?;
+    for resource in report["resources"].as_array().into_iter().flatten() {
+        assert_eq!(resource["rows_read"], 1, "{resource}");
+    }
     Ok(())
 }
 

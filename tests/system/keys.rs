@@ -5,6 +5,7 @@ use connector_tests::duckdb::DuckDb;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::source;
 use connector_tests::sqld::Sqld;
+use connector_tests::value::Value;
 
 #[test]
 fn a_key_with_another_collation_than_its_column_keeps_every_row() -> Result<()> {
@@ -50,6 +51,27 @@ fn paging_continues_after_a_key_that_is_not_utf_8() -> Result<()> {
          INSERT INTO t VALUES (CAST(x'ff' AS TEXT), 'x'), (CAST(x'fe41' AS TEXT), 'y'), ('a', 'z'), ('', '')",
         4,
     )
+}
+
+#[test]
+fn paging_continues_after_floats_of_17_digits() -> Result<()> {
+    let server = Sqld::with_data(|file| {
+        Ok(source::create(file)?.execute_batch(
+            "CREATE TABLE t(a REAL, b INTEGER, PRIMARY KEY (a, b)) WITHOUT ROWID;
+             WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 19999)
+             INSERT INTO t SELECT 1732802520.0 + i / 3 * 0.1234567, i FROM n",
+        )?)
+    })?;
+    let pipeline = Pipeline::new(&server.url())?.config("page_rows = 20");
+    pipeline.load()?;
+    let mut duckdb = DuckDb::open(&pipeline.database())?;
+    let counts = "SELECT count(*) || ' ' || count(DISTINCT b) FROM turso_data.t";
+    let counts = duckdb.query(counts)?;
+    assert_eq!(
+        counts.single().and_then(Value::as_text),
+        Some("20000 20000")
+    );
+    Ok(())
 }
 
 /// Loads the table `t` in pages of one row, and checks the number of rows.

@@ -19,6 +19,7 @@ mod kills;
 mod nasty_source;
 mod nested;
 mod overrides;
+mod parameters;
 mod platform;
 mod platform_server;
 mod point_in_time;

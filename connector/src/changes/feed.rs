@@ -4,6 +4,8 @@
 use super::change::ChangeId;
 use super::refresh_needed;
 use crate::database::catalog::CHANGES;
+use crate::database::parameters::Parameters;
+use crate::database::table::Table;
 use crate::error::Result;
 use crate::hrana::request::Statement;
 use crate::rows::value::Value;
@@ -42,30 +44,30 @@ pub fn select_extent() -> [Statement; 4] {
 
 /// Returns the statement that reads the time of a change.
 #[must_use]
-pub fn select_time(number: i64) -> Statement {
-    Statement::with_args(
-        format!("SELECT change_time FROM {CHANGES} WHERE change_id = ?"),
-        vec![Value::Integer(number)],
-    )
+pub fn select_time(number: i64, parameters: Parameters) -> Statement {
+    let mut args = Vec::new();
+    let number = parameters.sql(&Value::Integer(number), &mut args);
+    let sql = format!("SELECT change_time FROM {CHANGES} WHERE change_id = {number}");
+    Statement::with_args(sql, args)
 }
 
 /// Returns the statement that reads a table's row id in the schema, which does
 /// not change when the table is altered or renamed.
 #[must_use]
-pub fn select_schema_entry(table: &str) -> Statement {
-    Statement::with_args(
-        format!("SELECT rowid FROM {SCHEMA} WHERE type = 'table' AND name = ?"),
-        vec![table.into()],
-    )
+pub fn select_schema_entry(table: &Table) -> Statement {
+    let mut args = Vec::new();
+    let name = table.parameters.sql(&table.name.as_str().into(), &mut args);
+    let sql = format!("SELECT rowid FROM {SCHEMA} WHERE type = 'table' AND name = {name}");
+    Statement::with_args(sql, args)
 }
 
 /// Returns the statement that reads the defaults of a table's columns.
 #[must_use]
-pub fn select_defaults(table: &str) -> Statement {
-    Statement::with_args(
-        "SELECT name, dflt_value FROM pragma_table_xinfo(?)".to_owned(),
-        vec![table.into()],
-    )
+pub fn select_defaults(table: &Table) -> Statement {
+    let mut args = Vec::new();
+    let name = table.parameters.sql(&table.name.as_str().into(), &mut args);
+    let sql = format!("SELECT name, dflt_value FROM pragma_table_xinfo({name})");
+    Statement::with_args(sql, args)
 }
 
 /// Returns the statement that reads the capture mode of the connection.
@@ -77,17 +79,25 @@ pub fn select_capture_mode() -> Statement {
 /// Returns the statement that reads the changes of a table after one number
 /// and up to another.
 #[must_use]
-pub fn select_changes(table: &str, after: i64, end: i64, limit: u64) -> Statement {
+pub fn select_changes(
+    table: &str,
+    after: i64,
+    end: i64,
+    limit: u64,
+    parameters: Parameters,
+) -> Statement {
+    let mut args = Vec::new();
+    let [after, end] =
+        [after, end].map(|number| parameters.sql(&Value::Integer(number), &mut args));
     let mut sql = format!(
         "SELECT change_id, change_time, change_type, table_name, id, \"before\", \"after\", updates \
-         FROM {CHANGES} WHERE change_id > ? AND change_id <= ? AND change_type IN (-1, 0, 1)"
+         FROM {CHANGES} WHERE change_id > {after} AND change_id <= {end} AND change_type IN (-1, 0, 1)"
     );
-    let mut args = vec![Value::Integer(after), Value::Integer(end)];
     // The feed spells a name like the statement that made the change, and SQL
     // ignores the case of ASCII letters only.
     if table.is_ascii() {
-        sql.push_str(" AND table_name = ? COLLATE NOCASE");
-        args.push(table.into());
+        let name = parameters.sql(&table.into(), &mut args);
+        sql.push_str(&format!(" AND table_name = {name} COLLATE NOCASE"));
     }
     sql.push_str(&format!(" ORDER BY change_id LIMIT {limit}"));
     Statement::with_args(sql, args)

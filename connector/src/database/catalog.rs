@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::parameters::{self, Parameters};
 use super::table::{RelationKind, Table, TableColumn};
 use crate::hrana::request::Statement;
 use crate::hrana::response::ResultColumn;
@@ -23,8 +24,6 @@ const TABLE_COLUMNS: &str = "SELECT r.name, c.name, c.type, c.pk, c.hidden \
 const VIEW_COLUMNS: &str = "SELECT r.name, c.name, c.type, c.pk, c.hidden \
      FROM pragma_table_list r, pragma_table_xinfo(r.name) c \
      WHERE r.schema = 'main' AND r.type IN ('view', 'virtual')";
-/// Selects the columns of one relation.
-const RELATION_COLUMNS: &str = "SELECT ?1, name, type, pk, hidden FROM pragma_table_xinfo(?1)";
 
 /// Internal tables of Turso and libSQL tools.
 const INTERNAL: [&str; 6] = [
@@ -41,18 +40,26 @@ const INTERNAL_PREFIXES: [&str; 3] = ["sqlite_", "sqlite3_", "__turso_internal_"
 pub const CHANGES: &str = "turso_cdc";
 
 /// Returns the statements that read the catalogue: the rows of the first two
-/// are for [`Catalog::from_rows`], those of the others for
-/// [`Catalog::add_columns`].
+/// are for [`Catalog::from_rows`], those of the next two for
+/// [`Catalog::add_columns`], and those of the last for
+/// [`Parameters::from_rows`].
 #[must_use]
-pub fn statements() -> [Statement; 4] {
-    [SCHEMA, RELATIONS, TABLE_COLUMNS, VIEW_COLUMNS].map(Statement::new)
+pub fn statements() -> [Statement; 5] {
+    let [schema, relations, tables, views] =
+        [SCHEMA, RELATIONS, TABLE_COLUMNS, VIEW_COLUMNS].map(Statement::new);
+    [schema, relations, tables, views, parameters::probe()]
 }
 
 /// Returns the statement for the columns of one relation, for servers and
 /// views on which the other statements fail.
 #[must_use]
-pub fn select_columns(relation: &str) -> Statement {
-    Statement::with_args(RELATION_COLUMNS, vec![relation.into()])
+pub fn select_columns(relation: &str, parameters: Parameters) -> Statement {
+    let mut args = Vec::new();
+    let [name, argument] = [(); 2].map(|()| parameters.sql(&relation.into(), &mut args));
+    Statement::with_args(
+        format!("SELECT {name}, name, type, pk, hidden FROM pragma_table_xinfo({argument})"),
+        args,
+    )
 }
 
 /// The readable tables and views of a database.
@@ -68,7 +75,11 @@ impl Catalog {
     /// Creates a catalogue without columns from the rows of the first two
     /// statements.
     #[must_use]
-    pub fn from_rows(schema: &[Vec<Value>], relations: &[Vec<Value>]) -> Self {
+    pub fn from_rows(
+        schema: &[Vec<Value>],
+        relations: &[Vec<Value>],
+        parameters: Parameters,
+    ) -> Self {
         let text = |row: &[Value], index: usize| {
             row.get(index)
                 .and_then(Value::as_text)
@@ -115,6 +126,7 @@ impl Catalog {
                     without_rowid,
                     columns: Vec::new(),
                     sql,
+                    parameters,
                 })
             })
             .collect();
@@ -238,7 +250,7 @@ mod tests {
             row(&["pairs", "table", "1"]),
             row(&["turso_cdc", "table", "0"]),
         ];
-        let catalog = Catalog::from_rows(&schema, &relations);
+        let catalog = Catalog::from_rows(&schema, &relations, Parameters::ALL);
         let names: Vec<_> = catalog
             .tables
             .iter()
@@ -259,7 +271,7 @@ mod tests {
 
     #[test]
     fn columns_are_the_columns_of_a_star() {
-        let mut catalog = Catalog::from_rows(&[], &[row(&["t", "table", "0"])]);
+        let mut catalog = Catalog::from_rows(&[], &[row(&["t", "table", "0"])], Parameters::ALL);
         catalog.add_columns(&[
             row(&["t", "id", "INTEGER", "1", "0"]),
             row(&["t", "rank", "", "0", "1"]),

@@ -1,14 +1,16 @@
-//! Conditions on rows. Values are bound, or written out where JSON has no
-//! spelling for them.
+//! Conditions on rows, with the arguments of their values.
 
 use super::identifier::qualify;
+use super::parameters::Parameters;
+use super::table::Table;
+use crate::hrana::request::Argument;
 use crate::rows::value::Value;
 
 /// A condition on rows, with its arguments.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Condition {
     pub(super) sql: String,
-    pub(super) args: Vec<Value>,
+    pub(super) args: Vec<Argument>,
     /// True if a user wrote part of the condition. No index need support that
     /// part.
     pub(super) is_user_written: bool,
@@ -39,9 +41,10 @@ impl Condition {
 
     /// Returns the comparison of a column with a value.
     #[must_use]
-    pub fn compare(table: &str, column: &str, operator: &str, value: &Value) -> Self {
+    pub fn compare(table: &Table, column: &str, operator: &str, value: &Value) -> Self {
         Self::compare_tuple(
-            &[qualify(table, column)],
+            table.parameters,
+            &[qualify(&table.name, column)],
             operator,
             std::slice::from_ref(value),
         )
@@ -68,20 +71,26 @@ impl Condition {
 
     /// Returns the comparison of expressions with values, which the first
     /// difference decides.
-    pub(super) fn compare_tuple(expressions: &[String], operator: &str, values: &[Value]) -> Self {
-        let placeholders: Vec<_> = values.iter().map(placeholder).collect();
-        let sql = match (expressions, placeholders.as_slice()) {
-            ([expression], [placeholder]) => format!("{expression} {operator} {placeholder}"),
-            (expressions, placeholders) => format!(
+    pub(super) fn compare_tuple(
+        parameters: Parameters,
+        expressions: &[String],
+        operator: &str,
+        values: &[Value],
+    ) -> Self {
+        let mut args = Vec::with_capacity(values.len());
+        let values = values.iter().map(|value| parameters.sql(value, &mut args));
+        let values: Vec<_> = values.collect();
+        let sql = match (expressions, values.as_slice()) {
+            ([expression], [value]) => format!("{expression} {operator} {value}"),
+            (expressions, values) => format!(
                 "({}) {operator} ({})",
                 expressions.join(", "),
-                placeholders.join(", ")
+                values.join(", ")
             ),
         };
-        let args = values.iter().filter(|value| !is_infinite(value));
         Self {
             sql,
-            args: args.cloned().collect(),
+            args,
             is_user_written: false,
         }
     }
@@ -101,19 +110,4 @@ impl Condition {
         }
         Some(joined)
     }
-}
-
-/// Returns the SQL that stands for a value. Infinities are written out, since
-/// JSON has none.
-fn placeholder(value: &Value) -> &'static str {
-    match value {
-        Value::Real(real) if *real == f64::INFINITY => "9e999",
-        Value::Real(real) if *real == f64::NEG_INFINITY => "-9e999",
-        Value::TextBytes(_) => "CAST(? AS TEXT)",
-        _ => "?",
-    }
-}
-
-fn is_infinite(value: &Value) -> bool {
-    matches!(value, Value::Real(real) if real.is_infinite())
 }

@@ -3,6 +3,7 @@
 use super::catalog::{self, Catalog};
 use super::dialect::Dialect;
 use super::failure;
+use super::parameters::Parameters;
 use super::statement;
 use super::stream::Stream;
 use crate::error::{Error, Result};
@@ -60,7 +61,7 @@ fn read_catalog(
     outcomes: &[Outcome],
     rows: &[Vec<Vec<Value>>],
 ) -> Result<Catalog, Failure> {
-    let [schema, relations, columns, view_columns] = outcomes else {
+    let [schema, relations, columns, view_columns, _] = outcomes else {
         let error = Error::protocol("the number of results of the catalogue is wrong");
         return Err(error.into());
     };
@@ -69,7 +70,11 @@ fn read_catalog(
             return Err(failure::from_sql_error(error, "the catalogue"));
         }
     }
-    let mut catalog = Catalog::from_rows(&rows[0], &rows[1]);
+    let parameters = Parameters::from_rows(rows.get(4).map_or(&[], Vec::as_slice));
+    if parameters != Parameters::ALL {
+        log::debug("the server changes parameters; values are written into the statements");
+    }
+    let mut catalog = Catalog::from_rows(&rows[0], &rows[1], parameters);
     for (index, outcome) in [(2, columns), (3, view_columns)] {
         match outcome {
             Outcome::Failed(error) => {
@@ -84,7 +89,7 @@ fn read_catalog(
     complete_columns(
         stream,
         &mut catalog,
-        catalog::select_columns,
+        |name| catalog::select_columns(name, parameters),
         |catalog, _, outcome, rows| {
             if !matches!(outcome, Outcome::Failed(_)) {
                 catalog.add_columns(rows);

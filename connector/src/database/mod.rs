@@ -4,7 +4,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`table`], [`catalog`] | tables and views, and the catalogue that lists them |
-//! | [`identifier`], [`condition`], [`paging`], [`statement`] | the statements |
+//! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`statement`] | the statements |
 //! | [`dialect`], [`stream`], [`server`] | requests over HTTP |
 //! | [`discovery`] | the requests that read the catalogue |
 //! | [`failure`] | errors of servers |
@@ -16,6 +16,7 @@ pub mod discovery;
 pub mod failure;
 pub mod identifier;
 pub mod paging;
+pub mod parameters;
 pub mod server;
 pub mod statement;
 pub mod stream;

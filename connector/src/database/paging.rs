@@ -2,10 +2,11 @@
 
 use super::condition::Condition;
 use super::identifier::{qualify, quote};
+use super::parameters::Parameters;
 use super::table::{Key, Table};
 use super::typed;
 use crate::hrana::decoder::Encoding;
-use crate::hrana::request::Statement;
+use crate::hrana::request::{Argument, Statement};
 use crate::rows::columns::ColumnSpec;
 use crate::rows::value::Value;
 
@@ -21,6 +22,7 @@ pub struct Paging {
     /// Expression that is selected after the key.
     cursor_column: Option<String>,
     filter: Option<Condition>,
+    parameters: Parameters,
 }
 
 impl Paging {
@@ -70,6 +72,7 @@ impl Paging {
             key: expressions,
             cursor_column: None,
             filter: None,
+            parameters: table.parameters,
         }
     }
 
@@ -91,7 +94,7 @@ impl Paging {
     /// Returns the condition that rows follow a key.
     #[must_use]
     pub fn after_key(&self, key: &[Value]) -> Condition {
-        Condition::compare_tuple(&self.key, ">", key)
+        Condition::compare_tuple(self.parameters, &self.key, ">", key)
     }
 
     /// Returns the number of key values before the columns of each row.
@@ -165,7 +168,7 @@ impl Paging {
         )
     }
 
-    fn conditions(&self, after: Option<&[Value]>) -> (String, Vec<Value>) {
+    fn conditions(&self, after: Option<&[Value]>) -> (String, Vec<Argument>) {
         let after = after.map(|key| self.after_key(key));
         match Condition::all(self.filter.clone().into_iter().chain(after)) {
             Some(Condition { sql, args, .. }) => (format!(" WHERE {sql}"), args),
@@ -232,7 +235,7 @@ mod tests {
             paging.page(Encoding::Plain, Some(&key), 10),
             Statement::with_args(
                 r#"SELECT "t"."id", "t"."na""me" FROM "t" WHERE "t"."id" > ? ORDER BY "t"."id" LIMIT 10"#,
-                vec![Value::Integer(7)]
+                vec![Argument::Integer(7)]
             )
         );
     }
@@ -286,6 +289,6 @@ mod tests {
             "{}",
             page.sql
         );
-        assert_eq!(page.args, [Value::from("x")]);
+        assert_eq!(page.args, [Argument::Text("x".into())]);
     }
 }

@@ -1,6 +1,7 @@
 //! Tables and views, as described by the catalogue.
 
 use super::identifier;
+use super::parameters::Parameters;
 use crate::rows::columns::{ColumnSpec, Storage, declares_json};
 
 /// The type of a relation.
@@ -27,6 +28,8 @@ pub struct Table {
     pub columns: Vec<TableColumn>,
     /// CREATE statement of the relation.
     pub sql: String,
+    /// Kinds of values that its server receives as parameters.
+    pub parameters: Parameters,
 }
 
 /// A column of a relation.
@@ -162,6 +165,7 @@ pub(crate) mod tests {
             without_rowid,
             columns: columns.iter().map(column).collect(),
             sql: "CREATE TABLE t(description)".to_owned(),
+            parameters: Parameters::ALL,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::rows::value::Value;
+pub use super::value::Argument;
 
 /// A statement with its arguments.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -11,7 +11,7 @@ pub struct Statement {
     pub sql: String,
     /// Values of the parameters, by position.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub args: Vec<Value>,
+    pub args: Vec<Argument>,
 }
 
 /// One request of a pipeline.
@@ -92,7 +92,7 @@ impl Statement {
     }
 
     /// Creates a statement with arguments.
-    pub fn with_args(sql: impl Into<String>, args: Vec<Value>) -> Self {
+    pub fn with_args(sql: impl Into<String>, args: Vec<Argument>) -> Self {
         Self {
             sql: sql.into(),
             args,
@@ -127,9 +127,9 @@ mod tests {
         let statement = Statement::with_args(
             "SELECT ?, ?, ?",
             vec![
-                Value::Integer(i64::MIN),
-                Value::Blob(vec![0xff]),
-                Value::Text("a/\"".into()),
+                Argument::Integer(i64::MIN),
+                Argument::Blob(vec![0xff]),
+                Argument::Text("a/\"".into()),
             ],
         );
         let requests = [

@@ -37,25 +37,33 @@ impl Cell<'_> {
     }
 }
 
-/// Text that is not UTF-8 is sent as a blob, which the statement must cast.
-impl Serialize for Value {
+/// A value that is sent. Floats are missing, since servers do not parse the
+/// numbers of JSON exactly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// A 64-bit integer.
+    Integer(i64),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Blob(Vec<u8>),
+}
+
+impl Serialize for Argument {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(2))?;
-        let tag = match self {
-            Self::Null => "null",
-            Self::Integer(_) => "integer",
-            Self::Real(_) => "float",
-            Self::Text(_) => "text",
-            Self::TextBytes(_) | Self::Blob(_) => "blob",
-        };
-        map.serialize_entry("type", tag)?;
         match self {
-            Self::Null => {}
             // As text: JSON numbers lose digits, and servers refuse them.
-            Self::Integer(value) => map.serialize_entry("value", &value.to_string())?,
-            Self::Real(value) => map.serialize_entry("value", value)?,
-            Self::Text(text) => map.serialize_entry("value", text)?,
-            Self::TextBytes(bytes) | Self::Blob(bytes) => {
+            Self::Integer(value) => {
+                map.serialize_entry("type", "integer")?;
+                map.serialize_entry("value", &value.to_string())?;
+            }
+            Self::Text(text) => {
+                map.serialize_entry("type", "text")?;
+                map.serialize_entry("value", text)?;
+            }
+            Self::Blob(bytes) => {
+                map.serialize_entry("type", "blob")?;
                 map.serialize_entry("base64", &BASE64.encode(bytes))?;
             }
         }

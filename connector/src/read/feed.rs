@@ -197,9 +197,13 @@ impl FeedReader {
         if table.is_done() {
             return Ok(AfterFeedPage::End);
         }
-        let name = &table.followed.table.name;
-        let end = table.followed.end.number;
-        let statement = feed::select_changes(name, table.last.number, end, table.limit);
+        let FollowedTable {
+            table: source, end, ..
+        } = &table.followed;
+        let name = &source.name;
+        let after = table.last.number;
+        let statement =
+            feed::select_changes(name, after, end.number, table.limit, source.parameters);
         let mut requests = vec![Request::execute(statement)];
         requests.extend(self.snapshot.proof_request());
         output.count_request();

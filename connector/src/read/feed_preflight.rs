@@ -14,6 +14,7 @@ use crate::database::catalog::CHANGES;
 use crate::database::dialect::Dialect;
 use crate::database::failure;
 use crate::database::paging::Paging;
+use crate::database::parameters::Parameters;
 use crate::database::stream::Stream;
 use crate::error::{Category, Error, Result};
 use crate::failure::Failure;
@@ -37,13 +38,14 @@ struct FeedState {
 /// without a cursor becomes one that is read in pages.
 pub(super) fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure> {
     let followed: Vec<FollowedTable> = plan.targets.iter().filter_map(followed_table).collect();
-    if followed.is_empty() {
+    let Some(first) = followed.first() else {
         return Ok(());
-    }
+    };
+    let parameters = first.table.parameters;
     let state = read_state(stream, &followed)?;
     let starts = followed.iter().filter_map(|table| table.from.as_ref());
     let alterations = match starts.map(|from| from.number).min() {
-        Some(after) => read_alterations(stream, after, state.extent.end.number)?,
+        Some(after) => read_alterations(stream, after, state.extent.end.number, parameters)?,
         None => Vec::new(),
     };
     let is_shared = stream.dialect() == Dialect::Minimal;
@@ -119,9 +121,9 @@ fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedSta
     for FollowedTable { table, from, .. } in followed {
         let last_change = from.as_ref().map_or(0, |from| from.number);
         statements.extend([
-            feed::select_schema_entry(&table.name),
-            feed::select_time(last_change),
-            feed::select_defaults(&table.name),
+            feed::select_schema_entry(table),
+            feed::select_time(last_change, table.parameters),
+            feed::select_defaults(table),
         ]);
     }
     let mut results = run_all(stream, &statements)?;
@@ -158,11 +160,12 @@ fn read_alterations(
     stream: &mut Stream,
     after: i64,
     end: i64,
+    parameters: Parameters,
 ) -> Result<Vec<(i64, Alteration)>, Failure> {
     let mut alterations = Vec::new();
     let mut after = after;
     loop {
-        let statement = feed::select_changes(feed::SCHEMA, after, end, MAX_ALTERATIONS);
+        let statement = feed::select_changes(feed::SCHEMA, after, end, MAX_ALTERATIONS, parameters);
         let ChangePage {
             changes, outcomes, ..
         } = request_changes(stream, &[Request::execute(statement)])?;

@@ -250,6 +250,7 @@ mod tests {
     use crate::database::table::TableColumn;
     use crate::database::table::tests::table;
     use crate::hrana::decoder::Encoding;
+    use crate::hrana::request::Argument;
     use crate::rows::value::Value;
 
     fn increment(selection: &Selection) -> Result<Increment> {
@@ -269,7 +270,7 @@ mod tests {
 
     /// Returns the text after the table in the statement of each pass, and its
     /// arguments.
-    fn conditions(passes: &[Pass]) -> Vec<(String, Vec<Value>)> {
+    fn conditions(passes: &[Pass]) -> Vec<(String, Vec<Argument>)> {
         let clause = |pass: &Pass| {
             let page = pass.paging.page(Encoding::Plain, pass.after.as_deref(), 9);
             let (_, rest) = page.sql.split_once(r#" FROM "t""#).unwrap();
@@ -285,7 +286,7 @@ mod tests {
         tracker.observe(&[Value::Integer(3)], &Value::from("2024-01-02"));
         tracker.observe(&[Value::Integer(9)], &Value::Null);
         let later = increment(&by_timestamp(Some(tracker.final_cursor()))).unwrap();
-        let text = "2024-01-02";
+        let text = |text: &str| Argument::Text(text.to_owned());
         assert_eq!(
             conditions(&later.ordered().unwrap()),
             [
@@ -295,12 +296,12 @@ mod tests {
                 ),
                 (
                     r#"WHERE "t"."at" < ? ORDER BY "t"."at", "t"."id" LIMIT 9"#.to_owned(),
-                    vec![Value::from("")]
+                    vec![text("")]
                 ),
                 (
                     r#"WHERE ("t"."at", "t"."id") > (?, ?) ORDER BY "t"."at", "t"."id" LIMIT 9"#
                         .to_owned(),
-                    vec![Value::from(text), Value::Integer(7)]
+                    vec![text("2024-01-02"), Argument::Integer(7)]
                 ),
             ]
         );
@@ -309,7 +310,7 @@ mod tests {
             [(
                 r#"WHERE ("t"."at" < ? OR ("t"."at", "t"."id") > (?, ?) OR "t"."at" IS NULL) ORDER BY "t"."id" LIMIT 9"#
                     .to_owned(),
-                vec![Value::from(""), Value::from(text), Value::Integer(7)]
+                vec![text(""), text("2024-01-02"), Argument::Integer(7)]
             )]
         );
     }
@@ -326,7 +327,10 @@ mod tests {
         let passes = later.ordered().unwrap();
         let last = passes.last().unwrap();
         assert_eq!(last.rows, PassRows::ByColumn { overlaps: true });
-        assert_eq!(conditions(&passes).pop().unwrap().1, [Value::Integer(940)]);
+        assert_eq!(
+            conditions(&passes).pop().unwrap().1,
+            [Argument::Integer(940)]
+        );
         let mut again = later.tracker();
         again.advance(last.rows, &[Value::Integer(950), Value::Integer(2)]);
         assert_eq!(again.cursor(), tracker.cursor());

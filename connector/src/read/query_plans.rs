@@ -6,6 +6,7 @@ use super::increment::Increment;
 use super::pass::Pass;
 use super::statements::{MAX_STATEMENTS, StatementResult};
 use crate::cursor::Cursor;
+use crate::database::parameters::Parameters;
 use crate::database::table::{RelationKind, Table, TableColumn};
 use crate::error::Result;
 use crate::hrana::request::Statement;
@@ -88,6 +89,8 @@ fn described_table(selection: &Selection) -> Option<Table> {
         without_rowid: !has_row_id,
         columns: columns.collect(),
         sql: String::new(),
+        // Otherwise the plan is requested again. It does not depend on values.
+        parameters: Parameters::ALL,
     })
 }
 

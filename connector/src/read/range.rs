@@ -47,7 +47,7 @@ impl RangeColumn<'_> {
     /// # Errors
     /// A config error if the lag cannot be subtracted from a value.
     pub(super) fn ranges(&self, last: &[RowPosition]) -> Result<Vec<ValueRange>> {
-        let (table, column) = (&self.table.name, self.column);
+        let (table, column) = (self.table, self.column);
         let below = |class| Condition::compare(table, column, "<", &smallest_value(class));
         let known: Vec<(SortClass, &RowPosition)> = last
             .iter()
@@ -55,7 +55,7 @@ impl RangeColumn<'_> {
             .collect();
         let Some((first, _)) = known.first() else {
             return Ok(vec![ValueRange {
-                from: Some(Condition::is_not_null(table, column)),
+                from: Some(Condition::is_not_null(&table.name, column)),
                 ..ValueRange::default()
             }]);
         };
@@ -84,7 +84,7 @@ impl RangeColumn<'_> {
         let value = row.value.as_ref().and_then(StoredValue::value);
         let value = value.unwrap_or(Value::Null);
         let from = |value: &Value| {
-            let from = Condition::compare(&self.table.name, self.column, ">=", value);
+            let from = Condition::compare(self.table, self.column, ">=", value);
             ValueRange {
                 from: Some(from),
                 overlaps: true,
