@@ -17,7 +17,7 @@ use crate::sqld::Sqld;
 use crate::value::{Rows, Value};
 
 /// Tables of the source: name, statement that creates it, lines of its resource.
-const TABLES: [(&str, &str, &str); 6] = [
+const TABLES: [(&str, &str, &str); 7] = [
     (
         "orders",
         "CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL, note TEXT, updated_at INTEGER)",
@@ -32,6 +32,11 @@ const TABLES: [(&str, &str, &str); 6] = [
         "events",
         "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT, size)",
         "mode = \"incremental\"",
+    ),
+    (
+        "entries",
+        "CREATE TABLE entries(code TEXT PRIMARY KEY, what TEXT, at INTEGER)",
+        "mode = \"incremental\"\ncursor = \"at\"\nwrite = \"append\"\nlag = 2",
     ),
     (
         "prices",
@@ -241,7 +246,7 @@ impl Chaos {
         for _ in 0..=self.random.below(5) {
             let id = self.random.below(400) + 1;
             let note = self.random.text();
-            statements.push(match self.random.below(11) {
+            statements.push(match self.random.below(12) {
                 0 | 1 => format!("INSERT OR REPLACE INTO orders(id, total, note, updated_at) VALUES ({id}, {id}.5, '{note}', {tick})"),
                 2 => format!("UPDATE orders SET note = '{note}', updated_at = {tick} WHERE id BETWEEN {id} AND {id} + 20"),
                 3 => format!("DELETE FROM orders WHERE id BETWEEN {id} AND {id} + 3"),
@@ -254,6 +259,8 @@ impl Chaos {
                     id % 60,
                     self.random.cart()
                 ),
+                // Several transactions share a value, and some are late.
+                10 => format!("INSERT INTO entries VALUES ('{note} {tick} {id}', {id}, {tick} / 5 - {id} % 3) ON CONFLICT DO NOTHING"),
                 9 => format!("DELETE FROM carts WHERE id BETWEEN {id} % 60 AND {id} % 60 + 2"),
                 _ => format!("INSERT OR REPLACE INTO prices VALUES ('sku {}', {tick})", id % 20),
             });
@@ -292,6 +299,7 @@ impl Chaos {
             ("orders", &["id"][..]),
             ("pairs", &["a", "b"]),
             ("events", &["id"]),
+            ("entries", &["code"]),
             ("carts", &["id"]),
             ("carts__cart__items", &["_root_id", "_index"]),
         ] {

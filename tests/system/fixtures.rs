@@ -52,13 +52,13 @@ const CHANGES: [&str; 22] = [
 /// rows read, rows written, rows deleted, rows rejected.
 const COUNTS: [(&str, [u64; 4]); 14] = [
     ("events", [3, 3, 0, 0]),
-    ("orders", [2, 2, 1, 0]),
-    ("moments", [4, 4, 0, 0]),
+    // Merged rows of the last value are read again.
+    ("orders", [4, 4, 1, 0]),
+    ("moments", [7, 7, 0, 0]),
     ("visits", [1, 1, 0, 0]),
-    // Rows of the last value are read again: the table has no integer key.
     ("words", [3, 3, 1, 0]),
-    ("carts", [1, 1, 1, 0]),
-    ("documents", [2, 2, 0, 0]),
+    ("carts", [2, 2, 1, 0]),
+    ("documents", [3, 3, 0, 0]),
     ("prices", [3, 1, 0, 0]),
     ("customers", [3, 3, 0, 0]),
     ("parts", [2, 1, 0, 1]),
@@ -69,8 +69,19 @@ const COUNTS: [(&str, [u64; 4]); 14] = [
 ];
 
 /// Resources of `database` of which every load reads rows: those without a
-/// cursor, and the one that reads the rows of the last value again.
-const READ_IN_FULL: [&str; 6] = ["words", "prices", "customers", "stock", "totals", "_loads"];
+/// cursor, and those that read the rows of the last value again.
+const READ_AGAIN: [&str; 10] = [
+    "orders",
+    "moments",
+    "words",
+    "carts",
+    "documents",
+    "prices",
+    "customers",
+    "stock",
+    "totals",
+    "_loads",
+];
 
 /// Tables of `database` after the load that continues. A column with a
 /// question mark shows whether there is a value.
@@ -307,7 +318,7 @@ fn database_is_continued(format: &'static str) -> Result<()> {
     )?;
     let report = fixture.load()?;
     for (resource, _) in COUNTS {
-        if !READ_IN_FULL.contains(&resource) {
+        if !READ_AGAIN.contains(&resource) {
             assert_eq!(counts(&report, resource)?, [0; 4], "{resource}: {report:#}");
         }
     }

@@ -1,5 +1,7 @@
 //! Incremental reads: the rows that are read, and the rows that are billed.
 
+mod ties;
+
 use anyhow::Result;
 use connector_tests::compare;
 use connector_tests::duckdb::DuckDb;
@@ -176,8 +178,9 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
             note.contains("rows without a value in `updated_at`"),
             "{note}"
         );
-        // Every load reads the rows without a value again.
-        assert_eq!(only_resource(&report)["rows_read"], 5, "{report}");
+        // Every load reads the rows of the last value, and those without a value,
+        // again.
+        assert_eq!(only_resource(&report)["rows_read"], 6, "{report}");
         assert_eq!(
             query(
                 &pipeline,
@@ -198,10 +201,10 @@ fn changed_rows_are_merged_by_key_with_an_index_and_without() -> Result<()> {
             .client()
             .run(&["DELETE FROM orders WHERE updated_at IS NULL"])?;
         let report = pipeline.load()?;
-        assert_eq!(only_resource(&report)["rows_read"], 0, "{report}");
+        assert_eq!(only_resource(&report)["rows_read"], 1, "{report}");
         let billed = only_resource(&report)["rows_billed"].as_u64().unwrap_or(0);
-        // With an index, at most the row that was read last.
-        assert!(if index { billed <= 1 } else { billed >= 5 }, "{report}");
+        // With an index, only the row that was read last, and the query for it.
+        assert!(if index { billed <= 3 } else { billed >= 5 }, "{report}");
     }
     Ok(())
 }
@@ -496,7 +499,12 @@ fn a_killed_resumable_run_continues_after_its_last_commit() -> Result<()> {
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO events SELECT i, 'e' || i, i / 7 FROM n",
         "CREATE INDEX events_at ON events(at)",
     ])?;
-    for lines in ["", "cursor = \"at\"", "cursor = \"at\"\nwrite = \"append\""] {
+    for lines in [
+        "",
+        "cursor = \"id\"",
+        "cursor = \"at\"",
+        "cursor = \"at\"\nwrite = \"append\"",
+    ] {
         let pipeline = Pipeline::new(&server.url())?
             .config("page_rows = 500")
             .top("consistency = \"resumable\"\ncommit_every = \"1ms\"")
@@ -518,9 +526,12 @@ fn a_killed_resumable_run_continues_after_its_last_commit() -> Result<()> {
         let before = stored();
         assert!((500..60_000).contains(&before), "{before} rows, {lines}");
         let report = pipeline.load()?;
-        assert_eq!(
-            only_resource(&report)["rows_read"].as_i64(),
-            Some(60_000 - before),
+        let read = only_resource(&report)["rows_read"].as_i64().unwrap_or(0);
+        // A merge reads the rows of its last value again, of which there are
+        // seven.
+        let ties = if lines == "cursor = \"at\"" { 7 } else { 0 };
+        assert!(
+            (0..=ties).contains(&(read + before - 60_000)),
             "{lines}: {report}"
         );
         assert!(report["loads"].as_u64() > Some(1), "{report}");

@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::position::{CommitPosition, FeedPosition, RowPosition, Watermark, Watermarks};
+pub use self::position::{
+    CommitPosition, FeedPosition, KnownRows, RowPosition, Watermark, Watermarks,
+};
 pub use self::value::{StoredValue, key_values, stored_key};
 use crate::error::{Error, Result};
 
@@ -31,9 +33,16 @@ pub struct Cursor {
     /// Condition on the rows.
     #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
     pub filter: Option<String>,
-    /// Last row of each storage class in the cursor column, in the order
+    /// Position in each storage class of the cursor column, in the order
     /// numbers, text, blobs. Without a cursor column, the last row.
     pub last: Vec<RowPosition>,
+    /// Rows at the positions that were read, which a read that appends must not
+    /// send again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<KnownRows>,
+    /// Columns that identify the known rows, if they are not the key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub identity: Vec<String>,
     /// Key of the last row without a value in the cursor column.
     #[serde(default, rename = "nulls", skip_serializing_if = "Option::is_none")]
     pub last_null: Option<Vec<StoredValue>>,
@@ -121,8 +130,10 @@ impl Cursor {
 
     fn has_valid_values(&self) -> bool {
         let rows = self.last.iter();
+        let known = self.known.iter();
         let mut values = rows
-            .flat_map(|row| row.value.iter().chain(&row.key))
+            .flat_map(|row| row.value.iter().chain(&row.key).chain(&row.from))
+            .chain(known.flat_map(|rows| rows.keys.iter().flatten().chain([&rows.value])))
             .chain(self.last_null.iter().flatten());
         values.all(|stored| stored.value().is_some())
             && self.databases.values().all(Self::has_valid_values)
@@ -182,8 +193,8 @@ mod tests {
         let cursor = Cursor {
             key: vec!["id".into()],
             last: vec![RowPosition {
-                value: None,
                 key: vec![StoredValue::Integer(7)],
+                ..RowPosition::default()
             }],
             ..Cursor::default()
         };
@@ -201,6 +212,7 @@ mod tests {
             last: vec![RowPosition {
                 value: Some(StoredValue::Text("2024".into())),
                 key: vec![StoredValue::Integer(7)],
+                ..RowPosition::default()
             }],
             ..Cursor::default()
         };
@@ -211,6 +223,7 @@ mod tests {
         let row = |value: StoredValue, key: i64| RowPosition {
             value: Some(value),
             key: vec![StoredValue::Integer(key)],
+            ..RowPosition::default()
         };
         let mixed = Cursor {
             filter: Some("a > 1".into()),
@@ -236,6 +249,41 @@ mod tests {
                 r#"{"value":{"blob":"00ff"},"key":[{"integer":3}]}],"#,
                 r#""nulls":[{"integer":9}],"#,
                 r#""seen":{"commit":"41","columns":["id","at: timestamp"],"where":"a > 1"}}"#,
+            ),
+        );
+    }
+
+    #[test]
+    fn a_cursor_with_known_rows_keeps_its_json() {
+        let cursor = Cursor {
+            cursor_column: Some("at".into()),
+            key: vec!["rowid".into()],
+            last: vec![RowPosition {
+                value: Some(StoredValue::Integer(200)),
+                from: Some(StoredValue::Integer(190)),
+                ..RowPosition::default()
+            }],
+            known: vec![
+                KnownRows {
+                    value: StoredValue::Integer(195),
+                    runs: vec![(1, 3), (5, 5)],
+                    keys: Vec::new(),
+                },
+                KnownRows {
+                    value: StoredValue::Integer(200),
+                    runs: Vec::new(),
+                    keys: vec![vec![StoredValue::Text("a".into())]],
+                },
+            ],
+            identity: vec!["code".into()],
+            ..Cursor::default()
+        };
+        assert_json(
+            &cursor,
+            concat!(
+                r#"{"by":"at","key":["rowid"],"last":[{"value":{"integer":200},"from":{"integer":190}}],"#,
+                r#""known":[{"value":{"integer":195},"runs":[[1,3],[5,5]]},"#,
+                r#"{"value":{"integer":200},"keys":[[{"text":"a"}]]}],"identity":["code"]}"#,
             ),
         );
     }

@@ -8,16 +8,34 @@ use serde::{Deserialize, Serialize};
 
 use super::value::StoredValue;
 
-/// Position of a row in the order of a cursor column and a key.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Position in the order of a cursor column, or of a key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RowPosition {
     /// Value of the cursor column; `None` if the key is the cursor column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<StoredValue>,
-    /// Key of the row.
+    /// Key of the last row. With a value, only positions of earlier releases
+    /// have it: rows with the value were read up to this key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub key: Vec<StoredValue>,
+    /// Smaller value from which on all rows that were read are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<StoredValue>,
+}
+
+/// Rows with the same value in the cursor column that were read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KnownRows {
+    /// Value of the cursor column.
+    pub value: StoredValue,
+    /// First and last key of each run of integer keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<(i64, i64)>,
+    /// Other keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Vec<StoredValue>>,
 }
 
 /// Position in the change feed, and the table as it was there.

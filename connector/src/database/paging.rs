@@ -1,14 +1,23 @@
 //! Statements that read a table in pages, in the order of a key.
 
-use super::condition::Condition;
+use super::condition::{BINARY_ORDER, Condition};
 use super::identifier::{qualify, quote};
 use super::parameters::Parameters;
 use super::table::{Key, Table};
 use super::typed;
-use crate::hrana::decoder::Encoding;
+use crate::hrana::decoder::{Encoding, Place, decode_typed};
 use crate::hrana::request::{Argument, Statement};
 use crate::rows::columns::ColumnSpec;
 use crate::rows::value::Value;
+
+/// Column whose value is captured from each row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CapturedColumn<'a> {
+    /// Column of the table.
+    Named(&'a str),
+    /// One of SQLite's three names of the row id, unquoted.
+    RowId(&'static str),
+}
 
 /// The statements that read a table in pages.
 #[derive(Clone, Debug)]
@@ -19,10 +28,14 @@ pub struct Paging {
     key: Vec<String>,
     /// Indices of the key among the columns, if all of it is selected.
     key_indices: Option<Vec<usize>>,
-    /// Expression that is selected after the key.
-    cursor_column: Option<String>,
+    /// Expressions that are captured from each row, with their indices among
+    /// the columns.
+    captured: Vec<(String, Option<usize>)>,
     filter: Option<Condition>,
     parameters: Parameters,
+    /// True if the first part of the key is compared in binary order, whatever
+    /// the collation of its column.
+    is_binary: bool,
 }
 
 impl Paging {
@@ -46,33 +59,30 @@ impl Paging {
     }
 
     fn ordered(table: &Table, first: Option<&str>, key: &Key, columns: &[ColumnSpec]) -> Self {
-        let mut names: Vec<String> = first.map(str::to_owned).into_iter().collect();
-        let mut expressions: Vec<String> = first
-            .map(|column| qualify(&table.name, column))
-            .into_iter()
+        let key: Vec<_> = key.columns().collect();
+        let first = first.map(CapturedColumn::Named);
+        let indices = first.iter().chain(&key).map(|part| part.index(columns));
+        let mut expressions: Vec<_> = first
+            .iter()
+            .chain(&key)
+            .map(|part| part.expression(table))
             .collect();
-        match key {
-            // One of SQLite's three names for the row id, unquoted.
-            Key::RowId(name) => expressions.push(format!("{}.{name}", quote(&table.name))),
-            Key::Alias(name) => names.push(name.clone()),
-            Key::Primary(key) => names.extend(key.iter().cloned()),
+        let is_binary = first.is_some() && table.has_collations();
+        if let (true, Some(first)) = (is_binary, expressions.first_mut()) {
+            first.push_str(BINARY_ORDER);
         }
-        let key_names = names.iter().skip(expressions.len().min(names.len()));
-        let key_names: Vec<_> = key_names.map(|name| qualify(&table.name, name)).collect();
-        expressions.extend(key_names);
-        let index = |name: &String| columns.iter().position(|column| column.name == *name);
-        let key_indices: Option<Vec<_>> = names.iter().map(index).collect();
         Self {
             table: quote(&table.name),
+            key_indices: indices.collect(),
             columns: columns
                 .iter()
                 .map(|column| qualify(&table.name, &column.name))
                 .collect(),
-            key_indices: key_indices.filter(|indices| indices.len() == expressions.len()),
             key: expressions,
-            cursor_column: None,
+            captured: Vec::new(),
             filter: None,
             parameters: table.parameters,
+            is_binary,
         }
     }
 
@@ -83,40 +93,80 @@ impl Paging {
         self
     }
 
-    /// Selects the value of a cursor column after the key.
+    /// Captures the values of columns from each row.
     #[must_use]
-    pub fn with_cursor_column(mut self, table: &str, column: &str) -> Self {
-        self.cursor_column = Some(qualify(table, column));
-        self.key_indices = None;
+    pub fn capturing(
+        mut self,
+        table: &Table,
+        columns: &[ColumnSpec],
+        captured: &[CapturedColumn<'_>],
+    ) -> Self {
+        let place = |column: &CapturedColumn<'_>| (column.expression(table), column.index(columns));
+        self.captured = captured.iter().map(place).collect();
         self
     }
 
     /// Returns the condition that rows follow a key.
     #[must_use]
     pub fn after_key(&self, key: &[Value]) -> Condition {
-        Condition::compare_tuple(self.parameters, &self.key, ">", key)
+        let after = Condition::compare_tuple(self.parameters, &self.key, ">", key);
+        let bound = match (self.is_binary, &self.key[..], key) {
+            // An index supports a comparison of several values only in the
+            // collations of their columns.
+            (true, [first, _, ..], [value, ..]) => Some(Condition::compare_tuple(
+                self.parameters,
+                std::slice::from_ref(first),
+                ">=",
+                std::slice::from_ref(value),
+            )),
+            _ => None,
+        };
+        match bound {
+            Some(bound) => bound.and(after),
+            None => after,
+        }
     }
 
-    /// Returns the number of key values before the columns of each row.
+    /// Returns the number of result columns before the columns of each row.
     #[must_use]
     pub fn prefix_length(&self, encoding: Encoding) -> usize {
-        let values = self.key.len() + usize::from(self.cursor_column.is_some());
-        match (encoding, &self.key_indices) {
-            (Encoding::Plain, Some(_)) => 0,
-            (Encoding::Plain, None) => values,
-            (Encoding::Typed, _) => 2 * values,
+        let values = self.prefix(encoding).len();
+        match encoding {
+            Encoding::Plain => values,
+            Encoding::Typed => 2 * values,
         }
+    }
+
+    /// Returns the places of the captured values.
+    #[must_use]
+    pub fn places(&self, encoding: Encoding) -> Vec<Place> {
+        let prefix = self.prefix(encoding);
+        let place = |(expression, index): &(String, Option<usize>)| {
+            let in_prefix = || prefix.iter().position(|other| *other == expression);
+            let index = index.map(Place::Column);
+            index.or_else(|| in_prefix().map(Place::Prefix))
+        };
+        self.captured.iter().filter_map(place).collect()
+    }
+
+    /// Returns the expressions before the columns of each row.
+    fn prefix(&self, encoding: Encoding) -> Vec<&String> {
+        let has_key = encoding == Encoding::Typed || self.key_indices.is_none();
+        let mut prefix: Vec<_> = self.key.iter().filter(|_| has_key).collect();
+        for (expression, index) in &self.captured {
+            if index.is_none() && !prefix.contains(&expression) {
+                prefix.push(expression);
+            }
+        }
+        prefix
     }
 
     /// Returns the statement for up to `limit` rows after a key, or for the first
     /// page.
     #[must_use]
     pub fn page(&self, encoding: Encoding, after: Option<&[Value]>, limit: u64) -> Statement {
-        let prefix: Vec<_> = match self.prefix_length(encoding) {
-            0 => Vec::new(),
-            _ => self.key.iter().chain(&self.cursor_column).collect(),
-        };
-        let selected: Vec<_> = prefix
+        let selected: Vec<_> = self
+            .prefix(encoding)
             .into_iter()
             .enumerate()
             .map(|(index, expression)| match encoding {
@@ -181,29 +231,31 @@ impl Paging {
     pub fn row_key(&self, encoding: Encoding, row: &[Value]) -> Option<Vec<Value>> {
         let length = self.key.len();
         match (encoding, &self.key_indices) {
-            (Encoding::Plain, Some(indices)) => indices
-                .iter()
-                .map(|index| row.get(*index).cloned())
-                .collect(),
+            (Encoding::Plain, Some(indices)) => {
+                let prefix = self.prefix_length(encoding);
+                let value = |index: &usize| row.get(prefix + index).cloned();
+                indices.iter().map(value).collect()
+            }
             (Encoding::Plain, None) => row.get(..length).map(<[Value]>::to_vec),
-            (Encoding::Typed, _) => row.get(..2 * length).map(typed::decode_all),
+            (Encoding::Typed, _) => row.get(..2 * length).map(decode_typed),
+        }
+    }
+}
+
+impl CapturedColumn<'_> {
+    pub(super) fn expression(&self, table: &Table) -> String {
+        match self {
+            Self::Named(name) => qualify(&table.name, name),
+            Self::RowId(name) => format!("{}.{name}", quote(&table.name)),
         }
     }
 
-    /// Returns the key and the value of the cursor column from the values
-    /// before the columns of a row.
-    #[must_use]
-    pub fn split_prefix(
-        &self,
-        encoding: Encoding,
-        prefix: Vec<Value>,
-    ) -> Option<(Vec<Value>, Value)> {
-        let mut key = match encoding {
-            Encoding::Plain => prefix,
-            Encoding::Typed => typed::decode_all(&prefix),
-        };
-        let value = key.pop()?;
-        (key.len() == self.key.len()).then_some((key, value))
+    /// Returns the index of the column among the selected ones.
+    fn index(&self, columns: &[ColumnSpec]) -> Option<usize> {
+        match self {
+            Self::Named(name) => columns.iter().position(|column| column.name == *name),
+            Self::RowId(_) => None,
+        }
     }
 }
 

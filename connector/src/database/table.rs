@@ -1,6 +1,7 @@
 //! Tables and views, as described by the catalogue.
 
 use super::identifier;
+use super::paging::CapturedColumn;
 use super::parameters::Parameters;
 use crate::rows::columns::{ColumnSpec, Storage, declares_json};
 
@@ -66,6 +67,26 @@ impl Key {
             Self::Primary(_) => None,
         }
     }
+
+    /// Returns the columns of the key.
+    pub fn columns(&self) -> impl Iterator<Item = CapturedColumn<'_>> {
+        let (row_id, named) = match self {
+            Self::RowId(name) => (Some(CapturedColumn::RowId(name)), &[][..]),
+            Self::Alias(name) => (None, std::slice::from_ref(name)),
+            Self::Primary(names) => (None, names.as_slice()),
+        };
+        let named = named.iter().map(|name| CapturedColumn::Named(name));
+        row_id.into_iter().chain(named)
+    }
+
+    /// Returns the names of the columns of the key.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let name = |column| match column {
+            CapturedColumn::Named(name) | CapturedColumn::RowId(name) => name.to_owned(),
+        };
+        self.columns().map(name).collect()
+    }
 }
 
 impl Table {
@@ -81,7 +102,7 @@ impl Table {
             // pages in another order than the table's would sort the whole
             // table each time. A collation may order the key in another way
             // than its columns compare.
-            let is_plain = !self.mentions("desc") && !self.mentions("collate");
+            let is_plain = !self.mentions("desc") && !self.has_collations();
             return (is_plain && !primary.is_empty()).then_some(Key::Primary(primary));
         }
         if let [only] = primary.as_slice()
@@ -119,6 +140,13 @@ impl Table {
             .into_iter()
             .map(|column| column.name.clone())
             .collect()
+    }
+
+    /// Returns true if a column may have another collation than the binary
+    /// order of text.
+    #[must_use]
+    pub fn has_collations(&self) -> bool {
+        self.mentions("collate")
     }
 
     /// Returns true if the CREATE statement contains a word. `INTEGER PRIMARY

@@ -1,6 +1,4 @@
-//! SQL of the typed encoding, and the decoding of single values.
-
-use crate::rows::value::Value;
+//! SQL of the typed encoding.
 
 /// Wraps an expression in the two columns of
 /// [`Encoding::Typed`](crate::hrana::decoder::Encoding::Typed). Text becomes a
@@ -12,27 +10,4 @@ pub(super) fn encode(expression: &str) -> String {
          WHEN {expression} IN (9e999, -9e999) THEN CAST({expression} AS TEXT) \
          ELSE {expression} END, typeof({expression})"
     )
-}
-
-/// Decodes values, each from its two columns.
-pub(super) fn decode_all(row: &[Value]) -> Vec<Value> {
-    let pairs = row.chunks_exact(2);
-    pairs
-        .map(|pair| decode(&pair[0], pair[1].as_text().unwrap_or_default()))
-        .collect()
-}
-
-fn decode(value: &Value, class: &str) -> Value {
-    match (class, value) {
-        ("text", Value::Blob(bytes)) => match String::from_utf8(bytes.clone()) {
-            Ok(text) => Value::Text(text),
-            Err(error) => Value::TextBytes(error.into_bytes()),
-        },
-        ("real", Value::Text(text)) => Value::Real(if text.starts_with('-') {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        }),
-        _ => value.clone(),
-    }
 }

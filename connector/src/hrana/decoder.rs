@@ -22,6 +22,15 @@ pub enum Encoding {
     Typed,
 }
 
+/// Place of a value in the rows of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Index among the values before the columns.
+    Prefix(usize),
+    /// Index among the columns.
+    Column(usize),
+}
+
 /// Decodes the rows of one resource, a page at a time.
 #[derive(Debug)]
 pub struct Decoder {
@@ -29,8 +38,10 @@ pub struct Decoder {
     encoding: Encoding,
     /// Number of values before the columns of each row.
     prefix_length: usize,
-    /// Prefixes of the rows of this page, if they are kept.
-    prefixes: Option<Vec<Vec<Value>>>,
+    /// Places of the values that are captured.
+    places: Vec<Place>,
+    /// Captured values of this page, row after row.
+    captured: Vec<Value>,
     scratch: Vec<u8>,
 }
 
@@ -43,29 +54,28 @@ impl Decoder {
             batch: BatchBuilder::new(columns),
             encoding: Encoding::Plain,
             prefix_length: 0,
-            prefixes: None,
+            places: Vec::new(),
+            captured: Vec::new(),
             scratch: Vec::new(),
         }
     }
 
-    /// Sets the encoding of the following rows, and the number of key values
-    /// before their columns.
+    /// Sets the encoding of the following rows, and the number of values before
+    /// their columns.
     pub fn set_encoding(&mut self, encoding: Encoding, prefix_length: usize) {
         self.encoding = encoding;
         self.prefix_length = prefix_length;
     }
 
-    /// Sets whether the values before the columns are kept.
-    pub fn keep_prefixes(&mut self, keep: bool) {
-        self.prefixes = keep.then(Vec::new);
+    /// Sets the places of the values that are captured from each row.
+    pub fn capture(&mut self, places: Vec<Place>) {
+        self.places = places;
+        self.captured.clear();
     }
 
-    /// Returns the kept prefixes of this page.
-    pub fn take_prefixes(&mut self) -> Vec<Vec<Value>> {
-        self.prefixes
-            .as_mut()
-            .map(std::mem::take)
-            .unwrap_or_default()
+    /// Returns the captured values of this page, row after row.
+    pub fn take_captured(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.captured)
     }
 
     /// Returns the decoded rows.
@@ -81,21 +91,21 @@ impl Decoder {
 
     /// Drops the rows of this page.
     pub fn discard_page(&mut self) {
-        self.take_prefixes();
+        self.captured.clear();
         self.batch.discard_page();
     }
 
     #[inline]
     fn plain_value(&mut self, column: usize, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
         match scanner.cell()? {
-            Cell::Null => self.batch.push(column, &Datum::Null),
-            Cell::Integer(value) => self.batch.push(column, &Datum::Integer(value)),
-            Cell::Real(value) => self.batch.push(column, &Datum::Real(value)),
+            Cell::Null => self.push(column, &Datum::Null),
+            Cell::Integer(value) => self.push(column, &Datum::Integer(value)),
+            Cell::Real(value) => self.push(column, &Datum::Real(value)),
             Cell::LostInfinity => return Err(DecodeError::LostInfinity),
-            Cell::Text(text) => self.batch.push(column, &Datum::Text(&text)),
+            Cell::Text(text) => self.push(column, &Datum::Text(&text)),
             Cell::Blob(base64) => {
                 let bytes = self.decode_base64(base64, scanner)?;
-                self.batch.push(column, &Datum::Blob(&bytes));
+                self.push(column, &Datum::Blob(&bytes));
                 self.scratch = bytes;
             }
         }
@@ -110,18 +120,13 @@ impl Decoder {
             return Err(scanner.expected("the name of a storage class"));
         };
         match (&*class, value) {
-            ("null", Cell::Null) => self.batch.push(column, &Datum::Null),
-            ("integer", Cell::Integer(value)) => self.batch.push(column, &Datum::Integer(value)),
-            ("real", Cell::Real(value)) => self.batch.push(column, &Datum::Real(value)),
+            ("null", Cell::Null) => self.push(column, &Datum::Null),
+            ("integer", Cell::Integer(value)) => self.push(column, &Datum::Integer(value)),
+            ("real", Cell::Real(value)) => self.push(column, &Datum::Real(value)),
             ("real", Cell::Text(text)) => {
-                let infinity = if text.starts_with('-') {
-                    f64::NEG_INFINITY
-                } else {
-                    f64::INFINITY
-                };
-                self.batch.push(column, &Datum::Real(infinity));
+                self.push(column, &Datum::Real(infinity(&text)));
             }
-            ("text", Cell::Text(text)) => self.batch.push(column, &Datum::Text(&text)),
+            ("text", Cell::Text(text)) => self.push(column, &Datum::Text(&text)),
             (class @ ("text" | "blob"), Cell::Blob(base64)) => {
                 let bytes = self.decode_base64(base64, scanner)?;
                 let datum = match (class, std::str::from_utf8(&bytes)) {
@@ -129,10 +134,50 @@ impl Decoder {
                     ("text", Err(_)) => Datum::TextBytes(&bytes),
                     _ => Datum::Blob(&bytes),
                 };
-                self.batch.push(column, &datum);
+                self.push(column, &datum);
                 self.scratch = bytes;
             }
             _ => return Err(scanner.expected("a value of the named storage class")),
+        }
+        Ok(())
+    }
+
+    /// Appends a value to its column, and captures it if that is requested.
+    #[inline]
+    fn push(&mut self, column: usize, datum: &Datum<'_>) {
+        for (slot, place) in self.places.iter().enumerate() {
+            if *place == Place::Column(column) {
+                let row = self.captured.len() - self.places.len();
+                self.captured[row + slot] = datum.to_value();
+            }
+        }
+        self.batch.push(column, datum);
+    }
+
+    /// Decodes the values before the columns of a row, and captures those that
+    /// are requested.
+    fn prefix(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
+        let row = self.captured.len();
+        self.captured.resize(row + self.places.len(), Value::Null);
+        let mut prefix = Vec::new();
+        for _ in 0..self.prefix_length {
+            let cell = scanner.cell()?;
+            if !self.places.is_empty() {
+                prefix.push(cell.into_value()?);
+            }
+            if self.batch.width() > 0 {
+                scanner.expect(b',', "a value of the row")?;
+            }
+        }
+        if self.encoding == Encoding::Typed {
+            prefix = decode_typed(&prefix);
+        }
+        for (slot, place) in self.places.iter().enumerate() {
+            if let Place::Prefix(index) = place
+                && let Some(value) = prefix.get(*index)
+            {
+                self.captured[row + slot] = value.clone();
+            }
         }
         Ok(())
     }
@@ -157,19 +202,7 @@ impl RowSink for Decoder {
 
     fn row(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
         scanner.expect(b'[', "a row")?;
-        let mut prefix = self.prefixes.is_some().then(Vec::new);
-        for _ in 0..self.prefix_length {
-            let cell = scanner.cell()?;
-            if let Some(prefix) = &mut prefix {
-                prefix.push(cell.into_value()?);
-            }
-            if self.batch.width() > 0 {
-                scanner.expect(b',', "a value of the row")?;
-            }
-        }
-        if let (Some(prefixes), Some(prefix)) = (&mut self.prefixes, prefix) {
-            prefixes.push(prefix);
-        }
+        self.prefix(scanner)?;
         for column in 0..self.batch.width() {
             if column > 0 {
                 scanner.expect(b',', "a value for every column")?;
@@ -182,6 +215,35 @@ impl RowSink for Decoder {
         scanner.expect(b']', "the end of the row")?;
         self.batch.end_row();
         Ok(())
+    }
+}
+
+/// Decodes values of the typed encoding, each from its two columns.
+#[must_use]
+pub fn decode_typed(row: &[Value]) -> Vec<Value> {
+    let pairs = row.chunks_exact(2);
+    pairs
+        .map(|pair| typed_pair(&pair[0], pair[1].as_text().unwrap_or_default()))
+        .collect()
+}
+
+fn typed_pair(value: &Value, class: &str) -> Value {
+    match (class, value) {
+        ("text", Value::Blob(bytes)) => match String::from_utf8(bytes.clone()) {
+            Ok(text) => Value::Text(text),
+            Err(error) => Value::TextBytes(error.into_bytes()),
+        },
+        ("real", Value::Text(text)) => Value::Real(infinity(text)),
+        _ => value.clone(),
+    }
+}
+
+/// Returns the infinity that the typed encoding writes as text.
+fn infinity(text: &str) -> f64 {
+    if text.starts_with('-') {
+        f64::NEG_INFINITY
+    } else {
+        f64::INFINITY
     }
 }
 

@@ -56,6 +56,13 @@ impl ResourcePlan {
                 &format!("its cursor column is `{column}`"),
             );
         }
+        let lag = selection.lag.unwrap_or_default();
+        if selection.mode == Mode::Incremental && !selection.idempotent && lag > 0.0 {
+            return refuse(
+                "would append the records within the `lag` again on each run",
+                "set `write` to `merge`, or remove `lag`",
+            );
+        }
         // The watermark is known only after all records were received.
         if options.resumable
             && selection.mode == Mode::Incremental

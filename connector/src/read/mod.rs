@@ -11,7 +11,7 @@
 //!    [`statements`]),
 //! 3. tables in pages ([`tables`], [`table`], [`page_size`],
 //!    [`page_response`]), in passes ([`pass`]), which for an incremental read
-//!    follow from its cursor ([`increment`], [`range`], [`cursor_tracker`]),
+//!    follow from its cursor ([`increment`]),
 //! 4. the change feed ([`followed`], [`feed`]),
 //! 5. views and queries ([`batch`]),
 //! 6. resources of the Platform API ([`crate::platform`]).
@@ -23,7 +23,6 @@
 
 mod batch;
 mod builtins;
-pub mod cursor_tracker;
 mod database;
 mod feed;
 mod feed_preflight;
@@ -36,7 +35,6 @@ pub mod plan;
 mod preflight;
 pub mod queries;
 mod query_plans;
-mod range;
 mod requested;
 pub mod restart;
 mod snapshot;

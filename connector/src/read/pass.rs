@@ -25,8 +25,8 @@ pub enum PassRows {
     ByKey,
     /// Rows in the order of the cursor column.
     ByColumn {
-        /// True if some of the rows may have been read before.
-        overlaps: bool,
+        /// True if rows that were read before are left out.
+        skips_rows: bool,
     },
     /// Rows without a value in the cursor column, in the order of their key.
     Null,
@@ -59,7 +59,8 @@ impl Pass {
     /// True if the server may read more rows than it returns.
     #[must_use]
     pub fn skips_rows(&self) -> bool {
-        self.rows == PassRows::Unordered || self.paging.is_filtered()
+        let skips_rows = PassRows::ByColumn { skips_rows: true };
+        [PassRows::Unordered, skips_rows].contains(&self.rows) || self.paging.is_filtered()
     }
 
     /// Returns the first value of the key after which the pass starts.

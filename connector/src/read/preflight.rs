@@ -206,7 +206,7 @@ impl Target {
             ReadMethod::Incremental(increment) if increment.continues() => format!(
                 "create an index: CREATE INDEX {name}_cursor ON {}({}); or raise `max_rows_read`",
                 quote(name),
-                quote(increment.cursor_column().unwrap_or_default())
+                increment.index_expression()
             ),
             _ => "raise `max_rows_read`".to_owned(),
         };
@@ -229,7 +229,7 @@ impl Target {
                  CREATE INDEX {} ON {}({}) avoids that",
                 quote(&format!("{name}_{column}")),
                 quote(name),
-                quote(column)
+                increment.index_expression()
             ));
         }
     }
@@ -289,9 +289,9 @@ mod tests {
             unreachable!("the mode is incremental");
         };
         let mut tracker = increment.tracker();
-        tracker.advance(PassRows::ByKey, &[Value::Integer(last)]);
+        tracker.advance(PassRows::ByKey, &[], &[Value::Integer(last)]);
         Selection {
-            cursor: Some(tracker.final_cursor()),
+            cursor: Some(tracker.finish().unwrap()),
             ..first
         }
     }

@@ -105,6 +105,7 @@ fn searches_index(result: &StatementResult) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pass::PassRows;
     use super::*;
     use crate::database::table::tests::table;
     use crate::rows::value::Value;
@@ -141,16 +142,14 @@ mod tests {
                 vec![("a", "TEXT", 2), ("b", "INT", 1), ("at", "REAL", 0)],
                 true,
             ),
-            (vec![("at", "INTEGER", 1), ("a", "", 0)], false),
         ] {
             let table = table(&columns, without_rowid);
             let first = Increment::new(&table, &[], &selection(None)).unwrap();
             let mut tracker = first.tracker();
-            tracker.observe(
-                &vec![Value::Integer(7); 1 + usize::from(without_rowid)],
-                &Value::from("x"),
-            );
-            let later = selection(Some(tracker.final_cursor()));
+            let key = vec![Value::Integer(7); 1 + usize::from(without_rowid)];
+            let row = [vec![Value::from("x")], key].concat();
+            tracker.advance(PassRows::Unordered, &row, &[]);
+            let later = selection(Some(tracker.finish().unwrap()));
             let increment = Increment::new(&table, &[], &later).unwrap();
             let statement = explain(&increment, &options(false)).unwrap().unwrap();
             assert_eq!(expected(&[later], &options(false)), [statement]);

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::cursor_tracker::CursorTracker;
+use super::increment::CursorTracker;
 use super::page_size::PageRows;
 use super::pass::{Pass, PassRows};
 use super::target::{ReadMethod, Target};
@@ -109,10 +109,10 @@ impl PagedTable {
             return;
         };
         let prefix_length = pass.paging.prefix_length(encoding);
-        let keeps_prefixes = pass.rows == PassRows::Unordered;
+        let places = pass.paging.places(encoding);
         let decoder = self.decoder();
         decoder.set_encoding(encoding, prefix_length);
-        decoder.keep_prefixes(keeps_prefixes);
+        decoder.capture(places);
     }
 
     /// Returns the decoder of the pass's rows.
@@ -148,20 +148,14 @@ impl PagedTable {
         }
         let mut cursor = None;
         if let Some(tracker) = &mut self.tracker {
-            for prefix in self.rows.take_prefixes() {
-                if let Some((key, value)) = pass.paging.split_prefix(self.encoding, prefix) {
-                    tracker.observe(&key, &value);
-                }
-            }
+            let captured = self.rows.take_captured();
             if pass.rows == PassRows::Null {
                 tracker.count_nulls(rows);
             }
-            if let Some(key) = last_key {
-                tracker.advance(pass.rows, key);
-            }
+            tracker.advance(pass.rows, &captured, last_key.unwrap_or_default());
             // Later rows of an unordered pass may have smaller values.
             if pass.rows != PassRows::Unordered {
-                cursor = Some(tracker.cursor().encode());
+                cursor = tracker.cursor().map(|cursor| cursor.encode());
             }
         }
         Ok(output.page_with(PageKind::Rows, self.rows.batch_mut(), cursor)?)
@@ -173,7 +167,7 @@ impl PagedTable {
         let is_ordered = |pass: &Pass| !matches!(pass.rows, PassRows::Unordered | PassRows::All);
         let tracker = self.tracker.as_ref()?;
         let all_ordered = self.pass.iter().chain(&self.next_passes).all(is_ordered);
-        (all_ordered && self.keys.is_none()).then(|| tracker.cursor().clone())
+        (all_ordered && self.keys.is_none()).then(|| tracker.cursor())?
     }
 
     /// Counts the rows of a page against the limits, and returns what follows.
@@ -204,14 +198,22 @@ impl PagedTable {
         if let Some(keys) = &mut self.keys {
             output.end_with(PageKind::Keys, keys.batch_mut())?;
         }
+        let cursor = self.tracker.as_ref().map(CursorTracker::finish);
+        let cursor = match cursor.transpose() {
+            Ok(cursor) => cursor,
+            Err(error) => {
+                output.record_failure(&self.resource, error);
+                None
+            }
+        };
         let Some(stats) = output.stats() else {
             return Ok(());
         };
         stats.ended = true;
         if let Some(tracker) = &self.tracker {
-            stats.cursor = Some(tracker.final_cursor().encode());
             stats.notes.extend(tracker.notes());
         }
+        stats.cursor = cursor.map(|cursor| cursor.encode());
         if let Some(cursor) = &self.final_cursor {
             stats.cursor = Some(cursor.encode());
         }
@@ -221,13 +223,10 @@ impl PagedTable {
     /// Ends the table early because the server must not bill more rows. If the
     /// cursor permits it, the next run continues; else the table fails.
     fn stop_early(&mut self, output: &mut Output) -> AfterPage {
-        let is_ordered = self.pass.as_ref().is_some_and(|pass| {
-            // An overlapping pass may not have passed the saved cursor yet.
-            matches!(
-                pass.rows,
-                PassRows::ByKey | PassRows::ByColumn { overlaps: false }
-            )
-        });
+        let is_ordered = self
+            .pass
+            .as_ref()
+            .is_some_and(|pass| matches!(pass.rows, PassRows::ByKey | PassRows::ByColumn { .. }));
         let may_stop = is_ordered
             && self.keys.is_none()
             && self.tracker.as_mut().is_some_and(CursorTracker::stop_early);

@@ -26,6 +26,18 @@ pub(super) enum StorageClass {
 }
 
 impl Datum<'_> {
+    /// Copies the value.
+    pub(crate) fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(value) => Value::Integer(value),
+            Self::Real(value) => Value::Real(value),
+            Self::Text(text) => Value::Text(text.to_owned()),
+            Self::TextBytes(bytes) => Value::TextBytes(bytes.to_vec()),
+            Self::Blob(bytes) => Value::Blob(bytes.to_vec()),
+        }
+    }
+
     /// Returns the storage class. NULL fits every column and counts as text.
     pub(super) fn storage_class(&self) -> StorageClass {
         match self {

@@ -320,3 +320,42 @@ fn a_discarded_page_keeps_the_logical_types() {
         25
     );
 }
+
+#[test]
+fn values_are_captured_from_both_encodings() {
+    let specs = columns(&[("i", Storage::Integer), ("t", Storage::Text)]);
+    let expected = [
+        Value::from("b"),
+        Value::Real(f64::INFINITY),
+        Value::Integer(7),
+    ];
+    let places = [Place::Column(1), Place::Prefix(1), Place::Column(0)];
+    let mut decoder = Decoder::new(&specs);
+    decoder.set_encoding(Encoding::Typed, 4);
+    decoder.capture(places.into());
+    let blob = |value: &str| json!({"type": "blob", "base64": BASE64.encode(value)});
+    let row = json!([
+        integer(1),
+        text("integer"),
+        text("Inf"),
+        text("real"),
+        integer(7),
+        text("integer"),
+        blob("b"),
+        text("text"),
+    ]);
+    decode(&mut decoder, &json!([row, row])).unwrap();
+    assert_eq!(
+        decoder.take_captured(),
+        [expected.clone(), expected].concat()
+    );
+    decoder.set_encoding(Encoding::Plain, 2);
+    decoder.capture(places.into());
+    let row = json!([integer(1), text("x"), integer(7), {"type": "null"}]);
+    decode(&mut decoder, &json!([row])).unwrap();
+    assert_eq!(
+        decoder.take_captured(),
+        [Value::Null, Value::from("x"), Value::Integer(7)]
+    );
+    assert!(decoder.take_captured().is_empty());
+}

@@ -54,7 +54,7 @@ fn settings_that_lose_rows_or_have_no_effect_are_refused() {
             spec.write = Some(WriteDisposition::Append);
         }),
         with(|spec| {
-            spec.write = Some(WriteDisposition::Append);
+            spec.cursor_column = None;
             spec.lag = Some("1".to_owned());
         }),
         with(|spec| {

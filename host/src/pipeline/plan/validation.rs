@@ -99,10 +99,9 @@ impl ResourcePlan {
                 "set `mode` to `incremental`",
             ));
         }
-        let rereads = spec.cursor_column.is_some() && self.merges_by_key();
-        (spec.lag.is_some() && !rereads).then_some((
-            "`lag` reads rows again, which needs `cursor`, and `write` set to `merge`",
-            "remove `lag`, or merge rows",
+        (spec.lag.is_some() && spec.cursor_column.is_none()).then_some((
+            "`lag` reads back in the order of a cursor column, which needs `cursor`",
+            "set `cursor`, or remove `lag`",
         ))
     }
 
