@@ -14,18 +14,18 @@ use crate::platform;
 use crate::read::queries;
 
 /// Checks a config. Returns an error if no read could succeed.
-pub fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
+pub async fn check(server: Option<&Server>, config: &Config) -> Result<Vec<Finding>> {
     let mut findings = match server {
-        Some(server) => check_database(server, config)?,
+        Some(server) => check_database(server, config).await?,
         None => Vec::new(),
     };
-    findings.extend(platform::check::check(config)?);
+    findings.extend(platform::check::check(config).await?);
     Ok(findings)
 }
 
 /// Checks the database part of a config.
-pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
-    let dialect = server.dialect()?;
+pub async fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> {
+    let dialect = server.dialect().await?;
     let mut findings = vec![Finding::new(
         "server",
         Severity::Info,
@@ -48,9 +48,10 @@ pub fn check_database(server: &Server, config: &Config) -> Result<Vec<Finding>> 
         );
     }
     let mut stream = server.stream(dialect);
-    let catalog = discovery::catalog(&mut stream).map_err(Error::from);
-    let queries = queries::describe(&mut stream, &config.queries).map_err(Error::from);
-    stream.close();
+    let catalog = discovery::catalog(&mut stream).await.map_err(Error::from);
+    let queries = queries::describe(&mut stream, &config.queries).await;
+    let queries = queries.map_err(Error::from);
+    stream.close().await;
     findings.push(Finding::new("catalogue", Severity::Info, counts(&catalog?)));
     for query in queries? {
         let subject = format!("query {}", query.query.name);

@@ -1,9 +1,13 @@
 //! Clocks of the host, and waiting. The calendar is in
 //! [`crate::moment`].
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use crate::bindings::wasi::clocks::{monotonic_clock, wall_clock};
+use crate::executor;
 use crate::moment::MICROS_PER_DAY;
 
 /// Reading of the monotonic clock, for measuring.
@@ -42,9 +46,20 @@ pub fn today() -> i64 {
 }
 
 /// Waits for a duration.
-pub fn sleep(duration: Duration) {
+pub async fn sleep(duration: Duration) {
     let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    monotonic_clock::subscribe_duration(nanos).block();
+    executor::wait(monotonic_clock::subscribe_duration(nanos)).await;
+}
+
+/// Waits for a future, but not longer than a timeout. `None` after the timeout.
+pub async fn within<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut timer = pin!(sleep(timeout));
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => timer.as_mut().poll(context).map(|()| None),
+    })
+    .await
 }
 
 /// Returns a number that differs from call to call, for jitter. Not for

@@ -12,6 +12,7 @@ use crate::cursor::{self, Cursor};
 use crate::database::server::Server;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
+use crate::executor::block_on;
 use crate::finding::{Finding, Severity};
 use crate::fleet::{self, Fleet};
 use crate::http::Credential;
@@ -70,8 +71,8 @@ impl wit::Guest for Component {
     fn check(config: String) -> Result<Vec<wit::Finding>, wit::Error> {
         let (server, config) = open(&config)?;
         let findings = match &config.databases {
-            Some(databases) => fleet::overview::check(&config, databases)?,
-            None => check::check(server.as_ref(), &config)?,
+            Some(databases) => block_on(fleet::overview::check(&config, databases))?,
+            None => block_on(check::check(server.as_ref(), &config))?,
         };
         Ok(findings.into_iter().map(wit::Finding::from).collect())
     }
@@ -79,8 +80,8 @@ impl wit::Guest for Component {
     fn list_resources(config: String) -> Result<Vec<wit::Resource>, wit::Error> {
         let (server, config) = open(&config)?;
         let resources = match &config.databases {
-            Some(databases) => fleet::overview::list(&config, databases)?,
-            None => list::list(server.as_ref(), &config)?,
+            Some(databases) => block_on(fleet::overview::list(&config, databases))?,
+            None => block_on(list::list(server.as_ref(), &config))?,
         };
         Ok(resources.into_iter().map(wit::Resource::from).collect())
     }
@@ -128,8 +129,8 @@ impl wit::Guest for Component {
 impl wit::GuestReader for Reader {
     fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
         let next = match &mut *self.0.borrow_mut() {
-            EventSource::One(read) => read.next_event()?,
-            EventSource::Many(fleet) => fleet.next_event()?,
+            EventSource::One(read) => block_on(read.next_event())?,
+            EventSource::Many(fleet) => block_on(fleet.next_event())?,
         };
         Ok(next.map(event).transpose()?)
     }
@@ -138,8 +139,8 @@ impl wit::GuestReader for Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         match &mut *self.0.borrow_mut() {
-            EventSource::One(read) => read.close(),
-            EventSource::Many(fleet) => fleet.close(),
+            EventSource::One(read) => block_on(read.close()),
+            EventSource::Many(fleet) => block_on(fleet.close()),
         }
     }
 }

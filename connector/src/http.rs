@@ -5,21 +5,19 @@
 use std::time::{Duration, SystemTime};
 
 use crate::bindings::connector::source::secrets;
-use crate::bindings::wasi::clocks::monotonic_clock;
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types::{
     ErrorCode, Fields, FutureIncomingResponse, IncomingBody, Method as WasiMethod, OutgoingBody,
     OutgoingRequest, Scheme,
 };
-use crate::bindings::wasi::io::poll::poll;
-use crate::bindings::wasi::io::streams::{InputStream, StreamError};
+use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
+use crate::clock;
 use crate::error::{Category, Error, Result};
+use crate::executor;
 use crate::url::Url;
 
 /// Maximum bytes of one read.
 const READ_BYTES: u64 = 1 << 20;
-/// Maximum bytes of one write, which `wasi:io` limits.
-const WRITE_BYTES: usize = 4096;
 
 /// Credential of a server: an opaque reference that the host replaces with the
 /// secret.
@@ -76,8 +74,8 @@ impl Credential {
     }
 }
 
-/// Sends a request.
-pub fn send(
+/// Sends a request. Waits only until its body is accepted.
+pub async fn send(
     method: Method,
     url: &Url,
     path: &str,
@@ -132,10 +130,7 @@ pub fn send(
         // A server may respond before it has read the request. Then the
         // response tells what happened, not the failure of this write.
         if let Ok(stream) = outgoing.write() {
-            let _ = body
-                .as_bytes()
-                .chunks(WRITE_BYTES)
-                .try_for_each(|chunk| stream.blocking_write_and_flush(chunk));
+            let _ = write(&stream, body.as_bytes()).await;
         }
     }
     let _ = OutgoingBody::finish(outgoing, None);
@@ -145,14 +140,29 @@ pub fn send(
     })
 }
 
+/// Writes a body as fast as the host accepts it.
+async fn write(stream: &OutputStream, mut body: &[u8]) -> Result<(), StreamError> {
+    while !body.is_empty() {
+        let permitted = usize::try_from(stream.check_write()?).unwrap_or(usize::MAX);
+        if permitted == 0 {
+            executor::wait(stream.subscribe()).await;
+            continue;
+        }
+        let (chunk, rest) = body.split_at(permitted.min(body.len()));
+        stream.write(chunk)?;
+        body = rest;
+    }
+    Ok(())
+}
+
 impl Pending {
     /// Waits for the response.
-    pub fn wait(self) -> Result<HttpResponse> {
+    pub async fn wait(self) -> Result<HttpResponse> {
         let result = loop {
             if let Some(result) = self.future.get() {
                 break result;
             }
-            self.future.subscribe().block();
+            executor::wait(self.future.subscribe()).await;
         };
         let response = match result {
             Ok(Ok(response)) => response,
@@ -182,10 +192,10 @@ impl Pending {
 
 impl HttpResponse {
     /// Reads the next bytes of the body. `None` at its end.
-    pub fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
+    pub async fn chunk(&mut self) -> Result<Option<Vec<u8>>> {
         loop {
             match self.stream.read(READ_BYTES) {
-                Ok(chunk) if chunk.is_empty() => self.stream.subscribe().block(),
+                Ok(chunk) if chunk.is_empty() => executor::wait(self.stream.subscribe()).await,
                 Ok(chunk) => return Ok(Some(chunk)),
                 Err(StreamError::Closed) => return Ok(None),
                 Err(StreamError::LastOperationFailed(error)) => {
@@ -201,31 +211,23 @@ impl HttpResponse {
 
     /// Reads the next bytes of the body. `None` at its end, or if nothing
     /// arrives before the timeout.
-    pub fn chunk_within(&mut self, timeout: Duration) -> Result<Option<Vec<u8>>> {
-        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        let timer = monotonic_clock::subscribe_duration(nanos);
-        let data = self.stream.subscribe();
-        let ready = poll(&[&data, &timer]);
-        drop(data);
-        if ready.contains(&0) {
-            self.chunk()
-        } else {
-            Ok(None)
-        }
+    pub async fn chunk_within(&mut self, timeout: Duration) -> Result<Option<Vec<u8>>> {
+        let chunk = clock::within(timeout, self.chunk()).await;
+        chunk.unwrap_or(Ok(None))
     }
 
     /// Reads the rest of the body, and appends it.
-    pub fn read_to_end(mut self, body: &mut Vec<u8>) -> Result<()> {
-        while let Some(chunk) = self.chunk()? {
+    pub async fn read_to_end(mut self, body: &mut Vec<u8>) -> Result<()> {
+        while let Some(chunk) = self.chunk().await? {
             body.extend_from_slice(&chunk);
         }
         Ok(())
     }
 
     /// Reads the rest of the body as text, for messages and short responses.
-    pub fn text(self) -> Result<String> {
+    pub async fn text(self) -> Result<String> {
         let mut body = Vec::new();
-        self.read_to_end(&mut body)?;
+        self.read_to_end(&mut body).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 }

@@ -20,7 +20,7 @@
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | send requests |
-//! | [`http`], [`retry`], [`clock`], [`log`] | services of the host | know Turso |
+//! | [`http`], [`retry`], [`clock`], [`executor`], [`log`] | services of the host | know Turso |
 //! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
 //! | `bindings` | code generated from the contract | hold anything else |
 
@@ -36,6 +36,7 @@ pub mod cursor;
 pub mod database;
 pub mod describe;
 pub mod error;
+pub mod executor;
 #[cfg(target_family = "wasm")]
 mod export;
 pub mod failure;

@@ -65,9 +65,9 @@ pub struct Resource {
 
 /// Lists the resources of the database and of the Platform API. The latter are
 /// the same for every account, so the API is not requested.
-pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
+pub async fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
     let mut resources = match server {
-        Some(server) => server_resources(server, config)?,
+        Some(server) => server_resources(server, config).await?,
         None => Vec::new(),
     };
     for endpoint in ENDPOINTS {
@@ -79,13 +79,14 @@ pub fn list(server: Option<&Server>, config: &Config) -> Result<Vec<Resource>> {
     Ok(resources)
 }
 
-fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
-    let mut stream = server.stream(server.dialect()?);
-    let catalog = discovery::catalog(&mut stream).map_err(Error::from);
-    let queries = queries::describe(&mut stream, &config.queries).map_err(Error::from);
-    stream.close();
+async fn server_resources(server: &Server, config: &Config) -> Result<Vec<Resource>> {
+    let mut stream = server.stream(server.dialect().await?);
+    let catalog = discovery::catalog(&mut stream).await.map_err(Error::from);
+    let queries = queries::describe(&mut stream, &config.queries).await;
+    let queries = queries.map_err(Error::from);
+    stream.close().await;
     let (catalog, queries) = (catalog?, queries?);
-    let estimates = estimates(server, &catalog.tables);
+    let estimates = estimates(server, &catalog.tables).await;
     let mut resources: Vec<_> = catalog
         .tables
         .iter()
@@ -251,7 +252,7 @@ fn schema(columns: &[ColumnSpec]) -> Schema {
 /// Estimates the rows of each table by its largest row id, which is close if
 /// few rows were deleted. The server reads one row for each table. `None`
 /// where the estimate fails.
-fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
+async fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
     let mut estimates = vec![None; tables.len()];
     let statement = |table: &Table| {
         let row_id = table.key()?.row_id()?;
@@ -267,7 +268,7 @@ fn estimates(server: &Server, tables: &[Table]) -> Vec<Option<u64>> {
             .iter()
             .map(|(_, statement)| Request::execute(statement.clone()))
             .collect();
-        let Ok((_, rows)) = server.run(&requests) else {
+        let Ok((_, rows)) = server.run(&requests).await else {
             return estimates;
         };
         for ((index, _), rows) in chunk.iter().zip(&rows.0) {

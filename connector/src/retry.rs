@@ -42,19 +42,19 @@ impl Backoff {
     }
 
     /// Calls `attempt` until it succeeds or another attempt is useless.
-    pub fn run<T>(mut self, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
+    pub async fn run<T>(mut self, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
         loop {
-            match attempt() {
+            match attempt().await {
                 Ok(value) => return Ok(value),
-                Err(error) => self.wait(error)?,
+                Err(error) => self.wait(error).await?,
             }
         }
     }
 
     /// Waits before another attempt. Returns the error if another attempt is
     /// useless.
-    pub fn wait(&mut self, error: Error) -> Result<()> {
-        clock::sleep(self.next_delay(error)?);
+    pub async fn wait(&mut self, error: Error) -> Result<()> {
+        clock::sleep(self.next_delay(error)?).await;
         Ok(())
     }
 

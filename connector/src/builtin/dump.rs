@@ -31,7 +31,7 @@ pub struct Dump {
 
 impl Dump {
     /// Requests the dump.
-    pub(super) fn begin(context: ReadContext<'_>) -> Result<Self> {
+    pub(super) async fn begin(context: ReadContext<'_>) -> Result<Self> {
         let ReadContext {
             server,
             config,
@@ -46,16 +46,17 @@ impl Dump {
             "/dump"
         };
         let url = format!("{}{path}", server.url());
-        let response = Backoff::new().run(|| {
+        let attempt = async || {
             output.count_request();
             let sent = http::send(Method::Get, server.url(), path, server.credential(), None);
-            let response = sent?.wait()?;
+            let response = sent.await?.wait().await?;
             let (status, retry_after) = (response.status, response.retry_after);
             if status == 200 {
                 return Ok(response);
             }
-            Err(failure::from_status(status, retry_after, &response.text()?, &url).into())
-        })?;
+            Err(failure::from_status(status, retry_after, &response.text().await?, &url).into())
+        };
+        let response = Backoff::new().run(attempt).await?;
         Ok(Self {
             url,
             response,
@@ -68,7 +69,7 @@ impl Dump {
     }
 
     /// Reads a page. False at the end of the dump.
-    pub fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool> {
+    pub async fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool> {
         loop {
             while let Some(statement) = self.statements.next_statement() {
                 let row = self.row(&statement)?;
@@ -90,7 +91,7 @@ impl Dump {
                 let message = format!("{}: a statement of the dump is too long", self.url);
                 return Err(Error::new(Category::Data, message));
             }
-            match self.response.chunk() {
+            match self.response.chunk().await {
                 Ok(Some(chunk)) => self.statements.push(&chunk),
                 Ok(None) if self.last.eq_ignore_ascii_case(b"COMMIT;") => return Ok(false),
                 Ok(None) => return Err(self.ended_early()),

@@ -35,9 +35,9 @@ struct MigrationProgress {
 }
 
 /// Reads one row for each job.
-pub(super) fn list(context: &mut ReadContext<'_>) -> Result<()> {
+pub(super) async fn list(context: &mut ReadContext<'_>) -> Result<()> {
     let server = schema_server(context)?;
-    for job in jobs(&server, context)? {
+    for job in jobs(&server, context).await? {
         context.push_row(&[
             Value::Integer(job.id),
             text(job.status),
@@ -49,11 +49,11 @@ pub(super) fn list(context: &mut ReadContext<'_>) -> Result<()> {
 
 /// Reads one row for each job and database. A job that has not begun has one
 /// row without a database.
-pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
+pub(super) async fn details(context: &mut ReadContext<'_>) -> Result<()> {
     let server = schema_server(context)?;
-    for job in jobs(&server, context)? {
+    for job in jobs(&server, context).await? {
         context.output.count_request();
-        let job: MigrationJob = get(&server, &format!("/v1/jobs/{}", job.id))?;
+        let job: MigrationJob = get(&server, &format!("/v1/jobs/{}", job.id)).await?;
         let url = || Value::Text(server.url().to_string());
         let head = || {
             [
@@ -75,9 +75,9 @@ pub(super) fn details(context: &mut ReadContext<'_>) -> Result<()> {
     Ok(())
 }
 
-fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<MigrationJob>> {
+async fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<MigrationJob>> {
     context.output.count_request();
-    let mut jobs: MigrationJobs = get(server, "/v1/jobs")?;
+    let mut jobs: MigrationJobs = get(server, "/v1/jobs").await?;
     if let Some(limit) = context.options.row_limit {
         jobs.migrations
             .truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -91,8 +91,8 @@ fn schema_server(context: &ReadContext<'_>) -> Result<Server> {
     Ok(Server::new(url, context.server.credential().clone()))
 }
 
-fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {
-    let (status, body) = server.get(path)?;
+async fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {
+    let (status, body) = server.get(path).await?;
     let url = server.url();
     match status {
         200 => serde_json::from_str(&body).map_err(|error| {

@@ -17,7 +17,7 @@ use crate::log;
 use crate::moment;
 use crate::rows::value::Value;
 
-pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
+pub(super) async fn read(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
     let Some(listen) = &context.config.listen else {
         return Err(Error::config(
@@ -35,11 +35,13 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
         &path(listen),
         server.credential(),
         None,
-    )?
-    .wait()?;
+    )
+    .await?
+    .wait()
+    .await?;
     if response.status != 200 {
         let (status, url) = (response.status, server.url().to_string());
-        return Err(failure::from_status(status, None, &response.text()?, &url).into());
+        return Err(failure::from_status(status, None, &response.text().await?, &url).into());
     }
     let max_rows = context
         .options
@@ -50,7 +52,7 @@ pub(super) fn read(context: &mut ReadContext<'_>) -> Result<()> {
     let mut rows = 0;
     let mut is_error = false;
     while let Some(left) = duration.checked_sub(begun.elapsed()) {
-        let Some(chunk) = response.chunk_within(left)? else {
+        let Some(chunk) = response.chunk_within(left).await? else {
             break;
         };
         lines.push(&chunk);

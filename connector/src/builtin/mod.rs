@@ -178,7 +178,7 @@ impl Builtin {
 
     /// Reads the resource. A dump is only begun, and returned, because it
     /// arrives in pages.
-    pub fn read(
+    pub async fn read(
         self,
         server: &Server,
         config: &Config,
@@ -196,15 +196,15 @@ impl Builtin {
             output,
         };
         let result = match self {
-            Self::Version => probe::version(&mut context),
-            Self::Health => probe::health(&mut context),
-            Self::Dump => match Dump::begin(context) {
+            Self::Version => probe::version(&mut context).await,
+            Self::Health => probe::health(&mut context).await,
+            Self::Dump => match Dump::begin(context).await {
                 Ok(dump) => return Ok(Some(Box::new(dump))),
                 Err(error) => return record_failure(error, output).map(|()| None),
             },
-            Self::Listen => listen::read(&mut context),
-            Self::Jobs => jobs::list(&mut context),
-            Self::Job => jobs::details(&mut context),
+            Self::Listen => listen::read(&mut context).await,
+            Self::Jobs => jobs::list(&mut context).await,
+            Self::Job => jobs::details(&mut context).await,
         };
         match result {
             Ok(()) => context.output.end(&mut context.rows)?,

@@ -10,16 +10,17 @@ use crate::output::Output;
 use crate::rows::value::Value;
 
 /// Reads the version of the server.
-pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
+pub(super) async fn version(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
-    let probe = Probe::send(server, "/version", context.output)?;
+    let probe = Probe::send(server, "/version", context.output).await?;
     let version = (probe.status == 200)
         .then(|| probe.body.trim().to_owned())
         .filter(|text| !text.is_empty());
+    let kind = kind(version.as_deref(), server).await;
     context.push_row(&[
         Value::Text(server.url().to_string()),
         version.clone().map_or(Value::Null, Value::Text),
-        kind(version.as_deref(), server).map_or(Value::Null, Value::from),
+        kind.map_or(Value::Null, Value::from),
         Value::Integer(i64::from(probe.status)),
         Value::Real(probe.millis),
         Value::Text(moment::timestamp(clock::unix_micros())),
@@ -27,9 +28,9 @@ pub(super) fn version(context: &mut ReadContext<'_>) -> Result<()> {
 }
 
 /// Reads the health of the server.
-pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
+pub(super) async fn health(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
-    let probe = Probe::send(server, "/health", context.output)?;
+    let probe = Probe::send(server, "/health", context.output).await?;
     context.push_row(&[
         Value::Text(server.url().to_string()),
         Value::Integer(i64::from(probe.status == 200)),
@@ -41,8 +42,8 @@ pub(super) fn health(context: &mut ReadContext<'_>) -> Result<()> {
 }
 
 /// Returns the kind of the server, if it can be recognized.
-fn kind(version: Option<&str>, server: &Server) -> Option<&'static str> {
-    match (version, server.dialect()) {
+async fn kind(version: Option<&str>, server: &Server) -> Option<&'static str> {
+    match (version, server.dialect().await) {
         (Some(version), _) if version.starts_with("sqld") => Some("sqld"),
         (_, Ok(Dialect::Minimal)) => Some("tursodb"),
         _ if server.url().authority().ends_with(".turso.io") => Some("turso"),
@@ -58,10 +59,10 @@ struct Probe {
 }
 
 impl Probe {
-    fn send(server: &Server, path: &str, output: &mut Output) -> Result<Self> {
+    async fn send(server: &Server, path: &str, output: &mut Output) -> Result<Self> {
         let begun = Instant::now();
         output.count_request();
-        let (status, body) = server.probe(path)?;
+        let (status, body) = server.probe(path).await?;
         Ok(Self {
             status,
             body,

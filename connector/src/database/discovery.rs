@@ -21,17 +21,17 @@ const MAX_STATEMENTS: usize = 100;
 pub type StatementOutcome = (Outcome, Vec<Vec<Value>>);
 
 /// Reads the catalogue of the database.
-pub fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
+pub async fn catalog(stream: &mut Stream) -> Result<Catalog, Failure> {
     let requests = catalog::statements().map(Request::execute);
-    let (response, ValueRows(rows)) = stream.run(&requests)?;
-    read_catalog(stream, &response.outcomes, &rows)
+    let (response, ValueRows(rows)) = stream.run(&requests).await?;
+    read_catalog(stream, &response.outcomes, &rows).await
 }
 
 /// Begins a transaction on a stream, reads the catalogue in it, and runs further
 /// statements, all in one request. The plain `BEGIN` takes no lock, and every
 /// server with transactions knows it. The first read fixes the point in time that
 /// the transaction sees.
-pub fn begin(
+pub async fn begin(
     stream: &mut Stream,
     further: &[Statement],
 ) -> Result<(Catalog, Vec<StatementOutcome>), Failure> {
@@ -41,7 +41,7 @@ pub fn begin(
     let statements = begin.into_iter().chain(catalog::statements());
     let statements = statements.chain(further.iter().cloned());
     let requests: Vec<_> = statements.map(Request::execute).collect();
-    let (response, ValueRows(mut rows)) = stream.run(&requests)?;
+    let (response, ValueRows(mut rows)) = stream.run(&requests).await?;
     let mut outcomes = response.outcomes;
     if let (true, Some(Outcome::Failed(error))) = (is_transaction, outcomes.first()) {
         return Err(failure::from_sql_error(error, "BEGIN"));
@@ -50,13 +50,13 @@ pub fn begin(
     let of_further = outcomes.len() - further.len();
     let further = outcomes.drain(of_further..).zip(rows.drain(of_further..));
     let further = further.collect();
-    let catalog = read_catalog(stream, &outcomes[before..], &rows[before..])?;
+    let catalog = read_catalog(stream, &outcomes[before..], &rows[before..]).await?;
     Ok((catalog, further))
 }
 
 /// Reads the catalogue from the results of its statements, and requests the
 /// columns that they lack.
-fn read_catalog(
+async fn read_catalog(
     stream: &mut Stream,
     outcomes: &[Outcome],
     rows: &[Vec<Vec<Value>>],
@@ -95,7 +95,8 @@ fn read_catalog(
                 catalog.add_columns(rows);
             }
         },
-    )?;
+    )
+    .await?;
     // A name that the server's own functions cannot handle, or a broken view:
     // only reading the relation shows which it is.
     complete_columns(
@@ -109,13 +110,14 @@ fn read_catalog(
             }
             _ => {}
         },
-    )?;
+    )
+    .await?;
     catalog.tables.retain(|table| !table.columns.is_empty());
     Ok(catalog)
 }
 
 /// Runs a statement for every relation whose columns are unknown.
-fn complete_columns(
+async fn complete_columns(
     stream: &mut Stream,
     catalog: &mut Catalog,
     statement: impl Fn(&str) -> Statement,
@@ -127,7 +129,7 @@ fn complete_columns(
             .iter()
             .map(|name| Request::execute(statement(name)))
             .collect();
-        let (PipelineResponse { outcomes, .. }, ValueRows(rows)) = stream.run(&requests)?;
+        let (PipelineResponse { outcomes, .. }, ValueRows(rows)) = stream.run(&requests).await?;
         for ((name, outcome), rows) in names.iter().zip(&outcomes).zip(&rows) {
             add(catalog, name, outcome, rows);
         }

@@ -6,7 +6,7 @@ use std::cell::Cell;
 use super::dialect::Dialect;
 use super::failure;
 use super::stream::Stream;
-use crate::error::{Category, Error, Result};
+use crate::error::{Category, Result};
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, PipelineResponse, ValueRows};
@@ -53,25 +53,28 @@ impl Server {
 
     /// Returns the dialect. The first call tries one after the other, because
     /// no endpoint under an allow rule for pipelines reports the dialect.
-    pub fn dialect(&self) -> Result<Dialect> {
+    pub async fn dialect(&self) -> Result<Dialect> {
         if let Some(dialect) = self.dialect.get() {
             return Ok(dialect);
         }
         let select = || Request::execute(Statement::new("SELECT 1"));
-        let attempt = |dialect, requests: &[Request]| {
-            Backoff::new().run(|| match self.stream(dialect).run(requests) {
+        let attempt = async |dialect, requests: &[Request]| {
+            let attempt = async || match self.stream(dialect).run(requests).await {
                 Err(Failure::NoSuchEndpoint(error)) => Ok(Err(error)),
                 Err(failure) => Err(failure.into()),
                 Ok(_) => Ok(Ok(dialect)),
-            })
+            };
+            Backoff::new().run(attempt).await
         };
-        let dialect = match attempt(Dialect::V3, &[select(), Request::Close])? {
+        let dialect = match attempt(Dialect::V3, &[select(), Request::Close]).await? {
             Ok(dialect) => dialect,
-            Err(_) => match attempt(Dialect::V2, &[select(), Request::Close]) {
+            Err(_) => match attempt(Dialect::V2, &[select(), Request::Close]).await {
                 Ok(found) => found?,
                 // tursodb responds with 500 to an unknown request.
                 Err(error) if error.category == Category::Protocol => {
-                    attempt(Dialect::Minimal, &[select()])?.map_err(|_| error)?
+                    attempt(Dialect::Minimal, &[select()])
+                        .await?
+                        .map_err(|_| error)?
                 }
                 Err(error) => return Err(error),
             },
@@ -81,14 +84,15 @@ impl Server {
     }
 
     /// Runs requests on a new stream, which is closed afterwards.
-    pub fn run(&self, requests: &[Request]) -> Result<(Vec<Outcome>, ValueRows)> {
-        let dialect = self.dialect()?;
+    pub async fn run(&self, requests: &[Request]) -> Result<(Vec<Outcome>, ValueRows)> {
+        let dialect = self.dialect().await?;
         let mut requests = requests.to_vec();
         if dialect != Dialect::Minimal {
             requests.push(Request::Close);
         }
-        let (mut response, rows): (PipelineResponse, ValueRows) =
-            Backoff::new().run(|| self.stream(dialect).run(&requests).map_err(Error::from))?;
+        let (mut response, rows): (PipelineResponse, ValueRows) = Backoff::new()
+            .run(async || Ok(self.stream(dialect).run(&requests).await?))
+            .await?;
         if dialect != Dialect::Minimal {
             response.outcomes.pop();
         }
@@ -96,9 +100,9 @@ impl Server {
     }
 
     /// Requests a path, with retries, and returns the status and the body.
-    pub fn get(&self, path: &str) -> Result<(u16, String)> {
-        Backoff::new().run(|| {
-            let (status, retry_after, body) = self.get_once(path)?;
+    pub async fn get(&self, path: &str) -> Result<(u16, String)> {
+        let attempt = async || {
+            let (status, retry_after, body) = self.get_once(path).await?;
             match status {
                 408 | 429 | 502 | 503 => {
                     Err(
@@ -108,19 +112,21 @@ impl Server {
                 }
                 _ => Ok((status, body)),
             }
-        })
+        };
+        Backoff::new().run(attempt).await
     }
 
     /// Requests a path once and returns the status and the body, for callers
     /// that report the status itself.
-    pub fn probe(&self, path: &str) -> Result<(u16, String)> {
-        let (status, _, body) = self.get_once(path)?;
+    pub async fn probe(&self, path: &str) -> Result<(u16, String)> {
+        let (status, _, body) = self.get_once(path).await?;
         Ok((status, body))
     }
 
-    fn get_once(&self, path: &str) -> Result<(u16, Option<u64>, String)> {
-        let response = http::send(Method::Get, &self.url, path, &self.credential, None)?.wait()?;
+    async fn get_once(&self, path: &str) -> Result<(u16, Option<u64>, String)> {
+        let request = http::send(Method::Get, &self.url, path, &self.credential, None);
+        let response = request.await?.wait().await?;
         let (status, retry_after) = (response.status, response.retry_after);
-        Ok((status, retry_after, response.text()?))
+        Ok((status, retry_after, response.text().await?))
     }
 }

@@ -67,21 +67,22 @@ impl Stream {
 
     /// Sends requests. [`receive`](Self::receive) must take the response before
     /// the next requests are sent.
-    pub fn send(&self, requests: &[Request]) -> Result<Pending> {
+    pub async fn send(&self, requests: &[Request]) -> Result<Pending> {
         let body = serde_json::to_string(&PipelineRequest {
             baton: self.baton.as_deref(),
             requests,
         });
         self.post(self.dialect.pipeline_path(), &body.unwrap_or_default())
+            .await
     }
 
     /// Sends a batch whose rows the server streams.
-    pub fn send_cursor(&self, batch: Batch) -> Result<Pending> {
+    pub async fn send_cursor(&self, batch: Batch) -> Result<Pending> {
         let body = serde_json::to_string(&CursorRequest {
             baton: self.baton.as_deref(),
             batch,
         });
-        self.post("/v3/cursor", &body.unwrap_or_default())
+        self.post("/v3/cursor", &body.unwrap_or_default()).await
     }
 
     /// Returns the number of requests since the last call, and resets it.
@@ -89,20 +90,20 @@ impl Stream {
         self.requests.take()
     }
 
-    fn post(&self, path: &str, body: &str) -> Result<Pending> {
+    async fn post(&self, path: &str, body: &str) -> Result<Pending> {
         self.requests.set(self.requests.get() + 1);
-        http::send(Method::Post, &self.url, path, &self.credential, Some(body))
+        http::send(Method::Post, &self.url, path, &self.credential, Some(body)).await
     }
 
     /// Waits for a response and appends its body.
-    pub fn receive(&self, pending: Pending, body: &mut Vec<u8>) -> Result<(), Failure> {
-        let response = self.accept(pending)?;
-        Ok(response.read_to_end(body)?)
+    pub async fn receive(&self, pending: Pending, body: &mut Vec<u8>) -> Result<(), Failure> {
+        let response = self.accept(pending).await?;
+        Ok(response.read_to_end(body).await?)
     }
 
     /// Waits for a response whose body is still to be read.
-    pub fn accept(&self, pending: Pending) -> Result<http::HttpResponse, Failure> {
-        let response = pending.wait()?;
+    pub async fn accept(&self, pending: Pending) -> Result<http::HttpResponse, Failure> {
+        let response = pending.wait().await?;
         if response.status == 200 {
             return Ok(response);
         }
@@ -110,7 +111,7 @@ impl Stream {
         Err(failure::from_status(
             status,
             retry_after,
-            &response.text()?,
+            &response.text().await?,
             &self.url(),
         ))
     }
@@ -142,9 +143,12 @@ impl Stream {
     }
 
     /// Sends requests with small results and waits for the response.
-    pub fn run(&mut self, requests: &[Request]) -> Result<(PipelineResponse, ValueRows), Failure> {
+    pub async fn run(
+        &mut self,
+        requests: &[Request],
+    ) -> Result<(PipelineResponse, ValueRows), Failure> {
         let mut body = Vec::new();
-        self.receive(self.send(requests)?, &mut body)?;
+        self.receive(self.send(requests).await?, &mut body).await?;
         let mut rows = ValueRows::default();
         let response = self
             .decode(&body, &mut rows)
@@ -165,11 +169,13 @@ impl Stream {
 
     /// Closes the stream, so that the server need not keep its connection
     /// until it expires. Errors are ignored, since nothing depends on it.
-    pub fn close(&mut self) {
+    pub async fn close(&mut self) {
         if self.baton.is_some() && self.dialect != Dialect::Minimal {
             // A transaction without writes ends with its stream.
-            if let Ok(pending) = self.send(&[Request::Close]) {
-                let _ = pending.wait().and_then(http::HttpResponse::text);
+            if let Ok(pending) = self.send(&[Request::Close]).await
+                && let Ok(response) = pending.wait().await
+            {
+                let _ = response.text().await;
             }
         }
         self.baton = None;

@@ -17,7 +17,7 @@ pub(super) struct SelectedDatabase {
 }
 
 /// Lists the databases of the organization, and returns the selected ones.
-pub(super) fn select(
+pub(super) async fn select(
     config: &Config,
     databases: &Databases,
     output: &mut Output,
@@ -29,7 +29,7 @@ pub(super) fn select(
             "provide the secret `platform_token`; a read-only token of the group is sufficient",
         ));
     }
-    let entries = platform::databases(&client, &databases.organization, output)?;
+    let entries = platform::databases(&client, &databases.organization, output).await?;
     matching(&entries, databases, client.url().is_https())
 }
 

@@ -64,8 +64,8 @@ impl Member {
     }
 
     /// Reads the next event.
-    pub(super) fn step(&mut self) -> Result<MemberStep> {
-        let event = self.read.next_event()?;
+    pub(super) async fn step(&mut self) -> Result<MemberStep> {
+        let event = self.read.next_event().await?;
         if let Some(event) = &event {
             self.rows.observe(event);
         }
@@ -139,7 +139,7 @@ impl Member {
     }
 
     /// Ends the read, and closes its stream.
-    pub(super) fn close(&mut self) {
-        self.read.close();
+    pub(super) async fn close(&mut self) {
+        self.read.close().await;
     }
 }

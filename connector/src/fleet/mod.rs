@@ -136,20 +136,20 @@ impl Fleet {
     }
 
     /// Returns the next event. `None` after the last one.
-    pub fn next_event(&mut self) -> Result<Option<Event>> {
+    pub async fn next_event(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.output.pop_front() {
                 return Ok(Some(event));
             }
             match &mut self.phase {
-                FleetPhase::Begin => self.begin()?,
+                FleetPhase::Begin => self.begin().await?,
                 FleetPhase::Databases => {
-                    if let Err(error) = self.step() {
-                        self.close();
+                    if let Err(error) = self.step().await {
+                        self.close().await;
                         return Err(error);
                     }
                 }
-                FleetPhase::Platform(read, resources) => match read.next_event()? {
+                FleetPhase::Platform(read, resources) => match read.next_event().await? {
                     Some(Event::Done(mut summary)) => {
                         summary.resources.splice(0..0, std::mem::take(resources));
                         summary.requests += self.requests;
@@ -164,18 +164,17 @@ impl Fleet {
     }
 
     /// Ends the read, and closes all streams.
-    pub fn close(&mut self) {
-        self.active.iter_mut().for_each(Member::close);
-        self.active.clear();
+    pub async fn close(&mut self) {
+        self.close_members().await;
         if let FleetPhase::Platform(read, _) = &mut self.phase {
-            read.close();
+            read.close().await;
         }
         self.phase = FleetPhase::Finished;
     }
 
-    fn begin(&mut self) -> Result<()> {
+    async fn begin(&mut self) -> Result<()> {
         let mut output = Output::default();
-        let selected = databases::select(&self.config, &self.databases, &mut output);
+        let selected = databases::select(&self.config, &self.databases, &mut output).await;
         self.requests += output.requests;
         self.selected = selected?;
         self.queued = self.selected.iter().cloned().collect();
@@ -185,7 +184,7 @@ impl Fleet {
 
     /// Reads the next event of one database. While it waits for a response, the
     /// requests of the others are under way.
-    fn step(&mut self) -> Result<()> {
+    async fn step(&mut self) -> Result<()> {
         while self.active.len() < self.config.platform.concurrency
             && let Some(next) = self.queued.pop_front()
         {
@@ -194,7 +193,7 @@ impl Fleet {
         let Some(mut member) = self.active.pop_front() else {
             return self.end();
         };
-        match member.step() {
+        match member.step().await {
             Ok(MemberStep::Continue) => self.active.push_back(member),
             Ok(MemberStep::Progress(resource)) => {
                 self.report_progress(&resource, &member);
@@ -206,8 +205,8 @@ impl Fleet {
             }
             Ok(MemberStep::BufferFull) => {
                 if let Some((_, error)) = self.key_conflicts(&member).into_iter().next() {
-                    member.close();
-                    return self.continue_without(&member, error);
+                    member.close().await;
+                    return self.continue_without(&member, error).await;
                 }
                 member.is_sent = true;
                 self.flush(&mut member, &BTreeSet::new())?;
@@ -223,16 +222,16 @@ impl Fleet {
                 );
                 self.restart_states
                     .insert(member.name.clone(), member.restart_state());
-                member.close();
-                match self.backoff.wait(error.retryable()) {
-                    Ok(()) => self.restart(&reason),
-                    Err(error) => return self.continue_without(&member, error),
+                member.close().await;
+                match self.backoff.wait(error.retryable()).await {
+                    Ok(()) => self.restart(&reason).await,
+                    Err(error) => return self.continue_without(&member, error).await,
                 }
             }
-            Ok(MemberStep::Done(summary)) => return self.conclude(member, summary),
+            Ok(MemberStep::Done(summary)) => return self.conclude(member, summary).await,
             Err(error) => {
-                member.close();
-                return self.continue_without(&member, error);
+                member.close().await;
+                return self.continue_without(&member, error).await;
             }
         }
         if self
@@ -241,8 +240,7 @@ impl Fleet {
             .is_some_and(|limit| self.rows >= limit)
         {
             self.queued.clear();
-            self.active.iter_mut().for_each(Member::close);
-            self.active.clear();
+            self.close_members().await;
         }
         Ok(())
     }
@@ -276,7 +274,7 @@ impl Fleet {
     }
 
     /// Adds the summary of a database to the totals.
-    fn conclude(&mut self, mut member: Member, summary: Summary) -> Result<()> {
+    async fn conclude(&mut self, mut member: Member, summary: Summary) -> Result<()> {
         self.requests += summary.requests;
         let mut resources = summary.resources;
         for (resource, error) in self.key_conflicts(&member) {
@@ -291,7 +289,7 @@ impl Fleet {
         if let Some(stats) = half_sent.find(|stats| stats.rows > 0)
             && let Some(error) = stats.failure.clone()
         {
-            return self.continue_without(&member, error);
+            return self.continue_without(&member, error).await;
         }
         let failed = failed.into_iter().map(|stats| stats.resource).collect();
         self.flush(&mut member, &failed)?;
@@ -358,17 +356,23 @@ impl Fleet {
     }
 
     /// Continues without a database. Restarts if some of its rows were sent.
-    fn continue_without(&mut self, member: &Member, error: Error) -> Result<()> {
+    async fn continue_without(&mut self, member: &Member, error: Error) -> Result<()> {
         self.record_failure(&member.name, error)?;
         if member.is_sent {
-            self.restart(&format!("the database `{}` failed", member.name));
+            self.restart(&format!("the database `{}` failed", member.name))
+                .await;
         }
         Ok(())
     }
 
-    fn restart(&mut self, reason: &str) {
-        self.active.iter_mut().for_each(Member::close);
-        self.active.clear();
+    async fn close_members(&mut self) {
+        for mut member in std::mem::take(&mut self.active) {
+            member.close().await;
+        }
+    }
+
+    async fn restart(&mut self, reason: &str) {
+        self.close_members().await;
         self.totals.clear();
         self.output.clear();
         self.rows = 0;

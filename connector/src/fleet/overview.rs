@@ -24,12 +24,14 @@ const MAX_NAMED_DATABASES: usize = 10;
 
 /// Lists the resources of the first database that responds, and those of the
 /// Platform API.
-pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
-    let selected = databases::select(config, databases, &mut Output::default())?;
+pub async fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
+    let selected = databases::select(config, databases, &mut Output::default()).await?;
     let mut last = None;
     for database in selected {
-        let listed = single(config, database)
-            .and_then(|(server, config)| list::list(Some(&server), &config));
+        let listed = match single(config, database) {
+            Ok((server, config)) => list::list(Some(&server), &config).await,
+            Err(error) => Err(error),
+        };
         match listed {
             Ok(resources) => return Ok(resources.into_iter().map(fleet_resource).collect()),
             Err(error) => last = Some(error),
@@ -42,8 +44,8 @@ pub fn list(config: &Config, databases: &Databases) -> Result<Vec<Resource>> {
 }
 
 /// Checks the first database that responds, and reports which are selected.
-pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
-    let selected = databases::select(config, databases, &mut Output::default())?;
+pub async fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
+    let selected = databases::select(config, databases, &mut Output::default()).await?;
     let names: Vec<_> = selected
         .iter()
         .take(MAX_NAMED_DATABASES)
@@ -58,8 +60,10 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     let mut findings = vec![Finding::new("databases", Severity::Info, message)];
     let mut last = None;
     for database in selected {
-        let checked = single(config, database)
-            .and_then(|(server, config)| check::check_database(&server, &config));
+        let checked = match single(config, database) {
+            Ok((server, config)) => check::check_database(&server, &config).await,
+            Err(error) => Err(error),
+        };
         match checked {
             Ok(checked) => {
                 findings.extend(checked);
@@ -72,7 +76,7 @@ pub fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding>> {
     if let Some(error) = last {
         return Err(error);
     }
-    findings.extend(platform::check::check(config)?);
+    findings.extend(platform::check::check(config).await?);
     Ok(findings)
 }
 

@@ -23,7 +23,7 @@ const SHORT_LIFE_SECONDS: i64 = 86_400;
 
 /// Checks the settings of the Platform API. Without a token there are no
 /// findings, unless no database is configured either.
-pub fn check(config: &Config) -> Result<Vec<Finding>> {
+pub async fn check(config: &Config) -> Result<Vec<Finding>> {
     let client = Client::new(&config.platform);
     if !client.has_token() {
         return Ok(if config.database.is_some() {
@@ -37,12 +37,12 @@ pub fn check(config: &Config) -> Result<Vec<Finding>> {
         });
     }
     let (mut lists, mut output) = (ParentLists::default(), Output::default());
-    let mut findings = vec![check_token(&client, &mut output)?];
+    let mut findings = vec![check_token(&client, &mut output).await?];
     if findings[0].severity == Severity::Error {
         return Ok(findings);
     }
     for endpoint in ENDPOINTS {
-        let result = can_read(endpoint, config, &client, &mut lists, &mut output);
+        let result = can_read(endpoint, config, &client, &mut lists, &mut output).await;
         let info = |message| Finding::new(endpoint.name, Severity::Info, message);
         findings.push(match result {
             Ok(true) => info("the token can read the resource"),
@@ -62,10 +62,10 @@ pub fn check(config: &Config) -> Result<Vec<Finding>> {
 }
 
 /// Checks that the API accepts the token, and when it expires.
-fn check_token(client: &Client, output: &mut Output) -> Result<Finding> {
+async fn check_token(client: &Client, output: &mut Output) -> Result<Finding> {
     let path = "/v1/auth/validate";
-    let fetch = client.send(false, path.to_owned(), output);
-    let body = match client.receive(fetch, output) {
+    let fetch = client.send(false, path.to_owned(), output).await;
+    let body = match client.receive(fetch, output).await {
         Ok(body) => body,
         Err(error) if error.category == Category::Authentication => {
             return Ok(Finding {
@@ -116,7 +116,7 @@ fn expiry_finding(expires: Option<i64>, now: i64) -> Finding {
 }
 
 /// Requests an endpoint for its first target. False if it has no target.
-fn can_read(
+async fn can_read(
     endpoint: &'static Endpoint,
     config: &Config,
     client: &Client,
@@ -125,9 +125,9 @@ fn can_read(
 ) -> Result<bool> {
     let mut failures = PartialFailures::new(endpoint);
     let settings = &config.platform;
-    let targets = targets(endpoint, settings, client, lists, &mut failures, output)?;
+    let targets = targets(endpoint, settings, client, lists, &mut failures, output).await?;
     let Some(first) = targets.into_iter().next() else {
-        failures.check_any_success(client, lists, output)?;
+        failures.check_any_success(client, lists, output).await?;
         return Ok(false);
     };
     let (from, to) = moment::month(clock::today());
@@ -140,12 +140,13 @@ fn can_read(
     };
     let path = request_path(endpoint, &first);
     if endpoints::is_parent(endpoint) {
-        lists.bodies(client, endpoint, &path, output)?;
+        lists.bodies(client, endpoint, &path, output).await?;
         return Ok(true);
     }
     let path = Paginator::new(path, endpoint.pagination.with_small_pages()).first();
-    let fetch = client.send(endpoint.scope == Scope::Region, path.clone(), output);
-    let body = client.receive(fetch, output)?;
+    let is_region = endpoint.scope == Scope::Region;
+    let fetch = client.send(is_region, path.clone(), output).await;
+    let body = client.receive(fetch, output).await?;
     RecordPage::parse(&body, endpoint.selector, &path)?;
     Ok(true)
 }

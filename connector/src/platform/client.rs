@@ -56,12 +56,12 @@ impl Client {
     }
 
     /// Sends a request for a path of the API or of the server of regions.
-    pub(super) fn send(&self, is_region: bool, path: String, output: &mut Output) -> Fetch {
+    pub(super) async fn send(&self, is_region: bool, path: String, output: &mut Output) -> Fetch {
         output.count_request();
         let pending = if is_region {
-            http::send(Method::Get, &self.region, &path, &self.no_credential, None)
+            http::send(Method::Get, &self.region, &path, &self.no_credential, None).await
         } else {
-            http::send(Method::Get, &self.api, &path, &self.token, None)
+            http::send(Method::Get, &self.api, &path, &self.token, None).await
         };
         Fetch {
             path,
@@ -71,29 +71,29 @@ impl Client {
     }
 
     /// Receives the body of a response. Temporary failures are retried.
-    pub(super) fn receive(&self, fetch: Fetch, output: &mut Output) -> Result<String> {
+    pub(super) async fn receive(&self, fetch: Fetch, output: &mut Output) -> Result<String> {
         let mut backoff = Backoff::new();
         let mut fetch = fetch;
         loop {
             let (is_region, path) = (fetch.is_region, fetch.path.clone());
-            match self.receive_once(fetch) {
+            match self.receive_once(fetch).await {
                 Ok(body) => return Ok(body),
-                Err(error) => backoff.wait(error)?,
+                Err(error) => backoff.wait(error).await?,
             }
-            fetch = self.send(is_region, path, output);
+            fetch = self.send(is_region, path, output).await;
         }
     }
 
-    fn receive_once(&self, fetch: Fetch) -> Result<String> {
+    async fn receive_once(&self, fetch: Fetch) -> Result<String> {
         let url = if fetch.is_region {
             &self.region
         } else {
             &self.api
         };
         let request = || format!("{url}{}", fetch.path);
-        let mut response = fetch.pending.and_then(Pending::wait)?;
+        let mut response = fetch.pending?.wait().await?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk()? {
+        while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(Error::new(
                     Category::Data,

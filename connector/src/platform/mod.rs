@@ -83,7 +83,7 @@ pub fn selected(
 }
 
 /// Returns the databases of an organization, each with its host.
-pub fn databases(
+pub async fn databases(
     client: &client::Client,
     organization: &str,
     output: &mut Output,
@@ -94,5 +94,6 @@ pub fn databases(
     };
     let list = endpoints::parent(Scope::Database)?;
     let path = request_path(list, &context);
-    ParentLists::default().entries(client, list, &path, output)
+    let mut lists = ParentLists::default();
+    lists.entries(client, list, &path, output).await
 }

@@ -40,7 +40,7 @@ pub struct ListEntry {
 
 impl ParentLists {
     /// Returns the bodies of a list.
-    pub(super) fn bodies(
+    pub(super) async fn bodies(
         &mut self,
         client: &Client,
         endpoint: &Endpoint,
@@ -50,7 +50,7 @@ impl ParentLists {
         if let Some(known) = self.bodies.get(path) {
             return known.clone();
         }
-        let bodies = request_list(client, endpoint, path, output);
+        let bodies = request_list(client, endpoint, path, output).await;
         // After a temporary failure, the next caller requests the list again.
         if bodies.as_ref().is_err_and(|error| error.retryable) {
             return bodies;
@@ -65,14 +65,14 @@ impl ParentLists {
     }
 
     /// Returns the entries of a list.
-    pub(super) fn entries(
+    pub(super) async fn entries(
         &mut self,
         client: &Client,
         endpoint: &Endpoint,
         path: &str,
         output: &mut Output,
     ) -> Result<Vec<ListEntry>> {
-        let bodies = self.bodies(client, endpoint, path, output)?;
+        let bodies = self.bodies(client, endpoint, path, output).await?;
         let names: &[&str] = match endpoint.scope {
             Scope::Token => &["slug"],
             _ => &["Name", "name"],
@@ -87,7 +87,7 @@ impl ParentLists {
     }
 
     /// Returns the UUID of an organization, which the newest endpoints require.
-    pub(super) fn organization_id(
+    pub(super) async fn organization_id(
         &mut self,
         client: &Client,
         organization: &str,
@@ -97,21 +97,23 @@ impl ParentLists {
             return known.clone();
         }
         let path = format!("/v1/organizations/{}", percent_encode(organization));
-        let request = |path: String, id: &str, output: &mut Output| {
-            let fetch = client.send(false, path, output);
-            let body = client.receive(fetch, output)?;
+        let request = async |path: String, id: &str, output: &mut Output| {
+            let fetch = client.send(false, path, output).await;
+            let body = client.receive(fetch, output).await?;
             let root: Option<&RawValue> = serde_json::from_str(&body).ok();
             let object = root.and_then(Object::parse);
             let member =
                 object.and_then(|object| object.get("organization").and_then(Object::parse));
             Ok::<_, Error>(member.and_then(|member| member.get(id).and_then(json::text)))
         };
-        let id = match request(path.clone(), "id", output) {
+        let id = match request(path.clone(), "id", output).await {
             Ok(Some(id)) => Ok(id),
             // Some responses lack the id. The usage is documented to have it.
-            Ok(None) => request(format!("{path}/usage"), "uuid", output).and_then(|id| {
-                id.ok_or_else(|| failure::protocol(&path, "the response has no `id`"))
-            }),
+            Ok(None) => request(format!("{path}/usage"), "uuid", output)
+                .await
+                .and_then(|id| {
+                    id.ok_or_else(|| failure::protocol(&path, "the response has no `id`"))
+                }),
             Err(error) => Err(error),
         };
         self.organization_ids
@@ -141,7 +143,7 @@ impl ListEntry {
     }
 }
 
-fn request_list(
+async fn request_list(
     client: &Client,
     endpoint: &Endpoint,
     path: &str,
@@ -151,8 +153,9 @@ fn request_list(
     let mut next = Some(paginator.first());
     let mut bodies = Vec::new();
     while let Some(path) = next {
-        let fetch = client.send(endpoint.scope == Scope::Region, path.clone(), output);
-        let body = client.receive(fetch, output)?;
+        let is_region = endpoint.scope == Scope::Region;
+        let fetch = client.send(is_region, path.clone(), output).await;
+        let body = client.receive(fetch, output).await?;
         let page = RecordPage::parse(&body, endpoint.selector, &path)?;
         next = paginator.next(&page.info, page.records.len())?;
         bodies.push(body);

@@ -57,7 +57,7 @@ impl PartialFailures {
 
     /// Returns an error if no partition was read. The resource is empty if all
     /// partitions were deleted, which a new list confirms.
-    pub(super) fn check_any_success(
+    pub(super) async fn check_any_success(
         &mut self,
         client: &Client,
         lists: &mut ParentLists,
@@ -79,7 +79,7 @@ impl PartialFailures {
         };
         let path = request_path(list, &organization);
         lists.invalidate(&path);
-        let entries = lists.entries(client, list, &path, output)?;
+        let entries = lists.entries(client, list, &path, output).await?;
         if entries
             .iter()
             .any(|entry| Some(&entry.name) == context.name.as_ref())

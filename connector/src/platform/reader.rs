@@ -36,15 +36,19 @@ impl PlatformReader {
     }
 
     /// Receives one response. Returns false when all resources were read.
-    pub fn step(&mut self, options: &ReadOptions, output: &mut Output) -> Result<bool, Failure> {
+    pub async fn step(
+        &mut self,
+        options: &ReadOptions,
+        output: &mut Output,
+    ) -> Result<bool, Failure> {
         let current = match self.current.take() {
-            None => self.start_next(options, output)?,
+            None => self.start_next(options, output).await?,
             current => current,
         };
         let Some(mut reader) = current else {
             return Ok(!self.remaining.is_empty());
         };
-        match reader.step(&self.client, &mut self.lists, output) {
+        match reader.step(&self.client, &mut self.lists, output).await {
             Ok(true) => self.current = Some(reader),
             Ok(false) => reader.end(output)?,
             Err(error) => record_failure(reader.resource(), error, output)?,
@@ -54,7 +58,7 @@ impl PlatformReader {
 
     /// Starts the next resource. Returns nothing if there is none, or if it
     /// failed.
-    fn start_next(
+    async fn start_next(
         &mut self,
         options: &ReadOptions,
         output: &mut Output,
@@ -65,7 +69,7 @@ impl PlatformReader {
         output.begin(&selection.resource);
         let settings = &self.config.platform;
         let (client, lists) = (&self.client, &mut self.lists);
-        match ResourceReader::start(&selection, settings, options, client, lists, output) {
+        match ResourceReader::start(&selection, settings, options, client, lists, output).await {
             Ok(reader) => Ok(Some(Box::new(reader))),
             Err(error) => record_failure(&selection.resource, error, output).map(|()| None),
         }

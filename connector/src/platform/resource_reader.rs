@@ -70,7 +70,7 @@ struct Progress {
 }
 
 impl ResourceReader {
-    pub(super) fn start(
+    pub(super) async fn start(
         selection: &Selection,
         settings: &Platform,
         options: &ReadOptions,
@@ -99,7 +99,7 @@ impl ResourceReader {
             stats.primary_key = key;
         }
         let mut failures = PartialFailures::new(endpoint);
-        let targets = targets(endpoint, settings, client, lists, &mut failures, output)?;
+        let targets = targets(endpoint, settings, client, lists, &mut failures, output).await?;
         let mut partitions = Partitions::new(targets);
         let mut progress = (selection.mode == Mode::Incremental).then(|| Progress {
             cursor_column: plan::cursor_column(endpoint).unwrap_or_default(),
@@ -144,7 +144,7 @@ impl ResourceReader {
     }
 
     /// Receives one response. Returns false when all were received.
-    pub(super) fn step(
+    pub(super) async fn step(
         &mut self,
         client: &Client,
         lists: &mut ParentLists,
@@ -153,18 +153,21 @@ impl ResourceReader {
         if self.row_count >= self.max_rows {
             return Ok(false);
         }
-        self.fill_in_flight(client, output);
+        self.fill_in_flight(client, output).await;
         let Some((mut partition, fetch)) = self.in_flight.pop_front() else {
-            self.failures.check_any_success(client, lists, output)?;
+            self.failures
+                .check_any_success(client, lists, output)
+                .await?;
             self.unread = self.failures.unread(|column| self.mapper.reads(column))?;
             return match &self.only_organization {
                 Some(slug) if self.row_count == 0 => Err(unknown_organization(slug)),
                 _ => Ok(false),
             };
         };
-        match self.receive(&mut partition, fetch, client, lists, output) {
+        let received = self.receive(&mut partition, fetch, client, lists, output);
+        match received.await {
             Ok(Some(next)) => {
-                let fetch = self.send(next, client, output);
+                let fetch = self.send(next, client, output).await;
                 self.in_flight.push_front((partition, Some(fetch)));
                 return Ok(true);
             }
@@ -193,24 +196,29 @@ impl ResourceReader {
         Ok(())
     }
 
-    fn fill_in_flight(&mut self, client: &Client, output: &mut Output) {
+    async fn fill_in_flight(&mut self, client: &Client, output: &mut Output) {
         while self.in_flight.len() < self.concurrency {
             let Some(partition) = self.partitions.next(self.endpoint) else {
                 break;
             };
             // The list of a parent is requested once for all resources.
-            let fetch = (!endpoints::is_parent(self.endpoint))
-                .then(|| self.send(partition.paginator.first(), client, output));
+            let fetch = if endpoints::is_parent(self.endpoint) {
+                None
+            } else {
+                let path = partition.paginator.first();
+                Some(self.send(path, client, output).await)
+            };
             self.in_flight.push_back((partition, fetch));
         }
     }
 
-    fn send(&self, path: String, client: &Client, output: &mut Output) -> Fetch {
-        client.send(self.endpoint.scope == Scope::Region, path, output)
+    async fn send(&self, path: String, client: &Client, output: &mut Output) -> Fetch {
+        let is_region = self.endpoint.scope == Scope::Region;
+        client.send(is_region, path, output).await
     }
 
     /// Receives a page of a partition. Returns the path of the next page.
-    fn receive(
+    async fn receive(
         &mut self,
         partition: &mut Partition,
         fetch: Option<Fetch>,
@@ -221,7 +229,7 @@ impl ResourceReader {
         let selector = self.endpoint.selector;
         let Some(fetch) = fetch else {
             let path = partition.paginator.path();
-            let bodies = lists.bodies(client, self.endpoint, path, output)?;
+            let bodies = lists.bodies(client, self.endpoint, path, output).await?;
             for body in bodies.iter() {
                 let page = RecordPage::parse(body, selector, path)?;
                 self.push_records(partition, &page, output)?;
@@ -229,7 +237,7 @@ impl ResourceReader {
             return Ok(None);
         };
         let path = fetch.path.clone();
-        let body = client.receive(fetch, output)?;
+        let body = client.receive(fetch, output).await?;
         let page = RecordPage::parse(&body, selector, &path)?;
         let next = partition.paginator.next(&page.info, page.records.len())?;
         let is_complete = self.push_records(partition, &page, output)?;

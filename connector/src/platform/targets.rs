@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::output::Output;
 
 /// Returns the targets of an endpoint. An endpoint of the token has one target.
-pub(super) fn targets(
+pub(super) async fn targets(
     endpoint: &'static Endpoint,
     settings: &Platform,
     client: &Client,
@@ -27,7 +27,7 @@ pub(super) fn targets(
         vec![slug.clone()]
     } else {
         let list = endpoints::parent(Scope::Organization)?;
-        let entries = lists.entries(client, list, list.path, output)?;
+        let entries = lists.entries(client, list, list.path, output).await?;
         entries.into_iter().map(|entry| entry.name).collect()
     };
     let mut targets = Vec::new();
@@ -36,7 +36,7 @@ pub(super) fn targets(
             organization,
             ..PartitionContext::default()
         };
-        match organization_targets(endpoint, &context, client, lists, output) {
+        match organization_targets(endpoint, &context, client, lists, output).await {
             Ok(found) => targets.extend(found),
             Err(error) => failures.record(&context, error)?,
         }
@@ -44,7 +44,7 @@ pub(super) fn targets(
     Ok(targets)
 }
 
-fn organization_targets(
+async fn organization_targets(
     endpoint: &Endpoint,
     organization: &PartitionContext,
     client: &Client,
@@ -53,7 +53,11 @@ fn organization_targets(
 ) -> Result<Vec<PartitionContext>> {
     if endpoint.scope == Scope::Organization {
         let id = if endpoint.path.contains("{organizationId}") {
-            Some(lists.organization_id(client, &organization.organization, output)?)
+            Some(
+                lists
+                    .organization_id(client, &organization.organization, output)
+                    .await?,
+            )
         } else {
             None
         };
@@ -64,7 +68,7 @@ fn organization_targets(
     }
     let list = endpoints::parent(endpoint.scope)?;
     let path = request_path(list, organization);
-    let entries = lists.entries(client, list, &path, output)?;
+    let entries = lists.entries(client, list, &path, output).await?;
     let contexts = entries.into_iter().map(|entry| PartitionContext {
         id: entry.id,
         name: Some(entry.name),

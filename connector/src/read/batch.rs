@@ -78,7 +78,7 @@ impl BatchReader {
     }
 
     /// Reads a page. Returns false at the end.
-    pub(super) fn step(
+    pub(super) async fn step(
         &mut self,
         options: &ReadOptions,
         output: &mut Output,
@@ -88,19 +88,20 @@ impl BatchReader {
             State::Start if self.targets.is_empty() => self.state = State::End,
             State::Start if stream.dialect() == Dialect::V3 => {
                 output.requests += 1;
-                self.state = State::Streaming(Box::new(self.send_batch(options)?));
+                self.state = State::Streaming(Box::new(self.send_batch(options).await?));
             }
             State::Start => {
                 let targets = std::mem::take(&mut self.targets);
                 self.state = State::Statements(targets.into());
             }
             State::Streaming(response) => {
-                if response.read_page(stream, &self.targets, options, output)? {
+                let page = response.read_page(stream, &self.targets, options, output);
+                if page.await? {
                     self.state = State::End;
                 }
             }
             State::Statements(targets) => match targets.pop_front() {
-                Some(target) => read_statement(stream, &target, options, output)?,
+                Some(target) => read_statement(stream, &target, options, output).await?,
                 None => self.state = State::End,
             },
             State::End => return Ok(false),
@@ -109,13 +110,13 @@ impl BatchReader {
     }
 
     /// Closes the stream.
-    pub(super) fn close(&mut self) {
+    pub(super) async fn close(&mut self) {
         // A response that is being received occupies the stream.
         self.state = State::End;
-        self.snapshot.close();
+        self.snapshot.close().await;
     }
 
-    fn send_batch(&mut self, options: &ReadOptions) -> Result<BatchResponse, Failure> {
+    async fn send_batch(&mut self, options: &ReadOptions) -> Result<BatchResponse, Failure> {
         let is_transaction = self.snapshot.is_transaction();
         let step = |target: &Target| Step {
             condition: is_transaction.then(StepCondition::in_transaction),
@@ -125,9 +126,9 @@ impl BatchReader {
             steps: self.targets.iter().map(step).collect(),
         };
         let stream = &mut self.snapshot.stream;
-        let pending = stream.send_cursor(batch)?;
+        let pending = stream.send_cursor(batch).await?;
         Ok(BatchResponse {
-            response: stream.accept(pending).map_err(batch_refused)?,
+            response: stream.accept(pending).await.map_err(batch_refused)?,
             lines: Lines::default(),
             current: None,
             begun: 0,
@@ -138,7 +139,7 @@ impl BatchReader {
 
 impl BatchResponse {
     /// Reads until a page is full. Returns true at the end of the response.
-    fn read_page(
+    async fn read_page(
         &mut self,
         stream: &mut Stream,
         targets: &[Target],
@@ -152,7 +153,7 @@ impl BatchResponse {
         loop {
             let line = if let Some(line) = self.lines.next_line() {
                 line
-            } else if self.receive_chunk(targets, &url)? {
+            } else if self.receive_chunk(targets, &url).await? {
                 continue;
             } else if let Some(line) = self.lines.last_line() {
                 line
@@ -217,8 +218,8 @@ impl BatchResponse {
     }
 
     /// Receives a chunk of the body. Returns false at the end of the body.
-    fn receive_chunk(&mut self, targets: &[Target], url: &str) -> Result<bool, Failure> {
-        match self.response.chunk() {
+    async fn receive_chunk(&mut self, targets: &[Target], url: &str) -> Result<bool, Failure> {
+        match self.response.chunk().await {
             Ok(Some(_)) if self.lines.incomplete_bytes() > MAX_LINE_BYTES => {
                 Err(failure::from_decode_error(&LINE_TOO_LONG, url).into())
             }
@@ -264,7 +265,7 @@ impl BatchResponse {
 }
 
 /// Reads a resource with one request.
-fn read_statement(
+async fn read_statement(
     stream: &mut Stream,
     target: &Target,
     options: &ReadOptions,
@@ -277,7 +278,8 @@ fn read_statement(
     decoder.set_encoding(target.encoding, 0);
     let request = Request::execute(target.statement(options.row_limit));
     let mut body = Vec::new();
-    stream.receive(stream.send(&[request])?, &mut body)?;
+    let pending = stream.send(&[request]).await?;
+    stream.receive(pending, &mut body).await?;
     let response = match stream.decode(&body, &mut decoder) {
         Ok(response) => response,
         Err(ResponseError::Decode(DecodeError::LostInfinity))

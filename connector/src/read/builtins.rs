@@ -28,7 +28,7 @@ impl BuiltinReader {
     }
 
     /// Reads a resource, or a page of a dump. Returns false at the end.
-    pub(super) fn step(
+    pub(super) async fn step(
         &mut self,
         server: Option<&Server>,
         config: &Config,
@@ -36,7 +36,7 @@ impl BuiltinReader {
         output: &mut Output,
     ) -> Result<bool, Failure> {
         if let Some(dump) = &mut self.dump {
-            match dump.step(options, output) {
+            match dump.step(options, output).await {
                 Ok(true) => return Ok(true),
                 Ok(false) => dump.end(output)?,
                 Err(error) => builtin::record_failure(error, output)?,
@@ -48,7 +48,7 @@ impl BuiltinReader {
             return Ok(false);
         };
         let server = server.ok_or_else(|| missing_database(builtin.info().name))?;
-        self.dump = builtin.read(server, config, options, output)?;
+        self.dump = builtin.read(server, config, options, output).await?;
         Ok(true)
     }
 }

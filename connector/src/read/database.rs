@@ -19,14 +19,14 @@ use crate::selection::Selection;
 impl Read {
     /// Opens a stream, plans the read in its snapshot, and returns the stage
     /// that reads the first pages.
-    pub(super) fn start_database(&mut self) -> Result<Stage, Failure> {
+    pub(super) async fn start_database(&mut self) -> Result<Stage, Failure> {
         let server = self.server.as_ref();
         let server = server.ok_or_else(|| missing_database("tables"))?;
-        let dialect = server.dialect().map_err(Failure::Final)?;
+        let dialect = server.dialect().await.map_err(Failure::Final)?;
         let mut snapshot = Snapshot::new(server.stream(dialect));
-        let plan = self.plan(&mut snapshot);
+        let plan = self.plan(&mut snapshot).await;
         if plan.is_err() {
-            snapshot.close();
+            snapshot.close().await;
         }
         let mut plan = plan?;
         self.output.requests += snapshot.stream.take_requests();
@@ -45,14 +45,14 @@ impl Read {
     }
 
     /// Plans the read, step by step.
-    fn plan(&mut self, snapshot: &mut Snapshot) -> Result<Plan, Failure> {
-        self.note_commit(&mut snapshot.stream)?;
+    async fn plan(&mut self, snapshot: &mut Snapshot) -> Result<Plan, Failure> {
+        self.note_commit(&mut snapshot.stream).await?;
         let requested = self.skip_unchanged();
         if self.is_nothing_left(&requested) {
             return Ok(Plan::default());
         }
         let explained = query_plans::expected(&requested, &self.options);
-        let (catalog, results) = snapshot.begin(&explained)?;
+        let (catalog, results) = snapshot.begin(&explained).await?;
         let mut plans = QueryPlans::default();
         plans.add(explained, &results);
         let stream = &mut snapshot.stream;
@@ -64,7 +64,7 @@ impl Read {
         if self.is_nothing_left(&requested) {
             return Ok(Plan::default());
         }
-        let queries = queries::describe(stream, &self.config.queries)?;
+        let queries = queries::describe(stream, &self.config.queries).await?;
         let lenient = self.options.lenient;
         let encoding = |resource: &str| self.restart.encoding(resource);
         let mut plan = Plan::new(
@@ -79,17 +79,17 @@ impl Read {
         if let Some(commit) = &self.restart.commit {
             plan.set_commit(&requested, commit);
         }
-        feed_preflight::run(stream, &mut plan)?;
-        preflight::run(stream, &mut plan, &self.options, plans)?;
+        feed_preflight::run(stream, &mut plan).await?;
+        preflight::run(stream, &mut plan, &self.options, plans).await?;
         Ok(plan)
     }
 
     /// Notes the server's commit before the snapshot begins, so that the
     /// snapshot includes it. A resumed read keeps the first one, because it has
     /// sent rows of that snapshot.
-    fn note_commit(&mut self, stream: &mut Stream) -> Result<(), Failure> {
+    async fn note_commit(&mut self, stream: &mut Stream) -> Result<(), Failure> {
         if self.config.skip_unchanged && !self.restart.is_resumed {
-            self.restart.commit = unchanged::current_commit(stream)?;
+            self.restart.commit = unchanged::current_commit(stream).await?;
         }
         Ok(())
     }

@@ -41,11 +41,11 @@ pub(super) struct ChangePage {
 }
 
 /// Requests changes. The first request has to be their statement.
-pub(super) fn request_changes(
+pub(super) async fn request_changes(
     stream: &mut Stream,
     requests: &[Request],
 ) -> Result<ChangePage, Failure> {
-    let (response, ValueRows(rows)) = stream.run(requests)?;
+    let (response, ValueRows(rows)) = stream.run(requests).await?;
     let mut page = ChangePage {
         outcomes: response.outcomes,
         ..ChangePage::default()
@@ -128,7 +128,7 @@ impl FeedReader {
     }
 
     /// Reads a page. Returns false at the end.
-    pub(super) fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
+    pub(super) async fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
         let mut table = match self.current.take() {
             Some(table) => table,
             None => match self.remaining.pop_front() {
@@ -139,7 +139,7 @@ impl FeedReader {
                 None => return Ok(false),
             },
         };
-        match self.read_page(&mut table, output) {
+        match self.read_page(&mut table, output).await {
             Ok(AfterFeedPage::Page) => self.current = Some(table),
             Ok(AfterFeedPage::End) => table.end(output)?,
             Ok(AfterFeedPage::Failed(error)) => table.fail(error, output)?,
@@ -157,8 +157,8 @@ impl FeedReader {
     }
 
     /// Closes the stream.
-    pub(super) fn close(&mut self) {
-        self.snapshot.close();
+    pub(super) async fn close(&mut self) {
+        self.snapshot.close().await;
     }
 
     fn start_table(&self, mut target: Target, output: &mut Output) -> Result<Option<FeedTable>> {
@@ -189,7 +189,7 @@ impl FeedReader {
         }))
     }
 
-    fn read_page(
+    async fn read_page(
         &mut self,
         table: &mut FeedTable,
         output: &mut Output,
@@ -207,7 +207,7 @@ impl FeedReader {
         let mut requests = vec![Request::execute(statement)];
         requests.extend(self.snapshot.proof_request());
         output.count_request();
-        let page = request_changes(&mut self.snapshot.stream, &requests)?;
+        let page = request_changes(&mut self.snapshot.stream, &requests).await?;
         if let Some(Outcome::Failed(error)) = page.outcomes.first() {
             let is_too_large = failure::is_too_large(error);
             if is_too_large && table.limit > 1 {

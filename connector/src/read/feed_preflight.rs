@@ -36,16 +36,16 @@ struct FeedState {
 
 /// Determines where the reads of all followed tables start and end. A table
 /// without a cursor becomes one that is read in pages.
-pub(super) fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure> {
+pub(super) async fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Failure> {
     let followed: Vec<FollowedTable> = plan.targets.iter().filter_map(followed_table).collect();
     let Some(first) = followed.first() else {
         return Ok(());
     };
     let parameters = first.table.parameters;
-    let state = read_state(stream, &followed)?;
+    let state = read_state(stream, &followed).await?;
     let starts = followed.iter().filter_map(|table| table.from.as_ref());
     let alterations = match starts.map(|from| from.number).min() {
-        Some(after) => read_alterations(stream, after, state.extent.end.number, parameters)?,
+        Some(after) => read_alterations(stream, after, state.extent.end.number, parameters).await?,
         None => Vec::new(),
     };
     let is_shared = stream.dialect() == Dialect::Minimal;
@@ -114,7 +114,7 @@ fn check_no_transaction(resource: &str, is_dirty: bool) -> Result<()> {
 }
 
 /// Reads the extent of the feed and the states of the tables.
-fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedState, Failure> {
+async fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedState, Failure> {
     let mut statements = feed::select_extent().to_vec();
     statements.push(feed::select_capture_mode());
     let of_feed = statements.len();
@@ -126,7 +126,7 @@ fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedSta
             feed::select_defaults(table),
         ]);
     }
-    let mut results = run_all(stream, &statements)?;
+    let mut results = run_all(stream, &statements).await?;
     let of_tables = results.split_off(of_feed.min(results.len()));
     let [version, first, committed, last, mode] = results.as_slice() else {
         return Err(Error::protocol("the change feed returned too few results").into());
@@ -156,7 +156,7 @@ fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedSta
 }
 
 /// Reads the changes of the schema, each with its number.
-fn read_alterations(
+async fn read_alterations(
     stream: &mut Stream,
     after: i64,
     end: i64,
@@ -168,7 +168,7 @@ fn read_alterations(
         let statement = feed::select_changes(feed::SCHEMA, after, end, MAX_ALTERATIONS, parameters);
         let ChangePage {
             changes, outcomes, ..
-        } = request_changes(stream, &[Request::execute(statement)])?;
+        } = request_changes(stream, &[Request::execute(statement)]).await?;
         if let Some(Outcome::Failed(error)) = outcomes.first() {
             return Err(failure::from_sql_error(error, CHANGES));
         }

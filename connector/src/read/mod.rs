@@ -147,7 +147,7 @@ impl Read {
     ///
     /// # Errors
     /// The error that ended the read.
-    pub fn next_event(&mut self) -> Result<Option<Event>> {
+    pub async fn next_event(&mut self) -> Result<Option<Event>> {
         loop {
             if let Some(event) = self.output.pop() {
                 return Ok(Some(event));
@@ -156,12 +156,12 @@ impl Read {
                 return Ok(None);
             }
             if let Some(delay) = self.delay.take() {
-                clock::sleep(delay);
+                clock::sleep(delay).await;
             }
-            if let Err(failure) = self.step() {
-                let recovered = self.recover(failure);
+            if let Err(failure) = self.step().await {
+                let recovered = self.recover(failure).await;
                 if recovered.is_err() {
-                    self.close();
+                    self.close().await;
                 }
                 recovered?;
             }
@@ -169,32 +169,33 @@ impl Read {
     }
 
     /// Ends the read, and closes its stream.
-    pub fn close(&mut self) {
+    pub async fn close(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Finished) {
-            Stage::Tables(mut tables, _) => tables.close(),
-            Stage::Changes(mut changes, _) => changes.close(),
-            Stage::Batch(mut batch) => batch.close(),
+            Stage::Tables(mut tables, _) => tables.close().await,
+            Stage::Changes(mut changes, _) => changes.close().await,
+            Stage::Batch(mut batch) => batch.close().await,
             Stage::Start | Stage::Builtins(_) | Stage::Platform(_) | Stage::Finished => {}
         }
     }
 
     /// Continues the current stage, or enters the next one.
-    fn step(&mut self) -> Result<(), Failure> {
+    async fn step(&mut self) -> Result<(), Failure> {
         let Self {
             options, output, ..
         } = self;
         let has_more = match &mut self.stage {
             Stage::Builtins(builtins) => {
-                builtins.step(self.server.as_ref(), &self.config, options, output)?
+                let server = self.server.as_ref();
+                builtins.step(server, &self.config, options, output).await?
             }
-            Stage::Tables(tables, _) => tables.step(output)?,
-            Stage::Changes(changes, _) => changes.step(output)?,
-            Stage::Batch(batch) => batch.step(options, output)?,
-            Stage::Platform(platform) => platform.step(options, output)?,
+            Stage::Tables(tables, _) => tables.step(output).await?,
+            Stage::Changes(changes, _) => changes.step(output).await?,
+            Stage::Batch(batch) => batch.step(options, output).await?,
+            Stage::Platform(platform) => platform.step(options, output).await?,
             Stage::Start | Stage::Finished => false,
         };
         if !has_more {
-            self.stage = self.next_stage()?;
+            self.stage = self.next_stage().await?;
         }
         if matches!(self.stage, Stage::Finished) {
             self.output.done();
@@ -204,10 +205,10 @@ impl Read {
 
     /// Returns the stage that follows the current one. If it fails, the read is
     /// back at the start.
-    fn next_stage(&mut self) -> Result<Stage, Failure> {
+    async fn next_stage(&mut self) -> Result<Stage, Failure> {
         match std::mem::replace(&mut self.stage, Stage::Start) {
             Stage::Start => Ok(Stage::Builtins(self.start()?)),
-            Stage::Builtins(_) if self.reads_database() => self.start_database(),
+            Stage::Builtins(_) if self.reads_database() => self.start_database().await,
             Stage::Builtins(_) => {
                 self.output.point_in_time &= self.platform.is_empty();
                 Ok(self.start_platform())
@@ -222,7 +223,7 @@ impl Read {
                 Ok(Stage::Batch(Box::new(batch)))
             }
             Stage::Batch(mut batch) => {
-                batch.close();
+                batch.close().await;
                 Ok(self.start_platform())
             }
             Stage::Platform(_) | Stage::Finished => Ok(Stage::Finished),

@@ -22,13 +22,13 @@ use crate::selection::ReadOptions;
 
 /// Determines the passes of the targets, and fails those that would cost more
 /// than permitted. `plans` holds the query plans that are already known.
-pub(super) fn run(
+pub(super) async fn run(
     stream: &mut Stream,
     plan: &mut Plan,
     options: &ReadOptions,
     plans: QueryPlans,
 ) -> Result<(), Failure> {
-    let indexed = find_indexes(stream, &plan.targets, options, plans)?;
+    let indexed = find_indexes(stream, &plan.targets, options, plans).await?;
     let mut queries = PreflightQueries::default();
     for ((index, target), is_ordered) in plan.targets.iter_mut().enumerate().zip(indexed) {
         let increment = match &target.method {
@@ -46,14 +46,14 @@ pub(super) fn run(
             None => {}
         }
     }
-    let results = run_all(stream, &queries.statements)?;
+    let results = run_all(stream, &queries.statements).await?;
     queries.apply(&results, plan);
     Ok(())
 }
 
 /// Returns, for each target, true if it is to be read in the order of its cursor
 /// column, because an index has it.
-fn find_indexes(
+async fn find_indexes(
     stream: &mut Stream,
     targets: &[Target],
     options: &ReadOptions,
@@ -68,7 +68,7 @@ fn find_indexes(
     let unknown = |statement: &&Statement| plans.searches_index(statement).is_none();
     let unknown: Vec<_> = statements.iter().flatten().filter(unknown).collect();
     let unknown: Vec<_> = unknown.into_iter().cloned().collect();
-    let results = run_all(stream, &unknown)?;
+    let results = run_all(stream, &unknown).await?;
     plans.add(unknown, &results);
     let searches = |statement: &Statement| plans.searches_index(statement).unwrap_or(false);
     let indexed = statements

@@ -28,7 +28,10 @@ pub struct DescribedQuery {
 ///
 /// # Errors
 /// A failure of the request. An invalid query is not an error of the request.
-pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQuery>, Failure> {
+pub async fn describe(
+    stream: &mut Stream,
+    queries: &[Query],
+) -> Result<Vec<DescribedQuery>, Failure> {
     if queries.is_empty() {
         return Ok(Vec::new());
     }
@@ -37,7 +40,7 @@ pub fn describe(stream: &mut Stream, queries: &[Query]) -> Result<Vec<DescribedQ
         .iter()
         .flat_map(|query| describe_requests(query, is_minimal))
         .collect();
-    let (response, _) = stream.run(&requests)?;
+    let (response, _) = stream.run(&requests).await?;
     let outcomes = response.outcomes.chunks_exact(2);
     let described = queries.iter().zip(outcomes);
     Ok(described

@@ -48,7 +48,7 @@ impl Read {
     ///
     /// # Errors
     /// The error of the failure, if another attempt is useless.
-    pub(super) fn recover(&mut self, failure: Failure) -> Result<()> {
+    pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         let current = self.output.current_resource().map(str::to_owned);
         let reason = match failure {
             Failure::NotUtf8 => self.request_bytes(current)?,
@@ -71,9 +71,9 @@ impl Read {
             }
         };
         if self.options.resumable {
-            return self.resume(&reason);
+            return self.resume(&reason).await;
         }
-        self.close();
+        self.close().await;
         self.stage = Stage::Start;
         log::warn(&format!("{reason}; the read restarts"));
         let waiting = self.delay.is_some().then(|| reason.clone());
@@ -132,7 +132,7 @@ impl Read {
     /// # Errors
     /// A retryable error if rows without a cursor were sent: they have to be
     /// read again, by another run.
-    fn resume(&mut self, reason: &str) -> Result<()> {
+    async fn resume(&mut self, reason: &str) -> Result<()> {
         // A read of all resources has no selections that could be removed.
         if self.requested.is_empty() {
             return Err(not_resumable("a read of all resources", reason));
@@ -144,7 +144,7 @@ impl Read {
         let ended = self.output.ended();
         self.requested
             .retain(|selection| !ended.contains(&selection.resource));
-        self.close();
+        self.close().await;
         self.restart.is_resumed = true;
         log::warn(&format!("{reason}; the read resumes after its last page"));
         if self.requested.is_empty() {

@@ -31,11 +31,11 @@ impl Snapshot {
 
     /// Begins the transaction, and reads the catalogue in it, which determines
     /// the point in time. The same request runs further statements.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         &mut self,
         further: &[Statement],
     ) -> Result<(Catalog, Vec<StatementResult>), Failure> {
-        let (catalog, outcomes) = discovery::begin(&mut self.stream, further)?;
+        let (catalog, outcomes) = discovery::begin(&mut self.stream, further).await?;
         let results = outcomes.into_iter().map(StatementResult::new).collect();
         Ok((catalog, results))
     }
@@ -58,8 +58,8 @@ impl Snapshot {
     }
 
     /// Closes the stream, and with it the transaction.
-    pub(super) fn close(&mut self) {
-        self.stream.close();
+    pub(super) async fn close(&mut self) {
+        self.stream.close().await;
     }
 }
 

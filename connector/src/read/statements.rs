@@ -45,14 +45,14 @@ impl StatementResult {
 }
 
 /// Runs statements in as few requests as possible.
-pub(super) fn run_all(
+pub(super) async fn run_all(
     stream: &mut Stream,
     statements: &[Statement],
 ) -> Result<Vec<StatementResult>, Failure> {
     let mut results = Vec::with_capacity(statements.len());
     for statements in statements.chunks(MAX_STATEMENTS) {
         let requests: Vec<_> = statements.iter().cloned().map(Request::execute).collect();
-        let (response, ValueRows(mut rows)) = stream.run(&requests)?;
+        let (response, ValueRows(mut rows)) = stream.run(&requests).await?;
         rows.resize_with(statements.len(), Vec::new);
         let outcomes = response.outcomes.into_iter().zip(rows);
         results.extend(outcomes.map(StatementResult::new));

@@ -99,12 +99,12 @@ impl TableReader {
     }
 
     /// Reads a page. Returns false at the end.
-    pub(super) fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
+    pub(super) async fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
         let Some(mut table) = self.current.take().or_else(|| self.next_table(output)) else {
             return Ok(false);
         };
         if table.pass.is_some() {
-            match self.read_page(&mut table, output) {
+            match self.read_page(&mut table, output).await {
                 Ok(AfterPage::Page) => {}
                 Ok(AfterPage::Pass) => table.next_pass(),
                 Ok(AfterPage::End) => table.pass = None,
@@ -128,9 +128,9 @@ impl TableReader {
     }
 
     /// Closes the stream, after the response that is under way.
-    pub(super) fn close(&mut self) {
-        let _ = self.discard_prefetched(&mut Output::default());
-        self.snapshot.close();
+    pub(super) async fn close(&mut self) {
+        let _ = self.discard_prefetched(&mut Output::default()).await;
+        self.snapshot.close().await;
     }
 
     /// Starts the next table.
@@ -159,7 +159,7 @@ impl TableReader {
     }
 
     /// Reads a page of a table.
-    fn read_page(
+    async fn read_page(
         &mut self,
         table: &mut PagedTable,
         output: &mut Output,
@@ -167,19 +167,19 @@ impl TableReader {
         let (pending, page) = match self.prefetched.take() {
             Some(prefetch) => (prefetch.pending, prefetch.page),
             None if table.limit() == 0 => return Ok(AfterPage::End),
-            None => self.send(table)?,
+            None => self.send(table).await?,
         };
         output.count_request();
         let mut body = std::mem::take(&mut self.body);
         body.clear();
-        self.snapshot.stream.receive(pending, &mut body)?;
-        let result = self.take_response(table, &body, page, output);
+        self.snapshot.stream.receive(pending, &mut body).await?;
+        let result = self.take_response(table, &body, page, output).await;
         self.body = body;
         result
     }
 
     /// Prefetches the next page, then decodes and sends this one.
-    fn take_response(
+    async fn take_response(
         &mut self,
         table: &mut PagedTable,
         body: &[u8],
@@ -190,7 +190,7 @@ impl TableReader {
         let text = simdutf8::basic::from_utf8(body).map_err(|_| Failure::NotUtf8)?;
         let peek = page::peek(text);
         let peeked_key = match &peek {
-            Some(peek) => self.prefetch(table, peek, limit)?,
+            Some(peek) => self.prefetch(table, peek, limit).await?,
             None => None,
         };
         let parsed = page_response::parse(text, page.has_estimate, table.decoder());
@@ -198,7 +198,7 @@ impl TableReader {
             Ok(parsed) => parsed,
             Err(DecodeError::LostInfinity) => {
                 table.decoder().discard_page();
-                self.discard_prefetched(output)?;
+                self.discard_prefetched(output).await?;
                 if peek.is_none() {
                     self.set_state(text)
                         .map_err(|error| self.malformed(&error))?;
@@ -258,13 +258,13 @@ impl TableReader {
             }
             table.after = last_key;
         }
-        self.check_prefetched(table, after_page, output)?;
+        self.check_prefetched(table, after_page, output).await?;
         Ok(after_page)
     }
 
     /// Sends the next request if a peek shows which it is. Returns the key of
     /// the last row.
-    fn prefetch(
+    async fn prefetch(
         &mut self,
         table: &mut PagedTable,
         peek: &PagePeek,
@@ -300,7 +300,7 @@ impl TableReader {
                 };
                 let statement = pass.paging.page(table.encoding, Some(key), page.limit);
                 let requests = self.requests(table.estimate.take(), statement);
-                self.send_prefetch(&requests, true, page)?;
+                self.send_prefetch(&requests, true, page).await?;
             }
             return Ok(key);
         }
@@ -316,19 +316,19 @@ impl TableReader {
                 limit,
                 has_estimate: false,
             };
-            self.send_prefetch(&requests, false, page)?;
+            self.send_prefetch(&requests, false, page).await?;
         }
         Ok(key)
     }
 
-    fn send_prefetch(
+    async fn send_prefetch(
         &mut self,
         requests: &[Request],
         same_pass: bool,
         page: SentPage,
     ) -> Result<(), Failure> {
         self.prefetched = Some(Prefetch {
-            pending: self.snapshot.stream.send(requests)?,
+            pending: self.snapshot.stream.send(requests).await?,
             same_pass,
             page,
         });
@@ -348,7 +348,7 @@ impl TableReader {
     }
 
     /// Discards a prefetched response that does not follow the page.
-    fn check_prefetched(
+    async fn check_prefetched(
         &mut self,
         table: &PagedTable,
         after_page: AfterPage,
@@ -360,14 +360,14 @@ impl TableReader {
         let same_pass = after_page == AfterPage::Page;
         let skips_passes = after_page == AfterPage::End && !table.next_passes.is_empty();
         if prefetch.same_pass != same_pass || skips_passes {
-            self.discard_prefetched(output)?;
+            self.discard_prefetched(output).await?;
         }
         Ok(())
     }
 
     /// Takes the prefetched response without using it, so that the stream can
     /// continue.
-    fn discard_prefetched(&mut self, output: &mut Output) -> Result<(), Failure> {
+    async fn discard_prefetched(&mut self, output: &mut Output) -> Result<(), Failure> {
         let Some(prefetch) = self.prefetched.take() else {
             return Ok(());
         };
@@ -379,6 +379,7 @@ impl TableReader {
         self.snapshot
             .stream
             .receive(prefetch.pending, &mut body)
+            .await
             .map_err(lost)?;
         let text = String::from_utf8_lossy(&body);
         self.set_state(&text)
@@ -396,7 +397,7 @@ impl TableReader {
         state.map_err(|_| expected("a base_url"))
     }
 
-    fn send(&self, table: &mut PagedTable) -> Result<(Pending, SentPage), Failure> {
+    async fn send(&self, table: &mut PagedTable) -> Result<(Pending, SentPage), Failure> {
         let limit = table.limit();
         let mut requests = Vec::new();
         let mut has_estimate = false;
@@ -411,7 +412,7 @@ impl TableReader {
             limit,
             has_estimate,
         };
-        Ok((self.snapshot.stream.send(&requests)?, page))
+        Ok((self.snapshot.stream.send(&requests).await?, page))
     }
 
     /// Returns the requests of an estimate, of a page, and of the proof that the

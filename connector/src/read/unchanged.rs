@@ -15,11 +15,13 @@ use crate::selection::Selection;
 
 /// Returns the replication index of the server, if it reports one. To include
 /// everything up to it, the snapshot must begin later.
-pub(super) fn current_commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
+pub(super) async fn current_commit(stream: &mut Stream) -> Result<Option<String>, Failure> {
     if stream.dialect() != Dialect::V3 {
         return Ok(None);
     }
-    let (response, _) = stream.run(&[Request::execute(Statement::new("SELECT 1"))])?;
+    let (response, _) = stream
+        .run(&[Request::execute(Statement::new("SELECT 1"))])
+        .await?;
     Ok(match response.outcomes.into_iter().next() {
         Some(Outcome::Executed(executed)) => executed.replication_index,
         _ => None,
