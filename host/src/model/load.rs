@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::cursor::Cursor;
 
 /// The id of a load: seconds since 1970 with microseconds, in the format of dlt.
-/// Ids sort by time. Every stored row has the id of its load.
+/// Ids sort by time, also as text. Every stored row has the id of its load.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(transparent)]
 pub struct LoadId(String);
@@ -16,7 +16,12 @@ impl LoadId {
     #[must_use]
     pub fn from_time(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Self(format!("{}.{:06}", since.as_secs(), since.subsec_micros()))
+        // A clock that was never set says 1970, with fewer digits.
+        Self(format!(
+            "{:010}.{:06}",
+            since.as_secs(),
+            since.subsec_micros()
+        ))
     }
 
     /// Returns the start of the load in microseconds since 1970.
@@ -195,4 +200,18 @@ pub struct Rejected {
     pub record: String,
     /// Reason for the rejection.
     pub reason: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time() {
+        let seconds = [0, 915_148_800, 1_000_000_000, 1_700_000_000];
+        let times = seconds.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds));
+        let ids = times.map(LoadId::from_time);
+        assert!(ids.is_sorted(), "{ids:?}");
+        assert_eq!(ids[1].micros(), 915_148_800_000_000);
+    }
 }
