@@ -1,9 +1,11 @@
-//! Errors of libraries as errors of the operating system.
+//! Errors of libraries as errors of the operating system. Must not invite a
+//! caller to repeat what failed.
 
 use std::error::Error;
 use std::io;
 
-/// Wraps an error with the kind that the operating system gave its cause.
+/// Wraps an error with the kind that the operating system gave its cause. Readers
+/// and writers repeat interrupted calls without end, so that kind is replaced.
 pub(super) fn io_error(error: impl Error + Send + Sync + 'static) -> io::Error {
     let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
     let mut kind = io::ErrorKind::Other;
@@ -12,6 +14,9 @@ pub(super) fn io_error(error: impl Error + Send + Sync + 'static) -> io::Error {
             kind = io.kind();
         }
         cause = link.source();
+    }
+    if kind == io::ErrorKind::Interrupted {
+        kind = io::ErrorKind::Other;
     }
     io::Error::new(kind, error)
 }
@@ -30,6 +35,8 @@ mod tests {
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = ::parquet::errors::ParquetError::External(Box::new(full));
         assert_eq!(io_error(error).kind(), io::ErrorKind::StorageFull);
+        let interrupted = io::Error::from(io::ErrorKind::Interrupted);
+        assert_eq!(io_error(interrupted).kind(), io::ErrorKind::Other);
         let full = io::Error::from(io::ErrorKind::StorageFull);
         let error = arrow_schema::ArrowError::IoError("writing".to_owned(), full);
         assert_eq!(io_error(error).kind(), io::ErrorKind::StorageFull);
