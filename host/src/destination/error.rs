@@ -36,6 +36,16 @@ pub enum DestinationError {
         /// Address of the destination.
         location: String,
     },
+    /// No response tells whether the load was committed. The next load finds
+    /// either all or nothing of it.
+    #[error("it is unknown whether the load was committed to {location}")]
+    Unconfirmed {
+        /// Address of the destination.
+        location: String,
+        /// Error of the store.
+        #[source]
+        source: Cause,
+    },
     /// The destination can be read but not written.
     #[error("{location} cannot be written")]
     ReadOnly {
@@ -142,6 +152,9 @@ impl DestinationError {
             }
             Self::Conflict { .. } => {
                 "run again; nothing of this load was stored, and the other load is complete".into()
+            }
+            Self::Unconfirmed { .. } => {
+                "run again; this load is stored as a whole or not at all, and the next run continues from what is stored".into()
             }
             Self::ReadOnly { .. } => "give this user write permission, or choose another path".into(),
             Self::Full { .. } => {

@@ -34,7 +34,8 @@ pub trait Destination: Send {
     fn location(&self) -> String;
 
     /// Returns the cursors that the last committed loads of a pipeline saved,
-    /// by resource. Changes nothing, and may be repeated.
+    /// by resource. Changes nothing, and may be repeated. Call it again after a
+    /// commit that failed: another load may have been committed, or this one.
     fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError>;
 
     /// Returns the pipelines that have a cursor of each resource. Changes
@@ -118,7 +119,8 @@ pub trait Load: Send {
     /// Commits the load with its record, its rejected records and its cursors,
     /// in one atomic step that is durable when it returns.
     ///
-    /// After an error, nothing of the load is visible. The exception is a lost
-    /// response: then the next load finds either all or nothing of this one.
+    /// After an error, nothing of the load is visible. The exception is
+    /// [`DestinationError::Unconfirmed`], after a lost response: then the next
+    /// load finds either all or nothing of this one.
     fn commit(self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError>;
 }

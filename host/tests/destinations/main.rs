@@ -10,13 +10,16 @@
 mod cases;
 mod csv;
 mod duckdb;
+mod faulty;
 mod files;
 mod formats;
+mod interrupted;
 mod killed;
 mod objects;
 mod opening;
 mod store;
 mod value;
+mod versions;
 
 /// One test for each case and destination.
 macro_rules! conformance {

@@ -22,7 +22,8 @@ use object_store::{
 };
 
 use crate::cases::{ids, numbers};
-use crate::store::{DATASET, Kind, Store, commit, load_id, record};
+use crate::faulty::Faulty;
+use crate::store::{DATASET, Kind, Store, batch, commit, load_id, record, texts};
 
 /// An object store in memory.
 #[derive(Debug, Default)]
@@ -50,6 +51,14 @@ impl Objects {
         }
     }
 
+    /// A copy of all objects.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            inner: self.inner.fork(),
+            ..Self::default()
+        }
+    }
+
     fn paths(&self) -> Vec<Path> {
         let listed = self.inner.list(None);
         block_on(listed.map(|object| object.unwrap().location).collect())
@@ -62,7 +71,7 @@ impl fmt::Display for Objects {
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     runtime.unwrap().block_on(future)
 }
@@ -168,13 +177,19 @@ fn files_are_uploaded_in_parts_and_nothing_stays_staged() {
     assert_eq!(objects.uploads.load(Ordering::Relaxed), 1);
     let paths: Vec<_> = objects.paths().iter().map(ToString::to_string).collect();
     assert_eq!(
-        paths,
+        paths[..2],
         [
-            "turso%20data/.conditional-put".to_owned(),
-            "turso%20data/_loads/00000000000000000001.json".to_owned(),
-            format!("turso%20data/t/{}-00000.parquet", load_id(1)),
+            "turso%20data/.conditional-put",
+            "turso%20data/_loads/00000000000000000001.json",
         ]
     );
+    let [file] = &paths[2..] else {
+        panic!("{paths:?}")
+    };
+    let token = file
+        .strip_prefix(&format!("turso%20data/t/{}-", load_id(1)))
+        .and_then(|name| name.strip_suffix("-00000.parquet"));
+    assert_eq!(token.unwrap().len(), 16, "{file}");
 }
 
 #[test]
@@ -217,7 +232,10 @@ fn a_commit_in_doubt_keeps_its_files_until_a_later_load() {
     .unwrap();
     load.write_rows("t", rows).unwrap();
     let error = load.commit(&record(2, &[])).unwrap_err();
-    assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
+    assert!(
+        matches!(error, DestinationError::Unconfirmed { .. }),
+        "{error}"
+    );
     assert_eq!(store.column("t", "id"), numbers(&[1]));
     assert_eq!(data_files(&store), 2, "the put may still be carried out");
     append(&store, 3, 3).unwrap();
@@ -270,4 +288,59 @@ fn a_store_that_ignores_conditions_is_refused() {
         matches!(error, DestinationError::Unusable { .. }),
         "{error}"
     );
+}
+
+/// Some stores refuse parts of several sizes, and all parts are in memory.
+#[test]
+fn parts_are_of_one_size_and_few_are_sent_at_once() {
+    const PART_BYTES: usize = 5 << 20;
+    let store = Store::in_objects(Kind::Jsonl);
+    let counting = Faulty::without_fault(store.shared_objects());
+    let objects = std::sync::Arc::new(counting.clone());
+    let mut destination = testing::files_in_objects(objects, DATASET, FileFormat::Jsonl).unwrap();
+    let text = "x".repeat(1 << 20);
+    let rows = batch(1, vec![("text", texts(&[Some(&*text); 4]))]);
+    let write = TableWrite::new(rows.schema(), WriteDisposition::Replace);
+    let tables = ["a", "b", "c", "d", "e", "f"];
+    commit(destination.as_mut(), 1, |load| {
+        for _ in 0..3 {
+            for table in tables {
+                load.open_table(table, &write).unwrap();
+                load.write_rows(table, rows.clone()).unwrap();
+            }
+        }
+    });
+    let parts = counting.parts();
+    assert_eq!(parts.len(), tables.len());
+    for (path, parts) in parts {
+        let [first, second, last] = parts[..] else {
+            panic!("{path}: {parts:?}")
+        };
+        assert_eq!([first, second], [PART_BYTES; 2], "{path}");
+        assert!((1..PART_BYTES).contains(&last), "{path}: {last}");
+    }
+    let at_once = counting.max_parts_in_flight();
+    assert!((1..=4).contains(&at_once), "{at_once}");
+}
+
+/// A later manifest that cannot be read must not make an earlier one count.
+#[test]
+fn a_manifest_that_cannot_be_read_is_not_skipped() {
+    for content in ["", "{", "{\"version\": 2, \"data\": []}"] {
+        let store = Store::in_objects(Kind::Parquet);
+        append(&store, 1, 1).unwrap();
+        append(&store, 2, 2).unwrap();
+        let objects = store.objects().unwrap();
+        let last = Path::parse("turso%20data/_loads/00000000000000000003.json").unwrap();
+        block_on(objects.inner.put(&last, content.into())).unwrap();
+        let before = objects.paths();
+        let Err(error) = store.try_open() else {
+            panic!("the store was opened")
+        };
+        assert!(
+            matches!(error, DestinationError::Unusable { .. }),
+            "{error}"
+        );
+        assert_eq!(objects.paths(), before, "{content}");
+    }
 }

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use connector_host::destination::DestinationError;
+use connector_host::destination::{DestinationError, TableWrite};
 use connector_host::model::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec, WriteDisposition};
 
-use crate::store::{DATASET, Kind, Store, batch, database, integers, open_spec};
+use crate::store::{
+    DATASET, Kind, Store, batch, commit, database, integers, load_id, open_spec, record,
+};
+use crate::value::Value;
 use crate::{duckdb, files};
 
 fn open_duckdb(path: &Path) -> DestinationError {
@@ -89,14 +92,64 @@ fn an_invalid_manifest_is_unusable() {
     );
     let dataset = store.folder().join("turso%20data");
     let manifest = files::all(&dataset.join("_loads")).pop().unwrap();
-    std::fs::write(manifest, "{").unwrap();
-    let Err(error) = store.try_open() else {
-        panic!("it was opened")
-    };
+    for content in ["", "{", "{\"version\": 2, \"data\": []}"] {
+        std::fs::write(&manifest, content).unwrap();
+        let Err(error) = store.try_open() else {
+            panic!("it was opened")
+        };
+        assert!(
+            matches!(error, DestinationError::Unusable { .. }),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn only_names_of_loads_are_manifests() {
+    let store = Store::new(Kind::Csv);
+    let rows = batch(1, vec![("id", integers(&[1]))]);
+    store.load(1, "t", WriteDisposition::Replace, &rows);
+    let notes = store.folder().join("turso%20data/_loads/notes.json");
+    std::fs::write(&notes, "{}").unwrap();
+    let rows = batch(2, vec![("id", integers(&[2]))]);
+    store.load(2, "t", WriteDisposition::Append, &rows);
+    assert!(notes.exists());
+    std::fs::remove_file(notes).unwrap();
+    assert_eq!(store.rows("t").unwrap().len(), 2);
+}
+
+/// A folder in place of the manifest can neither be replaced nor removed, so the
+/// destination cannot know whether the manifest is there.
+#[test]
+fn a_commit_in_doubt_keeps_the_files_of_its_load() {
+    let store = Store::new(Kind::Csv);
+    let rows = |number: u64| batch(number, vec![("id", integers(&[number.cast_signed()]))]);
+    store.load(1, "t", WriteDisposition::Append, &rows(1));
+    let write = TableWrite::new(rows(1).schema(), WriteDisposition::Append);
+    let mut destination = store.open();
+    let mut load = destination.begin(&load_id(2)).unwrap();
+    load.open_table("t", &write).unwrap();
+    load.write_rows("t", rows(2)).unwrap();
+    let dataset = store.folder().join("turso%20data");
+    let obstacle = dataset.join(format!("_loads/{}.json", load_id(2)));
+    std::fs::create_dir(&obstacle).unwrap();
+    let error = load.commit(&record(2, &[])).unwrap_err();
     assert!(
-        matches!(error, DestinationError::Unusable { .. }),
+        matches!(error, DestinationError::Unconfirmed { .. }),
         "{error:?}"
     );
+    assert_eq!(files::all(&dataset.join("t")).len(), 2);
+    // The last manifest cannot be read, so nothing is removed.
+    assert!(destination.begin(&load_id(3)).is_err());
+    assert_eq!(files::all(&dataset.join("t")).len(), 2);
+    std::fs::remove_dir(obstacle).unwrap();
+    commit(destination.as_mut(), 3, |load| {
+        load.open_table("t", &write).unwrap();
+        load.write_rows("t", rows(3)).unwrap();
+    });
+    let ids = [1, 3].map(Value::Integer);
+    assert_eq!(store.column("t", "id"), ids);
+    assert_eq!(files::all(&dataset.join("t")).len(), 2);
 }
 
 /// The kernel's own folders take no file from anybody, not even from root.

@@ -82,6 +82,22 @@ impl Store {
         self.objects.as_deref()
     }
 
+    /// The object store, for another destination.
+    pub(crate) fn shared_objects(&self) -> Arc<Objects> {
+        Arc::clone(self.objects.as_ref().unwrap())
+    }
+
+    /// A copy of a destination in an object store.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            objects: self
+                .objects
+                .as_ref()
+                .map(|objects| Arc::new(objects.fork())),
+            ..Self::new(self.kind)
+        }
+    }
+
     /// The folder of the destination. Holds a copy of all objects if the
     /// destination is in an object store.
     pub(crate) fn folder(&self) -> &Path {

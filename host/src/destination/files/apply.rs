@@ -34,7 +34,7 @@ pub(super) fn apply_table(
     let carried_over = match (&unread, table.replaced.take()) {
         // Appended rows are not carried over: they would be duplicates.
         (Some(part), Some(replaced)) if table.write.disposition != WriteDisposition::Append => {
-            carry_over(store, load, table, part, replaced)?
+            carry_over(store, table, part, replaced)?
         }
         _ => Vec::new(),
     };
@@ -64,7 +64,6 @@ pub(super) fn apply_table(
             column,
             micros: load.micros(),
         }),
-        load,
         rows: 0,
     };
     for file in rewritten {
@@ -100,7 +99,6 @@ pub(super) fn apply_table(
 /// Copies rows of an unread part from a table that is replaced.
 fn carry_over(
     store: &dyn Store,
-    load: &LoadId,
     table: &mut StagedTable,
     part: &UnreadPart,
     replaced: ManifestTable,
@@ -114,7 +112,6 @@ fn carry_over(
     let mut copy = Copy {
         rewrite: Rewrite::new(store, table.columns.clone()),
         end_time: None,
-        load,
         rows: 0,
     };
     for file in replaced.files {
@@ -218,7 +215,6 @@ fn earlier_row(
 struct Copy<'a> {
     rewrite: Rewrite<'a>,
     end_time: Option<EndTime>,
-    load: &'a LoadId,
     /// Number of rows that were copied.
     rows: u64,
 }
@@ -242,7 +238,7 @@ impl Copy<'_> {
             Ok(action)
         };
         while let Some(rows) = reader.next(end_time, decide)? {
-            let next_path = &mut |format| table.next_path(self.load, format);
+            let next_path = &mut |format| table.next_path(format);
             self.rewrite.write(format, rows, next_path)?;
         }
         expect_rows(file.rows, read, "read")

@@ -49,7 +49,8 @@ pub(super) fn format(path: &str) -> io::Result<FileFormat> {
     }
 }
 
-/// Completes an upload, and counts the rows of the file by reading it.
+/// Completes an upload, and counts the rows of the file by reading it. Fails if
+/// the store holds more or less than was sent.
 pub(super) fn complete(
     upload: Upload,
     store: &dyn Store,
@@ -58,7 +59,14 @@ pub(super) fn complete(
 ) -> io::Result<ManifestFile> {
     tracing::trace!(path, "step: finish a file");
     let bytes = upload.complete()?;
-    let rows = count_rows(format, store.open_staged(&path)?)?;
+    let file = store.open_staged(&path)?;
+    let stored = file.bytes()?;
+    if stored != bytes {
+        return Err(invalid_data(format!(
+            "{stored} bytes are stored instead of {bytes}"
+        )));
+    }
+    let rows = count_rows(format, file)?;
     Ok(ManifestFile { path, rows, bytes })
 }
 

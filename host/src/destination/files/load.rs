@@ -1,17 +1,16 @@
 //! One load into files: staged, published, and then committed by a manifest
 //! that names them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::io_error::io_error;
-use super::manifest::{LastCommit, Manifest, ManifestTable};
+use super::known_commit::KnownCommit;
 use super::open_files::{OpenFile, OpenFiles};
 use super::staged_table::StagedTable;
-use super::store::{CommitError, Store};
+use super::store::Store;
 use super::{apply, data_file};
 use crate::destination::columns::Columns;
 use crate::destination::error::{Cause, DestinationError};
@@ -24,43 +23,43 @@ use crate::model::{FileFormat, LoadId, LoadRecord, Rejected, UnreadPart, WriteDi
 
 /// A load that is being written.
 pub(super) struct FilesLoad<'a> {
-    store: &'a dyn Store,
+    pub(super) store: &'a dyn Store,
     format: FileFormat,
-    last: &'a mut Option<LastCommit>,
-    id: LoadId,
+    pub(super) known: &'a mut KnownCommit,
+    pub(super) id: LoadId,
+    /// Prefix of the names of its files.
+    pub(super) prefix: String,
     /// Tables by the key by which names are compared.
-    tables: BTreeMap<String, StagedTable>,
-    open_files: OpenFiles,
-    rejected: RejectedBuffer,
+    pub(super) tables: BTreeMap<String, StagedTable>,
+    pub(super) open_files: OpenFiles,
+    pub(super) rejected: RejectedBuffer,
     /// Published files that no manifest names yet.
-    published: Vec<String>,
-    /// True if a merge failed halfway, so that the load must not be committed.
-    partially_merged: bool,
+    pub(super) published: Vec<String>,
+    /// True if rows were not stored, or a merge failed halfway, so that the load
+    /// must not be committed.
+    pub(super) incomplete: bool,
 }
 
 impl<'a> FilesLoad<'a> {
     pub(super) fn new(
         store: &'a dyn Store,
         format: FileFormat,
-        last: &'a mut Option<LastCommit>,
+        known: &'a mut KnownCommit,
         id: LoadId,
+        prefix: String,
     ) -> Self {
         Self {
             store,
             format,
-            last,
+            known,
             id,
+            prefix,
             tables: BTreeMap::new(),
             open_files: OpenFiles::default(),
             rejected: RejectedBuffer::default(),
             published: Vec::new(),
-            partially_merged: false,
+            incomplete: false,
         }
-    }
-
-    /// Returns the manifest of the last commit.
-    fn last_manifest(&self) -> Option<&Manifest> {
-        self.last.as_ref().map(|last| &last.manifest)
     }
 
     /// Begins the next file of a table.
@@ -68,7 +67,7 @@ impl<'a> FilesLoad<'a> {
         let Some(table) = self.tables.get_mut(key) else {
             return Err(self.failed("write rows", format!("the table `{key}` was not opened")));
         };
-        let path = table.next_path(&self.id, table.format);
+        let path = table.next_path(table.format);
         let encoder = self
             .store
             .upload(&path)
@@ -93,6 +92,7 @@ impl<'a> FilesLoad<'a> {
             let file = upload.and_then(|upload| {
                 data_file::complete(upload, self.store, file.path, table.format)
             });
+            self.incomplete |= file.is_err();
             let location = self.store.location();
             table
                 .written
@@ -153,10 +153,9 @@ impl<'a> FilesLoad<'a> {
             }
             Some(open) => open,
             None => {
-                let existing = self
-                    .last_manifest()
-                    .and_then(|manifest| manifest.table(name));
-                StagedTable::new(name, format, write, existing)
+                let last = self.known.manifest();
+                let existing = last.and_then(|last| last.table(name));
+                StagedTable::new(name, format, write, existing, &self.prefix)
             }
         };
         let widened = table.add_columns(write, &incoming);
@@ -169,111 +168,15 @@ impl<'a> FilesLoad<'a> {
         Ok(())
     }
 
-    /// Publishes the files of this load under the paths that the manifest will
-    /// name.
-    fn publish_files(&mut self) -> io::Result<()> {
-        let paths: Vec<_> = self
-            .tables
-            .values()
-            .flat_map(|table| &table.written)
-            .map(|file| file.path.clone())
-            .collect();
-        for path in paths {
-            tracing::trace!(path, "step: move into place");
-            self.store.publish(&path)?;
-            self.published.push(path);
-        }
-        Ok(())
-    }
-
-    fn commit_manifest(&mut self, manifest: Manifest) -> Result<(), DestinationError> {
-        let text = serde_json::to_vec_pretty(&manifest).map_err(io_error);
-        let text = text.map_err(|error| self.io_failed("commit", error))?;
-        let previous = self.last.as_ref().map(|last| last.name.as_str());
-        tracing::trace!(load = %self.id, "step: write the manifest");
-        match self.store.commit(&self.id, previous, text) {
-            Ok(name) => {
-                self.published.clear();
-                let commit = LastCommit { name, manifest };
-                if let Some(previous) = self.last.replace(commit) {
-                    self.remove_replaced(&previous.manifest);
-                }
-                Ok(())
-            }
-            Err(CommitError::Conflict) => Err(DestinationError::Conflict {
-                location: self.store.location().to_owned(),
-            }),
-            Err(CommitError::NotStored(error)) => Err(self.io_failed("commit", error)),
-            Err(CommitError::Unknown(error)) => {
-                self.published.clear();
-                Err(self.io_failed("commit", error))
-            }
-        }
-    }
-
-    /// Removes files that the previous manifest named and the last does not.
-    fn remove_replaced(&self, previous: &Manifest) {
-        let current: BTreeSet<_> = self
-            .last_manifest()
-            .into_iter()
-            .flat_map(Manifest::files)
-            .collect();
-        for path in previous.files().filter(|path| !current.contains(path)) {
-            tracing::trace!(path, "step: remove what was replaced");
-            if let Err(error) = self.store.remove(path) {
-                // The load is committed; the next one tries again.
-                tracing::warn!(path, %error, "a replaced file could not be removed");
-            }
-        }
-    }
-
-    /// Removes everything that this load has written so far.
-    fn undo(&mut self) -> io::Result<()> {
-        self.open_files.clear();
-        self.tables.clear();
-        self.partially_merged = false;
-        self.rejected = RejectedBuffer::default();
-        for path in std::mem::take(&mut self.published) {
-            self.store.remove(&path)?;
-        }
-        self.store.remove_staged(&self.id)
-    }
-
-    fn io_failed(&self, action: &str, error: io::Error) -> DestinationError {
-        DestinationError::doing(action, self.store.location(), error)
-    }
-
-    fn failed(&self, action: &str, source: impl Into<Cause>) -> DestinationError {
-        DestinationError::failed(action, self.store.location(), source)
-    }
-}
-
-impl Load for FilesLoad<'_> {
-    fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError> {
-        let tables = self
-            .last_manifest()
-            .into_iter()
-            .flat_map(|last| &last.tables);
-        let names = tables.map(|table| table.name.clone());
-        Ok(names.filter(|name| name != names::REJECTED).collect())
-    }
-
-    fn existing_schema(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
-        let table = self.last_manifest().and_then(|last| last.table(name));
-        Ok(table.map(|table| Columns::from_stored(table.columns.clone()).schema()))
-    }
-
-    fn open_table(&mut self, name: &str, write: &TableWrite) -> Result<(), DestinationError> {
-        self.open_in_format(name, write, self.format)
-    }
-
-    fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+    /// Writes rows of an open table, and finishes its file if that is large.
+    fn write_batch(&mut self, name: &str, batch: &RecordBatch) -> Result<(), DestinationError> {
         let key = comparison_key(name);
         if self.open_files.get(&key).is_none() {
-            let file = self.begin_file(&key)?;
-            if let Some((evicted, file)) = self.open_files.add(key.clone(), file) {
+            if let Some((evicted, file)) = self.open_files.make_room() {
                 self.finish_file(&evicted, file)?;
             }
+            let file = self.begin_file(&key)?;
+            self.open_files.add(key.clone(), file);
         }
         let action = format!("write rows of `{name}`");
         let (Some(table), Some(file)) = (self.tables.get_mut(&key), self.open_files.get(&key))
@@ -284,9 +187,9 @@ impl Load for FilesLoad<'_> {
         let failed = |error| DestinationError::doing(&action, location, error);
         let rows = table
             .mapping
-            .apply(&batch)
+            .apply(batch)
             .map_err(|error| DestinationError::failed(&action, location, error))?;
-        table.add_row_keys(&batch).map_err(failed)?;
+        table.add_row_keys(batch).map_err(failed)?;
         file.encoder.write(&rows).map_err(failed)?;
         let bytes = file.encoder.bytes();
         self.open_files.limit_memory().map_err(failed)?;
@@ -296,6 +199,38 @@ impl Load for FilesLoad<'_> {
             self.finish_file(&key, file)?;
         }
         Ok(())
+    }
+
+    pub(super) fn io_failed(&self, action: &str, error: io::Error) -> DestinationError {
+        DestinationError::doing(action, self.store.location(), error)
+    }
+
+    fn failed(&self, action: &str, source: impl Into<Cause>) -> DestinationError {
+        DestinationError::failed(action, self.store.location(), source)
+    }
+}
+
+impl Load for FilesLoad<'_> {
+    fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError> {
+        let last = self.known.manifest();
+        let tables = last.into_iter().flat_map(|last| &last.tables);
+        let names = tables.map(|table| table.name.clone());
+        Ok(names.filter(|name| name != names::REJECTED).collect())
+    }
+
+    fn existing_schema(&mut self, name: &str) -> Result<Option<SchemaRef>, DestinationError> {
+        let table = self.known.manifest().and_then(|last| last.table(name));
+        Ok(table.map(|table| Columns::from_stored(table.columns.clone()).schema()))
+    }
+
+    fn open_table(&mut self, name: &str, write: &TableWrite) -> Result<(), DestinationError> {
+        self.open_in_format(name, write, self.format)
+    }
+
+    fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
+        let written = self.write_batch(name, &batch);
+        self.incomplete |= written.is_err();
+        written
     }
 
     fn write_keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
@@ -323,8 +258,9 @@ impl Load for FilesLoad<'_> {
     }
 
     fn restart(&mut self) -> Result<(), DestinationError> {
-        self.undo()
-            .map_err(|error| self.io_failed("restart the load", error))
+        let prefix = self.undo().and_then(|()| self.store.file_prefix(&self.id));
+        self.prefix = prefix.map_err(|error| self.io_failed("restart the load", error))?;
+        Ok(())
     }
 
     fn discard_table(&mut self, name: &str) -> Result<(), DestinationError> {
@@ -350,7 +286,8 @@ impl Load for FilesLoad<'_> {
     }
 
     fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError> {
-        self.finish_tables()?;
+        self.finish_tables()
+            .map_err(|error| self.or_conflict(error))?;
         let resources = self
             .tables
             .values()
@@ -365,7 +302,7 @@ impl Load for FilesLoad<'_> {
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
         self.finish_tables()?;
         let mut stats = BTreeMap::new();
-        self.partially_merged = true;
+        let was_incomplete = std::mem::replace(&mut self.incomplete, true);
         for table in self.tables.values_mut() {
             let rows = table.rows_without_key();
             if rows > 0 {
@@ -378,17 +315,21 @@ impl Load for FilesLoad<'_> {
             let applied = apply::apply_table(self.store, &self.id, table).map_err(|error| {
                 let action = format!("merge into `{}`", table.name);
                 DestinationError::doing(&action, self.store.location(), error)
-            })?;
+            });
+            let applied = match applied {
+                Ok(applied) => applied,
+                Err(error) => return Err(self.or_conflict(error)),
+            };
             stats.insert(table.name.clone(), applied);
         }
-        self.partially_merged = false;
+        self.incomplete = was_incomplete;
         stats.remove(names::REJECTED);
         Ok(stats)
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
-        if self.partially_merged {
-            return Err(self.failed("commit", "a merge of this load failed"));
+        if self.incomplete {
+            return Err(self.failed("commit", "rows of this load could not be stored"));
         }
         // Received rows must not be stored without replacing those of their
         // keys.
@@ -397,22 +338,7 @@ impl Load for FilesLoad<'_> {
         }
         self.store_rejected()?;
         self.finish_tables()?;
-        self.publish_files()
-            .map_err(|error| self.io_failed("commit", error))?;
-        let tables: Vec<ManifestTable> = self
-            .tables
-            .values()
-            .map(StagedTable::manifest_entry)
-            .collect();
-        let manifest = Manifest::after(self.last_manifest(), record, tables);
-        self.commit_manifest(manifest)
-    }
-}
-
-impl Drop for FilesLoad<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.undo() {
-            tracing::warn!(%error, "files of an abandoned load stay until a later load removes them");
-        }
+        self.commit_files(record)
+            .map_err(|error| self.or_conflict(error))
     }
 }

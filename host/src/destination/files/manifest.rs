@@ -37,6 +37,12 @@ pub(super) struct Manifest {
     cursors: Vec<CursorEntry>,
 }
 
+/// The part of a manifest that no version changes.
+#[derive(Debug, Deserialize)]
+struct Format {
+    version: u32,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct ConnectorEntry {
     name: String,
@@ -103,14 +109,16 @@ impl Manifest {
     pub(super) fn parse(commit: &str, text: &[u8]) -> io::Result<Self> {
         let invalid =
             |reason: String| invalid_data(format!("{commit} is not a manifest: {reason}"));
-        let manifest: Self =
+        let format: Format =
             serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
-        if manifest.version != VERSION {
-            return Err(invalid(format!(
-                "its version is {}, but this program writes version {VERSION}",
-                manifest.version
+        if format.version != VERSION {
+            return Err(invalid_data(format!(
+                "{commit} has version {} of the format, but this program reads version {VERSION}",
+                format.version
             )));
         }
+        let manifest: Self =
+            serde_json::from_slice(text).map_err(|error| invalid(error.to_string()))?;
         let undecodable = manifest
             .cursors
             .iter()
@@ -263,6 +271,17 @@ fn time(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_of_a_manifest_is_read_first() {
+        let error = Manifest::parse("_loads/1.json", b"{\"version\":2,\"data\":[]}")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("1.json has version 2 of the format"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn an_invalid_manifest_is_named() {

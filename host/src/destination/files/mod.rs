@@ -11,20 +11,22 @@
 //! the others stay.
 //!
 //! Reading order: this file, [`load`] (one load), [`staged_table`] (one table
-//! of it), [`manifest`], [`store`] (where files are kept), [`data_file`] (one
-//! file) and its formats [`parquet`], [`jsonl`] and [`csv`] behind
-//! [`encoder`], [`open_files`]. Then merging: [`apply`], [`received`] (keys
-//! that a load received) with [`row`] and [`digest`], [`merge`] and
-//! [`row_action`] (what happens to each row), [`table_reader`] and
-//! [`text_reader`] (reading), [`rewrite`] (writing).
+//! of it), [`commit`] (its end), [`manifest`] and [`known_commit`], [`store`]
+//! (where files are kept), [`data_file`] (one file) and its formats
+//! [`parquet`], [`jsonl`] and [`csv`] behind [`encoder`], [`open_files`]. Then
+//! merging: [`apply`], [`received`] (keys that a load received) with [`row`]
+//! and [`digest`], [`merge`] and [`row_action`] (what happens to each row),
+//! [`table_reader`] and [`text_reader`] (reading), [`rewrite`] (writing).
 
 mod apply;
+mod commit;
 mod csv;
 mod data_file;
 mod digest;
 mod encoder;
 mod io_error;
 mod jsonl;
+mod known_commit;
 mod load;
 mod manifest;
 mod merge;
@@ -43,8 +45,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use self::known_commit::KnownCommit;
 use self::load::FilesLoad;
-use self::manifest::{LastCommit, Manifest};
+use self::manifest::Manifest;
 use self::store::{ConditionalStore, LocalStore, ObjectStore, Store};
 use super::error::DestinationError;
 use super::names;
@@ -55,7 +58,7 @@ use crate::model::{Cursor, FileFormat, FilesSpec, LoadId};
 pub(super) struct Files {
     store: Box<dyn Store>,
     format: FileFormat,
-    last: Option<LastCommit>,
+    known: KnownCommit,
 }
 
 impl Files {
@@ -82,18 +85,10 @@ impl Files {
     }
 
     fn on(store: Box<dyn Store>, format: FileFormat) -> Result<Self, DestinationError> {
-        let opening = |error| DestinationError::opening(store.location(), error);
-        let last = match store.last_commit().map_err(opening)? {
-            None => None,
-            Some(commit) => Some(LastCommit {
-                manifest: Manifest::parse(&commit.name, &commit.manifest).map_err(opening)?,
-                name: commit.name,
-            }),
-        };
         Ok(Self {
+            known: KnownCommit::read(store.as_ref())?,
             store,
             format,
-            last,
         })
     }
 }
@@ -104,24 +99,35 @@ impl Destination for Files {
     }
 
     fn cursors(&mut self, pipeline: &str) -> Result<BTreeMap<String, Cursor>, DestinationError> {
-        let last = self.last.as_ref();
-        Ok(last
-            .map(|last| last.manifest.cursors(pipeline))
-            .unwrap_or_default())
+        if self.known.outdated {
+            self.known = KnownCommit::read(self.store.as_ref())?;
+        }
+        let last = self.known.manifest();
+        Ok(last.map(|last| last.cursors(pipeline)).unwrap_or_default())
     }
 
     fn pipelines_with_cursors(
         &mut self,
     ) -> Result<BTreeMap<String, BTreeSet<String>>, DestinationError> {
-        let last = self.last.as_ref();
+        let last = self.known.manifest();
         Ok(last
-            .map(|last| last.manifest.pipelines_with_cursors())
+            .map(Manifest::pipelines_with_cursors)
             .unwrap_or_default())
     }
 
     fn begin(&mut self, load: &LoadId) -> Result<Box<dyn Load + '_>, DestinationError> {
         let location = self.store.location();
-        let last = self.last.as_ref().map(|last| &last.manifest);
+        if self.known.outdated {
+            let now = KnownCommit::read(self.store.as_ref())?;
+            // The caller does not know the cursors of that commit.
+            if now.name() != self.known.name() {
+                return Err(DestinationError::Conflict {
+                    location: location.to_owned(),
+                });
+            }
+            self.known = now;
+        }
+        let last = self.known.manifest();
         if let Some(last) = last
             && last.load_id.as_str() >= load.as_str()
         {
@@ -135,11 +141,15 @@ impl Destination for Files {
         self.store
             .remove_leftovers(last.map(|last| last.load_id.as_str()), &committed)
             .map_err(|error| DestinationError::doing("clean up", location, error))?;
+        let prefix = self.store.file_prefix(load);
+        let prefix =
+            prefix.map_err(|error| DestinationError::doing("begin a load", location, error))?;
         Ok(Box::new(FilesLoad::new(
             self.store.as_ref(),
             self.format,
-            &mut self.last,
+            &mut self.known,
             load.clone(),
+            prefix,
         )))
     }
 }

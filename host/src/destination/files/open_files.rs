@@ -6,8 +6,8 @@ use std::io;
 
 use super::encoder::Encoder;
 
-/// Files that are open at once. Each holds a part or two of its upload in
-/// memory.
+/// Files that are open at once. Each holds a part of its upload in memory: 5 MiB
+/// for an object store, 1 MiB for a folder.
 const MAX_OPEN_FILES: usize = 32;
 /// Bytes that the encoders of all open files buffer.
 const MAX_BUFFERED_BYTES: usize = 64 << 20;
@@ -32,12 +32,15 @@ impl OpenFiles {
         self.0.last_mut().map(|(_, file)| file)
     }
 
-    /// Adds the file of a table. Returns the file that must be finished to
-    /// make room for it, if there is one.
-    pub(super) fn add(&mut self, table: String, file: OpenFile) -> Option<(String, OpenFile)> {
-        let evicted = (self.0.len() >= MAX_OPEN_FILES).then(|| self.0.remove(0));
+    /// Removes the file that must be finished before another one is begun, if
+    /// there is one.
+    pub(super) fn make_room(&mut self) -> Option<(String, OpenFile)> {
+        (self.0.len() >= MAX_OPEN_FILES).then(|| self.0.remove(0))
+    }
+
+    /// Adds the file of a table.
+    pub(super) fn add(&mut self, table: String, file: OpenFile) {
         self.0.push((table, file));
-        evicted
     }
 
     /// Removes the file of a table.

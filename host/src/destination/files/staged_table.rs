@@ -13,12 +13,14 @@ use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::{ColumnError, Columns};
 use crate::destination::names;
 use crate::destination::table_write::TableWrite;
-use crate::model::{FileFormat, LoadId, UnreadPart, WriteDisposition};
+use crate::model::{FileFormat, UnreadPart, WriteDisposition};
 
 /// A table that a load writes. Its files are staged until the commit.
 pub(super) struct StagedTable {
     pub(super) name: String,
     folder: String,
+    /// Prefix of the names of its files.
+    prefix: String,
     pub(super) format: FileFormat,
     pub(super) write: TableWrite,
     pub(super) columns: Columns,
@@ -52,6 +54,7 @@ impl StagedTable {
         format: FileFormat,
         write: &TableWrite,
         existing: Option<&ManifestTable>,
+        prefix: &str,
     ) -> Self {
         let is_full = write.full_refresh || write.disposition == WriteDisposition::Replace;
         let (kept, replaced) = if is_full {
@@ -69,6 +72,7 @@ impl StagedTable {
         Self {
             name: name.to_owned(),
             folder: existing.map_or_else(|| names::folder(name), |table| table.folder.clone()),
+            prefix: prefix.to_owned(),
             format,
             write: write.clone(),
             mapping: BatchMapping::new(&write.schema, &columns),
@@ -132,11 +136,11 @@ impl StagedTable {
     }
 
     /// Returns the path of the next file.
-    pub(super) fn next_path(&mut self, load: &LoadId, format: FileFormat) -> String {
+    pub(super) fn next_path(&mut self, format: FileFormat) -> String {
         let number = self.begun_files;
         self.begun_files += 1;
-        let (folder, ending) = (&self.folder, data_file::ending(format));
-        format!("{folder}/{load}-{number:05}.{ending}")
+        let (folder, prefix, ending) = (&self.folder, &self.prefix, data_file::ending(format));
+        format!("{folder}/{prefix}-{number:05}.{ending}")
     }
 
     /// Returns the merge of the received rows and keys, after all were received.

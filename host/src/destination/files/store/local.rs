@@ -8,13 +8,13 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStoreExt as _, PutPayload};
 use tokio::runtime::Runtime;
 
-use super::leftovers::LoadFile;
+use super::leftovers::{LoadFile, is_manifest};
 use super::upload::Parts;
 use super::{
     Commit, CommitError, STAGED_FOLDER, Store, StoredFile, Upload, object_path, runtime,
@@ -24,18 +24,17 @@ use crate::destination::files::io_error::io_error;
 use crate::destination::lock::FileLock;
 use crate::model::{LoadId, names};
 
-/// Parts are large enough that a thread switch for each does not matter. One
-/// is written at a time: the disk sets the pace.
-const PARTS: Parts = Parts {
-    bytes: 1 << 20,
-    max_in_flight: 1,
-};
+/// Parts are large enough that a thread switch for each does not matter.
+const PART_BYTES: usize = 1 << 20;
+/// The disk sets the pace.
+const MAX_PARTS_IN_FLIGHT: usize = 1;
 
 /// A folder that holds a dataset.
 pub(in crate::destination::files) struct LocalStore {
     root: PathBuf,
     location: String,
     files: LocalFileSystem,
+    parts: Parts,
     /// Writes while the load encodes.
     runtime: Runtime,
     _lock: FileLock,
@@ -51,6 +50,7 @@ impl LocalStore {
         Ok(Self {
             location: root.display().to_string(),
             files: files.with_fsync(true),
+            parts: Parts::new(PART_BYTES, MAX_PARTS_IN_FLIGHT),
             root,
             runtime,
             _lock: lock,
@@ -74,6 +74,13 @@ impl LocalStore {
         Ok(())
     }
 
+    /// Removes a manifest for good: not even a power failure brings it back.
+    fn retract(&self, manifest: &str) -> io::Result<()> {
+        ignore_missing(std::fs::remove_file(self.root.join(manifest)))?;
+        let folder = File::open(self.root.join(names::LOADS));
+        ignore_missing(folder.and_then(|folder| folder.sync_all()))
+    }
+
     fn remove_staged_folder(&self) -> io::Result<()> {
         ignore_missing(std::fs::remove_dir_all(self.root.join(STAGED_FOLDER)))
     }
@@ -84,10 +91,16 @@ impl Store for LocalStore {
         &self.location
     }
 
+    /// Returns the id of the load: only the holder of the lock writes files, and
+    /// nothing is carried out late.
+    fn file_prefix(&self, load: &LoadId) -> io::Result<String> {
+        Ok(load.to_string())
+    }
+
     fn upload(&self, path: &str) -> io::Result<Upload> {
         let staged = object_path(&staged_path(path))?;
         let runtime = self.runtime.handle().clone();
-        Upload::start(runtime, &self.files, &staged, PARTS)
+        Upload::start(runtime, &self.files, &staged, self.parts.clone())
     }
 
     fn open_staged(&self, path: &str) -> io::Result<StoredFile> {
@@ -107,15 +120,12 @@ impl Store for LocalStore {
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        let path = object_path(path)?;
-        self.runtime
-            .block_on(self.files.delete(&path))
-            .map_err(io_error)
+        ignore_missing(std::fs::remove_file(self.root.join(path)))
     }
 
     /// Removes everything that is staged: only the holder of the lock stages
     /// files.
-    fn remove_staged(&self, _load: &LoadId) -> io::Result<()> {
+    fn remove_staged(&self, _prefix: &str) -> io::Result<()> {
         self.remove_staged_folder()
     }
 
@@ -142,9 +152,9 @@ impl Store for LocalStore {
         };
         let mut last = None;
         for entry in entries {
-            let path = entry?.path();
-            if path.extension().is_some_and(|ending| ending == "json") {
-                last = last.max(Some(path));
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(is_manifest) {
+                last = last.max(Some(entry.path()));
             }
         }
         let commit = |path: PathBuf| {
@@ -154,6 +164,12 @@ impl Store for LocalStore {
             })
         };
         last.map(commit).transpose()
+    }
+
+    /// Returns false: no other load can be committed while this writer holds the
+    /// lock.
+    fn has_commit_after(&self, _previous: Option<&str>) -> bool {
+        false
     }
 
     /// Writes the manifest under the name of its load. No other load can have
@@ -169,18 +185,13 @@ impl Store for LocalStore {
         let put = self.files.put(&path, PutPayload::from(manifest));
         match self.runtime.block_on(put) {
             Ok(_) => Ok(name),
-            Err(error) if is_removed(&self.root.join(&name)) => {
-                Err(CommitError::NotStored(io_error(error)))
-            }
-            Err(error) => Err(CommitError::Unknown(io_error(error))),
+            // It may exist in spite of the error.
+            Err(error) => match self.retract(&name) {
+                Ok(()) => Err(CommitError::NotStored(io_error(error))),
+                Err(_) => Err(CommitError::Unknown(io_error(error))),
+            },
         }
     }
-}
-
-/// Removes a file that may exist in spite of an error. Returns true if it does
-/// not exist afterwards.
-fn is_removed(path: &Path) -> bool {
-    !path.exists() || std::fs::remove_file(path).is_ok()
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {

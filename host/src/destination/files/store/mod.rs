@@ -35,10 +35,15 @@ use crate::model::LoadId;
 const STAGED_FOLDER: &str = ".staged";
 
 /// A store of files. Paths are relative to the folder of the dataset:
-/// `<table folder>/<load id>-<number>.<ending>`.
+/// `<table folder>/<prefix of the load>-<number>.<ending>`.
 pub(super) trait Store: Send + Sync {
     /// Address of the store, for people. Holds no credential.
     fn location(&self) -> &str;
+
+    /// Returns a prefix for the names of the files of a load. It begins with the
+    /// id of the load. No other load uses it. In a store that may carry out a
+    /// request late, each call returns another one.
+    fn file_prefix(&self, load: &LoadId) -> io::Result<String>;
 
     /// Begins to upload a staged file that is to be published under `path`.
     fn upload(&self, path: &str) -> io::Result<Upload>;
@@ -49,14 +54,15 @@ pub(super) trait Store: Send + Sync {
     /// Opens a published file.
     fn open(&self, path: &str) -> io::Result<StoredFile>;
 
-    /// Moves a staged file to its path. Durable when it returns.
+    /// Moves a staged file to its path. Durable when it returns. After an error
+    /// the file may be at either path, or at both.
     fn publish(&self, path: &str) -> io::Result<()>;
 
-    /// Removes a published file.
+    /// Removes a published file, if it exists.
     fn remove(&self, path: &str) -> io::Result<()>;
 
-    /// Removes the staged files of a load.
-    fn remove_staged(&self, load: &LoadId) -> io::Result<()>;
+    /// Removes the staged files whose names have a prefix.
+    fn remove_staged(&self, prefix: &str) -> io::Result<()>;
 
     /// Removes files of earlier loads that were not committed: all that
     /// `committed` does not name. `last_load` is the last committed load.
@@ -69,6 +75,10 @@ pub(super) trait Store: Send + Sync {
 
     /// Returns the last committed manifest.
     fn last_commit(&self) -> io::Result<Option<Commit>>;
+
+    /// Returns true if another load was committed after the commit `previous`. It
+    /// then removes files that a load which began with `previous` reads.
+    fn has_commit_after(&self, previous: Option<&str>) -> bool;
 
     /// Commits a manifest in one step that is durable when it returns.
     /// `previous` is the name of the commit that the load began with; if
@@ -93,13 +103,15 @@ pub(super) struct Commit {
 /// Reasons why a manifest is not committed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CommitError {
-    /// Another load was committed since this one began.
+    /// Another load was committed since this one began. This one can no longer
+    /// be committed.
     #[error("another load was committed first")]
     Conflict,
-    /// The manifest is not in the store.
+    /// The manifest is not in the store, and cannot get there any more.
     #[error(transparent)]
     NotStored(io::Error),
-    /// The manifest may be in the store, so the files that it names must stay.
+    /// The manifest may be in the store, or may get there late, so the files
+    /// that it names must stay.
     #[error(transparent)]
     Unknown(io::Error),
 }

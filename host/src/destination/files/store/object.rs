@@ -1,7 +1,9 @@
 //! An object store with conditional puts, such as S3.
 //!
 //! There is no rename and no lock. Objects are uploaded in parts under
-//! `.staged/`, and copied to their paths when the load is committed. Commits
+//! `.staged/`, and copied to their paths when the load is committed. Every
+//! writer has names of its own: a request whose response was lost may still be
+//! carried out late, and must not hit a file that counts. Commits
 //! are numbered: a load puts `_loads/<number>.json` on condition that it does
 //! not exist, with the number that follows the commit it began with. Of two
 //! loads that began with the same commit, only one succeeds; the other fails
@@ -10,7 +12,8 @@
 //!
 //! Must not remove what another writer may still need: only files of loads
 //! that are not later than the last commit are leftovers, because such a load
-//! began before that commit and can no longer be committed.
+//! began before that commit and can no longer be committed. Must not take a
+//! failed put of a manifest for one that was not carried out.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -22,6 +25,7 @@ use object_store::prefix::PrefixStore;
 use object_store::{
     Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult,
 };
+use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::Runtime;
 
 use super::leftovers::LoadFile;
@@ -34,10 +38,10 @@ use crate::destination::files::io_error::{invalid_data, io_error};
 use crate::model::{LoadId, names};
 
 /// S3 and GCS require at least 5 MiB for each part except the last.
-const PARTS: Parts = Parts {
-    bytes: 8 << 20,
-    max_in_flight: 2,
-};
+const PART_BYTES: usize = 5 << 20;
+/// Parts of all uploads that are sent at once. Each of the 32 open files holds
+/// one more, so that a load holds at most 36 parts: 180 MiB.
+const MAX_PARTS_IN_FLIGHT: usize = 4;
 
 /// Object by which a store is tested for conditional puts.
 const PROBE: &str = ".conditional-put";
@@ -49,6 +53,7 @@ const NUMBER_DIGITS: usize = 20;
 pub(in crate::destination::files) struct ConditionalStore {
     location: String,
     objects: Arc<dyn ObjectStore>,
+    parts: Parts,
     runtime: Runtime,
 }
 
@@ -63,6 +68,7 @@ impl ConditionalStore {
         let store = Self {
             location,
             objects: Arc::new(PrefixStore::new(store, object_path(folder)?)),
+            parts: Parts::new(PART_BYTES, MAX_PARTS_IN_FLIGHT),
             runtime: runtime()?,
         };
         store.require_conditional_put()?;
@@ -129,22 +135,11 @@ impl ConditionalStore {
     /// response to a successful put may be lost, and the put is then repeated
     /// and refused: only the content shows which load was committed.
     fn resolve(&self, path: &Path, manifest: &[u8], error: Error) -> Result<(), CommitError> {
-        let refused = matches!(
-            error,
-            Error::AlreadyExists { .. } | Error::Precondition { .. }
-        );
-        let definite = refused
-            || matches!(
-                error,
-                Error::PermissionDenied { .. }
-                    | Error::Unauthenticated { .. }
-                    | Error::NotSupported { .. }
-                    | Error::NotImplemented { .. }
-            );
         match self.get(path) {
             Ok(stored) if stored == manifest => Ok(()),
             Ok(_) => Err(CommitError::Conflict),
-            Err(_) if definite => Err(CommitError::NotStored(io_error(error))),
+            // No error proves that the put is not carried out: every error may
+            // be that of a repetition.
             Err(_) => Err(CommitError::Unknown(io_error(error))),
         }
     }
@@ -155,10 +150,20 @@ impl Store for ConditionalStore {
         &self.location
     }
 
+    /// Returns the id of the load and a random token: two loads may begin in the
+    /// same microsecond.
+    fn file_prefix(&self, load: &LoadId) -> io::Result<String> {
+        let mut token = [0; 8];
+        SystemRandom::new()
+            .fill(&mut token)
+            .map_err(|_| io::Error::other("the system gives no random bytes"))?;
+        Ok(format!("{load}-{:016x}", u64::from_le_bytes(token)))
+    }
+
     fn upload(&self, path: &str) -> io::Result<Upload> {
         let staged = object_path(&staged_path(path))?;
         let runtime = self.runtime.handle().clone();
-        Upload::start(runtime, &self.objects, &staged, PARTS)
+        Upload::start(runtime, &self.objects, &staged, self.parts.clone())
     }
 
     fn open_staged(&self, path: &str) -> io::Result<StoredFile> {
@@ -182,11 +187,15 @@ impl Store for ConditionalStore {
         self.delete(&object_path(path)?)
     }
 
-    fn remove_staged(&self, load: &LoadId) -> io::Result<()> {
+    fn remove_staged(&self, prefix: &str) -> io::Result<()> {
+        let prefix = format!("{prefix}-");
         let staged = self.list(Some(STAGED_FOLDER))?;
         staged
             .iter()
-            .filter(|path| Self::load_of(path) == Some(load.as_str()))
+            .filter(|path| {
+                path.filename()
+                    .is_some_and(|name| name.starts_with(&prefix))
+            })
             .try_for_each(|path| self.delete(path))
     }
 
@@ -205,18 +214,32 @@ impl Store for ConditionalStore {
         Ok(())
     }
 
+    /// Lists the commits, and then looks for later ones: a list may be stale.
     fn last_commit(&self) -> io::Result<Option<Commit>> {
         let commits = self.list(Some(names::LOADS))?;
         let commits = commits
             .into_iter()
             .filter(|path| number(path.as_ref()).is_some());
-        let Some(path) = commits.max() else {
-            return Ok(None);
+        let mut last = match commits.max() {
+            None => None,
+            Some(path) => Some(Commit {
+                manifest: self.get(&path).map_err(io_error)?,
+                name: path.to_string(),
+            }),
         };
-        Ok(Some(Commit {
-            manifest: self.get(&path).map_err(io_error)?,
-            name: path.to_string(),
-        }))
+        loop {
+            let name = name_after(last.as_ref().map(|last| last.name.as_str()))?;
+            match self.get(&object_path(&name)?) {
+                Ok(manifest) => last = Some(Commit { name, manifest }),
+                Err(Error::NotFound { .. }) => return Ok(last),
+                Err(error) => return Err(io_error(error)),
+            }
+        }
+    }
+
+    fn has_commit_after(&self, previous: Option<&str>) -> bool {
+        let path = name_after(previous).and_then(|name| object_path(&name));
+        path.is_ok_and(|path| self.runtime.block_on(self.objects.head(&path)).is_ok())
     }
 
     fn commit(
@@ -225,21 +248,21 @@ impl Store for ConditionalStore {
         previous: Option<&str>,
         manifest: Vec<u8>,
     ) -> Result<String, CommitError> {
-        let next = match previous.map(number) {
-            None => 1,
-            Some(Some(number)) => number + 1,
-            Some(None) => {
-                let reason = "the name of the last commit is not a number";
-                return Err(CommitError::NotStored(invalid_data(reason)));
-            }
-        };
-        let name = format!("{}/{next:0NUMBER_DIGITS$}.json", names::LOADS);
+        let name = name_after(previous).map_err(CommitError::NotStored)?;
         let path = object_path(&name).map_err(CommitError::NotStored)?;
         match self.create(&path, manifest.clone()) {
             Ok(_) => Ok(name),
             Err(error) => self.resolve(&path, &manifest, error).map(|()| name),
         }
     }
+}
+
+/// Returns the name of the commit that follows `previous`.
+fn name_after(previous: Option<&str>) -> io::Result<String> {
+    let previous = previous.map_or(Some(0), number);
+    let next = previous.and_then(|number| number.checked_add(1));
+    let next = next.ok_or_else(|| invalid_data("no number follows that of the last commit"))?;
+    Ok(format!("{}/{next:0NUMBER_DIGITS$}.json", names::LOADS))
 }
 
 /// Returns the number in the name of a commit.

@@ -1,23 +1,36 @@
 //! A file on its way to a store: bytes are put, and then the upload is
-//! completed or aborted.
+//! completed or aborted. Must not complete a file that lacks a part.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::destination::files::io_error::io_error;
 
-/// Sizes of the parts of an upload.
-#[derive(Clone, Copy, Debug)]
+/// Parts of all uploads of a store. Each upload holds one in memory, and all
+/// together those in flight.
+#[derive(Clone, Debug)]
 pub(super) struct Parts {
-    /// Bytes of each part except the last.
-    pub(super) bytes: usize,
-    /// Parts that are sent at once.
-    pub(super) max_in_flight: usize,
+    /// Bytes of each part except the last. Some stores refuse parts of several
+    /// sizes.
+    bytes: usize,
+    /// A permit for each part that may be sent at once.
+    in_flight: Arc<Semaphore>,
+}
+
+impl Parts {
+    pub(super) fn new(bytes: usize, max_in_flight: usize) -> Self {
+        Self {
+            bytes,
+            in_flight: Arc::new(Semaphore::new(max_in_flight)),
+        }
+    }
 }
 
 /// An upload in progress. The file does not exist before
@@ -28,10 +41,15 @@ pub(in crate::destination::files) struct Upload {
     parts: Parts,
     buffer: Vec<u8>,
     /// Parts that are being sent, the oldest first.
-    in_flight: VecDeque<JoinHandle<object_store::Result<()>>>,
+    in_flight: VecDeque<SentPart>,
     bytes: u64,
+    /// True if a part could not be sent, so that the file lacks it.
+    failed: bool,
     completed: bool,
 }
+
+/// A part that is being sent.
+type SentPart = JoinHandle<object_store::Result<()>>;
 
 impl Upload {
     /// Begins an upload.
@@ -47,10 +65,11 @@ impl Upload {
         Ok(Self {
             runtime,
             target,
-            parts,
             buffer: Vec::with_capacity(parts.bytes),
+            parts,
             in_flight: VecDeque::new(),
             bytes: 0,
+            failed: false,
             completed: false,
         })
     }
@@ -61,23 +80,45 @@ impl Upload {
     }
 
     /// Puts the next bytes of the file.
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.buffer.extend_from_slice(bytes);
+    fn put(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.bytes += bytes.len() as u64;
-        if self.buffer.len() >= self.parts.bytes {
-            self.send_part()?;
+        while !bytes.is_empty() {
+            let room = self.parts.bytes - self.buffer.len();
+            let (next, rest) = bytes.split_at(room.min(bytes.len()));
+            self.buffer.extend_from_slice(next);
+            bytes = rest;
+            if self.buffer.len() == self.parts.bytes {
+                self.send_part()?;
+            }
         }
         Ok(())
+    }
+
+    /// Does something with the parts. After a failure the file is never
+    /// completed, even if the caller repeats the call.
+    fn unless_failed(
+        &mut self,
+        action: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("an earlier part of the file was not sent"));
+        }
+        let result = action(self);
+        self.failed = result.is_err();
+        result
     }
 
     /// Sends the rest, and waits until the file is in the store under its path.
     /// Returns its length.
     pub(in crate::destination::files) fn complete(mut self) -> io::Result<u64> {
-        self.send_part()?;
-        self.wait_for_parts(0)?;
-        self.runtime
-            .block_on(self.target.complete())
-            .map_err(io_error)?;
+        self.unless_failed(|upload| {
+            if !upload.buffer.is_empty() {
+                upload.send_part()?;
+            }
+            upload.wait_for_parts(|_| true)?;
+            let completed = upload.runtime.block_on(upload.target.complete());
+            completed.map(|_| ()).map_err(io_error)
+        })?;
         self.completed = true;
         Ok(self.bytes)
     }
@@ -93,21 +134,27 @@ impl Upload {
         }
     }
 
+    /// Sends a part as soon as all uploads together send few enough.
     fn send_part(&mut self) -> io::Result<()> {
-        self.wait_for_parts(self.parts.max_in_flight - 1)?;
+        self.wait_for_parts(JoinHandle::is_finished)?;
+        let permit = Arc::clone(&self.parts.in_flight).acquire_owned();
+        let permit = self.runtime.block_on(permit).map_err(io_error)?;
         let part = std::mem::replace(&mut self.buffer, Vec::with_capacity(self.parts.bytes));
         let sending = self.target.put_part(PutPayload::from(part));
-        self.in_flight.push_back(self.runtime.spawn(sending));
+        self.in_flight.push_back(self.runtime.spawn(async move {
+            let sent = sending.await;
+            drop(permit);
+            sent
+        }));
         Ok(())
     }
 
-    /// Waits until at most `remaining` parts are being sent.
-    fn wait_for_parts(&mut self, remaining: usize) -> io::Result<()> {
-        while self.in_flight.len() > remaining {
-            if let Some(part) = self.in_flight.pop_front() {
-                let sent = self.runtime.block_on(part).map_err(io_error)?;
-                sent.map_err(io_error)?;
-            }
+    /// Waits for the parts that are being sent, the oldest first, as long as
+    /// `waits_for` returns true.
+    fn wait_for_parts(&mut self, waits_for: fn(&SentPart) -> bool) -> io::Result<()> {
+        while let Some(part) = self.in_flight.pop_front_if(|part| waits_for(part)) {
+            let sent = self.runtime.block_on(part).map_err(io_error)?;
+            sent.map_err(io_error)?;
         }
         Ok(())
     }
@@ -123,7 +170,7 @@ impl Drop for Upload {
 
 impl Write for Upload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.put(bytes)?;
+        self.unless_failed(|upload| upload.put(bytes))?;
         Ok(bytes.len())
     }
 
