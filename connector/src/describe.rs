@@ -49,7 +49,7 @@ pub struct Origin {
 }
 
 /// Origins that the connector may contact.
-pub const ORIGINS: [Origin; 8] = [
+pub const ORIGINS: [Origin; 9] = [
     Origin {
         origin: "{database_url}",
         methods: &["POST"],
@@ -73,10 +73,11 @@ pub const ORIGINS: [Origin; 8] = [
     },
     Origin {
         origin: "https://*.turso.io",
-        methods: &["POST"],
-        paths: &["/v2/pipeline", "/v3/pipeline", "/v3/cursor"],
-        secrets: &[DATABASE_TOKEN],
-        purpose: "tables, views and queries of `databases`, at the hosts that the Platform API reports",
+        ..DATABASES
+    },
+    Origin {
+        origin: "https://*.*.turso.io",
+        ..DATABASES
     },
     Origin {
         origin: "https://api.turso.tech",
@@ -95,6 +96,16 @@ pub const ORIGINS: [Origin; 8] = [
         ..REGION
     },
 ];
+
+/// Requests to the databases of an organization. Their hosts are
+/// `name-organization.turso.io` or `name-organization.region.turso.io`.
+const DATABASES: Origin = Origin {
+    origin: "",
+    methods: &["POST"],
+    paths: &["/v2/pipeline", "/v3/pipeline", "/v3/cursor"],
+    secrets: &[DATABASE_TOKEN],
+    purpose: "tables, views and queries of `databases`, at the hosts that the Platform API reports",
+};
 
 /// Requests to the Platform API, which only read.
 const PLATFORM: Origin = Origin {

@@ -1,12 +1,14 @@
 //! Inspection of a connector, and the policy that a run records.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use connector_tests::keys;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::shop;
 use connector_tests::sqld::{Options, Sqld};
+use serde_json::Value as Json;
 
 #[test]
 fn a_recorded_policy_is_minimal_and_suffices_for_the_next_run() -> Result<()> {
@@ -81,5 +83,49 @@ fn inspect_shows_requests_grants_and_limits() -> Result<()> {
     let capabilities = pipeline.host(&["inspect", "--json"])?.json()?;
     assert_eq!(capabilities["limits"]["memory"], "96MiB");
     assert_eq!(capabilities["limits"]["handles"], 1_000);
+    Ok(())
+}
+
+/// Returns the differences of a pipeline between requests and rules, by origin.
+fn differences(pipeline: &Pipeline) -> Result<BTreeSet<(String, String)>> {
+    let capabilities = pipeline.host(&["inspect", "--json"])?.json()?;
+    let differences = capabilities["differences"].as_array();
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let pair = |one: &Json| (text(&one["subject"]), text(&one["message"]));
+    Ok(differences
+        .context("no differences")?
+        .iter()
+        .map(pair)
+        .collect())
+}
+
+#[test]
+fn a_rule_covers_one_kind_of_host() -> Result<()> {
+    let old = "db-acme.turso.io";
+    let regional = "db-acme.aws-us-east-1.turso.io";
+    for (host, origin, is_covered) in [
+        (old, old, true),
+        (regional, regional, true),
+        (old, "*.turso.io", true),
+        (regional, "*.turso.io", false),
+        (old, "*.*.turso.io", false),
+        (regional, "*.*.turso.io", true),
+        (regional, "*.aws-us-east-1.turso.io", true),
+        (regional, "*.aws-eu-west-1.turso.io", false),
+    ] {
+        let rule = format!(
+            "[[connector.allow]]\norigin = \"https://{origin}\"\nmethods = [\"GET\", \"POST\"]\n"
+        );
+        let pipeline = Pipeline::new(&format!("libsql://{host}"))?.allow(&rule);
+        let differences = differences(&pipeline)?;
+        let host = format!("https://{host}");
+        let refused = differences.iter().any(|(subject, _)| *subject == host);
+        assert_eq!(!refused, is_covered, "{host}, {origin}: {differences:?}");
+        let unused = (
+            format!("https://{origin}"),
+            "granted, but not requested".to_owned(),
+        );
+        assert!(!differences.contains(&unused), "{host}: {differences:?}");
+    }
     Ok(())
 }

@@ -91,12 +91,13 @@ fn bens_pipeline(
     Pipeline::with_destination(connector, spec("ben", url), Arc::new(store.clone()))
 }
 
-/// Describes a tenant's pipeline. Each tenant has its own grants.
+/// Describes a tenant's pipeline. Each tenant has its own grants. The rule names
+/// the one host of the tenant's database, with or without a region.
 fn spec(tenant: &str, url: &str) -> PipelineSpec {
     PipelineSpec::builder(tenant)
         .config(serde_json::json!({ "database_url": url }))
         .allow(AllowRule {
-            origin: url.to_owned(),
+            origin: url.replacen("libsql://", "https://", 1),
             methods: vec!["GET".to_owned(), "POST".to_owned()],
             private: true,
             ..AllowRule::default()

@@ -48,7 +48,7 @@ pub(super) struct RawConnector {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAllow {
-    /// Scheme, host and port; `*.` for one label.
+    /// Scheme, host and port; each `*.` before the domain for one label.
     pub(super) origin: String,
     /// HTTP methods (GET).
     #[serde(default)]

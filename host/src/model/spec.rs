@@ -140,7 +140,7 @@ impl ResourceSpec {
 /// Permission for requests to an origin, before it is parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct AllowRule {
-    /// Scheme, host and port; `*.` matches one label.
+    /// Scheme, host and port; each `*.` before the domain matches one label.
     pub origin: String,
     /// HTTP methods; empty means GET.
     pub methods: Vec<String>,

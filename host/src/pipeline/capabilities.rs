@@ -9,7 +9,7 @@ use url::Url;
 use super::Pipeline;
 use super::error::PipelineError;
 use crate::model::{AllowRule, Amount, Descriptor, Limits};
-use crate::sandbox::egress::rule::{Rule, Rules};
+use crate::sandbox::egress::rule::{Origin, Rule, Rules};
 use crate::sandbox::{Connector, Grants};
 
 /// The capabilities of a connector.
@@ -101,6 +101,8 @@ fn differences(
             continue;
         };
         let origin = url.origin().ascii_serialization();
+        requested.push(url.clone());
+        let url = granted_url(rules, url);
         let covering = || rules.iter().filter(|rule| rule.origin().matches(&url));
         if covering().next().is_none() {
             add(
@@ -132,10 +134,10 @@ fn differences(
                 }
             }
         }
-        requested.push(url);
     }
     for rule in rules.iter() {
-        if !requested.iter().any(|url| rule.origin().matches(url)) {
+        let is_requested = |url| rule.origin().matches(url) || part_of(rule, url).is_some();
+        if !requested.iter().any(is_requested) {
             let origin = rule.origin().to_string();
             add(&origin, "granted, but not requested".to_owned());
         }
@@ -152,6 +154,24 @@ fn differences(
         }
     }
     differences
+}
+
+/// Returns a URL of the part of a requested origin that the rules grant: the
+/// whole origin, or the first rule for some hosts of a requested pattern.
+fn granted_url(rules: &Rules, requested: Url) -> Url {
+    if rules.iter().any(|rule| rule.origin().matches(&requested)) {
+        return requested;
+    }
+    let part = rules.iter().find_map(|rule| part_of(rule, &requested));
+    part.unwrap_or(requested)
+}
+
+/// Returns the origin of a rule, if a requested origin is a pattern that covers
+/// it.
+fn part_of(rule: &Rule, requested: &Url) -> Option<Url> {
+    let pattern = Origin::parse(&requested.origin().ascii_serialization()).ok()?;
+    let url = Url::parse(&rule.origin().to_string()).ok()?;
+    pattern.matches(&url).then_some(url)
 }
 
 /// Returns the origin of a template. `None` if the config lacks the setting
@@ -240,5 +260,60 @@ mod tests {
         };
         let both = [rule("https://db.turso.io"), post];
         assert!(differences(&descriptor, &config, &rules(&both), |_| true).is_empty());
+    }
+    #[test]
+    fn a_rule_for_one_region_grants_a_part_of_a_pattern() {
+        let request = |origin: &str| OriginRequest {
+            origin: origin.to_owned(),
+            methods: vec!["POST".to_owned()],
+            paths: vec!["/v2/pipeline".to_owned()],
+            secrets: Vec::new(),
+            purpose: "databases".to_owned(),
+        };
+        let descriptor = Descriptor {
+            name: "x".to_owned(),
+            version: "1".to_owned(),
+            config_schema: String::new(),
+            secrets: Vec::new(),
+            origins: vec![
+                request("https://*.turso.io"),
+                request("https://*.*.turso.io"),
+            ],
+        };
+        let found = |origins: &[&str], method: &str| {
+            let rules = origins.iter().map(|origin| AllowRule {
+                origin: (*origin).to_owned(),
+                methods: vec![method.to_owned()],
+                ..AllowRule::default()
+            });
+            let rules = Rules::new(&rules.collect::<Vec<_>>()).unwrap();
+            let found = differences(&descriptor, &serde_json::Value::Null, &rules, |_| true);
+            let lines = found
+                .into_iter()
+                .map(|d| format!("{}: {}", d.subject, d.message));
+            lines.collect::<Vec<_>>()
+        };
+        let regional = "https://*.aws-us-east-1.turso.io";
+        assert!(found(&["https://*.turso.io", regional], "POST").is_empty());
+        assert!(found(&["https://*.turso.io", "https://*.*.turso.io"], "POST").is_empty());
+        assert!(found(&["https://db-acme.turso.io", regional], "POST").is_empty());
+        assert_eq!(
+            found(&["https://*.turso.io"], "POST"),
+            ["https://*.*.turso.io: requested (databases), but not granted"]
+        );
+        assert_eq!(
+            found(&["https://*.turso.io", regional], "GET"),
+            [
+                "https://*.turso.io: POST /v2/pipeline is requested, but not granted",
+                "https://*.*.turso.io: POST /v2/pipeline is requested, but not granted",
+            ]
+        );
+        assert_eq!(
+            found(
+                &["https://*.turso.io", regional, "https://*.evil.io"],
+                "POST"
+            ),
+            ["https://*.evil.io: granted, but not requested"]
+        );
     }
 }

@@ -36,12 +36,16 @@ impl Written<'_> {
             None => (authority.to_owned(), None),
         };
         let default = if scheme == "http" { 80 } else { 443 };
-        let same_host = match (host.strip_prefix("*."), url.host()) {
-            (Some(domain), Some(Host::Domain(name))) => name
-                .split_once('.')
-                .is_some_and(|(label, rest)| !label.is_empty() && rest == domain),
-            (Some(_), _) => false,
-            (None, _) => url.host_str() == Some(host.as_str()),
+        let same_host = match (host.starts_with("*."), url.host()) {
+            (true, Some(Host::Domain(name))) => {
+                let expected: Vec<_> = host.split('.').collect();
+                let labels: Vec<_> = name.split('.').collect();
+                let is_label =
+                    |(a, b): (&&str, &&str)| if *a == "*" { !b.is_empty() } else { a == b };
+                expected.len() == labels.len() && expected.iter().zip(&labels).all(is_label)
+            }
+            (true, _) => false,
+            (false, _) => url.host_str() == Some(host.as_str()),
         };
         url.scheme() == scheme
             && url.port().unwrap_or(default) == port.unwrap_or(default)

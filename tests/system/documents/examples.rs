@@ -54,6 +54,33 @@ fn every_example_of_a_pipeline_file_is_accepted() -> Result<()> {
 }
 
 #[test]
+fn the_example_of_many_databases_allows_hosts_with_and_without_a_region() -> Result<()> {
+    let document = read("docs/resources.md")?;
+    let examples = code_blocks(&document, "toml");
+    let mut examples = examples.iter();
+    let example = examples.find(|example| example.contains("databases = [\"*\"]"));
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("pipeline.toml");
+    fs::write(&file, completed(example.context("no example")?)?)?;
+    let output = command()?
+        .args(["inspect", "--json", "--config"])
+        .arg(&file)
+        .envs(TOKENS.map(|name| (name, "token")))
+        .output()?;
+    let capabilities: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let requests = capabilities["descriptor"]["origins"].to_string();
+    for origin in ["https://*.turso.io", "https://*.*.turso.io"] {
+        assert!(requests.contains(&format!("{origin:?}")), "{requests}");
+        let differences = capabilities["differences"].to_string();
+        assert!(
+            !differences.contains(&format!("{origin:?}")),
+            "{differences}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
 fn the_output_of_the_demonstration_is_the_one_of_the_readme() -> Result<()> {
     let readme = read("README.md")?;
     let blocks = code_blocks(&readme, "console");

@@ -6,7 +6,7 @@ use url::{Host, Url};
 
 use super::error::RuleError;
 
-/// Scheme, host and port. In `*.` and a domain, the star stands for one label.
+/// Scheme, host and port. Each `*.` before a domain stands for exactly one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     scheme: Scheme,
@@ -23,7 +23,7 @@ enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum HostPattern {
     Exact(Host),
-    AnyLabel(String),
+    Pattern { labels: usize, domain: String },
 }
 
 impl Origin {
@@ -33,9 +33,13 @@ impl Origin {
             origin: text.to_owned(),
             reason: reason.to_owned(),
         };
-        let (wildcard, plain) = match text.split_once("://*.") {
-            Some((scheme, domain)) => (true, format!("{scheme}://{domain}")),
-            None => (false, text.to_owned()),
+        let (labels, plain) = match text.split_once("://") {
+            Some((scheme, host)) => {
+                let domain = host.trim_start_matches("*.");
+                let labels = (host.len() - domain.len()) / "*.".len();
+                (labels, format!("{scheme}://{domain}"))
+            }
+            None => (0, text.to_owned()),
         };
         let url = Url::parse(&plain).map_err(|error| refuse(&error.to_string()))?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
@@ -53,17 +57,19 @@ impl Origin {
         ) else {
             return Err(refuse("the scheme is neither http nor https"));
         };
-        let host = match (host.to_owned(), wildcard) {
+        let host = match (host.to_owned(), labels) {
             (Host::Domain(domain), _) if domain.ends_with('.') => {
                 return Err(refuse("the host ends in a dot"));
             }
-            (Host::Domain(domain), true) if !domain.contains('*') => HostPattern::AnyLabel(domain),
-            (Host::Ipv4(_) | Host::Ipv6(_), true) => {
+            (Host::Domain(domain), 1..) if !domain.contains('*') => {
+                HostPattern::Pattern { labels, domain }
+            }
+            (Host::Ipv4(_) | Host::Ipv6(_), 1..) => {
                 return Err(refuse("an address cannot have a wildcard"));
             }
             (host, _) if host.to_string().contains('*') => {
                 return Err(refuse(
-                    "a wildcard stands for the first label only, as in https://*.example.com",
+                    "wildcards stand for whole labels before a domain, as in https://*.example.com",
                 ));
             }
             (host, _) => HostPattern::Exact(host),
@@ -94,11 +100,14 @@ impl HostPattern {
     fn matches(&self, host: &Host<&str>) -> bool {
         match (self, host) {
             (Self::Exact(own), host) => own == host,
-            (Self::AnyLabel(domain), Host::Domain(host)) => host
+            (Self::Pattern { labels, domain }, Host::Domain(host)) => host
                 .strip_suffix(domain.as_str())
                 .and_then(|rest| rest.strip_suffix('.'))
-                .is_some_and(|label| !label.is_empty() && !label.contains('.')),
-            (Self::AnyLabel(_), _) => false,
+                .is_some_and(|rest| {
+                    rest.split('.').count() == *labels
+                        && rest.split('.').all(|label| !label.is_empty())
+                }),
+            (Self::Pattern { .. }, _) => false,
         }
     }
 }
@@ -111,7 +120,9 @@ impl fmt::Display for Origin {
         };
         match &self.host {
             HostPattern::Exact(host) => write!(f, "{scheme}://{host}")?,
-            HostPattern::AnyLabel(domain) => write!(f, "{scheme}://*.{domain}")?,
+            HostPattern::Pattern { labels, domain } => {
+                write!(f, "{scheme}://{}{domain}", "*.".repeat(*labels))?;
+            }
         }
         if self.port == default {
             Ok(())

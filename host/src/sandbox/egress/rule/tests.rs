@@ -58,6 +58,37 @@ fn a_wildcard_stands_for_exactly_one_label() {
 }
 
 #[test]
+fn each_kind_of_turso_host_needs_its_own_pattern() {
+    let (old, regional) = (
+        "https://db-acme.turso.io/v2/pipeline",
+        "https://db-acme.aws-us-east-1.turso.io/v2/pipeline",
+    );
+    for (origin, covers_old, covers_regional) in [
+        ("https://*.turso.io", true, false),
+        ("https://*.*.turso.io", false, true),
+        ("https://*.aws-us-east-1.turso.io", false, true),
+        ("https://*.aws-eu-west-1.turso.io", false, false),
+        ("https://db-acme.turso.io", true, false),
+        ("https://db-acme.aws-us-east-1.turso.io", false, true),
+    ] {
+        let rules = rules(origin, &[], &[]);
+        for (url, is_covered) in [(old, covers_old), (regional, covers_regional)] {
+            let decision = decide(&rules, "GET", url);
+            assert_eq!(decision.is_ok(), is_covered, "{origin} and {url}");
+        }
+        for url in [
+            "https://turso.io/",
+            "https://a.b.c.turso.io/",
+            "https://a..turso.io/",
+            "https://db-acme.aws-us-east-1.turso.io.evil.com/",
+            "https://db-acme.aws-us-east-1.evilturso.io/",
+        ] {
+            assert_eq!(decide(&rules, "GET", url), Err(Uncovered::Origin), "{url}");
+        }
+    }
+}
+
+#[test]
 fn spellings_of_an_address_are_one_address() {
     let rules = rules("http://127.0.0.1:8080", &[], &[]);
     for url in [
@@ -168,7 +199,9 @@ fn bad_origins_are_refused_with_the_reason() {
         "ftp://x",
         "https://u:p@x",
         "https://x/v2",
-        "https://*.*.x.io",
+        "https://*.a.*.x.io",
+        "https://*.*",
+        "https://*.*.",
         "https://*.1.2.3.4",
         "https://x.",
         "https://a*.x.io",
@@ -181,6 +214,12 @@ fn bad_origins_are_refused_with_the_reason() {
             .unwrap()
             .to_string(),
         "https://*.example.io"
+    );
+    assert_eq!(
+        Origin::parse("https://*.*.example.io:8443")
+            .unwrap()
+            .to_string(),
+        "https://*.*.example.io:8443"
     );
     assert_eq!(
         Origin::parse("http://[::1]:80").unwrap().to_string(),
