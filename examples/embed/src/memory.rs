@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::SchemaRef;
 use connector_host::destination::{
     Destination, DestinationError, DestinationFactory, Load, TableWrite, WriteStats,
@@ -133,6 +133,15 @@ impl Load for MemoryLoad<'_> {
     fn write_rows(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError> {
         self.rows(table)?.push(batch);
         Ok(())
+    }
+
+    fn write_child_rows(
+        &mut self,
+        _: &str,
+        _: RecordBatch,
+        _: Int64Array,
+    ) -> Result<(), DestinationError> {
+        Err(failed("this store does not merge rows"))
     }
 
     fn write_keys(&mut self, _: &str, _: RecordBatch) -> Result<(), DestinationError> {

@@ -38,5 +38,5 @@ pub use self::error::{Cause, DestinationError};
 pub use self::factory::BuiltInDestination;
 pub(crate) use self::json::json_array;
 pub use self::stored_type::{StoredType, stored_type};
-pub use self::table_write::{DeletionSource, TableWrite, WriteStats};
+pub use self::table_write::{DeletionSource, RowGroups, RowOrder, TableWrite, WriteStats};
 pub use self::traits::{Destination, DestinationFactory, Load};

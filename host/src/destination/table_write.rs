@@ -30,12 +30,38 @@ pub struct TableWrite {
     pub deletion_source: DeletionSource,
     /// Treatment of rows that are no longer in the source.
     pub deletion_mode: DeletionMode,
-    /// Column that marks the beginning of a group, set with
-    /// [`WriteDisposition::Merge`] if the rows of a key form a group. The
-    /// column is null in the first row of a group, which has no values except
-    /// its key and is not stored. The last group of a key replaces all rows of
-    /// the key, of this load and of earlier ones.
-    pub group: Option<String>,
+    /// Groups that the rows form, only with [`WriteDisposition::Merge`]. The
+    /// rows are written with
+    /// [`Load::write_child_rows`](super::Load::write_child_rows).
+    pub group: Option<RowGroups>,
+    /// Order of the rows of one key, of which the largest is stored. Without it,
+    /// the last row that was written is stored.
+    pub order: Option<RowOrder>,
+}
+
+/// Groups that the rows of a table form: a group has the rows that one row of
+/// another table leads to, such as the items of its list. The groups of a parent
+/// row that is stored replace all rows of their key. Others are dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowGroups {
+    /// Column that is null in the first row of a group. That row has no values
+    /// except its key, and is not stored.
+    pub index: String,
+    /// Name of the table of the parent rows, which the load opens too.
+    pub parent: String,
+}
+
+/// Order of rows that have the same key. Rows with equal values, or with values
+/// that do not compare because one is in a sibling, are in the order in which
+/// they were written. A row without a value is before all others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowOrder {
+    /// Column whose largest value decides.
+    pub column: String,
+    /// True if stored rows are compared too, so that a row that is older than
+    /// the stored one is not stored. Stored rows that have ended are not
+    /// compared.
+    pub includes_stored: bool,
 }
 
 impl TableWrite {
@@ -51,6 +77,7 @@ impl TableWrite {
             deletion_source: DeletionSource::Unknown,
             deletion_mode: DeletionMode::Ignore,
             group: None,
+            order: None,
         }
     }
 
@@ -64,15 +91,23 @@ impl TableWrite {
 
     /// Returns each key column with its siblings.
     pub(super) fn key_families(&self) -> Vec<Vec<String>> {
-        let family = |column: &String| {
-            let siblings = self
-                .siblings
-                .iter()
-                .filter(|sibling| sibling.column == *column);
-            let names = siblings.map(|sibling| sibling.name.clone());
-            std::iter::once(column.clone()).chain(names).collect()
-        };
-        self.key.iter().map(family).collect()
+        self.key.iter().map(|column| self.family(column)).collect()
+    }
+
+    /// Returns the column by which rows of one key are ordered, with its
+    /// siblings.
+    pub(super) fn order_family(&self) -> Option<Vec<String>> {
+        Some(self.family(&self.order.as_ref()?.column))
+    }
+
+    /// Returns a column with its siblings.
+    fn family(&self, column: &String) -> Vec<String> {
+        let siblings = self
+            .siblings
+            .iter()
+            .filter(|sibling| sibling.column == *column);
+        let names = siblings.map(|sibling| sibling.name.clone());
+        std::iter::once(column.clone()).chain(names).collect()
     }
 
     /// Returns the column that the destination fills: the time at which a row
@@ -134,6 +169,7 @@ pub struct WriteStats {
     pub written: u64,
     /// Rows that were deleted, marked as deleted, or whose version ended.
     pub deleted: u64,
-    /// Rows that were followed by another row of the same key.
+    /// Rows that were not stored, because another row has their key. Rows of
+    /// groups are not counted.
     pub superseded: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::error::DestinationError;
@@ -80,6 +80,17 @@ pub trait Load: Send {
     /// Writes rows of an open table. May return before they are stored; a
     /// later call then returns the error.
     fn write_rows(&mut self, table: &str, batch: RecordBatch) -> Result<(), DestinationError>;
+
+    /// Writes rows of an open table whose rows form groups
+    /// ([`TableWrite::group`]). `parents` has a number for each row: how many
+    /// rows this load wrote to the parent table before the parent row. The rows
+    /// of a group follow each other. They may be written before their parent row.
+    fn write_child_rows(
+        &mut self,
+        table: &str,
+        batch: RecordBatch,
+        parents: Int64Array,
+    ) -> Result<(), DestinationError>;
 
     /// Writes keys of rows that are in the source. The table was opened with
     /// [`DeletionSource::AllKeys`](super::DeletionSource::AllKeys); the batch has columns of its key and

@@ -147,8 +147,8 @@ impl<'l> LoadWriter<'l, '_, '_> {
             } => {
                 let page = PageStats {
                     bytes,
-                    group_starts: 0,
                     cursor,
+                    ..PageStats::default()
                 };
                 let (open, columns, mut context) = self.resource(&resource)?;
                 open.write(&batch, page, columns, &mut context)

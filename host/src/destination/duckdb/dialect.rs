@@ -38,10 +38,6 @@ impl Dialect for DuckDbDialect {
         format!("make_timestamptz({micros})")
     }
 
-    fn arrival_order(&self) -> &'static str {
-        "rowid"
-    }
-
     fn list_tables(&self, dataset: &DatasetName) -> String {
         format!(
             "SELECT table_name FROM duckdb_tables() WHERE database_name = {} AND lower(schema_name) = lower({})",

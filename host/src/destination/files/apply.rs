@@ -20,12 +20,13 @@ use crate::destination::columns::Columns;
 use crate::destination::table_write::WriteStats;
 use crate::model::{LoadId, UnreadPart, WriteDisposition};
 
-/// Combines a table with its earlier rows, once all its rows are staged.
+/// Combines a table with its earlier rows, once all its rows are staged. Returns
+/// the merge that was done, if rows are compared.
 pub(super) fn apply_table(
     store: &dyn Store,
     load: &LoadId,
     table: &mut StagedTable,
-) -> io::Result<WriteStats> {
+) -> io::Result<(WriteStats, Option<Merge>)> {
     let mut stats = WriteStats {
         written: table.written.iter().map(|file| file.rows).sum(),
         ..WriteStats::default()
@@ -40,12 +41,9 @@ pub(super) fn apply_table(
     };
     let Some((compared, mut merge)) = table.take_merge() else {
         table.written.extend(carried_over);
-        return Ok(stats);
+        return Ok((stats, None));
     };
     let unread = unread.and_then(|part| UnreadRows::new(part, &table.columns));
-    if !merge.grouped {
-        stats.superseded = merge.received.superseded();
-    }
 
     let (mut kept, mut rewritten) = (Vec::new(), Vec::new());
     for file in std::mem::take(&mut table.kept) {
@@ -57,6 +55,9 @@ pub(super) fn apply_table(
         }
     }
     table.kept = kept;
+    if !merge.grouped {
+        stats.superseded = merge.received.superseded();
+    }
 
     let mut copy = Copy {
         rewrite: Rewrite::new(store, table.columns.clone()),
@@ -69,7 +70,7 @@ pub(super) fn apply_table(
     for file in rewritten {
         let decide = &mut |row: &dyn Row| {
             let row = earlier_row(row, &compared, &merge, unread.as_ref())?;
-            Ok(merge.earlier_action(row, &mut stats))
+            Ok(merge.earlier_action(&row, &mut stats))
         };
         let copied = store
             .open(&file.path)
@@ -93,7 +94,7 @@ pub(super) fn apply_table(
     }
     table.written.extend(copy.finish()?);
     table.written.extend(carried_over);
-    Ok(stats)
+    Ok((stats, Some(merge)))
 }
 
 /// Copies rows of an unread part from a table that is replaced.
@@ -175,16 +176,17 @@ fn announce_file(
         let decide = &mut |row: &dyn Row| {
             rows += 1;
             let row = earlier_row(row, compared, merge, unread)?;
-            changes |= merge.announce_earlier(row);
+            changes |= merge.announce_earlier(&row);
             Ok(RowAction::Drop)
         };
         let more = reader.next(None, decide)?.is_some();
         if !more {
             expect_rows(file.rows, rows, "read")?;
         }
-        // Every version is announced: it may make the received row of its key
-        // unnecessary.
-        if !more || (changes && merge.disposition != WriteDisposition::Scd2) {
+        // Every version is announced, and every row that may be newer: it may
+        // make the received row of its key unnecessary.
+        let announces_all = merge.disposition == WriteDisposition::Scd2 || merge.ranks_stored_rows;
+        if !more || (changes && !announces_all) {
             return Ok(changes);
         }
     }
@@ -198,14 +200,17 @@ fn earlier_row(
 ) -> io::Result<EarlierRow> {
     let (key, ended) = (compared.key(row)?, compared.has_ended(row)?);
     let is_received = || key.is_some_and(|key| merge.received.rows.contains_key(&key));
-    let content = if !ended && is_received() {
-        compared.content(row)?
-    } else {
-        None
-    };
+    let (mut content, mut rank) = (None, None);
+    if !ended && is_received() {
+        content = compared.content(row)?;
+        if merge.ranks_stored_rows {
+            rank = compared.rank(row)?;
+        }
+    }
     Ok(EarlierRow {
         key,
         content,
+        rank,
         ended,
         is_unread: unread.map_or(Ok(false), |unread| unread.has(row))?,
     })

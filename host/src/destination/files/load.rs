@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::known_commit::KnownCommit;
 use super::open_files::{OpenFile, OpenFiles};
 use super::staged_table::StagedTable;
 use super::store::Store;
-use super::{apply, data_file};
+use super::{data_file, merge_order};
 use crate::destination::columns::Columns;
 use crate::destination::error::{Cause, DestinationError};
 use crate::destination::names::comparison_key;
@@ -169,7 +169,13 @@ impl<'a> FilesLoad<'a> {
     }
 
     /// Writes rows of an open table, and finishes its file if that is large.
-    fn write_batch(&mut self, name: &str, batch: &RecordBatch) -> Result<(), DestinationError> {
+    /// `parents` has the numbers of their parent rows, if they form groups.
+    fn write_batch(
+        &mut self,
+        name: &str,
+        batch: &RecordBatch,
+        parents: Option<&Int64Array>,
+    ) -> Result<(), DestinationError> {
         let key = comparison_key(name);
         if self.open_files.get(&key).is_none() {
             if let Some((evicted, file)) = self.open_files.make_room() {
@@ -189,7 +195,11 @@ impl<'a> FilesLoad<'a> {
             .mapping
             .apply(batch)
             .map_err(|error| DestinationError::failed(&action, location, error))?;
-        table.add_row_keys(batch).map_err(failed)?;
+        let added = match parents {
+            Some(parents) => table.add_child_row_keys(batch, parents),
+            None => table.add_row_keys(batch),
+        };
+        added.map_err(failed)?;
         file.encoder.write(&rows).map_err(failed)?;
         let bytes = file.encoder.bytes();
         self.open_files.limit_memory().map_err(failed)?;
@@ -228,7 +238,18 @@ impl Load for FilesLoad<'_> {
     }
 
     fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
-        let written = self.write_batch(name, &batch);
+        let written = self.write_batch(name, &batch, None);
+        self.incomplete |= written.is_err();
+        written
+    }
+
+    fn write_child_rows(
+        &mut self,
+        name: &str,
+        batch: RecordBatch,
+        parents: Int64Array,
+    ) -> Result<(), DestinationError> {
+        let written = self.write_batch(name, &batch, Some(&parents));
         self.incomplete |= written.is_err();
         written
     }
@@ -301,27 +322,9 @@ impl Load for FilesLoad<'_> {
 
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
         self.finish_tables()?;
-        let mut stats = BTreeMap::new();
         let was_incomplete = std::mem::replace(&mut self.incomplete, true);
-        for table in self.tables.values_mut() {
-            let rows = table.rows_without_key();
-            if rows > 0 {
-                return Err(DestinationError::NoKey {
-                    table: table.name.clone(),
-                    rows,
-                    key: table.write.key.join(", "),
-                });
-            }
-            let applied = apply::apply_table(self.store, &self.id, table).map_err(|error| {
-                let action = format!("merge into `{}`", table.name);
-                DestinationError::doing(&action, self.store.location(), error)
-            });
-            let applied = match applied {
-                Ok(applied) => applied,
-                Err(error) => return Err(self.or_conflict(error)),
-            };
-            stats.insert(table.name.clone(), applied);
-        }
+        let applied = merge_order::apply_tables(self.store, &self.id, &mut self.tables);
+        let mut stats = applied.map_err(|error| self.or_conflict(error))?;
         self.incomplete = was_incomplete;
         stats.remove(names::REJECTED);
         Ok(stats)

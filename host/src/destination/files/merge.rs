@@ -2,17 +2,20 @@
 //! read or write a file.
 
 use super::digest::Digest;
-use super::received::{LastRow, ReceivedKeys};
+use super::rank::Rank;
+use super::received::{ReceivedKeys, ReceivedRow, RowState};
 use super::row_action::RowAction;
 use crate::destination::table_write::{DeletionSource, WriteStats};
 use crate::model::{DeletionMode, WriteDisposition};
 
 /// A row of an earlier load, as far as a merge needs it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct EarlierRow {
     /// Digest of the key, or `None` if a value of it is missing.
     pub(super) key: Option<Digest>,
     pub(super) content: Option<Digest>,
+    /// Rank among the rows of its key, if stored rows are compared.
+    pub(super) rank: Option<Box<Rank>>,
     /// True if the row ended in an earlier load.
     pub(super) ended: bool,
     /// True if the row belongs to a part that was not read. Such a row is not
@@ -27,8 +30,10 @@ pub(super) struct Merge {
     pub(super) disposition: WriteDisposition,
     pub(super) deletion_source: DeletionSource,
     pub(super) deletion_mode: DeletionMode,
-    /// True if rows of a key form groups, of which the last counts.
+    /// True if rows of a key form groups.
     pub(super) grouped: bool,
+    /// True if a received row may be older than the row that the table holds.
+    pub(super) ranks_stored_rows: bool,
     /// True if the table held rows before, and they are not replaced.
     pub(super) has_earlier_rows: bool,
 }
@@ -37,37 +42,46 @@ impl Merge {
     /// Announces a row of an earlier load, and returns true if it may change.
     /// All earlier rows must be announced before the first action is requested:
     /// one of them may make the received row of its key unnecessary.
-    pub(super) fn announce_earlier(&mut self, earlier: EarlierRow) -> bool {
+    pub(super) fn announce_earlier(&mut self, earlier: &EarlierRow) -> bool {
+        if let Some(rank) = &earlier.rank
+            && let Some(received) = earlier.key.and_then(|key| self.received.rows.get_mut(&key))
+            && let Some(received_rank) = &received.rank
+            && rank.is_after(received_rank)
+        {
+            received.state = RowState::Older;
+        }
         let is_current_version = self.disposition == WriteDisposition::Scd2
             && !earlier.ended
             && !self.deletes_earlier(earlier);
         if is_current_version
-            && let Some(last) = earlier.key.and_then(|key| self.received.rows.get_mut(&key))
-            && !last.deleted
-            && earlier.content == last.content
+            && let Some(received) = earlier.key.and_then(|key| self.received.rows.get_mut(&key))
+            && received.state != RowState::Deleted
+            && received.state != RowState::Older
+            && earlier.content == received.content
         {
-            last.unchanged = true;
+            received.state = RowState::Unchanged;
             return false;
         }
         self.earlier_action(earlier, &mut WriteStats::default()) != RowAction::Keep
     }
 
     /// Returns what happens to a row of an earlier load.
-    pub(super) fn earlier_action(&self, earlier: EarlierRow, stats: &mut WriteStats) -> RowAction {
-        let last = earlier.key.and_then(|key| self.received.rows.get(&key));
-        let flagged = last.is_some_and(|last| last.deleted);
+    pub(super) fn earlier_action(&self, earlier: &EarlierRow, stats: &mut WriteStats) -> RowAction {
+        let received = earlier.key.and_then(|key| self.received.rows.get(&key));
+        let received = received.filter(|received| received.state != RowState::Older);
+        let flagged = received.is_some_and(|received| received.state == RowState::Deleted);
         match self.disposition {
             WriteDisposition::Scd2 if earlier.ended => RowAction::Keep,
             WriteDisposition::Scd2 => {
                 if flagged || self.deletes_earlier(earlier) {
                     self.delete(earlier.ended, stats)
-                } else if last.is_some_and(|last| !last.unchanged) {
+                } else if received.is_some_and(|received| received.state != RowState::Unchanged) {
                     RowAction::End
                 } else {
                     RowAction::Keep
                 }
             }
-            _ if last.is_some() && !flagged => RowAction::Drop,
+            _ if received.is_some() && !flagged => RowAction::Drop,
             _ if flagged || (!earlier.is_unread && self.is_missing(earlier.key)) => {
                 self.delete(earlier.ended, stats)
             }
@@ -83,15 +97,11 @@ impl Merge {
         index: u64,
         stats: &mut WriteStats,
     ) -> RowAction {
-        let last = key.and_then(|key| self.received.rows.get(&key));
-        let is_stored = |last: &LastRow| {
-            if self.grouped {
-                index >= last.index
-            } else {
-                index == last.index && !last.deleted && !last.unchanged
-            }
+        let received = key.and_then(|key| self.received.rows.get(&key));
+        let is_stored = |received: &ReceivedRow| {
+            (received.index..received.end).contains(&index) && received.state == RowState::New
         };
-        if !last.is_some_and(is_stored) {
+        if !received.is_some_and(is_stored) {
             return RowAction::Drop;
         }
         stats.written += 1;
@@ -108,8 +118,8 @@ impl Merge {
         let mut rows = self.received.rows.iter();
         !self.grouped
             && self.received.superseded() == 0
-            && rows.all(|(key, last)| {
-                !last.deleted && !last.unchanged && !self.deletes_received(Some(*key))
+            && rows.all(|(key, received)| {
+                received.state == RowState::New && !self.deletes_received(Some(*key))
             })
     }
 
@@ -120,7 +130,7 @@ impl Merge {
             && self.deletes(key)
     }
 
-    fn deletes_earlier(&self, earlier: EarlierRow) -> bool {
+    fn deletes_earlier(&self, earlier: &EarlierRow) -> bool {
         !earlier.is_unread && self.deletes(earlier.key)
     }
 

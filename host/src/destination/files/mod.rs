@@ -14,9 +14,10 @@
 //! of it), [`commit`] (its end), [`manifest`] and [`known_commit`], [`store`]
 //! (where files are kept), [`data_file`] (one file) and its formats
 //! [`parquet`], [`jsonl`] and [`csv`] behind [`encoder`], [`open_files`]. Then
-//! merging: [`apply`], [`received`] (keys that a load received) with [`row`]
-//! and [`digest`], [`merge`] and [`row_action`] (what happens to each row),
-//! [`table_reader`] and [`text_reader`] (reading), [`rewrite`] (writing).
+//! merging: [`merge_order`] (all tables), [`apply`] (one table), [`received`]
+//! (keys that a load received) with [`row`], [`digest`] and [`rank`], [`merge`]
+//! and [`row_action`] (what happens to each row), [`table_reader`] and
+//! [`text_reader`] (reading), [`rewrite`] (writing).
 
 mod apply;
 mod commit;
@@ -30,8 +31,10 @@ mod known_commit;
 mod load;
 mod manifest;
 mod merge;
+mod merge_order;
 mod open_files;
 mod parquet;
+mod rank;
 mod received;
 mod rewrite;
 mod row;

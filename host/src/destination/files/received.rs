@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, Int64Array, RecordBatch};
 
 use super::digest::{Digest, Digester};
 use super::io_error::invalid_data;
+use super::rank::{Rank, RankColumn};
 use super::row::{BatchRow, Row};
 use crate::destination::columns::Columns;
 use crate::destination::table_write::is_content_column;
@@ -26,6 +27,9 @@ pub(super) struct ComparedColumns {
     end: Option<usize>,
     /// Column that is null in the first row of a group, if rows are grouped.
     group: Option<usize>,
+    /// Column by which rows of one key are ordered; `None` if the last one
+    /// counts.
+    rank: Option<RankColumn>,
 }
 
 impl ComparedColumns {
@@ -46,14 +50,20 @@ impl ComparedColumns {
             families: write.key_families().into_iter().map(indices).collect(),
             content,
             end: write.end_column().and_then(|name| columns.index_of(name)),
-            group: write.group.as_ref().and_then(|name| columns.index_of(name)),
+            group: write
+                .group
+                .as_ref()
+                .and_then(|group| columns.index_of(&group.index)),
+            rank: RankColumn::new(write, columns),
         }
     }
 
     /// Returns the indices of all compared columns.
     pub(super) fn indices(&self) -> Vec<usize> {
         let all = self.families.iter().flatten().chain(&self.content);
-        all.chain(&self.end).copied().collect()
+        let all = all.chain(&self.end).copied();
+        all.chain(self.rank.iter().flat_map(RankColumn::indices))
+            .collect()
     }
 
     /// Index of the column of the time at which a row ended.
@@ -95,6 +105,18 @@ impl ComparedColumns {
         Ok(Some(digester.finish()))
     }
 
+    /// Returns the rank of a row among those of its key, or `None` if the last
+    /// one counts.
+    pub(super) fn rank(&self, row: &dyn Row) -> io::Result<Option<Box<Rank>>> {
+        let rank = self.rank.as_ref();
+        rank.map(|rank| rank.rank(row).map(Box::new)).transpose()
+    }
+
+    /// True if stored rows have a rank too.
+    pub(super) fn ranks_stored_rows(&self) -> bool {
+        self.rank.as_ref().is_some_and(|rank| rank.includes_stored)
+    }
+
     /// Returns true if a row ended in an earlier load.
     pub(super) fn has_ended(&self, row: &dyn Row) -> io::Result<bool> {
         match self.end {
@@ -104,26 +126,55 @@ impl ComparedColumns {
     }
 }
 
-/// The last received row of a key, or its last group.
+/// The received row of a key, or its group, that supersedes the others.
 #[derive(Clone, Debug)]
-pub(super) struct LastRow {
+pub(super) struct ReceivedRow {
     /// Number of rows of the table that were received before the row. For a
     /// group, before the row that follows its first row.
     pub(super) index: u64,
+    /// Number of rows that were received when the row or the group was complete.
+    pub(super) end: u64,
     pub(super) content: Option<Digest>,
-    /// True if the row is flagged as deleted.
-    pub(super) deleted: bool,
-    /// True if the table already holds the row.
-    pub(super) unchanged: bool,
+    pub(super) rank: Option<Box<Rank>>,
+    /// True if a row of the key has a value that does not compare, so that the
+    /// last row counts.
+    incomparable: bool,
+    pub(super) state: RowState,
+}
+
+/// The relation of a received row to the rows that the table holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RowState {
+    /// The table does not hold the row.
+    New,
+    /// The row is flagged as deleted.
+    Deleted,
+    /// The table already holds the row.
+    Unchanged,
+    /// The table holds a row that is newer.
+    Older,
+}
+
+/// A received group.
+#[derive(Clone, Debug)]
+struct Group {
+    key: Digest,
+    /// Number of rows of the parent table that were received before the parent
+    /// row.
+    parent: i64,
+    index: u64,
+    end: u64,
 }
 
 /// The keys that a load received for one table.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedKeys {
-    /// The last row of each key.
-    pub(super) rows: HashMap<Digest, LastRow>,
+    /// The row or group of each key that supersedes the others.
+    pub(super) rows: HashMap<Digest, ReceivedRow>,
     /// The keys of all rows in the source, if they were sent.
     pub(super) keys: HashSet<Digest>,
+    /// All groups, until those of superseded parent rows are known.
+    groups: Vec<Group>,
     row_count: u64,
     rows_without_key: u64,
     keys_without_key: u64,
@@ -148,7 +199,7 @@ impl ReceivedKeys {
             None
         };
         for row in 0..batch.num_rows() {
-            let mut index = self.row_count;
+            let index = self.row_count;
             self.row_count += 1;
             let deleted = flags.is_some_and(|flags| flags.is_valid(row) && flags.value(row));
             let row = BatchRow {
@@ -160,22 +211,94 @@ impl ReceivedKeys {
                 self.rows_without_key += 1;
                 continue;
             };
-            if let Some(group) = compared.group {
-                let begins = row.value(group)?.is_none();
-                if !begins && self.rows.contains_key(&key) {
+            let rank = compared.rank(&row)?;
+            let mut incomparable = matches!(rank.as_deref(), Some(Rank::Incomparable));
+            if let Some(known) = self.rows.get_mut(&key) {
+                incomparable |= known.incomparable;
+                if let (Some(known), Some(rank)) = (&known.rank, &rank)
+                    && !incomparable
+                    && known.is_after(rank)
+                {
                     continue;
                 }
-                index += u64::from(begins);
             }
-            let last = LastRow {
+            let received = ReceivedRow {
                 index,
+                end: self.row_count,
                 content: compared.content(&row)?,
-                deleted,
-                unchanged: false,
+                rank,
+                incomparable,
+                state: if deleted {
+                    RowState::Deleted
+                } else {
+                    RowState::New
+                },
             };
-            self.rows.insert(key, last);
+            self.rows.insert(key, received);
         }
         Ok(())
+    }
+
+    /// Adds the keys of rows that form groups. `parents` has the numbers of
+    /// their parent rows.
+    pub(super) fn add_child_rows(
+        &mut self,
+        batch: &RecordBatch,
+        sources: &[Option<usize>],
+        compared: &ComparedColumns,
+        parents: &Int64Array,
+    ) -> io::Result<()> {
+        if parents.len() != batch.num_rows() {
+            return Err(invalid_data("a batch has rows without a parent row"));
+        }
+        for (row, parent) in parents.values().iter().enumerate() {
+            let mut index = self.row_count;
+            self.row_count += 1;
+            let row = BatchRow {
+                batch,
+                sources,
+                row,
+            };
+            let Some(key) = compared.key(&row)? else {
+                self.rows_without_key += 1;
+                continue;
+            };
+            let last = self.groups.last_mut();
+            if let Some(group) = last.filter(|group| group.parent == *parent && group.key == key) {
+                group.end = self.row_count;
+                continue;
+            }
+            if let Some(group) = compared.group {
+                index += u64::from(row.value(group)?.is_none());
+            }
+            self.groups.push(Group {
+                key,
+                parent: *parent,
+                index,
+                end: self.row_count,
+            });
+        }
+        Ok(())
+    }
+
+    /// Keeps the groups of these parent rows.
+    pub(super) fn keep_groups(&mut self, parents: &HashSet<u64>) {
+        let is_kept = |group: &Group| {
+            u64::try_from(group.parent).is_ok_and(|parent| parents.contains(&parent))
+        };
+        for group in std::mem::take(&mut self.groups) {
+            if is_kept(&group) {
+                let received = ReceivedRow {
+                    index: group.index,
+                    end: group.end,
+                    content: None,
+                    rank: None,
+                    incomparable: false,
+                    state: RowState::New,
+                };
+                self.rows.insert(group.key, received);
+            }
+        }
     }
 
     /// Adds keys of rows that are in the source.
@@ -210,8 +333,18 @@ impl ReceivedKeys {
         }
     }
 
-    /// Number of rows that were followed by another row of the same key.
+    /// Number of rows that another row of their key supersedes, received or
+    /// stored.
     pub(super) fn superseded(&self) -> u64 {
-        self.row_count - self.rows.len() as u64
+        let rows = self.rows.values();
+        let older = rows.filter(|received| received.state == RowState::Older);
+        self.row_count - self.rows.len() as u64 + older.count() as u64
+    }
+
+    /// Returns the rows that no other row supersedes, by their numbers.
+    pub(super) fn remaining(&self) -> HashSet<u64> {
+        let rows = self.rows.values();
+        let remaining = rows.filter(|received| received.state != RowState::Older);
+        remaining.map(|received| received.index).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! A table that a load writes: its columns, its files, and the keys that the
 //! load received.
 
+use std::collections::HashSet;
 use std::io;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 
 use super::data_file;
 use super::manifest::{ManifestFile, ManifestTable};
@@ -113,6 +114,29 @@ impl StagedTable {
         }
     }
 
+    /// Adds the keys of received rows that form groups.
+    pub(super) fn add_child_row_keys(
+        &mut self,
+        batch: &RecordBatch,
+        parents: &Int64Array,
+    ) -> io::Result<()> {
+        let sources = self.mapping.sources();
+        match &mut self.received {
+            Some(received) => {
+                let keys = &mut received.keys;
+                keys.add_child_rows(batch, sources, &received.compared, parents)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Keeps the received groups of these parent rows.
+    pub(super) fn keep_groups(&mut self, parents: &HashSet<u64>) {
+        if let Some(received) = &mut self.received {
+            received.keys.keep_groups(parents);
+        }
+    }
+
     /// Adds keys of rows that are in the source.
     pub(super) fn add_source_keys(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let mapping = BatchMapping::new(&batch.schema(), &self.columns);
@@ -152,6 +176,7 @@ impl StagedTable {
             deletion_source: self.write.deletion_source,
             deletion_mode: self.write.deletion_mode,
             grouped: self.write.group.is_some(),
+            ranks_stored_rows: received.compared.ranks_stored_rows(),
             has_earlier_rows: received.has_earlier_rows,
         };
         Some((received.compared, merge))

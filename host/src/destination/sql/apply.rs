@@ -1,7 +1,8 @@
 //! Combines the rows of a load with the rows that a table held before. No row
 //! passes through this process.
 
-use super::merge::{KeyColumns, MergeSql, Statement, StatementCount, is_in_part};
+use super::key_columns::KeyColumns;
+use super::merge::{MergeSql, Statement, StatementCount, is_in_part};
 use super::open_table::{OpenTable, TableOrigin};
 use super::quoting::quoted;
 use super::transaction::Transaction;
@@ -12,7 +13,8 @@ use crate::destination::table_write::{DeletionSource, WriteStats};
 use crate::model::{WriteDisposition, names};
 
 impl Transaction<'_> {
-    /// Combines one table with what it held before the load.
+    /// Combines one table with what it held before the load. Superseded rows
+    /// have been dropped.
     pub(super) fn apply_table(
         &mut self,
         table: &mut OpenTable,
@@ -25,65 +27,13 @@ impl Transaction<'_> {
                 ..WriteStats::default()
             });
         }
-        self.connection.prepare_merge()?;
-        let key = KeyColumns(table.write.key_families());
-        self.require_keys(&action, table, &key)?;
-        let superseded = self.drop_superseded(&action, table, &key)?;
-        let stats = if let TableOrigin::Staged { target, .. } = &table.origin {
-            self.merge_into(&action, target, table, &key)?
-        } else {
-            WriteStats {
-                written: self.apply_without_target(&action, table)?,
-                ..WriteStats::default()
-            }
-        };
+        if let TableOrigin::Staged { target, .. } = &table.origin {
+            return self.merge_into(&action, target, table);
+        }
         Ok(WriteStats {
-            superseded,
-            ..stats
+            written: self.apply_without_target(&action, table)?,
+            ..WriteStats::default()
         })
-    }
-
-    /// Fails if a row or a key lacks a value of its key.
-    fn require_keys(
-        &mut self,
-        action: &str,
-        table: &OpenTable,
-        key: &KeyColumns,
-    ) -> Result<(), DestinationError> {
-        let keys = table.keys.as_ref().map(|keys| keys.stored.as_str());
-        for stored in [Some(table.stored.as_str()), keys].into_iter().flatten() {
-            let sql = key.count_missing(self.dataset, stored);
-            let rows = self.connection.query_count(action, &sql)?;
-            if rows > 0 {
-                return Err(DestinationError::NoKey {
-                    table: table.name.clone(),
-                    rows,
-                    key: table.write.key.join(", "),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps the last row or group of each key, and returns how many rows were
-    /// superseded. Groups are not counted.
-    fn drop_superseded(
-        &mut self,
-        action: &str,
-        table: &OpenTable,
-        key: &KeyColumns,
-    ) -> Result<u64, DestinationError> {
-        if let Some(group) = &table.write.group {
-            let sql = key.keep_last_group(self.dataset, &table.stored, group);
-            self.execute(action, &sql)?;
-            return Ok(0);
-        }
-        let sql = key.count_superseded(self.dataset, &table.stored);
-        let superseded = self.connection.query_count(action, &sql)?;
-        if superseded > 0 {
-            self.execute(action, &key.keep_last(self.dataset, &table.stored))?;
-        }
-        Ok(superseded)
     }
 
     /// Completes a table that held nothing before, and returns its new rows.
@@ -99,7 +49,11 @@ impl Transaction<'_> {
             self.execute(action, &self.dataset.drop_column(&table.stored, &flag))?;
         }
         if let Some(group) = &table.write.group {
-            let sql = MergeSql::drop_group_heads(self.dataset, &table.stored, group);
+            let sql = MergeSql::drop_group_heads(self.dataset, &table.stored, &group.index);
+            self.execute(action, &sql)?;
+        }
+        if let Some(numbers) = table.numbers.take() {
+            let sql = self.dataset.drop_column(&table.stored, &numbers.column());
             self.execute(action, &sql)?;
         }
         // After superseded rows are dropped: carried over rows of one key are
@@ -114,8 +68,8 @@ impl Transaction<'_> {
         action: &str,
         target: &str,
         table: &OpenTable,
-        key: &KeyColumns,
     ) -> Result<WriteStats, DestinationError> {
+        let key = KeyColumns(table.write.key_families());
         let now = self.dataset.dialect().timestamp_utc(self.id.micros());
         let merge = MergeSql {
             dataset: self.dataset,
@@ -126,10 +80,10 @@ impl Transaction<'_> {
                 DeletionSource::AllRows => Some(table.stored.as_str()),
                 _ => table.keys.as_ref().map(|keys| keys.stored.as_str()),
             },
-            key,
+            key: &key,
             flagged: table.write.deletion_source == DeletionSource::Flagged,
             deletion_mode: table.write.deletion_mode,
-            group: table.write.group.as_deref(),
+            group: table.write.group.as_ref().map(|group| group.index.as_str()),
             unread: table.unread.as_ref(),
             now: &now,
         };

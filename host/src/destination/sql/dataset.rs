@@ -53,6 +53,11 @@ impl Dataset {
         format!("ALTER TABLE {table} DROP COLUMN {column}")
     }
 
+    pub(super) fn rename_column(&self, table: &str, from: &str, to: &str) -> String {
+        let (table, from, to) = (self.table(table), quoted(from), quoted(to));
+        format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}")
+    }
+
     pub(super) fn drop_table(&self, name: &str) -> String {
         format!("DROP TABLE IF EXISTS {}", self.table(name))
     }

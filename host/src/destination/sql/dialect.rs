@@ -10,8 +10,8 @@ use crate::destination::stored_type::StoredType;
 ///
 /// The shared statements are written in the part of SQL that transactional
 /// stores have in common: quoted identifiers, `DELETE ... USING`, `UPDATE ...
-/// WHERE EXISTS`, `INSERT ... SELECT` with explicit columns, and
-/// `IS NOT DISTINCT FROM`.
+/// WHERE EXISTS`, `INSERT ... SELECT` with explicit columns, window functions,
+/// and `IS NOT DISTINCT FROM`.
 pub(in crate::destination) trait Dialect: Send + Sync {
     /// Returns the identifier that the store keeps for a name of a table or a
     /// column. The rules of each store are in
@@ -24,10 +24,6 @@ pub(in crate::destination) trait Dialect: Send + Sync {
     /// Returns an expression for a time, given in microseconds since 1970, of
     /// the type of [`StoredType::TimestampUtc`].
     fn timestamp_utc(&self, micros: i64) -> String;
-
-    /// Returns the column by which rows of a staged table are in the order in
-    /// which they were sent.
-    fn arrival_order(&self) -> &'static str;
 
     /// Returns the query for the names of all tables of a dataset.
     fn list_tables(&self, dataset: &DatasetName) -> String;

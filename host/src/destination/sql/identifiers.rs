@@ -7,7 +7,7 @@ use arrow_schema::{Schema, SchemaRef};
 
 use super::transaction::Transaction;
 use crate::destination::error::DestinationError;
-use crate::destination::table_write::TableWrite;
+use crate::destination::table_write::{RowGroups, RowOrder, TableWrite};
 use crate::model::Sibling;
 
 impl Transaction<'_> {
@@ -66,7 +66,20 @@ impl Transaction<'_> {
                 .iter()
                 .map(owned)
                 .collect::<Result<_, DestinationError>>()?,
-            group: write.group.as_ref().map(owned).transpose()?,
+            group: match &write.group {
+                Some(group) => Some(RowGroups {
+                    index: owned(&group.index)?,
+                    ..group.clone()
+                }),
+                None => None,
+            },
+            order: match &write.order {
+                Some(order) => Some(RowOrder {
+                    column: owned(&order.column)?,
+                    ..*order
+                }),
+                None => None,
+            },
             ..write.clone()
         })
     }

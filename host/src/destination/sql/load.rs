@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::connection::SqlConnection;
@@ -92,6 +92,37 @@ impl<'a> SqlLoad<'a> {
         self.transaction.roll_back()
     }
 
+    /// Sends rows into the table that receives them. `parents` has the numbers
+    /// of their parent rows, if they belong to groups.
+    fn stage_rows(
+        &mut self,
+        name: &str,
+        batch: &RecordBatch,
+        parents: Option<Int64Array>,
+    ) -> Result<(), DestinationError> {
+        let key = comparison_key(name);
+        let action = format!("append rows to `{name}`");
+        let Some(table) = self.tables.get_mut(&key) else {
+            return Err(self.transaction.failed(&action, "the table was not opened"));
+        };
+        let rows = table.mapping.apply(batch);
+        let rows = rows.and_then(|rows| match &mut table.numbers {
+            Some(numbers) => numbers.add_to_rows(&rows, parents),
+            None => Ok(rows),
+        });
+        let rows = rows.map_err(|error| self.transaction.failed(&action, error))?;
+        if !self.transaction.is_streaming(&key, StreamContent::Rows) {
+            let schema = match &table.numbers {
+                Some(numbers) => numbers.add_to_schema(table.mapping.schema()),
+                None => SchemaRef::clone(table.mapping.schema()),
+            };
+            let (stored, content) = (&table.stored, StreamContent::Rows);
+            self.transaction
+                .start_stream(key, &table.name, content, stored, schema)?;
+        }
+        self.transaction.send(&action, rows)
+    }
+
     fn store_rejected(&mut self) -> Result<(), DestinationError> {
         let rejected = self.rejected.take();
         self.transaction.flush()?;
@@ -172,20 +203,16 @@ impl Load for SqlLoad<'_> {
     }
 
     fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
-        let key = comparison_key(name);
-        let action = format!("append rows to `{name}`");
-        let Some(table) = self.tables.get(&key) else {
-            return Err(self.transaction.failed(&action, "the table was not opened"));
-        };
-        let rows = table.mapping.apply(&batch);
-        let rows = rows.map_err(|error| self.transaction.failed(&action, error))?;
-        if !self.transaction.is_streaming(&key, StreamContent::Rows) {
-            let (stored, schema) = (&table.stored, SchemaRef::clone(table.mapping.schema()));
-            let content = StreamContent::Rows;
-            self.transaction
-                .start_stream(key, &table.name, content, stored, schema)?;
-        }
-        self.transaction.send(&action, rows)
+        self.stage_rows(name, &batch, None)
+    }
+
+    fn write_child_rows(
+        &mut self,
+        name: &str,
+        batch: RecordBatch,
+        parents: Int64Array,
+    ) -> Result<(), DestinationError> {
+        self.stage_rows(name, &batch, Some(parents))
     }
 
     fn write_keys(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
@@ -310,9 +337,14 @@ impl Load for SqlLoad<'_> {
 
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
         self.transaction.flush()?;
+        let superseded = self.transaction.drop_superseded(&self.tables)?;
         let mut stats = BTreeMap::new();
-        for table in self.tables.values_mut() {
-            stats.insert(table.name.clone(), self.transaction.apply_table(table)?);
+        for (key, table) in &mut self.tables {
+            let applied = WriteStats {
+                superseded: superseded.get(key).copied().unwrap_or_default(),
+                ..self.transaction.apply_table(table)?
+            };
+            stats.insert(table.name.clone(), applied);
             if let Some(keys) = &table.keys {
                 let action = format!("drop the keys of `{}`", table.name);
                 self.transaction.drop_table(&action, &keys.stored)?;

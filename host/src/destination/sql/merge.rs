@@ -3,6 +3,7 @@
 //! Must not execute anything: it knows tables by name only.
 
 use super::dataset::Dataset;
+use super::key_columns::KeyColumns;
 use super::quoting::{literal, quoted};
 use crate::destination::columns::Column;
 use crate::model::{DeletionMode, UnreadPart, names};
@@ -12,10 +13,10 @@ pub(super) struct MergeSql<'a> {
     pub(super) dataset: &'a Dataset,
     /// Name of the target.
     pub(super) target: &'a str,
-    /// Name of the staged table. All its columns except
-    /// [`IS_DELETED`](names::IS_DELETED) are columns of the target.
+    /// Name of the staged table.
     pub(super) staged: &'a str,
-    /// Columns of the staged table.
+    /// Columns of the staged table without the number of the row. All of them
+    /// except [`IS_DELETED`](names::IS_DELETED) are columns of the target.
     pub(super) columns: &'a [Column],
     /// Table that holds all keys of the source, if they are known.
     pub(super) keys: Option<&'a str>,
@@ -29,87 +30,6 @@ pub(super) struct MergeSql<'a> {
     pub(super) unread: Option<&'a UnreadPart>,
     /// Time of the load, as an SQL expression.
     pub(super) now: &'a str,
-}
-
-/// The columns that identify a row: each key column with the siblings that
-/// may hold its value instead.
-#[derive(Clone, Debug, Default)]
-pub(super) struct KeyColumns(pub(super) Vec<Vec<String>>);
-
-impl KeyColumns {
-    /// Returns the condition that two rows have the same key.
-    fn matches(&self, one: &str, other: &str) -> String {
-        let family = |family: &Vec<String>| {
-            let operator = if family.len() == 1 {
-                "="
-            } else {
-                "IS NOT DISTINCT FROM"
-            };
-            let columns = family.iter().map(|column| {
-                let column = quoted(column);
-                format!("{one}.{column} {operator} {other}.{column}")
-            });
-            columns.collect::<Vec<_>>().join(" AND ")
-        };
-        let families: Vec<_> = self.0.iter().map(family).collect();
-        families.join(" AND ")
-    }
-
-    /// Returns the condition that a row lacks a value of its key.
-    fn is_missing(&self) -> String {
-        let missing = |family: &Vec<String>| {
-            let columns = family
-                .iter()
-                .map(|column| format!("{} IS NULL", quoted(column)));
-            format!("({})", columns.collect::<Vec<_>>().join(" AND "))
-        };
-        let families: Vec<_> = self.0.iter().map(missing).collect();
-        families.join(" OR ")
-    }
-
-    fn list(&self) -> String {
-        let columns: Vec<_> = self.0.iter().flatten().map(|name| quoted(name)).collect();
-        columns.join(", ")
-    }
-
-    /// Returns the query that counts the rows without a key.
-    pub(super) fn count_missing(&self, dataset: &Dataset, table: &str) -> String {
-        let table = dataset.table(table);
-        format!("SELECT count(*) FROM {table} WHERE {}", self.is_missing())
-    }
-
-    /// Returns the query that counts the rows that are followed by another row
-    /// of the same key.
-    pub(super) fn count_superseded(&self, dataset: &Dataset, table: &str) -> String {
-        let (table, list) = (dataset.table(table), self.list());
-        format!(
-            "SELECT (SELECT count(*) FROM {table}) - \
-             (SELECT count(*) FROM (SELECT DISTINCT {list} FROM {table}) k)"
-        )
-    }
-
-    /// Returns the statement that keeps the last group of each key, from its
-    /// first row on.
-    pub(super) fn keep_last_group(&self, dataset: &Dataset, table: &str, group: &str) -> String {
-        let order = dataset.dialect().arrival_order();
-        let (table, list, group) = (dataset.table(table), self.list(), quoted(group));
-        format!(
-            "DELETE FROM {table} t USING \
-             (SELECT {list}, max({order}) AS \"first row\" FROM {table} WHERE {group} IS NULL GROUP BY {list}) g \
-             WHERE {} AND t.{order} < g.\"first row\"",
-            self.matches("t", "g")
-        )
-    }
-
-    /// Returns the statement that keeps the last row of each key.
-    pub(super) fn keep_last(&self, dataset: &Dataset, table: &str) -> String {
-        let order = dataset.dialect().arrival_order();
-        let (table, list) = (dataset.table(table), self.list());
-        format!(
-            "DELETE FROM {table} WHERE {order} NOT IN \
-             (SELECT max({order}) FROM {table} GROUP BY {list})"
-        )
-    }
 }
 
 impl MergeSql<'_> {

@@ -9,8 +9,9 @@
 //! Reading order: this file, [`dialect`], [`connection`], [`dataset`] (SQL
 //! texts about tables) with [`dataset_name`], [`load`] with [`transaction`]
 //! (its statements and rows), [`identifiers`] and [`open_table`] (tables that a
-//! load writes), [`apply`] and [`merge`] (combining staged rows with stored
-//! ones).
+//! load writes) with [`row_numbers`], [`superseded`] (one staged row of each
+//! key), [`apply`] and [`merge`] (combining staged rows with stored ones) with
+//! [`key_columns`].
 //!
 //! Must not name a store or a driver.
 
@@ -20,10 +21,13 @@ mod dataset;
 mod dataset_name;
 mod dialect;
 mod identifiers;
+mod key_columns;
 mod load;
 mod merge;
 mod open_table;
 mod quoting;
+mod row_numbers;
+mod superseded;
 mod transaction;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,6 +4,7 @@
 
 use arrow_schema::SchemaRef;
 
+use super::row_numbers::RowNumbers;
 use super::transaction::Transaction;
 use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::{Column, Columns};
@@ -25,9 +26,11 @@ pub(super) struct OpenTable {
     pub(super) stored: String,
     pub(super) origin: TableOrigin,
     pub(super) write: TableWrite,
-    /// Columns of the table that receives the rows.
+    /// Columns of the table that receives the rows, without their numbers.
     pub(super) columns: Columns,
     pub(super) mapping: BatchMapping,
+    /// Numbers of the rows, if those of one key are compared.
+    pub(super) numbers: Option<RowNumbers>,
     /// Table that receives the keys of all rows, if they are sent.
     pub(super) keys: Option<KeyTable>,
     /// Stored rows that stay because their part of the source was not read.
@@ -99,7 +102,11 @@ impl Transaction<'_> {
                 )
             }
         };
-        if !matches!(origin, TableOrigin::Existing { .. }) {
+        let compares_keys = write.compares_keys();
+        let numbers = compares_keys.then(|| RowNumbers::new(&columns));
+        if let Some(numbers) = &numbers {
+            self.create_table(name, &stored, &numbers.add_to_columns(&columns))?;
+        } else if !matches!(origin, TableOrigin::Existing { .. }) {
             self.create_table(name, &stored, &columns)?;
         }
         let keys = if write.deletion_source == DeletionSource::AllKeys {
@@ -118,6 +125,7 @@ impl Transaction<'_> {
             write: write.clone(),
             mapping: BatchMapping::new(&write.schema, &columns),
             columns,
+            numbers,
             keys,
             unread: None,
         })
@@ -135,6 +143,13 @@ impl Transaction<'_> {
             .columns
             .add_missing(incoming)
             .map_err(|error| self.not_storable(&table.name, error))?;
+        if let Some(numbers) = &mut table.numbers
+            && let Some(previous) = numbers.make_way(&table.columns)
+        {
+            let dataset = self.dataset;
+            let sql = dataset.rename_column(&table.stored, &previous, numbers.name());
+            self.execute(&action, &sql)?;
+        }
         for column in missing {
             self.execute(&action, &self.dataset.add_column(&table.stored, &column))?;
             match &mut table.origin {

@@ -11,7 +11,7 @@ use super::load_columns::LoadColumns;
 use super::mask::Masking;
 use super::nested::{self, Nesting, NestingOptions};
 use super::schema_fit::SchemaFit;
-use crate::destination::TableWrite;
+use crate::destination::{RowGroups, TableWrite};
 use crate::model::{DeletionMode, PageKind, SchemaPolicy, SourceSchema, names};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
@@ -185,7 +185,11 @@ impl TargetTable {
             full_refresh: plan.full_refresh,
             deletion_source: plan.deletion_source(self.kind),
             deletion_mode: plan.deletion_mode,
-            group: (plan.is_child_table() && merges).then(|| names::INDEX.to_owned()),
+            group: (plan.is_child_table() && merges).then(|| RowGroups {
+                index: names::INDEX.to_owned(),
+                parent: names::table_name(&plan.spec.name),
+            }),
+            order: None,
         })
     }
 

@@ -88,11 +88,13 @@ impl OpenResource {
             child_plan,
         } = self;
         let resource = &own.name;
+        let rows_before = own.stored_rows();
         let mut write_child = |rows: ChildRows, columns: &mut LoadColumns| {
+            let parents = rows.parents.iter();
             let page = PageStats {
-                bytes: 0,
                 group_starts: rows.group_starts,
-                cursor: None,
+                parents: parents.map(|row| rows_before + i64::from(*row)).collect(),
+                ..PageStats::default()
             };
             let (table, source) = (rows.table, rows.source);
             let child = open_child(children, resource, child_plan, table, source, context)?;

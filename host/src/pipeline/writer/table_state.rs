@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use arrow_array::RecordBatch;
+use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::load_context::LoadContext;
@@ -57,10 +57,14 @@ pub(super) struct LoadCounts {
 }
 
 /// Facts about a page that its rows do not have.
+#[derive(Default)]
 pub(super) struct PageStats {
     pub(super) bytes: u64,
     /// Number of rows that only start a group.
     pub(super) group_starts: u64,
+    /// For each row of a child table, the number of rows that this load wrote to
+    /// the table of the resource before the parent row.
+    pub(super) parents: Vec<i64>,
     pub(super) cursor: Option<Cursor>,
 }
 
@@ -146,7 +150,14 @@ impl TableState {
                 context.load.reject(record)?;
             }
         }
-        context.load.write_rows(&self.table, rows.rows)?;
+        if self.mapper.table_write().group.is_some() {
+            let parents = Int64Array::from(page.parents);
+            context
+                .load
+                .write_child_rows(&self.table, rows.rows, parents)?;
+        } else {
+            context.load.write_rows(&self.table, rows.rows)?;
+        }
         context.observer.update(Update::Rows {
             resource: &self.name,
             rows: self.totals.rows,
@@ -233,6 +244,13 @@ impl TableState {
     /// Kind of its pages.
     pub(super) fn kind(&self) -> PageKind {
         self.mapper.target().kind
+    }
+
+    /// Number of rows that the current load wrote.
+    pub(super) fn stored_rows(&self) -> i64 {
+        let counts = self.counts.as_ref();
+        let rows = counts.map_or(0, |counts| counts.rows - counts.rejected);
+        i64::try_from(rows).unwrap_or(i64::MAX)
     }
 
     /// True if rows or a new cursor wait for a commit.

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
-use connector_host::destination::{DeletionSource, TableWrite, WriteStats};
+use connector_host::destination::{DeletionSource, RowGroups, TableWrite, WriteStats};
 use connector_host::model::{DeletionMode, WriteDisposition};
 
+use super::ids;
 use super::keyed::{pairs, stats};
 use crate::store::{Store, batch, integers};
 
@@ -27,6 +28,14 @@ fn load(
     rows: &[(i64, Option<i64>)],
     keys: &[i64],
 ) -> WriteStats {
+    // One parent row for each group.
+    let heads = rows.iter().filter(|(_, index)| index.is_none());
+    let heads: Vec<i64> = heads.map(|(key, _)| *key).collect();
+    let numbers = rows.iter().scan(-1, |number, (_, index)| {
+        *number += i64::from(index.is_none());
+        Some(*number)
+    });
+    let numbers: Vec<i64> = numbers.collect();
     let rows = items(number, rows);
     let deletes = match deletion_source {
         DeletionSource::Unknown => DeletionMode::Ignore,
@@ -36,12 +45,23 @@ fn load(
         key: vec!["of".to_owned()],
         deletion_source,
         deletion_mode: deletes,
-        group: Some("_index".to_owned()),
+        group: Some(RowGroups {
+            index: "_index".to_owned(),
+            parent: "Parents".to_owned(),
+        }),
         ..TableWrite::new(rows.schema(), WriteDisposition::Merge)
     };
+    let parents = ids(number, &heads);
+    let parents_write = TableWrite {
+        key: vec!["id".to_owned()],
+        ..TableWrite::new(parents.schema(), WriteDisposition::Merge)
+    };
     let stats_by_table = store.commit(number, |load| {
+        load.open_table("Parents", &parents_write).unwrap();
         load.open_table("t", &table_write).unwrap();
-        load.write_rows("t", rows.clone()).unwrap();
+        load.write_child_rows("t", rows.clone(), Int64Array::from(numbers))
+            .unwrap();
+        load.write_rows("Parents", parents.clone()).unwrap();
         if deletion_source == DeletionSource::AllKeys {
             let keys = batch(0, vec![("of", integers(keys))]);
             load.write_keys("t", keys.project(&[0]).unwrap()).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, TimestampMicrosecondArray};
-use connector_host::destination::{DeletionSource, TableWrite, WriteStats};
+use connector_host::destination::{DeletionSource, RowOrder, TableWrite, WriteStats};
 use connector_host::model::{DeletionMode, Sibling, WriteDisposition};
 
 use crate::store::{Store, batch, integers, load_id, texts};
@@ -20,6 +20,9 @@ pub(crate) struct Plan<'k> {
     pub(crate) full_refresh: bool,
     pub(crate) key: &'k [&'static str],
     pub(crate) siblings: &'static [(&'static str, &'static str)],
+    /// Column by which rows of one key are ordered, and whether stored rows are
+    /// compared too.
+    pub(crate) order: Option<(&'static str, bool)>,
 }
 
 impl Plan<'_> {
@@ -35,6 +38,7 @@ impl Plan<'_> {
             full_refresh: false,
             key: &["id"],
             siblings: &[],
+            order: None,
         }
     }
 
@@ -48,6 +52,10 @@ impl Plan<'_> {
             full_refresh: self.full_refresh,
             deletion_source: self.deletion_source,
             deletion_mode: self.deletes,
+            order: self.order.map(|(column, includes_stored)| RowOrder {
+                column: column.to_owned(),
+                includes_stored,
+            }),
             ..TableWrite::new(batch.schema(), self.write)
         }
     }

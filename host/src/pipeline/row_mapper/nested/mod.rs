@@ -68,6 +68,8 @@ pub(in crate::pipeline) struct ChildRows {
     pub(in crate::pipeline) table: String,
     pub(in crate::pipeline) source: SourceSchema,
     pub(in crate::pipeline) rows: RecordBatch,
+    /// Index of the parent row of each row in the page.
+    pub(in crate::pipeline) parents: Vec<u32>,
     /// Number of rows that only start a group.
     pub(in crate::pipeline) group_starts: u64,
 }
@@ -413,13 +415,14 @@ fn flush(
     child_rows: &mut dyn FnMut(ChildRows) -> Result<(), PipelineError>,
 ) -> Result<(), PipelineError> {
     let group_starts = table.group_starts;
-    let rows = table
+    let (rows, parents) = table
         .take(parent_key, page)
         .map_err(|error| PipelineError::contract(error.to_string()))?;
     child_rows(ChildRows {
         table: table.name.clone(),
         source: table.source(parent_key),
         rows,
+        parents,
         group_starts,
     })
 }

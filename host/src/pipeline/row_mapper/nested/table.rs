@@ -142,12 +142,13 @@ impl NestedTable {
         }
     }
 
-    /// Removes and returns the buffered rows. `page` has their parent rows.
+    /// Removes and returns the buffered rows, and the index of the parent row of
+    /// each. `page` has their parent rows.
     pub(super) fn take(
         &mut self,
         parent_key: &ParentKey,
         page: &RecordBatch,
-    ) -> Result<RecordBatch, ArrowError> {
+    ) -> Result<(RecordBatch, Vec<u32>), ArrowError> {
         let schema = self.source(parent_key).columns;
         let parents = UInt32Array::from(std::mem::take(&mut self.parents));
         let keys = parent_key
@@ -161,6 +162,7 @@ impl NestedTable {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         self.rows = 0;
         self.group_starts = 0;
-        RecordBatch::try_new_with_options(schema, columns, &options)
+        let rows = RecordBatch::try_new_with_options(schema, columns, &options)?;
+        Ok((rows, parents.values().to_vec()))
     }
 }
