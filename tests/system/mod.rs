@@ -18,6 +18,7 @@ mod keys;
 mod kills;
 mod nasty_source;
 mod nested;
+mod newest;
 mod overrides;
 mod parameters;
 mod platform;

@@ -141,6 +141,15 @@ impl ResourcePlan {
         )
     }
 
+    /// Returns the cursor column if it decides which row of a key is stored.
+    /// `None` if the last row does: the key of the source itself identifies one
+    /// row, whose last state counts.
+    pub(super) fn order_column(&self) -> Option<&str> {
+        let has_own_key = !self.spec.primary_key.is_empty() && self.merges_by_key();
+        let column = self.spec.cursor_column.as_deref();
+        column.filter(|_| has_own_key && self.spec.mode == ReadMode::Incremental)
+    }
+
     /// True if the load adds to the existing table instead of replacing it.
     pub(super) fn keeps_table(&self) -> bool {
         self.disposition != WriteDisposition::Replace && !self.full_refresh

@@ -10,8 +10,8 @@ use super::changes::{self, Change};
 use super::load_columns::LoadColumns;
 use super::mask::Masking;
 use super::nested::{self, Nesting, NestingOptions};
-use super::schema_fit::SchemaFit;
-use crate::destination::{RowGroups, TableWrite};
+use super::schema_fit::{ColumnFate, SchemaFit, find};
+use crate::destination::{RowGroups, RowOrder, TableWrite};
 use crate::model::{DeletionMode, PageKind, SchemaPolicy, SourceSchema, names};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
@@ -58,7 +58,7 @@ impl TargetTable {
         let loaded = Arc::clone(incoming.schema());
         let fit = self.fit(incoming, valued)?;
         Ok(Mapping {
-            table_write: self.table_write(&columns, &fit)?,
+            table_write: self.table_write(&columns, &loaded, &fit)?,
             masking,
             loaded,
             fit,
@@ -169,6 +169,7 @@ impl TargetTable {
     fn table_write(
         &self,
         columns: &SourceSchema,
+        loaded: &Schema,
         fit: &SchemaFit,
     ) -> Result<TableWrite, PipelineError> {
         let plan = &self.plan;
@@ -189,7 +190,27 @@ impl TargetTable {
                 index: names::INDEX.to_owned(),
                 parent: names::table_name(&plan.spec.name),
             }),
-            order: None,
+            order: self.row_order(loaded, fit),
+        })
+    }
+
+    /// Returns the order of the rows of one key, if their values in the cursor
+    /// column are stored.
+    fn row_order(&self, loaded: &Schema, fit: &SchemaFit) -> Option<RowOrder> {
+        let name = names::column_name(self.plan.order_column()?);
+        let mut fields = loaded.fields().iter();
+        let index = fields.position(|field| field.name().eq_ignore_ascii_case(&name))?;
+        if fit.column_fate(index) == ColumnFate::Dropped {
+            return None;
+        }
+        let existing = self.existing.as_deref();
+        let stored = existing.and_then(|existing| find(existing, &name));
+        let stored = stored.or_else(|| find(fit.schema(), &name));
+        Some(RowOrder {
+            column: stored.map_or(name, |field| field.name().clone()),
+            // A read without a cursor is complete. Stored rows that it does not
+            // have are no longer in the source.
+            includes_stored: self.plan.cursor.is_some(),
         })
     }
 

@@ -181,7 +181,7 @@ impl<'a> RunState<'a> {
         let mut notes = summary.notes.clone();
         if totals.stats.superseded > 0 {
             notes.push(format!(
-                "rows that were superseded by later rows with the same key: {}",
+                "rows that were superseded by other rows with the same key: {}",
                 totals.stats.superseded
             ));
         }
