@@ -94,7 +94,7 @@ impl wit::Guest for Component {
         let (server, config) = open(&config)?;
         let mut requested: Vec<Selection> = Vec::with_capacity(selections.len());
         for selected in selections {
-            let selected = selection(selected)?;
+            let selected = selection(selected);
             // A resource that is selected twice is read once: its rows go to
             // one table.
             if requested
@@ -117,7 +117,7 @@ impl wit::Guest for Component {
         };
         let source = match config.databases.clone() {
             Some(databases) => {
-                let fleet = Fleet::new(config, databases, requested, &options)?;
+                let fleet = Fleet::new(config, databases, requested, &options);
                 EventSource::Many(Box::new(fleet))
             }
             None => EventSource::One(Box::new(Read::new(server, config, requested, options))),
@@ -153,8 +153,17 @@ fn open(config: &str) -> Result<(Option<Server>, Config)> {
     Ok((server, config))
 }
 
-/// Converts a selection. Returns an error if a part of it is not valid.
-fn selection(selection: wit::Selection) -> Result<Selection> {
+/// Converts a selection. One that cannot be parsed fails its resource only.
+fn selection(selection: wit::Selection) -> Selection {
+    let resource = selection.resource.clone();
+    parse_selection(selection).unwrap_or_else(|error| Selection {
+        resource,
+        invalid: Some(error),
+        ..Selection::default()
+    })
+}
+
+fn parse_selection(selection: wit::Selection) -> Result<Selection> {
     let name = &selection.resource;
     let lag = selection.lag.as_deref().map(|lag| {
         let parsed: Option<f64> = lag.parse().ok();
@@ -184,6 +193,7 @@ fn selection(selection: wit::Selection) -> Result<Selection> {
         max_rows_billed: selection.max_rows_billed,
         idempotent: selection.idempotent,
         keys: selection.keys,
+        invalid: None,
         resource: selection.resource,
     })
 }

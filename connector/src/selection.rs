@@ -42,6 +42,8 @@ pub struct Selection {
     pub idempotent: bool,
     /// True if the keys of all rows are requested too.
     pub keys: bool,
+    /// Reason why the selection is invalid. Its resource is not read, and fails.
+    pub invalid: Option<Error>,
 }
 
 /// Mode in which a resource is read.

@@ -318,7 +318,7 @@ fn a_cursor_is_refused_after_a_change_of_the_condition() -> Result<()> {
     assert_eq!(only_resource(&report)["rows_read"], 3, "{report}");
     let other = with("total > 5")?.into_database(&pipeline.database());
     let outcome = other.host(&["run"])?;
-    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
         outcome
             .stderr
@@ -347,7 +347,7 @@ fn a_read_above_the_row_limit_is_refused() -> Result<()> {
     free.load()?;
     let pipeline = limited(&free)?;
     let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
         outcome.stderr.contains("`max_rows_read` permits 1000"),
         "{outcome:?}"

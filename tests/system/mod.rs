@@ -14,6 +14,7 @@ mod files_load;
 mod fixtures;
 mod fleet;
 mod incremental;
+mod isolation;
 mod keys;
 mod kills;
 mod nasty_source;

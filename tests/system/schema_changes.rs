@@ -154,7 +154,7 @@ fn a_changed_key_is_refused_until_a_full_refresh() -> Result<()> {
     ];
     let (_server, pipeline) = load_twice(&changes, MERGED)?;
     let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
         outcome
             .stderr

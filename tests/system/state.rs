@@ -74,7 +74,7 @@ fn a_cursor_can_be_shown_set_and_reset() -> Result<()> {
         );
         state_of("set", &["--resource", "events", "nonsense"])?;
         let outcome = pipeline.host(&["run"])?;
-        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
         assert!(
             outcome
                 .stderr

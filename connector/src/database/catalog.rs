@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::parameters::{self, Parameters};
 use super::table::{RelationKind, Table, TableColumn};
+use crate::error::Error;
 use crate::hrana::request::Statement;
 use crate::hrana::response::ResultColumn;
 use crate::rows::value::Value;
@@ -69,6 +70,8 @@ pub struct Catalog {
     pub tables: Vec<Table>,
     /// True if the database has a change feed.
     pub has_changes: bool,
+    /// Errors of relations that the server cannot read, such as broken views.
+    pub unreadable: BTreeMap<String, Error>,
 }
 
 impl Catalog {
@@ -135,6 +138,7 @@ impl Catalog {
         Self {
             tables,
             has_changes: relations.iter().any(is_feed),
+            unreadable: BTreeMap::new(),
         }
     }
 

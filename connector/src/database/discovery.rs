@@ -106,7 +106,10 @@ async fn read_catalog(
         |catalog, name, outcome, _| match outcome {
             Outcome::Executed(executed) => catalog.add_result_columns(name, &executed.columns),
             Outcome::Failed(error) => {
-                log::warn(&format!("`{name}` cannot be read: {}", error.message));
+                let unreadable = format!("the view `{name}`");
+                let error = Error::from(failure::from_sql_error(error, &unreadable));
+                log::warn(&format!("`{name}` cannot be read: {error}"));
+                catalog.unreadable.insert(name.to_owned(), error);
             }
             _ => {}
         },

@@ -45,6 +45,8 @@ pub struct Fleet {
     options: ReadOptions,
     /// Resources that are read of each database.
     requested: Vec<Selection>,
+    /// Resources that cannot be read, with the errors.
+    invalid: Vec<(String, Error)>,
     /// Resources of the Platform API, which are read afterwards.
     platform: Vec<Selection>,
     phase: FleetPhase,
@@ -74,45 +76,36 @@ enum FleetPhase {
 }
 
 impl Fleet {
-    /// Creates a read. Returns an error if a selection is not supported with
-    /// many databases.
+    /// Creates a read. A selection that is invalid, or not supported with many
+    /// databases, fails its resource only.
+    #[must_use]
     pub fn new(
         config: Config,
         databases: Databases,
         requested: Vec<Selection>,
         options: &ReadOptions,
-    ) -> Result<Self> {
+    ) -> Self {
         let is_of_platform =
             |selection: &Selection| platform::find_in(&selection.resource, &config).is_some();
-        let (platform, requested): (Vec<_>, Vec<_>) =
+        let (platform, mut requested): (Vec<_>, Vec<_>) =
             requested.into_iter().partition(is_of_platform);
-        if let Some(followed) = requested
-            .iter()
-            .find(|selection| selection.mode == Mode::Changes)
-        {
-            return Err(Error::config(
-                format!(
-                    "`{}` is requested in the mode `changes`, which is not supported with `databases`",
-                    followed.resource
-                ),
-                "set `mode` to `incremental`, or read each database with `database_url`",
-            ));
-        }
-        let has_cursor_of_one = |selection: &&Selection| {
-            let cursor = selection.cursor.as_ref();
-            cursor.is_some_and(Cursor::is_resumable)
-        };
-        if let Some(selection) = requested.iter().find(has_cursor_of_one) {
-            return Err(cursor::database_mismatch(&selection.resource));
-        }
+        let mut invalid = Vec::new();
+        requested.retain(|selection| match validate(selection) {
+            Ok(()) => true,
+            Err(error) => {
+                invalid.push((selection.resource.clone(), error));
+                false
+            }
+        });
         let options = ReadOptions {
             lenient: true,
             // The rows of a database are buffered until its read is complete.
             resumable: false,
             ..options.clone()
         };
-        Ok(Self {
-            phase: if requested.is_empty() && !platform.is_empty() {
+        let has_other_resources = !(platform.is_empty() && invalid.is_empty());
+        Self {
+            phase: if requested.is_empty() && has_other_resources {
                 FleetPhase::Databases
             } else {
                 FleetPhase::Begin
@@ -121,6 +114,7 @@ impl Fleet {
             databases,
             options,
             requested,
+            invalid,
             platform,
             selected: Vec::new(),
             queued: VecDeque::new(),
@@ -132,7 +126,7 @@ impl Fleet {
             requests: 0,
             output: VecDeque::new(),
             backoff: Backoff::with_attempts(MAX_RESTARTS + 1),
-        })
+        }
     }
 
     /// Returns the next event. `None` after the last one.
@@ -401,6 +395,9 @@ impl Fleet {
         }
         let rest = totals.into_values();
         resources.extend(rest.map(|rest| rest.end(&self.failed, databases, None)));
+        for (name, error) in std::mem::take(&mut self.invalid) {
+            resources.push(failed_resource(&name, error));
+        }
         if self.requested.is_empty()
             && resources.is_empty()
             && let Some(error) = self.failed.values().next()
@@ -441,9 +438,36 @@ fn absent(resource: &str) -> ResourceStats {
         Category::NotFound,
         format!("no database has a table, view or query `{resource}`"),
     );
+    let hint = "list the resources to see those of the first database";
+    failed_resource(resource, error.hint(hint))
+}
+
+/// Returns the statistics of a resource that no database is asked for.
+fn failed_resource(resource: &str, error: Error) -> ResourceStats {
     ResourceStats {
         resource: resource.to_owned(),
-        failure: Some(error.hint("list the resources to see those of the first database")),
+        failure: Some(error),
         ..ResourceStats::default()
     }
+}
+
+/// Checks that a selection is valid, and supported with many databases.
+fn validate(selection: &Selection) -> Result<()> {
+    let name = &selection.resource;
+    if let Some(error) = &selection.invalid {
+        return Err(error.clone());
+    }
+    if selection.mode == Mode::Changes {
+        return Err(Error::config(
+            format!(
+                "`{name}` is requested in the mode `changes`, which is not supported with `databases`"
+            ),
+            "set `mode` to `incremental`, or read each database with `database_url`",
+        ));
+    }
+    let cursor = selection.cursor.as_ref();
+    if cursor.is_some_and(Cursor::is_resumable) {
+        return Err(cursor::database_mismatch(name));
+    }
+    Ok(())
 }

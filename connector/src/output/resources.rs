@@ -77,6 +77,25 @@ impl Output {
         }
     }
 
+    /// Records that a resource cannot be read, without making it the current
+    /// one.
+    pub fn fail(&mut self, resource: &str, error: Error) {
+        if self
+            .resources
+            .iter()
+            .all(|stats| stats.resource != resource)
+        {
+            let failed = self.resources.iter();
+            let at = failed.take_while(|stats| stats.failure.is_some()).count();
+            let stats = ResourceStats {
+                resource: resource.to_owned(),
+                ..ResourceStats::default()
+            };
+            self.resources.insert(at, stats);
+        }
+        self.record_failure(resource, error);
+    }
+
     /// Records that a resource could not be read.
     pub fn record_failure(&mut self, resource: &str, error: Error) {
         log::warn(&format!("`{resource}` cannot be read: {error}"));

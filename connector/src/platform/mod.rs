@@ -58,20 +58,19 @@ pub fn find_in(name: &str, config: &Config) -> Option<&'static Endpoint> {
     find(name).filter(|_| !is_query)
 }
 
-/// Returns the requested resources of the Platform API. If nothing is requested
+/// Checks that a selection suits its endpoint.
+pub fn validate(selection: &Selection, options: &ReadOptions) -> Result<()> {
+    ResourcePlan::new(selection, options).map(|_| ())
+}
+
+/// Returns the valid selections of the Platform API. If nothing is requested
 /// and no database is configured, returns the default resources.
-pub fn selected(
-    requested: &[Selection],
-    config: &Config,
-    options: &ReadOptions,
-) -> Result<VecDeque<Selection>> {
-    let mut selected = VecDeque::new();
-    for selection in requested {
-        if find_in(&selection.resource, config).is_some() {
-            ResourcePlan::new(selection, options)?;
-            selected.push_back(selection.clone());
-        }
-    }
+#[must_use]
+pub fn selected(requested: &[Selection], config: &Config) -> VecDeque<Selection> {
+    let is_selected = |selection: &&Selection| {
+        selection.invalid.is_none() && find_in(&selection.resource, config).is_some()
+    };
+    let mut selected: VecDeque<_> = requested.iter().filter(is_selected).cloned().collect();
     if requested.is_empty() && config.database.is_none() {
         let by_default = ENDPOINTS.iter().filter(|endpoint| endpoint.by_default);
         selected.extend(by_default.map(|endpoint| Selection {
@@ -79,7 +78,7 @@ pub fn selected(
             ..Selection::default()
         }));
     }
-    Ok(selected)
+    selected
 }
 
 /// Returns the databases of an organization, each with its host.

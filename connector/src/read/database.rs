@@ -32,8 +32,9 @@ impl Read {
         self.output.requests += snapshot.stream.take_requests();
         self.output.point_in_time = snapshot.is_transaction() && !self.restart.is_resumed;
         for (resource, error) in std::mem::take(&mut plan.failures) {
-            self.output.begin(&resource);
-            self.output.record_failure(&resource, error);
+            self.platform
+                .retain(|selection| selection.resource != resource);
+            self.output.fail(&resource, error);
         }
         let targets = plan.into_queues();
         let tables = TableReader::new(snapshot, targets.paged, &self.options);
@@ -47,7 +48,8 @@ impl Read {
     /// Plans the read, step by step.
     async fn plan(&mut self, snapshot: &mut Snapshot) -> Result<Plan, Failure> {
         self.note_commit(&mut snapshot.stream).await?;
-        let requested = self.skip_unchanged();
+        let mut requested = self.skip_unchanged();
+        requested.retain(|selection| selection.invalid.is_none());
         if self.is_nothing_left(&requested) {
             return Ok(Plan::default());
         }
@@ -65,16 +67,8 @@ impl Read {
             return Ok(Plan::default());
         }
         let queries = queries::describe(stream, &self.config.queries).await?;
-        let lenient = self.options.lenient;
         let encoding = |resource: &str| self.restart.encoding(resource);
-        let mut plan = Plan::new(
-            &catalog,
-            queries,
-            &requested,
-            &self.config,
-            lenient,
-            encoding,
-        )?;
+        let mut plan = Plan::new(&catalog, queries, &requested, &self.config, encoding);
         plan.exclude(&self.restart.excluded);
         if let Some(commit) = &self.restart.commit {
             plan.set_commit(&requested, commit);

@@ -42,11 +42,14 @@ pub(super) async fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Fail
         return Ok(());
     };
     let parameters = first.table.parameters;
-    let state = read_state(stream, &followed).await?;
-    let starts = followed.iter().filter_map(|table| table.from.as_ref());
-    let alterations = match starts.map(|from| from.number).min() {
-        Some(after) => read_alterations(stream, after, state.extent.end.number, parameters).await?,
-        None => Vec::new(),
+    let (state, alterations) = match read_feed(stream, &followed, parameters).await {
+        Ok(read) => read,
+        Err(Failure::Other(error)) if concerns_feed(&error) => {
+            let names = followed.into_iter().map(|table| table.table.name);
+            plan.fail(names.map(|name| (name, error.clone())).collect());
+            return Ok(());
+        }
+        Err(failure) => return Err(failure),
     };
     let is_shared = stream.dialect() == Dialect::Minimal;
     let mut tables = state.tables.iter();
@@ -77,6 +80,28 @@ pub(super) async fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Fail
     }
     plan.fail(failures);
     Ok(())
+}
+
+/// Reads the state of the feed, and the changes of the schema since the first
+/// of the cursors.
+async fn read_feed(
+    stream: &mut Stream,
+    followed: &[FollowedTable],
+    parameters: Parameters,
+) -> Result<(FeedState, Vec<(i64, Alteration)>), Failure> {
+    let state = read_state(stream, followed).await?;
+    let starts = followed.iter().filter_map(|table| table.from.as_ref());
+    let alterations = match starts.map(|from| from.number).min() {
+        Some(after) => read_alterations(stream, after, state.extent.end.number, parameters).await?,
+        None => Vec::new(),
+    };
+    Ok((state, alterations))
+}
+
+/// True if an error concerns the feed, and not the whole server.
+fn concerns_feed(error: &Error) -> bool {
+    let is_access = matches!(error.category, Category::Authentication | Category::Denied);
+    !error.retryable && !is_access
 }
 
 impl Target {

@@ -55,7 +55,7 @@ pub use self::restart::RestartState;
 use self::tables::TableReader;
 use self::target::Target;
 use crate::clock;
-use crate::config::{Config, missing_database};
+use crate::config::Config;
 use crate::database::server::Server;
 use crate::describe::PLATFORM_TOKEN;
 use crate::error::{Error, Result};
@@ -230,12 +230,21 @@ impl Read {
         }
     }
 
-    /// Sorts the selections by the part of the source that they belong to.
+    /// Sorts the selections by the part of the source that they belong to. Those
+    /// that cannot be read fail, and the others are read.
     fn start(&mut self) -> Result<BuiltinReader> {
-        self.platform = platform::selected(&self.requested, &self.config, &self.options)?;
         if self.server.is_none() {
             self.check_without_database()?;
         }
+        let has_database = self.server.is_some();
+        for selection in &mut self.requested {
+            let valid = requested::validate(selection, has_database, &self.config, &self.options);
+            if let Err(error) = valid {
+                self.output.fail(&selection.resource, error.clone());
+                selection.invalid = Some(error);
+            }
+        }
+        self.platform = platform::selected(&self.requested, &self.config);
         let builtins = requested::builtins(&self.requested, &self.config);
         Ok(BuiltinReader::new(builtins))
     }
@@ -246,8 +255,11 @@ impl Read {
         if self.requested.is_empty() {
             return self.server.is_some();
         }
-        let builtins = requested::builtins(&self.requested, &self.config);
-        builtins.len() + self.platform.len() < self.requested.len()
+        let is_of_database = |selection: &Selection| {
+            let is_outside = requested::is_outside_database(&selection.resource, &self.config);
+            selection.invalid.is_none() && !is_outside
+        };
+        self.requested.iter().any(is_of_database)
     }
 
     fn start_platform(&mut self) -> Stage {
@@ -258,14 +270,8 @@ impl Read {
         Stage::Platform(Box::new(PlatformReader::new(&self.config, selected)))
     }
 
-    /// Checks that a read without a database requests only resources of the
-    /// Platform API, and at least one.
+    /// Checks that there is something to read without a database.
     fn check_without_database(&self) -> Result<()> {
-        let is_platform = |name: &str| platform::find_in(name, &self.config).is_some();
-        let mut requested = self.requested.iter();
-        if let Some(other) = requested.find(|selection| !is_platform(&selection.resource)) {
-            return Err(missing_database(&other.resource));
-        }
         if self.requested.is_empty() && !Credential::from_secret(PLATFORM_TOKEN).is_present() {
             return Err(Error::config(
                 "there is nothing to read, because both `database_url` and `platform_token` are missing",

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::queries::{DescribedQuery, QUERIES};
-use super::requested::is_outside_database;
+use super::requested::{check_read_in_full, is_outside_database};
 use super::target::{ReadMethod, Target};
 use super::unchanged;
 use crate::config::Config;
@@ -13,8 +13,7 @@ use crate::database::catalog::Catalog;
 use crate::database::table::RelationKind;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Encoding;
-use crate::platform;
-use crate::selection::{Mode, Selection};
+use crate::selection::Selection;
 
 /// Maximum number of tables that a hint lists.
 const MAX_LISTED_TABLES: usize = 10;
@@ -40,62 +39,40 @@ pub(super) struct TargetQueues {
 }
 
 impl Plan {
-    /// Resolves the selections, or the defaults if there are none. `encoding`
-    /// returns the encoding of a resource. A `lenient` plan records the failure
-    /// of a table instead of returning it.
-    ///
-    /// # Errors
-    /// A config or not-found error if a selection does not suit the database.
+    /// Resolves the selections, or the defaults if there are none. A resource
+    /// that does not suit the database fails, and the others are read. `encoding`
+    /// returns the encoding of a resource.
     pub fn new(
         catalog: &Catalog,
         queries: Vec<DescribedQuery>,
         requested: &[Selection],
         config: &Config,
-        lenient: bool,
         encoding: impl Fn(&str) -> Encoding,
-    ) -> Result<Self> {
-        check_query_names(catalog, &queries)?;
+    ) -> Self {
         let mut plan = Self::default();
+        let is_query = |name: &str| queries.iter().any(|query| query.query.name == name);
+        let selections = requested
+            .iter()
+            .filter(|selection| selection.invalid.is_none());
         if requested.is_empty() {
-            plan.add_all_tables(catalog, &encoding)?;
+            plan.add_all_tables(catalog, is_query, &encoding);
         }
-        for selection in requested {
+        for selection in selections {
             let name = &selection.resource;
-            if name == QUERIES && queries.is_empty() {
-                return Err(Error::config(
-                    format!("`{QUERIES}` selects all queries, but `queries` is empty"),
-                    "set `queries` in the connector's config",
-                ));
-            }
-            let is_query = name == QUERIES || queries.iter().any(|query| query.query.name == *name);
-            let is_outside = is_outside_database(name, config);
-            if !is_query && is_outside && catalog.get(name).is_some() {
-                return Err(Error::config(
-                    format!("`{name}` is both a table and a built-in resource"),
-                    "read the table with a query of the config, under another name",
-                ));
-            }
-            // Resources of the Platform API check their selections themselves.
-            if platform::find_in(name, config).is_some() {
-                continue;
-            }
-            if is_query || is_outside {
-                check_read_in_full(selection, is_query && name != QUERIES)?;
-                continue;
-            }
-            let Some(table) = catalog.get(name) else {
-                return Err(unknown_resource(name, catalog));
+            let target = if name == QUERIES || is_query(name) {
+                check_queries(selection, !queries.is_empty()).map(|()| None)
+            } else if is_outside_database(name, config) {
+                check_outside_database(name, catalog).map(|()| None)
+            } else {
+                table_target(selection, catalog, &encoding).map(Some)
             };
-            let target = Target::for_table(table, selection, catalog, encoding(&table.name))
-                .and_then(|target| target.with_types(&selection.types, selection.nested));
             match target {
-                Ok(target) => plan.targets.push(target),
-                Err(error) if lenient => plan.failures.push((table.name.clone(), error)),
-                Err(error) => return Err(error),
+                Ok(target) => plan.targets.extend(target),
+                Err(error) => plan.failures.push((name.clone(), error)),
             }
         }
-        plan.add_queries(queries, requested, &encoding)?;
-        Ok(plan)
+        plan.add_queries(catalog, queries, requested, &encoding);
+        plan
     }
 
     /// Moves resources that are known to fail from the targets to the failures.
@@ -148,93 +125,112 @@ impl Plan {
         queues
     }
 
+    /// Adds every table, unless a query has its name.
     fn add_all_tables(
         &mut self,
         catalog: &Catalog,
+        is_query: impl Fn(&str) -> bool,
         encoding: &impl Fn(&str) -> Encoding,
-    ) -> Result<()> {
+    ) {
         let in_full = Selection::default();
         for table in &catalog.tables {
-            if table.kind == RelationKind::Table {
-                let encoding = encoding(&table.name);
-                self.targets
-                    .push(Target::for_table(table, &in_full, catalog, encoding)?);
+            if table.kind == RelationKind::Table && !is_query(&table.name) {
+                let target = Target::for_table(table, &in_full, catalog, encoding(&table.name));
+                self.add(&table.name, target);
             }
         }
-        Ok(())
     }
 
     fn add_queries(
         &mut self,
+        catalog: &Catalog,
         queries: Vec<DescribedQuery>,
         requested: &[Selection],
         encoding: &impl Fn(&str) -> Encoding,
-    ) -> Result<()> {
-        for DescribedQuery { query, columns } in queries {
+    ) {
+        let has_failed = |plan: &Self, name: &str| {
+            let mut failures = plan.failures.iter();
+            failures.any(|(failed, _)| failed == name)
+        };
+        let mut selections = requested.iter();
+        let selects_all = requested.is_empty()
+            || selections.any(|selection| selection.resource == QUERIES)
+                && !has_failed(self, QUERIES);
+        for query in queries {
+            let name = query.query.name.clone();
             let mut selections = requested.iter();
-            let own = selections.find(|selection| selection.resource == query.name);
-            let is_requested = own.is_some()
-                || requested.is_empty()
-                || requested
-                    .iter()
-                    .any(|selection| selection.resource == QUERIES);
-            if !is_requested {
-                continue;
-            }
-            let types = own.map_or(&[][..], |selection| &selection.types);
-            let nested = own.is_some_and(|selection| selection.nested);
-            match columns {
-                Ok(columns) => {
-                    let encoding = encoding(&query.name);
-                    let target = Target::for_query(
-                        query.name,
-                        columns,
-                        query.sql,
-                        query.primary_key,
-                        encoding,
-                    );
-                    self.targets.push(target.with_types(types, nested)?);
-                }
-                Err(error) => self.failures.push((query.name, error)),
+            let own = selections.find(|selection| selection.resource == name);
+            let is_invalid = own.is_some_and(|selection| selection.invalid.is_some());
+            let is_requested = own.is_some() || selects_all;
+            if is_requested && !is_invalid && !has_failed(self, &name) {
+                let encoding = encoding(&name);
+                self.add(&name, query_target(query, own, catalog, encoding));
             }
         }
-        Ok(())
+    }
+
+    fn add(&mut self, name: &str, target: Result<Target>) {
+        match target {
+            Ok(target) => self.targets.push(target),
+            Err(error) => self.failures.push((name.to_owned(), error)),
+        }
     }
 }
 
-/// Checks that no query has the name of a table.
-fn check_query_names(catalog: &Catalog, queries: &[DescribedQuery]) -> Result<()> {
-    for DescribedQuery { query, .. } in queries {
-        let mut tables = catalog.tables.iter();
-        if tables.any(|table| table.name.eq_ignore_ascii_case(&query.name)) {
-            return Err(Error::config(
-                format!("the query `{}` has the name of a table", query.name),
-                "rename the query",
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Checks the selection of a resource that is not a table: it is read in full.
-fn check_read_in_full(selection: &Selection, is_single_query: bool) -> Result<()> {
+/// Returns the target of a selected table or view.
+fn table_target(
+    selection: &Selection,
+    catalog: &Catalog,
+    encoding: &impl Fn(&str) -> Encoding,
+) -> Result<Target> {
     let name = &selection.resource;
-    if selection.mode != Mode::Full || selection.filter.is_some() {
+    if let Some(error) = catalog.unreadable.get(name) {
+        return Err(error.clone());
+    }
+    let Some(table) = catalog.get(name) else {
+        return Err(unknown_resource(name, catalog));
+    };
+    Target::for_table(table, selection, catalog, encoding(&table.name))?
+        .with_types(&selection.types, selection.nested)
+}
+
+/// Returns the target of a query, with the types that its selection requests.
+fn query_target(
+    DescribedQuery { query, columns }: DescribedQuery,
+    selection: Option<&Selection>,
+    catalog: &Catalog,
+    encoding: Encoding,
+) -> Result<Target> {
+    let mut tables = catalog.tables.iter();
+    if tables.any(|table| table.name.eq_ignore_ascii_case(&query.name)) {
         return Err(Error::config(
-            format!("`{name}` is always read in full, without a condition"),
-            "remove `mode` and `where`",
+            format!("the query `{}` has the name of a table", query.name),
+            "rename the query",
         ));
     }
-    if !is_single_query && !selection.types.is_empty() {
+    let types = selection.map_or(&[][..], |selection| &selection.types);
+    let nested = selection.is_some_and(|selection| selection.nested);
+    Target::for_query(query.name, columns?, query.sql, query.primary_key, encoding)
+        .with_types(types, nested)
+}
+
+/// Checks the selection of one query, or of all.
+fn check_queries(selection: &Selection, has_queries: bool) -> Result<()> {
+    if !has_queries {
         return Err(Error::config(
-            format!("the column types of `{name}` cannot be changed"),
-            "remove `types`; to set the types of a query, select it by its own name",
+            format!("`{QUERIES}` selects all queries, but `queries` is empty"),
+            "set `queries` in the connector's config",
         ));
     }
-    if !selection.columns.is_empty() {
+    check_read_in_full(selection, selection.resource != QUERIES)
+}
+
+/// Checks that no table has the name of a resource outside of the database.
+fn check_outside_database(name: &str, catalog: &Catalog) -> Result<()> {
+    if catalog.get(name).is_some() {
         return Err(Error::config(
-            format!("the columns of `{name}` cannot be selected"),
-            "remove `columns`; the columns of a query are those of its SQL",
+            format!("`{name}` is both a table and a built-in resource"),
+            "read the table with a query of the config, under another name",
         ));
     }
     Ok(())

@@ -28,6 +28,7 @@ pub(super) async fn run(
     options: &ReadOptions,
     plans: QueryPlans,
 ) -> Result<(), Failure> {
+    plan.fail(unreadable_ranges(&plan.targets));
     let indexed = find_indexes(stream, &plan.targets, options, plans).await?;
     let mut queries = PreflightQueries::default();
     for ((index, target), is_ordered) in plan.targets.iter_mut().enumerate().zip(indexed) {
@@ -49,6 +50,18 @@ pub(super) async fn run(
     let results = run_all(stream, &queries.statements).await?;
     queries.apply(&results, plan);
     Ok(())
+}
+
+/// Returns the targets whose saved cursor does not suit the selection, with the
+/// errors.
+fn unreadable_ranges(targets: &[Target]) -> Vec<(String, Error)> {
+    let error = |target: &Target| match &target.method {
+        ReadMethod::Incremental(increment) => {
+            Some((target.resource.clone(), increment.ordered().err()?))
+        }
+        _ => None,
+    };
+    targets.iter().filter_map(error).collect()
 }
 
 /// Returns, for each target, true if it is to be read in the order of its cursor

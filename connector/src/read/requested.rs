@@ -5,18 +5,74 @@ use std::collections::VecDeque;
 
 use super::queries::QUERIES;
 use crate::builtin::Builtin;
-use crate::config::Config;
+use crate::config::{Config, missing_database};
 use crate::database::catalog::Catalog;
+use crate::error::{Error, Result};
 use crate::platform;
-use crate::selection::Selection;
+use crate::selection::{Mode, ReadOptions, Selection};
 
-/// Returns the built-in resources among the selections.
+/// Returns the built-in resources among the valid selections.
 #[must_use]
 pub(super) fn builtins(requested: &[Selection], config: &Config) -> VecDeque<Builtin> {
-    requested
+    let valid = requested
         .iter()
+        .filter(|selection| selection.invalid.is_none());
+    valid
         .filter_map(|selection| Builtin::find(&selection.resource, config))
         .collect()
+}
+
+/// Checks a selection as far as the catalogue is not needed for it.
+///
+/// # Errors
+/// The reason why the resource cannot be read.
+pub(super) fn validate(
+    selection: &Selection,
+    has_database: bool,
+    config: &Config,
+    options: &ReadOptions,
+) -> Result<()> {
+    let name = &selection.resource;
+    if let Some(error) = &selection.invalid {
+        return Err(error.clone());
+    }
+    if platform::find_in(name, config).is_some() {
+        return platform::validate(selection, options);
+    }
+    if !has_database {
+        return Err(missing_database(name));
+    }
+    if Builtin::find(name, config).is_some() {
+        check_read_in_full(selection, false)?;
+    }
+    Ok(())
+}
+
+/// Checks the selection of a resource that is not a table: it is read in full.
+///
+/// # Errors
+/// A config error if the selection has a setting that only tables support.
+pub(super) fn check_read_in_full(selection: &Selection, is_single_query: bool) -> Result<()> {
+    let name = &selection.resource;
+    if selection.mode != Mode::Full || selection.filter.is_some() {
+        return Err(Error::config(
+            format!("`{name}` is always read in full, without a condition"),
+            "remove `mode` and `where`",
+        ));
+    }
+    if !is_single_query && !selection.types.is_empty() {
+        return Err(Error::config(
+            format!("the column types of `{name}` cannot be changed"),
+            "remove `types`; to set the types of a query, select it by its own name",
+        ));
+    }
+    if !selection.columns.is_empty() {
+        return Err(Error::config(
+            format!("the columns of `{name}` cannot be selected"),
+            "remove `columns`; the columns of a query are those of its SQL",
+        ));
+    }
+    Ok(())
 }
 
 /// Returns true if a resource is not part of the database's content.

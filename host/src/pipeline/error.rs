@@ -1,7 +1,7 @@
 //! Failures of commands on a pipeline.
 
 use crate::destination::DestinationError;
-use crate::model::{Remedy, SourceError};
+use crate::model::{ErrorCategory, Remedy, SourceError};
 use crate::sandbox::SandboxError;
 use crate::sandbox::egress::rule::RuleError;
 
@@ -47,6 +47,8 @@ pub enum PipelineError {
         resource: String,
         /// Failure of the first resource.
         error: Box<SourceError>,
+        /// Cause that the failures have in common.
+        cause: CommonCause,
     },
     /// A thread of the host panicked.
     #[error("a thread of the host crashed: {0}")]
@@ -54,6 +56,41 @@ pub enum PipelineError {
     /// The caller cancelled the command.
     #[error("interrupted; nothing of this load was stored, and earlier loads are unchanged")]
     Cancelled,
+}
+
+/// A cause that the failures of all resources have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CommonCause {
+    /// The settings do not suit the source, and no earlier load stored any of the
+    /// resources.
+    Settings,
+    /// The source refused the credentials.
+    Credentials,
+    /// The host denied requests.
+    Denied,
+    /// The failures have different causes, or may pass.
+    Other,
+}
+
+impl CommonCause {
+    /// Returns the common cause of failures. `is_stored` is true if an earlier
+    /// load stored one of the resources.
+    pub(super) fn from_failures<'a>(
+        failures: impl Iterator<Item = &'a SourceError>,
+        is_stored: bool,
+    ) -> Self {
+        let mut causes = failures.map(|error| match error.category {
+            ErrorCategory::Config | ErrorCategory::NotFound if !is_stored => Self::Settings,
+            ErrorCategory::Authentication | ErrorCategory::Permission => Self::Credentials,
+            ErrorCategory::Denied => Self::Denied,
+            _ => Self::Other,
+        });
+        match causes.next() {
+            Some(first) if causes.all(|cause| cause == first) => first,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl PipelineError {

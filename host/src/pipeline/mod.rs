@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 pub use capabilities::{Capabilities, Difference};
 pub use diff::Diff;
-pub use error::PipelineError;
+pub use error::{CommonCause, PipelineError};
 pub use observer::{Observer, Update};
 pub use preview::Preview;
 pub use report::{Report, ResourceReport};

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use connector_host::config::ConfigError;
 use connector_host::model::{ErrorCategory, Remedy, SourceError};
+use connector_host::pipeline::CommonCause;
 use connector_host::{EngineError, PipelineError, SandboxError};
 use serde::Serialize;
 
@@ -127,7 +128,7 @@ impl From<PipelineError> for Failure {
         let code = match &error {
             PipelineError::Settings { .. } | PipelineError::Rule(_) => WRONG_FILE,
             PipelineError::Sandbox(error) => sandbox_code(error),
-            PipelineError::NothingRead { error, .. } => source_code(error),
+            PipelineError::NothingRead { cause, .. } => common_code(*cause),
             PipelineError::Cancelled => INTERRUPTED,
             _ => FAILED,
         };
@@ -175,6 +176,15 @@ fn sandbox_code(error: &SandboxError) -> u8 {
         SandboxError::Import { .. } | SandboxError::Denied(_) => DENIED,
         SandboxError::Limit(_) => LIMIT,
         SandboxError::Source(error) => source_code(error),
+        _ => FAILED,
+    }
+}
+
+fn common_code(cause: CommonCause) -> u8 {
+    match cause {
+        CommonCause::Settings => WRONG_FILE,
+        CommonCause::Credentials => REFUSED,
+        CommonCause::Denied => DENIED,
         _ => FAILED,
     }
 }

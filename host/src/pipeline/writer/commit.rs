@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LoadWriter, RunResult};
 use crate::destination::WriteStats;
-use crate::model::{ErrorCategory, LoadStatus, Remedy, ResourceSummary, SourceError, Summary};
-use crate::pipeline::error::PipelineError;
+use crate::model::{
+    ErrorCategory, LoadStatus, Remedy, ResourceSummary, SourceError, Summary, names,
+};
+use crate::pipeline::error::{CommonCause, PipelineError};
 use crate::pipeline::observer::Update;
 
 impl LoadWriter<'_, '_, '_> {
@@ -59,9 +61,11 @@ impl LoadWriter<'_, '_, '_> {
             && failed().count() == resources.len()
             && self.run.loads == 0
         {
+            let failures = failed().filter_map(|resource| resource.failure.as_ref());
             return Err(PipelineError::NothingRead {
                 resource: first.resource.clone(),
                 error: Box::new(error.clone()),
+                cause: CommonCause::from_failures(failures, self.is_any_stored(resources)?),
             });
         }
         self.run.reconcile(&summary)?;
@@ -91,6 +95,17 @@ impl LoadWriter<'_, '_, '_> {
             point_in_time: summary.point_in_time,
             restarts: self.run.restarts,
         })
+    }
+
+    /// True if an earlier load stored one of the resources.
+    fn is_any_stored(&mut self, resources: &[ResourceSummary]) -> Result<bool, PipelineError> {
+        for resource in resources {
+            let table = names::table_name(&resource.resource);
+            if self.load.existing_schema(&table)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Keeps the stored rows of parts that the connector did not read. A

@@ -1,0 +1,146 @@
+//! The trouble of one resource stays its own: the others are loaded, and its
+//! rows and its cursor stay as they were.
+
+mod source;
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use connector_tests::duckdb::DuckDb;
+use connector_tests::files;
+use connector_tests::pipeline::{Outcome, Pipeline, host};
+use connector_tests::sqld::Sqld;
+use serde_json::Value as Json;
+use tempfile::TempDir;
+
+/// Tables of every case: one that gets into trouble, and one that does not.
+const TABLES: [&str; 4] = [
+    "CREATE TABLE calm(id INTEGER PRIMARY KEY)",
+    "INSERT INTO calm VALUES (1)",
+    "CREATE TABLE orders(id INTEGER PRIMARY KEY, total INTEGER, at INTEGER)",
+    "INSERT INTO orders VALUES (1, 10, 100), (2, 20, 200)",
+];
+
+/// Destination that several pipelines write one after the other.
+struct Store {
+    folder: TempDir,
+    is_files: bool,
+}
+
+impl Store {
+    fn all() -> Result<[Self; 2]> {
+        let store = |is_files| -> Result<Self> {
+            Ok(Self {
+                folder: tempfile::tempdir().context("cannot create a folder")?,
+                is_files,
+            })
+        };
+        Ok([store(false)?, store(true)?])
+    }
+
+    fn duckdb() -> Result<Self> {
+        let [duckdb, _] = Self::all()?;
+        Ok(duckdb)
+    }
+
+    /// Creates a pipeline of `orders`, with lines of its own, and `calm`.
+    fn pipeline(&self, server: &Sqld, lines: &str) -> Result<Pipeline> {
+        self.pipeline_of(server, "orders", lines)
+    }
+
+    fn pipeline_of(&self, server: &Sqld, resource: &str, lines: &str) -> Result<Pipeline> {
+        let pipeline = Pipeline::new(&server.url())?
+            .resource_with(resource, lines)
+            .resource("calm");
+        let folder = self.folder.path().display();
+        Ok(if self.is_files {
+            pipeline.destination(&format!(
+                "type = \"files\"\nurl = \"{folder}/out\"\nformat = \"jsonl\""
+            ))
+        } else {
+            pipeline.into_database(&self.folder.path().join("turso.duckdb"))
+        })
+    }
+
+    /// Returns what is stored of a table.
+    fn content(&self, table: &str) -> Result<String> {
+        if !self.is_files {
+            let sql = format!("SELECT * FROM turso_data.{table} ORDER BY ALL");
+            let mut duckdb = DuckDb::open(&self.folder.path().join("turso.duckdb"))?;
+            return Ok(format!("{:?}", duckdb.query(&sql)?));
+        }
+        let mut content = String::new();
+        let dataset = self.folder.path().join("out/turso_data");
+        for file in files::table_files(&dataset, table)? {
+            content += &format!("{}: {:?}\n", file.display(), fs::read(&file)?);
+        }
+        Ok(content)
+    }
+
+    fn rows(&self, table: &str) -> Result<usize> {
+        if !self.is_files {
+            let sql = format!("SELECT count(*) FROM turso_data.{table}");
+            let mut duckdb = DuckDb::open(&self.folder.path().join("turso.duckdb"))?;
+            return Ok(usize::try_from(duckdb.number(&sql)?)?);
+        }
+        let dataset = self.folder.path().join("out/turso_data");
+        Ok(files::json_values(&files::table_files(&dataset, table)?)?
+            .rows
+            .len())
+    }
+}
+
+fn serve() -> Result<Sqld> {
+    let server = Sqld::start()?;
+    server.client().run(&TABLES)?;
+    Ok(server)
+}
+
+/// Returns the cursors of a pipeline.
+fn cursors(pipeline: &Pipeline) -> Result<String> {
+    let file = pipeline.write()?.display().to_string();
+    Ok(host(&["state", "show", "--config", &file, "--json"])?.stdout)
+}
+
+/// Returns the entry of a resource in a report.
+fn entry<'a>(report: &'a Json, resource: &str) -> Result<&'a Json> {
+    let mut resources = report["resources"].as_array().into_iter().flatten();
+    let entry = resources.find(|entry| entry["resource"] == resource);
+    entry.with_context(|| format!("no {resource} in {report}"))
+}
+
+/// Runs a pipeline in which `resource` fails, and checks that only this one does.
+fn check_isolated(
+    store: &Store,
+    pipeline: &Pipeline,
+    resource: &str,
+    [reason, remedy]: [&str; 2],
+) -> Result<Json> {
+    let cursors_before = cursors(pipeline)?;
+    let calm = store.rows("calm").unwrap_or(0);
+    let outcome = pipeline.host(&["run", "--json"])?;
+    ensure!(outcome.code == Some(1), "{outcome:?}");
+    let report = outcome.json()?;
+    ensure!(report["status"] == "partial", "{report}");
+    let failure = &entry(&report, resource)?["failure"];
+    let contains = |key: &str, part: &str| {
+        failure[key]
+            .as_str()
+            .is_some_and(|text| text.contains(part))
+    };
+    ensure!(contains("message", reason), "no {reason:?} in {failure}");
+    ensure!(contains("hint", remedy), "no {remedy:?} in {failure}");
+    ensure!(entry(&report, "calm")?["failure"].is_null(), "{report}");
+    ensure!(store.rows("calm")? == calm + 1, "{report}");
+    ensure!(cursors(pipeline)? == cursors_before, "{report}");
+    Ok(report)
+}
+
+/// Checks that the summary for people names the failure and its remedy.
+fn check_summary(outcome: &Outcome, parts: &[&str]) -> Result<()> {
+    ensure!(outcome.code == Some(1), "{outcome:?}");
+    for part in parts {
+        ensure!(outcome.stdout.contains(part), "no {part:?} in {outcome:?}");
+    }
+    Ok(())
+}
