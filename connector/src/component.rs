@@ -186,6 +186,7 @@ fn parse_selection(selection: wit::Selection) -> Result<Selection> {
         lag,
         columns: selection.columns,
         types: types(selection.types)?,
+        masked: selection.masked,
         nested: selection.nested,
         filter: selection.filter,
         primary_key: selection.primary_key,

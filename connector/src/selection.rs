@@ -19,6 +19,8 @@ pub struct Selection {
     pub mode: Mode,
     /// Columns to read. Empty means all.
     pub columns: Vec<String>,
+    /// Columns whose values must not show in a cursor or a note.
+    pub masked: Vec<String>,
     /// Requested types of columns.
     pub types: Vec<TypeOverride>,
     /// True if columns that are declared as JSON are read as JSON.
@@ -65,6 +67,15 @@ pub struct TypeOverride {
     pub column: String,
     /// Requested type.
     pub requested: LogicalType,
+}
+
+impl Selection {
+    /// True if the values of a column must not show in a cursor or a note.
+    #[must_use]
+    pub fn is_masked(&self, column: &str) -> bool {
+        let mut masked = self.masked.iter();
+        masked.any(|masked| masked.eq_ignore_ascii_case(column))
+    }
 }
 
 impl TypeOverride {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::position::{
-    CommitPosition, FeedPosition, KnownRows, RowPosition, Watermark, Watermarks,
+    CommitPosition, FeedPosition, KnownRows, LastRow, LastRows, RowPosition, Watermark, Watermarks,
 };
 pub use self::value::{StoredValue, key_values, stored_key};
 use crate::error::{Error, Result};
@@ -40,7 +40,10 @@ pub struct Cursor {
     /// send again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub known: Vec<KnownRows>,
-    /// Columns that identify the known rows, if they are not the key.
+    /// Last rows that were read.
+    #[serde(default, rename = "tail", skip_serializing_if = "Option::is_none")]
+    pub last_rows: Option<LastRows>,
+    /// Columns that identify the known and the last rows, if they are not the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<String>,
     /// Key of the last row without a value in the cursor column.
@@ -133,6 +136,11 @@ impl Cursor {
         let known = self.known.iter();
         let mut values = rows
             .flat_map(|row| row.value.iter().chain(&row.key).chain(&row.from))
+            .chain(
+                self.last_rows
+                    .iter()
+                    .flat_map(|rows| rows.rows.iter().flat_map(|row| &row.key)),
+            )
             .chain(known.flat_map(|rows| rows.keys.iter().flatten().chain([&rows.value])))
             .chain(self.last_null.iter().flatten());
         values.all(|stored| stored.value().is_some())
@@ -275,6 +283,13 @@ mod tests {
                     keys: vec![vec![StoredValue::Text("a".into())]],
                 },
             ],
+            last_rows: Some(LastRows {
+                columns: vec!["code".into(), "at".into()],
+                rows: vec![LastRow {
+                    key: vec![StoredValue::Text("a".into())],
+                    digest: "00ff".into(),
+                }],
+            }),
             identity: vec!["code".into()],
             ..Cursor::default()
         };
@@ -283,7 +298,9 @@ mod tests {
             concat!(
                 r#"{"by":"at","key":["rowid"],"last":[{"value":{"integer":200},"from":{"integer":190}}],"#,
                 r#""known":[{"value":{"integer":195},"runs":[[1,3],[5,5]]},"#,
-                r#"{"value":{"integer":200},"keys":[[{"text":"a"}]]}],"identity":["code"]}"#,
+                r#"{"value":{"integer":200},"keys":[[{"text":"a"}]]}],"#,
+                r#""tail":{"columns":["code","at"],"rows":[{"key":[{"text":"a"}],"digest":"00ff"}]},"#,
+                r#""identity":["code"]}"#,
             ),
         );
     }

@@ -38,6 +38,26 @@ pub struct KnownRows {
     pub keys: Vec<Vec<StoredValue>>,
 }
 
+/// Last rows that were read, by which the next read recognizes the table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastRows {
+    /// Columns whose values are digested.
+    pub columns: Vec<String>,
+    /// Rows in ascending order.
+    pub rows: Vec<LastRow>,
+}
+
+/// Row that was read last.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastRow {
+    /// Key of the row.
+    pub key: Vec<StoredValue>,
+    /// Digest of its values, in hexadecimal digits.
+    pub digest: String,
+}
+
 /// Position in the change feed, and the table as it was there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::rows::value::Value;
 
 /// Column value in a cursor, exact to the last bit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StoredValue {
     /// Integer.

@@ -4,7 +4,7 @@ use super::identifier::qualify;
 use super::paging::CapturedColumn;
 use super::parameters::Parameters;
 use super::table::Table;
-use crate::hrana::request::Argument;
+use crate::hrana::request::{Argument, Statement};
 use crate::rows::value::Value;
 
 /// Suffix of an expression that is compared in the binary order of text.
@@ -99,6 +99,17 @@ impl Condition {
             sql: format!("NOT coalesce({}, 0)", self.sql),
             ..self
         }
+    }
+
+    /// Returns the condition that no row meets.
+    #[must_use]
+    pub fn never() -> Self {
+        Self::from_sql("0".to_owned())
+    }
+
+    /// Returns the statement that begins with a text and has this condition.
+    pub(super) fn restrict(self, sql: &str) -> Statement {
+        Statement::with_args(format!("{sql} WHERE {}", self.sql), self.args)
     }
 
     /// Joins two conditions by AND.

@@ -4,7 +4,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`table`], [`catalog`] | tables and views, and the catalogue that lists them |
-//! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`statement`] | the statements |
+//! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`row_digest`], [`statement`] | the statements |
 //! | [`dialect`], [`stream`], [`server`] | requests over HTTP |
 //! | [`discovery`] | the requests that read the catalogue |
 //! | [`failure`] | errors of servers |
@@ -17,6 +17,7 @@ pub mod failure;
 pub mod identifier;
 pub mod paging;
 pub mod parameters;
+pub mod row_digest;
 pub mod server;
 pub mod statement;
 pub mod stream;

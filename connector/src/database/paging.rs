@@ -31,6 +31,8 @@ pub struct Paging {
     /// Expressions that are captured from each row, with their indices among
     /// the columns.
     captured: Vec<(String, Option<usize>)>,
+    /// For each column, true if its values are digested.
+    digested: Vec<bool>,
     filter: Option<Condition>,
     parameters: Parameters,
     /// True if the first part of the key is compared in binary order, whatever
@@ -80,6 +82,7 @@ impl Paging {
                 .collect(),
             key: expressions,
             captured: Vec::new(),
+            digested: Vec::new(),
             filter: None,
             parameters: table.parameters,
             is_binary,
@@ -104,6 +107,20 @@ impl Paging {
         let place = |column: &CapturedColumn<'_>| (column.expression(table), column.index(columns));
         self.captured = captured.iter().map(place).collect();
         self
+    }
+
+    /// Digests the values of some of the columns of each row.
+    #[must_use]
+    pub fn digesting(mut self, columns: &[ColumnSpec], digested: &[String]) -> Self {
+        let is_digested = |column: &ColumnSpec| digested.contains(&column.name);
+        self.digested = columns.iter().map(is_digested).collect();
+        self
+    }
+
+    /// Returns, for each column, true if its values are digested.
+    #[must_use]
+    pub fn digested(&self) -> &[bool] {
+        &self.digested
     }
 
     /// Returns the condition that rows follow a key.
@@ -243,7 +260,9 @@ impl Paging {
 }
 
 impl CapturedColumn<'_> {
-    pub(super) fn expression(&self, table: &Table) -> String {
+    /// Returns the SQL of the column.
+    #[must_use]
+    pub fn expression(&self, table: &Table) -> String {
         match self {
             Self::Named(name) => qualify(&table.name, name),
             Self::RowId(name) => format!("{}.{name}", quote(&table.name)),

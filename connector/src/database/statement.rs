@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use super::condition::Condition;
 use super::identifier::{qualify, quote};
+use super::table::Table;
 use super::typed;
 use crate::hrana::decoder::Encoding;
 use crate::hrana::request::Statement;
 use crate::rows::columns::ColumnSpec;
+use crate::rows::value::Value;
 
 /// Selects all rows of a view, a virtual table, or a table without a key.
 #[must_use]
@@ -67,6 +70,35 @@ pub fn select_no_rows(relation: &str) -> Statement {
 #[must_use]
 pub fn select_max_row_id(table: &str, row_id: &str) -> Statement {
     Statement::new(format!("SELECT max({row_id}) FROM {}", quote(table)))
+}
+
+/// Selects the largest value of an expression among rows that meet a condition.
+#[must_use]
+pub fn select_max(table: &Table, expression: &str, condition: Condition) -> Statement {
+    let sql = format!("SELECT max({expression}) FROM {}", quote(&table.name));
+    condition.restrict(&sql)
+}
+
+/// Selects any row of a table.
+#[must_use]
+pub fn select_any(table: &str) -> Statement {
+    Statement::new(format!("SELECT 1 FROM {} LIMIT 1", quote(table)))
+}
+
+/// Selects any row that meets a condition.
+#[must_use]
+pub fn select_any_of(table: &Table, condition: Condition) -> Statement {
+    let mut statement = condition.restrict(&format!("SELECT 1 FROM {}", quote(&table.name)));
+    statement.sql.push_str(" LIMIT 1");
+    statement
+}
+
+/// Selects the last key that AUTOINCREMENT has given to a row of a table.
+#[must_use]
+pub fn select_sequence(table: &Table) -> Statement {
+    let name = Value::from(&*table.name);
+    let condition = Condition::compare_expression(table, "name".to_owned(), "=", &name);
+    condition.restrict("SELECT max(seq) FROM sqlite_sequence")
 }
 
 #[cfg(test)]

@@ -149,6 +149,30 @@ impl Table {
         self.mentions("collate")
     }
 
+    /// Returns the expression whose largest value suggests the number of rows.
+    #[must_use]
+    pub fn row_number(&self) -> Option<String> {
+        self.key()?.row_id().filter(|_| !self.has_random_row_ids())
+    }
+
+    /// Returns true if the keys of deleted rows are not given to new ones.
+    #[must_use]
+    pub fn has_autoincrement(&self) -> bool {
+        self.mentions("autoincrement")
+    }
+
+    /// Returns true if new rows get random row ids, an option of libSQL.
+    #[must_use]
+    pub fn has_random_row_ids(&self) -> bool {
+        let options = self.sql.rsplit(')').next().unwrap_or_default();
+        let words: Vec<_> = options
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .map(str::to_ascii_uppercase)
+            .filter(|word| !word.is_empty())
+            .collect();
+        words.windows(2).any(|pair| pair == ["RANDOM", "ROWID"])
+    }
+
     /// Returns true if the CREATE statement contains a word. `INTEGER PRIMARY
     /// KEY DESC` is not an alias of the row id, because of an old defect that
     /// SQLite preserves. The statement is not parsed: the word anywhere in it
@@ -232,6 +256,20 @@ pub(crate) mod tests {
             false,
         );
         assert_eq!(all.key(), None);
+    }
+
+    #[test]
+    fn random_row_ids_are_an_option_of_the_table() {
+        let mut table = table(&[("page", "TEXT", 0)], false);
+        for (sql, expected) in [
+            ("CREATE TABLE t(page TEXT) RANDOM ROWID", true),
+            ("CREATE TABLE t(page TEXT) strict,random  rowid", true),
+            ("CREATE TABLE t(page TEXT DEFAULT 'RANDOM ROWID')", false),
+            ("CREATE TABLE t(page TEXT) WITHOUT ROWID", false),
+        ] {
+            sql.clone_into(&mut table.sql);
+            assert_eq!(table.has_random_row_ids(), expected, "{sql}");
+        }
     }
 
     #[test]

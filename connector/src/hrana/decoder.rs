@@ -9,6 +9,7 @@ use super::value::BASE64;
 use crate::rows::batch::BatchBuilder;
 use crate::rows::columns::ColumnSpec;
 use crate::rows::datum::Datum;
+use crate::rows::digest::RowDigest;
 use crate::rows::value::Value;
 
 /// The encoding of a column in the result of a statement.
@@ -31,6 +32,15 @@ pub enum Place {
     Column(usize),
 }
 
+/// Values that were captured from the rows of a page, and digests of the rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Captured {
+    /// Values, row after row.
+    pub values: Vec<Value>,
+    /// Digest of each row, if digests are requested.
+    pub digests: Vec<u64>,
+}
+
 /// Decodes the rows of one resource, a page at a time.
 #[derive(Debug)]
 pub struct Decoder {
@@ -40,8 +50,10 @@ pub struct Decoder {
     prefix_length: usize,
     /// Places of the values that are captured.
     places: Vec<Place>,
-    /// Captured values of this page, row after row.
-    captured: Vec<Value>,
+    /// For each column, true if its values are digested.
+    digested: Vec<bool>,
+    digest: RowDigest,
+    captured: Captured,
     scratch: Vec<u8>,
 }
 
@@ -55,7 +67,9 @@ impl Decoder {
             encoding: Encoding::Plain,
             prefix_length: 0,
             places: Vec::new(),
-            captured: Vec::new(),
+            digested: Vec::new(),
+            digest: RowDigest::new(),
+            captured: Captured::default(),
             scratch: Vec::new(),
         }
     }
@@ -67,14 +81,16 @@ impl Decoder {
         self.prefix_length = prefix_length;
     }
 
-    /// Sets the places of the values that are captured from each row.
-    pub fn capture(&mut self, places: Vec<Place>) {
+    /// Sets the places of the values that are captured from each row, and for
+    /// each column if its values are digested.
+    pub fn capture(&mut self, places: Vec<Place>, digested: Vec<bool>) {
         self.places = places;
-        self.captured.clear();
+        self.digested = digested;
+        self.captured = Captured::default();
     }
 
-    /// Returns the captured values of this page, row after row.
-    pub fn take_captured(&mut self) -> Vec<Value> {
+    /// Returns what was captured from the rows of this page.
+    pub fn take_captured(&mut self) -> Captured {
         std::mem::take(&mut self.captured)
     }
 
@@ -91,7 +107,7 @@ impl Decoder {
 
     /// Drops the rows of this page.
     pub fn discard_page(&mut self) {
-        self.captured.clear();
+        self.captured = Captured::default();
         self.batch.discard_page();
     }
 
@@ -147,9 +163,12 @@ impl Decoder {
     fn push(&mut self, column: usize, datum: &Datum<'_>) {
         for (slot, place) in self.places.iter().enumerate() {
             if *place == Place::Column(column) {
-                let row = self.captured.len() - self.places.len();
-                self.captured[row + slot] = datum.to_value();
+                let row = self.captured.values.len() - self.places.len();
+                self.captured.values[row + slot] = datum.to_value();
             }
+        }
+        if self.digested.get(column) == Some(&true) {
+            self.digest.add(datum);
         }
         self.batch.push(column, datum);
     }
@@ -157,8 +176,9 @@ impl Decoder {
     /// Decodes the values before the columns of a row, and captures those that
     /// are requested.
     fn prefix(&mut self, scanner: &mut Scanner<'_>) -> Result<(), DecodeError> {
-        let row = self.captured.len();
-        self.captured.resize(row + self.places.len(), Value::Null);
+        let values = &mut self.captured.values;
+        let row = values.len();
+        values.resize(row + self.places.len(), Value::Null);
         let mut prefix = Vec::new();
         for _ in 0..self.prefix_length {
             let cell = scanner.cell()?;
@@ -176,7 +196,7 @@ impl Decoder {
             if let Place::Prefix(index) = place
                 && let Some(value) = prefix.get(*index)
             {
-                self.captured[row + slot] = value.clone();
+                self.captured.values[row + slot] = value.clone();
             }
         }
         Ok(())
@@ -214,6 +234,10 @@ impl RowSink for Decoder {
         }
         scanner.expect(b']', "the end of the row")?;
         self.batch.end_row();
+        if !self.digested.is_empty() {
+            let digest = std::mem::replace(&mut self.digest, RowDigest::new());
+            self.captured.digests.push(digest.finish());
+        }
         Ok(())
     }
 }

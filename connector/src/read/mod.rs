@@ -8,6 +8,7 @@
 //!    are resolved against the catalogue ([`requested`], [`queries`], [`plan`],
 //!    [`target`], [`type_overrides`]), and the server is queried for what the plan
 //!    depends on ([`query_plans`], [`feed_preflight`], [`preflight`],
+//!    [`continuity`],
 //!    [`statements`]),
 //! 3. tables in pages ([`tables`], [`table`], [`page_size`],
 //!    [`page_response`]), in passes ([`pass`]), which for an incremental read
@@ -23,6 +24,7 @@
 
 mod batch;
 mod builtins;
+mod continuity;
 mod database;
 mod feed;
 mod feed_preflight;

@@ -1,20 +1,17 @@
 //! Preflight of a read: the queries that are needed before the first page. An
 //! index on the cursor column decides the order of the passes, a probe drops
-//! passes without rows, and the largest row id shows if there are new rows, and
-//! what a read would cost. A read that needs none of this sends no request.
+//! passes without rows, the last rows show if the table still is the same, and
+//! the largest row id shows what a read would cost. A read that needs none of this sends no request.
 
-use std::cmp::Ordering;
-
+use super::continuity::Checks;
 use super::increment::Increment;
-use super::pass::Pass;
 use super::plan::Plan;
 use super::query_plans::{self, QueryPlans};
 use super::statements::{StatementResult, run_all};
 use super::target::{ReadMethod, Target, row_count};
-use crate::cursor;
 use crate::database::identifier::quote;
 use crate::database::stream::Stream;
-use crate::error::{Category, Error};
+use crate::error::Error;
 use crate::failure::Failure;
 use crate::hrana::request::Statement;
 use crate::rows::value::Value;
@@ -31,6 +28,7 @@ pub(super) async fn run(
     plan.fail(unreadable_ranges(&plan.targets));
     let indexed = find_indexes(stream, &plan.targets, options, plans).await?;
     let mut queries = PreflightQueries::default();
+    let mut checks = Checks::default();
     for ((index, target), is_ordered) in plan.targets.iter_mut().enumerate().zip(indexed) {
         let increment = match &target.method {
             ReadMethod::Incremental(increment) => Some(increment.clone()),
@@ -40,6 +38,7 @@ pub(super) async fn run(
             Some(increment) => {
                 target.set_passes(&increment, is_ordered)?;
                 queries.add_incremental(index, target, &increment, is_ordered);
+                checks.add(index, &increment, is_ordered);
             }
             // A followed table is not read as a whole.
             None if matches!(target.method, ReadMethod::Changes(_)) => {}
@@ -47,8 +46,17 @@ pub(super) async fn run(
             None => {}
         }
     }
-    let results = run_all(stream, &queries.statements).await?;
-    queries.apply(&results, plan);
+    let mut statements = queries.statements.clone();
+    statements.extend(checks.statements());
+    let results = run_all(stream, &statements).await?;
+    let (results, checked) = results.split_at(queries.statements.len());
+    let mut failures = queries.apply(results, plan);
+    failures.extend(checks.take(checked, plan)?);
+    while !checks.are_complete() {
+        let results = run_all(stream, &checks.statements()).await?;
+        failures.extend(checks.take(&results, plan)?);
+    }
+    plan.fail(failures);
     Ok(())
 }
 
@@ -115,11 +123,12 @@ impl PreflightQueries {
         increment: &Increment,
         is_ordered: bool,
     ) {
+        let continues_by_key = increment.cursor_column().is_none() && increment.continues();
         if is_ordered {
             if increment.continues() {
                 self.add_probes(index, target);
             }
-        } else if increment.continues() || target.max_rows_billed.is_some() {
+        } else if !continues_by_key && (increment.continues() || target.max_rows_billed.is_some()) {
             self.add_max_row_id(index, target);
         }
     }
@@ -139,9 +148,10 @@ impl PreflightQueries {
         }
     }
 
-    /// Applies the responses. A failed statement is ignored here; its error
-    /// occurs again, and is reported, when the table is read.
-    fn apply(self, results: &[StatementResult], plan: &mut Plan) {
+    /// Applies the responses, and returns the failures of resources. A failed
+    /// statement is ignored here; its error occurs again, and is reported, when
+    /// the table is read.
+    fn apply(self, results: &[StatementResult], plan: &mut Plan) -> Vec<(String, Error)> {
         let mut empty_passes: Vec<(usize, usize)> = Vec::new();
         let mut failures = Vec::new();
         for ((index, query), result) in self.queries.into_iter().zip(results) {
@@ -164,13 +174,17 @@ impl PreflightQueries {
         for (index, pass) in empty_passes.into_iter().rev() {
             plan.targets[index].passes.remove(pass);
         }
-        plan.fail(failures);
+        failures
     }
 }
 
 impl Target {
     /// Sets the passes of an incremental read.
-    fn set_passes(&mut self, increment: &Increment, is_ordered: bool) -> Result<(), Error> {
+    pub(super) fn set_passes(
+        &mut self,
+        increment: &Increment,
+        is_ordered: bool,
+    ) -> Result<(), Error> {
         self.passes = match increment.cursor_column() {
             Some(column) if !is_ordered => {
                 self.is_scan = increment.continues();
@@ -181,25 +195,9 @@ impl Target {
         Ok(())
     }
 
-    /// Takes the largest row id, which estimates the rows and, in a read by
-    /// key, shows whether there are new ones.
+    /// Takes the largest row id, which estimates the rows.
     fn set_max_row_id(&mut self, max_row_id: &Value) -> Result<(), Error> {
         let rows = row_count(max_row_id);
-        if let ReadMethod::Incremental(increment) = &self.method
-            && increment.cursor_column().is_none()
-            && let Some(last) = self.passes.front().and_then(Pass::first_key_value)
-        {
-            match max_row_id.compare(last) {
-                Ordering::Less => return Err(table_recreated(&self.resource, max_row_id, last)),
-                Ordering::Equal => self.passes.clear(),
-                Ordering::Greater if self.is_filtered => {}
-                Ordering::Greater => {
-                    let new_rows = rows_between(last, max_row_id);
-                    self.estimated_rows = new_rows;
-                }
-            }
-            return Ok(());
-        }
         // A scan returns an unknown part of the rows.
         if !self.is_filtered && !self.is_scan {
             self.estimated_rows = Some(rows);
@@ -248,40 +246,13 @@ impl Target {
     }
 }
 
-/// Returns the number of row ids after `last` and up to `max`.
-fn rows_between(last: &Value, max: &Value) -> Option<u64> {
-    let rows = max.as_integer()?.checked_sub(last.as_integer()?)?;
-    u64::try_from(rows).ok()
-}
-
-/// Creates the error of a table whose keys are all below the saved cursor.
-fn table_recreated(name: &str, max_row_id: &Value, last: &Value) -> Error {
-    let max_row_id = match max_row_id {
-        Value::Integer(value) => format!("the largest row id of `{name}` is {value}"),
-        _ => format!("`{name}` is empty"),
-    };
-    let last = last.as_integer().unwrap_or_default();
-    Error::new(
-        Category::Data,
-        format!(
-            "{max_row_id}, but rows up to {last} were already read: \
-             the table was emptied, recreated or restored"
-        ),
-    )
-    .hint(format!(
-        "{}; if rows of the table are deleted, set a cursor column (`cursor`)",
-        cursor::full_refresh(name)
-    ))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::pass::PassRows;
     use super::*;
     use crate::database::catalog::Catalog;
     use crate::database::table::tests::table;
     use crate::hrana::decoder::Encoding;
-    use crate::selection::{Mode, Selection};
+    use crate::selection::Selection;
 
     fn target(selection: &Selection) -> Target {
         let table = table(&[("id", "INTEGER", 1), ("at", "TEXT", 0)], false);
@@ -291,22 +262,6 @@ mod tests {
             target.set_passes(&increment, false).unwrap();
         }
         target
-    }
-
-    fn incremental_after(last: i64) -> Selection {
-        let first = Selection {
-            mode: Mode::Incremental,
-            ..Selection::default()
-        };
-        let ReadMethod::Incremental(increment) = target(&first).method else {
-            unreachable!("the mode is incremental");
-        };
-        let mut tracker = increment.tracker();
-        tracker.advance(PassRows::ByKey, &[], &[Value::Integer(last)]);
-        Selection {
-            cursor: Some(tracker.finish().unwrap()),
-            ..first
-        }
     }
 
     #[test]
@@ -320,30 +275,10 @@ mod tests {
                 },
                 None,
             ),
-            (incremental_after(30), Some(10)),
         ] {
             let mut target = target(&selection);
             target.set_max_row_id(&Value::Integer(40)).unwrap();
             assert_eq!(target.estimated_rows, estimate, "{selection:?}");
-        }
-    }
-
-    #[test]
-    fn a_table_without_new_rows_has_no_pass() {
-        let mut target = target(&incremental_after(40));
-        target.set_max_row_id(&Value::Integer(40)).unwrap();
-        assert!(target.passes.is_empty());
-    }
-
-    #[test]
-    fn a_table_that_was_emptied_is_refused() {
-        let mut target = target(&incremental_after(40));
-        for max_row_id in [Value::Null, Value::Integer(7)] {
-            let error = target.set_max_row_id(&max_row_id).unwrap_err();
-            assert!(
-                error.message.contains("up to 40 were already read"),
-                "{error}"
-            );
         }
     }
 

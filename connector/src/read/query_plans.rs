@@ -108,6 +108,7 @@ mod tests {
     use super::super::pass::PassRows;
     use super::*;
     use crate::database::table::tests::table;
+    use crate::hrana::decoder::Captured;
     use crate::rows::value::Value;
 
     fn options(resumable: bool) -> ReadOptions {
@@ -148,7 +149,11 @@ mod tests {
             let mut tracker = first.tracker();
             let key = vec![Value::Integer(7); 1 + usize::from(without_rowid)];
             let row = [vec![Value::from("x")], key].concat();
-            tracker.advance(PassRows::Unordered, &row, &[]);
+            let captured = Captured {
+                values: row,
+                digests: Vec::new(),
+            };
+            tracker.advance(PassRows::Unordered, &captured, &[]);
             let later = selection(Some(tracker.finish().unwrap()));
             let increment = Increment::new(&table, &[], &later).unwrap();
             let statement = explain(&increment, &options(false)).unwrap().unwrap();

@@ -110,9 +110,10 @@ impl PagedTable {
         };
         let prefix_length = pass.paging.prefix_length(encoding);
         let places = pass.paging.places(encoding);
+        let digested = pass.paging.digested().to_vec();
         let decoder = self.decoder();
         decoder.set_encoding(encoding, prefix_length);
-        decoder.capture(places);
+        decoder.capture(places, digested);
     }
 
     /// Returns the decoder of the pass's rows.

@@ -53,7 +53,7 @@ pub struct Target {
     pub keys: Option<(Pass, Vec<ColumnSpec>)>,
     /// Cursor after the read, if it is known before.
     pub cursor: Option<Cursor>,
-    /// Expression of the row id, if the table has one.
+    /// Expression of the row id, if the table has one that grows.
     pub row_id: Option<String>,
     /// True if a condition restricts the rows.
     pub is_filtered: bool,
@@ -93,7 +93,7 @@ impl Target {
         };
         let mut target = Self {
             max_rows_billed: selection.max_rows_billed,
-            row_id: table.key().and_then(|key| key.row_id()),
+            row_id: table.row_number(),
             is_filtered: selection.filter.is_some(),
             ..Self::whole(table.name.clone(), columns, ReadMethod::Whole, encoding)
         };

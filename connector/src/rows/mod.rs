@@ -15,6 +15,7 @@ mod cast;
 mod column_builder;
 pub mod columns;
 pub(crate) mod datum;
+pub(crate) mod digest;
 pub mod logical_type;
 pub mod page_limit;
 pub mod siblings;

@@ -137,6 +137,8 @@ pub struct Selection {
     pub columns: Vec<String>,
     /// Types of columns, by the names that the connector gives them.
     pub types: BTreeMap<String, String>,
+    /// Columns whose values are masked, and must not show in cursors or notes.
+    pub masked: Vec<String>,
     /// True to read columns that are declared as JSON with the type JSON.
     pub nested: bool,
     /// Condition on the rows, in the language of the source.

@@ -109,6 +109,7 @@ impl ResourcePlan {
             lag: spec.lag.clone(),
             columns: spec.columns.clone(),
             types: spec.types.clone(),
+            masked: spec.mask.keys().cloned().collect(),
             nested: spec.nested != NestedMode::Keep,
             filter: spec.filter.clone(),
             primary_key: spec.primary_key.clone(),

@@ -181,6 +181,7 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
                 type_name: type_name.clone(),
             })
             .collect(),
+        masked: s.masked.clone(),
         nested: s.nested,
         max_rows_billed: s.max_rows_billed,
         idempotent: s.idempotent,

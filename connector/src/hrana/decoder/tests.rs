@@ -332,7 +332,7 @@ fn values_are_captured_from_both_encodings() {
     let places = [Place::Column(1), Place::Prefix(1), Place::Column(0)];
     let mut decoder = Decoder::new(&specs);
     decoder.set_encoding(Encoding::Typed, 4);
-    decoder.capture(places.into());
+    decoder.capture(places.into(), vec![true, true]);
     let blob = |value: &str| json!({"type": "blob", "base64": BASE64.encode(value)});
     let row = json!([
         integer(1),
@@ -345,17 +345,22 @@ fn values_are_captured_from_both_encodings() {
         text("text"),
     ]);
     decode(&mut decoder, &json!([row, row])).unwrap();
-    assert_eq!(
-        decoder.take_captured(),
-        [expected.clone(), expected].concat()
-    );
+    let captured = decoder.take_captured();
+    assert_eq!(captured.values, [expected.clone(), expected].concat());
+    let mut digest = RowDigest::new();
+    digest.add(&Datum::Integer(7));
+    digest.add(&Datum::Text("b"));
+    assert_eq!(captured.digests, [digest.finish(); 2]);
     decoder.set_encoding(Encoding::Plain, 2);
-    decoder.capture(places.into());
+    decoder.capture(places.into(), Vec::new());
     let row = json!([integer(1), text("x"), integer(7), {"type": "null"}]);
     decode(&mut decoder, &json!([row])).unwrap();
     assert_eq!(
         decoder.take_captured(),
-        [Value::Null, Value::from("x"), Value::Integer(7)]
+        Captured {
+            values: vec![Value::Null, Value::from("x"), Value::Integer(7)],
+            digests: Vec::new(),
+        }
     );
-    assert!(decoder.take_captured().is_empty());
+    assert_eq!(decoder.take_captured(), Captured::default());
 }

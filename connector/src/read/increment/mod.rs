@@ -10,16 +10,22 @@
 //!   that appends leaves out the rows that it knows ([`known`]).
 //! - Each storage class has its own position ([`range`]), which [`tracker`] moves
 //!   over the rows that are received.
+//! - The last rows that were read are remembered ([`tail`]). They show if the table
+//!   still is the one that was read ([`continuity`]).
 //! - Rows without a value in the cursor column are read separately, in the order
 //!   of their key.
 
+mod continuity;
 mod known;
 mod lag;
 mod range;
+mod tail;
 mod tracker;
 
+pub use self::continuity::{Checked, ContinuityCheck};
 use self::known::Known;
 use self::range::{RangeColumn, ValueRange, value_of};
+use self::tail::Tail;
 pub use self::tracker::CursorTracker;
 use self::tracker::RowLayout;
 use super::pass::{Pass, PassRows};
@@ -33,6 +39,9 @@ use crate::database::table::{Key, Table};
 use crate::error::{Error, Result};
 use crate::rows::columns::ColumnSpec;
 use crate::selection::Selection;
+
+/// Maximum number of columns of a row that are digested.
+const MAX_DIGESTED_COLUMNS: usize = 100;
 
 /// Incremental read of a table.
 #[derive(Clone, Debug)]
@@ -52,6 +61,14 @@ pub struct Increment {
     from: Cursor,
     /// Rows that must not be read again, if there is a cursor column.
     known: Option<Known>,
+    /// Last rows of the read before.
+    tail: Tail,
+    /// Columns whose values are digested.
+    digested: Vec<String>,
+    /// False if a read by key has no rows to read.
+    has_new_rows: bool,
+    /// Estimated number of rows to read, if a check has found it.
+    pub estimated_rows: Option<u64>,
     /// Commit up to which everything is read at the end.
     pub commit: Option<CommitPosition>,
 }
@@ -85,13 +102,22 @@ impl Increment {
             }
             None => None,
         };
+        if cursor_column.is_none() && table.has_random_row_ids() {
+            return Err(Error::config(
+                format!("`{name}` has random row ids, so the ids of new rows may be smaller"),
+                "set a cursor column (`cursor`) whose values grow, or set `mode` to `full`",
+            ));
+        }
         let appends = cursor_column.is_some() && !selection.idempotent;
         // VACUUM may change row ids that have no column of their own.
         let identity = match &key {
-            Key::RowId(_) if appends => Some(table.primary_key()),
+            Key::RowId(_) if cursor_column.is_some() => Some(table.primary_key()),
             _ => None,
         };
-        let identity = identity.filter(|columns| !columns.is_empty());
+        let is_usable = |columns: &Vec<String>| {
+            !columns.is_empty() && !columns.iter().any(|column| selection.is_masked(column))
+        };
+        let identity = identity.filter(is_usable);
         let initial = Cursor {
             cursor_column: cursor_column.clone(),
             key: key.names(),
@@ -106,6 +132,13 @@ impl Increment {
             selection.idempotent,
         )?;
         let known = Known::from_stored(&std::mem::take(&mut from.known));
+        let mut tail = Tail::from_stored(from.last_rows.take().as_ref());
+        let exists = |name: &String| table.columns.iter().any(|column| column.name == *name);
+        if !tail.columns.iter().all(exists) {
+            tail = Tail::default();
+        }
+        let digested = columns.iter().map(|column| column.name.clone());
+        let digested = digested.filter(|column| !selection.is_masked(column));
         Ok(Self {
             table: table.clone(),
             key,
@@ -118,6 +151,10 @@ impl Increment {
             is_first: selection.is_first,
             from,
             known: appends.then_some(known),
+            tail,
+            digested: digested.take(MAX_DIGESTED_COLUMNS).collect(),
+            has_new_rows: true,
+            estimated_rows: None,
             commit: None,
         })
     }
@@ -155,6 +192,7 @@ impl Increment {
         };
         CursorTracker::new(&self.table.name, self.from.clone(), layout)
             .with_known(self.known.clone(), self.lag)
+            .with_tail(self.tail.clone(), self.digested.clone())
             .with_commit(!self.is_first, self.commit.clone())
             .with_notes(self.notes())
     }
@@ -166,9 +204,12 @@ impl Increment {
     /// A config error if the lag cannot be subtracted from the saved value.
     pub fn ordered(&self) -> Result<Vec<Pass>> {
         let Some(column) = &self.cursor_column else {
+            if !self.has_new_rows {
+                return Ok(Vec::new());
+            }
             let last = self.from.last.first();
             return Ok(vec![Pass {
-                paging: self.by_key(None),
+                paging: self.capturing(self.by_key(None)),
                 after: last.map(|row| key_values(&row.key)),
                 rows: PassRows::ByKey,
             }]);
@@ -178,11 +219,7 @@ impl Increment {
             let paging = Paging::by_column(&self.table, column, &self.key, &self.columns);
             let paging = paging.with_filter(self.with_user_filter([range.condition]));
             passes.push(Pass {
-                paging: if self.known.is_some() {
-                    self.capturing(paging)
-                } else {
-                    paging
-                },
+                paging: self.capturing(paging),
                 after: None,
                 rows: PassRows::ByColumn {
                     skips_rows: range.skips_rows,
@@ -231,20 +268,29 @@ impl Increment {
     }
 
     fn ranges(&self, column: &str) -> Result<Vec<ValueRange>> {
-        let identity: Vec<_> = self
-            .identity
-            .as_ref()
-            .unwrap_or(&self.key)
-            .columns()
-            .collect();
-        let column = RangeColumn {
+        let identity = self.identity();
+        let known = self.known.as_ref().map(|known| (known, &identity[..]));
+        self.range_column(column, known).ranges(&self.from.last)
+    }
+
+    fn range_column<'a>(
+        &'a self,
+        column: &'a str,
+        known: Option<(&'a Known, &'a [CapturedColumn<'a>])>,
+    ) -> RangeColumn<'a> {
+        RangeColumn {
             table: &self.table,
             key: &self.key,
             column,
             lag: self.lag,
-            known: self.known.as_ref().map(|known| (known, &identity[..])),
-        };
-        column.ranges(&self.from.last)
+            known,
+        }
+    }
+
+    /// Returns the columns that identify a row.
+    fn identity(&self) -> Vec<CapturedColumn<'_>> {
+        let identity = self.identity.as_ref().unwrap_or(&self.key);
+        identity.columns().collect()
     }
 
     /// Captures what the tracker has to know of each row.
@@ -256,7 +302,9 @@ impl Increment {
             .chain(self.key.columns())
             .chain(identity)
             .collect();
-        paging.capturing(&self.table, &self.columns, &captured)
+        paging
+            .capturing(&self.table, &self.columns, &captured)
+            .digesting(&self.columns, &self.digested)
     }
 
     fn by_key(&self, condition: Option<Condition>) -> Paging {
@@ -335,9 +383,11 @@ fn resume_from(
     } else if saved.identity != initial.identity && !saved.known.is_empty() && !idempotent {
         "has another primary key"
     } else {
+        let has_identity = saved.identity == initial.identity;
         return Ok(Cursor {
             commit: None,
             identity: initial.identity,
+            last_rows: saved.last_rows.clone().filter(|_| has_identity),
             ..saved.clone()
         });
     };

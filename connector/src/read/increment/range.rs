@@ -126,7 +126,7 @@ impl RangeColumn<'_> {
     }
 
     /// Returns the values of a class that meet a condition.
-    fn range(&self, class: SortClass, condition: Condition) -> ValueRange {
+    pub(super) fn range(&self, class: SortClass, condition: Condition) -> ValueRange {
         let next = match class {
             SortClass::Number => Some(SortClass::Text),
             SortClass::Text => Some(SortClass::Blob),

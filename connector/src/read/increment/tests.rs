@@ -4,7 +4,7 @@ use super::super::pass::PassRows;
 use super::*;
 use crate::database::table::TableColumn;
 use crate::database::table::tests::table;
-use crate::hrana::decoder::Encoding;
+use crate::hrana::decoder::{Captured, Encoding};
 use crate::hrana::request::Argument;
 use crate::rows::value::Value;
 
@@ -47,7 +47,10 @@ fn after(selection: &Selection, rows: &[[Value; 2]]) -> Selection {
     let captured = rows
         .iter()
         .flat_map(|[key, value]| [value.clone(), key.clone()]);
-    let captured: Vec<_> = captured.collect();
+    let captured = Captured {
+        digests: vec![1; rows.len()],
+        values: captured.collect(),
+    };
     tracker.advance(PassRows::Unordered, &captured, &[]);
     Selection {
         cursor: Some(tracker.finish().unwrap()),

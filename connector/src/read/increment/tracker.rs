@@ -4,8 +4,10 @@
 use super::known::{Known, MAX_KNOWN};
 use super::lag::earlier;
 use super::range::{known_from, value_of};
+use super::tail::{MAX_ROWS, Tail};
 use crate::cursor::{CommitPosition, Cursor, RowPosition, StoredValue, stored_key};
 use crate::error::{Category, Error, Result};
+use crate::hrana::decoder::Captured;
 use crate::read::pass::PassRows;
 use crate::rows::value::{SortClass, Value};
 
@@ -20,6 +22,10 @@ pub struct CursorTracker {
     /// Rows at the positions, if the read must not send them again.
     known: Option<Known>,
     lag: Option<f64>,
+    /// Last rows.
+    tail: Tail,
+    /// Columns whose values are digested.
+    digested: Vec<String>,
     layout: RowLayout,
     /// True if the read continues an earlier one.
     continues: bool,
@@ -53,6 +59,8 @@ impl CursorTracker {
             cursor,
             known: None,
             lag: None,
+            tail: Tail::default(),
+            digested: Vec::new(),
             layout,
             continues: false,
             commit: None,
@@ -70,6 +78,14 @@ impl CursorTracker {
         self
     }
 
+    /// Sets the last rows of the read before, and the columns whose values are
+    /// digested.
+    pub(super) fn with_tail(mut self, tail: Tail, digested: Vec<String>) -> Self {
+        self.tail = tail;
+        self.digested = digested;
+        self
+    }
+
     /// Sets whether the read continues an earlier one, and the commit up to
     /// which everything is read at the end.
     pub(super) fn with_commit(mut self, continues: bool, commit: Option<CommitPosition>) -> Self {
@@ -84,12 +100,12 @@ impl CursorTracker {
         self
     }
 
-    /// Advances over the rows of a page. `captured` holds the captured values
-    /// row after row, and `last_key` the key of the last row in the order of the
-    /// pass.
-    pub fn advance(&mut self, rows: PassRows, captured: &[Value], last_key: &[Value]) {
+    /// Advances over the rows of a page. `last_key` is the key of the last row in
+    /// the order of the pass.
+    pub fn advance(&mut self, rows: PassRows, captured: &Captured, last_key: &[Value]) {
         match rows {
             PassRows::ByKey => {
+                self.remember(captured, MAX_ROWS);
                 self.cursor.last = vec![RowPosition {
                     key: stored_key(last_key),
                     ..RowPosition::default()
@@ -97,9 +113,12 @@ impl CursorTracker {
             }
             PassRows::Null => self.cursor.last_null = Some(stored_key(last_key)),
             PassRows::ByColumn { .. } | PassRows::Unordered => {
-                let length = self.layout.length().max(1);
-                for row in captured.chunks_exact(length) {
-                    self.observe(row);
+                let is_ordered = rows != PassRows::Unordered;
+                self.remember(captured, if is_ordered { MAX_ROWS } else { usize::MAX });
+                if self.known.is_some() || !is_ordered {
+                    for row in captured.values.chunks_exact(self.layout.length()) {
+                        self.observe(row);
+                    }
                 }
                 if let (PassRows::ByColumn { .. }, [value, ..]) = (rows, last_key) {
                     self.set_last(value);
@@ -120,6 +139,7 @@ impl CursorTracker {
     #[must_use]
     pub fn cursor(&self) -> Option<Cursor> {
         let mut cursor = self.cursor.clone();
+        cursor.last_rows = self.tail.to_stored();
         if let Some(known) = &self.known {
             cursor.known = known.to_stored()?;
             for position in &mut cursor.last {
@@ -175,6 +195,29 @@ impl CursorTracker {
 
     fn column(&self) -> &str {
         self.cursor.cursor_column.as_deref().unwrap_or_default()
+    }
+
+    /// Adds the last rows of a page to the tail.
+    fn remember(&mut self, captured: &Captured, count: usize) {
+        let rows = captured.digests.len();
+        if rows > 0 && self.tail.columns != self.digested {
+            self.tail = Tail {
+                columns: self.digested.clone(),
+                ..Tail::default()
+            };
+        }
+        let values = captured.values.chunks_exact(self.layout.length());
+        let values = values.zip(&captured.digests);
+        for (row, digest) in values.skip(rows.saturating_sub(count)) {
+            let (value, key, identity) = self.layout.split(row);
+            let rank = match key {
+                [key, ..] if !self.layout.has_value => key,
+                _ => value,
+            };
+            if *rank != Value::Null {
+                self.tail.add(identity, *digest, rank);
+            }
+        }
     }
 
     /// Takes the captured values of a row.
@@ -272,7 +315,7 @@ impl CursorTracker {
 impl RowLayout {
     /// Returns the number of captured values of a row.
     fn length(self) -> usize {
-        usize::from(self.has_value) + self.key + self.identity
+        (usize::from(self.has_value) + self.key + self.identity).max(1)
     }
 
     /// Splits captured values into the value, the key, and what identifies the

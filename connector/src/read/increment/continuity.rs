@@ -1,0 +1,438 @@
+//! Check that a table still is the one that the last read has left: its last
+//! rows are looked up. Sends no requests. The caller runs the statements of each
+//! step and passes on the results.
+//!
+//! A read by key continues after the largest of the last rows that is unchanged.
+//! A server may give the key of a deleted row to a new one, unless the table has
+//! AUTOINCREMENT. Hidden row ids may change, so all of the last rows have to be
+//! there. A read by column continues if a value is not below its position, or if
+//! one of the last rows is unchanged. In each case, nothing precedes the rows of
+//! a table that is empty.
+
+use super::Increment;
+use super::range::value_of;
+use super::tail::TailRow;
+use crate::cursor::{self, RowPosition, stored_key};
+use crate::database::condition::Condition;
+use crate::database::row_digest;
+use crate::database::statement;
+use crate::database::table::Key;
+use crate::error::{Category, Error, Result};
+use crate::hrana::request::Statement;
+use crate::read::statements::StatementResult;
+use crate::rows::value::Value;
+
+/// Check of a table before a read that continues.
+#[derive(Clone, Debug)]
+pub struct ContinuityCheck {
+    increment: Increment,
+    step: Step,
+}
+
+/// Step of a check: the statements that are run next.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Last rows up to the position in the order of the key, and the largest key
+    /// after it.
+    Keys,
+    /// Last rows, and the last key that AUTOINCREMENT has given.
+    KeyedRows,
+    /// Values that are not below the positions, of a table whose last rows have
+    /// this state.
+    Values(RowState),
+    /// Last rows, and any row. True if values are below the positions.
+    Rows(Option<bool>),
+}
+
+/// State of the last rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum RowState {
+    /// At least one row is unchanged.
+    Unchanged,
+    /// No row is unchanged.
+    Changed,
+    /// The table is empty.
+    Empty,
+    /// The rows are not known.
+    Unknown,
+}
+
+/// Result of a step.
+#[derive(Debug)]
+pub enum Checked {
+    /// A further step is necessary.
+    Further(Box<ContinuityCheck>),
+    /// The read that continues, with a note.
+    Done(Box<Increment>, Option<String>),
+}
+
+impl ContinuityCheck {
+    /// Creates the check of a read that continues. `is_ordered` is true if an
+    /// index has the cursor column.
+    #[must_use]
+    pub fn new(increment: &Increment, is_ordered: bool) -> Option<Self> {
+        let has_rows = !increment.tail.rows.is_empty();
+        let step = match increment.cursor_column {
+            _ if increment.from.last.is_empty() => return None,
+            None => Step::Keys,
+            Some(_) if is_ordered => Step::Values(RowState::Unknown),
+            Some(_) if has_rows => Step::Rows(None),
+            // Without an index, the values cost a scan.
+            Some(_) => return None,
+        };
+        Some(Self {
+            increment: increment.clone(),
+            step,
+        })
+    }
+
+    /// Returns the statements of the next step.
+    #[must_use]
+    pub fn statements(&self) -> Vec<Statement> {
+        let increment = &self.increment;
+        let table = &increment.table;
+        match self.step {
+            Step::Keys => {
+                let key = increment.key_expression();
+                let last = increment.last_key();
+                let compare =
+                    |operator| Condition::compare_expression(table, key.clone(), operator, &last);
+                let rows = match increment.key {
+                    Key::RowId(_) => increment.tail.rows.len().max(1),
+                    _ => 1,
+                };
+                vec![
+                    self.lookup(compare("<="), Some(rows)),
+                    statement::select_max(table, &key, compare(">")),
+                ]
+            }
+            Step::KeyedRows => {
+                let mut statements = vec![self.lookup_tail()];
+                if table.has_autoincrement() {
+                    statements.push(statement::select_sequence(table));
+                }
+                statements
+            }
+            Step::Values(_) => increment.values_from_positions(),
+            Step::Rows(_) => vec![self.lookup_tail(), statement::select_any(&table.name)],
+        }
+    }
+
+    /// Takes the results of the statements of a step.
+    ///
+    /// # Errors
+    /// A data error if the table is not the one that was read.
+    pub(in crate::read) fn take(self, results: &[StatementResult]) -> Result<Checked> {
+        // The error of a failed statement occurs again when the table is read.
+        if results.iter().any(|result| result.failed) {
+            return Ok(self.done(None));
+        }
+        let rows = |index: usize| results.get(index).map_or(&[][..], |result| &result.rows);
+        match self.step {
+            Step::Keys => self.take_keys(rows(0), rows(1)),
+            Step::KeyedRows => self.take_keyed_rows(rows(0), rows(1)),
+            Step::Values(state) => {
+                let is_below = results.iter().all(|result| result.rows.is_empty());
+                match (is_below, state) {
+                    (false, _) => Ok(self.done(None)),
+                    (true, RowState::Unknown) => Ok(self.further(Step::Rows(Some(true)))),
+                    (true, _) => Err(self.recreated()),
+                }
+            }
+            Step::Rows(is_below) => {
+                let state = if rows(1).is_empty() {
+                    RowState::Empty
+                } else {
+                    self.row_state(rows(0))
+                };
+                match (state, is_below) {
+                    (RowState::Empty, _) => Ok(self.start_over()),
+                    (RowState::Unchanged, _) => Ok(self.done(None)),
+                    (RowState::Unknown, _) => {
+                        let note = self.unknown_note();
+                        Ok(self.done(Some(note)))
+                    }
+                    (RowState::Changed, Some(_)) => Err(self.recreated()),
+                    (RowState::Changed, None) => Ok(self.further(Step::Values(state))),
+                }
+            }
+        }
+    }
+
+    /// Takes the last rows up to the position, and the largest key after it.
+    fn take_keys(mut self, rows: &[Vec<Value>], above: &[Vec<Value>]) -> Result<Checked> {
+        let largest = above.first().and_then(|row| row.first());
+        let largest = largest.and_then(Value::as_integer);
+        let last = self.increment.last_key();
+        let found = self.found(rows);
+        let Some((found_key, _)) = found.last() else {
+            if largest.is_none() && !self.increment.table.has_autoincrement() {
+                return Ok(self.start_over());
+            }
+            // All rows that were read are deleted.
+            self.increment.set_largest_key(largest);
+            return Ok(self.done(None));
+        };
+        self.increment.set_largest_key(largest);
+        let tail = &self.increment.tail;
+        if tail.rows.is_empty() {
+            if *found_key == [last] || largest.is_some() {
+                return Ok(self.done(None));
+            }
+            if self.increment.table.has_autoincrement() {
+                return Ok(self.further(Step::KeyedRows));
+            }
+            return Err(self.recreated());
+        }
+        if matches!(self.increment.key, Key::RowId(_)) {
+            let is_there = |row: &TailRow| is_unchanged(row, &found);
+            if !tail.rows.iter().all(is_there) {
+                return Err(self.row_ids_changed());
+            }
+            let digests = tail.rows.iter().map(|row| row.digest);
+            let is_ambiguous = tail.rows.len() > 1 && all_equal(digests);
+            let note = is_ambiguous.then(|| self.ambiguous_note());
+            return Ok(self.done(note));
+        }
+        match tail.rows.last() {
+            Some(row) if is_unchanged(row, &found) => Ok(self.done(None)),
+            _ => Ok(self.further(Step::KeyedRows)),
+        }
+    }
+
+    /// Takes the last rows, and the last key that AUTOINCREMENT has given.
+    fn take_keyed_rows(mut self, rows: &[Vec<Value>], given: &[Vec<Value>]) -> Result<Checked> {
+        if self.increment.table.has_autoincrement() {
+            let given = given.first().and_then(|row| row.first());
+            let given = given.cloned().unwrap_or(Value::Null);
+            if given.compare(&self.increment.last_key()).is_lt() {
+                return Err(self.sequence_reset(&given));
+            }
+            return Ok(self.done(None));
+        }
+        let found = self.found(rows);
+        let rows = &self.increment.tail.rows;
+        let Some(anchor) = rows.iter().rposition(|row| is_unchanged(row, &found)) else {
+            return Err(self.recreated());
+        };
+        let key = rows[anchor].key.clone();
+        let is_there = |row: &TailRow| found.iter().any(|(key, _)| *key == row.key);
+        let has_changed = rows[anchor + 1..].iter().any(is_there);
+        let note = (has_changed && !self.increment.idempotent).then(|| changed_note(&key));
+        self.increment.continue_after(anchor, &key);
+        Ok(self.done(note))
+    }
+
+    fn done(self, note: Option<String>) -> Checked {
+        Checked::Done(Box::new(self.increment), note)
+    }
+
+    fn further(self, step: Step) -> Checked {
+        Checked::Further(Box::new(Self { step, ..self }))
+    }
+
+    /// Continues at the beginning of a table that is empty: whatever rows it
+    /// gets are new.
+    fn start_over(mut self) -> Checked {
+        self.increment.start_over();
+        self.done(None)
+    }
+
+    fn lookup(&self, condition: Condition, last: Option<usize>) -> Statement {
+        let increment = &self.increment;
+        let columns = &increment.tail.columns;
+        row_digest::select(
+            &increment.table,
+            &increment.identity(),
+            columns,
+            condition,
+            last,
+        )
+    }
+
+    /// Returns the statement that looks up the last rows.
+    fn lookup_tail(&self) -> Statement {
+        let increment = &self.increment;
+        let identity = increment.identity();
+        let rows = increment.tail.rows.iter();
+        let keys = rows.filter_map(|row| Condition::has_key(&increment.table, &identity, &row.key));
+        self.lookup(Condition::any(keys).unwrap_or_else(Condition::never), None)
+    }
+
+    /// Returns the keys and digests of rows that were looked up, in ascending
+    /// order of the key if they were the last ones.
+    fn found(&self, rows: &[Vec<Value>]) -> Vec<(Vec<Value>, u64)> {
+        let key = self.increment.identity().len();
+        let rows = rows.iter().rev();
+        rows.filter_map(|row| row_digest::parse(key, row)).collect()
+    }
+
+    fn row_state(&self, rows: &[Vec<Value>]) -> RowState {
+        let found = self.found(rows);
+        let tail = &self.increment.tail.rows;
+        if tail.is_empty() {
+            RowState::Unknown
+        } else if tail.iter().any(|row| is_unchanged(row, &found)) {
+            RowState::Unchanged
+        } else {
+            RowState::Changed
+        }
+    }
+
+    fn recreated(&self) -> Error {
+        let increment = &self.increment;
+        let name = &increment.table.name;
+        let place = match increment.cursor_column() {
+            Some(column) => format!("all values of `{column}` are below the last one, and "),
+            None => format!(
+                "rows up to {} were already read, and ",
+                text(&increment.last_key())
+            ),
+        };
+        let error = Error::new(
+            Category::Data,
+            format!(
+                "`{name}` was recreated or restored: {place}\
+                 none of the last rows that were read is there unchanged"
+            ),
+        );
+        let refresh = cursor::full_refresh(name);
+        error.hint(match increment.cursor_column() {
+            Some(_) => refresh,
+            None => format!(
+                "{refresh}; if rows of the table are changed or deleted, set a cursor column (`cursor`)"
+            ),
+        })
+    }
+
+    fn row_ids_changed(&self) -> Error {
+        let name = &self.increment.table.name;
+        Error::new(
+            Category::Data,
+            format!(
+                "the last rows of `{name}` are not at the hidden row ids where they were read: \
+                 rows were changed or deleted, or the server has reorganized the table"
+            ),
+        )
+        .hint(format!(
+            "{}; set a cursor column (`cursor`), or set `mode` to `full`",
+            cursor::full_refresh(name)
+        ))
+    }
+
+    fn sequence_reset(&self, given: &Value) -> Error {
+        let name = &self.increment.table.name;
+        Error::new(
+            Category::Data,
+            format!(
+                "`{name}` was recreated or restored: its keys were given up to {}, \
+                 but rows up to {} were already read",
+                text(given),
+                text(&self.increment.last_key())
+            ),
+        )
+        .hint(cursor::full_refresh(name))
+    }
+
+    fn unknown_note(&self) -> String {
+        format!(
+            "all values of `{}` are below the last one: rows were deleted, or the table was recreated or \
+             restored; a full refresh loads it from the beginning",
+            self.increment.cursor_column().unwrap_or_default()
+        )
+    }
+
+    fn ambiguous_note(&self) -> String {
+        format!(
+            "the last rows of `{}` are equal, so it cannot be seen if the server has changed their hidden \
+             row ids, and new rows may be missed; an INTEGER PRIMARY KEY in the table, or a cursor column \
+             (`cursor`), avoids that",
+            self.increment.table.name
+        )
+    }
+}
+
+impl Increment {
+    fn key_expression(&self) -> String {
+        let mut columns = self.key.columns();
+        let column = columns.next();
+        column.map_or_else(String::new, |column| column.expression(&self.table))
+    }
+
+    /// Returns the last key of a read by key.
+    fn last_key(&self) -> Value {
+        let position = self.from.last.first();
+        let key = position.and_then(|position| position.key.first()?.value());
+        key.unwrap_or(Value::Null)
+    }
+
+    /// Sets the largest key after the last one, if there are such rows.
+    fn set_largest_key(&mut self, largest: Option<i64>) {
+        let last = self.last_key().as_integer();
+        let rows = largest
+            .zip(last)
+            .and_then(|(largest, last)| largest.checked_sub(last));
+        self.has_new_rows = largest.is_some();
+        self.estimated_rows = rows.and_then(|rows| u64::try_from(rows).ok());
+    }
+
+    /// Continues after the row of the tail with this index.
+    fn continue_after(&mut self, index: usize, key: &[Value]) {
+        self.tail.rows.truncate(index + 1);
+        self.from.last = vec![RowPosition {
+            key: stored_key(key),
+            ..RowPosition::default()
+        }];
+        self.has_new_rows = true;
+    }
+
+    fn start_over(&mut self) {
+        self.from.last.clear();
+        self.from.last_null = None;
+        self.tail.rows.clear();
+        self.has_new_rows = true;
+        if self.known.is_some() {
+            self.known = Some(super::Known::default());
+        }
+    }
+
+    /// Returns the statements that find values from each position on.
+    fn values_from_positions(&self) -> Vec<Statement> {
+        let (table, column) = (&self.table, self.cursor_column().unwrap_or_default());
+        let ranges = self.range_column(column, None);
+        let values = self.from.last.iter().filter_map(value_of);
+        let statement = |value: Value| {
+            let from = Condition::compare(table, column, ">=", &value);
+            let range = ranges.range(value.sort_class()?, from);
+            Some(statement::select_any_of(table, range.condition))
+        };
+        values.filter_map(statement).collect()
+    }
+}
+
+/// True if a row is among those that were found, with the same digest.
+fn is_unchanged(row: &TailRow, found: &[(Vec<Value>, u64)]) -> bool {
+    let mut found = found.iter();
+    found.any(|(key, digest)| *key == row.key && *digest == row.digest)
+}
+
+fn all_equal(mut digests: impl Iterator<Item = u64>) -> bool {
+    let first = digests.next();
+    digests.all(|digest| Some(digest) == first)
+}
+
+fn changed_note(key: &[Value]) -> String {
+    let key = key.first().map_or_else(String::new, text);
+    format!(
+        "rows after the key {key} were deleted and their keys used again, or were changed, since they were \
+         read; they are appended again. AUTOINCREMENT keeps a table from using keys again, and a cursor \
+         column (`cursor`) follows changes"
+    )
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Integer(value) => value.to_string(),
+        _ => "none".to_owned(),
+    }
+}
