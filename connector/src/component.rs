@@ -21,7 +21,7 @@ use crate::list::ResourceKind;
 use crate::output::{Event, PageKind, ResourceStats, page_error};
 use crate::read::Read;
 use crate::rows::siblings::Sibling;
-use crate::selection::{Mode, ReadOptions, Selection, TypeOverride};
+use crate::selection::{Lag, Mode, ReadOptions, Selection, TypeOverride};
 
 /// Component that the host instantiates.
 #[derive(Debug)]
@@ -166,12 +166,10 @@ fn selection(selection: wit::Selection) -> Selection {
 fn parse_selection(selection: wit::Selection) -> Result<Selection> {
     let name = &selection.resource;
     let lag = selection.lag.as_deref().map(|lag| {
-        let parsed: Option<f64> = lag.parse().ok();
-        let usable = parsed.filter(|lag| lag.is_finite() && *lag >= 0.0);
-        usable.ok_or_else(|| {
+        Lag::parse(lag).ok_or_else(|| {
             Error::config(
-                format!("`lag` of `{name}` is `{lag}`, which is not a number from 0 on"),
-                "set `lag` to a number in the unit of the cursor column, or to seconds",
+                format!("`lag` of `{name}` is `{lag}`, which is neither a number from 0 on nor a time"),
+                "set `lag` to a number in the unit of the cursor column, or to a time in seconds, such as 600s",
             )
         })
     });

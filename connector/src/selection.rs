@@ -31,9 +31,8 @@ pub struct Selection {
     pub primary_key: Vec<String>,
     /// Cursor column of an incremental read.
     pub cursor_column: Option<String>,
-    /// Range before the cursor that is read again, in the unit of the cursor
-    /// column or in seconds.
-    pub lag: Option<f64>,
+    /// Range before the cursor that is read again.
+    pub lag: Option<Lag>,
     /// Cursor after which the read continues.
     pub cursor: Option<Cursor>,
     /// True if the host has no cursor for the resource.
@@ -58,6 +57,29 @@ pub enum Mode {
     Incremental,
     /// Changes that the feed has recorded since the cursor.
     Changes,
+}
+
+/// Distance in the order of a cursor column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lag {
+    /// Number in the unit of the cursor column, or of seconds.
+    pub amount: f64,
+    /// True if the number counts seconds.
+    pub is_time: bool,
+}
+
+impl Lag {
+    /// Parses a number, or a time such as `600s`. `None` if it is not from 0 on.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (number, is_time) = match text.strip_suffix('s') {
+            Some(seconds) => (seconds, true),
+            None => (text, false),
+        };
+        let amount: f64 = number.parse().ok()?;
+        let is_usable = amount.is_finite() && amount >= 0.0;
+        is_usable.then_some(Self { amount, is_time })
+    }
 }
 
 /// Requested type of a column.

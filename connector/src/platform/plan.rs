@@ -56,8 +56,8 @@ impl ResourcePlan {
                 &format!("its cursor column is `{column}`"),
             );
         }
-        let lag = selection.lag.unwrap_or_default();
-        if selection.mode == Mode::Incremental && !selection.idempotent && lag > 0.0 {
+        let has_lag = selection.lag.is_some_and(|lag| lag.amount > 0.0);
+        if selection.mode == Mode::Incremental && !selection.idempotent && has_lag {
             return refuse(
                 "would append the records within the `lag` again on each run",
                 "set `write` to `merge`, or remove `lag`",

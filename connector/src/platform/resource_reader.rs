@@ -103,7 +103,7 @@ impl ResourceReader {
         let mut partitions = Partitions::new(targets);
         let mut progress = (selection.mode == Mode::Incremental).then(|| Progress {
             cursor_column: plan::cursor_column(endpoint).unwrap_or_default(),
-            lag: selection.lag.unwrap_or(0.0),
+            lag: selection.lag.map_or(0.0, |lag| lag.amount),
             watermarks: watermarks.clone(),
             last: watermarks,
             filter: None,

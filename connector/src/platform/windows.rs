@@ -32,7 +32,7 @@ pub(super) fn windows(
         clippy::cast_possible_truncation,
         reason = "a float out of range becomes the end of the range"
     )]
-    let lag = (selection.lag.unwrap_or(0.0) / SECONDS_PER_DAY).ceil() as i64;
+    let lag = (selection.lag.map_or(0.0, |lag| lag.amount) / SECONDS_PER_DAY).ceil() as i64;
     let start = settings.usage_from.unwrap_or(month);
     let mut first_days = BTreeMap::new();
     for target in partitions.targets() {
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::platform::partitions::PartitionContext;
-    use crate::selection::Mode;
+    use crate::selection::{Lag, Mode};
 
     /// Returns the first requested day, and the day after the last one.
     fn requested_days(
@@ -109,7 +109,7 @@ mod tests {
             ..merged.clone()
         };
         let late = Selection {
-            lag: Some(90_000.0),
+            lag: Lag::parse("90000s"),
             ..merged.clone()
         };
         let from = r#"{"usage_from": "2026-02-27"}"#;

@@ -204,7 +204,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         }
         Some(toml::Value::String(text)) => {
             let time = units::duration("resource.lag", &text)?;
-            Some(time.as_secs_f64().to_string())
+            Some(format!("{}s", time.as_secs_f64()))
         }
         Some(other) => {
             return Err(ConfigError::value(

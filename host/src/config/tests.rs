@@ -195,7 +195,7 @@ fn a_resource_says_how_it_is_loaded() {
     assert_eq!(spec.consistency, resumable);
     let orders = &spec.resources[0];
     assert_eq!(orders.mode, ReadMode::Incremental);
-    assert_eq!(orders.lag.as_deref(), Some("600"));
+    assert_eq!(orders.lag.as_deref(), Some("600s"));
     assert_eq!(
         (orders.write, orders.deletes, orders.schema),
         (

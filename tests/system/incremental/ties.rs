@@ -361,3 +361,29 @@ fn a_change_from_merge_to_append_is_noted() -> Result<()> {
     assert_eq!(query(&merging, "SELECT count(*) FROM turso_data.t")?, ["3"]);
     Ok(())
 }
+
+#[test]
+fn a_time_as_lag_needs_the_unit_of_numbers() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, at INTEGER)",
+        "INSERT INTO t VALUES (1, 1700000000000)",
+    ])?;
+    let lines = "cursor = \"at\"\nlag = \"10m\"";
+    let outcome = pipeline(&server, "merge", lines)?.host(&["run"])?;
+    assert_ne!(outcome.code, Some(0), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("the unit of the numbers in `at` is not known"),
+        "{outcome:?}"
+    );
+    let lines = format!("{lines}\ntypes = {{ at = \"timestamp(ms)\" }}");
+    let pipeline = pipeline(&server, "merge", &lines)?;
+    assert_eq!(stored(&pipeline)?, "1");
+    // A minute late, and an hour late.
+    server
+        .client()
+        .run(&["INSERT INTO t VALUES (2, 1699999940000), (3, 1699996400000)"])?;
+    assert_eq!(stored(&pipeline)?, "2");
+    Ok(())
+}

@@ -1,19 +1,80 @@
 //! Lag of an incremental read: how far before its position rows are read again.
 //! Knows no statements.
 
+use crate::error::{Error, Result};
 use crate::moment;
-use crate::rows::value::Value;
+use crate::rows::logical_type::{EpochUnit, LogicalType};
+use crate::rows::value::{SortClass, Value};
+use crate::selection::{Lag, Selection};
 
-/// Subtracts a lag: from numbers in their unit, from times in seconds.
-pub(super) fn earlier(value: &Value, lag: f64) -> Option<Value> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "an `as` saturates, and so does the subtraction"
-    )]
-    Some(match value {
-        Value::Integer(value) => Value::Integer(value.saturating_sub(lag.ceil() as i64)),
-        Value::Real(value) => Value::Real(value - lag),
-        Value::Text(text) => Value::Text(moment::earlier(text, lag.ceil() as i64)?),
-        Value::Null | Value::TextBytes(_) | Value::Blob(_) => return None,
-    })
+/// Lag of a cursor column.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ColumnLag {
+    /// Distance of numbers. `None` if the lag is a time and their unit is not
+    /// known.
+    number: Option<f64>,
+    /// Distance of times in text, in seconds.
+    seconds: f64,
+}
+
+impl ColumnLag {
+    /// Returns the lag of a column as a selection requests it, unless it is zero.
+    pub(super) fn new(selection: &Selection, column: &str) -> Option<Self> {
+        let Lag { amount, is_time } = selection.lag.filter(|lag| lag.amount > 0.0)?;
+        let mut types = selection.types.iter();
+        let requested = types.find(|requested| requested.column.eq_ignore_ascii_case(column));
+        let units_per_second = match requested.map(|requested| requested.requested) {
+            Some(LogicalType::Timestamp { unit, .. }) => Some(match unit {
+                EpochUnit::Second => 1.0,
+                EpochUnit::Milli => 1e3,
+                EpochUnit::Micro => 1e6,
+            }),
+            _ => None,
+        };
+        let number = if is_time {
+            units_per_second.map(|units| units * amount)
+        } else {
+            Some(amount)
+        };
+        Some(Self {
+            number,
+            seconds: amount,
+        })
+    }
+
+    /// Returns the value that precedes a value by the lag. `None` if the lag
+    /// cannot be subtracted.
+    pub(super) fn earlier(self, value: &Value) -> Option<Value> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an `as` saturates, and so does the subtraction"
+        )]
+        Some(match value {
+            Value::Integer(value) => {
+                Value::Integer(value.saturating_sub(self.number?.ceil() as i64))
+            }
+            Value::Real(value) => Value::Real(value - self.number?),
+            Value::Text(text) => Value::Text(moment::earlier(text, self.seconds.ceil() as i64)?),
+            Value::Null | Value::TextBytes(_) | Value::Blob(_) => return None,
+        })
+    }
+
+    /// Checks that the unit of a value is known.
+    ///
+    /// # Errors
+    /// A config error if the lag is a time and the value a number without a unit.
+    pub(super) fn check(self, value: &Value, table: &str, column: &str) -> Result<()> {
+        if self.number.is_some() || value.sort_class() != Some(SortClass::Number) {
+            return Ok(());
+        }
+        Err(Error::config(
+            format!(
+                "the `lag` of `{table}` is a time, but the unit of the numbers in `{column}` is not known"
+            ),
+            format!(
+                "set the type of the column (`types`) to `timestamp(s)`, `timestamp(ms)` or `timestamp(us)`, \
+                 or set `lag` to a number in the unit of `{column}`"
+            ),
+        ))
+    }
 }

@@ -24,6 +24,7 @@ mod tracker;
 
 pub use self::continuity::{Checked, ContinuityCheck};
 use self::known::Known;
+use self::lag::ColumnLag;
 use self::range::{RangeColumn, ValueRange, value_of};
 use self::tail::Tail;
 pub use self::tracker::CursorTracker;
@@ -53,7 +54,7 @@ pub struct Increment {
     columns: Vec<ColumnSpec>,
     cursor_column: Option<String>,
     filter: Option<String>,
-    lag: Option<f64>,
+    lag: Option<ColumnLag>,
     idempotent: bool,
     /// True if the host has no cursor yet.
     is_first: bool,
@@ -86,13 +87,13 @@ impl Increment {
                 "set `mode` to `full`",
             ));
         };
-        let lag = selection.lag.filter(|lag| *lag > 0.0);
+        let has_lag = selection.lag.is_some_and(|lag| lag.amount > 0.0);
         let cursor_column = match &selection.cursor_column {
             Some(column) => {
                 let column = find_column(table, column)?;
                 // The order of the key is that of the column.
                 let is_key = matches!(&key, Key::Alias(alias) if *alias == column);
-                Some(column).filter(|_| !is_key || lag.is_some())
+                Some(column).filter(|_| !is_key || has_lag)
             }
             None if matches!(key, Key::Primary(_)) => {
                 return Err(Error::config(
@@ -108,6 +109,8 @@ impl Increment {
                 "set a cursor column (`cursor`) whose values grow, or set `mode` to `full`",
             ));
         }
+        let lag = cursor_column.as_ref();
+        let lag = lag.and_then(|column| ColumnLag::new(selection, column));
         let appends = cursor_column.is_some() && !selection.idempotent;
         // VACUUM may change row ids that have no column of their own.
         let identity = match &key {

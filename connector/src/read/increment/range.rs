@@ -6,7 +6,7 @@
 //! the last number, and a new text after the last text.
 
 use super::known::Known;
-use super::lag::earlier;
+use super::lag::ColumnLag;
 use crate::cursor::{RowPosition, StoredValue, key_values};
 use crate::database::condition::Condition;
 use crate::database::paging::{CapturedColumn, Paging};
@@ -34,7 +34,7 @@ pub(super) struct RangeColumn<'a> {
     /// Name of the column.
     pub(super) column: &'a str,
     /// Distance before the last value from which rows are read again.
-    pub(super) lag: Option<f64>,
+    pub(super) lag: Option<ColumnLag>,
     /// Rows that must not be read again, with the columns that identify them.
     /// `None` if rows may be read again.
     pub(super) known: Option<(&'a Known, &'a [CapturedColumn<'a>])>,
@@ -111,10 +111,11 @@ impl RangeColumn<'_> {
 
     /// Returns the value from which rows may be late.
     fn earliest(&self, value: &Value) -> Result<Value> {
-        let Some(lag) = self.lag.filter(|lag| *lag > 0.0) else {
+        let Some(lag) = self.lag else {
             return Ok(value.clone());
         };
-        earlier(value, lag).ok_or_else(|| {
+        lag.check(value, &self.table.name, self.column)?;
+        lag.earlier(value).ok_or_else(|| {
             Error::config(
                 format!(
                     "the `lag` cannot be subtracted from a value of the cursor column `{}` of `{}`",

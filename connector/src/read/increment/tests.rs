@@ -7,6 +7,7 @@ use crate::database::table::tests::table;
 use crate::hrana::decoder::{Captured, Encoding};
 use crate::hrana::request::Argument;
 use crate::rows::value::Value;
+use crate::selection::{Lag, TypeOverride};
 
 fn increment(selection: &Selection) -> Result<Increment> {
     let table = table(&[("id", "INTEGER", 1), ("at", "DATETIME", 0)], false);
@@ -142,7 +143,10 @@ fn rows_within_the_lag_are_known_as_far_back_as_they_were_noted() {
     let at = |id: i64, at: i64| [Value::Integer(id), Value::Integer(at)];
     let rows = [at(1, 100), at(2, 150), at(3, 200)];
     let with_lag = |selection: Selection, lag: f64| Selection {
-        lag: Some(lag),
+        lag: Some(Lag {
+            amount: lag,
+            is_time: false,
+        }),
         ..selection
     };
     let later = after(&with_lag(appending(), 60.0), &rows);
@@ -225,7 +229,7 @@ fn the_key_as_the_cursor_column_is_followed_by_key() {
     let cursor = by_key.tracker().finish().unwrap();
     let with_lag = Selection {
         cursor: Some(cursor),
-        lag: Some(3.0),
+        lag: Lag::parse("3"),
         ..later
     };
     let passes = increment(&with_lag).unwrap().ordered().unwrap();
@@ -239,7 +243,7 @@ fn the_key_as_the_cursor_column_is_followed_by_key() {
 fn a_lag_reads_earlier_values_again_without_moving_the_cursor_back() {
     let at = |id: i64, at: i64| [Value::Integer(id), Value::Integer(at)];
     let selection = Selection {
-        lag: Some(60.0),
+        lag: Lag::parse("60"),
         ..after(&by_timestamp(None), &[at(1, 1_000)])
     };
     let later = increment(&selection).unwrap();
@@ -269,4 +273,39 @@ fn a_cursor_of_another_column_key_or_condition_is_refused() {
         assert!(error.message.starts_with("the cursor of `t` "), "{error}");
     }
     assert!(increment(&by_timestamp(Some(cursor))).is_ok());
+}
+
+#[test]
+fn a_time_is_subtracted_from_numbers_in_their_unit() {
+    let rows = [[Value::Integer(1), Value::Integer(1_700_000_000_000)]];
+    for (unit, earlier) in [("ms", 1_699_999_400_000), ("us", 1_699_400_000_000)] {
+        let types = TypeOverride::parse("AT".to_owned(), &format!("timestamp({unit})"));
+        let selection = Selection {
+            lag: Lag::parse("600s"),
+            types: vec![types.unwrap()],
+            ..by_timestamp(None)
+        };
+        let passes = increment(&after(&selection, &rows)).unwrap().ordered();
+        let from = conditions(&passes.unwrap()[1..2])[0].1[0].clone();
+        assert_eq!(from, Value::Integer(earlier), "{unit}");
+    }
+}
+
+#[test]
+fn a_time_is_not_subtracted_from_numbers_without_a_unit() {
+    let selection = Selection {
+        lag: Lag::parse("600s"),
+        ..by_timestamp(None)
+    };
+    let mut tracker = increment(&selection).unwrap().tracker();
+    let captured = Captured {
+        values: vec![Value::Integer(1_000), Value::Integer(1)],
+        digests: vec![0],
+    };
+    tracker.advance(PassRows::Unordered, &captured, &[]);
+    let error = tracker.finish().unwrap_err();
+    assert!(
+        error.message.contains("the unit of the numbers in `at`"),
+        "{error}"
+    );
 }

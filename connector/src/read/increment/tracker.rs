@@ -2,7 +2,7 @@
 //! no statements.
 
 use super::known::{Known, MAX_KNOWN};
-use super::lag::earlier;
+use super::lag::ColumnLag;
 use super::range::{known_from, value_of};
 use super::tail::{MAX_ROWS, Tail};
 use crate::cursor::{CommitPosition, Cursor, RowPosition, StoredValue, stored_key};
@@ -21,7 +21,7 @@ pub struct CursorTracker {
     start: Vec<RowPosition>,
     /// Rows at the positions, if the read must not send them again.
     known: Option<Known>,
-    lag: Option<f64>,
+    lag: Option<ColumnLag>,
     /// Last rows.
     tail: Tail,
     /// Columns whose values are digested.
@@ -72,7 +72,7 @@ impl CursorTracker {
 
     /// Sets the rows that the read must not send again, and the lag up to which
     /// rows may be late.
-    pub(super) fn with_known(mut self, known: Option<Known>, lag: Option<f64>) -> Self {
+    pub(super) fn with_known(mut self, known: Option<Known>, lag: Option<ColumnLag>) -> Self {
         self.known = known;
         self.lag = lag;
         self
@@ -153,8 +153,14 @@ impl CursorTracker {
     /// Returns the cursor after all rows.
     ///
     /// # Errors
-    /// A data error if the cursor would hold too many rows.
+    /// A data error if the cursor would hold too many rows. A config error if the
+    /// next read could not subtract the lag.
     pub fn finish(&self) -> Result<Cursor> {
+        for value in self.cursor.last.iter().filter_map(value_of) {
+            if let Some(lag) = self.lag {
+                lag.check(&value, &self.table, self.column())?;
+            }
+        }
         match self.cursor() {
             Some(cursor) => Ok(Cursor {
                 commit: self.commit.clone(),
@@ -281,7 +287,7 @@ impl CursorTracker {
     /// Returns the value before a position from which on all rows that were read
     /// are known. `None` if it is the position itself.
     fn earliest(&self, value: &Value) -> Option<Value> {
-        let late = earlier(value, self.lag?)?;
+        let late = self.lag?.earlier(value)?;
         let start = self.start.iter().find_map(|position| {
             let start = value_of(position)?;
             let is_same = start.sort_class() == value.sort_class();
