@@ -27,7 +27,7 @@ fn the_demo_loads_a_shop_and_shows_it() -> Result<()> {
     ] {
         assert!(shown.contains(part), "{part} is not shown:\n{shown}");
     }
-    let mut duckdb = DuckDb::open(&folder.path().join("turso.duckdb"))?;
+    let mut duckdb = DuckDb::open(&folder.path().join("demo.duckdb"))?;
     assert_eq!(
         duckdb.number("SELECT count(*) FROM turso_data.orders")?,
         5000

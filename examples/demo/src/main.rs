@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 fn demonstrate() -> Result<ExitCode> {
     let database = env::current_dir()
         .context("cannot determine the current folder")?
-        .join("turso.duckdb");
+        .join("demo.duckdb");
     println!(
         "There is no turso.toml in this folder, so this is a demonstration with sample data.\n"
     );
@@ -82,10 +82,10 @@ fn demonstrate() -> Result<ExitCode> {
                 .unwrap_or(1),
         ));
     }
-    println!("\n4. The contents of turso.duckdb:\n");
+    println!("\n4. The contents of demo.duckdb:\n");
     preview(&database)?;
     println!(
-        "To query it, run `duckdb turso.duckdb`, then `SELECT * FROM turso_data.orders;`.\n\
+        "To query it, run `duckdb demo.duckdb`, then `SELECT * FROM turso_data.orders;`.\n\
          To load your own database, run `just init`, fill in turso.toml, and run `just run`."
     );
     Ok(ExitCode::SUCCESS)

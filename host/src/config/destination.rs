@@ -19,7 +19,7 @@ struct RawDuckDb {
     _type: String,
     /// Database file (`<name>.duckdb`).
     path: Option<PathBuf>,
-    /// Schema that holds the tables (the name of the pipeline).
+    /// Schema that holds the tables (the name of the pipeline and `_data`).
     dataset: Option<String>,
     /// Driver library.
     driver: Option<PathBuf>,
@@ -35,7 +35,7 @@ struct RawFiles {
     _type: String,
     /// A path or a `file:` URL.
     url: Option<String>,
-    /// Folder that holds the tables (the name of the pipeline).
+    /// Folder that holds the tables (the name of the pipeline and `_data`).
     dataset: Option<String>,
     /// `parquet`, `jsonl` or `csv`.
     format: Option<String>,
@@ -145,8 +145,11 @@ fn files(
     Ok(spec.with_format(format).into())
 }
 
+/// Returns the name of the dataset. The default differs from the name of the
+/// database file: DuckDB cannot resolve `shop.orders` if both a database and a
+/// schema are called `shop`.
 fn dataset(name: Option<String>, pipeline: &str) -> String {
-    name.unwrap_or_else(|| pipeline.to_owned())
+    name.unwrap_or_else(|| format!("{pipeline}_data"))
 }
 
 /// Parses the shape of one type of destination: first from the text, for

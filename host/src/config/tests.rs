@@ -40,7 +40,7 @@ fn the_smallest_file_has_safe_defaults() {
     assert_eq!(spec.limits, Limits::default());
     assert_eq!(
         spec.destination,
-        Some(DuckDbSpec::new("dir/stem.duckdb", "stem").into())
+        Some(DuckDbSpec::new("dir/stem.duckdb", "stem_data").into())
     );
 }
 
