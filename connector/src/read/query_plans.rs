@@ -147,7 +147,9 @@ mod tests {
             let table = table(&columns, without_rowid);
             let first = Increment::new(&table, &[], &selection(None)).unwrap();
             let mut tracker = first.tracker();
-            let key = vec![Value::Integer(7); 1 + usize::from(without_rowid)];
+            // Two key columns, or a row id and the primary key that identifies it.
+            let has_alias = columns[0].1 == "INTEGER";
+            let key = vec![Value::Integer(7); 2 - usize::from(has_alias)];
             let row = [vec![Value::from("x")], key].concat();
             let captured = Captured {
                 values: row,

@@ -250,7 +250,8 @@ fn a_lag_reads_earlier_values_again_without_moving_the_cursor_back() {
     let passes = later.ordered().unwrap();
     assert_eq!(conditions(&passes[1..2])[0].1[0], Value::Integer(940));
     let again = after(&selection, &[at(2, 950)]);
-    assert_eq!(again.cursor, selection.cursor);
+    let last = |selection: Selection| selection.cursor.map(|cursor| cursor.last);
+    assert_eq!(last(again), last(selection));
 }
 
 #[test]
