@@ -20,10 +20,10 @@
 //!
 //!     // For each tenant.
 //!     let spec = PipelineSpec::builder("tenant-1")
-//!         .config(serde_json::json!({ "database_url": "libsql://db-acme.aws-us-east-1.turso.io" }))
+//!         .config(serde_json::json!({ "database_url": "https://db.example.com" }))
 //!         .secret("database_token", Secret::new(token))
 //!         .allow(AllowRule {
-//!             origin: "https://db-acme.aws-us-east-1.turso.io".to_owned(),
+//!             origin: "https://db.example.com".to_owned(),
 //!             methods: vec!["POST".to_owned()],
 //!             secrets: vec!["database_token".to_owned()],
 //!             ..AllowRule::default()
