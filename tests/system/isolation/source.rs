@@ -65,7 +65,10 @@ const TROUBLES: [Trouble; 10] = [
     },
     Trouble {
         lines: "mode = \"incremental\"",
-        changes: &["DELETE FROM orders"],
+        changes: &[
+            "DELETE FROM orders",
+            "INSERT INTO orders VALUES (1, 11, 300)",
+        ],
         later_lines: "mode = \"incremental\"",
         expected: ["recreated or restored", "full refresh of `orders`"],
     },
