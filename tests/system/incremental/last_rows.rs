@@ -178,7 +178,7 @@ fn random_row_ids_are_not_followed() -> Result<()> {
         "INSERT INTO t VALUES (1, 'a'), (2, 'b')",
     ])?;
     let outcome = by_key(&server, "")?.host(&["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
     assert!(
         outcome.stderr.contains("`t` has random row ids"),
         "{outcome:?}"
