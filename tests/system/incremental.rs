@@ -24,6 +24,11 @@ fn only_resource(report: &Json) -> &Json {
     &report["resources"][0]
 }
 
+/// Returns the notes of the only resource.
+fn notes(report: &Json) -> String {
+    only_resource(report)["notes"].to_string()
+}
+
 /// Returns the rows of a query of the destination as text.
 fn query(pipeline: &Pipeline, sql: &str) -> Result<Vec<String>> {
     let rows = DuckDb::open(&pipeline.database())?.query(sql)?;
@@ -111,40 +116,6 @@ fn rows_with_the_last_float_are_read_once() -> Result<()> {
     for resource in report["resources"].as_array().into_iter().flatten() {
         assert_eq!(resource["rows_read"], 1, "{resource}");
     }
-    Ok(())
-}
-
-#[test]
-fn a_recreated_table_fails_until_a_full_refresh() -> Result<()> {
-    let server = serve(&[
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
-        "INSERT INTO t VALUES (1, 1), (7, 7)",
-    ])?;
-    let pipeline = Pipeline::new(&server.url())?.resource_with("t", "mode = \"incremental\"");
-    pipeline.load()?;
-    server.client().run(&[
-        "DROP TABLE t",
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
-        "INSERT INTO t VALUES (1, 'new')",
-    ])?;
-    let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(
-        outcome
-            .stderr
-            .contains("`t` was recreated or restored: rows up to 7 were already read"),
-        "{outcome:?}"
-    );
-    assert_eq!(
-        query(&pipeline, "SELECT count(*) FROM turso_data.t")?,
-        ["2"]
-    );
-    let outcome = pipeline.host(&["run", "--full-refresh", "--resource", "t"])?;
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert_eq!(
-        query(&pipeline, "SELECT id, a FROM turso_data.t")?,
-        ["1 new"]
-    );
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use connector_tests::source;
 use connector_tests::sqld::Sqld;
 use serde_json::Value as Json;
 
-use super::{only_resource, query, serve};
+use super::{notes, only_resource, query, serve};
 
 fn by_key(server: &Sqld, lines: &str) -> Result<Pipeline> {
     Ok(Pipeline::new(&server.url())?
@@ -17,10 +17,6 @@ fn by_key(server: &Sqld, lines: &str) -> Result<Pipeline> {
 /// Returns the stored rows of `t`, ordered and joined.
 fn rows(pipeline: &Pipeline) -> Result<String> {
     Ok(query(pipeline, "SELECT id, what FROM turso_data.t ORDER BY ALL")?.join(", "))
-}
-
-fn notes(report: &Json) -> String {
-    only_resource(report)["notes"].to_string()
 }
 
 fn fails(pipeline: &Pipeline, message: &str) -> Result<Outcome> {
@@ -311,5 +307,39 @@ fn masked_values_do_not_show_in_the_digests_of_a_cursor() -> Result<()> {
     server.client().run(&["UPDATE t SET what = 'other'"])?;
     pipeline.load()?;
     assert_eq!(cursor()?, before);
+    Ok(())
+}
+
+#[test]
+fn a_recreated_table_fails_until_a_full_refresh() -> Result<()> {
+    let server = serve(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+        "INSERT INTO t VALUES (1, 1), (7, 7)",
+    ])?;
+    let pipeline = Pipeline::new(&server.url())?.resource_with("t", "mode = \"incremental\"");
+    pipeline.load()?;
+    server.client().run(&[
+        "DROP TABLE t",
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
+        "INSERT INTO t VALUES (1, 'new')",
+    ])?;
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome
+            .stderr
+            .contains("`t` was recreated or restored: rows up to 7 were already read"),
+        "{outcome:?}"
+    );
+    assert_eq!(
+        query(&pipeline, "SELECT count(*) FROM turso_data.t")?,
+        ["2"]
+    );
+    let outcome = pipeline.host(&["run", "--full-refresh", "--resource", "t"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    assert_eq!(
+        query(&pipeline, "SELECT id, a FROM turso_data.t")?,
+        ["1 new"]
+    );
     Ok(())
 }

@@ -5,9 +5,8 @@ use anyhow::Result;
 use connector_tests::pipeline::Pipeline;
 use connector_tests::source;
 use connector_tests::sqld::Sqld;
-use serde_json::Value as Json;
 
-use super::{only_resource, query, serve};
+use super::{notes, query, serve};
 
 /// Each way of storing rows.
 const WRITES: [&str; 2] = ["append", "merge"];
@@ -23,10 +22,6 @@ fn pipeline(server: &Sqld, write: &str, lines: &str) -> Result<Pipeline> {
 fn stored(pipeline: &Pipeline) -> Result<String> {
     pipeline.load()?;
     Ok(query(pipeline, "SELECT count(*) FROM turso_data.t")?.join(""))
-}
-
-fn notes(report: &Json) -> String {
-    only_resource(report)["notes"].to_string()
 }
 
 #[test]
