@@ -35,6 +35,11 @@ fn a_column_gets_its_configured_type() -> Result<()> {
     let first = "SELECT count(*) FROM turso_data.orders WHERE id = 1 AND total = 10.98 AND qty = '2' \
                  AND epoch_us(ordered_at) = epoch_us(TIMESTAMP '2024-12-24 01:26:47')";
     assert_eq!(duckdb.number(first)?, 1);
+    let preview = pipeline.host(&["preview", "orders", "--limit", "1"])?;
+    assert!(
+        preview.stdout.contains("| 2024-12-24T01:26:47.000000Z "),
+        "{preview:?}"
+    );
     Ok(())
 }
 

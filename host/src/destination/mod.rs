@@ -39,4 +39,5 @@ pub use self::factory::BuiltInDestination;
 pub(crate) use self::json::json_array;
 pub use self::stored_type::{StoredType, stored_type};
 pub use self::table_write::{DeletionSource, RowGroups, RowOrder, TableWrite, WriteStats};
+pub(crate) use self::text::time as time_text;
 pub use self::traits::{Destination, DestinationFactory, Load};

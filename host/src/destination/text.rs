@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// Formats microseconds since 1970 as in RFC 3339, without the `Z` if the time
 /// has no time zone. A time that no calendar covers is written as its number.
-pub(super) fn time(micros: i64, utc: bool) -> String {
+pub(crate) fn time(micros: i64, utc: bool) -> String {
     let format = if utc {
         "%Y-%m-%dT%H:%M:%S%.6fZ"
     } else {

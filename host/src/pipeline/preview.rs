@@ -1,7 +1,12 @@
 //! The first rows of one resource. Writes nothing.
 
-use arrow_array::RecordBatch;
-use arrow_schema::{ArrowError, SchemaRef};
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMicrosecondType;
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow_cast::pretty::pretty_format_batches_with_schema;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 use arrow_select::concat::concat_batches;
 
 use super::Pipeline;
@@ -27,6 +32,40 @@ impl Preview {
     pub fn to_json(&self) -> Result<String, ArrowError> {
         destination::json_array(&self.batches)
     }
+
+    /// Formats the rows as a table of text, with times as in CSV files.
+    pub fn to_text(&self) -> Result<String, ArrowError> {
+        let fields = self.schema.fields().iter().map(|field| {
+            if is_time(field.data_type()) {
+                Arc::new(Field::new(field.name(), DataType::Utf8, true))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        let batches = self.batches.iter().map(|batch| {
+            let columns = batch.columns().iter().map(formatted_times);
+            RecordBatch::try_new(Arc::clone(&schema), columns.collect())
+        });
+        let batches = batches.collect::<Result<Vec<_>, _>>()?;
+        Ok(pretty_format_batches_with_schema(schema, &batches)?.to_string())
+    }
+}
+
+fn is_time(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(TimeUnit::Microsecond, _))
+}
+
+/// Formats a column of times. Other columns stay the same. Arrow's formatter
+/// knows no names of time zones.
+fn formatted_times(column: &ArrayRef) -> ArrayRef {
+    let DataType::Timestamp(TimeUnit::Microsecond, zone) = column.data_type() else {
+        return Arc::clone(column);
+    };
+    let times = column.as_primitive::<TimestampMicrosecondType>();
+    let text = |time| destination::time_text(time, zone.is_some());
+    let texts = times.iter().map(|time| time.map(text));
+    Arc::new(texts.collect::<StringArray>())
 }
 
 impl Pipeline {
@@ -140,5 +179,31 @@ impl Pipeline {
             .collect::<Result<_, _>>()
             .map_err(|error| SandboxError::Contract(error.to_string()))?;
         Ok(Preview { schema, batches })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::TimestampMicrosecondArray;
+
+    use super::*;
+
+    #[test]
+    fn times_with_any_zone_are_shown_in_utc() {
+        let times = TimestampMicrosecondArray::from(vec![Some(1_700_000_000_000_001), None]);
+        let zones = [None, Some("UTC"), Some("Europe/Zurich"), Some("+02:00")];
+        let columns = zones.iter().enumerate().map(|(index, zone)| {
+            let column: ArrayRef = Arc::new(times.clone().with_timezone_opt(*zone));
+            (format!("c{index}"), column)
+        });
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let preview = Preview {
+            schema: batch.schema(),
+            batches: vec![batch],
+        };
+        let text = preview.to_text().unwrap();
+        let utc = text.matches("2023-11-14T22:13:20.000001Z").count();
+        assert_eq!(utc, 3, "{text}");
+        assert!(text.contains("| 2023-11-14T22:13:20.000001 "), "{text}");
     }
 }

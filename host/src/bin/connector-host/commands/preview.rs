@@ -17,11 +17,7 @@ pub(crate) async fn run(args: args::Preview) -> Result<ExitCode, Failure> {
         let rows = preview.to_json().context("cannot write the rows as JSON")?;
         print(&format!("{rows}\n"))?;
     } else {
-        let text = arrow_cast::pretty::pretty_format_batches_with_schema(
-            preview.schema.clone(),
-            &preview.batches,
-        )
-        .context("cannot show the rows")?;
+        let text = preview.to_text().context("cannot show the rows")?;
         print(&format!("{text}\n"))?;
     }
     Ok(ExitCode::SUCCESS)
