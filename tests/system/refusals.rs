@@ -3,11 +3,12 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::faulty::{FaultyServer, ProxyFault};
-use connector_tests::pipeline::{Outcome, Pipeline, host};
+use connector_tests::pipeline::{Outcome, Pipeline, command, host};
 use connector_tests::snapshot;
 use connector_tests::sqld::Sqld;
 
@@ -205,6 +206,18 @@ fn unwritable_destinations() -> Result<()> {
         &server.url(),
     )?;
 
+    let newer = Pipeline::new(&server.url())?;
+    newer.load()?;
+    set_format_version(&newer.database(), 99)?;
+    let outcome = newer.host(&["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(
+        outcome.stderr.contains("does not read")
+            && outcome.stderr.contains("version number 99")
+            && outcome.stderr.contains("hint: use a driver"),
+        "{outcome:?}"
+    );
+
     let locked = Pipeline::new(&server.url())?;
     locked.load()?;
     let reader = DuckDb::open(&locked.database())?;
@@ -215,6 +228,41 @@ fn unwritable_destinations() -> Result<()> {
         outcome.stderr.contains("in use") && outcome.stderr.contains("hint: "),
         "{outcome:?}"
     );
+    Ok(())
+}
+
+/// Changes the version of the format in the header of a DuckDB file, and its
+/// checksum.
+fn set_format_version(file: &Path, version: u32) -> Result<()> {
+    /// Factor of DuckDB's checksum, an exclusive or of products.
+    const FACTOR: u64 = 0xbf58_476d_1ce4_e5b9;
+    // The checksum, then a word of the magic bytes and half of the version.
+    let mut bytes = fs::read(file)?;
+    let checksum = u64::from_le_bytes(bytes[..8].try_into()?);
+    let before = u64::from_le_bytes(bytes[8..16].try_into()?);
+    let after = (before & u64::from(u32::MAX)) | u64::from(version) << 32;
+    let checksum = checksum ^ before.wrapping_mul(FACTOR) ^ after.wrapping_mul(FACTOR);
+    bytes[..8].copy_from_slice(&checksum.to_le_bytes());
+    bytes[8..16].copy_from_slice(&after.to_le_bytes());
+    Ok(fs::write(file, bytes)?)
+}
+
+#[test]
+fn a_named_driver_that_does_not_exist_is_refused() -> Result<()> {
+    let server = table()?;
+    let pipeline = Pipeline::new(&server.url())?;
+    let output = command()?
+        .args(["run", "--config"])
+        .arg(pipeline.write()?)
+        .env("CONNECTOR_HOST_DUCKDB", "/nowhere/libduckdb.so")
+        .output()?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("searched /nowhere/libduckdb.so)") && error.contains("hint: "),
+        "{error}"
+    );
+    assert!(!pipeline.database().exists());
     Ok(())
 }
 

@@ -64,6 +64,15 @@ pub enum DestinationError {
         #[source]
         source: Cause,
     },
+    /// The destination is stored in a format of another version.
+    #[error("{location} has a format that this version of the driver does not read")]
+    OtherVersion {
+        /// Address of the destination.
+        location: String,
+        /// Error of the store, which names the versions.
+        #[source]
+        source: Cause,
+    },
     /// The destination does not exist, or is of another kind than its address.
     #[error("{location} cannot be opened")]
     Unusable {
@@ -162,6 +171,9 @@ impl DestinationError {
             }
             Self::NoKey { .. } => {
                 "choose another `primary_key` for the resource, or set its `write` to `append`".into()
+            }
+            Self::OtherVersion { .. } => {
+                "use a driver of the version that wrote it, or choose another `path`".into()
             }
             Self::Unusable { .. } => "check `path` or `url` of the destination".into(),
             Self::Failed { .. } => {

@@ -101,8 +101,8 @@ impl EngineOptions {
         self
     }
 
-    /// Adds a file or a folder to search for drivers of destinations, after the
-    /// paths that a destination knows itself.
+    /// Adds a file or a folder to search for drivers of destinations. By default,
+    /// the folder of the executable is searched.
     #[must_use]
     pub fn driver(mut self, path: impl Into<PathBuf>) -> Self {
         self.drivers.push(path.into());

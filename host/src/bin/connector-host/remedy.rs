@@ -104,7 +104,7 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
         Remedy::ProvideDriver { driver } => {
             return format!(
                 "`just build` fetches the {driver} driver and puts it next to the executable; \
-                 or set `driver` in [destination] to the path of the library"
+                 or set `driver` in [destination], or CONNECTOR_HOST_DUCKDB, to the path of the library"
             );
         }
         Remedy::UseTemplate => {

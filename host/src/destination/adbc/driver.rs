@@ -34,13 +34,13 @@ impl DriverLibrary {
         configured: Option<&Path>,
         search_paths: &[PathBuf],
     ) -> Result<Driver, DestinationError> {
-        // Another library is not a substitute for a configured one.
+        // Another library is not a substitute for one that is named.
         let candidates: Vec<PathBuf> = match configured {
             Some(driver) => vec![self.in_folder(driver)],
+            None if search_paths.is_empty() => self.next_to_executable().into_iter().collect(),
             None => search_paths
                 .iter()
                 .map(|path| self.in_folder(path))
-                .chain(self.next_to_executable())
                 .collect(),
         };
         let Some(found) = candidates.iter().find(|candidate| candidate.is_file()) else {
@@ -100,7 +100,10 @@ mod tests {
             error.starts_with("the Example driver was not found (searched /nowhere/one, "),
             "{error}"
         );
-        assert_eq!(error.matches(LIBRARY.file_name).count(), 2, "{error}");
+        // The folder of the executable is not searched.
+        assert_eq!(error.matches(LIBRARY.file_name).count(), 1, "{error}");
+        let error = LIBRARY.load(None, &[]).unwrap_err().to_string();
+        assert_eq!(error.matches(LIBRARY.file_name).count(), 1, "{error}");
     }
 
     #[test]

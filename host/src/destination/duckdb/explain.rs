@@ -38,6 +38,7 @@ fn explain_opening(location: &str, message: String) -> DestinationError {
     let locked =
         contains("Could not set lock on file") || contains("being used by another process");
     let full = is_disk_full(&message);
+    let other_version = contains("version number") && contains("can only read");
     let read_only = contains("Permission denied") || contains("ead-only");
     let (location, source) = (location.to_owned(), message.into());
     if locked {
@@ -46,6 +47,8 @@ fn explain_opening(location: &str, message: String) -> DestinationError {
         DestinationError::Full { location, source }
     } else if read_only {
         DestinationError::ReadOnly { location, source }
+    } else if other_version {
+        DestinationError::OtherVersion { location, source }
     } else {
         DestinationError::Unusable { location, source }
     }
