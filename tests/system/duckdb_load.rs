@@ -5,6 +5,7 @@ use connector_tests::duckdb::DuckDb;
 use connector_tests::nasty::{ON_REQUEST, PLAIN, SHAPES};
 use connector_tests::pipeline::Pipeline;
 use connector_tests::shop;
+use connector_tests::source;
 use connector_tests::sqld::Sqld;
 
 use super::nasty_source::{TYPED, by_sqld, check_equal, entry};
@@ -49,6 +50,29 @@ fn views_and_virtual_tables_are_read_on_request_and_internal_tables_never() -> R
         |table, _| duckdb.table(table),
         TYPED,
     )
+}
+
+#[test]
+fn tables_of_a_virtual_table_without_its_module_are_not_read() -> Result<()> {
+    let server = Sqld::with_data(|file| {
+        Ok(source::create(file)?.execute_batch(
+            "CREATE TABLE films_chunks(chunk_id INTEGER PRIMARY KEY, size INTEGER);
+             CREATE TABLE films_vector_chunks00(rowid INTEGER PRIMARY KEY, vectors BLOB);
+             CREATE TABLE films_actors(id INTEGER PRIMARY KEY);
+             INSERT INTO films_chunks VALUES (1, 2);
+             INSERT INTO films_actors VALUES (1);
+             PRAGMA writable_schema = ON;
+             INSERT INTO sqlite_schema(type, name, tbl_name, rootpage, sql) VALUES
+                 ('table', 'films', 'films', 0, 'CREATE VIRTUAL TABLE films USING vec0(v float[4])');
+             PRAGMA writable_schema = RESET;",
+        )?)
+    })?;
+    let pipeline = Pipeline::new(&server.url())?;
+    pipeline.load()?;
+    let mut tables = DuckDb::open(&pipeline.database())?.tables()?;
+    tables.retain(|table| table.starts_with("films"));
+    assert_eq!(tables, ["films_actors"]);
+    Ok(())
 }
 
 #[test]

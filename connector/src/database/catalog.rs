@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::parameters::{self, Parameters};
+use super::shadow::ShadowTables;
 use super::table::{RelationKind, Table, TableColumn};
 use crate::error::Error;
 use crate::hrana::request::Statement;
@@ -96,17 +97,15 @@ impl Catalog {
             .filter(is_relation)
             .map(|row| (text(row, 1), text(row, 3)))
             .collect();
-        // The tables behind vector indexes have the type of normal tables.
-        let shadows: Vec<_> = schema
-            .iter()
-            .filter(|row| {
-                text(row, 0) == "index"
-                    && text(row, 3)
-                        .to_ascii_lowercase()
-                        .contains("libsql_vector_idx")
-            })
-            .map(|row| format!("{}_shadow", text(row, 1)))
-            .collect();
+        let mut shadows = ShadowTables::default();
+        for row in schema {
+            let (name, sql) = (text(row, 1), text(row, 3));
+            match text(row, 0).as_str() {
+                "index" => shadows.add_index(&name, &sql),
+                "table" => shadows.add_table(&name, &sql),
+                _ => {}
+            }
+        }
         let mut tables: Vec<_> = relations
             .iter()
             .filter_map(|row| {
@@ -117,10 +116,7 @@ impl Catalog {
                     "virtual" => RelationKind::Virtual,
                     _ => return None,
                 };
-                let is_hidden = is_internal(&name)
-                    || shadows
-                        .iter()
-                        .any(|shadow| shadow.eq_ignore_ascii_case(&name));
+                let is_hidden = is_internal(&name) || shadows.contains(&name);
                 let without_rowid = row.get(2).and_then(Value::as_integer) == Some(1);
                 let sql = statements.get(&name).cloned().unwrap_or_default();
                 (!is_hidden).then_some(Table {

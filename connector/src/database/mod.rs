@@ -3,7 +3,7 @@
 //!
 //! | module | job |
 //! |---|---|
-//! | [`table`], [`catalog`] | tables and views, and the catalogue that lists them |
+//! | [`table`], [`catalog`], `shadow` | tables and views, the catalogue that lists them, and the tables it omits |
 //! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`row_digest`], [`statement`] | the statements |
 //! | [`dialect`], [`stream`], [`server`] | requests over HTTP |
 //! | [`discovery`] | the requests that read the catalogue |
@@ -19,6 +19,7 @@ pub mod paging;
 pub mod parameters;
 pub mod row_digest;
 pub mod server;
+mod shadow;
 pub mod statement;
 pub mod stream;
 pub mod table;
