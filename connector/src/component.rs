@@ -181,6 +181,7 @@ fn parse_selection(selection: wit::Selection) -> Result<Selection> {
         mode: selection.mode.into(),
         is_first: cursor.is_none(),
         cursor: cursor.transpose()?,
+        database: None,
         lag,
         columns: selection.columns,
         types: types(selection.types)?,

@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use crate::cursor::DatabaseIdentity;
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::url::Url;
@@ -26,6 +27,8 @@ const DEFAULT_REGION_URL: &str = "https://region.turso.io";
 pub struct Config {
     /// URL of the database, if a single one is read.
     pub database: Option<Url>,
+    /// Id of the database, if the Platform API has reported it.
+    pub database_id: Option<String>,
     /// Databases of an organization that are read instead of a single one.
     pub databases: Option<Databases>,
     /// URL of the schema database, whose migration jobs are read.
@@ -173,6 +176,7 @@ impl Config {
         }
         Ok(Self {
             database,
+            database_id: None,
             databases,
             schema_database,
             page_rows: raw.page_rows.unwrap_or(DEFAULT_PAGE_ROWS).max(1),
@@ -186,13 +190,21 @@ impl Config {
 
     /// Returns the config of a read of one database among many.
     #[must_use]
-    pub fn for_database(&self, url: Url) -> Self {
+    pub fn for_database(&self, url: Url, id: Option<String>) -> Self {
         Self {
             database: Some(url.clone()),
+            database_id: id,
             databases: None,
             schema_database: Some(url),
             ..self.clone()
         }
+    }
+
+    /// Returns the identity of the database, if a single one is read.
+    #[must_use]
+    pub fn database_identity(&self) -> Option<DatabaseIdentity> {
+        let url = self.database.as_ref()?;
+        Some(DatabaseIdentity::new(url, self.database_id.clone()))
     }
 }
 

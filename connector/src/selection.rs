@@ -1,7 +1,7 @@
 //! Selections of a read, and the options that bound it. Must not know where
 //! rows come from.
 
-use crate::cursor::Cursor;
+use crate::cursor::{Cursor, DatabaseIdentity};
 use crate::error::{Error, Result};
 use crate::rows::logical_type::LogicalType;
 use crate::rows::page_limit::PageLimit;
@@ -35,6 +35,8 @@ pub struct Selection {
     pub lag: Option<Lag>,
     /// Cursor after which the read continues.
     pub cursor: Option<Cursor>,
+    /// Database that is read.
+    pub database: Option<DatabaseIdentity>,
     /// True if the host has no cursor for the resource.
     pub is_first: bool,
     /// Maximum rows that the server may bill.

@@ -80,6 +80,21 @@ impl Url {
         &self.authority
     }
 
+    /// Returns host, port and prefix in one spelling: without the port and the
+    /// final dot that mean the same.
+    #[must_use]
+    pub fn location(&self) -> String {
+        let default_port = if self.https { ":443" } else { ":80" };
+        let authority = self.authority.strip_suffix(default_port);
+        let authority = authority.unwrap_or(&self.authority);
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, format!(":{port}")),
+            _ => (authority, String::new()),
+        };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        format!("{host}{port}{}", self.prefix)
+    }
+
     /// Returns the prefix of every path.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -124,6 +139,23 @@ mod tests {
             ),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(url), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_location_has_one_spelling() {
+        for (text, location) in [
+            ("libsql://DB-acme.turso.io", "db-acme.turso.io"),
+            ("https://db-acme.turso.io.:443/", "db-acme.turso.io"),
+            ("wss://db-acme.turso.io:8443", "db-acme.turso.io:8443"),
+            ("http://127.0.0.1:80", "127.0.0.1"),
+            ("http://127.0.0.1:443", "127.0.0.1:443"),
+            ("ws://[::1]", "[::1]"),
+            ("ws://[::1]:8080", "[::1]:8080"),
+            ("http://localhost:8080/dev/a/", "localhost:8080/dev/a"),
+        ] {
+            let url = Url::parse(text, "database_url").unwrap();
+            assert_eq!(url.location(), location, "{text}");
         }
     }
 

@@ -80,10 +80,13 @@ impl Fleet {
 /// Returns an organization with databases of these names, at the hosts that `at`
 /// returns.
 pub fn world(names: &[&str], at: impl Fn(&str) -> String) -> World {
-    let mut company = Organization::team("acme").group("default");
-    for name in names {
-        company = company.database(Database::named(name).at(&at(name)));
-    }
+    world_of(names.iter().map(|name| Database::named(name).at(&at(name))))
+}
+
+/// Returns an organization with databases.
+pub fn world_of(databases: impl IntoIterator<Item = Database>) -> World {
+    let company = Organization::team("acme").group("default");
+    let company = databases.into_iter().fold(company, Organization::database);
     World::new()
         .organization(company)
         .token(Token::for_organization(TOKEN, "acme"))

@@ -80,6 +80,13 @@ impl Pipeline {
         self
     }
 
+    /// Points the pipeline at another URL.
+    #[must_use]
+    pub fn at(mut self, url: &str) -> Self {
+        url.clone_into(&mut self.url);
+        self
+    }
+
     /// Adds lines before the first table.
     #[must_use]
     pub fn top(mut self, lines: &str) -> Self {

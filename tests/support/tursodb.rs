@@ -1,6 +1,7 @@
 //! tursodb, Turso's own engine, with its sync server on the loopback address.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -15,7 +16,7 @@ use crate::process::{Process, free_port};
 pub struct Tursodb {
     _process: Process,
     port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Tursodb {
@@ -40,8 +41,21 @@ impl Tursodb {
         Ok(Self {
             _process: process,
             port,
-            _folder: folder,
+            folder,
         })
+    }
+
+    /// Copies the database to a file, with the part that is not in its main file
+    /// yet.
+    pub fn copy_to(&self, file: &Path) -> Result<()> {
+        for suffix in ["", "-wal"] {
+            let part = |file: &Path| PathBuf::from(format!("{}{suffix}", file.display()));
+            let from = part(&self.folder.path().join("data.db"));
+            if from.exists() {
+                fs::copy(from, part(file)).context("cannot copy the database")?;
+            }
+        }
+        Ok(())
     }
 
     /// URL of the server.

@@ -179,14 +179,17 @@ fn the_cursor_is_readable() -> Result<()> {
     server.client().run(&["INSERT INTO t VALUES (1, 'x')"])?;
     let pipeline = follow(&server, &["t"])?;
     pipeline.load()?;
-    let sql =
-        "SELECT regexp_replace(decode(value), 'time\":\\d+', 'time\":0') FROM turso_data._cursors";
+    let sql = "SELECT regexp_replace(regexp_replace(regexp_replace(decode(value), \
+         'time\":\\d+', 'time\":0'), '127.0.0.1:\\d+', 'host'), 'digest\":\"\\w+', 'digest\":\"0', 'g') \
+         FROM turso_data._cursors";
     let rows = DuckDb::open(&pipeline.database())?.query(sql)?;
     assert_eq!(
         rows.single().and_then(Value::as_text),
-        Some(
-            r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":2,"time":0,"entry":1,"columns":["id","a"]}}"#
-        )
+        Some(concat!(
+            r#"{"by":"turso_cdc","key":["id"],"last":[],"database":{"host":"host"},"#,
+            r#""change":{"id":2,"time":0,"entry":1,"columns":["id","a"],"#,
+            r#""tail":[{"key":[{"integer":1}],"digest":"0"},{"key":[{"integer":2}],"digest":"0"}]}}"#
+        ))
     );
     Ok(())
 }
@@ -316,4 +319,32 @@ fn the_list_shows_the_modes_of_each_resource() -> Result<()> {
     assert_eq!(modes("v").as_deref(), Some(r#"["full"]"#));
     assert_eq!(modes("turso_cdc"), None);
     Ok(())
+}
+
+#[test]
+fn the_change_feed_of_another_database_is_refused() -> Result<()> {
+    let one = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, what TEXT)"])?;
+    one.client().run(&["INSERT INTO t VALUES (1, 'a')"])?;
+    let other = serve(&["CREATE TABLE t(id INTEGER PRIMARY KEY, what TEXT)"])?;
+    other.client().run(&["INSERT INTO t VALUES (1, 'x')"])?;
+    let pipeline = follow(&one, &["t"])?;
+    pipeline.load()?;
+    let pipeline = pipeline.at(&other.url());
+    let outcome = pipeline.host(&["run"])?;
+    let host = |server: &Tursodb| server.url().trim_start_matches("http://").to_owned();
+    check_refused(
+        &outcome,
+        &[
+            &format!("belongs to the database `{}`", host(&one)),
+            "the last changes that were read are not in its change feed",
+        ],
+    )?;
+    // A copy of the database continues at the new URL.
+    let copy = Tursodb::with_data(|file| one.copy_to(file))?;
+    copy.client().run(&[CAPTURE])?;
+    copy.client().run(&["INSERT INTO t VALUES (2, 'b')"])?;
+    let pipeline = pipeline.at(&copy.url());
+    let report = pipeline.load()?;
+    assert_eq!(resource(&report, "t")["rows_read"], 1, "{report}");
+    check_equal(&copy, &pipeline, &["t"])
 }

@@ -3,8 +3,9 @@
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
-use connector_tests::fleet::{Fleet, world};
+use connector_tests::fleet::{Fleet, world, world_of};
 use connector_tests::pipeline::Pipeline;
+use connector_tests::platform::Database;
 use serde_json::json;
 
 fn number(pipeline: &Pipeline, sql: &str) -> Result<i64> {
@@ -390,5 +391,50 @@ fn a_host_without_a_rule_ends_the_run() -> Result<()> {
         outcome.stderr.contains("[[connector.allow]]"),
         "{outcome:?}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_database_that_was_created_again_is_not_continued() -> Result<()> {
+    let fleet = shops()?;
+    let of = |id: &'static str, at: &str| {
+        let database = |name: &str| Database::named(name).at(&fleet.hostname(name));
+        let changed = Database::named("b").at(&fleet.hostname(at)).with_id(id);
+        world_of([database("a"), changed, database("c")])
+    };
+    fleet.platform.change(of("first", "b"));
+    let pipeline = fleet.pipeline()?.resource_with("orders", ORDERS);
+    pipeline.load()?;
+    assert_eq!(counts(&pipeline, "orders")?, "a:2 b:2 c:2");
+    // The host is the same, but not the database.
+    fleet.run("a", &["INSERT INTO orders VALUES (3, 30, 2)"])?;
+    fleet.run(
+        "b",
+        &[
+            "DELETE FROM orders",
+            "INSERT INTO orders VALUES (2, 99, 5), (7, 99, 5)",
+        ],
+    )?;
+    fleet.platform.change(of("second", "b"));
+    let outcome = pipeline.host(&["run", "--json"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let report = outcome.json()?;
+    assert_eq!(report["status"], "partial", "{report}");
+    let notes = report["resources"][0]["notes"].to_string();
+    assert!(
+        notes.contains("belongs to the database") && notes.contains("with the id `first`"),
+        "{report}"
+    );
+    assert_eq!(counts(&pipeline, "orders")?, "a:3 b:2 c:2");
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM orders WHERE total = 99")?,
+        0
+    );
+    // A database that has moved keeps its id.
+    fleet.platform.change(of("first", "c"));
+    fleet.run("c", &["INSERT INTO orders VALUES (3, 30, 2)"])?;
+    let report = pipeline.load()?;
+    assert_eq!(report["status"], "loaded", "{report}");
+    assert_eq!(counts(&pipeline, "orders")?, "a:3 b:3 c:3");
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod deleted_rows;
 mod last_rows;
+mod moved_database;
 mod ties;
 
 use anyhow::Result;

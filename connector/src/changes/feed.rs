@@ -3,15 +3,21 @@
 
 use super::change::ChangeId;
 use super::refresh_needed;
+use crate::cursor::{LastRow, StoredValue};
 use crate::database::catalog::CHANGES;
 use crate::database::parameters::Parameters;
 use crate::database::table::Table;
 use crate::error::Result;
 use crate::hrana::request::Statement;
+use crate::rows::datum::Datum;
+use crate::rows::digest::{DIGESTED_BYTES, RowDigest};
 use crate::rows::value::Value;
 
 /// Name of the schema table, whose changes are those of the tables themselves.
 pub const SCHEMA: &str = "sqlite_schema";
+
+/// Maximum number of changes by which a feed is recognized.
+const MAX_LAST_CHANGES: usize = 8;
 
 /// Range of changes that the feed holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,47 @@ pub fn select_extent() -> [Statement; 4] {
         format!("SELECT change_id, change_time FROM {CHANGES} ORDER BY change_id DESC LIMIT 1"),
     ]
     .map(Statement::new)
+}
+
+/// Returns the statement that reads the last changes, up to one number or of the
+/// whole feed. [`last_changes`] takes its rows.
+#[must_use]
+pub fn select_last_changes(up_to: Option<i64>, parameters: Parameters) -> Statement {
+    let mut args = Vec::new();
+    let condition = up_to.map_or_else(String::new, |number| {
+        let number = parameters.sql(&Value::Integer(number), &mut args);
+        format!(" WHERE change_id <= {number}")
+    });
+    let digested =
+        |column: &str| format!("length({column}), hex(substr({column}, 1, {DIGESTED_BYTES}))");
+    let sql = format!(
+        "SELECT change_id, change_time, change_type, table_name, id, {}, {} FROM {CHANGES}{condition} \
+         ORDER BY change_id DESC LIMIT {MAX_LAST_CHANGES}",
+        digested("\"before\""),
+        digested("\"after\"")
+    );
+    Statement::with_args(sql, args)
+}
+
+/// Returns the numbers and digests of changes up to one of them, in ascending
+/// order.
+#[must_use]
+pub fn last_changes(rows: &[Vec<Value>], up_to: i64) -> Vec<LastRow> {
+    let change = |row: &Vec<Value>| {
+        let number = row
+            .first()?
+            .as_integer()
+            .filter(|number| *number <= up_to)?;
+        let mut digest = RowDigest::new();
+        for value in row {
+            digest.add(&Datum::from(value));
+        }
+        Some(LastRow {
+            key: vec![StoredValue::Integer(number)],
+            digest: format!("{:016x}", digest.finish()),
+        })
+    };
+    rows.iter().rev().filter_map(change).collect()
 }
 
 /// Returns the statement that reads the time of a change.

@@ -2,8 +2,10 @@
 //! stores them as JSON, which a person can read and, with care, write. Nothing
 //! here reads rows.
 //!
-//! [`position`] holds the parts of a cursor, [`value`] the column values in it.
+//! [`position`] holds the parts of a cursor, [`value`] the column values in it,
+//! [`database`] the identity of the database that it belongs to.
 
+pub mod database;
 pub mod position;
 pub mod value;
 
@@ -11,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::database::DatabaseIdentity;
 pub use self::position::{
     CommitPosition, FeedPosition, KnownRows, LastRow, LastRows, RowPosition, Watermark, Watermarks,
 };
@@ -46,6 +49,9 @@ pub struct Cursor {
     /// Columns that identify the known and the last rows, if they are not the key.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub identity: Vec<String>,
+    /// Database that was read. Cursors of earlier releases do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<DatabaseIdentity>,
     /// Key of the last row without a value in the cursor column.
     #[serde(default, rename = "nulls", skip_serializing_if = "Option::is_none")]
     pub last_null: Option<Vec<StoredValue>>,
@@ -140,6 +146,11 @@ impl Cursor {
                 self.last_rows
                     .iter()
                     .flat_map(|rows| rows.rows.iter().flat_map(|row| &row.key)),
+            )
+            .chain(
+                self.feed
+                    .iter()
+                    .flat_map(|feed| feed.last_changes.iter().flat_map(|row| &row.key)),
             )
             .chain(known.flat_map(|rows| rows.keys.iter().flatten().chain([&rows.value])))
             .chain(self.last_null.iter().flatten());
@@ -291,6 +302,10 @@ mod tests {
                 }],
             }),
             identity: vec!["code".into()],
+            database: Some(DatabaseIdentity {
+                host: "a.turso.io".into(),
+                id: None,
+            }),
             ..Cursor::default()
         };
         assert_json(
@@ -300,7 +315,7 @@ mod tests {
                 r#""known":[{"value":{"integer":195},"runs":[[1,3],[5,5]]},"#,
                 r#"{"value":{"integer":200},"keys":[[{"text":"a"}]]}],"#,
                 r#""tail":{"columns":["code","at"],"rows":[{"key":[{"text":"a"}],"digest":"00ff"}]},"#,
-                r#""identity":["code"]}"#,
+                r#""identity":["code"],"database":{"host":"a.turso.io"}}"#,
             ),
         );
     }
@@ -326,12 +341,16 @@ mod tests {
                 time: 1_795_491_177,
                 schema_entry: 5,
                 columns: vec!["id".into(), "a".into()],
+                last_changes: vec![LastRow {
+                    key: vec![StoredValue::Integer(47)],
+                    digest: "0a".into(),
+                }],
             }),
             ..Cursor::default()
         };
         assert_json(
             &cursor,
-            r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":47,"time":1795491177,"entry":5,"columns":["id","a"]}}"#,
+            r#"{"by":"turso_cdc","key":["id"],"last":[],"change":{"id":47,"time":1795491177,"entry":5,"columns":["id","a"],"tail":[{"key":[{"integer":47}],"digest":"0a"}]}}"#,
         );
     }
 
@@ -354,10 +373,19 @@ mod tests {
             columns: Vec::new(),
             filter: None,
         };
-        let databases = [("a".to_owned(), Cursor::for_commit(commit))];
+        let cursor = Cursor {
+            database: Some(DatabaseIdentity {
+                host: "a.turso.io".into(),
+                id: Some("7".into()),
+            }),
+            ..Cursor::for_commit(commit)
+        };
         assert_json(
-            &Cursor::for_databases(databases.into()),
-            r#"{"last":[],"databases":{"a":{"last":[],"seen":{"commit":"41"}}}}"#,
+            &Cursor::for_databases([("a".to_owned(), cursor)].into()),
+            concat!(
+                r#"{"last":[],"databases":{"a":{"last":[],"database":{"host":"a.turso.io","id":"7"},"#,
+                r#""seen":{"commit":"41"}}}}"#
+            ),
         );
     }
 }

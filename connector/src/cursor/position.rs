@@ -72,6 +72,9 @@ pub struct FeedPosition {
     pub schema_entry: i64,
     /// Names of the table's columns.
     pub columns: Vec<String>,
+    /// Last changes up to that one, by which a later read recognizes the feed.
+    #[serde(default, rename = "tail", skip_serializing_if = "Vec::is_empty")]
+    pub last_changes: Vec<LastRow>,
 }
 
 /// Time up to which the records of one organization were read.

@@ -12,6 +12,8 @@ use crate::url::Url;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SelectedDatabase {
     pub(super) name: String,
+    /// Id that the Platform API reports.
+    pub(super) id: Option<String>,
     /// URL, or the error of a host that is missing or not valid.
     pub(super) url: Result<Url>,
 }
@@ -50,6 +52,7 @@ fn matching(
         .filter(is_selected)
         .map(|entry| SelectedDatabase {
             name: entry.name.clone(),
+            id: entry.id.clone(),
             url: host(entry, is_https),
         })
         .collect();

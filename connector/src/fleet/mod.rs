@@ -244,7 +244,7 @@ impl Fleet {
             Ok(url) => url,
             Err(error) => return self.record_failure(&next.name, error),
         };
-        let config = self.config.for_database(url.clone());
+        let config = self.config.for_database(url.clone(), next.id);
         let requested = self.requested.iter().map(|selection| {
             let cursor = selection.cursor.as_ref();
             let cursor = cursor.and_then(|known| known.databases.get(&next.name).cloned());

@@ -83,7 +83,7 @@ pub async fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding
 /// Returns the server and the config of one database.
 fn single(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> {
     let url = database.url?;
-    let config = config.for_database(url.clone());
+    let config = config.for_database(url.clone(), database.id);
     Ok((
         Server::new(url, Credential::from_secret(DATABASE_TOKEN)),
         config,

@@ -291,7 +291,11 @@ impl FeedTable {
             Some(from) if self.last.number < end.number => &from.columns,
             _ => &end.columns,
         };
+        // Those of the end have not all been read before it.
+        let is_end = self.last.number >= end.number;
+        let last_changes = end.last_changes.iter().filter(|_| is_end);
         self.followed.cursor(FeedPosition {
+            last_changes: last_changes.cloned().collect(),
             number: self.last.number,
             time: self.last.time,
             schema_entry: end.schema_entry,

@@ -10,6 +10,7 @@ use super::target::{ReadMethod, Target};
 use crate::changes::change::Change;
 use crate::changes::feed::{self, FeedExtent};
 use crate::changes::history::Alteration;
+use crate::cursor::LastRow;
 use crate::database::catalog::CHANGES;
 use crate::database::dialect::Dialect;
 use crate::database::failure;
@@ -28,6 +29,8 @@ const MAX_ALTERATIONS: u64 = 1000;
 /// State of the feed, and of the tables that are followed.
 struct FeedState {
     extent: FeedExtent,
+    /// Last changes up to the end of the extent.
+    last_changes: Vec<LastRow>,
     /// True if the connection, which all clients share, records no changes.
     is_off: bool,
     /// States of the tables, in the order of the targets.
@@ -71,7 +74,12 @@ pub(super) async fn run(stream: &mut Stream, plan: &mut Plan) -> Result<(), Fail
         // The first read would include rows that may still be rolled back.
         let is_dirty = table.from.is_none() && is_shared && state.extent.has_open_transaction;
         let result = table
-            .set_end(&state.extent, table_state, &alterations)
+            .set_end(
+                &state.extent,
+                &state.last_changes,
+                table_state,
+                &alterations,
+            )
             .and_then(|()| check_no_transaction(&target.resource, is_dirty));
         match result {
             Ok(()) => target.follow(table),
@@ -142,6 +150,7 @@ fn check_no_transaction(resource: &str, is_dirty: bool) -> Result<()> {
 async fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<FeedState, Failure> {
     let mut statements = feed::select_extent().to_vec();
     statements.push(feed::select_capture_mode());
+    statements.push(feed::select_last_changes(None, Parameters::ALL));
     let of_feed = statements.len();
     for FollowedTable { table, from, .. } in followed {
         let last_change = from.as_ref().map_or(0, |from| from.number);
@@ -151,9 +160,16 @@ async fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<F
             feed::select_defaults(table),
         ]);
     }
+    let of_tables = statements.len();
+    let moved = || followed.iter().filter_map(FollowedTable::unproved_number);
+    let parameters = followed
+        .first()
+        .map_or(Parameters::ALL, |first| first.table.parameters);
+    statements.extend(moved().map(|number| feed::select_last_changes(Some(number), parameters)));
     let mut results = run_all(stream, &statements).await?;
+    let last_changes = results.split_off(of_tables.min(results.len()));
     let of_tables = results.split_off(of_feed.min(results.len()));
-    let [version, first, committed, last, mode] = results.as_slice() else {
+    let [version, first, committed, last, mode, changes] = results.as_slice() else {
         return Err(Error::protocol("the change feed returned too few results").into());
     };
     if [first, committed, last].iter().any(|result| result.failed) {
@@ -166,12 +182,21 @@ async fn read_state(stream: &mut Stream, followed: &[FollowedTable]) -> Result<F
     }
     let integer = |result: &StatementResult| result.first().and_then(Value::as_integer);
     let is_off = mode.first().and_then(Value::as_text) == Some("off");
+    let extent = FeedExtent::from_rows(&version.rows, &first.rows, &committed.rows, &last.rows);
+    let mut last_changes = moved().zip(last_changes);
     Ok(FeedState {
-        extent: FeedExtent::from_rows(&version.rows, &first.rows, &committed.rows, &last.rows),
+        extent,
+        last_changes: feed::last_changes(&changes.rows, extent.end.number),
         is_off: is_off && stream.dialect() == Dialect::Minimal,
         tables: of_tables
             .chunks_exact(3)
-            .map(|results| TableState {
+            .zip(followed)
+            .map(|(results, table)| TableState {
+                last_changes: table
+                    .unproved_number()
+                    .and_then(|_| last_changes.next())
+                    .map(|(number, result)| feed::last_changes(&result.rows, number))
+                    .unwrap_or_default(),
                 schema_entry: integer(&results[0]),
                 last_change_time: integer(&results[1]),
                 defaults: results[2].rows.clone(),

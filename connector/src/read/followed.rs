@@ -9,7 +9,8 @@ use crate::changes::change::ChangeId;
 use crate::changes::feed::FeedExtent;
 use crate::changes::history::{self, Alteration, KnownTable};
 use crate::changes::row::RecordLayout;
-use crate::cursor::{self, Cursor, FeedPosition};
+use crate::cursor::database::moved_from;
+use crate::cursor::{self, Cursor, DatabaseIdentity, FeedPosition, LastRow};
 use crate::database::catalog::CHANGES;
 use crate::database::table::{Key, Table};
 use crate::error::{Category, Error, Result};
@@ -27,6 +28,10 @@ pub struct FollowedTable {
     pub(super) from: Option<FeedPosition>,
     /// Position at which this read ends.
     pub(super) end: FeedPosition,
+    /// Database that is read.
+    database: Option<DatabaseIdentity>,
+    /// Database of the cursor, if it is not the one that is read.
+    moved_from: Option<DatabaseIdentity>,
 }
 
 /// Present state of a table, as the server reports it.
@@ -36,6 +41,8 @@ pub(super) struct TableState {
     pub(super) schema_entry: Option<i64>,
     /// Time of the change at which the last read ended.
     pub(super) last_change_time: Option<i64>,
+    /// Last changes up to that one, if another database was read before.
+    pub(super) last_changes: Vec<LastRow>,
     /// Names and defaults of the columns.
     pub(super) defaults: Vec<Vec<Value>>,
 }
@@ -103,6 +110,11 @@ impl FollowedTable {
             primary_key: primary_key.to_vec(),
             from,
             end: FeedPosition::default(),
+            database: selection.database.clone(),
+            moved_from: moved_from(
+                saved.and_then(|cursor| cursor.database.as_ref()),
+                selection.database.as_ref(),
+            ),
         })
     }
 
@@ -118,8 +130,31 @@ impl FollowedTable {
             cursor_column: Some(CHANGES.to_owned()),
             key: self.primary_key.clone(),
             feed: Some(position),
+            database: self.database.clone(),
             ..Cursor::default()
         }
+    }
+
+    /// Returns the number up to which the last changes are looked up, because
+    /// another database was read before.
+    pub(super) fn unproved_number(&self) -> Option<i64> {
+        let from = self.from.as_ref();
+        from.filter(|_| self.moved_from.is_some())
+            .map(|from| from.number)
+    }
+
+    /// Checks that the feed is the one that was read, if its database is not at
+    /// the same place. Changes that were read may have been removed since.
+    fn check_database(&self, from: &FeedPosition, changes: &[LastRow]) -> Result<()> {
+        let Some((saved, read)) = self.moved_from.as_ref().zip(self.database.as_ref()) else {
+            return Ok(());
+        };
+        let is_known = |change: &LastRow| from.last_changes.contains(change);
+        if !changes.is_empty() && changes.iter().all(is_known) {
+            return Ok(());
+        }
+        let reason = "the last changes that were read are not in its change feed";
+        Err(saved.mismatch(&self.table.name, read, reason))
     }
 
     /// Sets the end of the read, and checks that the feed holds every change
@@ -130,6 +165,7 @@ impl FollowedTable {
     pub(super) fn set_end(
         &mut self,
         extent: &FeedExtent,
+        last_changes: &[LastRow],
         state: &TableState,
         alterations: &[(i64, Alteration)],
     ) -> Result<()> {
@@ -145,10 +181,12 @@ impl FollowedTable {
             time: extent.end.time,
             schema_entry,
             columns: columns.map(|column| column.name.clone()).collect(),
+            last_changes: last_changes.to_vec(),
         };
         let Some(from) = &self.from else {
             return Ok(());
         };
+        self.check_database(from, &state.last_changes)?;
         let last_change = ChangeId {
             number: from.number,
             time: from.time,

@@ -115,9 +115,12 @@ impl Read {
     pub fn new(
         server: Option<Server>,
         config: Config,
-        requested: Vec<Selection>,
+        mut requested: Vec<Selection>,
         options: ReadOptions,
     ) -> Self {
+        for selection in &mut requested {
+            selection.database = config.database_identity();
+        }
         Self {
             server,
             config,

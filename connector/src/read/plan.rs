@@ -104,7 +104,12 @@ impl Plan {
             };
             let commit = unchanged::commit_position(selection, commit);
             match &mut target.method {
-                ReadMethod::Paged => target.cursor = Some(Cursor::for_commit(commit)),
+                ReadMethod::Paged => {
+                    target.cursor = Some(Cursor {
+                        database: selection.database.clone(),
+                        ..Cursor::for_commit(commit)
+                    });
+                }
                 ReadMethod::Incremental(increment) => increment.commit = Some(commit),
                 _ => {}
             }

@@ -4,6 +4,7 @@
 
 use super::requested::{is_outside_database, is_query};
 use crate::config::Config;
+use crate::cursor::database::moved_from;
 use crate::cursor::{CommitPosition, Cursor};
 use crate::database::dialect::Dialect;
 use crate::database::stream::Stream;
@@ -59,7 +60,9 @@ pub(super) fn skip_unchanged(
         let is_table = !is_query(name, config) && !is_outside_database(name, config);
         let cursor = selection.cursor.as_ref();
         let last_commit = cursor.and_then(|cursor| cursor.commit.as_ref());
-        if !is_table || last_commit != Some(&commit_position(selection, commit)) {
+        let saved = cursor.and_then(|cursor| cursor.database.as_ref());
+        let has_moved = moved_from(saved, selection.database.as_ref()).is_some();
+        if !is_table || has_moved || last_commit != Some(&commit_position(selection, commit)) {
             changed.push(selection.clone());
             continue;
         }

@@ -136,9 +136,11 @@ fn keyed(
 /// the host under a second name that differs only in case.
 fn record(organization: &Organization, database: &Database) -> Json {
     let hostname = organization.hostname(database);
+    let id = database.id.clone();
+    let id = id.unwrap_or_else(|| organization.database_id(&database.name));
     let mut record = json!({
         "Name": database.name,
-        "DbId": organization.database_id(&database.name),
+        "DbId": id,
         "Hostname": hostname,
         "hostname": hostname,
         "block_reads": false,

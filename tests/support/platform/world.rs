@@ -297,6 +297,7 @@ pub struct Database {
     pub(super) name: String,
     pub(super) group: String,
     pub(super) hostname: Option<String>,
+    pub(super) id: Option<String>,
     pub(super) parent: Option<String>,
     pub(super) regions: Vec<String>,
 }
@@ -309,6 +310,7 @@ impl Database {
             name: name.to_owned(),
             group: "default".to_owned(),
             hostname: None,
+            id: None,
             parent: None,
             regions: vec!["aws-eu-west-1".to_owned(), "aws-us-east-1".to_owned()],
         }
@@ -325,6 +327,13 @@ impl Database {
     #[must_use]
     pub fn at(mut self, hostname: &str) -> Self {
         self.hostname = Some(hostname.to_owned());
+        self
+    }
+
+    /// Sets the id in the list of databases, as of one that was created again.
+    #[must_use]
+    pub fn with_id(mut self, id: &str) -> Self {
+        self.id = Some(id.to_owned());
         self
     }
 

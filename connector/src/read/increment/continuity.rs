@@ -7,7 +7,8 @@
 //! AUTOINCREMENT. Hidden row ids may change, so all of the last rows have to be
 //! there. A read by column continues if a value is not below its position, or if
 //! one of the last rows is unchanged. In each case, nothing precedes the rows of
-//! a table that is empty.
+//! a table that is empty. If another database is read than before, its last row
+//! has to be unchanged first.
 
 use super::Increment;
 use super::range::value_of;
@@ -26,12 +27,16 @@ use crate::rows::value::Value;
 #[derive(Clone, Debug)]
 pub struct ContinuityCheck {
     increment: Increment,
+    /// True if an index has the cursor column.
+    is_ordered: bool,
     step: Step,
 }
 
 /// Step of a check: the statements that are run next.
 #[derive(Clone, Copy, Debug)]
 enum Step {
+    /// Last row, in another database than before.
+    Database,
     /// Last rows up to the position in the order of the key, and the largest key
     /// after it.
     Keys,
@@ -71,6 +76,18 @@ impl ContinuityCheck {
     /// index has the cursor column.
     #[must_use]
     pub fn new(increment: &Increment, is_ordered: bool) -> Option<Self> {
+        if increment.moved_from.is_some() {
+            return Some(Self {
+                increment: increment.clone(),
+                is_ordered,
+                step: Step::Database,
+            });
+        }
+        Self::for_table(increment, is_ordered)
+    }
+
+    /// Creates the check of a table in the database that was read before.
+    fn for_table(increment: &Increment, is_ordered: bool) -> Option<Self> {
         let has_rows = !increment.tail.rows.is_empty();
         let step = match increment.cursor_column {
             _ if increment.from.last.is_empty() => return None,
@@ -82,6 +99,7 @@ impl ContinuityCheck {
         };
         Some(Self {
             increment: increment.clone(),
+            is_ordered,
             step,
         })
     }
@@ -92,6 +110,7 @@ impl ContinuityCheck {
         let increment = &self.increment;
         let table = &increment.table;
         match self.step {
+            Step::Database => vec![self.lookup_rows(&self.last_row())],
             Step::Keys => {
                 let key = increment.key_expression();
                 let last = increment.last_key();
@@ -123,12 +142,16 @@ impl ContinuityCheck {
     /// # Errors
     /// A data error if the table is not the one that was read.
     pub(in crate::read) fn take(self, results: &[StatementResult]) -> Result<Checked> {
+        if let Step::Database = self.step {
+            return self.take_last_row(results);
+        }
         // The error of a failed statement occurs again when the table is read.
         if results.iter().any(|result| result.failed) {
             return Ok(self.done(None));
         }
         let rows = |index: usize| results.get(index).map_or(&[][..], |result| &result.rows);
         match self.step {
+            Step::Database => self.take_last_row(results),
             Step::Keys => self.take_keys(rows(0), rows(1)),
             Step::KeyedRows => self.take_keyed_rows(rows(0), rows(1)),
             Step::Values(state) => {
@@ -157,6 +180,20 @@ impl ContinuityCheck {
                 }
             }
         }
+    }
+
+    /// Takes the last row of a database that may not be the one that was read.
+    fn take_last_row(self, results: &[StatementResult]) -> Result<Checked> {
+        let rows = results.first().map_or(&[][..], |result| &result.rows);
+        let found = self.found(rows);
+        let is_there = |row: &TailRow| is_unchanged(row, &found);
+        if !self.last_row().iter().any(is_there) {
+            return Err(self.database_mismatch());
+        }
+        Ok(match Self::for_table(&self.increment, self.is_ordered) {
+            Some(check) => Checked::Further(Box::new(check)),
+            None => self.done(None),
+        })
     }
 
     /// Takes the last rows up to the position, and the largest key after it.
@@ -252,10 +289,15 @@ impl ContinuityCheck {
 
     /// Returns the statement that looks up the last rows.
     fn lookup_tail(&self) -> Statement {
+        self.lookup_rows(&self.increment.tail.rows)
+    }
+
+    fn lookup_rows(&self, rows: &[TailRow]) -> Statement {
         let increment = &self.increment;
         let identity = increment.identity();
-        let rows = increment.tail.rows.iter();
-        let keys = rows.filter_map(|row| Condition::has_key(&increment.table, &identity, &row.key));
+        let keys = rows
+            .iter()
+            .filter_map(|row| Condition::has_key(&increment.table, &identity, &row.key));
         self.lookup(Condition::any(keys).unwrap_or_else(Condition::never), None)
     }
 
@@ -265,6 +307,17 @@ impl ContinuityCheck {
         let key = self.increment.identity().len();
         let rows = rows.iter().rev();
         rows.filter_map(|row| row_digest::parse(key, row)).collect()
+    }
+
+    /// Returns the last of the last rows, if there is one.
+    fn last_row(&self) -> Vec<TailRow> {
+        self.increment
+            .tail
+            .rows
+            .last()
+            .cloned()
+            .into_iter()
+            .collect()
     }
 
     fn row_state(&self, rows: &[Vec<Value>]) -> RowState {
@@ -277,6 +330,14 @@ impl ContinuityCheck {
         } else {
             RowState::Changed
         }
+    }
+
+    fn database_mismatch(&self) -> Error {
+        let increment = &self.increment;
+        let saved = increment.moved_from.clone().unwrap_or_default();
+        let read = increment.from.database.clone().unwrap_or_default();
+        let reason = "its last row is not there unchanged";
+        saved.mismatch(&increment.table.name, &read, reason)
     }
 
     fn recreated(&self) -> Error {

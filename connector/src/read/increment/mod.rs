@@ -30,8 +30,9 @@ use self::tail::Tail;
 pub use self::tracker::CursorTracker;
 use self::tracker::RowLayout;
 use super::pass::{Pass, PassRows};
+use crate::cursor::database::moved_from;
 use crate::cursor::{
-    self, CommitPosition, Cursor, KnownRows, RowPosition, StoredValue, key_values,
+    self, CommitPosition, Cursor, DatabaseIdentity, KnownRows, RowPosition, StoredValue, key_values,
 };
 use crate::database::condition::Condition;
 use crate::database::identifier::quote;
@@ -66,6 +67,8 @@ pub struct Increment {
     tail: Tail,
     /// Columns whose values are digested.
     digested: Vec<String>,
+    /// Database of the cursor, if it is not the one that is read.
+    moved_from: Option<DatabaseIdentity>,
     /// False if a read by key has no rows to read.
     has_new_rows: bool,
     /// Estimated number of rows to read, if a check has found it.
@@ -126,8 +129,12 @@ impl Increment {
             key: key.names(),
             filter: selection.filter.clone(),
             identity: identity.clone().unwrap_or_default(),
+            database: selection.database.clone(),
             ..Cursor::default()
         };
+        let read_before = selection.cursor.as_ref();
+        let read_before = read_before.and_then(|cursor| cursor.database.as_ref());
+        let moved_from = moved_from(read_before, selection.database.as_ref());
         let mut from = resume_from(
             selection.cursor.as_ref(),
             initial,
@@ -139,6 +146,11 @@ impl Increment {
         let exists = |name: &String| table.columns.iter().any(|column| column.name == *name);
         if !tail.columns.iter().all(exists) {
             tail = Tail::default();
+        }
+        let has_read = !from.last.is_empty() || from.last_null.is_some();
+        let moved_from = moved_from.filter(|_| has_read);
+        if let (Some(saved), Some(read), []) = (&moved_from, &selection.database, &tail.rows[..]) {
+            return Err(saved.mismatch(name, read, "no row is known by which to recognize it"));
         }
         let digested = columns.iter().map(|column| column.name.clone());
         let digested = digested.filter(|column| !selection.is_masked(column));
@@ -156,6 +168,7 @@ impl Increment {
             known: appends.then_some(known),
             tail,
             digested: digested.take(MAX_DIGESTED_COLUMNS).collect(),
+            moved_from,
             has_new_rows: true,
             estimated_rows: None,
             commit: None,
@@ -323,15 +336,21 @@ impl Increment {
         Condition::all(conditions.into_iter().chain(user_filter))
     }
 
-    /// Returns notes on what a read that appends cannot know.
+    /// Returns notes on a database that has moved, and on what a read that appends
+    /// cannot know.
     fn notes(&self) -> Vec<String> {
-        let Some((known, column)) = self.known.as_ref().zip(self.cursor_column.as_ref()) else {
-            return Vec::new();
-        };
         let mut notes = Vec::new();
+        if let Some(saved) = &self.moved_from {
+            notes.push(format!(
+                "the last run has read the database {saved}; the last row is here unchanged, so the read continues"
+            ));
+        }
+        let Some((known, column)) = self.known.as_ref().zip(self.cursor_column.as_ref()) else {
+            return notes;
+        };
         if matches!(self.key, Key::RowId(_)) && self.identity.is_none() {
             notes.push(format!(
-                "rows with the last value of `{column}` are identified by hidden row ids, which the server                  may change when it reorganizes the table, so that such rows are appended twice or missed;                  a primary key in the table avoids that"
+                "rows with the last value of `{column}` are identified by hidden row ids, which the server may change when it reorganizes the table, so that such rows are appended twice or missed; a primary key in the table avoids that"
             ));
         }
         let is_unknown = |position: &RowPosition| {
@@ -340,7 +359,7 @@ impl Increment {
         };
         if self.from.last.iter().any(is_unknown) {
             notes.push(format!(
-                "the last run merged rows, so it is not known which rows with the last value of `{column}`                  are loaded; later ones with this value are missed"
+                "the last run merged rows, so it is not known which rows with the last value of `{column}` are loaded; later ones with this value are missed"
             ));
         }
         notes
@@ -390,6 +409,7 @@ fn resume_from(
         return Ok(Cursor {
             commit: None,
             identity: initial.identity,
+            database: initial.database,
             last_rows: saved.last_rows.clone().filter(|_| has_identity),
             ..saved.clone()
         });
