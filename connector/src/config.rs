@@ -163,14 +163,14 @@ impl Config {
             if query.name.is_empty()
                 || raw.queries[..index]
                     .iter()
-                    .any(|other| other.name == query.name)
+                    .any(|other| other.name.eq_ignore_ascii_case(&query.name))
             {
                 return Err(Error::config(
                     format!(
                         "the query name `{}` is empty or used more than once",
                         query.name
                     ),
-                    "give every entry of `queries` a different `name`",
+                    "give every entry of `queries` a different `name`; upper and lower case are the same",
                 ));
             }
         }
@@ -343,6 +343,10 @@ mod tests {
             (
                 r#"{"database_url": "libsql://a", "queries": [{"name":"q","sql":""},{"name":"q","sql":""}]}"#,
                 "`q`",
+            ),
+            (
+                r#"{"database_url": "libsql://a", "queries": [{"name":"Rev","sql":""},{"name":"rev","sql":""}]}"#,
+                "`rev`",
             ),
         ] {
             let error = Config::parse(json).unwrap_err();

@@ -152,6 +152,13 @@ name = {name}
         self
     }
 
+    /// Removes all resources.
+    #[must_use]
+    pub fn without_resources(mut self) -> Self {
+        self.resources.clear();
+        self
+    }
+
     /// Writes files into `out/`.
     #[must_use]
     pub fn into_files(self, format: &str) -> Self {

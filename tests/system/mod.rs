@@ -17,6 +17,7 @@ mod incremental;
 mod isolation;
 mod keys;
 mod kills;
+mod names;
 mod nasty_source;
 mod nested;
 mod newest;

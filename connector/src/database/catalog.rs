@@ -73,6 +73,9 @@ pub struct Catalog {
     pub has_changes: bool,
     /// Errors of relations that the server cannot read, such as broken views.
     pub unreadable: BTreeMap<String, Error>,
+    /// Names of relations as they were created, by the names that the server
+    /// lists. Has only those that differ: tursodb lists lower case.
+    created_names: BTreeMap<String, String>,
 }
 
 impl Catalog {
@@ -106,10 +109,22 @@ impl Catalog {
                 _ => {}
             }
         }
+        let created: BTreeMap<_, _> = statements
+            .keys()
+            .map(|name| (name.to_lowercase(), name))
+            .collect();
+        let mut created_names = BTreeMap::new();
         let mut tables: Vec<_> = relations
             .iter()
             .filter_map(|row| {
-                let name = text(row, 0);
+                let listed = text(row, 0);
+                let mut name = listed.clone();
+                if !statements.contains_key(&listed)
+                    && let Some(created) = created.get(&listed.to_lowercase())
+                {
+                    name.clone_from(created);
+                    created_names.insert(listed, name.clone());
+                }
                 let kind = match text(row, 1).as_str() {
                     "table" => RelationKind::Table,
                     "view" => RelationKind::View,
@@ -135,6 +150,7 @@ impl Catalog {
             tables,
             has_changes: relations.iter().any(is_feed),
             unreadable: BTreeMap::new(),
+            created_names,
         }
     }
 
@@ -142,17 +158,16 @@ impl Catalog {
     /// [`select_columns`].
     pub fn add_columns(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
-            let [relation, name, declared_type, key, hidden] = row.as_slice() else {
+            let [listed, name, declared_type, key, hidden] = row.as_slice() else {
                 continue;
             };
             // 1 is a hidden column of a virtual table, which `*` omits; 2 and 3
             // are generated columns.
             let hidden = hidden.as_integer().unwrap_or(0);
-            let Some(table) = self
-                .tables
-                .iter_mut()
-                .find(|table| Some(table.name.as_str()) == relation.as_text())
-            else {
+            let listed = listed.as_text().unwrap_or_default();
+            let relation = self.created_names.get(listed);
+            let relation = relation.map_or(listed, String::as_str);
+            let Some(table) = self.tables.iter_mut().find(|table| table.name == relation) else {
                 continue;
             };
             if hidden == 1 {
@@ -191,10 +206,12 @@ impl Catalog {
             .map(|table| table.name.as_str())
     }
 
-    /// Returns the relation with this name, in the same letter case.
+    /// Returns the relation with this name. As in SQL, the case of ASCII letters
+    /// is ignored.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Table> {
-        self.tables.iter().find(|table| table.name == name)
+        let mut tables = self.tables.iter();
+        tables.find(|table| table.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -284,5 +301,25 @@ mod tests {
             .map(|column| (column.name.as_str(), column.is_generated))
             .collect();
         assert_eq!(columns, [("id", false), ("twice", true)]);
+    }
+
+    #[test]
+    fn a_relation_has_the_name_with_which_it_was_created() {
+        let schema = [
+            row(&["table", "Customer", "Customer", "CREATE TABLE Customer(id)"]),
+            row(&["table", "ÄRA", "ÄRA", "CREATE TABLE ÄRA(id)"]),
+        ];
+        let relations = [row(&["customer", "table", "0"]), row(&["ära", "table", "0"])];
+        let mut catalog = Catalog::from_rows(&schema, &relations, Parameters::ALL);
+        catalog.add_columns(&[
+            row(&["customer", "id", "", "0", "0"]),
+            // The answer to a statement with the name.
+            row(&["ÄRA", "id", "", "0", "0"]),
+        ]);
+        let names: Vec<_> = catalog.tables.iter().map(|table| &*table.name).collect();
+        assert_eq!(names, ["Customer", "ÄRA"]);
+        assert!(catalog.tables.iter().all(|table| table.columns.len() == 1));
+        let table = catalog.get("CUSTOMER").unwrap();
+        assert_eq!(table.sql, "CREATE TABLE Customer(id)");
     }
 }

@@ -8,15 +8,20 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, new_nu
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 
 use crate::output::Columns;
+use crate::rows::columns::free_name;
 use crate::rows::siblings::Sibling;
 
 /// Name of the column that holds the database of a row.
 pub(super) const DATABASE: &str = "_database";
+/// Suffix of a database's own column of that name.
+const SOURCE_SUFFIX: &str = "__source";
 
 /// Columns of all databases together, in the order in which they arrived.
 #[derive(Debug)]
 pub(super) struct Union {
     fields: Vec<FieldRef>,
+    /// Name of each column in the databases; `None` for siblings.
+    own_names: Vec<Option<String>>,
     siblings: Vec<Sibling>,
     primary_key: Vec<String>,
     /// Number of columns that were announced.
@@ -31,6 +36,7 @@ impl Union {
     pub(super) fn new() -> Self {
         Self {
             fields: vec![Arc::new(Field::new(DATABASE, DataType::Utf8, true))],
+            own_names: vec![Some(DATABASE.to_owned())],
             siblings: Vec::new(),
             primary_key: Vec::new(),
             announced: 0,
@@ -116,12 +122,16 @@ impl Union {
         let is_same = |known: &FieldRef| {
             known.data_type() == field.data_type() && known.metadata() == field.metadata()
         };
-        let found = self.position(&name);
-        let column = match (found, sibling) {
-            (Some(at), _) if is_same(&self.fields[at]) => return at,
-            (None, None) => return self.add(field, name),
-            (_, Some(sibling)) => union_name(&sibling.column),
-            (Some(at), None) => self.fields[at].name().clone(),
+        let base = sibling.map_or_else(|| name.clone(), |sibling| union_name(&sibling.column));
+        let at = self.own_position(&base);
+        let column = match (at, sibling) {
+            (None, None) => {
+                let free = free_name(name.clone(), |name| self.position(name).is_some());
+                return self.add(field, free, Some(name));
+            }
+            (Some(at), None) if is_same(&self.fields[at]) => return at,
+            (Some(at), _) => self.fields[at].name().clone(),
+            (None, Some(_)) => base,
         };
         let holds_text_bytes = sibling.is_some_and(|sibling| sibling.holds_text_bytes);
         // The column may have a sibling for the values already.
@@ -138,10 +148,10 @@ impl Union {
         }
         let is_taken = |name: &str| self.position(name).is_some();
         let new = match sibling {
-            Some(sibling) if found.is_none() => sibling.renamed(name, column),
+            Some(sibling) if !is_taken(&name) => sibling.renamed(name, column),
             _ => Sibling::new(&column, field, holds_text_bytes, is_taken),
         };
-        let at = self.add(field, new.name.clone());
+        let at = self.add(field, new.name.clone(), None);
         self.siblings.push(new);
         at
     }
@@ -151,18 +161,35 @@ impl Union {
         fields.position(|known| known.name().eq_ignore_ascii_case(name))
     }
 
-    /// Adds a column under a name that is not taken. Returns its index.
-    fn add(&mut self, field: &FieldRef, name: String) -> usize {
+    /// Returns the index of a column that is no sibling, by its name in the
+    /// databases.
+    fn own_position(&self, name: &str) -> Option<usize> {
+        let mut own = self.own_names.iter();
+        own.position(|own| {
+            let own = own.as_ref();
+            own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+        })
+    }
+
+    /// Adds a column under a name that is not taken. `own_name` is its name in
+    /// the databases, unless it is a sibling. Returns its index.
+    fn add(&mut self, field: &FieldRef, name: String, own_name: Option<String>) -> usize {
         let field = field.as_ref().clone().with_name(name).with_nullable(true);
         self.fields.push(Arc::new(field));
+        self.own_names.push(own_name);
         self.fields.len() - 1
     }
 }
 
-/// Returns the name in the union of a database's column.
+/// Returns the name in the union of a database's column. The suffix is also
+/// added to names that have it already, so that two columns never become one.
 fn union_name(column: &str) -> String {
-    if column.eq_ignore_ascii_case(DATABASE) {
-        format!("{column}__source")
+    let mut base = column;
+    while let Some(rest) = base.strip_suffix(SOURCE_SUFFIX) {
+        base = rest;
+    }
+    if base.eq_ignore_ascii_case(DATABASE) {
+        format!("{column}{SOURCE_SUFFIX}")
     } else {
         column.to_owned()
     }
@@ -340,5 +367,39 @@ mod tests {
             siblings(&union),
             [("_database__text", "_database__source", false)]
         );
+    }
+
+    #[test]
+    fn a_column_never_shares_the_name_of_a_sibling() {
+        let mut union = Union::new();
+        let text = DataType::Utf8;
+        let mixed = [("stock", DataType::Int64), ("stock__text", text.clone())];
+        let mixed = columns_with_sibling(&mixed, "stock", false);
+        let own = columns(&[("stock__text", text), ("stock", DataType::Int64)]);
+        for _ in 0..2 {
+            assert_eq!(union.add_columns(&mixed).0, [1, 2]);
+            assert_eq!(union.add_columns(&own).0, [3, 1]);
+        }
+        let other_type = columns(&[("STOCK__text", DataType::Int64)]);
+        assert_eq!(union.add_columns(&other_type).0, [4]);
+        assert_eq!(
+            names(&union)[2..],
+            ["stock__text", "stock__text_", "stock__text___integer"]
+        );
+        // The other order.
+        let mut union = Union::new();
+        for _ in 0..2 {
+            assert_eq!(union.add_columns(&own).0, [1, 2]);
+            assert_eq!(union.add_columns(&mixed).0, [2, 3]);
+        }
+        assert_eq!(siblings(&union), [("stock__text_", "stock", false)]);
+    }
+
+    #[test]
+    fn columns_with_names_of_the_fleet_stay_apart() {
+        let names_of = ["_database", "_database__source", "_DATABASE__source__source"];
+        let fields = names_of.map(|name| (name, DataType::Utf8));
+        let mut union = Union::new();
+        assert_eq!(union.add_columns(&columns(&fields)).0, [1, 2, 3]);
     }
 }

@@ -50,7 +50,10 @@ impl Plan {
         encoding: impl Fn(&str) -> Encoding,
     ) -> Self {
         let mut plan = Self::default();
-        let is_query = |name: &str| queries.iter().any(|query| query.query.name == name);
+        let is_query = |name: &str| {
+            let mut queries = queries.iter();
+            queries.any(|query| query.query.name.eq_ignore_ascii_case(name))
+        };
         let selections = requested
             .iter()
             .filter(|selection| selection.invalid.is_none());
@@ -161,10 +164,17 @@ impl Plan {
         let selects_all = requested.is_empty()
             || selections.any(|selection| selection.resource == QUERIES)
                 && !has_failed(self, QUERIES);
-        for query in queries {
-            let name = query.query.name.clone();
+        for mut query in queries {
             let mut selections = requested.iter();
-            let own = selections.find(|selection| selection.resource == name);
+            let is_own = |selection: &&Selection| {
+                let requested = &selection.resource;
+                requested.eq_ignore_ascii_case(&query.query.name)
+            };
+            let own = selections.find(is_own);
+            if let Some(own) = own {
+                query.query.name.clone_from(&own.resource);
+            }
+            let name = query.query.name.clone();
             let is_invalid = own.is_some_and(|selection| selection.invalid.is_some());
             let is_requested = own.is_some() || selects_all;
             if is_requested && !is_invalid && !has_failed(self, &name) {
@@ -189,14 +199,17 @@ fn table_target(
     encoding: &impl Fn(&str) -> Encoding,
 ) -> Result<Target> {
     let name = &selection.resource;
-    if let Some(error) = catalog.unreadable.get(name) {
+    let mut unreadable = catalog.unreadable.iter();
+    if let Some((_, error)) = unreadable.find(|(known, _)| known.eq_ignore_ascii_case(name)) {
         return Err(error.clone());
     }
     let Some(table) = catalog.get(name) else {
         return Err(unknown_resource(name, catalog));
     };
-    Target::for_table(table, selection, catalog, encoding(&table.name))?
-        .with_types(&selection.types, selection.nested)
+    let mut target = Target::for_table(table, selection, catalog, encoding(name))?;
+    // The table may be spelled in another letter case.
+    target.resource.clone_from(name);
+    target.with_types(&selection.types, selection.nested)
 }
 
 /// Returns the target of a query, with the types that its selection requests.
@@ -232,7 +245,7 @@ fn check_queries(selection: &Selection, has_queries: bool) -> Result<()> {
 
 /// Checks that no table has the name of a resource outside of the database.
 fn check_outside_database(name: &str, catalog: &Catalog) -> Result<()> {
-    if catalog.get(name).is_some() {
+    if catalog.tables.iter().any(|table| table.name == name) {
         return Err(Error::config(
             format!("`{name}` is both a table and a built-in resource"),
             "read the table with a query of the config, under another name",
@@ -246,10 +259,6 @@ fn unknown_resource(name: &str, catalog: &Catalog) -> Error {
         Category::NotFound,
         format!("the database has no table, view or query `{name}`"),
     );
-    let mut tables = catalog.tables.iter();
-    if let Some(table) = tables.find(|table| table.name.eq_ignore_ascii_case(name)) {
-        return error.hint(format!("did you mean `{}`?", table.name));
-    }
     let tables = catalog.tables.iter().take(MAX_LISTED_TABLES);
     let mut names: Vec<_> = tables.map(|table| table.name.as_str()).collect();
     if names.is_empty() {

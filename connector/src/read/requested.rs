@@ -84,7 +84,8 @@ pub(super) fn is_outside_database(name: &str, config: &Config) -> bool {
 /// Returns true if a resource is a query of the config, or all of them.
 #[must_use]
 pub(super) fn is_query(name: &str, config: &Config) -> bool {
-    name == QUERIES || config.queries.iter().any(|query| query.name == name)
+    let mut queries = config.queries.iter();
+    name == QUERIES || queries.any(|query| query.name.eq_ignore_ascii_case(name))
 }
 
 /// Returns the selections that exist in one of many databases, under the name
@@ -99,12 +100,7 @@ pub(super) fn existing(
         if is_query(name, config) || is_outside_database(name, config) {
             return Some(name.to_owned());
         }
-        let mut tables = catalog.tables.iter();
-        let other_case = tables.find(|table| table.name.eq_ignore_ascii_case(name));
-        catalog
-            .get(name)
-            .or(other_case)
-            .map(|table| table.name.clone())
+        catalog.get(name).map(|table| table.name.clone())
     };
     let selections = requested.into_iter();
     selections

@@ -111,12 +111,12 @@ fn resolve(
     for resource in raw.resource {
         if resources
             .iter()
-            .any(|earlier| earlier.name == resource.name)
+            .any(|earlier| earlier.name.eq_ignore_ascii_case(&resource.name))
         {
             return Err(ConfigError::value(
                 "resource.name",
                 format!("there are two entries for `{}`", resource.name),
-                "put all settings of a resource into one [[resource]]",
+                "put all settings of a resource into one [[resource]]; upper and lower case are the same",
             ));
         }
         resources.push(self::resource(resource)?);

@@ -17,7 +17,7 @@ const DIGEST_BYTES: usize = 8;
 
 /// A name that a store cannot hold.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the name `{}` contains {reason}", name.escape_debug())]
+#[error("the name `{}` {reason}", name.escape_debug())]
 pub(super) struct NameError {
     name: String,
     reason: &'static str,
@@ -30,15 +30,20 @@ pub(super) fn comparison_key(name: &str) -> String {
 }
 
 /// Returns the identifier that DuckDB stores for a name. Any length and any
-/// character is allowed except NUL, at which the driver's texts end.
+/// character is allowed except NUL, at which the driver's texts end. Pipelines
+/// send neither a NUL nor an empty name.
 pub(super) fn duckdb(name: &str) -> Result<Cow<'_, str>, NameError> {
-    if name.contains('\0') {
-        return Err(NameError {
-            name: name.to_owned(),
-            reason: "a NUL character, which DuckDB does not store",
-        });
-    }
-    Ok(name.into())
+    let reason = if name.is_empty() {
+        "is empty, which DuckDB does not accept"
+    } else if name.contains('\0') {
+        "contains a NUL character, which DuckDB does not store"
+    } else {
+        return Ok(name.into());
+    };
+    Err(NameError {
+        name: name.to_owned(),
+        reason,
+    })
 }
 
 /// Returns the folder of a table or a dataset. A name of plain characters is
@@ -54,6 +59,10 @@ pub(super) fn folder(name: &str) -> String {
             let _ = write!(folder, "%{byte:02X}");
         }
     }
+    // A name that looks like the folder of the empty name.
+    if name.starts_with('-') && has_digest(name) {
+        folder.replace_range(..1, "%2D");
+    }
     if folder.is_empty() || folder.len() > MAX_FOLDER_BYTES {
         folder.truncate(MAX_FOLDER_BYTES);
         folder.push('-');
@@ -62,6 +71,11 @@ pub(super) fn folder(name: &str) -> String {
         }
     }
     folder
+}
+
+/// True if a name is a hyphen and a digest.
+fn has_digest(name: &str) -> bool {
+    name.len() == 1 + 2 * DIGEST_BYTES && name[1..].bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -92,10 +106,28 @@ mod tests {
         );
         assert!(first.len() < 200 && first != second, "{first} {second}");
         assert_eq!(folder(""), "-e3b0c44298fc1c14");
+        assert_eq!(folder("-e3b0c44298fc1c14"), "%2De3b0c44298fc1c14");
     }
 
     #[test]
-    fn a_nul_is_refused_by_duckdb() {
+    fn names_that_a_file_system_takes_for_one_have_different_folders() {
+        let names = [
+            "\u{e9}", "e\u{301}", "\u{c9}", "\u{fb01}", "fi", "\u{17f}", "s", "\u{212a}", "k", "a b", "a%20b",
+            "a.", "a", "a ", ".a", "a/b", "a\\b", "a:b", "", "-e3b0c44298fc1c14", "..", ".", "%2E",
+        ];
+        let folders: Vec<_> = names.iter().map(|name| folder(name).to_ascii_lowercase()).collect();
+        for (index, one) in folders.iter().enumerate() {
+            assert!(one.is_ascii() && !one.ends_with('.') && !one.ends_with(' '), "{one}");
+            assert!(!folders[..index].contains(one), "{one}: {folders:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_duckdb_cannot_hold_are_refused() {
+        assert_eq!(
+            duckdb("").unwrap_err().to_string(),
+            "the name `` is empty, which DuckDB does not accept"
+        );
         assert_eq!(
             duckdb("a\0b").unwrap_err().to_string(),
             "the name `a\\0b` contains a NUL character, which DuckDB does not store"

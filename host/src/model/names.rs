@@ -1,5 +1,7 @@
 //! Names that are reserved for the host, and the comparison of names.
 
+use std::collections::BTreeMap;
+
 /// Column with the id of the load that wrote the row.
 pub const LOAD_ID: &str = "_load_id";
 
@@ -32,11 +34,7 @@ pub fn index_column(depth: usize) -> String {
 /// True if only a child table may have a column of this name.
 #[must_use]
 pub fn is_child_table_column(column: &str) -> bool {
-    let starts_with = |prefix: &str| {
-        let start = column.get(..prefix.len());
-        start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    starts_with(PARENT_KEY_PREFIX) || starts_with(INDEX)
+    starts_with(column, PARENT_KEY_PREFIX) || starts_with(column, INDEX)
 }
 
 /// Columns that the host fills.
@@ -54,32 +52,62 @@ pub const REJECTED: &str = "_rejected";
 /// Tables of the host, whose names resources cannot use.
 pub const RESERVED_TABLES: [&str; 4] = [LOADS, LOAD_RESOURCES, CURSORS, REJECTED];
 
+/// Prefix of the names of tables that exist only during a load.
+pub const STAGED_PREFIX: &str = "_staged ";
+
+/// Suffix of a stored name whose source name is reserved.
+const SOURCE_SUFFIX: &str = "__source";
+
 /// Returns the name of the table of a resource: its own, unless that is
 /// reserved for the host.
 #[must_use]
 pub fn table_name(resource: &str) -> String {
-    if RESERVED_TABLES
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(resource))
-    {
-        format!("{resource}__source")
-    } else {
-        resource.to_owned()
-    }
+    unreserved(resource, |name| {
+        is_one_of(&RESERVED_TABLES, name) || starts_with(name, STAGED_PREFIX)
+    })
 }
 
 /// Returns the stored name of a source column: its own, unless that is reserved
 /// for the host.
 #[must_use]
 pub fn column_name(column: &str) -> String {
-    if OWN_COLUMNS
-        .iter()
-        .any(|name| name.eq_ignore_ascii_case(column))
-    {
-        format!("{column}__source")
-    } else {
-        column.to_owned()
+    unreserved(column, |name| is_one_of(&OWN_COLUMNS, name))
+}
+
+/// Returns a name that is not reserved. The empty name is reserved, because
+/// stores cannot hold it.
+///
+/// The suffix is also added to the names that a reserved name would get, so
+/// that two source names never become one.
+fn unreserved(name: &str, is_reserved: impl Fn(&str) -> bool) -> String {
+    let mut base = name;
+    while let Some(rest) = base.strip_suffix(SOURCE_SUFFIX) {
+        base = rest;
     }
+    if base.is_empty() || is_reserved(base) {
+        format!("{name}{SOURCE_SUFFIX}")
+    } else {
+        name.to_owned()
+    }
+}
+
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|known| known.eq_ignore_ascii_case(name))
+}
+
+fn starts_with(name: &str, prefix: &str) -> bool {
+    let start = name.get(..prefix.len());
+    start.is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+/// Returns the entry of a resource. Sources ignore the case of ASCII letters in
+/// names, and so do the tables of destinations.
+#[must_use]
+pub fn find_in<'m, T>(entries: &'m BTreeMap<String, T>, name: &str) -> Option<&'m T> {
+    let is_same = |known: &&String| known.eq_ignore_ascii_case(name);
+    let other_case = || entries.keys().find(is_same);
+    let entry = entries.get(name);
+    entry.or_else(|| entries.get(other_case()?))
 }
 
 /// Returns the known name that is nearest to a mistyped one, if one is near.
@@ -94,13 +122,50 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn reserved_names_are_kept_free() {
         assert_eq!(table_name("_LOADS"), "_LOADS__source");
         assert_eq!(table_name("orders"), "orders");
+        assert_eq!(table_name("_staged 1.5 1"), "_staged 1.5 1__source");
         assert_eq!(column_name("_Load_Id"), "_Load_Id__source");
+    }
+
+    #[test]
+    fn an_empty_name_gets_one() {
+        assert_eq!(table_name(""), "__source");
+        assert_eq!(column_name(""), "__source");
+    }
+
+    #[test]
+    fn two_source_names_never_become_one() {
+        let suffixed = |name: &str, times| format!("{name}{}", SOURCE_SUFFIX.repeat(times));
+        let names = ["", "_load_id", "_LOADS", "_cursors", "_is_deleted", "id"];
+        let names = names.iter().chain(&["__", "_source", "_staged 1", "x"]);
+        let all = names.flat_map(|name| (0..4).map(move |times| suffixed(name, times)));
+        let all: BTreeSet<String> = all.collect();
+        for stored in [table_name, column_name] {
+            let distinct: BTreeSet<_> = all.iter().map(|name| stored(name)).collect();
+            assert_eq!(distinct.len(), all.len(), "{distinct:?}");
+            let reserved = RESERVED_TABLES.iter().chain(&OWN_COLUMNS);
+            let mut reachable = reserved.filter(|name| distinct.contains(**name));
+            let free = reachable.all(|name| {
+                all.contains(*name) && stored(name) == **name
+            });
+            assert!(free, "{distinct:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_found_in_any_letter_case() {
+        let entries = [("Items", 1), ("items ", 2), ("Ä", 3)];
+        let entries = entries.map(|(name, entry)| (name.to_owned(), entry)).into();
+        assert_eq!(find_in(&entries, "iTEMS"), Some(&1));
+        assert_eq!(find_in(&entries, "Items"), Some(&1));
+        assert_eq!(find_in(&entries, "ä"), None);
     }
 
     #[test]

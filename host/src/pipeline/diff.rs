@@ -48,7 +48,8 @@ impl Pipeline {
         };
         let existing = self.within_runtime(blocking(existing_schemas)).await??;
         let diff = |(resource, existing): (Resource, _)| {
-            let plan = self.plans.get(&resource.name).cloned().unwrap_or_default();
+            let plan = names::find_in(&self.plans, &resource.name);
+            let plan = plan.cloned().unwrap_or_default();
             let source = SourceSchema {
                 columns: selected_columns(&plan, &resource.schema),
                 primary_key: resource.primary_key,
@@ -76,8 +77,7 @@ impl Pipeline {
         if self.plans.is_empty() {
             return resource.by_default;
         }
-        let parent = resource.parent.as_ref();
-        self.plans.contains_key(&resource.name)
-            || parent.is_some_and(|parent| self.plans.contains_key(parent))
+        let is_planned = |name: &String| names::find_in(&self.plans, name).is_some();
+        is_planned(&resource.name) || resource.parent.as_ref().is_some_and(is_planned)
     }
 }

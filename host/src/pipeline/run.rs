@@ -15,7 +15,7 @@ use super::report::Report;
 use super::requested::RequestedResources;
 use super::writer::{self, RunHeader, RunResult};
 use crate::destination::DestinationError;
-use crate::model::{Consistency, Descriptor, LoadId, ReadMode, ReadOptions, Selection};
+use crate::model::{Consistency, Descriptor, LoadId, ReadMode, ReadOptions, Selection, names};
 use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Grants, Instance, SandboxError};
@@ -95,7 +95,7 @@ impl Pipeline {
             }
         };
         let plans = self.plans.iter().map(|(name, plan)| {
-            let plan = plan.for_run(cursors.get(name), options.full_refresh);
+            let plan = plan.for_run(names::find_in(&cursors, name), options.full_refresh);
             (name.clone(), plan)
         });
         let plans: BTreeMap<_, _> = plans.collect();
@@ -221,7 +221,7 @@ impl Pipeline {
         plans: &BTreeMap<String, ResourcePlan>,
     ) -> Vec<Selection> {
         let selection = |name: &String| {
-            plans.get(name).map_or_else(
+            names::find_in(plans, name).map_or_else(
                 || Selection {
                     resource: name.clone(),
                     ..Selection::default()
@@ -235,8 +235,8 @@ impl Pipeline {
         } else {
             only.iter().map(selection).collect()
         };
-        let mut names = BTreeSet::new();
-        selections.retain(|selection| names.insert(selection.resource.clone()));
+        let mut selected = BTreeSet::new();
+        selections.retain(|selection| selected.insert(selection.resource.clone()));
         // Resumable resources are read first: nothing can be committed while a
         // table is replaced in part.
         if self.spec.consistency != Consistency::Snapshot {

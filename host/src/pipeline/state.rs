@@ -9,7 +9,7 @@ use super::error::PipelineError;
 use super::run::blocking;
 use crate::destination::DestinationError;
 use crate::model::{
-    Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord, WriteDisposition,
+    Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, ResourceRecord, WriteDisposition, names,
 };
 
 impl Pipeline {
@@ -25,7 +25,7 @@ impl Pipeline {
     /// that are read again are then stored twice.
     #[must_use]
     pub fn appends(&self, resource: &str) -> bool {
-        let plan = self.plans.get(resource);
+        let plan = names::find_in(&self.plans, resource);
         plan.is_some_and(|plan| plan.disposition == WriteDisposition::Append)
     }
 
@@ -42,7 +42,8 @@ impl Pipeline {
         let digest = self.connector.digest().to_owned();
         let change = move || {
             let mut destination = factory.open()?;
-            let before = destination.cursors(&name)?.remove(&resource);
+            let cursors = destination.cursors(&name)?;
+            let before = names::find_in(&cursors, &resource).cloned();
             let now = SystemTime::now();
             let load_id = LoadId::from_time(now);
             let mut load = destination.begin(&load_id)?;

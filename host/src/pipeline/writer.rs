@@ -204,7 +204,7 @@ impl<'l> LoadWriter<'l, '_, '_> {
     fn reject(&mut self, rejected: Rejected) -> Result<(), PipelineError> {
         let count = self.run.rejected.entry(rejected.resource.clone());
         *count.or_default() += 1;
-        let rejected = match self.run.header.plans.get(&rejected.resource) {
+        let rejected = match names::find_in(&self.run.header.plans, &rejected.resource) {
             Some(plan) => mask_rejected(plan.masks(), rejected),
             None => rejected,
         };

@@ -16,14 +16,14 @@ pub(super) fn bounded(text: &str) -> String {
     bounded
 }
 
-/// Validates a name: within the limit, not empty, without NUL.
+/// Validates a name: within the limit, without NUL. It may be empty.
 pub(super) fn name(name: String, limits: &Limits) -> Result<String, SandboxError> {
     if name.len() as u64 > limits.text {
         return Err(SandboxError::Limit(Limit::Text));
     }
-    if name.is_empty() || name.contains('\0') {
+    if name.contains('\0') {
         return Err(SandboxError::Contract(
-            "a name is empty or contains a NUL character".to_owned(),
+            "a name contains a NUL character".to_owned(),
         ));
     }
     Ok(name)

@@ -242,7 +242,8 @@ fn cursor_entries(previous: Option<&Manifest>, record: &LoadRecord) -> Vec<Curso
     let is_replaced = |entry: &CursorEntry| {
         entry.pipeline == record.pipeline
             && record.resources.iter().any(|resource| {
-                resource.resource == entry.resource && records::replaces_cursor(resource)
+                resource.resource.eq_ignore_ascii_case(&entry.resource)
+                    && records::replaces_cursor(resource)
             })
     };
     let previous = previous

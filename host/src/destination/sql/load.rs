@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use super::connection::SqlConnection;
+use super::connection::{SqlConnection, texts};
 use super::dataset::Dataset;
-use super::open_table::{OpenTable, STAGED_PREFIX, TableOrigin};
+use super::open_table::{OpenTable, TableOrigin};
 use super::quoting::literal;
 use super::transaction::{StreamContent, Transaction};
 use crate::destination::batch_mapping::BatchMapping;
@@ -24,7 +24,9 @@ use crate::destination::records;
 use crate::destination::rejected::RejectedBuffer;
 use crate::destination::table_write::{TableWrite, WriteStats};
 use crate::destination::traits::Load;
-use crate::model::{LoadId, LoadRecord, Rejected, UnreadPart, WriteDisposition, names};
+use crate::model::{
+    LoadId, LoadRecord, Rejected, ResourceRecord, UnreadPart, WriteDisposition, names,
+};
 
 /// A load that is being written.
 pub(super) struct SqlLoad<'a> {
@@ -134,17 +136,24 @@ impl<'a> SqlLoad<'a> {
 
     fn store_cursors(&mut self, record: &LoadRecord) -> Result<(), DestinationError> {
         let cursors = self.transaction.dataset.table(names::CURSORS);
-        let replaced = record
-            .resources
-            .iter()
-            .filter(|resource| records::replaces_cursor(resource));
-        for resource in replaced {
-            let sql = format!(
-                "DELETE FROM {cursors} WHERE pipeline = {} AND resource = {}",
-                literal(&record.pipeline),
-                literal(&resource.resource)
-            );
-            self.transaction.execute("replace a cursor", &sql)?;
+        let pipeline = literal(&record.pipeline);
+        let action = "replace a cursor";
+        let sql = format!("SELECT resource FROM {cursors} WHERE pipeline = {pipeline}");
+        let saved = self.transaction.connection.query(action, &sql)?;
+        let saved = saved.iter().flat_map(|batch| texts(batch.column(0)));
+        for saved in saved.flatten() {
+            // The source may spell a name in another letter case than before.
+            let is_replaced = |resource: &ResourceRecord| {
+                resource.resource.eq_ignore_ascii_case(&saved)
+                    && records::replaces_cursor(resource)
+            };
+            if record.resources.iter().any(is_replaced) {
+                let resource = literal(&saved);
+                let sql = format!(
+                    "DELETE FROM {cursors} WHERE pipeline = {pipeline} AND resource = {resource}"
+                );
+                self.transaction.execute(action, &sql)?;
+            }
         }
         self.append_records(names::CURSORS, records::cursors(record))
     }
@@ -155,7 +164,7 @@ impl Load for SqlLoad<'_> {
         self.transaction.flush()?;
         let mut tables = self.transaction.list_tables()?;
         tables.retain(|name| {
-            !names::RESERVED_TABLES.contains(&name.as_str()) && !name.starts_with(STAGED_PREFIX)
+            !names::RESERVED_TABLES.contains(&name.as_str()) && !name.starts_with(names::STAGED_PREFIX)
         });
         Ok(tables)
     }

@@ -12,10 +12,6 @@ use crate::destination::error::DestinationError;
 use crate::destination::table_write::{DeletionSource, TableWrite};
 use crate::model::{UnreadPart, WriteDisposition, names};
 
-/// Prefix of the names of tables that a load creates for itself. They are
-/// dropped or renamed before the load is committed.
-pub(super) const STAGED_PREFIX: &str = "_staged ";
-
 /// A table that a load writes.
 pub(super) struct OpenTable {
     /// Name that the caller uses.
@@ -186,6 +182,6 @@ impl Transaction<'_> {
 
     fn next_staged_name(&mut self) -> String {
         self.staged_tables += 1;
-        format!("{STAGED_PREFIX}{} {}", self.id, self.staged_tables)
+        format!("{}{} {}", names::STAGED_PREFIX, self.id, self.staged_tables)
     }
 }

@@ -3,7 +3,7 @@
 
 use super::run_state::RunState;
 use super::table_state::TableState;
-use crate::model::{ReadMode, WriteDisposition};
+use crate::model::{ReadMode, WriteDisposition, names};
 
 impl RunState<'_> {
     /// Returns notes about rows that were appended to an existing table, which
@@ -34,7 +34,7 @@ impl RunState<'_> {
                 );
             }
         }
-        let others = self.header.other_pipelines.get(resource);
+        let others = names::find_in(&self.header.other_pipelines, resource);
         for other in others.into_iter().flatten() {
             notes.push(format!(
                 "the pipeline `{other}` also loads `{resource}` into this dataset; rows that both \

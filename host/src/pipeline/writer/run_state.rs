@@ -93,7 +93,7 @@ impl<'a> RunState<'a> {
 
     /// Returns the plan of a resource.
     pub(super) fn plan(&self, resource: &str) -> Result<ResourcePlan, PipelineError> {
-        if let Some(plan) = self.header.plans.get(resource) {
+        if let Some(plan) = names::find_in(&self.header.plans, resource) {
             return Ok(plan.clone());
         }
         // One selection can lead to several resources. Defaults could replace
@@ -271,11 +271,11 @@ impl<'a> RunState<'a> {
 
     /// Returns the cursor from which the read of a resource resumed.
     pub(super) fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
-        self.header.plans.get(resource)?.cursor.as_ref()
+        names::find_in(&self.header.plans, resource)?.cursor.as_ref()
     }
 
     fn mode(&self, resource: &str) -> ReadMode {
-        let plan = self.header.plans.get(resource);
+        let plan = names::find_in(&self.header.plans, resource);
         plan.map_or(ReadMode::Full, ResourcePlan::mode)
     }
 
