@@ -309,7 +309,10 @@ mod tests {
             row(&["table", "Customer", "Customer", "CREATE TABLE Customer(id)"]),
             row(&["table", "ÄRA", "ÄRA", "CREATE TABLE ÄRA(id)"]),
         ];
-        let relations = [row(&["customer", "table", "0"]), row(&["ära", "table", "0"])];
+        let relations = [
+            row(&["customer", "table", "0"]),
+            row(&["ära", "table", "0"]),
+        ];
         let mut catalog = Catalog::from_rows(&schema, &relations, Parameters::ALL);
         catalog.add_columns(&[
             row(&["customer", "id", "", "0", "0"]),

@@ -397,7 +397,11 @@ mod tests {
 
     #[test]
     fn columns_with_names_of_the_fleet_stay_apart() {
-        let names_of = ["_database", "_database__source", "_DATABASE__source__source"];
+        let names_of = [
+            "_database",
+            "_database__source",
+            "_DATABASE__source__source",
+        ];
         let fields = names_of.map(|name| (name, DataType::Utf8));
         let mut union = Union::new();
         assert_eq!(union.add_columns(&columns(&fields)).0, [1, 2, 3]);

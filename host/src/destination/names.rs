@@ -112,12 +112,39 @@ mod tests {
     #[test]
     fn names_that_a_file_system_takes_for_one_have_different_folders() {
         let names = [
-            "\u{e9}", "e\u{301}", "\u{c9}", "\u{fb01}", "fi", "\u{17f}", "s", "\u{212a}", "k", "a b", "a%20b",
-            "a.", "a", "a ", ".a", "a/b", "a\\b", "a:b", "", "-e3b0c44298fc1c14", "..", ".", "%2E",
+            "\u{e9}",
+            "e\u{301}",
+            "\u{c9}",
+            "\u{fb01}",
+            "fi",
+            "\u{17f}",
+            "s",
+            "\u{212a}",
+            "k",
+            "a b",
+            "a%20b",
+            "a.",
+            "a",
+            "a ",
+            ".a",
+            "a/b",
+            "a\\b",
+            "a:b",
+            "",
+            "-e3b0c44298fc1c14",
+            "..",
+            ".",
+            "%2E",
         ];
-        let folders: Vec<_> = names.iter().map(|name| folder(name).to_ascii_lowercase()).collect();
+        let folders: Vec<_> = names
+            .iter()
+            .map(|name| folder(name).to_ascii_lowercase())
+            .collect();
         for (index, one) in folders.iter().enumerate() {
-            assert!(one.is_ascii() && !one.ends_with('.') && !one.ends_with(' '), "{one}");
+            assert!(
+                one.is_ascii() && !one.ends_with('.') && !one.ends_with(' '),
+                "{one}"
+            );
             assert!(!folders[..index].contains(one), "{one}: {folders:?}");
         }
     }

@@ -152,9 +152,7 @@ mod tests {
             assert_eq!(distinct.len(), all.len(), "{distinct:?}");
             let reserved = RESERVED_TABLES.iter().chain(&OWN_COLUMNS);
             let mut reachable = reserved.filter(|name| distinct.contains(**name));
-            let free = reachable.all(|name| {
-                all.contains(*name) && stored(name) == **name
-            });
+            let free = reachable.all(|name| all.contains(*name) && stored(name) == **name);
             assert!(free, "{distinct:?}");
         }
     }

@@ -144,8 +144,7 @@ impl<'a> SqlLoad<'a> {
         for saved in saved.flatten() {
             // The source may spell a name in another letter case than before.
             let is_replaced = |resource: &ResourceRecord| {
-                resource.resource.eq_ignore_ascii_case(&saved)
-                    && records::replaces_cursor(resource)
+                resource.resource.eq_ignore_ascii_case(&saved) && records::replaces_cursor(resource)
             };
             if record.resources.iter().any(is_replaced) {
                 let resource = literal(&saved);
@@ -164,7 +163,8 @@ impl Load for SqlLoad<'_> {
         self.transaction.flush()?;
         let mut tables = self.transaction.list_tables()?;
         tables.retain(|name| {
-            !names::RESERVED_TABLES.contains(&name.as_str()) && !name.starts_with(names::STAGED_PREFIX)
+            !names::RESERVED_TABLES.contains(&name.as_str())
+                && !name.starts_with(names::STAGED_PREFIX)
         });
         Ok(tables)
     }

@@ -271,7 +271,9 @@ impl<'a> RunState<'a> {
 
     /// Returns the cursor from which the read of a resource resumed.
     pub(super) fn cursor_before(&self, resource: &str) -> Option<&Cursor> {
-        names::find_in(&self.header.plans, resource)?.cursor.as_ref()
+        names::find_in(&self.header.plans, resource)?
+            .cursor
+            .as_ref()
     }
 
     fn mode(&self, resource: &str) -> ReadMode {
