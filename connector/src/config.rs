@@ -3,7 +3,6 @@
 
 use serde::Deserialize;
 
-use crate::cursor::DatabaseIdentity;
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::url::Url;
@@ -198,13 +197,6 @@ impl Config {
             schema_database: Some(url),
             ..self.clone()
         }
-    }
-
-    /// Returns the identity of the database, if a single one is read.
-    #[must_use]
-    pub fn database_identity(&self) -> Option<DatabaseIdentity> {
-        let url = self.database.as_ref()?;
-        Some(DatabaseIdentity::new(url, self.database_id.clone()))
     }
 }
 

@@ -58,6 +58,7 @@ use self::tables::TableReader;
 use self::target::Target;
 use crate::clock;
 use crate::config::Config;
+use crate::cursor::DatabaseIdentity;
 use crate::database::server::Server;
 use crate::describe::PLATFORM_TOKEN;
 use crate::error::{Error, Result};
@@ -118,8 +119,10 @@ impl Read {
         mut requested: Vec<Selection>,
         options: ReadOptions,
     ) -> Self {
+        let database = config.database.as_ref();
+        let database = database.map(|url| DatabaseIdentity::new(url, config.database_id.clone()));
         for selection in &mut requested {
-            selection.database = config.database_identity();
+            selection.database.clone_from(&database);
         }
         Self {
             server,
