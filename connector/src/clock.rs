@@ -11,7 +11,7 @@ use crate::executor;
 use crate::moment::MICROS_PER_DAY;
 
 /// Reading of the monotonic clock, for measuring.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Instant(u64);
 
 impl Instant {
@@ -19,6 +19,12 @@ impl Instant {
     #[must_use]
     pub fn now() -> Self {
         Self(monotonic_clock::now())
+    }
+
+    /// Returns the time from the clock's start to the reading.
+    #[must_use]
+    pub fn since_start(self) -> Duration {
+        Duration::from_nanos(self.0)
     }
 
     /// Returns the time since the reading.

@@ -19,6 +19,8 @@ use crate::http::Credential;
 use crate::list;
 use crate::list::ResourceKind;
 use crate::output::{Event, PageKind, ResourceStats, page_error};
+use crate::pace;
+use crate::pull::{EventSource, Pull};
 use crate::read::Read;
 use crate::rows::siblings::Sibling;
 use crate::selection::{Lag, Mode, ReadOptions, Selection, TypeOverride};
@@ -29,14 +31,7 @@ pub struct Component;
 
 /// Read whose events the host pulls.
 #[derive(Debug)]
-pub struct Reader(RefCell<EventSource>);
-
-/// Read that yields the events.
-#[derive(Debug)]
-enum EventSource {
-    One(Box<Read>),
-    Many(Box<Fleet>),
-}
+pub struct Reader(RefCell<Pull>);
 
 impl wit::Guest for Component {
     type Reader = Reader;
@@ -122,34 +117,32 @@ impl wit::Guest for Component {
             }
             None => EventSource::One(Box::new(Read::new(server, config, requested, options))),
         };
-        Ok(wit::Reader::new(Reader(RefCell::new(source))))
+        Ok(wit::Reader::new(Reader(RefCell::new(Pull::new(source)))))
     }
 }
 
 impl wit::GuestReader for Reader {
     fn next(&self) -> Result<Option<wit::Event>, wit::Error> {
-        let next = match &mut *self.0.borrow_mut() {
-            EventSource::One(read) => block_on(read.next_event())?,
-            EventSource::Many(fleet) => block_on(fleet.next_event())?,
-        };
+        let next = block_on(self.0.borrow_mut().next_event())?;
         Ok(next.map(event).transpose()?)
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        match &mut *self.0.borrow_mut() {
-            EventSource::One(read) => block_on(read.close()),
-            EventSource::Many(fleet) => block_on(fleet.close()),
-        }
+        block_on(self.0.borrow_mut().close());
     }
 }
 
 /// Parses a config. Returns the database's server, if the config names one.
 fn open(config: &str) -> Result<(Option<Server>, Config)> {
     let config = Config::parse(config)?;
+    pace::limit_delay(config.platform.retry.budget);
     let server = config.database.clone();
-    let server = server.map(|url| Server::new(url, Credential::from_secret(DATABASE_TOKEN)));
+    let server = server.map(|url| {
+        let credential = Credential::from_secret(DATABASE_TOKEN);
+        Server::new(url, credential, config.platform.retry)
+    });
     Ok((server, config))
 }
 

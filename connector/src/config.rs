@@ -1,10 +1,13 @@
 //! Config of the connector: one JSON object, which the host validates against
 //! `config.schema.json` first. Must not send requests.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::moment::Moment;
+use crate::retry::RetryPolicy;
 use crate::url::Url;
 
 /// JSON Schema of the config.
@@ -16,6 +19,8 @@ const DEFAULT_PAGE_ROWS: u32 = 10_000;
 const DEFAULT_CONCURRENCY: usize = 4;
 /// Maximum of `concurrency`, as in `config.schema.json`.
 const MAX_CONCURRENCY: usize = 16;
+/// Maximum of `retry_budget`.
+const MAX_RETRY_BUDGET_SECONDS: u64 = 86_400;
 /// Default of `platform_url`.
 const DEFAULT_PLATFORM_URL: &str = "https://api.turso.tech";
 /// Default of `region_url`.
@@ -72,6 +77,8 @@ pub struct Platform {
     /// First day of usage, in days since 1970; `None` for the first day of the
     /// current month.
     pub usage_from: Option<i64>,
+    /// Patience with servers, those of databases included.
+    pub retry: RetryPolicy,
 }
 
 /// Query of the user, which is a resource.
@@ -127,6 +134,7 @@ struct Raw {
     region_url: Option<String>,
     concurrency: Option<usize>,
     usage_from: Option<String>,
+    retry_budget: Option<String>,
 }
 
 fn default_listen_seconds() -> u64 {
@@ -274,8 +282,32 @@ impl Platform {
             organization,
             concurrency,
             usage_from: raw.usage_from.as_ref().map(day).transpose()?,
+            retry: RetryPolicy {
+                budget: match &raw.retry_budget {
+                    Some(text) => retry_budget(text)?,
+                    None => RetryPolicy::default().budget,
+                },
+                probes: false,
+            },
         })
     }
+}
+
+/// Parses a number of seconds, minutes or hours, such as `5m`.
+fn retry_budget(text: &str) -> Result<Duration> {
+    let parsed = [("s", 1), ("m", 60), ("h", 3_600)]
+        .into_iter()
+        .find_map(|(unit, seconds)| {
+            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+            number.checked_mul(seconds)
+        });
+    let seconds = parsed.filter(|seconds| *seconds <= MAX_RETRY_BUDGET_SECONDS);
+    seconds.map(Duration::from_secs).ok_or_else(|| {
+        Error::config(
+            format!("`retry_budget` is `{text}`, which is not a duration of at most a day"),
+            "set `retry_budget` to a duration such as \"30s\", \"5m\" or \"1h\"",
+        )
+    })
 }
 
 /// Creates the error of a database resource that is requested without a
@@ -315,6 +347,8 @@ mod tests {
             (r#"{"concurrency": 0}"#, "`concurrency` is 0"),
             (r#"{"concurrency": 17}"#, "`concurrency` is 17"),
             (r#"{"usage_from": "soon"}"#, "not a day"),
+            (r#"{"retry_budget": "5"}"#, "`retry_budget` is `5`"),
+            (r#"{"retry_budget": "25h"}"#, "at most a day"),
             (r#"{"organization": ".."}"#, "not a slug"),
             (r#"{"databases": ["*"]}"#, "`organization` is not"),
             (r#"{"databases": [], "organization": "a"}"#, "is empty"),
@@ -369,6 +403,7 @@ mod tests {
                 "platform_url",
                 "queries",
                 "region_url",
+                "retry_budget",
                 "schema_database_url",
                 "skip_unchanged",
                 "usage_from"

@@ -60,6 +60,8 @@ pub struct Error {
     pub retryable: bool,
     /// Milliseconds to wait before the call is repeated.
     pub retry_after: Option<u64>,
+    /// True if no connection to the server could be made.
+    pub unreachable: bool,
 }
 
 /// Result with the connector's error.
@@ -74,6 +76,7 @@ impl Error {
             hint: None,
             retryable: false,
             retry_after: None,
+            unreachable: false,
         }
     }
 
@@ -98,6 +101,13 @@ impl Error {
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;
+        self
+    }
+
+    /// Marks the error as one of a server to which no connection could be made.
+    #[must_use]
+    pub fn unreachable(mut self) -> Self {
+        self.unreachable = true;
         self
     }
 }

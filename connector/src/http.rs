@@ -1,6 +1,6 @@
 //! HTTP over `wasi:http`: requests that are sent now and received later, so
 //! that the next page is under way while the last one is decoded. Must not
-//! interpret a status: the caller does.
+//! interpret a status, except one that limits the rate: the caller does.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,10 +14,13 @@ use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError}
 use crate::clock;
 use crate::error::{Category, Error, Result};
 use crate::executor;
+use crate::pace;
 use crate::url::Url;
 
 /// Maximum bytes of one read.
 const READ_BYTES: u64 = 1 << 20;
+/// Status of a response that limits the rate of requests.
+const TOO_MANY_REQUESTS: u16 = 429;
 
 /// Credential of a server: an opaque reference that the host replaces with the
 /// secret.
@@ -38,6 +41,7 @@ pub enum Method {
 pub struct Pending {
     future: FutureIncomingResponse,
     url: String,
+    origin: String,
 }
 
 /// Response whose body is not read yet.
@@ -74,7 +78,8 @@ impl Credential {
     }
 }
 
-/// Sends a request. Waits only until its body is accepted.
+/// Sends a request. Waits until it may be sent and its body is accepted, but
+/// not for the response.
 pub async fn send(
     method: Method,
     url: &Url,
@@ -124,6 +129,8 @@ pub async fn send(
     request
         .set_path_with_query(Some(&path))
         .map_err(|()| internal("path"))?;
+    let origin = url.origin();
+    pace::wait_for_turn(&origin).await;
     let outgoing = request.body().map_err(|()| internal("body"))?;
     let future = outgoing_handler::handle(request, None).map_err(|code| failure(&code, &target))?;
     if let Some(body) = body {
@@ -137,6 +144,7 @@ pub async fn send(
     Ok(Pending {
         future,
         url: target,
+        origin,
     })
 }
 
@@ -174,15 +182,22 @@ impl Pending {
                 ));
             }
         };
+        let status = response.status();
         let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after
+            .first()
+            .and_then(|value| millis(str::from_utf8(value).ok()?, SystemTime::now()));
+        if status == TOO_MANY_REQUESTS {
+            pace::record_limit(&self.origin, retry_after.map(Duration::from_millis));
+        } else {
+            pace::record_success(&self.origin);
+        }
         let gone = || Error::new(Category::Internal, "the body was already taken");
         let body = response.consume().map_err(|()| gone())?;
         let stream = body.stream().map_err(|()| gone())?;
         Ok(HttpResponse {
-            status: response.status(),
-            retry_after: retry_after
-                .first()
-                .and_then(|value| millis(str::from_utf8(value).ok()?, SystemTime::now())),
+            status,
+            retry_after,
             url: self.url,
             stream,
             _body: body,
@@ -246,13 +261,20 @@ fn failure(code: &ErrorCode, url: &str) -> Error {
         .hint("allow the origin, method and path of the request"),
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => {
             unavailable(url, "the host name cannot be resolved")
+                .unreachable()
                 .hint("check the host name of the URL")
         }
         ErrorCode::ConnectionRefused
         | ErrorCode::DestinationUnavailable
         | ErrorCode::DestinationNotFound => {
             unavailable(url, "no server accepts connections at this address")
+                .unreachable()
                 .hint("check that the server runs and that the port of the URL is right")
+        }
+        ErrorCode::ConnectionTimeout | ErrorCode::DestinationIpUnroutable => {
+            unavailable(url, "the connection cannot be established")
+                .unreachable()
+                .hint("check that the server runs, and that no firewall blocks the connection")
         }
         ErrorCode::TlsCertificateError => Error::new(
             Category::Unavailable,

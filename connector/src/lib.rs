@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `export` | exports the component | do anything else |
 //! | [`component`] | implements the contract | decide what is read |
+//! | [`pull`] | a read that is under way between two calls of the host | know the contract |
 //! | [`fleet`] | many databases, read like a single one | know how a database is read |
 //! | [`check`], [`list`] | findings about a config, and its resources | read rows |
 //! | [`read`] | one read, event by event | send requests itself |
@@ -20,7 +21,7 @@
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | send requests |
-//! | [`http`], [`retry`], [`clock`], [`executor`], [`log`] | services of the host | know Turso |
+//! | [`http`], [`pace`], [`retry`], [`clock`], [`executor`], [`log`] | services of the host | know Turso |
 //! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
 //! | `bindings` | code generated from the contract | hold anything else |
 
@@ -48,7 +49,9 @@ pub mod list;
 pub mod log;
 pub mod moment;
 pub mod output;
+pub mod pace;
 pub mod platform;
+pub mod pull;
 pub mod read;
 pub mod retry;
 pub mod rows;

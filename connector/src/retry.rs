@@ -1,10 +1,11 @@
 //! Repeats calls that may succeed later, with growing delays and a bound. Must
 //! not know what is called.
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use crate::clock;
-use crate::error::{Error, Result};
+use crate::clock::{self, Instant};
+use crate::error::{Category, Error, Result};
 use crate::log;
 
 /// First delay, which doubles each time.
@@ -13,34 +14,74 @@ const FIRST_DELAY: Duration = Duration::from_millis(500);
 const MAX_DELAY: Duration = Duration::from_secs(15);
 /// Default maximum of attempts.
 const DEFAULT_ATTEMPTS: u32 = 5;
-/// Maximum of all delays together.
+/// Maximum of all delays together, unless the server asks for them.
 const MAX_TOTAL_DELAY: Duration = Duration::from_mins(1);
+/// First delay between connections to a server that may be down.
+const FIRST_PROBE_DELAY: Duration = Duration::from_millis(100);
+/// Maximum of connections to a server that may be down.
+const MAX_PROBES: u32 = 3;
+/// Time after which a server that may be down is not probed again.
+const MAX_PROBE_TIME: Duration = Duration::from_secs(2);
+/// Default of [`RetryPolicy::budget`].
+const DEFAULT_BUDGET: Duration = Duration::from_mins(5);
+
+thread_local! {
+    /// Number of tasks that are waiting before another attempt.
+    static WAITING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Patience with a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// Maximum of all delays of one call together, if the server limits the
+    /// rate of requests or asks for the delays.
+    pub budget: Duration,
+    /// True if a server that accepts no connection is given up after a short
+    /// probe, because it is one of many.
+    pub probes: bool,
+}
 
 /// Attempts of one call, and the delays between them.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
+    policy: RetryPolicy,
     max_attempts: u32,
     attempts: u32,
     waited: Duration,
+    begun: Instant,
 }
 
-impl Backoff {
-    /// Creates a backoff with the default number of attempts.
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        Self {
+            budget: DEFAULT_BUDGET,
+            probes: false,
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// Creates the backoff of one call, with the default number of attempts.
     #[must_use]
-    pub fn new() -> Self {
-        Self::with_attempts(DEFAULT_ATTEMPTS)
+    pub fn backoff(self) -> Backoff {
+        self.backoff_with_attempts(DEFAULT_ATTEMPTS)
     }
 
-    /// Creates a backoff with a number of attempts.
+    /// Creates the backoff of one call. The number of attempts does not count
+    /// where the server limits the rate of requests.
     #[must_use]
-    pub fn with_attempts(max_attempts: u32) -> Self {
-        Self {
+    pub fn backoff_with_attempts(self, max_attempts: u32) -> Backoff {
+        Backoff {
+            policy: self,
             max_attempts,
             attempts: 0,
             waited: Duration::ZERO,
+            begun: Instant::now(),
         }
     }
+}
 
+impl Backoff {
     /// Calls `attempt` until it succeeds or another attempt is useless.
     pub async fn run<T>(mut self, mut attempt: impl AsyncFnMut() -> Result<T>) -> Result<T> {
         loop {
@@ -54,7 +95,7 @@ impl Backoff {
     /// Waits before another attempt. Returns the error if another attempt is
     /// useless.
     pub async fn wait(&mut self, error: Error) -> Result<()> {
-        clock::sleep(self.next_delay(error)?).await;
+        pause(self.next_delay(error)?).await;
         Ok(())
     }
 
@@ -62,9 +103,8 @@ impl Backoff {
     /// Returns the error if another attempt is useless.
     pub fn next_delay(&mut self, error: Error) -> Result<Duration> {
         self.attempts += 1;
-        let attempts_left = self.attempts < self.max_attempts;
-        match delay(&error, self.attempts, self.waited, clock::noise()).filter(|_| attempts_left) {
-            None => Err(error),
+        match self.delay(&error, self.begun.elapsed(), clock::noise()) {
+            None => Err(self.give_up(error)),
             Some(delay) => {
                 log::warn(&format!(
                     "{error}; next attempt in {:.1} s",
@@ -75,71 +115,171 @@ impl Backoff {
             }
         }
     }
-}
 
-impl Default for Backoff {
-    fn default() -> Self {
-        Self::new()
+    /// Returns the delay after the current attempt, or `None` to stop.
+    fn delay(&self, error: &Error, elapsed: Duration, noise: u64) -> Option<Duration> {
+        if !error.retryable {
+            return None;
+        }
+        let doubled = |first: Duration| first * 2_u32.saturating_pow(self.attempts - 1);
+        if error.unreachable && self.policy.probes {
+            let delay = doubled(FIRST_PROBE_DELAY);
+            return (self.attempts < MAX_PROBES && elapsed < MAX_PROBE_TIME).then_some(delay);
+        }
+        let requested = error.retry_after.map(Duration::from_millis);
+        let doubled = doubled(FIRST_DELAY).min(MAX_DELAY);
+        // Up to half is added at random, so that clients that failed together do
+        // not return together.
+        let half = u64::try_from(doubled.as_millis() / 2).unwrap_or(0).max(1);
+        let delay = requested.unwrap_or(doubled) + Duration::from_millis(noise % half);
+        let permitted = if is_paced(error) {
+            self.waited + requested.unwrap_or(delay) <= self.policy.budget
+        } else {
+            self.attempts < self.max_attempts && self.waited + delay <= MAX_TOTAL_DELAY
+        };
+        permitted.then_some(delay)
+    }
+
+    /// Adds to an error how long the call has waited, and was told to wait.
+    fn give_up(&self, error: Error) -> Error {
+        if !error.retryable || !is_paced(&error) {
+            return error;
+        }
+        let told = error.retry_after.map(Duration::from_millis);
+        let told = told.map_or_else(String::new, |told| {
+            format!(", and the server asks for {} s", seconds(told))
+        });
+        Error {
+            message: format!(
+                "{}; waited {} s of at most {} s{told}",
+                error.message,
+                seconds(self.waited),
+                seconds(self.policy.budget)
+            ),
+            ..error.hint("raise `retry_budget`, run again later, or lower `concurrency`")
+        }
     }
 }
 
-/// Returns the delay after attempt number `attempts`, or `None` to stop.
-fn delay(error: &Error, attempts: u32, waited: Duration, noise: u64) -> Option<Duration> {
-    if !error.retryable {
-        return None;
+/// True if the server limits the rate of requests, or asks for a delay.
+fn is_paced(error: &Error) -> bool {
+    error.category == Category::RateLimited || error.retry_after.is_some()
+}
+
+fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 10.0).round() / 10.0
+}
+
+/// Waits before another attempt.
+pub async fn pause(delay: Duration) {
+    let _guard = Pause::begin();
+    clock::sleep(delay).await;
+}
+
+/// Number of tasks that are waiting before another attempt.
+#[must_use]
+pub fn waiting() -> usize {
+    WAITING.get()
+}
+
+/// A task that waits before another attempt.
+struct Pause;
+
+impl Pause {
+    fn begin() -> Self {
+        WAITING.set(WAITING.get() + 1);
+        Self
     }
-    let requested = error.retry_after.map(Duration::from_millis);
-    let doubled = (FIRST_DELAY * 2_u32.saturating_pow(attempts - 1)).min(MAX_DELAY);
-    // Up to half is added at random, so that clients that failed together do
-    // not return together.
-    let half = u64::try_from(doubled.as_millis() / 2).unwrap_or(0).max(1);
-    let delay = requested.unwrap_or(doubled) + Duration::from_millis(noise % half);
-    (waited + delay <= MAX_TOTAL_DELAY).then_some(delay)
+}
+
+impl Drop for Pause {
+    fn drop(&mut self) {
+        WAITING.set(WAITING.get() - 1);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Category;
 
     fn busy() -> Error {
         Error::new(Category::RateLimited, "busy").retryable()
     }
 
-    #[test]
-    fn delays_grow() {
-        let delays: Vec<_> = (1..=4)
-            .filter_map(|attempts| delay(&busy(), attempts, Duration::ZERO, 0))
-            .map(|delay| delay.as_millis())
-            .collect();
-        assert_eq!(delays, [500, 1000, 2000, 4000]);
+    fn down() -> Error {
+        Error::new(Category::Unavailable, "down").retryable()
     }
 
-    #[test]
-    fn a_permanent_error_is_not_retried() {
-        assert_eq!(
-            delay(
-                &Error::new(Category::Authentication, "no"),
-                1,
-                Duration::ZERO,
-                0
-            ),
-            None
-        );
+    /// Returns the delays of a call that always fails in the same way.
+    fn delays(policy: RetryPolicy, error: &Error) -> Vec<u128> {
+        let mut backoff = Backoff {
+            policy,
+            max_attempts: DEFAULT_ATTEMPTS,
+            attempts: 0,
+            waited: Duration::ZERO,
+            begun: Instant::default(),
+        };
+        std::iter::from_fn(|| {
+            backoff.attempts += 1;
+            let delay = backoff.delay(error, backoff.waited, 0)?;
+            backoff.waited += delay;
+            Some(delay.as_millis())
+        })
+        .collect()
     }
 
-    #[test]
-    fn the_sum_of_delays_is_bounded() {
-        assert_eq!(delay(&busy(), 5, MAX_TOTAL_DELAY, 0), None);
-    }
-
-    #[test]
-    fn a_server_may_ask_for_a_longer_delay_within_the_bound() {
-        let asks = |millis| Error {
+    fn asks(millis: u64) -> Error {
+        Error {
             retry_after: Some(millis),
             ..busy()
+        }
+    }
+
+    #[test]
+    fn delays_grow_for_as_long_as_a_server_may_be_down() {
+        let policy = RetryPolicy::default();
+        assert_eq!(delays(policy, &down()), [500, 1000, 2000, 4000]);
+        let fatal = Error::new(Category::Authentication, "no");
+        assert!(delays(policy, &fatal).is_empty());
+    }
+
+    #[test]
+    fn a_rate_limit_is_waited_for_within_the_budget() {
+        let policy = RetryPolicy::default();
+        let waits = delays(policy, &busy());
+        let total: u128 = waits.iter().sum();
+        assert!((270_000..=300_000).contains(&total), "{waits:?}");
+        assert_eq!(delays(policy, &asks(100_000)), [100_000; 3]);
+        assert!(delays(policy, &asks(3_600_000)).is_empty());
+    }
+
+    #[test]
+    fn one_of_many_servers_is_probed_shortly() {
+        let unreachable = down().unreachable();
+        let policy = RetryPolicy {
+            probes: true,
+            ..RetryPolicy::default()
         };
-        assert!(delay(&asks(9000), 1, Duration::ZERO, 0) >= Some(Duration::from_secs(9)));
-        assert_eq!(delay(&asks(3_600_000), 1, Duration::ZERO, 0), None);
+        assert_eq!(delays(policy, &unreachable), [100, 200]);
+        assert_eq!(delays(policy, &down()).len(), 4);
+    }
+
+    #[test]
+    fn an_error_states_how_long_the_server_asked_to_wait() {
+        let policy = RetryPolicy {
+            budget: Duration::from_secs(2),
+            probes: false,
+        };
+        let backoff = Backoff {
+            policy,
+            max_attempts: DEFAULT_ATTEMPTS,
+            attempts: 1,
+            waited: Duration::from_millis(1_500),
+            begun: Instant::default(),
+        };
+        assert_eq!(
+            backoff.give_up(asks(60_000)).message,
+            "busy; waited 1.5 s of at most 2 s, and the server asks for 60 s"
+        );
     }
 }

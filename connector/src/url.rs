@@ -74,6 +74,10 @@ impl Url {
         self.https
     }
 
+    fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
     /// Returns host and port.
     #[must_use]
     pub fn authority(&self) -> &str {
@@ -95,6 +99,12 @@ impl Url {
         format!("{host}{port}{}", self.prefix)
     }
 
+    /// Returns scheme, host and port.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("{}://{}", self.scheme(), self.authority)
+    }
+
     /// Returns the prefix of every path.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -104,8 +114,7 @@ impl Url {
 
 impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}{}", self.authority, self.prefix)
+        write!(f, "{}://{}{}", self.scheme(), self.authority, self.prefix)
     }
 }
 

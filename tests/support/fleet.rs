@@ -63,13 +63,25 @@ impl Fleet {
 
     /// Creates a pipeline from the databases that `databases` lists, as TOML.
     pub fn pipeline_for(&self, databases: &str) -> Result<Pipeline> {
-        let rules = format!(
-            "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n\
+        self.pipeline_through(databases, &[])
+    }
+
+    /// Creates a pipeline from databases, some of which have other origins than
+    /// the server.
+    pub fn pipeline_through(&self, databases: &str, origins: &[String]) -> Result<Pipeline> {
+        let others = origins.iter().map(|origin| {
+            format!(
+                "[[connector.allow]]\norigin = \"{origin}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n"
+            )
+        });
+        let rules = others.collect::<String>()
+            + &format!(
+                "[[connector.allow]]\norigin = \"{}\"\nprivate = true\nsecrets = [\"platform_token\"]\n\
              [[connector.allow]]\norigin = \"{}\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n\
              [[connector.allow]]\norigin = \"http://127.0.0.1:9\"\nmethods = [\"POST\"]\nprivate = true\nsecrets = []\n",
-            self.platform.url(),
-            self.server.url()
-        );
+                self.platform.url(),
+                self.server.url()
+            );
         Ok(Pipeline::for_platform(&self.platform.url())?
             .config(&format!("organization = \"acme\"\ndatabases = {databases}"))
             .token(TOKEN)

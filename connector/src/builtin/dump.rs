@@ -8,7 +8,6 @@ use crate::database::failure;
 use crate::error::{Category, Error, Result};
 use crate::http::{self, Method};
 use crate::output::Output;
-use crate::retry::Backoff;
 use crate::rows::batch::BatchBuilder;
 use crate::rows::page_limit::PageLimit;
 use crate::rows::value::Value;
@@ -56,7 +55,7 @@ impl Dump {
             }
             Err(failure::from_status(status, retry_after, &response.text().await?, &url).into())
         };
-        let response = Backoff::new().run(attempt).await?;
+        let response = server.retry().backoff().run(attempt).await?;
         Ok(Self {
             url,
             response,

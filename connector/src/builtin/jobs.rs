@@ -88,7 +88,8 @@ async fn jobs(server: &Server, context: &mut ReadContext<'_>) -> Result<Vec<Migr
 fn schema_server(context: &ReadContext<'_>) -> Result<Server> {
     let url = context.config.schema_database.clone();
     let url = url.ok_or_else(|| missing_database("platform_jobs"))?;
-    Ok(Server::new(url, context.server.credential().clone()))
+    let credential = context.server.credential().clone();
+    Ok(Server::new(url, credential, context.config.platform.retry))
 }
 
 async fn get<T: for<'a> Deserialize<'a>>(server: &Server, path: &str) -> Result<T> {

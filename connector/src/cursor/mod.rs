@@ -359,6 +359,7 @@ mod tests {
         let watermark = Watermark {
             until: "2026-11-23T00:00:00Z".into(),
             seen: vec!["0123456789abcdef".into()],
+            ..Watermark::default()
         };
         assert_json(
             &Cursor::for_platform("created_at", [("acme".into(), watermark)].into()),

@@ -86,6 +86,9 @@ pub struct Watermark {
     /// Digests of the records with exactly that time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<String>,
+    /// Earlier times of databases whose last read failed, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub behind: BTreeMap<String, String>,
 }
 
 /// Watermarks by organization.

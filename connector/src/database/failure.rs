@@ -47,7 +47,7 @@ pub fn from_status(status: u16, retry_after: Option<u64>, body: &str, url: &str)
                 "check `database_url`; a token of another database causes the same response",
             ),
         ),
-        408 | 429 => Failure::Other(
+        429 => Failure::Other(
             response
                 .retryable(Category::RateLimited, "the server limits the request rate")
                 .hint("run again later, or lower `page_rows`"),
@@ -57,7 +57,7 @@ pub fn from_status(status: u16, retry_after: Option<u64>, body: &str, url: &str)
                 .retryable(Category::Unavailable, "the database did not respond")
                 .hint("Turso archives databases after days without use; `turso group unarchive NAME` restores them"),
         ),
-        503 | 504 => Failure::Other(
+        408 | 503 | 504 => Failure::Other(
             response.retryable(Category::Unavailable, "the server is not available"),
         ),
         300..400 => Failure::Other(

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, PipelineResponse, ValueRows};
 use crate::http::{self, Credential, Method};
-use crate::retry::Backoff;
+use crate::retry::RetryPolicy;
 use crate::url::Url;
 
 /// A server of a database.
@@ -20,16 +20,18 @@ pub struct Server {
     url: Url,
     credential: Credential,
     dialect: Cell<Option<Dialect>>,
+    retry: RetryPolicy,
 }
 
 impl Server {
     /// Creates a server of unknown dialect.
     #[must_use]
-    pub fn new(url: Url, credential: Credential) -> Self {
+    pub fn new(url: Url, credential: Credential, retry: RetryPolicy) -> Self {
         Self {
             url,
             credential,
             dialect: Cell::new(None),
+            retry,
         }
     }
 
@@ -43,6 +45,12 @@ impl Server {
     #[must_use]
     pub fn credential(&self) -> &Credential {
         &self.credential
+    }
+
+    /// Returns the patience with the server.
+    #[must_use]
+    pub fn retry(&self) -> RetryPolicy {
+        self.retry
     }
 
     /// Creates a stream, which its first request opens.
@@ -64,7 +72,7 @@ impl Server {
                 Err(failure) => Err(failure.into()),
                 Ok(_) => Ok(Ok(dialect)),
             };
-            Backoff::new().run(attempt).await
+            self.retry.backoff().run(attempt).await
         };
         let dialect = match attempt(Dialect::V3, &[select(), Request::Close]).await? {
             Ok(dialect) => dialect,
@@ -90,7 +98,9 @@ impl Server {
         if dialect != Dialect::Minimal {
             requests.push(Request::Close);
         }
-        let (mut response, rows): (PipelineResponse, ValueRows) = Backoff::new()
+        let (mut response, rows): (PipelineResponse, ValueRows) = self
+            .retry
+            .backoff()
             .run(async || Ok(self.stream(dialect).run(&requests).await?))
             .await?;
         if dialect != Dialect::Minimal {
@@ -113,7 +123,7 @@ impl Server {
                 _ => Ok((status, body)),
             }
         };
-        Backoff::new().run(attempt).await
+        self.retry.backoff().run(attempt).await
     }
 
     /// Requests a path once and returns the status and the body, for callers

@@ -2,13 +2,17 @@
 //! complete, so that a database that fails halfway leaves nothing behind. Only
 //! if the buffer is full they are sent earlier. Must not know other databases.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::progress::MemberRows;
 use super::union::ColumnIndices;
 use crate::error::Result;
 use crate::output::{Columns, Event, PageKind, Summary};
 use crate::read::{Read, RestartState};
+use crate::retry;
 
 /// Maximum bytes of buffered rows.
 const MAX_BUFFERED_BYTES: usize = 8 << 20;
@@ -24,7 +28,9 @@ pub(super) struct Member {
     /// True if some of its events were sent.
     pub(super) is_sent: bool,
     /// Rows of its resources.
-    pub(super) rows: MemberRows,
+    pub(super) rows: Rc<RefCell<MemberRows>>,
+    /// Delay before its read begins.
+    delay: Option<Duration>,
     /// Indices of its columns in the union, for each resource and kind of page.
     pub(super) indices: BTreeMap<(String, PageKind), ColumnIndices>,
     /// Columns that have no row yet. If a column has no declared type, a value
@@ -50,14 +56,15 @@ pub(super) enum MemberStep {
 }
 
 impl Member {
-    pub(super) fn new(name: String, read: Read) -> Self {
+    pub(super) fn new(name: String, read: Read, delay: Option<Duration>) -> Self {
         Self {
             name,
             read,
             buffer: VecDeque::new(),
             bytes: 0,
             is_sent: false,
-            rows: MemberRows::default(),
+            rows: Rc::default(),
+            delay,
             indices: BTreeMap::new(),
             empty: BTreeMap::new(),
         }
@@ -65,9 +72,12 @@ impl Member {
 
     /// Reads the next event.
     pub(super) async fn step(&mut self) -> Result<MemberStep> {
+        if let Some(delay) = self.delay.take() {
+            retry::pause(delay).await;
+        }
         let event = self.read.next_event().await?;
         if let Some(event) = &event {
-            self.rows.observe(event);
+            self.rows.borrow_mut().observe(event);
         }
         match event {
             Some(Event::Done(summary)) => return Ok(MemberStep::Done(summary)),
@@ -100,6 +110,11 @@ impl Member {
         } else {
             MemberStep::Continue
         })
+    }
+
+    /// Returns the bytes of the buffered rows.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Removes the buffered events, and drops those of some resources.

@@ -2,33 +2,34 @@
 //! resources of each database, several databases at a time, each in its own
 //! snapshot. Every row has the name of its database.
 //!
-//! Reading order: this file (the databases in progress, and the handling of
-//! failed ones), [`databases`] (their selection), [`member`] (the read of one
-//! database), [`flush`] and [`union`] (rows with the columns of all databases),
-//! [`totals`] (statistics), [`progress`], [`overview`] (list and check). Must not
-//! know how a database is read.
+//! Reading order: this file (the databases in progress), [`databases`] (their
+//! selection), [`turns`] (several reads at once), [`member`] (the read of one
+//! database), [`failures`], [`conclusion`], [`flush`] and [`union`] (rows with
+//! the columns of all databases), [`totals`] (statistics), [`progress`],
+//! [`overview`] (list and check). Must not know how a database is read.
 
+mod conclusion;
 mod databases;
+mod failures;
 mod flush;
 mod member;
 pub mod overview;
 mod progress;
 mod totals;
+mod turns;
 mod union;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use self::databases::SelectedDatabase;
 use self::member::{Member, MemberStep};
 use self::totals::ResourceTotals;
+use self::turns::Turns;
 use crate::config::{Config, Databases};
 use crate::cursor::{self, Cursor};
-use crate::database::server::Server;
-use crate::describe::DATABASE_TOKEN;
 use crate::error::{Category, Error, Result};
-use crate::http::Credential;
-use crate::log;
-use crate::output::{Event, Output, PageKind, ResourceStats, Summary};
+use crate::output::{Event, Output, ResourceStats, Summary};
 use crate::platform;
 use crate::read::{Read, RestartState};
 use crate::retry::Backoff;
@@ -53,13 +54,17 @@ pub struct Fleet {
     selected: Vec<SelectedDatabase>,
     /// Databases whose read has not begun.
     queued: VecDeque<SelectedDatabase>,
-    /// Databases whose read is in progress, in the order of their turns.
-    active: VecDeque<Member>,
+    /// Databases whose read is in progress.
+    turns: Turns,
+    /// Databases that were read before an earlier one, with their summaries.
+    read: BTreeMap<String, (Member, Summary)>,
     totals: BTreeMap<String, ResourceTotals>,
     /// Databases that could not be read, with the errors.
     failed: BTreeMap<String, Error>,
     /// States of databases from before the last restart.
     restart_states: BTreeMap<String, RestartState>,
+    /// Delays before databases are read again.
+    delays: BTreeMap<String, Duration>,
     /// Number of rows that were sent.
     rows: u64,
     requests: u64,
@@ -104,6 +109,10 @@ impl Fleet {
             ..options.clone()
         };
         let has_other_resources = !(platform.is_empty() && invalid.is_empty());
+        let backoff = config
+            .platform
+            .retry
+            .backoff_with_attempts(MAX_RESTARTS + 1);
         Self {
             phase: if requested.is_empty() && has_other_resources {
                 FleetPhase::Databases
@@ -118,14 +127,16 @@ impl Fleet {
             platform,
             selected: Vec::new(),
             queued: VecDeque::new(),
-            active: VecDeque::new(),
+            turns: Turns::default(),
+            read: BTreeMap::new(),
             totals: BTreeMap::new(),
             failed: BTreeMap::new(),
             restart_states: BTreeMap::new(),
+            delays: BTreeMap::new(),
             rows: 0,
             requests: 0,
             output: VecDeque::new(),
-            backoff: Backoff::with_attempts(MAX_RESTARTS + 1),
+            backoff,
         }
     }
 
@@ -159,7 +170,7 @@ impl Fleet {
 
     /// Ends the read, and closes all streams.
     pub async fn close(&mut self) {
-        self.close_members().await;
+        self.turns.close().await;
         if let FleetPhase::Platform(read, _) = &mut self.phase {
             read.close().await;
         }
@@ -176,204 +187,48 @@ impl Fleet {
         Ok(())
     }
 
-    /// Reads the next event of one database. While it waits for a response, the
-    /// requests of the others are under way.
+    /// Takes the next event of one database.
     async fn step(&mut self) -> Result<()> {
-        while self.active.len() < self.config.platform.concurrency
-            && let Some(next) = self.queued.pop_front()
-        {
-            self.start_reading(next)?;
-        }
-        let Some(mut member) = self.active.pop_front() else {
+        let Some((mut member, step)) = self.next_turn().await? else {
             return self.end();
         };
-        match member.step().await {
-            Ok(MemberStep::Continue) => self.active.push_back(member),
+        match step {
+            Ok(MemberStep::Continue) => self.turns.push(member),
             Ok(MemberStep::Progress(resource)) => {
                 self.report_progress(&resource, &member);
-                self.active.push_back(member);
+                self.turns.push(member);
             }
             Ok(MemberStep::Waiting(reason)) => {
                 self.report_waiting(&member.name, &reason);
-                self.active.push_back(member);
+                self.turns.push(member);
             }
             Ok(MemberStep::BufferFull) => {
                 if let Some((_, error)) = self.key_conflicts(&member).into_iter().next() {
                     member.close().await;
-                    return self.continue_without(&member, error).await;
-                }
-                member.is_sent = true;
-                self.flush(&mut member, &BTreeSet::new())?;
-                self.active.push_back(member);
-            }
-            Ok(MemberStep::Restarted(reason)) => {
-                let error = Error::new(
-                    Category::Unavailable,
-                    format!(
-                        "the read of the database `{}` was interrupted: {reason}",
-                        member.name
-                    ),
-                );
-                self.restart_states
-                    .insert(member.name.clone(), member.restart_state());
-                member.close().await;
-                match self.backoff.wait(error.retryable()).await {
-                    Ok(()) => self.restart(&reason).await,
-                    Err(error) => return self.continue_without(&member, error).await,
+                    self.continue_without(&member, error).await?;
+                } else {
+                    member.is_sent = true;
+                    self.flush(&mut member, &BTreeSet::new())?;
+                    self.turns.push(member);
                 }
             }
-            Ok(MemberStep::Done(summary)) => return self.conclude(member, summary).await,
-            Err(error) => {
-                member.close().await;
-                return self.continue_without(&member, error).await;
+            Ok(MemberStep::Restarted(reason)) => self.record_interruption(&member, &reason).await?,
+            Ok(MemberStep::Done(summary)) => {
+                self.read.insert(member.name.clone(), (member, summary));
             }
+            Err(error) => self.continue_without(&member, error).await?,
         }
+        self.conclude_read().await?;
         if self
             .options
             .row_limit
             .is_some_and(|limit| self.rows >= limit)
         {
             self.queued.clear();
-            self.close_members().await;
+            self.read.clear();
+            self.turns.close().await;
         }
         Ok(())
-    }
-
-    fn start_reading(&mut self, next: SelectedDatabase) -> Result<()> {
-        let url = match next.url {
-            Ok(url) => url,
-            Err(error) => return self.record_failure(&next.name, error),
-        };
-        let config = self.config.for_database(url.clone(), next.id);
-        let requested = self.requested.iter().map(|selection| {
-            let cursor = selection.cursor.as_ref();
-            let cursor = cursor.and_then(|known| known.databases.get(&next.name).cloned());
-            Selection {
-                is_first: cursor.is_none(),
-                cursor,
-                ..selection.clone()
-            }
-        });
-        let server = Server::new(url, Credential::from_secret(DATABASE_TOKEN));
-        let read = Read::new(
-            Some(server),
-            config,
-            requested.collect(),
-            self.options.clone(),
-        );
-        let state = self.restart_states.get(&next.name).cloned();
-        let read = read.with_restart_state(state.unwrap_or_default());
-        self.active.push_back(Member::new(next.name, read));
-        Ok(())
-    }
-
-    /// Adds the summary of a database to the totals.
-    async fn conclude(&mut self, mut member: Member, summary: Summary) -> Result<()> {
-        self.requests += summary.requests;
-        let mut resources = summary.resources;
-        for (resource, error) in self.key_conflicts(&member) {
-            let mut resources = resources.iter_mut();
-            if let Some(stats) = resources.find(|stats| stats.resource == resource) {
-                stats.failure.get_or_insert(error);
-            }
-        }
-        let failed = resources.iter().filter(|stats| stats.failure.is_some());
-        let failed: Vec<_> = failed.cloned().collect();
-        let mut half_sent = failed.iter().filter(|_| member.is_sent);
-        if let Some(stats) = half_sent.find(|stats| stats.rows > 0)
-            && let Some(error) = stats.failure.clone()
-        {
-            return self.continue_without(&member, error).await;
-        }
-        let failed = failed.into_iter().map(|stats| stats.resource).collect();
-        self.flush(&mut member, &failed)?;
-        for stats in resources {
-            let opened = member.has_opened(&stats.resource);
-            let name = self.resource_name(&stats.resource);
-            self.totals(&name).add(&member.name, stats, opened);
-        }
-        Ok(())
-    }
-
-    /// Returns the merged resources of a database whose primary key differs from
-    /// that of earlier databases: merging would confuse their rows.
-    fn key_conflicts(&self, member: &Member) -> Vec<(String, Error)> {
-        let conflicts = |(resource, key): &(&str, &[String])| {
-            let name = self.resource_name(resource);
-            let mut requested = self.requested.iter();
-            let is_merged =
-                requested.any(|selection| selection.idempotent && selection.resource == name);
-            let totals = self.totals.get(&name);
-            let union = totals.and_then(|totals| totals.unions.get(&PageKind::Rows));
-            is_merged && union.is_some_and(|union| !union.has_key(key))
-        };
-        let error = |(resource, _): (&str, &[String])| {
-            let error = Error::new(
-                Category::Data,
-                format!(
-                    "the primary key of `{resource}` in the database `{}` differs from earlier databases",
-                    member.name
-                ),
-            );
-            let hint = "exclude the database from `databases`, or set `primary_key`";
-            (resource.to_owned(), error.hint(hint))
-        };
-        member.keys().filter(conflicts).map(error).collect()
-    }
-
-    /// Returns the name of a resource for all databases: as requested, or else in
-    /// the letter case of the first database.
-    fn resource_name(&self, resource: &str) -> String {
-        let requested = self.requested.iter().map(|selection| &selection.resource);
-        let mut names = requested.chain(self.totals.keys());
-        let known = names.find(|name| name.eq_ignore_ascii_case(resource));
-        known.map_or_else(|| resource.to_owned(), Clone::clone)
-    }
-
-    fn totals(&mut self, resource: &str) -> &mut ResourceTotals {
-        self.totals
-            .entry(resource.to_owned())
-            .or_insert_with(|| ResourceTotals::new(resource))
-    }
-
-    /// Records that a database cannot be read. A request that the host denied
-    /// ends the read, because the operator has to decide about it.
-    fn record_failure(&mut self, database: &str, error: Error) -> Result<()> {
-        if error.category == Category::Denied {
-            return Err(error);
-        }
-        log::warn(&format!(
-            "the database `{database}` cannot be read: {error}"
-        ));
-        self.failed.insert(database.to_owned(), error);
-        Ok(())
-    }
-
-    /// Continues without a database. Restarts if some of its rows were sent.
-    async fn continue_without(&mut self, member: &Member, error: Error) -> Result<()> {
-        self.record_failure(&member.name, error)?;
-        if member.is_sent {
-            self.restart(&format!("the database `{}` failed", member.name))
-                .await;
-        }
-        Ok(())
-    }
-
-    async fn close_members(&mut self) {
-        for mut member in std::mem::take(&mut self.active) {
-            member.close().await;
-        }
-    }
-
-    async fn restart(&mut self, reason: &str) {
-        self.close_members().await;
-        self.totals.clear();
-        self.output.clear();
-        self.rows = 0;
-        let is_left = |database: &&SelectedDatabase| !self.failed.contains_key(&database.name);
-        self.queued = self.selected.iter().filter(is_left).cloned().collect();
-        log::warn(&format!("{reason}; the read restarts"));
-        self.output.push_back(Event::Restarted(reason.to_owned()));
     }
 
     /// Sends the last columns, and continues with the Platform API or ends.

@@ -17,6 +17,7 @@ use crate::http::Credential;
 use crate::list::{self, Resource, ResourceKind};
 use crate::output::Output;
 use crate::platform;
+use crate::retry::RetryPolicy;
 use crate::selection::Mode;
 
 /// Maximum databases that a finding names.
@@ -84,10 +85,12 @@ pub async fn check(config: &Config, databases: &Databases) -> Result<Vec<Finding
 fn single(config: &Config, database: SelectedDatabase) -> Result<(Server, Config)> {
     let url = database.url?;
     let config = config.for_database(url.clone(), database.id);
-    Ok((
-        Server::new(url, Credential::from_secret(DATABASE_TOKEN)),
-        config,
-    ))
+    let retry = RetryPolicy {
+        probes: true,
+        ..config.platform.retry
+    };
+    let credential = Credential::from_secret(DATABASE_TOKEN);
+    Ok((Server::new(url, credential, retry), config))
 }
 
 /// Converts a resource of one database to that of the fleet.

@@ -140,10 +140,11 @@ impl Fleet {
             return None;
         }
         let ended = self.totals.get(resource).map_or(0, ResourceTotals::rows);
-        let in_progress = self.active.iter().chain([member]);
-        let rows = in_progress.map(|member| member.rows.total(resource));
-        let in_progress: u64 = rows.sum::<Option<u64>>()?;
-        let rows = ended + in_progress;
+        let of_member = member.rows.borrow().total(resource)?;
+        let read = self.read.values();
+        let read = read.map(|(member, _)| member.rows.borrow().total(resource));
+        let read: u64 = read.sum::<Option<u64>>()?;
+        let rows = ended + read + of_member + self.turns.expected_rows(resource)?;
         let limit = self.options.row_limit;
         Some(limit.map_or(rows, |limit| limit.min(rows)))
     }

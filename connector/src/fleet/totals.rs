@@ -24,6 +24,8 @@ pub(super) struct ResourceTotals {
     pub(super) sent: SentRows,
     stats: ResourceStats,
     cursors: BTreeMap<String, Cursor>,
+    /// Notes of each database.
+    notes: BTreeMap<String, Vec<String>>,
     /// Databases in which it could not be read, with the errors.
     failed: Vec<(String, Error)>,
     /// Databases that were skipped as unchanged.
@@ -63,10 +65,8 @@ impl ResourceTotals {
         sum.rows += stats.rows;
         sum.rejected += stats.rejected;
         sum.mismatches += stats.mismatches;
-        for note in stats.notes {
-            if sum.notes.len() < MAX_NOTES {
-                sum.notes.push(format!("in `{database}`: {note}"));
-            }
+        if !stats.notes.is_empty() {
+            self.notes.insert(database.to_owned(), stats.notes);
         }
         let cursor = stats.cursor.as_deref();
         let cursor =
@@ -93,7 +93,16 @@ impl ResourceTotals {
         let failed = failed.iter();
         self.failed
             .extend(failed.map(|(name, error)| (name.clone(), error.clone())));
+        // Databases end in any order.
+        self.failed.sort_by(|(one, _), (other, _)| one.cmp(other));
+        self.unchanged.sort();
         let mut stats = self.stats;
+        let notes = self.notes.iter().flat_map(|(database, notes)| {
+            notes
+                .iter()
+                .map(move |note| format!("in `{database}`: {note}"))
+        });
+        stats.notes.extend(notes.take(MAX_NOTES));
         if self.read == 0 && self.unchanged.is_empty() {
             stats.failure = self.failed.into_iter().next().map(|(_, error)| error);
             return stats;

@@ -64,9 +64,14 @@ impl Output {
 
     /// Counts a request of the current resource.
     pub fn count_request(&mut self) {
-        self.requests += 1;
+        self.count_requests(1);
+    }
+
+    /// Counts requests of the current resource.
+    pub fn count_requests(&mut self, requests: u64) {
+        self.requests += requests;
         if let Some(stats) = self.resources.last_mut() {
-            stats.requests += 1;
+            stats.requests += requests;
         }
     }
 

@@ -64,8 +64,7 @@ pub async fn check(config: &Config) -> Result<Vec<Finding>> {
 /// Checks that the API accepts the token, and when it expires.
 async fn check_token(client: &Client, output: &mut Output) -> Result<Finding> {
     let path = "/v1/auth/validate";
-    let fetch = client.send(false, path.to_owned(), output).await;
-    let body = match client.receive(fetch, output).await {
+    let body = match client.get(false, path, output).await {
         Ok(body) => body,
         Err(error) if error.category == Category::Authentication => {
             return Ok(Finding {
@@ -102,7 +101,7 @@ fn expiry_finding(expires: Option<i64>, now: i64) -> Finding {
                 "the token expires at {}",
                 moment::timestamp_seconds(expires)
             ),
-            "create another token with `turso auth api-tokens mint NAME`",
+            "create another token with `turso auth api-tokens mint NAME --org ORGANIZATION`",
         ),
         Some(expires) => Finding::new(
             PLATFORM_TOKEN,
@@ -145,8 +144,7 @@ async fn can_read(
     }
     let path = Paginator::new(path, endpoint.pagination.with_small_pages()).first();
     let is_region = endpoint.scope == Scope::Region;
-    let fetch = client.send(is_region, path.clone(), output).await;
-    let body = client.receive(fetch, output).await?;
+    let body = client.get(is_region, &path, output).await?;
     RecordPage::parse(&body, endpoint.selector, &path)?;
     Ok(true)
 }

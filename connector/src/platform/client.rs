@@ -1,13 +1,13 @@
-//! Requests to the Platform API. Requests are sent first and received later,
-//! and retried after temporary failures. Knows no endpoint.
+//! Requests to the Platform API, which are retried after temporary failures.
+//! Knows no endpoint.
 
 use super::failure;
 use crate::config::Platform;
 use crate::describe::PLATFORM_TOKEN;
 use crate::error::{Category, Error, Result};
-use crate::http::{self, Credential, Method, Pending};
+use crate::http::{self, Credential, Method};
 use crate::output::Output;
-use crate::retry::Backoff;
+use crate::retry::RetryPolicy;
 use crate::url::Url;
 
 /// Maximum size of a response. Lists without pages hold thousands of
@@ -21,14 +21,7 @@ pub struct Client {
     region: Url,
     token: Credential,
     no_credential: Credential,
-}
-
-/// Request that was sent, or whose sending failed.
-#[derive(Debug)]
-pub(super) struct Fetch {
-    pub(super) path: String,
-    is_region: bool,
-    pending: Result<Pending>,
+    retry: RetryPolicy,
 }
 
 impl Client {
@@ -40,6 +33,7 @@ impl Client {
             region: settings.region_url.clone(),
             token: Credential::from_secret(PLATFORM_TOKEN),
             no_credential: Credential::absent(),
+            retry: settings.retry,
         }
     }
 
@@ -55,43 +49,45 @@ impl Client {
         &self.api
     }
 
-    /// Sends a request for a path of the API or of the server of regions.
-    pub(super) async fn send(&self, is_region: bool, path: String, output: &mut Output) -> Fetch {
-        output.count_request();
-        let pending = if is_region {
-            http::send(Method::Get, &self.region, &path, &self.no_credential, None).await
-        } else {
-            http::send(Method::Get, &self.api, &path, &self.token, None).await
-        };
-        Fetch {
-            path,
-            is_region,
-            pending,
-        }
+    /// Requests a path of the API or of the server of regions, and counts the
+    /// requests.
+    pub(super) async fn get(
+        &self,
+        is_region: bool,
+        path: &str,
+        output: &mut Output,
+    ) -> Result<String> {
+        let (requests, body) = self.fetch(is_region, path).await;
+        output.count_requests(requests);
+        body
     }
 
-    /// Receives the body of a response. Temporary failures are retried.
-    pub(super) async fn receive(&self, fetch: Fetch, output: &mut Output) -> Result<String> {
-        let mut backoff = Backoff::new();
-        let mut fetch = fetch;
+    /// Requests a path. Temporary failures are retried. Returns the number of
+    /// requests, and the body.
+    pub(super) async fn fetch(&self, is_region: bool, path: &str) -> (u64, Result<String>) {
+        let mut backoff = self.retry.backoff();
+        let mut requests = 0;
         loop {
-            let (is_region, path) = (fetch.is_region, fetch.path.clone());
-            match self.receive_once(fetch).await {
-                Ok(body) => return Ok(body),
-                Err(error) => backoff.wait(error).await?,
+            requests += 1;
+            let error = match self.fetch_once(is_region, path).await {
+                Ok(body) => return (requests, Ok(body)),
+                Err(error) => error,
+            };
+            if let Err(error) = backoff.wait(error).await {
+                return (requests, Err(error));
             }
-            fetch = self.send(is_region, path, output).await;
         }
     }
 
-    async fn receive_once(&self, fetch: Fetch) -> Result<String> {
-        let url = if fetch.is_region {
-            &self.region
+    async fn fetch_once(&self, is_region: bool, path: &str) -> Result<String> {
+        let (url, credential) = if is_region {
+            (&self.region, &self.no_credential)
         } else {
-            &self.api
+            (&self.api, &self.token)
         };
-        let request = || format!("{url}{}", fetch.path);
-        let mut response = fetch.pending?.wait().await?;
+        let request = || format!("{url}{path}");
+        let sent = http::send(Method::Get, url, path, credential, None).await;
+        let mut response = sent?.wait().await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {

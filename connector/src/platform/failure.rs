@@ -40,10 +40,10 @@ pub(super) fn from_status(
         404 | 410 => response
             .error(Category::NotFound, "nothing exists at this path")
             .hint("check `organization`"),
-        408 | 429 => response
+        429 => response
             .retryable(Category::RateLimited, "the API limits the rate of requests")
             .hint("try again later, or lower `concurrency`"),
-        409 | 500..600 => response
+        408 | 409 | 500..600 => response
             .retryable(Category::Unavailable, "the API is not available")
             .hint("try again later"),
         300..400 => response
@@ -61,9 +61,12 @@ pub(super) fn protocol(request: &str, problem: &str) -> Error {
 }
 
 /// Returns true for a failure of one organization, group or database that does
-/// not affect the others.
+/// not affect the others. The operator has to fix the remaining ones.
 pub(super) fn is_partial(error: &Error) -> bool {
-    matches!(error.category, Category::Permission | Category::NotFound)
+    !matches!(
+        error.category,
+        Category::Authentication | Category::Denied | Category::Config | Category::Internal
+    )
 }
 
 /// Hint for a response that the API does not document.
@@ -73,12 +76,12 @@ const CHECK_URL: &str = "check that `platform_url` is the URL of Turso's Platfor
 /// Returns the hint for a token that the API does not accept.
 fn token_hint(stated: &str) -> &'static str {
     if stated.contains("jwt id") {
-        "create a token of the Platform API with `turso auth api-tokens mint NAME`: \
+        "create a token of the Platform API with `turso auth api-tokens mint NAME --org ORGANIZATION`: \
          `platform_token` is a token of a database or a group"
     } else if stated.contains("expired") {
-        "create another token with `turso auth api-tokens mint NAME`: this one has expired"
+        "create another token with `turso auth api-tokens mint NAME --org ORGANIZATION`: this one has expired"
     } else {
-        "create a token of the Platform API with `turso auth api-tokens mint NAME`, provide it as \
+        "create a token of the Platform API with `turso auth api-tokens mint NAME --org ORGANIZATION`, provide it as \
          the secret `platform_token`, and allow it for the origin of `platform_url`"
     }
 }

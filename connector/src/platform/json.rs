@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// Maximum nesting depth of written values. Deeper values become null.
-const MAX_DEPTH: usize = 64;
+/// Maximum nesting depth of written values. Deeper values become null, and are
+/// counted.
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Members of an object, in order.
 #[derive(Debug)]
@@ -136,6 +137,8 @@ pub(super) struct JsonWriter<F> {
     /// Returns true for the name of an excluded member.
     excludes: F,
     is_sorted: bool,
+    /// Number of values that were nested too deeply.
+    pub(super) too_deep: u64,
 }
 
 impl<F: FnMut(&str) -> bool> JsonWriter<F> {
@@ -144,6 +147,7 @@ impl<F: FnMut(&str) -> bool> JsonWriter<F> {
         Self {
             excludes,
             is_sorted: false,
+            too_deep: 0,
         }
     }
 
@@ -153,6 +157,7 @@ impl<F: FnMut(&str) -> bool> JsonWriter<F> {
         Self {
             excludes,
             is_sorted: true,
+            too_deep: 0,
         }
     }
 
@@ -174,6 +179,7 @@ impl<F: FnMut(&str) -> bool> JsonWriter<F> {
     fn append(&mut self, value: &RawValue, depth: usize, out: &mut String) {
         if depth > MAX_DEPTH {
             out.push_str("null");
+            self.too_deep += 1;
             return;
         }
         match JsonType::from_value(value) {
@@ -261,7 +267,9 @@ mod tests {
     #[test]
     fn nesting_is_bounded() {
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-        let written = JsonWriter::new(|_: &str| false).write(&raw(&deep));
+        let mut writer = JsonWriter::new(|_: &str| false);
+        let written = writer.write(&raw(&deep));
         assert!(written.contains("null"), "{written}");
+        assert_eq!(writer.too_deep, 1);
     }
 }

@@ -4,12 +4,12 @@
 //! | module | job |
 //! |---|---|
 //! | [`endpoints`], [`endpoint`] | the table of endpoints, and the description of one |
-//! | [`reader`], [`resource_reader`] | all selected resources, and one of them |
+//! | [`reader`], [`resource_reader`], [`received`] | all selected resources, one of them, and the records of its responses |
 //! | [`plan`] | validation of a selection |
-//! | [`targets`], [`partitions`], [`windows`] | the organizations, groups, databases and days of the requests |
+//! | [`targets`], [`partitions`], [`windows`], [`part`] | the organizations, groups, databases and days of the requests |
 //! | [`client`], [`paginator`], [`page`], [`parent_lists`] | requests, pages and lists of parents |
 //! | [`record`], [`json`], [`mod@secret_fields`] | records as rows, without secrets |
-//! | [`mod@watermarks`] | records that the last read sent |
+//! | [`mod@watermarks`], [`positions`] | records that the last read sent, and where the next one starts |
 //! | [`partial_failures`], [`failure`] | errors of single objects, and of responses |
 //! | [`mod@check`] | findings about the token |
 
@@ -22,10 +22,13 @@ mod json;
 mod page;
 mod paginator;
 mod parent_lists;
+mod part;
 mod partial_failures;
 mod partitions;
 mod plan;
+mod positions;
 pub mod reader;
+mod received;
 mod record;
 mod resource_reader;
 pub mod secret_fields;

@@ -106,7 +106,11 @@ impl PageInfo {
         let Some(object) = value.and_then(Object::parse) else {
             return Self::default();
         };
-        let number = |name| object.get(name).and_then(json::integer);
+        // A number may be sent as text.
+        let number = |name| {
+            let value = object.get(name)?;
+            json::integer(value).or_else(|| json::text(value)?.trim().parse().ok())
+        };
         let next = object.get("next");
         let next = next.filter(|next| JsonType::from_value(next) != JsonType::Null);
         Self {
@@ -239,6 +243,10 @@ mod tests {
         }
         assert_eq!(
             info(r#"{"x":[],"pagination":{"page":2,"total_pages":3}}"#).total_pages,
+            Some(3)
+        );
+        assert_eq!(
+            info(r#"{"x":[],"pagination":{"page":"2","total_pages":"3"}}"#).total_pages,
             Some(3)
         );
     }

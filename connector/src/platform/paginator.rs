@@ -21,6 +21,8 @@ pub(super) struct Paginator {
     number: i64,
     received: u64,
     cursors: BTreeSet<String>,
+    /// True if a page without a number was received.
+    is_unnumbered: bool,
 }
 
 impl Paginator {
@@ -31,17 +33,13 @@ impl Paginator {
             number: 1,
             received: 0,
             cursors: BTreeSet::new(),
+            is_unnumbered: false,
         }
     }
 
     /// Returns the path and query, without the page.
     pub(super) fn path(&self) -> &str {
         &self.path
-    }
-
-    /// Returns true if a page was received.
-    pub(super) fn has_started(&self) -> bool {
-        self.received > 0
     }
 
     /// Returns the path of the first page.
@@ -78,8 +76,12 @@ impl Paginator {
             return Ok(None);
         };
         let (Some(page), Some(total)) = (info.page, info.total_pages) else {
-            // Without numbers, the response is the whole list.
-            return Ok(None);
+            // Without numbers, a full page may have a successor. A larger one is
+            // the whole list.
+            return Ok((records == size as usize).then(|| {
+                self.is_unnumbered = true;
+                self.next_number(size)
+            }));
         };
         if page != self.number {
             return Err(failure::protocol(
@@ -93,11 +95,24 @@ impl Paginator {
         if page >= total || records == 0 {
             return Ok(None);
         }
+        Ok(Some(self.next_number(size)))
+    }
+
+    /// Checks that a page without a number has new records: a server that ignores
+    /// the requested number would send the first page again and again.
+    pub(super) fn check_progress(&self, new_records: usize, records: usize) -> Result<()> {
+        if self.is_unnumbered && new_records == 0 && records > 0 {
+            return Err(failure::protocol(
+                &self.path,
+                "the responses have no page numbers, and repeat the same records",
+            ));
+        }
+        Ok(())
+    }
+
+    fn next_number(&mut self, size: u32) -> String {
         self.number += 1;
-        Ok(Some(self.path_with(&format!(
-            "page={}&page_size={size}",
-            self.number
-        ))))
+        self.path_with(&format!("page={}&page_size={size}", self.number))
     }
 
     fn path_with(&self, query: &str) -> String {
@@ -159,7 +174,19 @@ mod tests {
         assert!(paginator.clone().next(&page(1, 3), 100).is_err());
         assert_eq!(paginator.clone().next(&page(2, 2), 1), Ok(None));
         assert_eq!(paginator.clone().next(&page(2, 9), 0), Ok(None));
-        assert_eq!(paginator.next(&PageInfo::default(), 100), Ok(None));
+    }
+
+    #[test]
+    fn a_full_page_without_a_number_has_a_successor() {
+        let mut paginator = Paginator::new("/x".to_owned(), Pagination::Number { size: 100 });
+        let mut next = |records| paginator.next(&PageInfo::default(), records).unwrap();
+        assert_eq!(next(100).as_deref(), Some("/x?page=2&page_size=100"));
+        assert_eq!(next(50), None);
+        assert_eq!(next(250), None);
+        assert!(paginator.check_progress(1, 100).is_ok());
+        assert!(paginator.check_progress(0, 0).is_ok());
+        let error = paginator.check_progress(0, 100).unwrap_err();
+        assert!(error.message.contains("repeat"), "{error}");
     }
 
     #[test]

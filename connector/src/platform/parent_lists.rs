@@ -1,7 +1,7 @@
 //! Lists of parents: the organizations, groups and databases for which other
 //! endpoints are requested. Each list is requested once in a read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use serde_json::value::RawValue;
@@ -77,10 +77,16 @@ impl ParentLists {
             Scope::Token => &["slug"],
             _ => &["Name", "name"],
         };
-        let mut entries = Vec::new();
+        let mut entries: Vec<ListEntry> = Vec::new();
+        // An object that is created while the pages are requested moves others to
+        // the next page, where they are listed again.
+        let mut known = BTreeSet::new();
         for body in bodies.iter() {
             for record in RecordPage::parse(body, endpoint.selector, path)?.records {
-                entries.push(ListEntry::parse(&record, names, path)?);
+                let entry = ListEntry::parse(&record, names, path)?;
+                if known.insert((entry.id.clone(), entry.name.clone())) {
+                    entries.push(entry);
+                }
             }
         }
         Ok(entries)
@@ -98,8 +104,7 @@ impl ParentLists {
         }
         let path = format!("/v1/organizations/{}", percent_encode(organization));
         let request = async |path: String, id: &str, output: &mut Output| {
-            let fetch = client.send(false, path, output).await;
-            let body = client.receive(fetch, output).await?;
+            let body = client.get(false, &path, output).await?;
             let root: Option<&RawValue> = serde_json::from_str(&body).ok();
             let object = root.and_then(Object::parse);
             let member =
@@ -154,8 +159,7 @@ async fn request_list(
     let mut bodies = Vec::new();
     while let Some(path) = next {
         let is_region = endpoint.scope == Scope::Region;
-        let fetch = client.send(is_region, path.clone(), output).await;
-        let body = client.receive(fetch, output).await?;
+        let body = client.get(is_region, &path, output).await?;
         let page = RecordPage::parse(&body, endpoint.selector, &path)?;
         next = paginator.next(&page.info, page.records.len())?;
         bodies.push(body);

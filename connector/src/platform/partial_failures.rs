@@ -10,6 +10,9 @@ use super::partitions::{PartitionContext, request_path};
 use crate::error::{Category, Error, Result};
 use crate::output::{Output, Unread};
 
+/// Number of failed partitions after which a resource fails if none was read and
+/// the API is not available: the others would only wait as long.
+const MAX_FAILURES: usize = 10;
 /// Maximum number of names in the notes.
 const MAX_NAMES: usize = 10;
 
@@ -44,6 +47,9 @@ impl PartialFailures {
         if matches!(self.endpoint.scope, Scope::Token | Scope::Region)
             || !failure::is_partial(&error)
         {
+            return Err(error);
+        }
+        if self.successes == 0 && error.retryable && self.refused.len() + 1 >= MAX_FAILURES {
             return Err(error);
         }
         let failures = match (&context.name, error.category) {

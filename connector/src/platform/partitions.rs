@@ -1,7 +1,7 @@
-//! Partitions of a resource, in request order: every organization, group or
-//! database and, for usage, every day of each.
+//! Partitions of a resource: every organization, group or database and, for
+//! usage, the days of each.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::endpoint::Endpoint;
@@ -26,98 +26,57 @@ pub(super) struct PartitionContext {
     pub(super) window: Option<(String, String)>,
 }
 
-/// Part of a resource with a list of its own.
+/// Part of a resource that can fail alone: the list of one object or, for usage,
+/// its days, one after the other.
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) context: Rc<PartitionContext>,
     pub(super) paginator: Paginator,
-    /// The day after the window, if this is the last partition of the window.
+    /// The day after the current window.
     pub(super) window_end: Option<i64>,
+    windows: VecDeque<Window>,
 }
 
-/// Iterator of the partitions of a resource.
-#[derive(Debug)]
-pub(super) struct Partitions {
-    targets: Vec<Rc<PartitionContext>>,
-    /// Time windows, if the endpoint has them.
-    windows: Vec<Window>,
-    /// First day of each organization. An organization without one is read
-    /// from the first window.
-    first_days: BTreeMap<String, i64>,
-    next_window: usize,
-    next_target: usize,
-}
-
-impl Partitions {
-    pub(super) fn new(targets: Vec<PartitionContext>) -> Self {
+impl Partition {
+    /// Creates the partition of an object without time windows.
+    pub(super) fn new(endpoint: &Endpoint, context: PartitionContext) -> Self {
+        let path = request_path(endpoint, &context);
         Self {
-            targets: targets.into_iter().map(Rc::new).collect(),
-            windows: Vec::new(),
-            first_days: BTreeMap::new(),
-            next_window: 0,
-            next_target: 0,
+            context: Rc::new(context),
+            paginator: Paginator::new(path, endpoint.pagination),
+            window_end: None,
+            windows: VecDeque::new(),
         }
     }
 
-    /// Repeats all partitions for each time window.
+    /// Creates the partition of an object with time windows. Returns nothing
+    /// without a window.
     pub(super) fn with_windows(
-        mut self,
+        endpoint: &Endpoint,
+        context: PartitionContext,
         windows: Vec<Window>,
-        first_days: BTreeMap<String, i64>,
-    ) -> Self {
-        self.windows = windows;
-        self.first_days = first_days;
-        if self.windows.is_empty() {
-            self.targets.clear();
-        }
-        self
+    ) -> Option<Self> {
+        let mut partition = Self {
+            windows: windows.into(),
+            ..Self::new(endpoint, context)
+        };
+        partition.next_window(endpoint).then_some(partition)
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.targets.is_empty()
-    }
-
-    pub(super) fn targets(&self) -> &[Rc<PartitionContext>] {
-        &self.targets
-    }
-
-    /// Returns the next partition.
-    pub(super) fn next(&mut self, endpoint: &Endpoint) -> Option<Partition> {
-        loop {
-            let windows = self.windows.len().max(1);
-            if self.next_window >= windows || self.targets.is_empty() {
-                return None;
-            }
-            let window = self.windows.get(self.next_window).copied();
-            let is_due = |target: &Rc<PartitionContext>| {
-                let first_day = self.first_days.get(&target.organization);
-                window.is_none_or(|(from, _)| first_day.is_none_or(|first| from >= *first))
-            };
-            let context = Rc::clone(&self.targets[self.next_target]);
-            let was_due = is_due(&context);
-            let is_last = !self.targets[self.next_target + 1..].iter().any(is_due);
-            self.next_target += 1;
-            if self.next_target == self.targets.len() {
-                self.next_target = 0;
-                self.next_window += 1;
-            }
-            if !was_due {
-                continue;
-            }
-            let context = match window {
-                None => context,
-                Some((from, to)) => Rc::new(PartitionContext {
-                    window: Some((moment::start_of_day(from), moment::start_of_day(to))),
-                    ..context.as_ref().clone()
-                }),
-            };
-            let path = request_path(endpoint, &context);
-            return Some(Partition {
-                window_end: window.filter(|_| is_last).map(|(_, to)| to),
-                paginator: Paginator::new(path, endpoint.pagination),
-                context,
-            });
-        }
+    /// Enters the next time window. Returns false if there is none.
+    pub(super) fn next_window(&mut self, endpoint: &Endpoint) -> bool {
+        let Some((from, to)) = self.windows.pop_front() else {
+            return false;
+        };
+        let context = PartitionContext {
+            window: Some((moment::start_of_day(from), moment::start_of_day(to))),
+            ..self.context.as_ref().clone()
+        };
+        let path = request_path(endpoint, &context);
+        self.context = Rc::new(context);
+        self.paginator = Paginator::new(path, endpoint.pagination);
+        self.window_end = Some(to);
+        true
     }
 }
 
@@ -156,46 +115,29 @@ mod tests {
         }
     }
 
-    fn paths(mut partitions: Partitions, resource: &str) -> Vec<(String, Option<i64>)> {
-        let endpoint = endpoints::find(resource).unwrap();
-        std::iter::from_fn(|| partitions.next(endpoint))
-            .map(|partition| (partition.paginator.path().to_owned(), partition.window_end))
-            .collect()
-    }
-
     #[test]
-    fn the_last_partition_of_each_day_has_its_end() {
-        let targets = vec![context("a", "x"), context("a", "y"), context("b", "z")];
-        let first_days = [("a".to_owned(), 0), ("b".to_owned(), 1)].into();
-        let partitions = Partitions::new(targets).with_windows(vec![(0, 1), (1, 2)], first_days);
-        let found = paths(partitions, "platform_database_usage");
-        let short = |(path, end): &(String, Option<i64>)| {
-            let path = path
-                .replace("/v1/organizations/", "")
-                .replace("/databases", "");
-            (
-                path.split("T00").next().unwrap_or_default().to_owned(),
-                *end,
-            )
-        };
-        let found: Vec<_> = found.iter().map(short).collect();
-        assert_eq!(
-            found,
-            [
-                ("a/x/usage?from=1970-01-01".to_owned(), None),
-                ("a/y/usage?from=1970-01-01".to_owned(), Some(1)),
-                ("a/x/usage?from=1970-01-02".to_owned(), None),
-                ("a/y/usage?from=1970-01-02".to_owned(), None),
-                ("b/z/usage?from=1970-01-02".to_owned(), Some(2)),
-            ]
-        );
+    fn the_days_of_a_database_follow_each_other() {
+        let endpoint = endpoints::find("platform_database_usage").unwrap();
+        let days = vec![(0, 1), (1, 2)];
+        let mut partition = Partition::with_windows(endpoint, context("a", "x"), days).unwrap();
+        for (day, end) in [("1970-01-01", 1), ("1970-01-02", 2)] {
+            let path = partition.paginator.path();
+            assert!(
+                path.starts_with(&format!("/v1/organizations/a/databases/x/usage?from={day}")),
+                "{path}"
+            );
+            assert_eq!(partition.window_end, Some(end));
+            assert_eq!(partition.next_window(endpoint), end == 1);
+        }
+        assert!(Partition::with_windows(endpoint, context("a", "x"), Vec::new()).is_none());
     }
 
     #[test]
     fn a_name_stays_one_part_of_a_path() {
-        let partitions = Partitions::new(vec![context("a/../b", "x?y#ä")]);
+        let endpoint = endpoints::find("platform_database_stats").unwrap();
+        let partition = Partition::new(endpoint, context("a/../b", "x?y#ä"));
         assert_eq!(
-            paths(partitions, "platform_database_stats")[0].0,
+            partition.paginator.path(),
             "/v1/organizations/a%2F..%2Fb/databases/x%3Fy%23%C3%A4/stats"
         );
     }

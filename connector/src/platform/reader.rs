@@ -2,6 +2,7 @@
 //! failure of one resource does not affect the others.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use super::client::Client;
 use super::parent_lists::ParentLists;
@@ -15,7 +16,7 @@ use crate::selection::{ReadOptions, Selection};
 /// Reader of the selected resources of the Platform API.
 #[derive(Debug)]
 pub struct PlatformReader {
-    client: Client,
+    client: Rc<Client>,
     config: Config,
     lists: ParentLists,
     remaining: VecDeque<Selection>,
@@ -27,7 +28,7 @@ impl PlatformReader {
     #[must_use]
     pub fn new(config: &Config, selected: VecDeque<Selection>) -> Self {
         Self {
-            client: Client::new(&config.platform),
+            client: Rc::new(Client::new(&config.platform)),
             config: config.clone(),
             lists: ParentLists::default(),
             remaining: selected,

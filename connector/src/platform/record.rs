@@ -45,6 +45,10 @@ pub(super) struct RecordMapper {
     excluded: BTreeSet<String>,
     /// Number of values of undocumented types that no column accepts.
     mismatches: u64,
+    /// Number of values that are nested too deeply.
+    too_deep: u64,
+    /// Indices of the key columns in a row, if all are read.
+    key: Vec<usize>,
 }
 
 /// Record that was mapped.
@@ -107,6 +111,8 @@ impl RecordMapper {
             required_key: Vec::new(),
             excluded: BTreeSet::new(),
             mismatches: 0,
+            too_deep: 0,
+            key: Vec::new(),
         })
     }
 
@@ -135,10 +141,11 @@ impl RecordMapper {
         Ok(specs)
     }
 
-    /// Rejects records without a value in a column of the key. Has no effect if a
-    /// part of the key is not read.
+    /// Sets the columns that identify a row. If they are required, records without
+    /// a value in one of them are rejected. Has no effect if a part of the key is
+    /// not read.
     #[must_use]
-    pub(super) fn with_required_key(mut self, key: &[String]) -> Self {
+    pub(super) fn with_key(mut self, key: &[String], is_required: bool) -> Self {
         let read_column = |name: &String| {
             let mut columns = self.columns.iter();
             columns.find_map(|(column, index)| {
@@ -147,8 +154,23 @@ impl RecordMapper {
             })
         };
         let columns: Option<Vec<_>> = key.iter().map(read_column).collect();
-        self.required_key = columns.unwrap_or_default();
+        let columns = columns.unwrap_or_default();
+        self.key = columns.iter().map(|(_, index)| *index).collect();
+        if is_required {
+            self.required_key = columns;
+        }
         self
+    }
+
+    /// Returns a hash of the key of a row, if it has one.
+    pub(super) fn identity(&self, row: &[Value]) -> Option<String> {
+        let values = self.key.iter().map(|index| &row[*index]);
+        let has_key = !self.key.is_empty() && values.clone().all(|value| *value != Value::Null);
+        has_key.then(|| {
+            let texts: Vec<_> = values.map(|value| format!("{value:?}")).collect();
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            sha256(&texts)
+        })
     }
 
     /// Returns true if a column is read.
@@ -164,6 +186,13 @@ impl RecordMapper {
             notes.push(format!(
                 "values of another type than is documented: {}; they are stored in `{EXTRA}`",
                 self.mismatches
+            ));
+        }
+        if self.too_deep > 0 {
+            notes.push(format!(
+                "values nested deeper than {} levels: {}; they are stored as null",
+                json::MAX_DEPTH,
+                self.too_deep
             ));
         }
         if !self.excluded.is_empty() {
@@ -314,7 +343,9 @@ impl RecordMapper {
             match &field.inner {
                 None => {
                     let excludes = excludes(&self.unread_sensitive, &mut self.excluded);
-                    JsonWriter::new(excludes).append_member(&field.name, field.value, out);
+                    let mut writer = JsonWriter::new(excludes);
+                    writer.append_member(&field.name, field.value, out);
+                    self.too_deep += writer.too_deep;
                 }
                 Some(inner) => {
                     let mut object = "{".to_owned();
@@ -331,7 +362,11 @@ impl RecordMapper {
 
     /// Writes a value as JSON, as far as it may be stored.
     pub(super) fn write(&mut self, value: &RawValue) -> String {
-        JsonWriter::new(excludes(&self.unread_sensitive, &mut self.excluded)).write(value)
+        let excludes = excludes(&self.unread_sensitive, &mut self.excluded);
+        let mut writer = JsonWriter::new(excludes);
+        let json = writer.write(value);
+        self.too_deep += writer.too_deep;
+        json
     }
 }
 

@@ -1,72 +1,81 @@
-//! Reader of one resource. Several requests are under way at once. Responses
-//! are received in the order of their requests, so that the order of rows does
-//! not vary.
+//! Reader of one resource. Several requests are under way at once, and whichever
+//! response arrives first is taken first. A part of the resource that fails
+//! leaves no rows, and does not affect the others. The rows of the parts are sent
+//! in the order of the parts, so that it does not vary.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::future::poll_fn;
+use std::rc::Rc;
 
-use serde_json::value::RawValue;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
-use super::client::{Client, Fetch};
+use super::client::Client;
 use super::endpoint::{Endpoint, Incremental, Scope};
 use super::endpoints;
-use super::json::{self, JsonType, Object};
 use super::page::RecordPage;
 use super::parent_lists::ParentLists;
+use super::part::{Part, PartRecord, PartRequest, PartResponse};
 use super::partial_failures::PartialFailures;
-use super::partitions::{Partition, Partitions};
+use super::partitions::Partition;
 use super::plan::{self, ResourcePlan};
-use super::record::{MappedRecord, RecordMapper};
+use super::positions::Positions;
+use super::record::RecordMapper;
 use super::targets::targets;
-use super::watermarks::{RecordAge, WatermarkFilter};
-use super::windows::windows;
+use super::windows::{first_day, windows};
 use crate::clock;
 use crate::config::Platform;
-use crate::cursor::{Cursor, Watermark, Watermarks};
 use crate::error::{Category, Error, Result};
-use crate::moment;
 use crate::output::{Output, PageKind, Unread};
+use crate::retry;
 use crate::rows::batch::BatchBuilder;
 use crate::rows::page_limit::PageLimit;
 use crate::selection::{Mode, ReadOptions, Selection};
 
 /// Maximum bytes of a page, even if the host permits more.
 const PAGE_BYTES: u64 = 8 << 20;
+/// Maximum bytes of the records of a part that are kept until it is complete.
+const MAX_PART_BYTES: usize = 8 << 20;
+/// Maximum bytes of the records of parts that are kept until an earlier part is
+/// complete.
+const MAX_KEPT_BYTES: usize = 32 << 20;
+/// Number of rows from which the days that were read so far are a page, at whose
+/// cursor a read can resume.
+const CURSOR_ROWS: usize = 1_000;
+/// Maximum number of requests for each one that `concurrency` permits, including
+/// those that wait before another attempt.
+const MAX_REQUESTS: usize = 4;
 
 /// Reader of one resource.
 #[derive(Debug)]
 pub(super) struct ResourceReader {
-    endpoint: &'static Endpoint,
-    mapper: RecordMapper,
+    pub(super) endpoint: &'static Endpoint,
+    pub(super) mapper: RecordMapper,
     rows: BatchBuilder,
-    partitions: Partitions,
-    /// Requested partitions. A list of parents has no request of its own.
-    in_flight: VecDeque<(Partition, Option<Fetch>)>,
+    /// Partitions that were not requested yet.
+    queued: VecDeque<Partition>,
+    requests: FuturesUnordered<PartRequest>,
+    /// Number of parts that were requested.
+    requested: usize,
+    /// Parts that ended before an earlier one.
+    ended: BTreeMap<usize, Part>,
+    /// Number of the part whose rows are sent next.
+    next_part: usize,
+    /// Parts whose rows were sent before those of an earlier one.
+    sent_early: BTreeSet<usize>,
     /// Maximum number of requests under way.
     concurrency: usize,
     page_limit: PageLimit,
     /// Number of rows so far.
     row_count: u64,
     max_rows: u64,
-    progress: Option<Progress>,
-    /// Hashes of the records of the current list, if records may move between
-    /// its pages.
-    hashes: BTreeSet<u128>,
+    /// Positions of an incremental read.
+    pub(super) positions: Option<Positions>,
     failures: PartialFailures,
     /// The only organization that is read from the list of organizations.
-    only_organization: Option<String>,
+    pub(super) only_organization: Option<String>,
     /// Part that was not read, determined at the end.
     unread: Option<Unread>,
-}
-
-/// Progress of an incremental read.
-#[derive(Debug)]
-struct Progress {
-    cursor_column: &'static str,
-    lag: f64,
-    last: Watermarks,
-    watermarks: Watermarks,
-    /// Filter of the current organization.
-    filter: Option<WatermarkFilter>,
 }
 
 impl ResourceReader {
@@ -90,46 +99,50 @@ impl ResourceReader {
             selection.primary_key.clone()
         };
         // A row without a key has no older version that it could replace.
-        let mapper = if selection.idempotent {
-            mapper.with_required_key(&key)
-        } else {
-            mapper
-        };
+        let mapper = mapper.with_key(&key, selection.idempotent);
         if let Some(stats) = output.stats() {
             stats.primary_key = key;
         }
         let mut failures = PartialFailures::new(endpoint);
         let targets = targets(endpoint, settings, client, lists, &mut failures, output).await?;
-        let mut partitions = Partitions::new(targets);
-        let mut progress = (selection.mode == Mode::Incremental).then(|| Progress {
-            cursor_column: plan::cursor_column(endpoint).unwrap_or_default(),
-            lag: selection.lag.map_or(0.0, |lag| lag.amount),
-            watermarks: watermarks.clone(),
-            last: watermarks,
-            filter: None,
+        let mut positions = (selection.mode == Mode::Incremental).then(|| {
+            let column = plan::cursor_column(endpoint).unwrap_or_default();
+            Positions::new(
+                column,
+                selection.lag.map_or(0.0, |lag| lag.amount),
+                watermarks,
+            )
         });
-        if endpoint.incremental == Some(Incremental::Days) {
-            let last = progress.as_ref().map(|progress| &progress.last);
-            let today = clock::today();
-            let (windows, first_days) = windows(selection, settings, last, &partitions, today)?;
-            if let Some(progress) = &mut progress {
-                progress.start_days(&first_days);
+        let mut queued = VecDeque::with_capacity(targets.len());
+        let today = clock::today();
+        for target in targets {
+            if endpoint.incremental != Some(Incremental::Days) {
+                queued.push_back(Partition::new(endpoint, target));
+                continue;
             }
-            partitions = partitions.with_windows(windows, first_days);
+            let last = positions.as_ref().map(Positions::last);
+            let windows = windows(selection, settings, last, &target, today)?;
+            if let Some(positions) = &mut positions {
+                positions.add(&target, first_day(settings, today));
+            }
+            queued.extend(Partition::with_windows(endpoint, target, windows));
         }
         let lists_organizations = Scope::Organization.parent() == Some(endpoint.name);
         Ok(Self {
             endpoint,
             mapper,
             rows: BatchBuilder::new(&columns),
-            partitions,
-            in_flight: VecDeque::new(),
+            queued,
+            requests: FuturesUnordered::new(),
+            requested: 0,
+            ended: BTreeMap::new(),
+            next_part: 0,
+            sent_early: BTreeSet::new(),
             concurrency: settings.concurrency,
             page_limit: options.page_limit(PAGE_BYTES),
             row_count: 0,
             max_rows: options.row_limit.unwrap_or(u64::MAX),
-            progress,
-            hashes: BTreeSet::new(),
+            positions,
             failures,
             only_organization: settings
                 .organization
@@ -143,40 +156,42 @@ impl ResourceReader {
         self.endpoint.name
     }
 
-    /// Receives one response. Returns false when all were received.
+    /// Takes one response. Returns false when all were taken.
     pub(super) async fn step(
         &mut self,
-        client: &Client,
+        client: &Rc<Client>,
         lists: &mut ParentLists,
         output: &mut Output,
     ) -> Result<bool> {
         if self.row_count >= self.max_rows {
             return Ok(false);
         }
-        self.fill_in_flight(client, output).await;
-        let Some((mut partition, fetch)) = self.in_flight.pop_front() else {
-            self.failures
-                .check_any_success(client, lists, output)
-                .await?;
-            self.unread = self.failures.unread(|column| self.mapper.reads(column))?;
-            return match &self.only_organization {
-                Some(slug) if self.row_count == 0 => Err(unknown_organization(slug)),
-                _ => Ok(false),
+        let (mut part, next) = if endpoints::is_parent(self.endpoint) {
+            let Some(partition) = self.queued.pop_front() else {
+                return self.finish(client, lists, output).await;
             };
+            let mut part = self.new_part(partition);
+            let received = self.receive_list(&mut part, client, lists, output).await;
+            (part, received.map(|()| None))
+        } else {
+            let Some(mut response) = self.next_response(client).await else {
+                return self.finish(client, lists, output).await;
+            };
+            output.count_requests(response.requests);
+            let next = self.receive(&mut response, output);
+            (response.part, next)
         };
-        let received = self.receive(&mut partition, fetch, client, lists, output);
-        match received.await {
-            Ok(Some(next)) => {
-                let fetch = self.send(next, client, output).await;
-                self.in_flight.push_front((partition, Some(fetch)));
-                return Ok(true);
+        match next {
+            Ok(Some(path)) => self.request(part, path, client),
+            Ok(None) => self.end_list(part, client, output)?,
+            // A list of which rows were sent is neither complete nor deleted.
+            Err(error) if part.is_sent => return Err(error),
+            Err(error) => {
+                self.failures.record(&part.partition.context, error)?;
+                part.drop_list();
+                self.end_part(part, output)?;
             }
-            Ok(None) => self.failures.record_success(),
-            // A partly read partition is neither complete nor deleted.
-            Err(error) if partition.paginator.has_started() => return Err(error),
-            Err(error) => self.failures.record(&partition.context, error)?,
         }
-        self.end_partition(&partition, output)?;
         Ok(true)
     }
 
@@ -188,209 +203,184 @@ impl ResourceReader {
         };
         stats.ended = true;
         stats.unread = self.unread.take();
-        if let Some(progress) = &self.progress {
-            stats.cursor = Some(progress.cursor());
+        if let Some(positions) = &self.positions {
+            stats.cursor = Some(positions.cursor());
         }
         stats.notes.extend(self.failures.notes());
         stats.notes.extend(self.mapper.notes());
         Ok(())
     }
 
-    async fn fill_in_flight(&mut self, client: &Client, output: &mut Output) {
-        while self.in_flight.len() < self.concurrency {
-            let Some(partition) = self.partitions.next(self.endpoint) else {
-                break;
-            };
-            // The list of a parent is requested once for all resources.
-            let fetch = if endpoints::is_parent(self.endpoint) {
-                None
-            } else {
-                let path = partition.paginator.first();
-                Some(self.send(path, client, output).await)
-            };
-            self.in_flight.push_back((partition, fetch));
-        }
-    }
-
-    async fn send(&self, path: String, client: &Client, output: &mut Output) -> Fetch {
-        let is_region = self.endpoint.scope == Scope::Region;
-        client.send(is_region, path, output).await
-    }
-
-    /// Receives a page of a partition. Returns the path of the next page.
-    async fn receive(
+    /// Determines what was not read. Always returns false.
+    async fn finish(
         &mut self,
-        partition: &mut Partition,
-        fetch: Option<Fetch>,
         client: &Client,
         lists: &mut ParentLists,
         output: &mut Output,
-    ) -> Result<Option<String>> {
-        let selector = self.endpoint.selector;
-        let Some(fetch) = fetch else {
-            let path = partition.paginator.path();
-            let bodies = lists.bodies(client, self.endpoint, path, output).await?;
-            for body in bodies.iter() {
-                let page = RecordPage::parse(body, selector, path)?;
-                self.push_records(partition, &page, output)?;
-            }
-            return Ok(None);
-        };
-        let path = fetch.path.clone();
-        let body = client.receive(fetch, output).await?;
-        let page = RecordPage::parse(&body, selector, &path)?;
-        let next = partition.paginator.next(&page.info, page.records.len())?;
-        let is_complete = self.push_records(partition, &page, output)?;
-        Ok(next.filter(|_| !is_complete && self.row_count < self.max_rows))
+    ) -> Result<bool> {
+        self.failures
+            .check_any_success(client, lists, output)
+            .await?;
+        self.unread = self.failures.unread(|column| self.mapper.reads(column))?;
+        match &self.only_organization {
+            Some(slug) if self.row_count == 0 => Err(unknown_organization(slug)),
+            _ => Ok(false),
+        }
     }
 
-    /// Appends records. Those that cannot be rows are sent as rejected. Returns
-    /// true if all new records of the partition were received.
-    fn push_records(
-        &mut self,
-        partition: &Partition,
-        page: &RecordPage<'_>,
-        output: &mut Output,
-    ) -> Result<bool> {
-        // New records move older ones to later pages.
-        let is_newest_first =
-            matches!(self.endpoint.incremental, Some(Incremental::NewestFirst(_)));
-        let mut is_complete = false;
-        for record in &page.records {
-            if self.row_count >= self.max_rows || !self.is_selected(record) {
-                continue;
-            }
-            let Some(mapped) = self.mapper.row(record, &partition.context) else {
-                let found = JsonType::from_value(record).name();
-                let reason = format!("the record is {found}, not an object");
-                self.reject(record, reason, output);
-                continue;
-            };
-            let MappedRecord {
-                row,
-                hash,
-                rejection,
-            } = mapped;
-            if is_newest_first && !self.hashes.insert(half(&hash)) {
-                continue;
-            }
-            match self.age(partition, record, &hash) {
-                RecordAge::New => {}
-                RecordAge::Sent => continue,
-                RecordAge::Old => {
-                    is_complete = is_newest_first;
-                    continue;
+    /// Waits for the next response. `None` after the last one.
+    async fn next_response(&mut self, client: &Rc<Client>) -> Option<PartResponse> {
+        poll_fn(|context| {
+            loop {
+                while self.may_request()
+                    && let Some(partition) = self.queued.pop_front()
+                {
+                    let path = partition.paginator.first();
+                    let part = self.new_part(partition);
+                    self.request(part, path, client);
+                }
+                let response = self.requests.poll_next_unpin(context);
+                // A request that begins to wait makes room for another.
+                let has_room = !self.queued.is_empty() && self.may_request();
+                if response.is_ready() || !has_room {
+                    return response;
                 }
             }
-            if let Some(reason) = rejection {
-                self.reject(record, reason, output);
-                continue;
-            }
-            // The last row of a day is in the page with the cursor of the day.
-            if !self.page_limit.has_room(&self.rows, &row) {
-                output.page(&mut self.rows)?;
-            }
-            self.rows.push_row(&row);
-            self.row_count += 1;
+        })
+        .await
+    }
+
+    fn new_part(&mut self, partition: Partition) -> Part {
+        self.requested += 1;
+        Part::new(self.requested - 1, partition)
+    }
+
+    fn may_request(&self) -> bool {
+        let requests = self.requests.len();
+        requests.saturating_sub(retry::waiting()) < self.concurrency
+            && requests < MAX_REQUESTS * self.concurrency
+    }
+
+    fn request(&mut self, part: Part, path: String, client: &Rc<Client>) {
+        let is_region = self.endpoint.scope == Scope::Region;
+        self.requests.push(part.request(client, is_region, path));
+    }
+
+    /// Receives the list of a parent, which is requested once for all resources.
+    async fn receive_list(
+        &mut self,
+        part: &mut Part,
+        client: &Client,
+        lists: &mut ParentLists,
+        output: &mut Output,
+    ) -> Result<()> {
+        let path = part.partition.paginator.path().to_owned();
+        let bodies = lists.bodies(client, self.endpoint, &path, output).await?;
+        for body in bodies.iter() {
+            let page = RecordPage::parse(body, self.endpoint.selector, &path)?;
+            self.map_records(part, &page);
         }
-        Ok(is_complete)
+        Ok(())
     }
 
-    fn reject(&mut self, record: &RawValue, reason: String, output: &mut Output) {
-        let json = self.mapper.write(record);
-        output.reject(&mut self.rows, json, reason);
+    /// Receives a page of a part. Returns the path of its next page.
+    fn receive(
+        &mut self,
+        response: &mut PartResponse,
+        output: &mut Output,
+    ) -> Result<Option<String>> {
+        let PartResponse {
+            part, path, body, ..
+        } = response;
+        let body = body.as_ref().map_err(Error::clone)?;
+        let page = RecordPage::parse(body, self.endpoint.selector, path)?;
+        let records = page.records.len();
+        let next = part.partition.paginator.next(&page.info, records)?;
+        let (new_records, is_complete) = self.map_records(part, &page);
+        part.partition
+            .paginator
+            .check_progress(new_records, records)?;
+        if part.bytes > MAX_PART_BYTES {
+            part.is_sent = true;
+            self.send_records(part, output)?;
+        }
+        let has_room = self.row_count + part.rows() < self.max_rows;
+        Ok(next.filter(|_| !is_complete && has_room))
     }
 
-    /// Returns true for all records but those of other organizations than the
-    /// configured one.
-    fn is_selected(&self, record: &RawValue) -> bool {
-        let Some(organization) = &self.only_organization else {
-            return true;
-        };
-        let object = Object::parse(record);
-        let slug = object.and_then(|object| object.get("slug").and_then(json::text));
-        slug.as_ref() == Some(organization)
-    }
-
-    fn age(&mut self, partition: &Partition, record: &RawValue, hash: &str) -> RecordAge {
-        let (
-            Some(progress),
-            Some(Incremental::NewestFirst(column) | Incremental::Unordered(column)),
-        ) = (&mut self.progress, self.endpoint.incremental)
-        else {
-            return RecordAge::New;
-        };
-        let last = progress.last.get(&partition.context.organization);
-        let filter = progress
-            .filter
-            .get_or_insert_with(|| WatermarkFilter::new(last, progress.lag));
-        let time = Object::parse(record).and_then(|object| object.get(column).and_then(json::text));
-        filter.classify(time.as_deref(), hash)
-    }
-
-    fn end_partition(&mut self, partition: &Partition, output: &mut Output) -> Result<()> {
-        self.hashes.clear();
-        let Some(progress) = &mut self.progress else {
+    /// Ends the list of a part, and requests its next day.
+    fn end_list(&mut self, mut part: Part, client: &Rc<Client>, output: &mut Output) -> Result<()> {
+        part.end_list(clock::today());
+        if part.partition.next_window(self.endpoint) {
+            let path = part.partition.paginator.first();
+            self.request(part, path, client);
             return Ok(());
-        };
-        if let Some(watermark) = progress.filter.take().and_then(WatermarkFilter::watermark) {
-            let organization = partition.context.organization.clone();
-            progress.watermarks.insert(organization, watermark);
         }
-        if self.endpoint.incremental == Some(Incremental::Days)
-            && let Some(end) = partition.window_end
-        {
-            progress.end_day(end, &self.partitions);
-            if !self.rows.is_empty() {
-                let cursor = progress.cursor();
-                output.page_with(PageKind::Rows, &mut self.rows, Some(cursor))?;
+        self.failures.record_success();
+        self.end_part(part, output)
+    }
+
+    /// Ends a part. Its rows are sent after those of the earlier parts.
+    fn end_part(&mut self, part: Part, output: &mut Output) -> Result<()> {
+        self.ended.insert(part.number, part);
+        let kept: usize = self.ended.values().map(|part| part.bytes).sum();
+        loop {
+            if self.sent_early.remove(&self.next_part) {
+                self.next_part += 1;
+            } else if let Some(part) = self.ended.remove(&self.next_part) {
+                self.next_part += 1;
+                self.send_part(part, output)?;
+            } else {
+                break;
+            }
+        }
+        if kept > MAX_KEPT_BYTES {
+            for (number, part) in std::mem::take(&mut self.ended) {
+                self.sent_early.insert(number);
+                self.send_part(part, output)?;
             }
         }
         Ok(())
     }
-}
 
-impl Progress {
-    /// Sets the watermarks of organizations that were never read, so that the
-    /// next read starts at the same day even if no day has ended by then.
-    fn start_days(&mut self, first_days: &BTreeMap<String, i64>) {
-        for (organization, day) in first_days {
-            let watermark = self.watermarks.entry(organization.clone());
-            watermark.or_insert_with(|| day_watermark(*day));
+    /// Sends the rows of a part, and raises its position.
+    fn send_part(&mut self, mut part: Part, output: &mut Output) -> Result<()> {
+        self.send_records(&mut part, output)?;
+        let Some(positions) = &mut self.positions else {
+            return Ok(());
+        };
+        let context = &part.partition.context;
+        if let Some(filter) = part.filter.take() {
+            positions.end_list(&context.organization, filter);
         }
+        if let Some(end) = part.read_until {
+            positions.end_day(context, end);
+        }
+        let is_by_days = self.endpoint.incremental == Some(Incremental::Days);
+        if is_by_days && self.rows.len() >= CURSOR_ROWS {
+            let cursor = positions.cursor();
+            output.page_with(PageKind::Rows, &mut self.rows, Some(cursor))?;
+        }
+        Ok(())
     }
 
-    /// Raises the watermarks to a day before which all days were read, unless
-    /// they have not ended.
-    fn end_day(&mut self, end: i64, partitions: &Partitions) {
-        if end > clock::today() {
-            return;
-        }
-        for target in partitions.targets() {
-            let watermark = self.watermarks.entry(target.organization.clone());
-            let watermark = watermark.or_default();
-            if watermark.moment().is_none_or(|until| until.day() < end) {
-                *watermark = day_watermark(end);
+    /// Sends the records of a part.
+    fn send_records(&mut self, part: &mut Part, output: &mut Output) -> Result<()> {
+        for record in part.take_records() {
+            match record {
+                PartRecord::Row(_) if self.row_count >= self.max_rows => break,
+                PartRecord::Row(row) => {
+                    if !self.page_limit.has_room(&self.rows, &row) {
+                        output.page(&mut self.rows)?;
+                    }
+                    self.rows.push_row(&row);
+                    self.row_count += 1;
+                }
+                PartRecord::Rejected(json, reason) => output.reject(&mut self.rows, json, reason),
             }
         }
+        Ok(())
     }
-
-    fn cursor(&self) -> Vec<u8> {
-        Cursor::for_platform(self.cursor_column, self.watermarks.clone()).encode()
-    }
-}
-
-fn day_watermark(day: i64) -> Watermark {
-    Watermark {
-        until: moment::start_of_day(day),
-        seen: Vec::new(),
-    }
-}
-
-/// Returns half of a hash, which is sufficient to identify a record of a list.
-fn half(hash: &str) -> u128 {
-    let digits = hash.get(..32).unwrap_or(hash);
-    u128::from_str_radix(digits, 16).unwrap_or_default()
 }
 
 fn unknown_organization(slug: &str) -> Error {

@@ -2,6 +2,8 @@
 //! the newest time that was read of an organization, with hashes of the records
 //! of that time.
 
+use std::collections::BTreeMap;
+
 use crate::cursor::{self, Cursor, Watermark, Watermarks};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
@@ -36,6 +38,16 @@ impl Watermark {
     /// Returns the time, or `None` if it is not valid.
     pub(super) fn moment(&self) -> Option<Moment> {
         Moment::parse(&self.until)
+    }
+
+    /// Returns the position of a database, or `None` if it is not valid.
+    pub(super) fn position(&self, database: &str) -> Option<Moment> {
+        Moment::parse(self.behind.get(database).unwrap_or(&self.until))
+    }
+
+    fn is_valid(&self) -> bool {
+        let mut times = self.behind.values().chain([&self.until]);
+        times.all(|time| Moment::parse(time).is_some())
     }
 }
 
@@ -76,6 +88,7 @@ impl WatermarkFilter {
                 let watermark = Watermark {
                     until: time.to_owned(),
                     seen: vec![hash.to_owned()],
+                    behind: BTreeMap::new(),
                 };
                 *newest = Some((moment, watermark));
             }
@@ -94,11 +107,10 @@ pub(super) fn watermarks(cursor: Option<&Cursor>, resource: &str) -> Result<Wate
     let Some(cursor) = cursor else {
         return Ok(Watermarks::new());
     };
-    let watermarks = cursor.watermarks.clone().filter(|watermarks| {
-        watermarks
-            .values()
-            .all(|watermark| watermark.moment().is_some())
-    });
+    let watermarks = cursor
+        .watermarks
+        .clone()
+        .filter(|watermarks| watermarks.values().all(Watermark::is_valid));
     watermarks.ok_or_else(|| {
         Error::config(
             format!("the cursor of `{resource}` has no valid times"),
@@ -149,7 +161,7 @@ mod tests {
     fn a_lag_repeats_records_that_may_have_been_late() {
         let watermark = Watermark {
             until: "2024-01-02T00:00:00Z".to_owned(),
-            seen: Vec::new(),
+            ..Watermark::default()
         };
         let mut filter = WatermarkFilter::new(Some(&watermark), 3_600.0);
         assert_eq!(

@@ -1,53 +1,45 @@
 //! Time windows of a usage endpoint.
 
-use std::collections::BTreeMap;
-
-use super::partitions::{Partitions, Window};
+use super::partitions::{PartitionContext, Window};
 use crate::config::Platform;
-use crate::cursor::{Watermark, Watermarks};
+use crate::cursor::Watermarks;
 use crate::error::{Error, Result};
-use crate::moment;
+use crate::moment::{self, Moment};
 use crate::selection::Selection;
 
 /// Maximum number of days in one read: ten years.
 const MAX_DAYS: i64 = 3_660;
 const SECONDS_PER_DAY: f64 = 86_400.0;
 
-/// Returns the requested windows, and the first day of each organization. A
-/// full read requests the calendar month. An incremental read requests each day
-/// since the last watermark. It includes today only if rows are merged, since
-/// the usage of today is not final.
+/// Returns the windows of a database. A full read requests the calendar month.
+/// An incremental read requests each day since the position of the database. It
+/// includes today only if rows are merged, since the usage of today is not final.
 pub(super) fn windows(
     selection: &Selection,
     settings: &Platform,
     last: Option<&Watermarks>,
-    partitions: &Partitions,
+    target: &PartitionContext,
     today: i64,
-) -> Result<(Vec<Window>, BTreeMap<String, i64>)> {
+) -> Result<Vec<Window>> {
     let (month, next_month) = moment::month(today);
-    let Some(last) = last.filter(|_| !partitions.is_empty()) else {
-        return Ok((vec![(month, next_month)], BTreeMap::new()));
+    let Some(last) = last else {
+        return Ok(vec![(month, next_month)]);
     };
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a float out of range becomes the end of the range"
     )]
     let lag = (selection.lag.map_or(0.0, |lag| lag.amount) / SECONDS_PER_DAY).ceil() as i64;
-    let start = settings.usage_from.unwrap_or(month);
-    let mut first_days = BTreeMap::new();
-    for target in partitions.targets() {
-        let organization = &target.organization;
-        let from = match last.get(organization).and_then(Watermark::moment) {
-            Some(until) => {
-                let earliest = settings.usage_from.unwrap_or(i64::MIN);
-                let until = until.day();
-                until.saturating_sub(lag).max(earliest.min(until))
-            }
-            None => start,
-        };
-        first_days.insert(organization.clone(), from);
-    }
-    let first = first_days.values().min().copied().unwrap_or(today);
+    let watermark = last.get(&target.organization);
+    let name = target.name.as_deref().unwrap_or_default();
+    let first = match watermark.and_then(|watermark| watermark.position(name)) {
+        Some(position) => {
+            let earliest = settings.usage_from.unwrap_or(i64::MIN);
+            let position = Moment::day(position);
+            position.saturating_sub(lag).max(earliest.min(position))
+        }
+        None => first_day(settings, today),
+    };
     let end = today + i64::from(selection.idempotent);
     if end - first > MAX_DAYS {
         return Err(Error::config(
@@ -58,15 +50,19 @@ pub(super) fn windows(
             "set `usage_from` to a later day",
         ));
     }
-    let days = (first..end).map(|day| (day, day + 1)).collect();
-    Ok((days, first_days))
+    Ok((first..end).map(|day| (day, day + 1)).collect())
+}
+
+/// Returns the first day of a database that was never read.
+pub(super) fn first_day(settings: &Platform, today: i64) -> i64 {
+    settings.usage_from.unwrap_or(moment::month(today).0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::platform::partitions::PartitionContext;
+    use crate::cursor::Watermark;
     use crate::selection::{Lag, Mode};
 
     /// Returns the first requested day, and the day after the last one.
@@ -76,13 +72,17 @@ mod tests {
         selection: &Selection,
     ) -> (String, String) {
         let settings = Config::parse(config).unwrap().platform;
-        let partitions = Partitions::new(vec![PartitionContext {
+        let target = PartitionContext {
             organization: "acme".to_owned(),
+            name: Some("late".to_owned()),
             ..PartitionContext::default()
-        }]);
+        };
+        // The position of the organization does not count for a database that
+        // is behind.
         let watermark = |until: &str| Watermark {
-            until: until.to_owned(),
+            until: "2026-03-02T00:00:00Z".to_owned(),
             seen: Vec::new(),
+            behind: [("late".to_owned(), until.to_owned())].into(),
         };
         let last: Watermarks = until
             .map(|until| ("acme".to_owned(), watermark(until)))
@@ -90,8 +90,7 @@ mod tests {
             .collect();
         let today = moment::Moment::parse("2026-03-02").unwrap().day();
         let last = (selection.mode == Mode::Incremental).then_some(last);
-        let (windows, _) =
-            windows(selection, &settings, last.as_ref(), &partitions, today).unwrap();
+        let windows = windows(selection, &settings, last.as_ref(), &target, today).unwrap();
         let (first, last) = (windows.first().unwrap(), windows.last().unwrap());
         let day = |day| moment::start_of_day(day)[..10].to_owned();
         (day(first.0), day(last.1))

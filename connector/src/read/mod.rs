@@ -56,7 +56,6 @@ use self::feed::FeedReader;
 pub use self::restart::RestartState;
 use self::tables::TableReader;
 use self::target::Target;
-use crate::clock;
 use crate::config::Config;
 use crate::cursor::DatabaseIdentity;
 use crate::database::server::Server;
@@ -67,7 +66,7 @@ use crate::http::Credential;
 use crate::output::{Event, Output};
 use crate::platform;
 use crate::platform::reader::PlatformReader;
-use crate::retry::Backoff;
+use crate::retry::{self, Backoff};
 use crate::selection::{ReadOptions, Selection};
 
 /// Read over several resources.
@@ -124,6 +123,8 @@ impl Read {
         for selection in &mut requested {
             selection.database.clone_from(&database);
         }
+        let retry = config.platform.retry;
+        let backoff = retry.backoff_with_attempts(restart::MAX_RESTARTS + 1);
         Self {
             server,
             config,
@@ -133,7 +134,7 @@ impl Read {
             stage: Stage::Start,
             output: Output::default(),
             restart: RestartState::default(),
-            backoff: Backoff::with_attempts(restart::MAX_RESTARTS + 1),
+            backoff,
             delay: None,
         }
     }
@@ -164,7 +165,7 @@ impl Read {
                 return Ok(None);
             }
             if let Some(delay) = self.delay.take() {
-                clock::sleep(delay).await;
+                retry::pause(delay).await;
             }
             if let Err(failure) = self.step().await {
                 let recovered = self.recover(failure).await;

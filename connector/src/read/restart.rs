@@ -112,6 +112,9 @@ impl Read {
     /// Schedules a delay before the next attempt.
     fn back_off(&mut self, error: Error) -> Result<()> {
         let delay = self.backoff.next_delay(error).map_err(|error| {
+            if error.category == Category::RateLimited {
+                return error;
+            }
             error.hint(
                 "the server did not keep a transaction open, or did not answer, for as long as the \
                  read took; read fewer or smaller resources at once, or run again later",

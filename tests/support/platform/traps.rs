@@ -26,6 +26,15 @@ pub enum Trap {
     SecretsEverywhere,
     /// The list of members ends with a member without a name, and with null.
     InvalidMembers,
+    /// Lists in numbered pages do not state the numbers.
+    PagesWithoutNumbers,
+    /// Numbers of pages are texts.
+    PageNumbersAsText,
+    /// Fields that hold any JSON are nested deeply.
+    DeepNesting,
+    /// A page of a list begins with the last record of the page before, as if a
+    /// record had been added in between.
+    PagesOverlap,
 }
 
 /// Fields that identify records. Deviations keep them.
@@ -61,8 +70,9 @@ pub(super) fn apply(traps: &[Trap], template: &str, mut response: Json) -> Json 
             }
             Trap::FieldsVanish => each_second_record(&mut response, remove_fields),
             Trap::TypesChange => each_second_record(&mut response, change_types),
-            // Applied to errors, which are not responses of endpoints.
-            Trap::ErrorsAsObjects => {}
+            // Applied to errors, which are not responses of endpoints, and to lists
+            // before they are cut into pages.
+            Trap::ErrorsAsObjects | Trap::PagesOverlap => {}
             Trap::FieldsAreNull => each_second_record(&mut response, clear_fields),
             // Every key of this object is a location.
             Trap::SecretsEverywhere if template == "/v1/locations" => {}
@@ -77,9 +87,33 @@ pub(super) fn apply(traps: &[Trap], template: &str, mut response: Json) -> Json 
                     members.extend([json!({"role": "unnamed"}), Json::Null]);
                 }
             }
+            Trap::PagesWithoutNumbers => {
+                if let Some(pagination) = pagination(&mut response) {
+                    pagination.retain(|name, _| name == "next");
+                }
+            }
+            Trap::PageNumbersAsText => {
+                for value in pagination(&mut response)
+                    .into_iter()
+                    .flat_map(Map::values_mut)
+                {
+                    if value.is_number() {
+                        *value = json!(value.to_string());
+                    }
+                }
+            }
+            Trap::DeepNesting => each_object(&mut response, &mut |object| {
+                if let Some(data) = object.get_mut("data") {
+                    *data = (0..100).fold(json!("inmost"), |inner, _| json!([inner]));
+                }
+            }),
         }
     }
     response
+}
+
+fn pagination(response: &mut Json) -> Option<&mut Map<String, Json>> {
+    response.get_mut("pagination")?.as_object_mut()
 }
 
 fn each_object(part: &mut Json, change: &mut dyn FnMut(&mut Map<String, Json>)) {

@@ -173,6 +173,47 @@ fn usage_is_read_day_by_day_and_the_last_day_again() -> Result<()> {
 }
 
 #[test]
+fn the_days_of_a_database_that_failed_are_read_by_the_next_run() -> Result<()> {
+    let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
+    for (status, write) in [
+        (403, "write = \"append\""),
+        (404, "write = \"append\""),
+        (422, "cursor = \"from\""),
+        (500, "cursor = \"from\""),
+    ] {
+        let platform = Platform::serve(world(0, 0).at(now))?;
+        let usage = "/v1/organizations/acme/databases/db-0002/usage";
+        // The first of four days is read.
+        platform.fault(ApiFault::Status(status).at(usage).after(1));
+        let from = day(now, 4)?;
+        let pipeline = pipeline(&platform)?
+            .config(&format!("usage_from = \"{from}\"\nretry_budget = \"1s\""))
+            .resource_with(
+                "platform_database_usage",
+                &format!("mode = \"incremental\"\n{write}"),
+            );
+        let outcome = pipeline.host(&["run", "--json"])?;
+        // A database that no longer exists is no failure.
+        let code = i32::from(status != 404);
+        assert_eq!(outcome.code, Some(code), "{status}: {outcome:?}");
+        let days = "SELECT count(DISTINCT \"from\") FROM platform_database_usage";
+        let late = "SELECT count(*) FROM platform_database_usage \
+                    WHERE database_name = 'db-0002' AND \"to\" <= current_date";
+        let others = "SELECT count(*) FROM platform_database_usage \
+                      WHERE database_name <> 'db-0002' AND \"to\" <= current_date";
+        assert_eq!(number(&pipeline, late)?, 1, "{status}");
+        assert_eq!(number(&pipeline, others)?, 8, "{status}");
+
+        platform.clear_faults();
+        pipeline.load()?;
+        assert_eq!(number(&pipeline, late)?, 4, "{status}");
+        assert_eq!(number(&pipeline, others)?, 8, "{status}");
+        assert!(number(&pipeline, days)? >= 4, "{status}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_incomplete_day_is_not_appended() -> Result<()> {
     let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
     let platform = Platform::serve(world(0, 0).at(now))?;

@@ -59,7 +59,9 @@ fn the_exit_code_shows_that_nothing_could_be_read() -> Result<()> {
     let foreign = pipeline(&platform)?.token("a.b.c").host(&["run"])?;
     assert_eq!(foreign.code, Some(3), "{foreign:?}");
     assert!(
-        foreign.stderr.contains("auth api-tokens mint"),
+        foreign
+            .stderr
+            .contains("auth api-tokens mint NAME --org ORGANIZATION"),
         "{foreign:?}"
     );
     Ok(())
@@ -198,11 +200,48 @@ fn a_rate_limit_only_delays_a_load() -> Result<()> {
 }
 
 #[test]
+fn a_rate_limit_is_waited_for_within_the_budget() -> Result<()> {
+    for (fault, budget, requests, part) in [
+        // The server asks for more than the budget.
+        (
+            ApiFault::RetryAfter(429, 60),
+            "30s",
+            1,
+            "waited 0 s of at most 30 s, and the server asks for 60 s",
+        ),
+        (
+            ApiFault::RetryAfter(429, 1),
+            "3s",
+            3,
+            "of at most 3 s, and the server asks for 1 s",
+        ),
+    ] {
+        let platform = Platform::serve(world())?;
+        platform.fault(fault.at(DATABASES));
+        let pipeline = pipeline(&platform)?
+            .config(&format!(
+                "organization = \"acme\"\nretry_budget = \"{budget}\""
+            ))
+            .resource("platform_databases");
+        let outcome = pipeline.host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        let report = outcome.json()?;
+        let error = &report["error"];
+        assert_eq!(error["category"], "rate-limited", "{report}");
+        let message = error["message"].as_str().unwrap_or_default();
+        assert!(message.contains(part), "{report}");
+        assert_eq!(platform.count("GET", DATABASES), requests, "{report}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_invalid_response_fails_its_resource_and_is_shown() -> Result<()> {
     for fault in [ApiFault::Malformed, ApiFault::WrongShape] {
         let platform = Platform::serve(world())?;
         platform.fault(fault.clone().at(DATABASES));
         let outcome = pipeline(&platform)?
+            .config("organization = \"acme\"")
             .resource("platform_databases")
             .resource("platform_groups")
             .host(&["run", "--json"])?;
@@ -212,7 +251,7 @@ fn an_invalid_response_fails_its_resource_and_is_shown() -> Result<()> {
         assert_eq!(failure["category"], "protocol", "{report}");
         assert_eq!(
             reported(&report, "platform_groups")["rows_read"],
-            3,
+            2,
             "{report}"
         );
     }

@@ -3,9 +3,9 @@
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::platform::secrets::SECRET;
-use connector_tests::platform::{Platform, Trap};
+use connector_tests::platform::{Organization, Platform, Token, Trap, World};
 
-use super::{number, pipeline, reported, world};
+use super::{TOKEN, number, pipeline, reported, world};
 
 #[test]
 fn both_shapes_of_organizations_and_of_usage_are_read() -> Result<()> {
@@ -75,6 +75,62 @@ fn missing_and_null_fields_are_null() -> Result<()> {
             "{report}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn a_list_is_read_to_its_end_whatever_its_pages_state() -> Result<()> {
+    for (trap, logs, requests) in [
+        (Trap::PagesWithoutNumbers, 250, 3),
+        // An empty page follows the last one.
+        (Trap::PagesWithoutNumbers, 200, 3),
+        (Trap::PageNumbersAsText, 250, 3),
+    ] {
+        let company = Organization::team("acme").audit_logs(logs);
+        let world = World::new()
+            .organization(company)
+            .token(Token::unrestricted(TOKEN))
+            .trap(trap);
+        let platform = Platform::serve(world)?;
+        let pipeline = pipeline(&platform)?.resource("platform_audit_logs");
+        pipeline.load()?;
+        let rows = number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?;
+        assert_eq!(usize::try_from(rows)?, logs, "{trap:?}");
+        let path = "/v1/organizations/acme/audit-logs";
+        assert_eq!(platform.count("GET", path), requests, "{trap:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_database_that_is_listed_on_two_pages_is_stored_once() -> Result<()> {
+    let platform = Platform::serve(world().trap(Trap::PagesOverlap).page_rows(2))?;
+    let pipeline = pipeline(&platform)?
+        .resource("platform_databases")
+        .resource("platform_database_configuration");
+    pipeline.load()?;
+    for table in ["platform_databases", "platform_database_configuration"] {
+        let rows = number(&pipeline, &format!("SELECT count(*) FROM {table}"))?;
+        assert_eq!(rows, 9, "{table}");
+    }
+    Ok(())
+}
+
+#[test]
+fn json_that_is_nested_too_deeply_is_noted() -> Result<()> {
+    let company = Organization::team("acme").audit_logs(2);
+    let world = World::new()
+        .organization(company)
+        .token(Token::unrestricted(TOKEN))
+        .trap(Trap::DeepNesting);
+    let platform = Platform::serve(world)?;
+    let pipeline = pipeline(&platform)?.resource("platform_audit_logs");
+    let report = pipeline.load()?;
+    let notes = &reported(&report, "platform_audit_logs")["notes"];
+    assert_eq!(
+        notes[0], "values nested deeper than 64 levels: 2; they are stored as null",
+        "{report}"
+    );
     Ok(())
 }
 

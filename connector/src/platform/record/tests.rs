@@ -198,7 +198,7 @@ fn a_record_without_a_key_is_rejected_without_its_secrets() {
     let endpoint = endpoints::find("platform_members").unwrap();
     let key = endpoint.key.iter().map(|name| (*name).to_owned());
     let key: Vec<_> = key.collect();
-    let new = |columns: &[&str]| mapper("platform_members", columns).with_required_key(&key);
+    let new = |columns: &[&str]| mapper("platform_members", columns).with_key(&key, true);
     let mut members = new(&[]);
     assert_eq!(rejection(&mut members, r#"{"username":"ada"}"#), None);
     let reason = "the key column `username` has no valid value".to_owned();
