@@ -73,6 +73,11 @@ pub enum Selector {
 pub enum Pagination {
     /// No page numbers.
     None,
+    /// Cursors, with a page size that is requested.
+    Cursor {
+        /// Number of records on a page.
+        limit: u32,
+    },
     /// Page numbers.
     Number {
         /// Number of records on a page.
@@ -204,6 +209,7 @@ impl Pagination {
     pub fn with_small_pages(self) -> Self {
         match self {
             Self::None => Self::None,
+            Self::Cursor { .. } => Self::Cursor { limit: 1 },
             Self::Number { .. } => Self::Number { size: 1 },
         }
     }

@@ -388,7 +388,8 @@ pub const ENDPOINTS: &[Endpoint] = &[
         name: "platform_deleted_databases",
         description: "Databases of each organization deleted in the last days",
         path: "/v3/organizations/{organizationId}/databases",
-        query: "deleted=true&limit=1000",
+        query: "deleted=true",
+        pagination: Pagination::Cursor { limit: 1_000 },
         selector: Selector::List("databases"),
         columns: &[
             text("DbId", &["DbId"]),
@@ -412,7 +413,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
         name: "platform_deleted_groups",
         description: "Groups of each organization deleted in the last days",
         path: "/v3/organizations/{organizationId}/deleted-groups",
-        query: "limit=1000",
+        pagination: Pagination::Cursor { limit: 1_000 },
         selector: Selector::List("groups"),
         columns: &[
             text("uuid", &["uuid"]),

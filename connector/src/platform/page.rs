@@ -17,14 +17,21 @@ pub(super) struct RecordPage<'a> {
     pub(super) info: PageInfo,
 }
 
-/// The pagination that a response reports.
+/// The pagination that a response states.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PageInfo {
+    /// True if the response states its pagination, though it may be empty.
+    pub(super) is_present: bool,
     /// Cursor of the next page.
     pub(super) next: Option<String>,
     /// Number of this page.
     pub(super) page: Option<i64>,
+    /// Number of all pages.
     pub(super) total_pages: Option<i64>,
+    /// Number of the records of all pages.
+    pub(super) total_records: Option<u64>,
+    /// True if another page follows.
+    pub(super) has_more: Option<bool>,
 }
 
 impl<'a> RecordPage<'a> {
@@ -83,7 +90,7 @@ impl<'a> RecordPage<'a> {
         };
         Ok(Self {
             records,
-            info: PageInfo::parse(member("pagination")),
+            info: PageInfo::parse(member("pagination"), request)?,
         })
     }
 }
@@ -102,24 +109,43 @@ fn missing(root: &RawValue, name: &str, expected: &str, request: &str) -> Error 
 }
 
 impl PageInfo {
-    fn parse(value: Option<&RawValue>) -> Self {
-        let Some(object) = value.and_then(Object::parse) else {
-            return Self::default();
+    /// Parses the pagination of a response. What it states in another form than
+    /// is known must not be ignored, since the list would end.
+    fn parse(value: Option<&RawValue>, request: &str) -> Result<Self> {
+        let found = |value: &RawValue| JsonType::from_value(value);
+        let Some(value) = value.filter(|value| found(value) != JsonType::Null) else {
+            return Ok(Self::default());
         };
+        let unexpected = |name: &str, value: &RawValue| {
+            let reason = format!("`{name}` is {}", found(value).name());
+            failure::protocol(request, &reason)
+        };
+        let object = Object::parse(value).ok_or_else(|| unexpected("pagination", value))?;
         // A number may be sent as text.
         let number = |name| {
             let value = object.get(name)?;
             json::integer(value).or_else(|| json::text(value)?.trim().parse().ok())
         };
-        let next = object.get("next");
-        let next = next.filter(|next| JsonType::from_value(next) != JsonType::Null);
-        Self {
-            next: next
-                .map(|next| json::text(next).unwrap_or_else(|| next.get().to_owned()))
-                .filter(|next| !next.is_empty()),
+        let next = match object.get("next") {
+            None => None,
+            Some(next) => match found(next) {
+                JsonType::Null => None,
+                JsonType::Text => json::text(next),
+                JsonType::Number => Some(next.get().to_owned()),
+                JsonType::Boolean if next.get() == "false" => None,
+                _ => return Err(unexpected("pagination.next", next)),
+            },
+        };
+        Ok(Self {
+            is_present: true,
+            next: next.filter(|next| !next.is_empty()),
             page: number("page"),
             total_pages: number("total_pages"),
-        }
+            total_records: number("total_rows").and_then(|total| u64::try_from(total).ok()),
+            has_more: object
+                .get("has_more")
+                .and_then(|more| more.get().parse().ok()),
+        })
     }
 }
 
@@ -216,38 +242,69 @@ mod tests {
         }
     }
 
+    fn info(pagination: &str) -> std::result::Result<PageInfo, String> {
+        let body = format!(r#"{{"x":[],"pagination":{pagination}}}"#);
+        let page = RecordPage::parse(&body, Selector::List("x"), "GET /x");
+        page.map(|page| page.info).map_err(|error| error.message)
+    }
+
     #[test]
     fn the_next_page_is_found_in_every_known_shape() {
-        let info = |body: &str| {
-            RecordPage::parse(body, Selector::List("x"), "")
-                .unwrap()
-                .info
-        };
-        assert_eq!(
-            info(r#"{"x":[],"pagination":{"next":"c=1"}}"#)
-                .next
-                .as_deref(),
-            Some("c=1")
-        );
-        assert_eq!(
-            info(r#"{"x":[],"pagination":{"next":7}}"#).next.as_deref(),
-            Some("7")
-        );
-        for last in [
-            r#"{"x":[]}"#,
-            r#"{"x":[],"pagination":{"next":null}}"#,
-            r#"{"x":[],"pagination":{"next":""}}"#,
-            "[]",
+        for (next, expected) in [
+            (r#""c=1""#, Some("c=1")),
+            ("7", Some("7")),
+            ("null", None),
+            (r#""""#, None),
+            ("false", None),
         ] {
-            assert_eq!(info(last), PageInfo::default(), "{last}");
+            let found = info(&format!(r#"{{"next":{next}}}"#)).unwrap().next;
+            assert_eq!(found.as_deref(), expected, "{next}");
         }
-        assert_eq!(
-            info(r#"{"x":[],"pagination":{"page":2,"total_pages":3}}"#).total_pages,
-            Some(3)
-        );
-        assert_eq!(
-            info(r#"{"x":[],"pagination":{"page":"2","total_pages":"3"}}"#).total_pages,
-            Some(3)
-        );
+        for body in [r#"{"x":[]}"#, "[]", r#"{"x":null,"pagination":null}"#] {
+            let page = RecordPage::parse(body, Selector::List("x"), "").unwrap();
+            assert_eq!(page.info, PageInfo::default(), "{body}");
+        }
+        assert!(info("{}").unwrap().is_present);
+    }
+
+    #[test]
+    fn numbers_of_pages_are_found_as_numbers_and_as_text() {
+        for pagination in [
+            r#"{"page":2,"total_pages":3,"total_rows":250,"has_more":true}"#,
+            r#"{"page":"2","total_pages":" 3","total_rows":"250","has_more":true}"#,
+        ] {
+            let info = info(pagination).unwrap();
+            assert_eq!(
+                (info.page, info.total_pages),
+                (Some(2), Some(3)),
+                "{pagination}"
+            );
+            assert_eq!(info.total_records, Some(250), "{pagination}");
+            assert_eq!(info.has_more, Some(true), "{pagination}");
+        }
+        for pagination in [
+            r#"{"page":null,"total_pages":null,"total_rows":null}"#,
+            r#"{"page":"two","total_pages":[3],"total_rows":-1}"#,
+        ] {
+            let info = info(pagination).unwrap();
+            let numbers = (info.page, info.total_pages, info.total_records);
+            assert_eq!(numbers, (None, None, None), "{pagination}");
+        }
+    }
+
+    #[test]
+    fn a_pagination_of_another_form_is_an_error() {
+        for (pagination, expected) in [
+            (r#""next=2""#, "`pagination` is a text"),
+            ("[1]", "`pagination` is an array"),
+            (
+                r#"{"next":{"cursor":"c"}}"#,
+                "`pagination.next` is an object",
+            ),
+            (r#"{"next":true}"#, "`pagination.next` is "),
+        ] {
+            let error = info(pagination).unwrap_err();
+            assert!(error.contains(expected), "{pagination}: {error}");
+        }
     }
 }

@@ -161,7 +161,8 @@ async fn request_list(
         let is_region = endpoint.scope == Scope::Region;
         let body = client.get(is_region, &path, output).await?;
         let page = RecordPage::parse(&body, endpoint.selector, &path)?;
-        next = paginator.next(&page.info, page.records.len())?;
+        let records = page.records.len();
+        next = paginator.next(&page.info, records, records)?;
         bodies.push(body);
     }
     Ok(bodies.into())

@@ -43,7 +43,7 @@ const MAX_KEPT_BYTES: usize = 32 << 20;
 /// cursor a read can resume.
 const CURSOR_ROWS: usize = 1_000;
 /// Maximum number of requests for each one that `concurrency` permits, including
-/// those that wait before another attempt.
+/// those that wait.
 const MAX_REQUESTS: usize = 4;
 
 /// Reader of one resource.
@@ -295,17 +295,19 @@ impl ResourceReader {
         let body = body.as_ref().map_err(Error::clone)?;
         let page = RecordPage::parse(body, self.endpoint.selector, path)?;
         let records = page.records.len();
-        let next = part.partition.paginator.next(&page.info, records)?;
         let (new_records, is_complete) = self.map_records(part, &page);
-        part.partition
-            .paginator
-            .check_progress(new_records, records)?;
+        let paginator = &mut part.partition.paginator;
+        let next = if is_complete {
+            None
+        } else {
+            paginator.next(&page.info, records, new_records)?
+        };
         if part.bytes > MAX_PART_BYTES {
             part.is_sent = true;
             self.send_records(part, output)?;
         }
         let has_room = self.row_count + part.rows() < self.max_rows;
-        Ok(next.filter(|_| !is_complete && has_room))
+        Ok(next.filter(|_| has_room))
     }
 
     /// Ends the list of a part, and requests its next day.

@@ -50,7 +50,7 @@ use anyhow::{Result, bail};
 pub use access::{Role, Token};
 pub use document::Document;
 pub use faults::{ActiveFault, ApiFault, RateLimit};
-pub use traps::Trap;
+pub use traps::{PaginationTrap, Trap};
 pub use world::{Database, Organization, PricingPlan, World};
 
 use server::{Listener, Origin, Server};

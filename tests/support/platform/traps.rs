@@ -26,15 +26,46 @@ pub enum Trap {
     SecretsEverywhere,
     /// The list of members ends with a member without a name, and with null.
     InvalidMembers,
-    /// Lists in numbered pages do not state the numbers.
-    PagesWithoutNumbers,
-    /// Numbers of pages are texts.
-    PageNumbersAsText,
+    /// The pagination of lists is stated in another form.
+    Pagination(PaginationTrap),
     /// Fields that hold any JSON are nested deeply.
     DeepNesting,
     /// A page of a list begins with the last record of the page before, as if a
     /// record had been added in between.
     PagesOverlap,
+}
+
+/// Form of the pagination that a response states.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PaginationTrap {
+    /// There is none.
+    Missing,
+    /// It is null.
+    Null,
+    /// It is a text.
+    Text,
+    /// It has no numbers.
+    WithoutNumbers,
+    /// Its numbers are texts.
+    NumbersAsText,
+    /// Its numbers are null.
+    NumbersAreNull,
+    /// It only has the number of the page.
+    WithoutTotals,
+    /// It only has the number of all pages.
+    OnlyTotalPages,
+    /// It only has the number of all records.
+    OnlyTotalRecords,
+    /// The number of all pages is always 1.
+    OnePage,
+    /// The numbers of all pages and of all records are those of the first page.
+    TotalsOfThePage,
+    /// The number of all pages is larger by two, and the only total.
+    TwoPagesTooMany,
+    /// The number of all records is larger by one.
+    OneRecordTooMany,
+    /// The next page is an object.
+    NextIsAnObject,
 }
 
 /// Fields that identify records. Deviations keep them.
@@ -87,21 +118,7 @@ pub(super) fn apply(traps: &[Trap], template: &str, mut response: Json) -> Json 
                     members.extend([json!({"role": "unnamed"}), Json::Null]);
                 }
             }
-            Trap::PagesWithoutNumbers => {
-                if let Some(pagination) = pagination(&mut response) {
-                    pagination.retain(|name, _| name == "next");
-                }
-            }
-            Trap::PageNumbersAsText => {
-                for value in pagination(&mut response)
-                    .into_iter()
-                    .flat_map(Map::values_mut)
-                {
-                    if value.is_number() {
-                        *value = json!(value.to_string());
-                    }
-                }
-            }
+            Trap::Pagination(form) => change_pagination(&mut response, *form),
             Trap::DeepNesting => each_object(&mut response, &mut |object| {
                 if let Some(data) = object.get_mut("data") {
                     *data = (0..100).fold(json!("inmost"), |inner, _| json!([inner]));
@@ -112,8 +129,62 @@ pub(super) fn apply(traps: &[Trap], template: &str, mut response: Json) -> Json 
     response
 }
 
-fn pagination(response: &mut Json) -> Option<&mut Map<String, Json>> {
-    response.get_mut("pagination")?.as_object_mut()
+fn change_pagination(response: &mut Json, form: PaginationTrap) {
+    let Some(response) = response.as_object_mut() else {
+        return;
+    };
+    let Some(Json::Object(mut stated)) = response.remove("pagination") else {
+        return;
+    };
+    let larger = |number: &Json| json!(number.as_u64().unwrap_or_default() + 1);
+    match form {
+        PaginationTrap::Missing => return,
+        PaginationTrap::Null => {
+            response.insert("pagination".to_owned(), Json::Null);
+            return;
+        }
+        PaginationTrap::Text => {
+            response.insert("pagination".to_owned(), json!("next=2"));
+            return;
+        }
+        PaginationTrap::WithoutNumbers => stated.retain(|name, _| name == "next"),
+        PaginationTrap::NumbersAsText => {
+            for value in stated.values_mut().filter(|value| value.is_number()) {
+                *value = json!(value.to_string());
+            }
+        }
+        PaginationTrap::NumbersAreNull => {
+            for value in stated.values_mut().filter(|value| value.is_number()) {
+                *value = Json::Null;
+            }
+        }
+        PaginationTrap::WithoutTotals => stated.retain(|name, _| name == "page"),
+        PaginationTrap::OnlyTotalPages => stated.retain(|name, _| name == "total_pages"),
+        PaginationTrap::OnlyTotalRecords => stated.retain(|name, _| name == "total_rows"),
+        PaginationTrap::OnePage => {
+            stated.insert("total_pages".to_owned(), json!(1));
+        }
+        PaginationTrap::TotalsOfThePage => {
+            let rows = stated.get("page_size").cloned().unwrap_or_default();
+            stated.remove("total_pages");
+            stated.insert("total_rows".to_owned(), rows);
+        }
+        PaginationTrap::TwoPagesTooMany => {
+            stated.remove("total_rows");
+            if let Some(pages) = stated.get_mut("total_pages") {
+                *pages = larger(&larger(pages));
+            }
+        }
+        PaginationTrap::OneRecordTooMany => {
+            if let Some(rows) = stated.get_mut("total_rows") {
+                *rows = larger(rows);
+            }
+        }
+        PaginationTrap::NextIsAnObject => {
+            stated.insert("next".to_owned(), json!({"page": 2}));
+        }
+    }
+    response.insert("pagination".to_owned(), Json::Object(stated));
 }
 
 fn each_object(part: &mut Json, change: &mut dyn FnMut(&mut Map<String, Json>)) {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::platform::secrets::SECRET;
-use connector_tests::platform::{Organization, Platform, Token, Trap, World};
+use connector_tests::platform::{Organization, PaginationTrap, Platform, Token, Trap, World};
 
 use super::{TOKEN, number, pipeline, reported, world};
 
@@ -78,26 +78,96 @@ fn missing_and_null_fields_are_null() -> Result<()> {
     Ok(())
 }
 
+const AUDIT_LOGS: &str = "/v1/organizations/acme/audit-logs";
+
+fn with_logs(logs: usize, pagination: PaginationTrap) -> World {
+    World::new()
+        .organization(Organization::team("acme").audit_logs(logs))
+        .token(Token::unrestricted(TOKEN))
+        .trap(Trap::Pagination(pagination))
+}
+
 #[test]
 fn a_list_is_read_to_its_end_whatever_its_pages_state() -> Result<()> {
-    for (trap, logs, requests) in [
-        (Trap::PagesWithoutNumbers, 250, 3),
-        // An empty page follows the last one.
-        (Trap::PagesWithoutNumbers, 200, 3),
-        (Trap::PageNumbersAsText, 250, 3),
+    for (pagination, logs, requests) in [
+        // Without totals, an empty page ends the list.
+        (PaginationTrap::Missing, 250, 4),
+        (PaginationTrap::Null, 250, 4),
+        (PaginationTrap::WithoutNumbers, 250, 4),
+        (PaginationTrap::WithoutNumbers, 200, 3),
+        (PaginationTrap::NumbersAreNull, 250, 4),
+        (PaginationTrap::WithoutTotals, 250, 4),
+        (PaginationTrap::NumbersAsText, 250, 3),
+        (PaginationTrap::OnlyTotalPages, 250, 3),
+        (PaginationTrap::OnlyTotalRecords, 250, 3),
+        (PaginationTrap::OnePage, 250, 4),
+        (PaginationTrap::TotalsOfThePage, 250, 3),
     ] {
-        let company = Organization::team("acme").audit_logs(logs);
-        let world = World::new()
-            .organization(company)
-            .token(Token::unrestricted(TOKEN))
-            .trap(trap);
-        let platform = Platform::serve(world)?;
+        let platform = Platform::serve(with_logs(logs, pagination))?;
         let pipeline = pipeline(&platform)?.resource("platform_audit_logs");
         pipeline.load()?;
         let rows = number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?;
-        assert_eq!(usize::try_from(rows)?, logs, "{trap:?}");
-        let path = "/v1/organizations/acme/audit-logs";
-        assert_eq!(platform.count("GET", path), requests, "{trap:?}");
+        assert_eq!(usize::try_from(rows)?, logs, "{pagination:?}");
+        let sent = platform.count("GET", AUDIT_LOGS);
+        assert_eq!(sent, requests, "{pagination:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_list_in_smaller_pages_than_requested_is_read_to_its_end() -> Result<()> {
+    for pagination in [
+        PaginationTrap::Missing,
+        PaginationTrap::NumbersAreNull,
+        PaginationTrap::WithoutTotals,
+        PaginationTrap::OnlyTotalPages,
+        PaginationTrap::OnlyTotalRecords,
+        PaginationTrap::OnePage,
+        PaginationTrap::TotalsOfThePage,
+    ] {
+        let platform = Platform::serve(with_logs(90, pagination).page_rows(40))?;
+        let pipeline = pipeline(&platform)?.resource("platform_audit_logs");
+        pipeline.load()?;
+        let rows = number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?;
+        assert_eq!(rows, 90, "{pagination:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_list_that_seems_to_be_incomplete_fails_and_keeps_its_stored_rows() -> Result<()> {
+    for (pagination, part) in [
+        (PaginationTrap::Text, "`pagination` is a text"),
+        (
+            PaginationTrap::NextIsAnObject,
+            "`pagination.next` is an object",
+        ),
+        (
+            PaginationTrap::TwoPagesTooMany,
+            "states 5 pages, but the list ends with page 4",
+        ),
+        (
+            PaginationTrap::OneRecordTooMany,
+            "states 251 records, but its pages have 250",
+        ),
+    ] {
+        let whole = with_logs(120, PaginationTrap::NumbersAsText);
+        let platform = Platform::serve(whole)?;
+        let pipeline = pipeline(&platform)?
+            .resource("platform_audit_logs")
+            .resource("platform_organizations");
+        pipeline.load()?;
+        platform.change(with_logs(250, pagination));
+        let outcome = pipeline.host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{pagination:?}: {outcome:?}");
+        let report = outcome.json()?;
+        let failure = &reported(&report, "platform_audit_logs")["failure"];
+        assert_eq!(failure["category"], "protocol", "{report}");
+        let message = failure["message"].as_str().unwrap_or_default();
+        assert!(message.contains(part), "{report}");
+        assert!(reported(&report, "platform_organizations")["failure"].is_null());
+        let rows = number(&pipeline, "SELECT count(*) FROM platform_audit_logs")?;
+        assert_eq!(rows, 120, "{pagination:?}");
     }
     Ok(())
 }
