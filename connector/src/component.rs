@@ -10,6 +10,7 @@ use crate::check;
 use crate::config::{Config, SCHEMA};
 use crate::cursor::{self, Cursor};
 use crate::database::server::Server;
+use crate::deadline::Deadline;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
 use crate::executor::block_on;
@@ -109,6 +110,7 @@ impl wit::Guest for Component {
             resumable: options.consistency == wit::Consistency::Resumable,
             lenient: false,
             progress: true,
+            deadline: Deadline::after(config.time_budget),
         };
         let source = match config.databases.clone() {
             Some(databases) => {

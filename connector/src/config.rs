@@ -1,10 +1,13 @@
 //! Config of the connector: one JSON object, which the host validates against
 //! `config.schema.json` first. Must not send requests.
 
+mod budget;
+
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use self::budget::budget;
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::retry::RetryPolicy;
@@ -19,8 +22,6 @@ const DEFAULT_PAGE_ROWS: u32 = 10_000;
 const DEFAULT_CONCURRENCY: usize = 4;
 /// Maximum of `concurrency`, as in `config.schema.json`.
 const MAX_CONCURRENCY: usize = 16;
-/// Maximum of `retry_budget`.
-const MAX_RETRY_BUDGET_SECONDS: u64 = 86_400;
 /// Default of `platform_url`.
 const DEFAULT_PLATFORM_URL: &str = "https://api.turso.tech";
 /// Default of `region_url`.
@@ -47,6 +48,8 @@ pub struct Config {
     pub preserve_row_ids: bool,
     /// True if tables are skipped while the database has no new commit.
     pub skip_unchanged: bool,
+    /// Maximum time of a read; what is not complete by then fails.
+    pub time_budget: Option<Duration>,
     /// Settings of the Platform API.
     pub platform: Platform,
 }
@@ -135,6 +138,7 @@ struct Raw {
     concurrency: Option<usize>,
     usage_from: Option<String>,
     retry_budget: Option<String>,
+    time_budget: Option<String>,
 }
 
 fn default_listen_seconds() -> u64 {
@@ -163,6 +167,7 @@ impl Config {
         let schema_database = schema_database.or_else(|| database.clone());
         let platform = Platform::from_raw(&raw)?;
         let databases = Databases::from_raw(&raw)?;
+        let time_budget = budget("time_budget", raw.time_budget.as_ref())?;
         if let (None, None, Some(query)) = (&database, &databases, raw.queries.first()) {
             return Err(missing_database(&query.name));
         }
@@ -191,6 +196,7 @@ impl Config {
             listen: raw.listen,
             preserve_row_ids: raw.dump_preserve_row_ids,
             skip_unchanged: raw.skip_unchanged,
+            time_budget,
             platform,
         })
     }
@@ -283,31 +289,12 @@ impl Platform {
             concurrency,
             usage_from: raw.usage_from.as_ref().map(day).transpose()?,
             retry: RetryPolicy {
-                budget: match &raw.retry_budget {
-                    Some(text) => retry_budget(text)?,
-                    None => RetryPolicy::default().budget,
-                },
+                budget: budget("retry_budget", raw.retry_budget.as_ref())?
+                    .unwrap_or(RetryPolicy::default().budget),
                 probes: false,
             },
         })
     }
-}
-
-/// Parses a number of seconds, minutes or hours, such as `5m`.
-fn retry_budget(text: &str) -> Result<Duration> {
-    let parsed = [("s", 1), ("m", 60), ("h", 3_600)]
-        .into_iter()
-        .find_map(|(unit, seconds)| {
-            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-            number.checked_mul(seconds)
-        });
-    let seconds = parsed.filter(|seconds| *seconds <= MAX_RETRY_BUDGET_SECONDS);
-    seconds.map(Duration::from_secs).ok_or_else(|| {
-        Error::config(
-            format!("`retry_budget` is `{text}`, which is not a duration of at most a day"),
-            "set `retry_budget` to a duration such as \"30s\", \"5m\" or \"1h\"",
-        )
-    })
 }
 
 /// Creates the error of a database resource that is requested without a
@@ -348,7 +335,7 @@ mod tests {
             (r#"{"concurrency": 17}"#, "`concurrency` is 17"),
             (r#"{"usage_from": "soon"}"#, "not a day"),
             (r#"{"retry_budget": "5"}"#, "`retry_budget` is `5`"),
-            (r#"{"retry_budget": "25h"}"#, "at most a day"),
+            (r#"{"time_budget": "25h"}"#, "`time_budget` is `25h`"),
             (r#"{"organization": ".."}"#, "not a slug"),
             (r#"{"databases": ["*"]}"#, "`organization` is not"),
             (r#"{"databases": [], "organization": "a"}"#, "is empty"),
@@ -406,6 +393,7 @@ mod tests {
                 "retry_budget",
                 "schema_database_url",
                 "skip_unchanged",
+                "time_budget",
                 "usage_from"
             ]
         );

@@ -62,6 +62,8 @@ pub struct Error {
     pub retry_after: Option<u64>,
     /// True if no connection to the server could be made.
     pub unreachable: bool,
+    /// True if the server was waited for in vain for a long time.
+    pub slow: bool,
 }
 
 /// Result with the connector's error.
@@ -77,6 +79,7 @@ impl Error {
             retryable: false,
             retry_after: None,
             unreachable: false,
+            slow: false,
         }
     }
 
@@ -108,6 +111,13 @@ impl Error {
     #[must_use]
     pub fn unreachable(mut self) -> Self {
         self.unreachable = true;
+        self
+    }
+
+    /// Marks the error as one after a long wait.
+    #[must_use]
+    pub fn slow(mut self) -> Self {
+        self.slow = true;
         self
     }
 }

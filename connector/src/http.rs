@@ -15,6 +15,7 @@ use crate::clock;
 use crate::error::{Category, Error, Result};
 use crate::executor;
 use crate::pace;
+use crate::retry;
 use crate::url::Url;
 
 /// Maximum bytes of one read.
@@ -166,12 +167,15 @@ async fn write(stream: &OutputStream, mut body: &[u8]) -> Result<(), StreamError
 impl Pending {
     /// Waits for the response.
     pub async fn wait(self) -> Result<HttpResponse> {
-        let result = loop {
-            if let Some(result) = self.future.get() {
-                break result;
+        let received = async {
+            loop {
+                if let Some(result) = self.future.get() {
+                    break result;
+                }
+                executor::wait(self.future.subscribe()).await;
             }
-            executor::wait(self.future.subscribe()).await;
         };
+        let result = retry::wait_for(received).await;
         let response = match result {
             Ok(Ok(response)) => response,
             Ok(Err(code)) => return Err(failure(&code, &self.url)),
@@ -275,6 +279,14 @@ fn failure(code: &ErrorCode, url: &str) -> Error {
             unavailable(url, "the connection cannot be established")
                 .unreachable()
                 .hint("check that the server runs, and that no firewall blocks the connection")
+        }
+        ErrorCode::ConnectionReadTimeout => {
+            unavailable(url, "the server was silent for too long").slow()
+        }
+        ErrorCode::HttpResponseTimeout => {
+            let problem = "the response arrives more slowly than the host permits";
+            Error::new(Category::Unavailable, format!("{url}: {problem}"))
+                .hint("run again later, or lower the host's minimum rate of a response")
         }
         ErrorCode::TlsCertificateError => Error::new(
             Category::Unavailable,

@@ -35,6 +35,7 @@ pub mod component;
 pub mod config;
 pub mod cursor;
 pub mod database;
+pub mod deadline;
 pub mod describe;
 pub mod error;
 pub mod executor;

@@ -2,6 +2,7 @@
 //! not know what is called.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
 use crate::clock::{self, Instant};
@@ -22,11 +23,16 @@ const FIRST_PROBE_DELAY: Duration = Duration::from_millis(100);
 const MAX_PROBES: u32 = 3;
 /// Time after which a server that may be down is not probed again.
 const MAX_PROBE_TIME: Duration = Duration::from_secs(2);
+/// Maximum of attempts that fail after a long wait.
+const MAX_SLOW_ATTEMPTS: u32 = 2;
+/// Time after which the wait for a response is a pause.
+const SLOW_RESPONSE: Duration = Duration::from_secs(3);
 /// Default of [`RetryPolicy::budget`].
 const DEFAULT_BUDGET: Duration = Duration::from_mins(5);
 
 thread_local! {
-    /// Number of tasks that are waiting before another attempt.
+    /// Number of tasks that pause: they wait before another attempt, or for a slow
+    /// response.
     static WAITING: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -47,6 +53,8 @@ pub struct Backoff {
     policy: RetryPolicy,
     max_attempts: u32,
     attempts: u32,
+    /// Number of attempts that failed after a long wait.
+    slow_attempts: u32,
     waited: Duration,
     begun: Instant,
 }
@@ -75,6 +83,7 @@ impl RetryPolicy {
             policy: self,
             max_attempts,
             attempts: 0,
+            slow_attempts: 0,
             waited: Duration::ZERO,
             begun: Instant::now(),
         }
@@ -103,6 +112,7 @@ impl Backoff {
     /// Returns the error if another attempt is useless.
     pub fn next_delay(&mut self, error: Error) -> Result<Duration> {
         self.attempts += 1;
+        self.slow_attempts += u32::from(error.slow);
         match self.delay(&error, self.begun.elapsed(), clock::noise()) {
             None => Err(self.give_up(error)),
             Some(delay) => {
@@ -118,7 +128,7 @@ impl Backoff {
 
     /// Returns the delay after the current attempt, or `None` to stop.
     fn delay(&self, error: &Error, elapsed: Duration, noise: u64) -> Option<Duration> {
-        if !error.retryable {
+        if !error.retryable || error.slow && self.slow_attempts >= MAX_SLOW_ATTEMPTS {
             return None;
         }
         let doubled = |first: Duration| first * 2_u32.saturating_pow(self.attempts - 1);
@@ -170,19 +180,29 @@ fn seconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 10.0).round() / 10.0
 }
 
+/// Waits for a response. After some time the wait is a pause.
+pub async fn wait_for<F: Future>(response: F) -> F::Output {
+    let mut response = pin!(response);
+    if let Some(output) = clock::within(SLOW_RESPONSE, response.as_mut()).await {
+        return output;
+    }
+    let _guard = Pause::begin();
+    response.await
+}
+
 /// Waits before another attempt.
 pub async fn pause(delay: Duration) {
     let _guard = Pause::begin();
     clock::sleep(delay).await;
 }
 
-/// Number of tasks that are waiting before another attempt.
+/// Number of tasks that pause, so that others may begin.
 #[must_use]
 pub fn waiting() -> usize {
     WAITING.get()
 }
 
-/// A task that waits before another attempt.
+/// Pause of a task.
 struct Pause;
 
 impl Pause {
@@ -216,11 +236,13 @@ mod tests {
             policy,
             max_attempts: DEFAULT_ATTEMPTS,
             attempts: 0,
+            slow_attempts: 0,
             waited: Duration::ZERO,
             begun: Instant::default(),
         };
         std::iter::from_fn(|| {
             backoff.attempts += 1;
+            backoff.slow_attempts += u32::from(error.slow);
             let delay = backoff.delay(error, backoff.waited, 0)?;
             backoff.waited += delay;
             Some(delay.as_millis())
@@ -265,6 +287,11 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_is_silent_for_minutes_is_asked_twice() {
+        assert_eq!(delays(RetryPolicy::default(), &down().slow()), [500]);
+    }
+
+    #[test]
     fn an_error_states_how_long_the_server_asked_to_wait() {
         let policy = RetryPolicy {
             budget: Duration::from_secs(2),
@@ -274,6 +301,7 @@ mod tests {
             policy,
             max_attempts: DEFAULT_ATTEMPTS,
             attempts: 1,
+            slow_attempts: 0,
             waited: Duration::from_millis(1_500),
             begun: Instant::default(),
         };

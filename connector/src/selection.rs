@@ -2,6 +2,7 @@
 //! rows come from.
 
 use crate::cursor::{Cursor, DatabaseIdentity};
+use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::rows::logical_type::LogicalType;
 use crate::rows::page_limit::PageLimit;
@@ -131,6 +132,8 @@ pub struct ReadOptions {
     pub lenient: bool,
     /// True if estimates are requested and progress is reported.
     pub progress: bool,
+    /// Time at which the read ends.
+    pub deadline: Deadline,
 }
 
 impl ReadOptions {

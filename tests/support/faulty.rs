@@ -26,6 +26,8 @@ pub enum ProxyFault {
     Respond(&'static str, &'static str, Vec<u8>),
     /// Sends a response without an end.
     Endless,
+    /// Sends a response without an end, one byte each second.
+    Drip,
 }
 
 /// Decides about each request by its number (from 0), target and body.
@@ -159,6 +161,17 @@ impl ProxyState {
                     let spaces = vec![b' '; 1 << 16];
                     loop {
                         writer.write_all(&spaces)?;
+                    }
+                }
+                ProxyFault::Drip => {
+                    write!(
+                        writer,
+                        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n["
+                    )?;
+                    loop {
+                        writer.write_all(b" ")?;
+                        writer.flush()?;
+                        std::thread::sleep(Duration::from_secs(1));
                     }
                 }
             }

@@ -1,6 +1,8 @@
 //! Faults of servers and connections. A load succeeds, or it ends with the right
 //! exit code and keeps the stored rows.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
 use connector_tests::faulty::{FaultyServer, ProxyFault};
@@ -49,6 +51,8 @@ fn rate_limits_are_retried_with_and_without_retry_after() -> Result<()> {
 fn a_temporary_gateway_error_is_retried() -> Result<()> {
     check_success(|number| match number {
         1 | 3 => ProxyFault::Respond("502 Bad Gateway", "", Vec::new()),
+        6 => ProxyFault::Respond("408 Request Timeout", "", Vec::new()),
+        8 => ProxyFault::Respond("504 Gateway Timeout", "", Vec::new()),
         4 => ProxyFault::Respond("503 Service Unavailable", "retry-after: 1\r\n", Vec::new()),
         _ => ProxyFault::None,
     })
@@ -125,6 +129,60 @@ fn the_time_limit_ends_a_stalled_read() -> Result<()> {
         }
     })?;
     assert_eq!(code, Some(5));
+    Ok(())
+}
+
+#[test]
+fn tables_that_are_complete_within_the_time_budget_are_loaded() -> Result<()> {
+    let server = Sqld::start()?;
+    let rows = |table: &str, rows: u32| {
+        format!(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) \
+             INSERT INTO {table} SELECT i FROM n"
+        )
+    };
+    server.client().run(&[
+        "CREATE TABLE complete(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE stalled(id INTEGER PRIMARY KEY)",
+        "CREATE TABLE untouched(id INTEGER PRIMARY KEY)",
+        &rows("complete", 10),
+        &rows("stalled", 20_000),
+        &rows("untouched", 10),
+    ])?;
+    for resources in [&[][..], &["complete", "stalled", "untouched"]] {
+        let pages = AtomicUsize::new(0);
+        let proxy = FaultyServer::proxy(&server.url(), move |_, _, body| {
+            let is_page = body.contains("stalled") && pages.fetch_add(1, Ordering::Relaxed) >= 10;
+            if is_page {
+                ProxyFault::Stall
+            } else {
+                ProxyFault::None
+            }
+        })?;
+        let mut pipeline =
+            Pipeline::new(&proxy.url())?.config("page_rows = 500\ntime_budget = \"5s\"");
+        for resource in resources {
+            pipeline = pipeline.resource(resource);
+        }
+        let outcome = pipeline.host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        let report = outcome.json()?;
+        assert_eq!(report["status"], "partial", "{report}");
+        let failed = report["resources"].as_array().into_iter().flatten();
+        let failed = failed.filter(|resource| {
+            let failure = resource["failure"]["message"].as_str();
+            failure.is_some_and(|message| message.contains("within `time_budget`"))
+        });
+        let failed: Vec<_> = failed
+            .map(|resource| resource["resource"].clone())
+            .collect();
+        assert_eq!(failed.len(), 2, "{report}");
+        assert!(!failed.contains(&"complete".into()), "{report}");
+        let mut stored = DuckDb::open(&pipeline.database())?;
+        let rows = stored.number("SELECT count(*) FROM turso_data.complete")?;
+        assert_eq!(rows, 10);
+        assert!(!stored.tables()?.contains(&"stalled".to_owned()));
+    }
     Ok(())
 }
 

@@ -1,11 +1,10 @@
 //! All databases of an organization as one source: listed by the Platform API,
 //! and read from sqld, each in its own namespace.
 
-use std::sync::{Arc, Barrier, Mutex};
+mod waits;
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
-use connector_tests::faulty::{FaultyServer, ProxyFault};
 use connector_tests::fleet::{Fleet, world, world_of};
 use connector_tests::pipeline::Pipeline;
 use connector_tests::platform::Database;
@@ -147,114 +146,6 @@ fn an_unreachable_database_keeps_its_rows_and_the_others_are_loaded() -> Result<
         )?,
         21
     );
-    Ok(())
-}
-
-/// Returns the host and path of a database behind a proxy.
-fn behind(proxy: &FaultyServer, database: &str) -> String {
-    let origin = proxy.url();
-    format!("{}/dev/{database}", origin.trim_start_matches("http://"))
-}
-
-/// Returns the database in the target of a request.
-fn database_in(target: &str) -> String {
-    let path = target.trim_start_matches("/dev/");
-    path.split('/').next().unwrap_or_default().to_owned()
-}
-
-#[test]
-fn databases_that_are_down_cost_only_their_own_rows() -> Result<()> {
-    let fleet = Fleet::new(&["healthy1", "healthy2"])?;
-    for name in ["healthy1", "healthy2"] {
-        let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000) \
-                    INSERT INTO t SELECT i FROM n";
-        fleet.run(name, &["CREATE TABLE t(id INTEGER PRIMARY KEY)", rows])?;
-    }
-    let down: Vec<_> = (0..84).map(|number| format!("down{number:02}")).collect();
-    let names = down.iter().map(String::as_str);
-    let names: Vec<_> = names.chain(["healthy1", "healthy2"]).collect();
-    let at = |name: &str| match name {
-        name if name.starts_with("down") => "127.0.0.1:9".to_owned(),
-        name => fleet.hostname(name),
-    };
-    fleet.platform.change(world(&names, at));
-    let pipeline = fleet.pipeline()?.resource("t");
-    let outcome = pipeline.host(&["run", "--json"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert_eq!(outcome.json()?["status"], "partial");
-    assert_eq!(counts(&pipeline, "t")?, "healthy1:30000 healthy2:30000");
-    Ok(())
-}
-
-#[test]
-fn requests_to_several_databases_are_under_way_together() -> Result<()> {
-    let fleet = shops()?;
-    // Responds to the first request of each database once all have arrived.
-    let all_arrived = Barrier::new(3);
-    let seen = Mutex::new(Vec::new());
-    let proxy = FaultyServer::proxy(&fleet.server.url(), move |_, target, _| {
-        let database = database_in(target);
-        let is_first = seen.lock().is_ok_and(|mut seen| {
-            let is_first = !seen.contains(&database);
-            seen.push(database);
-            is_first
-        });
-        if is_first {
-            all_arrived.wait();
-        }
-        ProxyFault::None
-    })?;
-    fleet
-        .platform
-        .change(world(&["a", "b", "c"], |name| behind(&proxy, name)));
-    let pipeline = fleet.pipeline_through("[\"*\"]", &[proxy.url()])?;
-    let pipeline = pipeline.config("concurrency = 3").resource("orders");
-    pipeline.load()?;
-    assert_eq!(counts(&pipeline, "orders")?, "a:2 b:2 c:2");
-    Ok(())
-}
-
-#[test]
-fn a_database_that_has_to_wait_gives_its_place_to_the_next() -> Result<()> {
-    let fleet = shops()?;
-    let requests = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&requests);
-    // Each database has an origin of its own, so that only `a` is limited.
-    let limited = FaultyServer::proxy(&fleet.server.url(), move |number, target, _| {
-        if let Ok(mut log) = log.lock() {
-            log.push(database_in(target));
-        }
-        match number {
-            0 => ProxyFault::Respond("429 Too Many Requests", "retry-after: 1\r\n", Vec::new()),
-            _ => ProxyFault::None,
-        }
-    })?;
-    let log = Arc::clone(&requests);
-    let other = FaultyServer::proxy(&fleet.server.url(), move |_, target, _| {
-        if let Ok(mut log) = log.lock() {
-            log.push(database_in(target));
-        }
-        ProxyFault::None
-    })?;
-    let at = |name: &str| match name {
-        "a" => behind(&limited, name),
-        name => behind(&other, name),
-    };
-    fleet.platform.change(world(&["a", "b", "c"], at));
-    let pipeline = fleet.pipeline_through("[\"*\"]", &[limited.url(), other.url()])?;
-    let pipeline = pipeline.config("concurrency = 1").resource("orders");
-    let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(0), "{outcome:?}");
-    assert!(
-        outcome.stderr.contains("limits the rate of requests"),
-        "{outcome:?}"
-    );
-    assert_eq!(counts(&pipeline, "orders")?, "a:2 b:2 c:2");
-    let requests = requests.lock().map(|requests| requests.clone());
-    let requests = requests.unwrap_or_default();
-    let second = requests.iter().skip(1).position(|name| name == "a");
-    let earlier = &requests[1..=second.unwrap_or_default()];
-    assert!(earlier.iter().any(|name| name == "b"), "{requests:?}");
     Ok(())
 }
 

@@ -114,7 +114,7 @@ impl Server {
         let attempt = async || {
             let (status, retry_after, body) = self.get_once(path).await?;
             match status {
-                408 | 429 | 502 | 503 => {
+                408 | 429 | 502..=504 => {
                     Err(
                         failure::from_status(status, retry_after, &body, &self.url.to_string())
                             .into(),

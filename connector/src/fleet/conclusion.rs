@@ -40,11 +40,18 @@ impl Fleet {
         }
         let failed = resources.iter().filter(|stats| stats.failure.is_some());
         let failed: Vec<_> = failed.cloned().collect();
-        let mut half_sent = failed.iter().filter(|_| member.is_sent);
-        if let Some(stats) = half_sent.find(|stats| stats.rows > 0)
-            && let Some(error) = stats.failure.clone()
-        {
-            return self.continue_without(&member, error).await;
+        let half_sent = failed
+            .iter()
+            .filter(|stats| member.is_sent && stats.rows > 0);
+        let half_sent = half_sent.filter_map(|stats| {
+            Some((self.resource_name(&stats.resource), stats.failure.clone()?))
+        });
+        for (resource, error) in half_sent.collect::<Vec<_>>() {
+            if !self.options.deadline.has_passed() {
+                return self.continue_without(&member, error).await;
+            }
+            // No time is left for a restart.
+            self.totals(&resource).fail(error);
         }
         let failed = failed.into_iter().map(|stats| stats.resource).collect();
         self.flush(&mut member, &failed)?;

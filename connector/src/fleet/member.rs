@@ -5,14 +5,12 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::progress::MemberRows;
 use super::union::ColumnIndices;
 use crate::error::Result;
 use crate::output::{Columns, Event, PageKind, Summary};
 use crate::read::{Read, RestartState};
-use crate::retry;
 
 /// Maximum bytes of buffered rows.
 const MAX_BUFFERED_BYTES: usize = 8 << 20;
@@ -29,8 +27,6 @@ pub(super) struct Member {
     pub(super) is_sent: bool,
     /// Rows of its resources.
     pub(super) rows: Rc<RefCell<MemberRows>>,
-    /// Delay before its read begins.
-    delay: Option<Duration>,
     /// Indices of its columns in the union, for each resource and kind of page.
     pub(super) indices: BTreeMap<(String, PageKind), ColumnIndices>,
     /// Columns that have no row yet. If a column has no declared type, a value
@@ -56,7 +52,7 @@ pub(super) enum MemberStep {
 }
 
 impl Member {
-    pub(super) fn new(name: String, read: Read, delay: Option<Duration>) -> Self {
+    pub(super) fn new(name: String, read: Read) -> Self {
         Self {
             name,
             read,
@@ -64,7 +60,6 @@ impl Member {
             bytes: 0,
             is_sent: false,
             rows: Rc::default(),
-            delay,
             indices: BTreeMap::new(),
             empty: BTreeMap::new(),
         }
@@ -72,9 +67,6 @@ impl Member {
 
     /// Reads the next event.
     pub(super) async fn step(&mut self) -> Result<MemberStep> {
-        if let Some(delay) = self.delay.take() {
-            retry::pause(delay).await;
-        }
         let event = self.read.next_event().await?;
         if let Some(event) = &event {
             self.rows.borrow_mut().observe(event);

@@ -32,6 +32,8 @@ pub(super) struct ResourceTotals {
     unchanged: Vec<String>,
     /// Number of databases in which it was read.
     read: u64,
+    /// Error, if rows of a database were sent that is not complete.
+    failure: Option<Error>,
 }
 
 impl ResourceTotals {
@@ -81,6 +83,11 @@ impl ResourceTotals {
         }
     }
 
+    /// Fails the resource in all databases.
+    pub(super) fn fail(&mut self, error: Error) {
+        self.failure = Some(error);
+    }
+
     /// Returns the totals. `failed` are databases of which no resource could be
     /// read, `databases` is the number of all.
     pub(super) fn end(
@@ -103,6 +110,10 @@ impl ResourceTotals {
                 .map(move |note| format!("in `{database}`: {note}"))
         });
         stats.notes.extend(notes.take(MAX_NOTES));
+        if let Some(error) = self.failure {
+            stats.failure = Some(error);
+            return stats;
+        }
         if self.read == 0 && self.unchanged.is_empty() {
             stats.failure = self.failed.into_iter().next().map(|(_, error)| error);
             return stats;

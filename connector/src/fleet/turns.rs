@@ -1,6 +1,7 @@
 //! Reads of several databases at once: whichever has its next event first has
-//! its turn. A database that waits before another attempt gives its place to one
-//! that has not begun. Must not decide what an event means.
+//! its turn. A database that waits, for a slow response or before another
+//! attempt, gives its place to one that has not begun. Must not decide what an
+//! event means.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -27,8 +28,11 @@ use crate::retry::{self, RetryPolicy};
 use crate::selection::Selection;
 
 /// Maximum number of reads for each one that `concurrency` permits, including
-/// those that wait before another attempt.
+/// those that wait.
 const MAX_READS: usize = 4;
+/// Maximum number of reads, unless `concurrency` permits more. Each of them may
+/// keep rows.
+const MAX_ALL_READS: usize = 24;
 /// Time for closing streams. Those that are still open expire on the server.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -84,7 +88,8 @@ impl Turns {
 
     fn may_begin(&self, concurrency: usize) -> bool {
         let reads = self.next.len();
-        reads.saturating_sub(retry::waiting()) < concurrency && reads < MAX_READS * concurrency
+        let max_reads = (MAX_READS * concurrency).min(MAX_ALL_READS.max(concurrency));
+        reads.saturating_sub(retry::waiting()) < concurrency && reads < max_reads
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Turn>> {
@@ -144,9 +149,10 @@ impl Fleet {
         let server = Server::new(url, Credential::from_secret(DATABASE_TOKEN), retry);
         let read = Read::new(Some(server), config, requested, self.options.clone());
         let state = self.restart_states.get(&next.name).cloned();
-        let read = read.with_restart_state(state.unwrap_or_default());
-        let delay = self.delays.remove(&next.name);
-        self.turns.push(Member::new(next.name, read, delay));
+        let read = read
+            .with_restart_state(state.unwrap_or_default())
+            .with_delay(self.delays.remove(&next.name));
+        self.turns.push(Member::new(next.name, read));
         Ok(())
     }
 }

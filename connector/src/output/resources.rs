@@ -57,6 +57,21 @@ impl Output {
         current.is_unfinished().then_some(&current.resource)
     }
 
+    /// Returns the current resource unless it is known to be complete.
+    #[must_use]
+    pub fn current_incomplete(&self) -> Option<&str> {
+        let current = self.resources.last()?;
+        let is_incomplete = !current.ended && current.failure.is_none();
+        is_incomplete.then_some(&current.resource)
+    }
+
+    /// True if a resource was begun, or has failed.
+    #[must_use]
+    pub fn has(&self, resource: &str) -> bool {
+        let mut resources = self.resources.iter();
+        resources.any(|stats| stats.resource == resource)
+    }
+
     /// Returns the statistics of the current resource.
     pub fn stats(&mut self) -> Option<&mut ResourceStats> {
         self.resources.last_mut()

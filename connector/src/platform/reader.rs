@@ -36,6 +36,15 @@ impl PlatformReader {
         }
     }
 
+    /// Returns the names of the resources that were not begun.
+    #[must_use]
+    pub fn unread(&self) -> Vec<String> {
+        let remaining = self.remaining.iter();
+        remaining
+            .map(|selection| selection.resource.clone())
+            .collect()
+    }
+
     /// Receives one response. Returns false when all resources were read.
     pub async fn step(
         &mut self,

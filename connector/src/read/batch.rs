@@ -77,6 +77,15 @@ impl BatchReader {
         }
     }
 
+    /// Returns the targets, of which some may have been begun.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &Target> {
+        let waiting = match &self.state {
+            State::Statements(targets) => Some(targets),
+            State::Start | State::Streaming(_) | State::End => None,
+        };
+        self.targets.iter().chain(waiting.into_iter().flatten())
+    }
+
     /// Reads a page. Returns false at the end.
     pub(super) async fn step(
         &mut self,

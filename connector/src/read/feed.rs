@@ -121,6 +121,11 @@ impl FeedReader {
         }
     }
 
+    /// Returns the tables that were not begun.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &Target> {
+        self.remaining.iter()
+    }
+
     /// Returns the current table, and the cursor at which it can be resumed.
     pub(super) fn current(&self) -> Option<(&str, Option<Cursor>)> {
         let table = self.current.as_ref()?;

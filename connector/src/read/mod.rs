@@ -17,10 +17,10 @@
 //! 5. views and queries ([`batch`]),
 //! 6. resources of the Platform API ([`crate::platform`]).
 //!
-//! A failure restarts or resumes the read ([`restart`]). All pages of a snapshot
-//! are from one transaction. If it is lost, everything that was sent is void and
-//! the read restarts; a page of another snapshot is only sent if the host
-//! permits it.
+//! A failure restarts or resumes the read ([`restart`]), and a deadline ends it
+//! ([`unread`]). All pages of a snapshot are from one transaction. If it is lost,
+//! everything that was sent is void and the read restarts; a page of another
+//! snapshot is only sent if the host permits it.
 
 mod batch;
 mod builtins;
@@ -46,6 +46,7 @@ mod tables;
 pub mod target;
 mod type_overrides;
 mod unchanged;
+mod unread;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -146,6 +147,13 @@ impl Read {
         self
     }
 
+    /// Sets a delay before the read begins.
+    #[must_use]
+    pub fn with_delay(mut self, delay: Option<Duration>) -> Self {
+        self.delay = delay;
+        self
+    }
+
     /// Returns the state for a later read of the same database.
     #[must_use]
     pub fn restart_state(&self) -> RestartState {
@@ -164,10 +172,15 @@ impl Read {
             if matches!(self.stage, Stage::Finished) {
                 return Ok(None);
             }
+            let deadline = self.options.deadline;
             if let Some(delay) = self.delay.take() {
-                retry::pause(delay).await;
+                deadline.limit(retry::pause(delay)).await;
             }
-            if let Err(failure) = self.step().await {
+            let step = deadline.limit(self.step()).await;
+            if step.is_none() {
+                self.end_at_deadline().await?;
+            }
+            if let Some(Err(failure)) = step {
                 let recovered = self.recover(failure).await;
                 if recovered.is_err() {
                     self.close().await;

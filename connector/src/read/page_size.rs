@@ -68,6 +68,7 @@ impl PageRows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deadline::Deadline;
 
     fn size(page_bytes: Option<u64>) -> PageRows {
         let options = ReadOptions {
@@ -77,6 +78,7 @@ mod tests {
             resumable: false,
             lenient: false,
             progress: false,
+            deadline: Deadline::default(),
         };
         PageRows::new(500, options.page_rows, PageBytes::new(&options))
     }

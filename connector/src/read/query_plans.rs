@@ -108,6 +108,7 @@ mod tests {
     use super::super::pass::PassRows;
     use super::*;
     use crate::database::table::tests::table;
+    use crate::deadline::Deadline;
     use crate::hrana::decoder::Captured;
     use crate::rows::value::Value;
 
@@ -119,6 +120,7 @@ mod tests {
             resumable,
             lenient: false,
             progress: true,
+            deadline: Deadline::default(),
         }
     }
 

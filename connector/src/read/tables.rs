@@ -98,6 +98,11 @@ impl TableReader {
         Some((&table.resource, table.resume_cursor()))
     }
 
+    /// Returns the tables that were not begun.
+    pub(super) fn unread(&self) -> impl Iterator<Item = &Target> {
+        self.remaining.iter()
+    }
+
     /// Reads a page. Returns false at the end.
     pub(super) async fn step(&mut self, output: &mut Output) -> Result<bool, Failure> {
         let Some(mut table) = self.current.take().or_else(|| self.next_table(output)) else {

@@ -86,6 +86,8 @@ pub(super) struct RawLimits {
     pub(super) request_body: Option<String>,
     /// Bytes of one response after decompression, which is streamed (16GiB).
     pub(super) response: Option<String>,
+    /// Bytes of one response that have to arrive in each minute (100B).
+    pub(super) response_rate: Option<String>,
     /// Random bytes (1MiB).
     pub(super) random: Option<String>,
     /// Bytes of log messages (1MiB).

@@ -314,6 +314,11 @@ fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {
     size("headers", raw.headers, &mut limits.headers)?;
     size("request_body", raw.request_body, &mut limits.request_body)?;
     size("response", raw.response, &mut limits.response)?;
+    size(
+        "response_rate",
+        raw.response_rate,
+        &mut limits.response_rate,
+    )?;
     size("random", raw.random, &mut limits.random)?;
     size("log", raw.log, &mut limits.log)?;
     size("page", raw.page, &mut limits.page)?;

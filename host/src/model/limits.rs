@@ -31,6 +31,9 @@ pub struct Limits {
     /// Bytes of one response after decompression. They are streamed, not held in
     /// memory.
     pub response: u64,
+    /// Bytes of one response, after decompression, that have to arrive in each
+    /// minute in which the connector waits for them. 0 for no minimum.
+    pub response_rate: u64,
     /// Random bytes of one command.
     pub random: u64,
     /// Bytes of log messages of one command. Later messages are dropped.
@@ -59,6 +62,7 @@ impl Default for Limits {
             headers: 128 * KIB,
             request_body: 16 * MIB,
             response: 16 * KIB * MIB,
+            response_rate: 100,
             random: MIB,
             log: MIB,
             page: 64 * MIB,
@@ -92,6 +96,8 @@ pub enum Limit {
     RequestBody,
     /// [`Limits::response`].
     Response,
+    /// [`Limits::response_rate`].
+    ResponseRate,
     /// [`Limits::random`].
     Random,
     /// [`Limits::log`].
@@ -123,7 +129,7 @@ pub enum Amount {
 impl Limits {
     /// Returns every limit with its value.
     #[must_use]
-    pub fn amounts(&self) -> [(Limit, Amount); 16] {
+    pub fn amounts(&self) -> [(Limit, Amount); 17] {
         use Amount::{Bytes, Count, Time};
         [
             (Limit::Memory, Bytes(self.memory)),
@@ -135,6 +141,7 @@ impl Limits {
             (Limit::Headers, Bytes(self.headers)),
             (Limit::RequestBody, Bytes(self.request_body)),
             (Limit::Response, Bytes(self.response)),
+            (Limit::ResponseRate, Bytes(self.response_rate)),
             (Limit::Random, Bytes(self.random)),
             (Limit::Log, Bytes(self.log)),
             (Limit::Page, Bytes(self.page)),
@@ -160,6 +167,7 @@ impl Limit {
             Self::Headers => "headers",
             Self::RequestBody => "request_body",
             Self::Response => "response",
+            Self::ResponseRate => "response_rate",
             Self::Random => "random",
             Self::Log => "log",
             Self::Page => "page",

@@ -161,7 +161,11 @@ fn temporary_faults_are_retried() -> Result<()> {
     for fault in [
         ApiFault::RetryAfter(429, 1),
         ApiFault::Status(429),
+        ApiFault::Status(408),
+        ApiFault::Status(409),
+        ApiFault::Status(500),
         ApiFault::Status(503),
+        ApiFault::Status(504),
         ApiFault::Page(502),
         ApiFault::Reset,
         ApiFault::Truncate,
@@ -200,6 +204,18 @@ fn a_rate_limit_only_delays_a_load() -> Result<()> {
 }
 
 #[test]
+fn the_wait_for_a_rate_limit_is_shown_as_progress() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    platform.fault(ApiFault::RetryAfter(429, 1).at(DATABASES).times(1));
+    let pipeline = pipeline(&platform)?.resource("platform_databases");
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(0), "{outcome:?}");
+    let shown = "limits the rate of requests; they continue in 1 s";
+    assert!(outcome.stderr.contains(shown), "{outcome:?}");
+    Ok(())
+}
+
+#[test]
 fn a_rate_limit_is_waited_for_within_the_budget() -> Result<()> {
     for (fault, budget, requests, part) in [
         // The server asks for more than the budget.
@@ -232,6 +248,31 @@ fn a_rate_limit_is_waited_for_within_the_budget() -> Result<()> {
         assert!(message.contains(part), "{report}");
         assert_eq!(platform.count("GET", DATABASES), requests, "{report}");
     }
+    Ok(())
+}
+
+#[test]
+fn resources_that_are_complete_within_the_time_budget_are_loaded() -> Result<()> {
+    let platform = Platform::serve(world())?;
+    platform.fault(ApiFault::Stall.at("/v1/organizations/acme/databases/db-0003/configuration"));
+    let pipeline = pipeline(&platform)?
+        .config("time_budget = \"4s\"")
+        .resource("platform_groups")
+        .resource("platform_database_configuration")
+        .resource("platform_locations");
+    let outcome = pipeline.host(&["run", "--json"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    let report = outcome.json()?;
+    assert!(reported(&report, "platform_groups")["failure"].is_null());
+    for resource in ["platform_database_configuration", "platform_locations"] {
+        let failure = reported(&report, resource)["failure"].to_string();
+        assert!(failure.contains("within `time_budget`"), "{report}");
+    }
+    assert_eq!(
+        number(&pipeline, "SELECT count(*) FROM platform_groups")?,
+        3
+    );
+    platform.clear_faults();
     Ok(())
 }
 

@@ -4,16 +4,19 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Method;
 use http_body::{Body, Frame};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
 use url::Url;
 use wasmtime_wasi_http::Error;
 
 use super::denial::{Denial, DenialReason};
 use super::errors::from_transport;
+use super::rate::MinimumRate;
 use super::reflection::Guard;
 use super::stats::{EgressStats, OpenResponse};
 use crate::model::Limit;
@@ -49,6 +52,7 @@ pub(super) struct Reception {
     pub(super) shared_window: SharedWindow,
     pub(super) guard: Guard,
     pub(super) limit: u64,
+    pub(super) rate: MinimumRate,
     pub(super) method: Method,
     pub(super) url: Url,
 }
@@ -67,6 +71,7 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
         shared_window,
         guard,
         limit,
+        rate,
         method,
         url,
     } = reception;
@@ -82,6 +87,7 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
         guard,
         received: 0,
         limit,
+        rate,
         method,
         url,
     };
@@ -99,18 +105,22 @@ struct Inspection {
     guard: Guard,
     received: u64,
     limit: u64,
+    rate: MinimumRate,
     method: Method,
     url: Url,
 }
 
 impl Inspection {
     /// Checks a chunk and returns the bytes that can be passed to the guest.
-    fn pass(&mut self, chunk: Bytes) -> Result<Bytes, Error> {
+    fn pass(&mut self, chunk: Bytes, waited: Duration) -> Result<Bytes, Error> {
         self.received += chunk.len() as u64;
         self.stats.received(chunk.len());
         if self.received > self.limit {
             self.stats.limit(Limit::Response);
             return Err(Error::HttpResponseBodySize(Some(self.received)));
+        }
+        if !self.rate.record(chunk.len(), waited) {
+            return Err(Error::HttpResponseTimeout);
         }
         self.guard.next_chunk(chunk).map_err(|secret| {
             let reason = DenialReason::Reflection(secret.to_owned());
@@ -130,12 +140,13 @@ async fn forward(
 ) {
     let free = Arc::new(Semaphore::new(room as usize));
     loop {
+        let begun = Instant::now();
         let chunk = tokio::select! {
             chunk = response.chunk() => chunk,
             () = sender.closed() => return,
         };
         let (chunk, last) = match chunk {
-            Ok(Some(chunk)) => (inspection.pass(chunk), false),
+            Ok(Some(chunk)) => (inspection.pass(chunk, begun.elapsed()), false),
             Ok(None) => (Ok(inspection.guard.rest()), true),
             Err(error) => (Err(from_transport(&error)), true),
         };
@@ -173,5 +184,32 @@ impl Body for ReceivedBody {
             // own memory limit.
             chunk.map(|chunk| chunk.map(|(bytes, _permit)| Frame::data(bytes)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::super::reflection::Needles;
+    use super::*;
+    use crate::sandbox::secrets::GrantedSecrets;
+
+    #[test]
+    fn a_response_that_is_too_slow_fails_and_the_run_continues() {
+        let stats: Arc<EgressStats> = Arc::default();
+        let mut inspection = Inspection {
+            stats: Arc::clone(&stats),
+            guard: Needles::new(&GrantedSecrets::default()).guard(),
+            received: 0,
+            limit: 1 << 20,
+            rate: MinimumRate::new(100, &HeaderMap::new()),
+            method: Method::GET,
+            url: Url::parse("https://db.example/").unwrap(),
+        };
+        let mut pass = || inspection.pass(Bytes::from_static(b" "), Duration::from_secs(1));
+        assert!((0..59).all(|_| pass().is_ok()));
+        assert!(matches!(pass(), Err(Error::HttpResponseTimeout)));
+        assert_eq!(stats.reached_limit(), None);
     }
 }

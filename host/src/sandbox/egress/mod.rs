@@ -3,7 +3,7 @@
 //!
 //! Reading order: [`rule`] (allowed requests), [`address`] and [`resolver`]
 //! (allowed addresses), [`headers`] (credentials), [`client`] (connections),
-//! [`body`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
+//! [`body`], [`rate`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
 //! (what happened). Nothing here knows what a connector reads.
 
 pub(crate) mod address;
@@ -12,6 +12,7 @@ pub(crate) mod client;
 mod denial;
 mod errors;
 mod headers;
+mod rate;
 mod record;
 mod reflection;
 pub(crate) mod resolver;
@@ -37,6 +38,7 @@ pub use stats::EgressStats;
 
 use self::body::SharedWindow;
 use self::client::{Clients, Network};
+use self::rate::MinimumRate;
 use self::reflection::Needles;
 use self::resolver::Prohibited;
 use self::rule::Rules;
@@ -308,6 +310,7 @@ impl EgressInner {
             shared_window: self.shared_window.clone(),
             guard,
             limit: self.limits.response,
+            rate: MinimumRate::new(self.limits.response_rate, response.headers()),
             method,
             url,
         };
