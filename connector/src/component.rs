@@ -9,6 +9,7 @@ use crate::bindings::exports::connector::source::source as wit;
 use crate::check;
 use crate::config::{Config, SCHEMA};
 use crate::cursor::{self, Cursor};
+use crate::database::checksum;
 use crate::database::server::Server;
 use crate::deadline::Deadline;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
@@ -19,12 +20,12 @@ use crate::fleet::{self, Fleet};
 use crate::http::Credential;
 use crate::list;
 use crate::list::ResourceKind;
-use crate::output::{Event, PageKind, ResourceStats, page_error};
+use crate::output::{Event, Figures, PageKind, ResourceStats, page_error};
 use crate::pace;
 use crate::pull::{EventSource, Pull};
 use crate::read::Read;
 use crate::rows::siblings::Sibling;
-use crate::selection::{Lag, Mode, ReadOptions, Selection, TypeOverride};
+use crate::selection::{Lag, Mode, ReadOptions, Selection, TypeOverride, Verification};
 
 /// Component that the host instantiates.
 #[derive(Debug)]
@@ -111,6 +112,8 @@ impl wit::Guest for Component {
             lenient: false,
             progress: true,
             deadline: Deadline::after(config.time_budget),
+            verify: options.verify.into(),
+            added_column: None,
         };
         let source = match config.databases.clone() {
             Some(databases) => {
@@ -188,6 +191,7 @@ fn parse_selection(selection: wit::Selection) -> Result<Selection> {
         max_rows_billed: selection.max_rows_billed,
         idempotent: selection.idempotent,
         keys: selection.keys,
+        verify: selection.verify.into(),
         invalid: None,
         resource: selection.resource,
     })
@@ -355,12 +359,34 @@ impl From<Mode> for wit::Mode {
     }
 }
 
+impl From<wit::Verification> for Verification {
+    fn from(verification: wit::Verification) -> Self {
+        match verification {
+            wit::Verification::Off => Self::Off,
+            wit::Verification::Count => Self::Count,
+            wit::Verification::Checksum => Self::Checksum,
+        }
+    }
+}
+
 impl From<PageKind> for wit::PageKind {
     fn from(kind: PageKind) -> Self {
         match kind {
             PageKind::Rows => Self::Rows,
             PageKind::Changes => Self::Changes,
             PageKind::Keys => Self::Keys,
+        }
+    }
+}
+
+impl From<Figures> for wit::Figures {
+    fn from(figures: Figures) -> Self {
+        Self {
+            rows: figures.rows,
+            checksum: figures.checksum.map(|value| wit::Checksum {
+                version: checksum::VERSION,
+                value,
+            }),
         }
     }
 }
@@ -381,6 +407,7 @@ impl From<ResourceStats> for wit::ResourceSummary {
                 failure: unread.failure.map(wit::Error::from),
             }),
             cursor: stats.cursor.map(wit_cursor),
+            figures: stats.figures.map(wit::Figures::from),
             notes: stats.notes,
         }
     }

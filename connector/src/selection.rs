@@ -46,6 +46,8 @@ pub struct Selection {
     pub idempotent: bool,
     /// True if the keys of all rows are requested too.
     pub keys: bool,
+    /// Figures that the server is asked for.
+    pub verify: Verification,
     /// Reason why the selection is invalid. Its resource is not read, and fails.
     pub invalid: Option<Error>,
 }
@@ -60,6 +62,18 @@ pub enum Mode {
     Incremental,
     /// Changes that the feed has recorded since the cursor.
     Changes,
+}
+
+/// Figures about the rows of a resource that the server is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Verification {
+    /// None.
+    #[default]
+    Off,
+    /// Number of rows.
+    Count,
+    /// Number of rows, and a checksum of their values.
+    Checksum,
 }
 
 /// Distance in the order of a cursor column.
@@ -116,6 +130,17 @@ impl TypeOverride {
     }
 }
 
+/// Column with the same text in each row, which is added after the rows are read.
+#[derive(Clone, Debug)]
+pub struct AddedColumn {
+    /// Name of the column.
+    pub name: String,
+    /// Text of each row.
+    pub text: String,
+    /// Returns the name that a column of the table has next to this one.
+    pub rename: fn(&str) -> String,
+}
+
 /// Options that apply to all resources of a read.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
@@ -134,6 +159,10 @@ pub struct ReadOptions {
     pub progress: bool,
     /// Time at which the read ends.
     pub deadline: Deadline,
+    /// Figures of resources without a selection.
+    pub verify: Verification,
+    /// Column that the reader of many databases adds to the rows of each.
+    pub added_column: Option<AddedColumn>,
 }
 
 impl ReadOptions {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde_json::Value as Json;
 
 /// Treatment of one request.
 #[derive(Clone, Debug)]
@@ -22,6 +23,9 @@ pub enum ProxyFault {
     Stall,
     /// Sends part of the real response, then closes the connection.
     Truncate,
+    /// Sends the real response with other rows: the function changes those of
+    /// each result.
+    EditRows(fn(&mut Vec<Json>)),
     /// Sends another response: status line, further header lines, body.
     Respond(&'static str, &'static str, Vec<u8>),
     /// Sends a response without an end.
@@ -145,6 +149,9 @@ impl ProxyState {
                     writer.write_all(&response[..response.len() - response.len() / 3])?;
                     break;
                 }
+                ProxyFault::EditRows(edit) => {
+                    writer.write_all(&edit_rows(&self.forward(&request)?, edit)?)?;
+                }
                 ProxyFault::Respond(status, headers, body) => {
                     write!(
                         writer,
@@ -212,6 +219,27 @@ impl ProxyState {
         bytes.extend(body);
         Ok(bytes)
     }
+}
+
+/// Changes the rows of each result in a response to a pipeline.
+fn edit_rows(response: &[u8], edit: fn(&mut Vec<Json>)) -> Result<Vec<u8>> {
+    const END_OF_HEAD: &str = "\r\n\r\n";
+    let text = std::str::from_utf8(response)?;
+    let (_, body) = text.split_once(END_OF_HEAD).context("no body")?;
+    let mut body: Json = serde_json::from_str(body)?;
+    let results = body["results"].as_array_mut().into_iter().flatten();
+    for result in results {
+        let rows = result.pointer_mut("/response/result/rows");
+        if let Some(rows) = rows.and_then(Json::as_array_mut) {
+            edit(rows);
+        }
+    }
+    let body = body.to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}{END_OF_HEAD}",
+        body.len()
+    );
+    Ok([head.into_bytes(), body.into_bytes()].concat())
 }
 
 /// Reads the next request of a connection, if there is one.

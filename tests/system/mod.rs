@@ -37,3 +37,4 @@ mod steps;
 mod tokens;
 mod transport;
 mod tursodb_load;
+mod verification;

@@ -8,7 +8,8 @@ pub fn quote(name: &str) -> String {
 
 /// Quotes a column with its table. SQLite takes an unqualified quoted name of
 /// no column for a string, which is equal in all rows.
-pub(super) fn qualify(table: &str, column: &str) -> String {
+#[must_use]
+pub fn qualify(table: &str, column: &str) -> String {
     format!("{}.{}", quote(table), quote(column))
 }
 

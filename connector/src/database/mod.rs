@@ -4,12 +4,13 @@
 //! | module | job |
 //! |---|---|
 //! | [`table`], [`catalog`], `shadow` | tables and views, the catalogue that lists them, and the tables it omits |
-//! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`row_digest`], [`statement`] | the statements |
+//! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`row_digest`], [`checksum`], [`statement`] | the statements |
 //! | [`dialect`], [`stream`], [`server`] | requests over HTTP |
 //! | [`discovery`] | the requests that read the catalogue |
 //! | [`failure`] | errors of servers |
 
 pub mod catalog;
+pub mod checksum;
 pub mod condition;
 pub mod dialect;
 pub mod discovery;

@@ -1,5 +1,6 @@
 //! Statements that read a table in pages, in the order of a key.
 
+use super::checksum::{self, ChecksumColumn};
 use super::condition::{BINARY_ORDER, Condition};
 use super::identifier::{qualify, quote};
 use super::parameters::Parameters;
@@ -221,6 +222,24 @@ impl Paging {
             format!("SELECT 1 FROM {}{conditions} LIMIT 1", self.table),
             args,
         )
+    }
+
+    /// Returns the statement that counts the rows that follow a key.
+    #[must_use]
+    pub fn count(&self, after: Option<&[Value]>) -> Statement {
+        let (conditions, args) = self.conditions(after);
+        Statement::with_args(
+            format!("SELECT count(*) FROM {}{conditions}", self.table),
+            args,
+        )
+    }
+
+    /// Returns the statement for the number and the checksum of the rows that
+    /// follow a key.
+    #[must_use]
+    pub fn checksum(&self, columns: &[ChecksumColumn], after: Option<&[Value]>) -> Statement {
+        let (conditions, args) = self.conditions(after);
+        checksum::select(columns, &format!("{}{conditions}", self.table), args)
     }
 
     /// Returns the statement that explains the query plan of a page with all

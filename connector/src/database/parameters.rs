@@ -102,6 +102,12 @@ impl Parameters {
     }
 }
 
+/// Returns the literal of a text, in ASCII.
+#[must_use]
+pub fn text_literal(text: &str) -> String {
+    literal(&Value::from(text))
+}
+
 /// Returns the literal of a value, in ASCII.
 fn literal(value: &Value) -> String {
     match value {

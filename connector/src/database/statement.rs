@@ -60,6 +60,20 @@ pub fn select_query(
     Statement::new(sql)
 }
 
+/// Counts the rows of a query.
+#[must_use]
+pub fn count_query(query: &str) -> Statement {
+    let query = query.trim().trim_end_matches(';');
+    // The line break ends a comment.
+    Statement::new(format!("SELECT count(*) FROM ({query}\n)"))
+}
+
+/// Counts the rows of a relation.
+#[must_use]
+pub fn count_all(relation: &str) -> Statement {
+    Statement::new(format!("SELECT count(*) FROM {}", quote(relation)))
+}
+
 /// Selects no row of a relation, to learn its columns.
 #[must_use]
 pub fn select_no_rows(relation: &str) -> Statement {

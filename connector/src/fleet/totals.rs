@@ -7,7 +7,7 @@ use super::progress::SentRows;
 use super::union::{DATABASE, Union};
 use crate::cursor::{self, Cursor};
 use crate::error::Error;
-use crate::output::{Columns, PageKind, ResourceStats, Unread};
+use crate::output::{Columns, Figures, PageKind, ResourceStats, Unread};
 use crate::selection::Selection;
 
 /// Maximum notes of one resource, and maximum databases that a note names.
@@ -34,6 +34,8 @@ pub(super) struct ResourceTotals {
     read: u64,
     /// Error, if rows of a database were sent that is not complete.
     failure: Option<Error>,
+    /// True if it was read in a database without figures.
+    lacks_figures: bool,
 }
 
 impl ResourceTotals {
@@ -70,6 +72,13 @@ impl ResourceTotals {
         if !stats.notes.is_empty() {
             self.notes.insert(database.to_owned(), stats.notes);
         }
+        match stats.figures {
+            Some(figures) => {
+                let known = sum.figures.unwrap_or(Figures::ZERO);
+                sum.figures = Some(known.plus(figures));
+            }
+            None => self.lacks_figures |= opened,
+        }
         let cursor = stats.cursor.as_deref();
         let cursor =
             cursor.and_then(|bytes| Cursor::decode(cursor::VERSION, bytes, &stats.resource).ok());
@@ -88,6 +97,11 @@ impl ResourceTotals {
         self.failure = Some(error);
     }
 
+    /// True if the checksums of the databases cannot be added.
+    fn is_mixed(&self) -> bool {
+        self.unions.values().any(Union::is_mixed)
+    }
+
     /// Returns the totals. `failed` are databases of which no resource could be
     /// read, `databases` is the number of all.
     pub(super) fn end(
@@ -103,6 +117,7 @@ impl ResourceTotals {
         // Databases end in any order.
         self.failed.sort_by(|(one, _), (other, _)| one.cmp(other));
         self.unchanged.sort();
+        let is_mixed = self.is_mixed();
         let mut stats = self.stats;
         let notes = self.notes.iter().flat_map(|(database, notes)| {
             notes
@@ -113,6 +128,12 @@ impl ResourceTotals {
         if let Some(error) = self.failure {
             stats.failure = Some(error);
             return stats;
+        }
+        if self.lacks_figures {
+            stats.figures = None;
+        }
+        if let (Some(figures), true) = (&mut stats.figures, is_mixed) {
+            figures.checksum = None;
         }
         if self.read == 0 && self.unchanged.is_empty() {
             stats.failure = self.failed.into_iter().next().map(|(_, error)| error);

@@ -18,6 +18,7 @@ use super::Fleet;
 use super::databases::SelectedDatabase;
 use super::member::{Member, MemberStep};
 use super::progress::MemberRows;
+use super::union::added_column;
 use crate::clock;
 use crate::database::server::Server;
 use crate::describe::DATABASE_TOKEN;
@@ -25,7 +26,7 @@ use crate::error::Result;
 use crate::http::Credential;
 use crate::read::Read;
 use crate::retry::{self, RetryPolicy};
-use crate::selection::Selection;
+use crate::selection::{ReadOptions, Selection};
 
 /// Maximum number of reads for each one that `concurrency` permits, including
 /// those that wait.
@@ -147,7 +148,11 @@ impl Fleet {
             ..config.platform.retry
         };
         let server = Server::new(url, Credential::from_secret(DATABASE_TOKEN), retry);
-        let read = Read::new(Some(server), config, requested, self.options.clone());
+        let options = ReadOptions {
+            added_column: Some(added_column(&next.name)),
+            ..self.options.clone()
+        };
+        let read = Read::new(Some(server), config, requested, options);
         let state = self.restart_states.get(&next.name).cloned();
         let read = read
             .with_restart_state(state.unwrap_or_default())

@@ -10,6 +10,7 @@ use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use crate::output::Columns;
 use crate::rows::columns::free_name;
 use crate::rows::siblings::Sibling;
+use crate::selection::AddedColumn;
 
 /// Name of the column that holds the database of a row.
 pub(super) const DATABASE: &str = "_database";
@@ -26,6 +27,9 @@ pub(super) struct Union {
     primary_key: Vec<String>,
     /// Number of columns that were announced.
     announced: usize,
+    /// True if a column has another name, or another first type, than in one of
+    /// the databases, so that their checksums cannot be added.
+    is_mixed: bool,
 }
 
 /// Index in the union of each column of one database.
@@ -40,6 +44,7 @@ impl Union {
             siblings: Vec::new(),
             primary_key: Vec::new(),
             announced: 0,
+            is_mixed: false,
         }
     }
 
@@ -75,6 +80,11 @@ impl Union {
     /// True if its columns were announced.
     pub(super) fn is_announced(&self) -> bool {
         self.announced > 0
+    }
+
+    /// True if the checksums of the databases cannot be added.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.is_mixed
     }
 
     /// Returns the columns if some of them are not announced yet.
@@ -127,12 +137,17 @@ impl Union {
         let column = match (at, sibling) {
             (None, None) => {
                 let free = free_name(name.clone(), |name| self.position(name).is_some());
+                // The checksum of the server knows the name in the database.
+                self.is_mixed |= free != name;
                 return self.add(field, free, Some(name));
             }
             (Some(at), None) if is_same(&self.fields[at]) => return at,
             (Some(at), _) => self.fields[at].name().clone(),
             (None, Some(_)) => base,
         };
+        if let (Some(at), None) = (at, sibling) {
+            self.is_mixed |= !has_checksum(&self.fields[at]);
+        }
         let holds_text_bytes = sibling.is_some_and(|sibling| sibling.holds_text_bytes);
         // The column may have a sibling for the values already.
         let mut siblings = self
@@ -178,6 +193,24 @@ impl Union {
         self.fields.push(Arc::new(field));
         self.own_names.push(own_name);
         self.fields.len() - 1
+    }
+}
+
+/// True if the values of a column are part of a checksum.
+fn has_checksum(field: &Field) -> bool {
+    let is_plain = matches!(
+        field.data_type(),
+        DataType::Int64 | DataType::Float64 | DataType::Utf8 | DataType::Binary
+    );
+    is_plain && field.metadata().is_empty()
+}
+
+/// Returns the column with the name of a database.
+pub(super) fn added_column(database: &str) -> AddedColumn {
+    AddedColumn {
+        name: DATABASE.to_owned(),
+        text: database.to_owned(),
+        rename: union_name,
     }
 }
 

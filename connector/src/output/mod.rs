@@ -21,7 +21,7 @@ pub use self::event::{Columns, Event, PageKind};
 pub use self::pages::page_error;
 use self::progress::Estimate;
 pub use self::progress::progress_interval;
-pub use self::stats::{ResourceStats, Summary, Unread};
+pub use self::stats::{Figures, ResourceStats, Summary, Unread};
 
 /// Queue of events, and statistics. Counts belong to the resource that was
 /// begun last.

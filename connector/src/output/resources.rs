@@ -77,6 +77,18 @@ impl Output {
         self.resources.last_mut()
     }
 
+    /// Returns the number of rows of all resources.
+    #[must_use]
+    pub fn resources_rows(&self) -> u64 {
+        self.resources.iter().map(|stats| stats.rows).sum()
+    }
+
+    /// Returns the statistics of a resource.
+    pub fn stats_of(&mut self, resource: &str) -> Option<&mut ResourceStats> {
+        let mut resources = self.resources.iter_mut();
+        resources.find(|stats| stats.resource == resource)
+    }
+
     /// Counts a request of the current resource.
     pub fn count_request(&mut self) {
         self.count_requests(1);

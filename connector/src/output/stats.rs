@@ -36,10 +36,43 @@ pub struct ResourceStats {
     pub primary_key: Vec<String>,
     /// Cursor that is valid once all rows are stored.
     pub cursor: Option<Vec<u8>>,
+    /// Figures of the server about the rows.
+    pub figures: Option<Figures>,
     /// Notes for the operator.
     pub notes: Vec<String>,
     /// True if all rows were sent.
     pub ended: bool,
+    /// True if the rest of the rows is left to the next read.
+    pub stopped_early: bool,
+}
+
+/// Figures of the server about the rows of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Figures {
+    /// Number of rows.
+    pub rows: u64,
+    /// Checksum of the rows, if it is known.
+    pub checksum: Option<u64>,
+}
+
+impl Figures {
+    /// Figures of no rows.
+    pub const ZERO: Self = Self {
+        rows: 0,
+        checksum: Some(0),
+    };
+
+    /// Adds the figures of other rows.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            rows: self.rows.saturating_add(other.rows),
+            checksum: self
+                .checksum
+                .zip(other.checksum)
+                .map(|(one, other)| one.wrapping_add(other)),
+        }
+    }
 }
 
 /// Part of a resource that was not read.

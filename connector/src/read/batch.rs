@@ -118,6 +118,11 @@ impl BatchReader {
         Ok(true)
     }
 
+    /// Returns the snapshot, for the reader that follows.
+    pub(super) fn into_snapshot(self) -> Snapshot {
+        self.snapshot
+    }
+
     /// Closes the stream.
     pub(super) async fn close(&mut self) {
         // A response that is being received occupies the stream.

@@ -2,6 +2,7 @@
 //! made inside it.
 
 use super::feed_preflight;
+use super::figures;
 use super::plan::Plan;
 use super::preflight;
 use super::queries;
@@ -36,6 +37,7 @@ impl Read {
                 .retain(|selection| selection.resource != resource);
             self.output.fail(&resource, error);
         }
+        self.figures = figures::requests(&plan, &self.requested, &self.options);
         let targets = plan.into_queues();
         let tables = TableReader::new(snapshot, targets.paged, &self.options);
         let later = LaterTargets {

@@ -15,7 +15,8 @@
 //!    follow from its cursor ([`increment`]),
 //! 4. the change feed ([`followed`], [`feed`]),
 //! 5. views and queries ([`batch`]),
-//! 6. resources of the Platform API ([`crate::platform`]).
+//! 6. figures of the server about the rows, if they are requested ([`figures`]),
+//! 7. resources of the Platform API ([`crate::platform`]).
 //!
 //! A failure restarts or resumes the read ([`restart`]), and a deadline ends it
 //! ([`unread`]). All pages of a snapshot are from one transaction. If it is lost,
@@ -28,6 +29,7 @@ mod continuity;
 mod database;
 mod feed;
 mod feed_preflight;
+mod figures;
 pub mod followed;
 pub mod increment;
 mod page_response;
@@ -54,6 +56,7 @@ use std::time::Duration;
 use self::batch::BatchReader;
 use self::builtins::BuiltinReader;
 use self::feed::FeedReader;
+use self::figures::{FigureReader, FigureRequest};
 pub use self::restart::RestartState;
 use self::tables::TableReader;
 use self::target::Target;
@@ -80,6 +83,8 @@ pub struct Read {
     /// Resources of the Platform API, which are read last, so that the loss of
     /// a transaction does not restart them.
     platform: VecDeque<Selection>,
+    /// Figures that the server is asked for after the rows are read.
+    figures: VecDeque<FigureRequest>,
     stage: Stage,
     output: Output,
     restart: RestartState,
@@ -97,6 +102,7 @@ enum Stage {
     Tables(Box<TableReader>, LaterTargets),
     Changes(Box<FeedReader>, Vec<Target>),
     Batch(Box<BatchReader>),
+    Figures(Box<FigureReader>),
     Platform(Box<PlatformReader>),
     Finished,
 }
@@ -132,6 +138,7 @@ impl Read {
             options,
             requested,
             platform: VecDeque::new(),
+            figures: VecDeque::new(),
             stage: Stage::Start,
             output: Output::default(),
             restart: RestartState::default(),
@@ -196,6 +203,7 @@ impl Read {
             Stage::Tables(mut tables, _) => tables.close().await,
             Stage::Changes(mut changes, _) => changes.close().await,
             Stage::Batch(mut batch) => batch.close().await,
+            Stage::Figures(mut figures) => figures.close().await,
             Stage::Start | Stage::Builtins(_) | Stage::Platform(_) | Stage::Finished => {}
         }
     }
@@ -213,6 +221,7 @@ impl Read {
             Stage::Tables(tables, _) => tables.step(output).await?,
             Stage::Changes(changes, _) => changes.step(output).await?,
             Stage::Batch(batch) => batch.step(options, output).await?,
+            Stage::Figures(figures) => figures.step(output).await?,
             Stage::Platform(platform) => platform.step(options, output).await?,
             Stage::Start | Stage::Finished => false,
         };
@@ -244,8 +253,13 @@ impl Read {
                 let batch = BatchReader::new(changes.into_snapshot(), whole);
                 Ok(Stage::Batch(Box::new(batch)))
             }
-            Stage::Batch(mut batch) => {
-                batch.close().await;
+            Stage::Batch(batch) => {
+                let requests = std::mem::take(&mut self.figures);
+                let figures = FigureReader::new(batch.into_snapshot(), requests);
+                Ok(Stage::Figures(Box::new(figures)))
+            }
+            Stage::Figures(mut figures) => {
+                figures.close().await;
                 Ok(self.start_platform())
             }
             Stage::Platform(_) | Stage::Finished => Ok(Stage::Finished),

@@ -79,6 +79,8 @@ mod tests {
             lenient: false,
             progress: false,
             deadline: Deadline::default(),
+            verify: crate::selection::Verification::Off,
+            added_column: None,
         };
         PageRows::new(500, options.page_rows, PageBytes::new(&options))
     }

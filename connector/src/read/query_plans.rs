@@ -121,6 +121,8 @@ mod tests {
             lenient: false,
             progress: true,
             deadline: Deadline::default(),
+            verify: crate::selection::Verification::Off,
+            added_column: None,
         }
     }
 

@@ -235,6 +235,7 @@ impl PagedTable {
             if let Some(stats) = output.stats() {
                 let note = format!("{MAX_ROWS_READ_REACHED}; the next run continues from there");
                 stats.notes.push(note);
+                stats.stopped_early = true;
             }
         } else {
             let error = Error::config(

@@ -49,7 +49,7 @@ impl Read {
             Stage::Changes(changes, whole) => names(changes.unread().chain(whole)),
             Stage::Batch(batch) => names(batch.unread()),
             Stage::Platform(platform) => platform.unread(),
-            Stage::Finished => Vec::new(),
+            Stage::Figures(_) | Stage::Finished => Vec::new(),
         };
         let platform = self.platform.iter();
         names.extend(platform.map(|selection| selection.resource.clone()));

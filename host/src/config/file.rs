@@ -17,6 +17,8 @@ pub(super) struct RawFile {
     pub(super) consistency: Option<String>,
     /// Interval between commits of a resumable run (10s).
     pub(super) commit_every: Option<String>,
+    /// `off`, `count` or `checksum`, for resources that do not set it.
+    pub(super) verify: Option<String>,
     pub(super) connector: RawConnector,
     /// Resources to read; without any, the connector's defaults.
     #[serde(default)]
@@ -141,4 +143,6 @@ pub(super) struct RawResource {
     pub(super) mask: BTreeMap<String, String>,
     /// `evolve`, `freeze`, `discard_row` or `discard_value`.
     pub(super) schema: Option<String>,
+    /// `off`, `count` or `checksum`.
+    pub(super) verify: Option<String>,
 }

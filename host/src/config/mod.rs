@@ -22,7 +22,7 @@ pub use self::variables::Environment;
 use self::file::{RawFile, RawLimits, RawResource};
 use crate::model::{
     AllowRule, Consistency, DeletionMode, Limits, Mask, NestedMode, PipelineSpec, ReadMode,
-    ResourceSpec, SchemaPolicy, WriteDisposition,
+    ResourceSpec, SchemaPolicy, Verification, WriteDisposition,
 };
 
 /// A parsed pipeline file.
@@ -132,12 +132,20 @@ fn resolve(
     spec.secrets = secrets;
     spec.allow = allow.collect();
     spec.resources = resources;
+    spec.verify = choice("verify", raw.verify.as_deref(), &VERIFICATIONS)?.unwrap_or_default();
     Ok(PipelineFile {
         component: folder.join(connector.component),
         sha256: connector.sha256,
         spec,
     })
 }
+
+/// Words of `verify`.
+const VERIFICATIONS: [(&str, Verification); 3] = [
+    ("off", Verification::Off),
+    ("count", Verification::Count),
+    ("checksum", Verification::Checksum),
+];
 
 /// Default interval between commits of a resumable run.
 const DEFAULT_COMMIT_EVERY: Duration = Duration::from_secs(10);
@@ -248,6 +256,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         mask: masks(raw.mask)?,
         filter: raw.r#where,
         max_rows_read: raw.max_rows_read,
+        verify: choice("resource.verify", raw.verify.as_deref(), &VERIFICATIONS)?,
     })
 }
 

@@ -58,6 +58,20 @@ pub enum ReadMode {
     Changes,
 }
 
+/// The extent to which rows are verified against figures of the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Verification {
+    /// Rows are not verified.
+    #[default]
+    Off,
+    /// The number of rows is compared.
+    Count,
+    /// The number of rows and a checksum of their values are compared.
+    Checksum,
+}
+
 /// The treatment of the rows that the table already has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -20,7 +20,7 @@ pub use json::{is_json, json_field};
 pub use limits::{Amount, Limit, Limits};
 pub use load::{
     DeletionMode, LoadId, LoadRecord, LoadStatus, ReadMode, Rejected, ResourceRecord, SchemaPolicy,
-    WriteDisposition,
+    Verification, WriteDisposition,
 };
 pub use remedy::Remedy;
 pub use secret::Secret;
@@ -29,7 +29,8 @@ pub use source::{
     Descriptor, Finding, OriginRequest, Resource, ResourceKind, SecretRequest, Severity, UnreadPart,
 };
 pub(crate) use source::{
-    Event, PageKind, Progress, ReadOptions, ResourceSummary, Selection, SourceSchema, Summary,
+    Event, Figures, PageKind, Progress, ReadOptions, ResourceSummary, Selection, SourceSchema,
+    Summary,
 };
 pub use spec::{
     AllowRule, Consistency, Mask, NestedMode, PipelineSpec, PipelineSpecBuilder, ResourceSpec,

@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 
 use super::cursor::Cursor;
 use super::error::SourceError;
-use super::load::{ReadMode, Rejected};
+use super::load::{ReadMode, Rejected, Verification};
 use super::siblings::Sibling;
 
 /// The self-description of a connector.
@@ -151,6 +151,8 @@ pub struct Selection {
     pub idempotent: bool,
     /// True to read the keys of all rows as well.
     pub keys: bool,
+    /// Figures of the source to compare the rows with.
+    pub verify: Verification,
 }
 
 /// The limits of one read.
@@ -164,6 +166,8 @@ pub struct ReadOptions {
     pub row_limit: Option<u64>,
     /// True if pages may belong to different points in time.
     pub resumable: bool,
+    /// Figures of resources without a selection.
+    pub verify: Verification,
 }
 
 /// The kind of the rows of a page.
@@ -283,6 +287,15 @@ pub struct UnreadPart {
     pub failure: Option<SourceError>,
 }
 
+/// Figures that the source has computed about the rows of a resource.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// Number of rows, including those that were rejected.
+    pub rows: u64,
+    /// Checksum of the rows, in the version that the host knows.
+    pub checksum: Option<u64>,
+}
+
 /// The result of the read of one resource.
 #[derive(Clone, Debug)]
 pub struct ResourceSummary {
@@ -304,6 +317,8 @@ pub struct ResourceSummary {
     pub unread: Option<UnreadPart>,
     /// Cursor that is valid once all pages are stored.
     pub cursor: Option<Cursor>,
+    /// Figures of the source about the rows.
+    pub figures: Option<Figures>,
     /// Remarks for the operator.
     pub notes: Vec<String>,
 }

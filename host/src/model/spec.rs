@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::destination_spec::DestinationSpec;
 use super::limits::Limits;
-use super::load::{DeletionMode, ReadMode, SchemaPolicy, WriteDisposition};
+use super::load::{DeletionMode, ReadMode, SchemaPolicy, Verification, WriteDisposition};
 use super::secret::Secret;
 
 /// The settings of one pipeline.
@@ -27,6 +27,8 @@ pub struct PipelineSpec {
     pub resources: Vec<ResourceSpec>,
     /// Consistency of the rows of a run.
     pub consistency: Consistency,
+    /// Verification of resources that do not set their own.
+    pub verify: Verification,
     /// Destination of the rows. Can be left out if the pipeline gets a factory of
     /// its own.
     pub destination: Option<DestinationSpec>,
@@ -49,6 +51,7 @@ impl PipelineSpec {
             limits: Limits::default(),
             resources: Vec::new(),
             consistency: Consistency::default(),
+            verify: Verification::default(),
             destination: None,
         })
     }
@@ -94,6 +97,13 @@ impl PipelineSpecBuilder {
     #[must_use]
     pub fn consistency(mut self, consistency: Consistency) -> Self {
         self.0.consistency = consistency;
+        self
+    }
+
+    /// Sets the verification of resources that do not set their own.
+    #[must_use]
+    pub fn verify(mut self, verify: Verification) -> Self {
+        self.0.verify = verify;
         self
     }
 
@@ -188,6 +198,9 @@ pub struct ResourceSpec {
     pub filter: Option<String>,
     /// Maximum number of rows that the source may bill.
     pub max_rows_read: Option<u64>,
+    /// Verification of the rows. If set, rows that cannot be verified are not
+    /// stored.
+    pub verify: Option<Verification>,
 }
 
 /// The storage of JSON that a text column holds.

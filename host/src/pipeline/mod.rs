@@ -16,6 +16,7 @@
 //! - `preview`: the first rows of a resource.
 //! - `diff`: the changes that a load would make to tables.
 //! - `capabilities`: what a connector declares, and what it is granted.
+//! - `verification`: the comparison of rows with figures of the source.
 //! - `error`: failures of all of these.
 
 mod capabilities;
@@ -30,6 +31,7 @@ mod requested;
 mod row_mapper;
 mod run;
 mod state;
+mod verification;
 mod writer;
 
 use std::collections::BTreeMap;
@@ -43,6 +45,7 @@ pub use preview::Preview;
 pub use report::{Report, ResourceReport};
 pub use row_mapper::Change;
 pub use run::RunOptions;
+pub use verification::Verified;
 
 use self::plan::ResourcePlan;
 pub use crate::sandbox::egress::PolicyRecorder;
@@ -107,6 +110,7 @@ impl Pipeline {
                 ));
             }
         }
+        verification::validate(&spec)?;
         let plans = plan::plans(&spec.resources)?;
         let config = spec.config.to_string();
         Ok(Self {
@@ -124,7 +128,12 @@ impl Pipeline {
         self.within_runtime(async {
             let mut instance = self.connector.instantiate(self.grants()).await?;
             self.describe(&mut instance).await?;
-            Ok(instance.check(&self.config).await?)
+            let mut findings = instance.check(&self.config).await?;
+            if verification::is_requested(&self.spec) {
+                let resources = instance.list_resources(&self.config).await?;
+                findings.push(verification::cost(&self.spec, &resources));
+            }
+            Ok(findings)
         })
         .await
     }

@@ -116,6 +116,7 @@ impl ResourcePlan {
             max_rows_billed: spec.max_rows_read,
             idempotent: self.merges_by_key(),
             keys: self.needs_keys(),
+            verify: spec.verify.unwrap_or_default(),
         }
     }
 

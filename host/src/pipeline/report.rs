@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::verification::Verified;
 use crate::model::{LoadId, LoadStatus, ReadMode, SourceError};
 
 /// The result of one run.
@@ -62,6 +63,9 @@ pub struct ResourceReport {
     pub requests: u64,
     /// Number of rows that the source bills, if it reports that.
     pub rows_billed: Option<u64>,
+    /// Figures of the source that agree with the rows. `None` if the rows were not
+    /// verified.
+    pub verified: Option<Verified>,
     /// Time from the first page to the last.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,

@@ -166,6 +166,7 @@ impl Pipeline {
         let options = ReadOptions {
             resumable: self.spec.consistency != Consistency::Snapshot,
             page_bytes: Some(self.spec.limits.page),
+            verify: self.spec.verify,
             ..ReadOptions::default()
         };
         let mut cancel = std::pin::pin!(cancel);
@@ -224,9 +225,13 @@ impl Pipeline {
             names::find_in(plans, name).map_or_else(
                 || Selection {
                     resource: name.clone(),
+                    verify: self.spec.verify,
                     ..Selection::default()
                 },
-                ResourcePlan::selection,
+                |plan| Selection {
+                    verify: plan.spec.verify.unwrap_or(self.spec.verify),
+                    ..plan.selection()
+                },
             )
         };
         let mut selections: Vec<_> = if only.is_empty() {
@@ -261,6 +266,7 @@ impl Pipeline {
             connector_sha256: self.connector.digest().to_owned(),
             started,
             plans,
+            verify: self.spec.verify,
             other_pipelines,
             commit_every: match self.spec.consistency {
                 Consistency::Snapshot => None,

@@ -8,7 +8,8 @@
 //! Reading order: this file (the events of one load), `resource` (the tables of a
 //! resource), `table_state` (one table), `load_context` (what they share), `commit`
 //! (the end of a load), `cursors` (the cursors that it saves), `run_state` (what
-//! outlasts the loads of a run), `appended` (notes about appended rows).
+//! outlasts the loads of a run), `appended` (notes about appended rows), `verify`
+//! (rows against figures of the source).
 
 mod appended;
 mod commit;
@@ -17,6 +18,7 @@ mod load_context;
 mod resource;
 mod run_state;
 mod table_state;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -33,9 +35,11 @@ use super::error::PipelineError;
 use super::observer::{Observer, Update};
 use super::report::ResourceReport;
 use super::row_mapper::{LoadColumns, mask_rejected};
+use super::verification::checksum::RowChecksum;
 use crate::destination::{Destination, Load};
 use crate::model::{
-    Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected, SourceSchema, names,
+    Event, Limits, LoadId, LoadStatus, PageKind, Progress, ReadMode, Rejected, SourceSchema,
+    Verification, names,
 };
 use crate::sandbox::pages::{EventDecoder, RawEvent};
 
@@ -195,8 +199,11 @@ impl<'l> LoadWriter<'l, '_, '_> {
                 "the connector sent changes of `{resource}`, which were not requested"
             )));
         }
+        let (verification, _) = self.run.verification(resource);
+        let checksum = (verification == Verification::Checksum).then(|| RowChecksum::new(&source));
         let (resources, _, mut context) = self.parts();
-        let open = OpenResource::new(resource, kind, plan, source, &mut context)?;
+        let mut open = OpenResource::new(resource, kind, plan, source, &mut context)?;
+        open.checksum = checksum;
         resources.insert(resource.to_owned(), open);
         Ok(())
     }

@@ -11,9 +11,9 @@ use super::error::SandboxError;
 use super::ipc;
 use super::text::{bounded, name};
 use crate::model::{
-    Cursor, Descriptor, ErrorCategory, Event, Finding, OriginRequest, PageKind, Progress, ReadMode,
-    ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest, Selection,
-    Severity, Sibling, SourceError, SourceSchema, Summary, UnreadPart,
+    Cursor, Descriptor, ErrorCategory, Event, Figures, Finding, OriginRequest, PageKind, Progress,
+    ReadMode, ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest,
+    Selection, Severity, Sibling, SourceError, SourceSchema, Summary, UnreadPart, Verification,
 };
 use crate::model::{Limit, Limits};
 
@@ -23,6 +23,9 @@ const MAX_REQUESTED: usize = 64;
 
 /// Number of read modes.
 const MAX_MODES: usize = 3;
+
+/// Version of the checksums that the host computes.
+const CHECKSUM_VERSION: u32 = 1;
 
 /// Number of notes about one resource that are kept.
 const MAX_NOTES: usize = 16;
@@ -186,6 +189,7 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
         max_rows_billed: s.max_rows_billed,
         idempotent: s.idempotent,
         keys: s.keys,
+        verify: verification(s.verify),
     }
 }
 
@@ -199,6 +203,15 @@ pub(super) fn read_options(o: &ReadOptions) -> wit::ReadOptions {
         } else {
             wit::Consistency::Snapshot
         },
+        verify: verification(o.verify),
+    }
+}
+
+fn verification(verification: Verification) -> wit::Verification {
+    match verification {
+        Verification::Off => wit::Verification::Off,
+        Verification::Count => wit::Verification::Count,
+        Verification::Checksum => wit::Verification::Checksum,
     }
 }
 
@@ -288,6 +301,7 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
                 .map(|unread| self::unread(unread, limits))
                 .transpose()?,
             cursor: cursor(r.cursor, limits)?,
+            figures: r.figures.map(figures),
             notes: r
                 .notes
                 .iter()
@@ -305,6 +319,16 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
         requests: s.requests,
         point_in_time: s.point_in_time,
     })
+}
+
+/// Converts figures, without a checksum of another version.
+fn figures(figures: wit::Figures) -> Figures {
+    let checksum = figures.checksum;
+    let checksum = checksum.filter(|checksum| checksum.version == CHECKSUM_VERSION);
+    Figures {
+        rows: figures.rows,
+        checksum: checksum.map(|checksum| checksum.value),
+    }
 }
 
 /// Converts the unread part of a resource, whose values become parts of a

@@ -111,6 +111,10 @@ impl Reader {
                 .failure
                 .map(|message| error(wit::Category::Unavailable, &message)),
             cursor: result.at.map(cursor),
+            figures: result.source_rows.map(|rows| wit::Figures {
+                rows,
+                checksum: None,
+            }),
             notes: notes.clone(),
             ..summary((result.resource, result.rows))
         };
@@ -291,6 +295,7 @@ fn summary((resource, rows): (String, u64)) -> wit::ResourceSummary {
         unread: None,
         notes: Vec::new(),
         cursor: None,
+        figures: None,
     }
 }
 

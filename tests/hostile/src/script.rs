@@ -118,6 +118,8 @@ pub(crate) struct Summary {
     pub(crate) at: Option<Position>,
     /// Message of a failure.
     pub(crate) failure: Option<String>,
+    /// Number of rows by the source's own count.
+    pub(crate) source_rows: Option<u64>,
 }
 
 /// Event of a read. Bytes are in base64.

@@ -45,6 +45,7 @@ impl LoadWriter<'_, '_, '_> {
         }
         self.keep_unread(&mut summary)?;
         self.run.complete_cursors(&mut summary);
+        self.run.verify(&mut summary);
         let resources = &summary.resources;
         let failed = || {
             resources

@@ -15,12 +15,15 @@ use crate::model::{PageKind, SourceSchema, UnreadPart, WriteDisposition, names};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::row_mapper::{ChildRows, LoadColumns, list_depth, parent_column};
+use crate::pipeline::verification::checksum::RowChecksum;
 
 /// A resource whose schema was received.
 pub(super) struct OpenResource {
     pub(super) own: TableState,
     pub(super) children: BTreeMap<String, TableState>,
     child_plan: ResourcePlan,
+    /// Checksum of the rows, if they are verified by one.
+    pub(super) checksum: Option<RowChecksum>,
 }
 
 impl OpenResource {
@@ -41,6 +44,7 @@ impl OpenResource {
             own,
             children: BTreeMap::new(),
             child_plan,
+            checksum: None,
         };
         resource.add_existing_children(context)?;
         resource.open_children(context)?;
@@ -54,6 +58,9 @@ impl OpenResource {
         context: &mut LoadContext<'_, '_>,
     ) -> Result<(), PipelineError> {
         self.begin_load(context)?;
+        if let Some(checksum) = &mut self.checksum {
+            checksum.set_columns(&source);
+        }
         self.own.mapper.announce(source)?;
         self.own.open(context)?;
         self.open_children(context)
@@ -86,7 +93,11 @@ impl OpenResource {
             own,
             children,
             child_plan,
+            checksum,
         } = self;
+        if let Some(checksum) = checksum {
+            checksum.add(batch);
+        }
         let resource = &own.name;
         let rows_before = own.stored_rows();
         let mut write_child = |rows: ChildRows, columns: &mut LoadColumns| {

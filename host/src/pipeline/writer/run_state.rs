@@ -9,13 +9,14 @@ use super::table_state::TableState;
 use crate::destination::WriteStats;
 use crate::model::{
     Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, Remedy, ResourceRecord, ResourceSummary,
-    Summary, WriteDisposition, names,
+    Summary, Verification, WriteDisposition, names,
 };
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::report::ResourceReport;
 use crate::pipeline::row_mapper;
+use crate::pipeline::verification::Verified;
 
 /// The record of a run, as far as it is known at the start.
 pub(in crate::pipeline) struct RunHeader {
@@ -28,6 +29,8 @@ pub(in crate::pipeline) struct RunHeader {
     pub(in crate::pipeline) started: SystemTime,
     /// Plan of each resource in the pipeline's spec.
     pub(in crate::pipeline) plans: BTreeMap<String, ResourcePlan>,
+    /// Verification of resources that do not set their own.
+    pub(in crate::pipeline) verify: Verification,
     /// Other pipelines that load a resource into the same dataset.
     pub(in crate::pipeline) other_pipelines: BTreeMap<String, BTreeSet<String>>,
     /// Interval at which a resumable run is committed.
@@ -43,6 +46,8 @@ pub(super) struct RunState<'a> {
     pub(super) parents: BTreeMap<String, String>,
     /// Number of records that the connector rejected, by resource.
     pub(super) rejected: BTreeMap<String, u64>,
+    /// Figures of the source that agree with the rows, by resource.
+    pub(super) verified: BTreeMap<String, Verified>,
     pub(super) restarts: u32,
     /// Number of committed loads.
     pub(super) loads: u64,
@@ -59,6 +64,7 @@ impl<'a> RunState<'a> {
             resources: BTreeMap::new(),
             parents: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            verified: BTreeMap::new(),
             restarts: 0,
             loads: 0,
             load_id: header.load_id.clone(),
@@ -201,6 +207,7 @@ impl<'a> RunState<'a> {
             bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
+            verified: self.verified.get(&summary.resource).copied(),
             elapsed: open.map(TableState::elapsed).unwrap_or_default(),
             failure: summary.failure.clone(),
             notes,
@@ -281,7 +288,8 @@ impl<'a> RunState<'a> {
         plan.map_or(ReadMode::Full, ResourcePlan::mode)
     }
 
-    fn rejected(&self, resource: &str) -> u64 {
+    /// Returns the number of records of a resource that the connector rejected.
+    pub(super) fn rejected(&self, resource: &str) -> u64 {
         self.rejected.get(resource).copied().unwrap_or(0)
     }
 }
@@ -299,6 +307,7 @@ fn child_report(child: &TableState) -> ResourceReport {
         bytes: 0,
         requests: 0,
         rows_billed: None,
+        verified: None,
         elapsed: child.elapsed(),
         failure: None,
         notes: Vec::new(),

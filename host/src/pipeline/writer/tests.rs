@@ -25,6 +25,7 @@ fn done(rows: u64, rejected: u64) -> Event {
             failure: None,
             unread: None,
             cursor: None,
+            figures: None,
             notes: Vec::new(),
         }],
         requests: 1,
@@ -80,6 +81,7 @@ fn load_observed(
         connector_sha256: String::new(),
         started: SystemTime::now(),
         plans: plan::plans(resources)?,
+        verify: Verification::Off,
         other_pipelines: BTreeMap::new(),
         commit_every: None,
     };

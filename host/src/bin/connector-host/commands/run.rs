@@ -107,6 +107,18 @@ fn summary(report: &Report) -> anyhow::Result<()> {
         for note in &resource.notes {
             text.push_str(&format!("\n{}: {note}", resource.resource));
         }
+        if let Some(verified) = &resource.verified {
+            text.push_str(&format!(
+                "\n{}: verified: the source has the same {}{}",
+                resource.resource,
+                quantity(verified.rows, "row"),
+                if verified.checksum {
+                    ", with the same values"
+                } else {
+                    ""
+                }
+            ));
+        }
         if resource.mismatches > 0 {
             text.push_str(&format!(
                 "\n{}: {} did not fit the declared type of the column, and went to a column named <column>__<type>",

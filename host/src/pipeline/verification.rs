@@ -1,0 +1,256 @@
+//! Verification of rows: the settings that permit it, and the comparison of the
+//! received rows with figures that the source has computed. Must not know how
+//! rows are stored; the destination has its own count.
+
+pub(super) mod checksum;
+mod value_hash;
+
+use serde::Serialize;
+
+use super::error::PipelineError;
+use crate::model::{
+    Consistency, ErrorCategory, Figures, Finding, PipelineSpec, Resource, ResourceSpec, Severity,
+    SourceError, Verification,
+};
+
+/// Figures of the source that agree with the rows of a resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Verified {
+    /// Number of rows, including those that were rejected.
+    pub rows: u64,
+    /// True if a checksum of the values agrees too.
+    pub checksum: bool,
+}
+
+/// The received rows of a resource.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceivedRows {
+    /// Number of rows, including those that were rejected.
+    pub(super) rows: u64,
+    /// Checksum of the rows, if one is to be compared.
+    pub(super) checksum: Option<u64>,
+}
+
+/// The result of a comparison that found no difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    /// The source has sent all figures that are needed.
+    Complete(Verified),
+    /// The source has not sent a checksum.
+    RowsOnly(Verified),
+    /// The source has sent no figures.
+    Nothing,
+}
+
+impl ReceivedRows {
+    /// Compares the rows with the figures of the source. If `is_required` is true,
+    /// missing figures are a failure too.
+    pub(super) fn compare(
+        self,
+        resource: &str,
+        figures: Option<Figures>,
+        is_required: bool,
+    ) -> Result<Comparison, SourceError> {
+        let Some(figures) = figures else {
+            return if is_required {
+                Err(missing(resource, "no figures"))
+            } else {
+                Ok(Comparison::Nothing)
+            };
+        };
+        if figures.rows != self.rows {
+            return Err(differs(format!(
+                "the source counts {} rows of `{resource}`, and {} arrived; none of them was stored",
+                figures.rows, self.rows
+            )));
+        }
+        let verified = |checksum| Verified {
+            rows: self.rows,
+            checksum,
+        };
+        match (self.checksum, figures.checksum) {
+            (None, _) => Ok(Comparison::Complete(verified(false))),
+            (Some(own), Some(expected)) if own == expected => {
+                Ok(Comparison::Complete(verified(true)))
+            }
+            (Some(_), Some(_)) => Err(differs(format!(
+                "the values of the {} rows of `{resource}` differ from those of the source, by its \
+                 checksum; none of them was stored",
+                self.rows
+            ))),
+            (Some(_), None) if is_required => Err(missing(resource, "no checksum")),
+            (Some(_), None) => Ok(Comparison::RowsOnly(verified(false))),
+        }
+    }
+}
+
+fn missing(resource: &str, figures: &str) -> SourceError {
+    SourceError {
+        category: ErrorCategory::Config,
+        message: format!(
+            "the rows of `{resource}` cannot be verified, because the connector sent {figures} of the \
+             source; none of them was stored"
+        ),
+        remedy: Some("set `verify` of this resource to a lower level".into()),
+        retryable: false,
+        retry_after: None,
+    }
+}
+
+fn differs(message: String) -> SourceError {
+    SourceError {
+        category: ErrorCategory::Data,
+        message,
+        remedy: Some(
+            "run again; if it differs again, the server, the network or the connector loses or \
+             changes rows: report it"
+                .into(),
+        ),
+        retryable: true,
+        retry_after: None,
+    }
+}
+
+/// True if rows of any resource are to be verified.
+pub(super) fn is_requested(spec: &PipelineSpec) -> bool {
+    let mut resources = spec.resources.iter();
+    let is_any = resources.any(|resource| is_verified(spec, resource));
+    is_any || spec.resources.is_empty() && spec.verify != Verification::Off
+}
+
+fn is_verified(spec: &PipelineSpec, resource: &ResourceSpec) -> bool {
+    resource.verify.unwrap_or(spec.verify) != Verification::Off
+}
+
+/// Returns a finding about the cost of the verification, from the source's
+/// estimates of its resources.
+pub(super) fn cost(spec: &PipelineSpec, resources: &[Resource]) -> Finding {
+    let is_verified = |resource: &&Resource| {
+        let mut specs = spec.resources.iter();
+        if let Some(own) = specs.find(|spec| spec.name == resource.name) {
+            return is_verified(spec, own);
+        }
+        let is_read = spec.resources.is_empty() && resource.by_default;
+        is_read && spec.verify != Verification::Off
+    };
+    let verified: Vec<_> = resources.iter().filter(is_verified).collect();
+    let known = verified
+        .iter()
+        .filter_map(|resource| resource.estimated_rows);
+    let unknown = verified.len() - known.clone().count();
+    let rows: u64 = known.fold(0, u64::saturating_add);
+    let unknown = match unknown {
+        0 => String::new(),
+        unknown => format!(", and those of {unknown} resources whose size is not known"),
+    };
+    Finding {
+        subject: "verify".to_owned(),
+        severity: Severity::Info,
+        message: format!(
+            "a full read of the verified resources bills their rows twice: about {rows} rows more{unknown}"
+        ),
+        hint: None,
+    }
+}
+
+/// Refuses the verification of rows from several points in time.
+pub(super) fn validate(spec: &PipelineSpec) -> Result<(), PipelineError> {
+    let mut resources = spec.resources.iter();
+    let resource = resources.find(|resource| is_verified(spec, resource));
+    let is_any_verified = spec.verify != Verification::Off || resource.is_some();
+    if spec.consistency == Consistency::Snapshot || !is_any_verified {
+        return Ok(());
+    }
+    let subject = resource.map_or_else(
+        || "the pipeline".to_owned(),
+        |resource| format!("the resource `{}`", resource.name),
+    );
+    Err(PipelineError::settings(
+        format!(
+            "{subject}: `verify` compares rows with figures from one point in time, and `consistency` is \
+             `resumable`"
+        ),
+        "remove `verify`, or set `consistency` to `snapshot`",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Compares three rows with figures.
+    fn compare(
+        checksum: Option<u64>,
+        figures: Option<(u64, Option<u64>)>,
+        is_required: bool,
+    ) -> Result<Comparison, String> {
+        let figures = figures.map(|(rows, checksum)| Figures { rows, checksum });
+        let received = ReceivedRows { rows: 3, checksum };
+        let compared = received.compare("t", figures, is_required);
+        compared.map_err(|error| error.message)
+    }
+
+    #[test]
+    fn rows_are_verified_only_if_all_figures_agree() {
+        let verified = |checksum| Verified { rows: 3, checksum };
+        let complete = |checksum| Ok(Comparison::Complete(verified(checksum)));
+        assert_eq!(compare(None, Some((3, None)), true), complete(false));
+        assert_eq!(compare(None, Some((3, Some(7))), true), complete(false));
+        assert_eq!(compare(Some(7), Some((3, Some(7))), true), complete(true));
+        for rows in [2, 4, 0] {
+            let message = compare(Some(7), Some((rows, Some(7))), false).unwrap_err();
+            assert!(
+                message.contains(&format!("counts {rows} rows")),
+                "{message}"
+            );
+        }
+        let message = compare(Some(7), Some((3, Some(8))), false).unwrap_err();
+        assert!(message.contains("by its checksum"), "{message}");
+    }
+
+    #[test]
+    fn missing_figures_are_a_failure_only_if_they_are_required() {
+        assert_eq!(compare(None, None, false), Ok(Comparison::Nothing));
+        let rows_only = Verified {
+            rows: 3,
+            checksum: false,
+        };
+        assert_eq!(
+            compare(Some(7), Some((3, None)), false),
+            Ok(Comparison::RowsOnly(rows_only))
+        );
+        for (checksum, figures) in [(None, None), (Some(7), Some((3, None)))] {
+            let message = compare(checksum, figures, true).unwrap_err();
+            assert!(message.contains("cannot be verified"), "{message}");
+        }
+    }
+
+    #[test]
+    fn rows_of_several_points_in_time_cannot_be_verified() {
+        let resumable = Consistency::Resumable {
+            commit_every: Duration::from_secs(1),
+        };
+        let resource = |verify| {
+            let mut resource = ResourceSpec::new("t");
+            resource.verify = verify;
+            resource
+        };
+        let spec = |verify, own| {
+            PipelineSpec::builder("p")
+                .consistency(resumable)
+                .verify(verify)
+                .resource(resource(own))
+                .build()
+        };
+        let (off, count) = (Verification::Off, Verification::Count);
+        assert!(validate(&spec(count, None)).is_err());
+        assert!(validate(&spec(off, Some(count))).is_err());
+        assert!(validate(&spec(off, None)).is_ok());
+        let mut spec = spec(count, Some(count));
+        spec.consistency = Consistency::Snapshot;
+        assert!(validate(&spec).is_ok());
+    }
+}
