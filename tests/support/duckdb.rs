@@ -142,6 +142,15 @@ impl DuckDb {
     }
 }
 
+/// Runs statements on a file, which is created if it does not exist.
+pub fn change(file: &Path, statements: &[&str]) -> Result<()> {
+    let mut database = DuckDb::with(&[("path", &file.display().to_string())])?;
+    for statement in statements {
+        database.query(statement)?;
+    }
+    Ok(())
+}
+
 /// Converts a column to SQLite's storage classes. Types that SQLite does not
 /// have become text.
 fn values(column: &ArrayRef) -> Result<Vec<Value>> {

@@ -1,9 +1,11 @@
 //! The trouble of one resource stays its own: the others are loaded, and its
 //! rows and its cursor stay as they were.
 
+mod destination;
 mod source;
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use connector_tests::duckdb::DuckDb;
@@ -58,15 +60,26 @@ impl Store {
                 "type = \"files\"\nurl = \"{folder}/out\"\nformat = \"jsonl\""
             ))
         } else {
-            pipeline.into_database(&self.folder.path().join("turso.duckdb"))
+            pipeline.into_database(&self.database())
         })
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("turso.duckdb")
+    }
+
+    /// Returns the tables that a load created for itself and left behind.
+    fn leftovers(&self) -> Result<Vec<String>> {
+        let mut tables = DuckDb::open(&self.database())?.tables()?;
+        tables.retain(|table| table.starts_with("_staged"));
+        Ok(tables)
     }
 
     /// Returns what is stored of a table.
     fn content(&self, table: &str) -> Result<String> {
         if !self.is_files {
             let sql = format!("SELECT * FROM turso_data.{table} ORDER BY ALL");
-            let mut duckdb = DuckDb::open(&self.folder.path().join("turso.duckdb"))?;
+            let mut duckdb = DuckDb::open(&self.database())?;
             return Ok(format!("{:?}", duckdb.query(&sql)?));
         }
         let mut content = String::new();
@@ -80,7 +93,7 @@ impl Store {
     fn rows(&self, table: &str) -> Result<usize> {
         if !self.is_files {
             let sql = format!("SELECT count(*) FROM turso_data.{table}");
-            let mut duckdb = DuckDb::open(&self.folder.path().join("turso.duckdb"))?;
+            let mut duckdb = DuckDb::open(&self.database())?;
             return Ok(usize::try_from(duckdb.number(&sql)?)?);
         }
         let dataset = self.folder.path().join("out/turso_data");

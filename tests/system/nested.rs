@@ -256,7 +256,9 @@ fn resources_that_cannot_have_child_tables_are_refused() -> Result<()> {
             pipeline = pipeline.resource_with(name, lines);
         }
         let outcome = pipeline.host(&["run"])?;
-        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        // Of two resources, the other is loaded.
+        let code = if resources.len() > 1 { 1 } else { 2 };
+        assert_eq!(outcome.code, Some(code), "{outcome:?}");
         assert!(outcome.stderr.contains(expected), "{outcome:?}");
     }
     Ok(())
@@ -278,7 +280,7 @@ fn a_frozen_table_gets_no_new_child_tables() -> Result<()> {
         .into_database(&pipeline.database())
         .resource_with("carts", &format!("{lines}\nschema = \"freeze\""));
     let outcome = frozen.host(&["run"])?;
-    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
     assert!(
         outcome.stderr.contains("carts__cart__coupons"),
         "{outcome:?}"

@@ -92,6 +92,39 @@ pub enum DestinationError {
         /// Columns of the key.
         key: String,
     },
+    /// The columns or the name of a table cannot be stored. The load can continue
+    /// once the table is discarded.
+    #[error("`{table}` cannot be stored")]
+    NotStorable {
+        /// Name of the table.
+        table: String,
+        /// Reason.
+        #[source]
+        source: Cause,
+    },
+    /// Something that no load made prevents that a table is written. The load
+    /// can continue once the table is discarded.
+    #[error("`{table}` cannot be written, because {obstacle}")]
+    Obstructed {
+        /// Name of the table.
+        table: String,
+        /// What is in the way, as in "a view has its name".
+        obstacle: String,
+    },
+    /// The destination refused rows or changes of one table. The load has to be
+    /// done again without it.
+    #[error("could not {action} in {location}")]
+    Refused {
+        /// Name of the table, if it is known.
+        table: Option<String>,
+        /// Action that failed, as in "append rows to `orders`".
+        action: String,
+        /// Address of the destination.
+        location: String,
+        /// Error of the store.
+        #[source]
+        source: Cause,
+    },
     /// The destination refused or lost something.
     #[error("could not {action} in {location}")]
     Failed {
@@ -125,6 +158,30 @@ impl DestinationError {
         }
     }
 
+    /// Names the table that was written when an error occurred, unless the error
+    /// names one or concerns the whole destination.
+    #[must_use]
+    pub(super) fn in_table(mut self, name: &str) -> Self {
+        if let Self::Refused { table, .. } = &mut self {
+            table.get_or_insert_with(|| name.to_owned());
+        }
+        self
+    }
+
+    /// Returns the table that an error concerns, while the others can be loaded.
+    #[must_use]
+    pub fn table(&self) -> Option<&str> {
+        match self {
+            Self::NoKey { table, .. }
+            | Self::NotStorable { table, .. }
+            | Self::Obstructed { table, .. }
+            | Self::Refused {
+                table: Some(table), ..
+            } => Some(table),
+            _ => None,
+        }
+    }
+
     fn from_io(location: &str, action: Option<&str>, error: io::Error) -> Self {
         let location = location.to_owned();
         let kind = error.kind();
@@ -141,6 +198,13 @@ impl DestinationError {
                 _,
             ) => Self::Full { location, source },
             (_, None) => Self::Unusable { location, source },
+            // Data of one table that cannot be read or combined.
+            (io::ErrorKind::InvalidData, Some(action)) => Self::Refused {
+                table: None,
+                action: action.to_owned(),
+                location,
+                source,
+            },
             (_, Some(action)) => Self::Failed {
                 action: action.to_owned(),
                 location,
@@ -174,6 +238,19 @@ impl DestinationError {
             }
             Self::OtherVersion { .. } => {
                 "use a driver of the version that wrote it, or choose another `path`".into()
+            }
+            Self::NotStorable { .. } => {
+                "leave out the column or the table, or read it with a query that gives it another \
+                 name or type"
+                    .into()
+            }
+            Self::Obstructed { .. } => {
+                "rename or remove it in the destination, or choose another `dataset`".into()
+            }
+            Self::Refused { .. } => {
+                "remove the constraint or index that was added to the table in the destination, or \
+                 load into another `dataset`"
+                    .into()
             }
             Self::Unusable { .. } => "check `path` or `url` of the destination".into(),
             Self::Failed { .. } => {

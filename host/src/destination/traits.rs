@@ -106,7 +106,8 @@ pub trait Load: Send {
     fn restart(&mut self) -> Result<(), DestinationError>;
 
     /// Discards what this load wrote to one table. What the table held before
-    /// stays. Does nothing if the table is not open.
+    /// stays. Does nothing if the table is not open. Fails if the load cannot
+    /// continue, because of what happened to the table.
     fn discard_table(&mut self, table: &str) -> Result<(), DestinationError>;
 
     /// Announces a part of the source that was not read: the rows of an open
@@ -124,7 +125,9 @@ pub trait Load: Send {
 
     /// Combines the rows of this load with the stored ones as the
     /// [`TableWrite`] of each table says. Called once, after all rows and
-    /// before the commit. If it fails, the load cannot be committed.
+    /// before the commit. If it fails with [`DestinationError::NoKey`], nothing
+    /// was applied, and it may be called again without the table. If it fails with
+    /// another error, the load cannot be committed.
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError>;
 
     /// Commits the load with its record, its rejected records and its cursors,

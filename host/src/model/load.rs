@@ -111,7 +111,7 @@ pub enum SchemaPolicy {
     /// The columns are added.
     #[default]
     Evolve,
-    /// The load is refused before anything is written.
+    /// The resource fails, and its table stays as it was.
     Freeze,
     /// Rows with a value in such a column are rejected.
     DiscardRow,

@@ -50,6 +50,15 @@ pub enum PipelineError {
         /// Cause that the failures have in common.
         cause: CommonCause,
     },
+    /// A resource failed in a way that voids the load, which can be done again
+    /// without it.
+    #[error("`{resource}` failed: {error}")]
+    Resource {
+        /// Name of the resource.
+        resource: String,
+        /// Failure of the resource.
+        error: Box<SourceError>,
+    },
     /// A thread of the host panicked.
     #[error("a thread of the host crashed: {0}")]
     Crashed(String),
@@ -124,7 +133,9 @@ impl PipelineError {
                 "nothing of this load was stored; run again, and report it if it happens again"
                     .into()
             }
-            Self::NothingRead { error, .. } => return error.remedy.clone(),
+            Self::NothingRead { error, .. } | Self::Resource { error, .. } => {
+                return error.remedy.clone();
+            }
             Self::Cancelled => "run again to load; nothing has to be cleaned up".into(),
         })
     }

@@ -8,14 +8,16 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::Pipeline;
-use super::error::PipelineError;
-use super::observer::Observer;
+use super::error::{CommonCause, PipelineError};
+use super::observer::{Observer, Update};
 use super::plan::ResourcePlan;
 use super::report::Report;
 use super::requested::RequestedResources;
 use super::writer::{self, RunHeader, RunResult};
-use crate::destination::DestinationError;
-use crate::model::{Consistency, Descriptor, LoadId, ReadMode, ReadOptions, Selection, names};
+use crate::destination::{Destination, DestinationError, DestinationFactory};
+use crate::model::{
+    Consistency, Cursor, Descriptor, LoadId, ReadMode, ReadOptions, Selection, SourceError, names,
+};
 use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
 use crate::sandbox::{Grants, Instance, SandboxError};
@@ -23,6 +25,9 @@ use crate::sandbox::{Grants, Instance, SandboxError};
 /// Maximum number of pages between the connector and the destination. More
 /// would only take memory: the slower side sets the pace.
 const MAX_WAITING_PAGES: usize = 2;
+/// Maximum number of loads of one run that are voided by a resource. Each reads
+/// the source again.
+const MAX_VOIDED_LOADS: usize = 4;
 /// Maximum time that a cancelled load waits for the connector to release its
 /// resources at the source.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -47,10 +52,36 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
-        let load_id = LoadId::from_time(SystemTime::now());
-        let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
-        let load = self.load(load_id, options, observer, cancel);
-        self.within_runtime(load.instrument(span)).await
+        self.within_runtime(self.attempts(options, observer, cancel))
+            .await
+    }
+
+    /// Loads, and loads again without the resources that void the load.
+    async fn attempts(
+        &self,
+        options: &RunOptions,
+        observer: Arc<dyn Observer>,
+        cancel: impl Future<Output = ()>,
+    ) -> Result<Report, PipelineError> {
+        let mut cancel = std::pin::pin!(cancel);
+        let mut failed = BTreeMap::new();
+        loop {
+            let load_id = LoadId::from_time(SystemTime::now());
+            let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
+            let progress = Arc::clone(&observer);
+            let load = self.load(load_id, options, progress, cancel.as_mut(), &failed);
+            match load.instrument(span).await {
+                Err(PipelineError::Resource { resource, error })
+                    if failed.len() < MAX_VOIDED_LOADS && !failed.contains_key(&resource) =>
+                {
+                    let reason = format!("the destination refused `{resource}`");
+                    tracing::warn!(reason, "the load is done again without it");
+                    observer.update(Update::Restarted { reason: &reason });
+                    failed.insert(resource, *error);
+                }
+                result => return result,
+            }
+        }
     }
 
     async fn load(
@@ -59,34 +90,22 @@ impl Pipeline {
         options: &RunOptions,
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
+        failed: &BTreeMap<String, SourceError>,
     ) -> Result<Report, PipelineError> {
         let started = (SystemTime::now(), Instant::now());
         // The destination is opened first, so that the source gets no request
         // for a load that cannot be stored.
         let factory = self.destination_factory();
         let name = self.spec.name.clone();
-        let open = move || {
-            let mut destination = factory.open()?;
-            let cursors = destination.cursors(&name)?;
-            let mut others = destination.pipelines_with_cursors()?;
-            for pipelines in others.values_mut() {
-                pipelines.remove(&name);
-            }
-            Ok::<_, DestinationError>((destination, cursors, others))
-        };
-        let (mut destination, cursors, other_pipelines) = blocking(open).await??;
+        let opened = blocking(move || open_destination(factory.as_ref(), &name)).await??;
+        let OpenDestination {
+            mut destination,
+            cursors,
+            other_pipelines,
+        } = opened;
         let location = destination.location();
 
-        let ready = async {
-            let grants = Grants {
-                recorder: options.recorder.clone(),
-                ..self.grants()
-            };
-            let mut instance = self.connector.instantiate(grants).await?;
-            let descriptor = self.describe(&mut instance).await?;
-            Ok::<_, PipelineError>((instance, descriptor))
-        };
-        let (mut instance, descriptor) = match ready.await {
+        let (mut instance, descriptor) = match self.connect(options).await {
             Ok(ready) => ready,
             Err(error) => {
                 // Closing a destination may block.
@@ -94,19 +113,31 @@ impl Pipeline {
                 return Err(error);
             }
         };
-        let plans = self.plans.iter().map(|(name, plan)| {
-            let plan = plan.for_run(names::find_in(&cursors, name), options.full_refresh);
-            (name.clone(), plan)
-        });
-        let plans: BTreeMap<_, _> = plans.collect();
-        let selections = self.selections(&options.only, &plans);
-        let header = self.header(
-            load_id.clone(),
-            started.0,
-            &descriptor,
-            plans,
-            other_pipelines,
-        );
+        let plans = self.run_plans(&cursors, options);
+        let mut selections = self.selections(&options.only, &plans);
+        let reads_all = selections.is_empty();
+        selections.retain(|selection| !failed.contains_key(&selection.resource));
+        if let Some((resource, error)) = failed.iter().next()
+            && selections.is_empty()
+            && !reads_all
+        {
+            blocking(move || drop(destination)).await?;
+            return Err(PipelineError::NothingRead {
+                resource: resource.clone(),
+                error: Box::new(error.clone()),
+                cause: CommonCause::Other,
+            });
+        }
+        let header = RunHeader {
+            failed: failed.clone(),
+            ..self.header(
+                load_id.clone(),
+                started.0,
+                &descriptor,
+                plans,
+                other_pipelines,
+            )
+        };
 
         let (sender, events) = mpsc::channel(MAX_WAITING_PAGES);
         let limits = self.spec.limits.clone();
@@ -130,7 +161,9 @@ impl Pipeline {
         // error of the reader after `done` does not undo the commit.
         let result: RunResult = match (read, written) {
             (_, Ok(Some(result))) => result,
-            (_, Err(error)) | (Err(error), Ok(None)) => return Err(error),
+            (Err(error @ PipelineError::Cancelled), _)
+            | (_, Err(error))
+            | (Err(error), Ok(None)) => return Err(error),
             (Ok(()), Ok(None)) => {
                 return Err(SandboxError::Contract(
                     "the connector ended the read without the event `done`".to_owned(),
@@ -152,6 +185,30 @@ impl Pipeline {
             restarts: result.restarts,
             elapsed: started.1.elapsed(),
         })
+    }
+
+    /// Starts the connector, and checks the settings that it declares.
+    async fn connect(&self, options: &RunOptions) -> Result<(Instance, Descriptor), PipelineError> {
+        let grants = Grants {
+            recorder: options.recorder.clone(),
+            ..self.grants()
+        };
+        let mut instance = self.connector.instantiate(grants).await?;
+        let descriptor = self.describe(&mut instance).await?;
+        Ok((instance, descriptor))
+    }
+
+    /// Returns the plans of a run that continues from cursors.
+    fn run_plans(
+        &self,
+        cursors: &BTreeMap<String, Cursor>,
+        options: &RunOptions,
+    ) -> BTreeMap<String, ResourcePlan> {
+        let plans = self.plans.iter().map(|(name, plan)| {
+            let plan = plan.for_run(names::find_in(cursors, name), options.full_refresh);
+            (name.clone(), plan)
+        });
+        plans.collect()
     }
 
     /// Reads events from the connector until it is done, the writer has ended,
@@ -268,12 +325,40 @@ impl Pipeline {
             plans,
             verify: self.spec.verify,
             other_pipelines,
+            failed: BTreeMap::new(),
             commit_every: match self.spec.consistency {
                 Consistency::Snapshot => None,
                 Consistency::Resumable { commit_every } => Some(commit_every),
             },
         }
     }
+}
+
+/// A destination at the start of a run.
+struct OpenDestination {
+    destination: Box<dyn Destination>,
+    /// Cursors of the pipeline, by resource.
+    cursors: BTreeMap<String, Cursor>,
+    /// Other pipelines that load a resource into the same dataset.
+    other_pipelines: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// Opens a destination, and reads the cursors of a pipeline. Blocks.
+fn open_destination(
+    factory: &dyn DestinationFactory,
+    pipeline: &str,
+) -> Result<OpenDestination, DestinationError> {
+    let mut destination = factory.open()?;
+    let cursors = destination.cursors(pipeline)?;
+    let mut other_pipelines = destination.pipelines_with_cursors()?;
+    for pipelines in other_pipelines.values_mut() {
+        pipelines.remove(pipeline);
+    }
+    Ok(OpenDestination {
+        destination,
+        cursors,
+        other_pipelines,
+    })
 }
 
 /// Runs work that may block on a thread of its own.

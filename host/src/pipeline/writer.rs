@@ -6,14 +6,16 @@
 //! every few seconds, with the cursors that are valid from then on.
 //!
 //! Reading order: this file (the events of one load), `resource` (the tables of a
-//! resource), `table_state` (one table), `load_context` (what they share), `commit`
-//! (the end of a load), `cursors` (the cursors that it saves), `run_state` (what
-//! outlasts the loads of a run), `appended` (notes about appended rows), `verify`
-//! (rows against figures of the source).
+//! resource), `table_state` (one table), `load_context` (what they share),
+//! `isolation` (failures of single resources), `commit` (the end of a load),
+//! `cursors` (the cursors that it saves), `run_state` (what outlasts the loads of a
+//! run), `appended` (notes about appended rows), `verify` (rows against figures of
+//! the source).
 
 mod appended;
 mod commit;
 mod cursors;
+mod isolation;
 mod load_context;
 mod resource;
 mod run_state;
@@ -109,7 +111,7 @@ impl<'l> LoadWriter<'l, '_, '_> {
             let bytes = event.bytes();
             match decoder.decode(event)? {
                 Event::Done(summary) => return self.finish(summary).map(LoadEnd::Committed),
-                event => self.event(event, bytes)?,
+                event => self.isolated_event(event, bytes)?,
             }
             if self.may_commit() {
                 self.commit_part()?;
@@ -117,6 +119,22 @@ impl<'l> LoadWriter<'l, '_, '_> {
             }
         }
         Ok(LoadEnd::Aborted)
+    }
+
+    /// Processes an event. An error that concerns one resource fails only this
+    /// one, and its later events are ignored.
+    fn isolated_event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
+        let resource = match &event {
+            Event::Schema { resource, .. } | Event::Page { resource, .. } => Some(resource.clone()),
+            Event::Rejected(rejected) => Some(rejected.resource.clone()),
+            _ => None,
+        };
+        let resource = resource.as_deref();
+        if resource.is_some_and(|resource| self.has_failed(resource)) {
+            return Ok(());
+        }
+        self.event(event, bytes)
+            .or_else(|error| self.isolate(error, resource))
     }
 
     fn event(&mut self, event: Event, bytes: u64) -> Result<(), PipelineError> {
@@ -204,8 +222,9 @@ impl<'l> LoadWriter<'l, '_, '_> {
         let (resources, _, mut context) = self.parts();
         let mut open = OpenResource::new(resource, kind, plan, source, &mut context)?;
         open.checksum = checksum;
-        resources.insert(resource.to_owned(), open);
-        Ok(())
+        let open = resources.entry(resource.to_owned()).or_insert(open);
+        // The resource is known now, so that an error discards its tables.
+        open.open_existing_children(&mut context)
     }
 
     fn reject(&mut self, rejected: Rejected) -> Result<(), PipelineError> {

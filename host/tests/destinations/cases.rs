@@ -2,6 +2,7 @@
 
 mod deletes;
 mod groups;
+mod isolation;
 mod json;
 mod keyed;
 mod loads;
@@ -20,6 +21,7 @@ use arrow_array::RecordBatch;
 
 pub(crate) use self::deletes::*;
 pub(crate) use self::groups::*;
+pub(crate) use self::isolation::*;
 pub(crate) use self::json::*;
 pub(crate) use self::loads::*;
 pub(crate) use self::merges::*;

@@ -55,6 +55,8 @@ conformance!([
     an_empty_table_exists_after_the_commit,
     a_restart_discards_everything,
     a_discard_keeps_earlier_rows_and_other_tables,
+    a_load_continues_without_a_table_whose_rows_lack_a_key,
+    a_load_continues_without_a_table_that_cannot_be_stored,
     a_load_that_is_dropped_leaves_no_trace,
     a_second_writer_loses_nothing,
     counts_are_those_of_the_store,

@@ -162,7 +162,9 @@ impl From<anyhow::Error> for Failure {
 fn source_of(error: &PipelineError) -> Option<&SourceError> {
     match error {
         PipelineError::Sandbox(SandboxError::Source(error)) => Some(error),
-        PipelineError::NothingRead { error, .. } => Some(error),
+        PipelineError::NothingRead { error, .. } | PipelineError::Resource { error, .. } => {
+            Some(error)
+        }
         _ => None,
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::destination::names::{self, NameError};
 use crate::destination::sql::{DatasetName, Dialect, literal};
 use crate::destination::stored_type::StoredType;
+use crate::model::names::LOAD_ID;
 
 /// The SQL of DuckDB.
 #[derive(Debug)]
@@ -44,6 +45,31 @@ impl Dialect for DuckDbDialect {
             literal(dataset.catalog.as_deref().unwrap_or_default()),
             literal(&dataset.schema)
         )
+    }
+
+    fn list_obstacles(&self, dataset: &DatasetName, table: &str, replaces: bool) -> String {
+        let is_in_dataset = format!(
+            "database_name = {} AND lower(schema_name) = lower({})",
+            literal(dataset.catalog.as_deref().unwrap_or_default()),
+            literal(&dataset.schema)
+        );
+        let (table, load_id) = (literal(table), literal(LOAD_ID));
+        let mut sql = format!(
+            "SELECT 'a view has its name' FROM duckdb_views() \
+             WHERE {is_in_dataset} AND lower(view_name) = lower({table}) \
+             UNION ALL SELECT 'a table of its name exists that no load made' FROM duckdb_tables() t \
+             WHERE {is_in_dataset} AND lower(table_name) = lower({table}) AND NOT EXISTS \
+             (SELECT 1 FROM duckdb_columns() c WHERE c.table_oid = t.table_oid \
+             AND c.database_oid = t.database_oid AND c.column_name = {load_id})"
+        );
+        if replaces {
+            sql.push_str(&format!(
+                " UNION ALL SELECT 'the table `' || table_name || '` refers to it by a foreign key' \
+                 FROM duckdb_constraints() WHERE {is_in_dataset} \
+                 AND constraint_type = 'FOREIGN KEY' AND lower(referenced_table) = lower({table})"
+            ));
+        }
+        sql
     }
 }
 

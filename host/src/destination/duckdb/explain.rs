@@ -7,6 +7,18 @@ use crate::destination::error::DestinationError;
 /// of 256 KiB for each column, so a failed write leaves less than this.
 const FULL_DISK_BYTES: u64 = 16 << 20;
 
+/// Kinds of errors that concern the table of a statement, and not the database.
+const TABLE_ERRORS: [&str; 8] = [
+    "Constraint Error",
+    "Dependency Error",
+    "Catalog Error",
+    "Binder Error",
+    "Parser Error",
+    "Conversion Error",
+    "Invalid Input Error",
+    "Out of Range Error",
+];
+
 /// Turns a message of DuckDB into an error. `action` is `None` while the
 /// database is opened.
 pub(super) fn explain(location: &str, action: Option<&str>, message: String) -> DestinationError {
@@ -21,9 +33,17 @@ fn explain_action(location: &str, action: &str, message: String) -> DestinationE
     // transaction is aborted. The free space of the disk explains it.
     let unexplained = message.contains("transaction is aborted");
     let full = is_disk_full(&message) || (unexplained && lacks_disk_space(location));
+    let concerns_table = unexplained || TABLE_ERRORS.iter().any(|kind| message.contains(kind));
     let (location, source) = (location.to_owned(), message.into());
     if full {
         DestinationError::Full { location, source }
+    } else if concerns_table {
+        DestinationError::Refused {
+            table: None,
+            action: action.to_owned(),
+            location,
+            source,
+        }
     } else {
         DestinationError::Failed {
             action: action.to_owned(),
@@ -80,6 +100,11 @@ mod tests {
         assert!(matches!(opened(locked), DestinationError::Locked { .. }));
         let denied = r#"IO Error: Cannot open file "x.duckdb": Permission denied"#;
         assert!(matches!(opened(denied), DestinationError::ReadOnly { .. }));
+        let refused = "Constraint Error: Duplicate key \"id: 2\" violates unique constraint.";
+        assert!(matches!(
+            explain("x.duckdb", Some("append rows"), refused.to_owned()),
+            DestinationError::Refused { table: None, .. }
+        ));
         let full = r#"IO Error: Could not write file "x.duckdb": No space left on device"#;
         assert!(matches!(opened(full), DestinationError::Full { .. }));
         assert!(matches!(

@@ -111,7 +111,10 @@ impl FilesLoad<'_> {
     /// Replaces an error by a conflict if another load was committed since this
     /// one began: files that this one reads may be removed.
     pub(super) fn or_conflict(&self, error: DestinationError) -> DestinationError {
-        let may_be_conflict = matches!(error, DestinationError::Failed { .. });
+        let may_be_conflict = matches!(
+            error,
+            DestinationError::Failed { .. } | DestinationError::Refused { .. }
+        );
         if may_be_conflict && self.store.has_commit_after(self.known.name()) {
             tracing::debug!(%error, "another load was committed");
             return self.conflict();

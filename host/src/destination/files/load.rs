@@ -136,10 +136,9 @@ impl<'a> FilesLoad<'a> {
         write: &TableWrite,
         format: FileFormat,
     ) -> Result<(), DestinationError> {
-        let action = format!("store `{name}`");
         let key = comparison_key(name);
         let incoming = Columns::from_schema(&write.stored_schema());
-        let mut incoming = incoming.map_err(|error| self.failed(&action, error))?;
+        let mut incoming = incoming.map_err(|error| not_storable(name, error))?;
         if write.deletion_source == DeletionSource::Flagged {
             incoming = incoming.without(names::IS_DELETED);
         }
@@ -149,7 +148,8 @@ impl<'a> FilesLoad<'a> {
                     "`{}` and `{name}` would be the same table, because names differ only in case",
                     open.name
                 );
-                return Err(self.failed(&action, reason));
+                self.tables.insert(key, open);
+                return Err(not_storable(name, reason));
             }
             Some(open) => open,
             None => {
@@ -159,8 +159,9 @@ impl<'a> FilesLoad<'a> {
             }
         };
         let widened = table.add_columns(write, &incoming);
-        let widened = widened.map_err(|error| self.failed(&action, error))?;
+        // Also after an error, so that the table can be discarded.
         self.tables.insert(key.clone(), table);
+        let widened = widened.map_err(|error| not_storable(name, error))?;
         // All rows of a file have the same columns.
         if widened && let Some(file) = self.open_files.remove(&key) {
             self.finish_file(&key, file)?;
@@ -220,6 +221,14 @@ impl<'a> FilesLoad<'a> {
     }
 }
 
+/// Returns the error for a table that files cannot hold.
+fn not_storable(table: &str, source: impl Into<Cause>) -> DestinationError {
+    DestinationError::NotStorable {
+        table: table.to_owned(),
+        source: source.into(),
+    }
+}
+
 impl Load for FilesLoad<'_> {
     fn existing_tables(&mut self) -> Result<Vec<String>, DestinationError> {
         let last = self.known.manifest();
@@ -267,7 +276,7 @@ impl Load for FilesLoad<'_> {
         // Keys of another type would match no row.
         let same_types = table.columns.clone().add_missing(&incoming);
         let added = table.add_source_keys(&batch);
-        same_types.map_err(|error| self.failed(&action, error))?;
+        same_types.map_err(|error| not_storable(name, error))?;
         added.map_err(|error| self.io_failed(&action, error))
     }
 
@@ -286,9 +295,12 @@ impl Load for FilesLoad<'_> {
 
     fn discard_table(&mut self, name: &str) -> Result<(), DestinationError> {
         let key = comparison_key(name);
-        // The staged files of the table are removed when the load ends.
-        self.open_files.remove(&key);
-        self.tables.remove(&key);
+        // Another table may be open under a name that differs in case only.
+        if self.tables.get(&key).is_some_and(|open| open.name == name) {
+            // The staged files of the table are removed when the load ends.
+            self.open_files.remove(&key);
+            self.tables.remove(&key);
+        }
         Ok(())
     }
 
@@ -322,6 +334,7 @@ impl Load for FilesLoad<'_> {
 
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
         self.finish_tables()?;
+        merge_order::require_keys(&self.tables)?;
         let was_incomplete = std::mem::replace(&mut self.incomplete, true);
         let applied = merge_order::apply_tables(self.store, &self.id, &mut self.tables);
         let mut stats = applied.map_err(|error| self.or_conflict(error))?;

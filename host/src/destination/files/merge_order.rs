@@ -12,6 +12,19 @@ use crate::destination::names::comparison_key;
 use crate::destination::table_write::WriteStats;
 use crate::model::LoadId;
 
+/// Fails if a row or a key of a table lacks a value of its key. Changes nothing.
+pub(super) fn require_keys(tables: &BTreeMap<String, StagedTable>) -> Result<(), DestinationError> {
+    let mut tables = tables.values();
+    match tables.find(|table| table.rows_without_key() > 0) {
+        Some(table) => Err(DestinationError::NoKey {
+            table: table.name.clone(),
+            rows: table.rows_without_key(),
+            key: table.write.key.join(", "),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Combines all tables of a load with their earlier rows. `tables` are by the
 /// key by which their names are compared.
 pub(super) fn apply_tables(
@@ -54,16 +67,8 @@ fn apply_table(
     load: &LoadId,
     table: &mut StagedTable,
 ) -> Result<(WriteStats, Option<Merge>), DestinationError> {
-    let rows = table.rows_without_key();
-    if rows > 0 {
-        return Err(DestinationError::NoKey {
-            table: table.name.clone(),
-            rows,
-            key: table.write.key.join(", "),
-        });
-    }
     apply::apply_table(store, load, table).map_err(|error| {
         let action = format!("merge into `{}`", table.name);
-        DestinationError::doing(&action, store.location(), error)
+        DestinationError::doing(&action, store.location(), error).in_table(&table.name)
     })
 }

@@ -5,7 +5,7 @@ use super::key_columns::KeyColumns;
 use super::merge::{MergeSql, Statement, StatementCount, is_in_part};
 use super::open_table::{OpenTable, TableOrigin};
 use super::quoting::quoted;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, not_storable};
 use crate::destination::columns::Column;
 use crate::destination::error::DestinationError;
 use crate::destination::table_write::is_content_column;
@@ -127,7 +127,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         let missing = table.columns.add_missing(&columns);
-        for column in missing.map_err(|error| self.not_storable(&name, error))? {
+        for column in missing.map_err(|error| not_storable(&name, error))? {
             self.execute(&action, &self.dataset.add_column(&table.stored, &column))?;
         }
         let columns: Vec<_> = columns.names().map(quoted).collect();

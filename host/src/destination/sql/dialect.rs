@@ -27,4 +27,9 @@ pub(in crate::destination) trait Dialect: Send + Sync {
 
     /// Returns the query for the names of all tables of a dataset.
     fn list_tables(&self, dataset: &DatasetName) -> String;
+
+    /// Returns the query for what prevents that a table is written, or replaced:
+    /// objects that no load made. Each row is a clause, as in "a view has its
+    /// name".
+    fn list_obstacles(&self, dataset: &DatasetName, table: &str, replaces: bool) -> String;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_schema::{Schema, SchemaRef};
 
-use super::transaction::Transaction;
+use super::transaction::{Transaction, not_storable};
 use crate::destination::error::DestinationError;
 use crate::destination::table_write::{RowGroups, RowOrder, TableWrite};
 use crate::model::Sibling;
@@ -18,7 +18,7 @@ impl Transaction<'_> {
         name: &'n str,
     ) -> Result<Cow<'n, str>, DestinationError> {
         let identifier = self.dataset.dialect().identifier(name);
-        identifier.map_err(|error| self.not_storable(table, error))
+        identifier.map_err(|error| not_storable(table, error))
     }
 
     /// Returns a schema with the identifiers of its columns.

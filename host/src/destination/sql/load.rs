@@ -16,8 +16,9 @@ use super::connection::{SqlConnection, texts};
 use super::dataset::Dataset;
 use super::open_table::{OpenTable, TableOrigin};
 use super::quoting::literal;
-use super::transaction::{StreamContent, Transaction};
+use super::transaction::{StreamContent, Transaction, not_storable, stored_columns};
 use crate::destination::batch_mapping::BatchMapping;
+use crate::destination::columns::Columns;
 use crate::destination::error::DestinationError;
 use crate::destination::names::comparison_key;
 use crate::destination::records;
@@ -60,7 +61,7 @@ impl<'a> SqlLoad<'a> {
         self.transaction.begin()?;
         for (name, schema) in records::tables() {
             if self.transaction.find_table(name)?.is_none() {
-                let columns = self.transaction.columns(name, &schema)?;
+                let columns = stored_columns(name, &schema)?;
                 self.transaction.create_table(name, name, &columns)?;
             }
         }
@@ -84,6 +85,23 @@ impl<'a> SqlLoad<'a> {
         self.transaction.flush()?;
         // Only tables of resources are counted and applied.
         self.tables.remove(name);
+        Ok(())
+    }
+
+    /// Adds the incoming columns that a table lacks, to it and to its keys.
+    fn add_columns(
+        &mut self,
+        table: &mut OpenTable,
+        write: &TableWrite,
+        incoming: &Columns,
+    ) -> Result<(), DestinationError> {
+        self.transaction
+            .add_columns(table, &write.schema, incoming)?;
+        if let Some(keys) = &mut table.keys {
+            let incoming = incoming.select(&write.key_families().concat());
+            self.transaction
+                .add_key_columns(&table.name, keys, &incoming)?;
+        }
         Ok(())
     }
 
@@ -175,40 +193,39 @@ impl Load for SqlLoad<'_> {
         let Some(stored) = self.transaction.find_table(&identifier)? else {
             return Ok(None);
         };
-        Ok(Some(SchemaRef::new(
-            self.transaction.table_schema(name, &stored)?,
-        )))
+        let schema = self.transaction.table_schema(name, &stored);
+        let schema = schema.map_err(|error| error.in_table(name))?;
+        Ok(Some(SchemaRef::new(schema)))
     }
 
     fn open_table(&mut self, name: &str, write: &TableWrite) -> Result<(), DestinationError> {
         self.transaction.flush()?;
         let key = comparison_key(name);
         let write = self.transaction.write_identifiers(name, write)?;
-        let incoming = self.transaction.columns(name, &write.stored_schema())?;
+        let incoming = stored_columns(name, &write.stored_schema())?;
         let mut table = match self.tables.remove(&key) {
             Some(open) if open.name != name => {
                 let reason = format!(
                     "`{}` and `{name}` would be the same table, because names differ only in case",
                     open.name
                 );
-                return Err(self.transaction.not_storable(name, reason));
+                self.tables.insert(key, open);
+                return Err(not_storable(name, reason));
             }
             Some(open) => open,
             None => {
                 let identifier = self.transaction.identifier(name, name)?.into_owned();
-                self.transaction
-                    .open_new_table(name, identifier, &incoming, &write)?
+                let opened = self
+                    .transaction
+                    .open_new_table(name, identifier, &incoming, &write);
+                opened.map_err(|error| error.in_table(name))?
             }
         };
-        self.transaction
-            .add_columns(&mut table, &write.schema, &incoming)?;
-        if let Some(keys) = &mut table.keys {
-            let incoming = incoming.select(&write.key_families().concat());
-            self.transaction.add_key_columns(name, keys, &incoming)?;
-        }
+        let added = self.add_columns(&mut table, &write, &incoming);
         table.write = write;
+        // Also after an error, so that the table can be discarded.
         self.tables.insert(key, table);
-        Ok(())
+        added.map_err(|error| error.in_table(name))
     }
 
     fn write_rows(&mut self, name: &str, batch: RecordBatch) -> Result<(), DestinationError> {
@@ -228,7 +245,7 @@ impl Load for SqlLoad<'_> {
         let action = format!("store the keys of `{name}`");
         let key = comparison_key(name);
         let schema = self.transaction.schema_identifiers(name, &batch.schema())?;
-        let incoming = self.transaction.columns(name, &schema)?;
+        let incoming = stored_columns(name, &schema)?;
         let table = self.tables.get(&key);
         let Some((table, mut keys)) = table.and_then(|table| Some((table, table.keys.clone()?)))
         else {
@@ -238,7 +255,7 @@ impl Load for SqlLoad<'_> {
         };
         // Keys are compared with rows, so their types must be the same.
         let same_types = table.columns.clone().add_missing(&incoming);
-        same_types.map_err(|error| self.transaction.not_storable(name, error))?;
+        same_types.map_err(|error| not_storable(name, error))?;
         let widened = self
             .transaction
             .add_key_columns(name, &mut keys, &incoming)?;
@@ -271,7 +288,14 @@ impl Load for SqlLoad<'_> {
 
     fn discard_table(&mut self, name: &str) -> Result<(), DestinationError> {
         self.transaction.flush()?;
-        let Some(table) = self.tables.remove(&comparison_key(name)) else {
+        self.transaction.check_usable("continue the load")?;
+        let key = comparison_key(name);
+        // Another table may be open under a name that differs in case only.
+        let is_open = self.tables.get(&key).is_some_and(|open| open.name == name);
+        if !is_open {
+            return Ok(());
+        }
+        let Some(table) = self.tables.remove(&key) else {
             return Ok(());
         };
         let action = format!("discard the rows of `{name}`");
@@ -349,9 +373,10 @@ impl Load for SqlLoad<'_> {
         let superseded = self.transaction.drop_superseded(&self.tables)?;
         let mut stats = BTreeMap::new();
         for (key, table) in &mut self.tables {
+            let applied = self.transaction.apply_table(table);
             let applied = WriteStats {
                 superseded: superseded.get(key).copied().unwrap_or_default(),
-                ..self.transaction.apply_table(table)?
+                ..applied.map_err(|error| error.in_table(&table.name))?
             };
             stats.insert(table.name.clone(), applied);
             if let Some(keys) = &table.keys {
@@ -367,9 +392,13 @@ impl Load for SqlLoad<'_> {
         for table in std::mem::take(&mut self.tables).into_values() {
             if matches!(table.origin, TableOrigin::Replacement) {
                 let action = format!("replace `{}`", table.name);
-                self.transaction.drop_table(&action, &table.identifier)?;
                 self.transaction
-                    .rename_table(&action, &table.stored, &table.identifier)?;
+                    .drop_table(&action, &table.identifier)
+                    .and_then(|()| {
+                        self.transaction
+                            .rename_table(&action, &table.stored, &table.identifier)
+                    })
+                    .map_err(|error| error.in_table(&table.name))?;
             }
         }
         self.store_rejected()?;

@@ -4,8 +4,9 @@
 
 use arrow_schema::SchemaRef;
 
+use super::connection::texts;
 use super::row_numbers::RowNumbers;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, not_storable};
 use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::{Column, Columns};
 use crate::destination::error::DestinationError;
@@ -66,11 +67,9 @@ impl Transaction<'_> {
         write: &TableWrite,
     ) -> Result<OpenTable, DestinationError> {
         let replaces = write.full_refresh || write.disposition == WriteDisposition::Replace;
-        let existing = if replaces {
-            None
-        } else {
-            self.find_table(&identifier)?
-        };
+        let found = self.find_table(&identifier)?;
+        self.check_unobstructed(name, &identifier, replaces)?;
+        let existing = found.filter(|_| !replaces);
         let (stored, origin, columns) = match (write.disposition, existing) {
             (WriteDisposition::Append, Some(existing)) => {
                 let columns = self.existing_columns(name, &existing)?;
@@ -127,6 +126,31 @@ impl Transaction<'_> {
         })
     }
 
+    /// Fails if something that no load made prevents that a table is written.
+    fn check_unobstructed(
+        &mut self,
+        name: &str,
+        identifier: &str,
+        replaces: bool,
+    ) -> Result<(), DestinationError> {
+        if names::RESERVED_TABLES.contains(&name) {
+            return Ok(());
+        }
+        let dataset = self.dataset.name();
+        let dialect = self.dataset.dialect();
+        let sql = dialect.list_obstacles(dataset, identifier, replaces);
+        let action = format!("look for what prevents that `{name}` is written");
+        let found = self.connection.query(&action, &sql)?;
+        let mut obstacles = found.iter().flat_map(|batch| texts(batch.column(0)));
+        match obstacles.next().flatten() {
+            Some(obstacle) => Err(DestinationError::Obstructed {
+                table: name.to_owned(),
+                obstacle,
+            }),
+            None => Ok(()),
+        }
+    }
+
     /// Adds the incoming columns that a table lacks, to it and to its target.
     pub(super) fn add_columns(
         &mut self,
@@ -138,7 +162,7 @@ impl Transaction<'_> {
         let missing = table
             .columns
             .add_missing(incoming)
-            .map_err(|error| self.not_storable(&table.name, error))?;
+            .map_err(|error| not_storable(&table.name, error))?;
         if let Some(numbers) = &mut table.numbers
             && let Some(previous) = numbers.make_way(&table.columns)
         {
@@ -171,7 +195,7 @@ impl Transaction<'_> {
         incoming: &Columns,
     ) -> Result<bool, DestinationError> {
         let missing = keys.columns.add_missing(incoming);
-        let missing = missing.map_err(|error| self.not_storable(name, error))?;
+        let missing = missing.map_err(|error| not_storable(name, error))?;
         for column in &missing {
             self.flush()?;
             let action = format!("store the keys of `{name}`");

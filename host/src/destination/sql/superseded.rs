@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::key_columns::KeyColumns;
 use super::open_table::{OpenTable, TableOrigin};
 use super::quoting::quoted;
-use super::transaction::Transaction;
+use super::transaction::{Transaction, not_storable};
 use crate::destination::error::DestinationError;
 use crate::destination::names::comparison_key;
 use crate::destination::table_write::TableWrite;
@@ -20,9 +20,16 @@ impl Transaction<'_> {
         &mut self,
         tables: &BTreeMap<String, OpenTable>,
     ) -> Result<BTreeMap<String, u64>, DestinationError> {
+        // Before anything is changed, so that the load can continue without one of
+        // the tables.
+        for table in tables.values() {
+            self.require_keys(table)?;
+        }
         let mut superseded = BTreeMap::new();
         for (key, table) in tables {
-            superseded.insert(key.clone(), self.drop_rows(table)?);
+            let rows = self.drop_rows(table);
+            let rows = rows.map_err(|error| error.in_table(&table.name))?;
+            superseded.insert(key.clone(), rows);
         }
         for table in tables.values() {
             let Some(group) = &table.write.group else {
@@ -31,7 +38,7 @@ impl Transaction<'_> {
             let parent = comparison_key(&group.parent);
             let Some(parent_table) = tables.get(&parent) else {
                 let reason = format!("the table `{}` was not opened", group.parent);
-                return Err(self.not_storable(&table.name, reason));
+                return Err(not_storable(&table.name, reason));
             };
             if superseded.get(&parent).is_some_and(|rows| *rows > 0) {
                 self.drop_groups(table, parent_table)?;
@@ -47,8 +54,6 @@ impl Transaction<'_> {
         let Some(sql) = Superseded::new(self, table) else {
             return Ok(0);
         };
-        self.connection.prepare_merge()?;
-        self.require_keys(&action, table, &sql.key)?;
         if table.write.group.is_some() {
             return Ok(0);
         }
@@ -89,17 +94,17 @@ impl Transaction<'_> {
         self.execute(&action(table), &sql)
     }
 
-    /// Fails if a row or a key lacks a value of its key.
-    fn require_keys(
-        &mut self,
-        action: &str,
-        table: &OpenTable,
-        key: &KeyColumns,
-    ) -> Result<(), DestinationError> {
+    /// Fails if a row or a key lacks a value of its key. Changes nothing.
+    fn require_keys(&mut self, table: &OpenTable) -> Result<(), DestinationError> {
+        let Some(Superseded { key, .. }) = Superseded::new(self, table) else {
+            return Ok(());
+        };
+        self.connection.prepare_merge()?;
+        let action = action(table);
         let keys = table.keys.as_ref().map(|keys| keys.stored.as_str());
         for stored in [Some(table.stored.as_str()), keys].into_iter().flatten() {
             let sql = key.count_missing(self.dataset, stored);
-            let rows = self.connection.query_count(action, &sql)?;
+            let rows = self.connection.query_count(&action, &sql)?;
             if rows > 0 {
                 return Err(DestinationError::NoKey {
                     table: table.name.clone(),

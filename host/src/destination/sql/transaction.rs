@@ -84,15 +84,6 @@ impl<'a> Transaction<'a> {
         self.dataset.find_table(self.connection, name)
     }
 
-    /// Returns the columns of a schema whose names are those of the store.
-    pub(super) fn columns(
-        &self,
-        table: &str,
-        schema: &Schema,
-    ) -> Result<Columns, DestinationError> {
-        Columns::from_schema(schema).map_err(|error| self.not_storable(table, error))
-    }
-
     /// Creates a table for the rows or keys of `name`.
     pub(super) fn create_table(
         &mut self,
@@ -128,7 +119,7 @@ impl<'a> Transaction<'a> {
         stored: &str,
     ) -> Result<Columns, DestinationError> {
         let schema = self.table_schema(name, stored)?;
-        self.columns(name, &schema)
+        stored_columns(name, &schema)
     }
 
     pub(super) fn table_schema(
@@ -147,7 +138,11 @@ impl<'a> Transaction<'a> {
             return Ok(());
         };
         let action = format!("append rows to `{}`", open.name);
-        open.stream.finish(&action)
+        let finished = open.stream.finish(&action);
+        // A driver may lose the error of its last rows, which abort the
+        // transaction.
+        let finished = finished.and_then(|()| self.check_usable(&action));
+        finished.map_err(|error| error.in_table(&open.name))
     }
 
     /// Returns true if the open stream receives these rows or keys.
@@ -169,7 +164,8 @@ impl<'a> Transaction<'a> {
         self.flush()?;
         let stream = self
             .connection
-            .ingest(self.dataset.name(), stored, schema)?;
+            .ingest(self.dataset.name(), stored, schema)
+            .map_err(|error| error.in_table(name))?;
         self.stream = Some(OpenStream {
             key,
             name: name.to_owned(),
@@ -190,9 +186,13 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
-    /// Returns the error for a table that the store cannot hold.
-    pub(super) fn not_storable(&self, table: &str, source: impl Into<Cause>) -> DestinationError {
-        self.failed(&format!("store `{table}`"), source)
+    /// Fails if an earlier statement aborted the transaction. `action` is what
+    /// failed then.
+    pub(super) fn check_usable(&mut self, action: &str) -> Result<(), DestinationError> {
+        let checked = self
+            .connection
+            .query_count(action, "SELECT CAST(1 AS BIGINT)");
+        checked.map(drop)
     }
 
     pub(super) fn failed(&self, action: &str, source: impl Into<Cause>) -> DestinationError {
@@ -202,5 +202,18 @@ impl<'a> Transaction<'a> {
     /// Returns the condition that a row was written by this load.
     pub(super) fn is_of_this_load(&self) -> String {
         format!("{} = {}", quoted(names::LOAD_ID), literal(self.id.as_str()))
+    }
+}
+
+/// Returns the columns of a schema whose names are those of the store.
+pub(super) fn stored_columns(table: &str, schema: &Schema) -> Result<Columns, DestinationError> {
+    Columns::from_schema(schema).map_err(|error| not_storable(table, error))
+}
+
+/// Returns the error for a table that the store cannot hold.
+pub(super) fn not_storable(table: &str, source: impl Into<Cause>) -> DestinationError {
+    DestinationError::NotStorable {
+        table: table.to_owned(),
+        source: source.into(),
     }
 }

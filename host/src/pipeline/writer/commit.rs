@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LoadWriter, RunResult};
+use super::{LoadWriter, RunResult, isolation};
 use crate::destination::WriteStats;
 use crate::model::{
     ErrorCategory, LoadStatus, Remedy, ResourceSummary, SourceError, Summary, names,
@@ -20,20 +20,27 @@ impl LoadWriter<'_, '_, '_> {
             .filter_map(|table| table.finish_part(&stats))
             .collect();
         let record = self.run.record(LoadStatus::Ongoing, records);
-        self.load.commit(&record)?;
+        let committed = self.load.commit(&record);
+        committed.map_err(|error| isolation::commit_failure(self.run, error))?;
         self.run.loads += 1;
         tracing::info!(load_id = %record.load_id, "committed a part");
         Ok(())
     }
 
     /// Waits until all rows are stored, compares their number with that of the
-    /// decoded rows, and applies the load to the tables.
+    /// decoded rows, and applies the load to the tables. Resources whose rows
+    /// cannot be applied fail.
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, PipelineError> {
-        let stored = self.load.count_rows()?;
-        for table in self.run.tables() {
-            table.compare_rows(stored.get(&table.table).copied().unwrap_or(0))?;
+        loop {
+            let stored = self.load.count_rows()?;
+            for table in self.run.tables() {
+                table.compare_rows(stored.get(&table.table).copied().unwrap_or(0))?;
+            }
+            match self.load.apply() {
+                Ok(stats) => return Ok(stats),
+                Err(error) => self.isolate(error.into(), None)?,
+            }
         }
-        Ok(self.load.apply()?)
     }
 
     /// Compares all counts, then commits.
@@ -45,32 +52,15 @@ impl LoadWriter<'_, '_, '_> {
         }
         self.keep_unread(&mut summary)?;
         self.run.complete_cursors(&mut summary);
+        self.conclude_failures(&mut summary)?;
         self.run.verify(&mut summary);
-        let resources = &summary.resources;
-        let failed = || {
-            resources
-                .iter()
-                .filter(|resource| resource.failure.is_some())
-        };
-        for resource in failed() {
-            if let Some(open) = self.run.resources.get_mut(&resource.resource) {
-                open.discard(self.load.as_mut())?;
-            }
-        }
-        if let Some(first) = resources.first()
-            && let Some(error) = &first.failure
-            && failed().count() == resources.len()
-            && self.run.loads == 0
-        {
-            let failures = failed().filter_map(|resource| resource.failure.as_ref());
-            return Err(PipelineError::NothingRead {
-                resource: first.resource.clone(),
-                error: Box::new(error.clone()),
-                cause: CommonCause::from_failures(failures, self.is_any_stored(resources)?),
-            });
-        }
+        self.conclude_failures(&mut summary)?;
+        self.expect_resources(&summary)?;
         self.run.reconcile(&summary)?;
         let written = self.apply()?;
+        self.conclude_failures(&mut summary)?;
+        self.expect_resources(&summary)?;
+        let resources = &summary.resources;
         let mut reports = Vec::with_capacity(resources.len());
         let mut records = Vec::with_capacity(resources.len());
         for resource in resources {
@@ -87,15 +77,40 @@ impl LoadWriter<'_, '_, '_> {
         self.run.observer.update(Update::Committing);
         let status = load_status(&summary);
         let record = self.run.record(status, records);
-        self.load.commit(&record)?;
+        let run = self.run;
+        let committed = self.load.commit(&record);
+        committed.map_err(|error| isolation::commit_failure(run, error))?;
         Ok(RunResult {
             load_id: record.load_id,
-            loads: self.run.loads + 1,
+            loads: run.loads + 1,
             status,
             resources: reports,
             point_in_time: summary.point_in_time,
-            restarts: self.run.restarts,
+            restarts: run.restarts,
         })
+    }
+
+    /// Fails if every resource has failed, and nothing was committed.
+    fn expect_resources(&mut self, summary: &Summary) -> Result<(), PipelineError> {
+        let resources = &summary.resources;
+        let failures = || {
+            resources
+                .iter()
+                .filter_map(|resource| resource.failure.as_ref())
+        };
+        if let Some(first) = resources.first()
+            && let Some(error) = &first.failure
+            && failures().count() == resources.len()
+            && self.run.loads == 0
+        {
+            let is_stored = self.is_any_stored(resources)?;
+            return Err(PipelineError::NothingRead {
+                resource: first.resource.clone(),
+                error: Box::new(error.clone()),
+                cause: CommonCause::from_failures(failures(), is_stored),
+            });
+        }
+        Ok(())
     }
 
     /// True if an earlier load stored one of the resources.

@@ -27,7 +27,7 @@ pub(super) struct OpenResource {
 }
 
 impl OpenResource {
-    /// Opens a resource, and its child tables of earlier loads.
+    /// Opens the own table of a resource.
     pub(super) fn new(
         name: &str,
         kind: PageKind,
@@ -40,15 +40,21 @@ impl OpenResource {
         let mut own = TableState::new(name, kind, plan, source, existing, context)?;
         own.open(context)?;
         context.parents.insert(name.to_owned(), name.to_owned());
-        let mut resource = Self {
+        Ok(Self {
             own,
             children: BTreeMap::new(),
             child_plan,
             checksum: None,
-        };
-        resource.add_existing_children(context)?;
-        resource.open_children(context)?;
-        Ok(resource)
+        })
+    }
+
+    /// Opens the child tables of earlier loads.
+    pub(super) fn open_existing_children(
+        &mut self,
+        context: &mut LoadContext<'_, '_>,
+    ) -> Result<(), PipelineError> {
+        self.add_existing_children(context)?;
+        self.open_children(context)
     }
 
     /// Announces the columns of later pages.
@@ -188,8 +194,7 @@ impl OpenResource {
     /// Opens the tables in a load that has not opened them yet.
     fn begin_load(&mut self, context: &mut LoadContext<'_, '_>) -> Result<(), PipelineError> {
         if self.own.begin_load(context)? {
-            self.add_existing_children(context)?;
-            self.open_children(context)?;
+            self.open_existing_children(context)?;
         }
         Ok(())
     }
@@ -268,10 +273,12 @@ fn open_child<'t>(
                 return Err(name_conflict(table, resource));
             }
             let kind = PageKind::Rows;
-            let mut child = TableState::new(table, kind, plan.clone(), source, existing, context)?;
-            child.open(context)?;
+            let child = TableState::new(table, kind, plan.clone(), source, existing, context)?;
             context.parents.insert(table.clone(), resource.to_owned());
-            Ok(entry.insert(child))
+            // The child is known before it is opened, so that an error discards it.
+            let child = entry.insert(child);
+            child.open(context)?;
+            Ok(child)
         }
     }
 }

@@ -9,7 +9,7 @@ use super::table_state::TableState;
 use crate::destination::WriteStats;
 use crate::model::{
     Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, Remedy, ResourceRecord, ResourceSummary,
-    Summary, Verification, WriteDisposition, names,
+    SourceError, Summary, Verification, WriteDisposition, names,
 };
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Observer;
@@ -33,6 +33,8 @@ pub(in crate::pipeline) struct RunHeader {
     pub(in crate::pipeline) verify: Verification,
     /// Other pipelines that load a resource into the same dataset.
     pub(in crate::pipeline) other_pipelines: BTreeMap<String, BTreeSet<String>>,
+    /// Resources that failed in an earlier attempt, and are not written.
+    pub(in crate::pipeline) failed: BTreeMap<String, SourceError>,
     /// Interval at which a resumable run is committed.
     pub(in crate::pipeline) commit_every: Option<Duration>,
 }
@@ -46,6 +48,8 @@ pub(super) struct RunState<'a> {
     pub(super) parents: BTreeMap<String, String>,
     /// Number of records that the connector rejected, by resource.
     pub(super) rejected: BTreeMap<String, u64>,
+    /// Resources that have failed in the host. Their events are ignored.
+    pub(super) failed: BTreeMap<String, SourceError>,
     /// Figures of the source that agree with the rows, by resource.
     pub(super) verified: BTreeMap<String, Verified>,
     pub(super) restarts: u32,
@@ -64,6 +68,7 @@ impl<'a> RunState<'a> {
             resources: BTreeMap::new(),
             parents: BTreeMap::new(),
             rejected: BTreeMap::new(),
+            failed: header.failed.clone(),
             verified: BTreeMap::new(),
             restarts: 0,
             loads: 0,
@@ -76,6 +81,7 @@ impl<'a> RunState<'a> {
         self.resources.clear();
         self.parents.clear();
         self.rejected.clear();
+        self.failed.clone_from(&self.header.failed);
         self.restarts += 1;
     }
 

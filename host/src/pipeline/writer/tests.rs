@@ -83,6 +83,7 @@ fn load_observed(
         plans: plan::plans(resources)?,
         verify: Verification::Off,
         other_pipelines: BTreeMap::new(),
+        failed: BTreeMap::new(),
         commit_every: None,
     };
     write(
@@ -249,7 +250,10 @@ fn an_invalid_mask_is_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         let events = names().into_iter().chain([RawEvent::other(done(2, 0))]);
         let error = load_as(folder.path(), &[resource], events).err().unwrap();
-        assert!(matches!(error, PipelineError::Settings { .. }), "{error}");
+        assert!(
+            matches!(error, PipelineError::NothingRead { .. }),
+            "{error}"
+        );
         assert_eq!(manifests(folder.path()), 0);
     }
 }

@@ -100,7 +100,10 @@ pub(crate) fn a_changed_type_is_refused_and_leaves_the_old_rows(store: &Store) {
             &TableWrite::new(changed.schema(), WriteDisposition::Append),
         )
         .unwrap_err();
-    assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
+    assert!(
+        matches!(error, DestinationError::NotStorable { .. }),
+        "{error}"
+    );
     drop(load);
     drop(destination);
     assert_eq!(store.column("t", "id"), numbers(&[1]));

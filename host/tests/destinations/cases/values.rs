@@ -197,7 +197,10 @@ pub(crate) fn a_type_that_is_not_stored_is_refused(store: &Store) {
             &TableWrite::new(unsupported.schema(), WriteDisposition::Replace),
         )
         .unwrap_err();
-    assert!(matches!(error, DestinationError::Failed { .. }), "{error}");
+    assert!(
+        matches!(error, DestinationError::NotStorable { .. }),
+        "{error}"
+    );
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(
         source,
