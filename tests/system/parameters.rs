@@ -267,3 +267,47 @@ fn a_server_that_cuts_blobs_receives_them_in_the_statement() -> Result<()> {
 fn kind(argument: &Json) -> &str {
     argument["type"].as_str().unwrap_or_default()
 }
+
+#[test]
+fn text_of_a_database_that_stores_utf16_is_read_exactly() -> Result<()> {
+    // Such a database cannot hold U+FFFF.
+    let texts = [
+        "a",
+        "\u{e4}",
+        "\u{4e2d}\u{6587}",
+        "\u{ff5e}",
+        "\u{1f600}",
+        "",
+    ];
+    for encoding in ["UTF-16le", "UTF-16be"] {
+        let server = Sqld::with_data(|file| {
+            let connection = source::create(file)?;
+            connection.pragma_update(None, "encoding", encoding)?;
+            // The infinities make the connector ask for the bytes of all text.
+            connection.execute_batch(
+                "CREATE TABLE keyed(k TEXT PRIMARY KEY, r REAL, b BLOB) WITHOUT ROWID;
+                 CREATE VIEW viewed AS SELECT k, r, upper(k) AS u FROM keyed;",
+            )?;
+            for text in texts {
+                let values = params![text, f64::INFINITY, text.as_bytes()];
+                connection.execute("INSERT INTO keyed VALUES (?, ?, ?)", values)?;
+            }
+            Ok(())
+        })?;
+        let pipeline = Pipeline::new(&server.url())?
+            .config("page_rows = 2")
+            .resource("keyed")
+            .resource("viewed");
+        pipeline.load()?;
+        let mut duckdb = DuckDb::open(&pipeline.database())?;
+        let exact = "SELECT count(*) FROM turso_data.keyed WHERE encode(k) = b AND isinf(r)";
+        let of_view = "SELECT count(*) FROM turso_data.viewed v JOIN turso_data.keyed k \
+                       ON v.k = k.k AND v.u = CASE k.k WHEN 'a' THEN 'A' ELSE k.k END";
+        for sql in [exact, of_view] {
+            assert_eq!(duckdb.number(sql)?, 6, "{encoding}: {sql}");
+        }
+        let columns = "SELECT count(*) FROM duckdb_columns() WHERE contains(column_name, '__text')";
+        assert_eq!(duckdb.number(columns)?, 0, "{encoding}");
+    }
+    Ok(())
+}

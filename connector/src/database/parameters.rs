@@ -16,11 +16,15 @@ use crate::hrana::request::{Argument, Statement};
 use crate::rows::value::Value;
 
 /// Text that a server might change: escapes of JSON and SQL, characters of every
-/// length in UTF-8, and both forms of an accent.
+/// length in UTF-8, and both forms of an accent. Without U+FFFF, which a database
+/// that stores UTF-16 cannot hold.
 const PROBE_TEXT: &str = "\0\u{1}\t\n\r\"\\/'\u{7f}\u{80}\u{e9}\u{7ff}\u{800}\u{2028}e\u{301}\
-     \u{d7ff}\u{e000}\u{feff}\u{fffd}\u{ffff}\u{10000}\u{10ffff}";
+     \u{d7ff}\u{e000}\u{feff}\u{fffd}\u{10000}\u{10ffff}";
 /// Integers that a float cannot hold, and the smallest one.
 const PROBE_INTEGERS: [i64; 3] = [i64::MAX, i64::MIN, (1 << 53) + 1];
+/// Maximum number of characters of one call of `char`: SQLite limits the arguments
+/// of a function to 127.
+const MAX_CHARACTERS: usize = 100;
 /// Largest power of two that is a positive integer of 64 bits.
 const MAX_POWER: u32 = 62;
 
@@ -102,12 +106,6 @@ impl Parameters {
     }
 }
 
-/// Returns the literal of a text, in ASCII.
-#[must_use]
-pub fn text_literal(text: &str) -> String {
-    literal(&Value::from(text))
-}
-
 /// Returns the literal of a value, in ASCII.
 fn literal(value: &Value) -> String {
     match value {
@@ -116,9 +114,25 @@ fn literal(value: &Value) -> String {
         Value::Integer(i64::MIN) => format!("({} - 1)", -i64::MAX),
         Value::Integer(value) => value.to_string(),
         Value::Real(real) => real_sql(*real, literal),
-        Value::Text(text) => format!("CAST(x'{}' AS TEXT)", hex(text.as_bytes())),
+        Value::Text(text) => text_literal(text),
         Value::TextBytes(bytes) => format!("CAST(x'{}' AS TEXT)", hex(bytes)),
         Value::Blob(bytes) => format!("x'{}'", hex(bytes)),
+    }
+}
+
+/// Returns the literal of a text in ASCII, by the numbers of its characters: the
+/// bytes of a text depend on the encoding of the database.
+#[must_use]
+pub fn text_literal(text: &str) -> String {
+    let numbers: Vec<_> = text.chars().map(|c| u32::from(c).to_string()).collect();
+    let calls: Vec<_> = numbers
+        .chunks(MAX_CHARACTERS)
+        .map(|numbers| format!("char({})", numbers.join(", ")))
+        .collect();
+    if calls.is_empty() {
+        "''".to_owned()
+    } else {
+        format!("({})", calls.join(" || "))
     }
 }
 
@@ -257,6 +271,15 @@ mod tests {
     }
 
     #[test]
+    fn a_literal_of_text_does_not_depend_on_the_encoding_of_the_database() {
+        assert_eq!(text_literal(""), "''");
+        assert_eq!(text_literal("a\0'"), "(char(97, 0, 39))");
+        assert_eq!(text_literal("\u{1f600}"), "(char(128512))");
+        let long = text_literal(&"x".repeat(MAX_CHARACTERS + 1));
+        assert!(long.ends_with(", 120) || char(120))"), "{long}");
+    }
+
+    #[test]
     fn kinds_that_a_server_changes_are_written_out() {
         let row = |values: [i64; 3]| vec![values.map(Value::Integer).to_vec()];
         let values = [
@@ -284,7 +307,7 @@ mod tests {
         );
         assert_eq!(
             sql(Parameters::from_rows(&[])),
-            "(-9223372036854775807 - 1), 7, CAST(x'C3A427' AS TEXT), CAST(x'FF' AS TEXT), x'', (1 * 1.0 / 2)"
+            "(-9223372036854775807 - 1), 7, (char(228, 39)), CAST(x'FF' AS TEXT), x'', (1 * 1.0 / 2)"
         );
     }
 }

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use super::DecodeError;
 use super::response::RowSink;
 use super::scan::{Cell, Scanner};
+use super::text_encoding::TextEncoding;
 use super::value::BASE64;
 use crate::rows::batch::BatchBuilder;
 use crate::rows::columns::ColumnSpec;
@@ -19,7 +20,8 @@ pub enum Encoding {
     /// infinities, and servers fail on text that is not UTF-8.
     Plain,
     /// Two result columns: the value, with text as a blob and infinities as
-    /// text, and the name of its storage class.
+    /// text, and the name of its storage class: that of SQLite, or `text16le` or
+    /// `text16be` for text of a database that stores UTF-16.
     Typed,
 }
 
@@ -143,14 +145,20 @@ impl Decoder {
                 self.push(column, &Datum::Real(infinity(&text)));
             }
             ("text", Cell::Text(text)) => self.push(column, &Datum::Text(&text)),
-            (class @ ("text" | "blob"), Cell::Blob(base64)) => {
+            ("blob", Cell::Blob(base64)) => {
                 let bytes = self.decode_base64(base64, scanner)?;
-                let datum = match (class, std::str::from_utf8(&bytes)) {
-                    ("text", Ok(text)) => Datum::Text(text),
-                    ("text", Err(_)) => Datum::TextBytes(&bytes),
-                    _ => Datum::Blob(&bytes),
+                self.push(column, &Datum::Blob(&bytes));
+                self.scratch = bytes;
+            }
+            (class, Cell::Blob(base64)) => {
+                let Some(encoding) = TextEncoding::from_class(class) else {
+                    return Err(scanner.expected("a value of the named storage class"));
                 };
-                self.push(column, &datum);
+                let bytes = self.decode_base64(base64, scanner)?;
+                match encoding.decode(&bytes) {
+                    Some(text) => self.push(column, &Datum::Text(&text)),
+                    None => self.push(column, &Datum::TextBytes(&bytes)),
+                }
                 self.scratch = bytes;
             }
             _ => return Err(scanner.expected("a value of the named storage class")),
@@ -252,12 +260,12 @@ pub fn decode_typed(row: &[Value]) -> Vec<Value> {
 }
 
 fn typed_pair(value: &Value, class: &str) -> Value {
-    match (class, value) {
-        ("text", Value::Blob(bytes)) => match String::from_utf8(bytes.clone()) {
-            Ok(text) => Value::Text(text),
-            Err(error) => Value::TextBytes(error.into_bytes()),
+    match (TextEncoding::from_class(class), value) {
+        (Some(encoding), Value::Blob(bytes)) => match encoding.decode(bytes) {
+            Some(text) => Value::Text(text.into_owned()),
+            None => Value::TextBytes(bytes.clone()),
         },
-        ("real", Value::Text(text)) => Value::Real(infinity(text)),
+        (None, Value::Text(text)) if class == "real" => Value::Real(infinity(text)),
         _ => value.clone(),
     }
 }

@@ -16,6 +16,7 @@ pub mod page;
 pub mod request;
 pub mod response;
 pub mod scan;
+mod text_encoding;
 mod value;
 
 use std::fmt;

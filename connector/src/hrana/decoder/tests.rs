@@ -364,3 +364,24 @@ fn values_are_captured_from_both_encodings() {
     );
     assert_eq!(decoder.take_captured(), Captured::default());
 }
+
+#[test]
+fn text_of_a_utf16_database_is_decoded() {
+    let specs = columns(&[("t", Storage::Text)]);
+    let blob = |bytes: &[u8]| json!({"type": "blob", "base64": BASE64.encode(bytes)});
+    let mut decoder = Decoder::new(&specs);
+    decoder.set_encoding(Encoding::Typed, 2);
+    decoder.capture([Place::Prefix(0)].into(), Vec::new());
+    let le = blob(&[0x61, 0, 0xe4, 0]);
+    let row = json!([
+        le,
+        text("text16le"),
+        blob(&[0, 0x61, 0, 0xe4]),
+        text("text16be")
+    ]);
+    let batch = decode(&mut decoder, &json!([row])).unwrap();
+    assert_eq!(rendered(&batch, "t"), [text("a\u{e4}")]);
+    assert_eq!(decoder.take_captured().values, [Value::from("a\u{e4}")]);
+    let row = json!([le, text("text16le"), blob(&[0]), text("text24")]);
+    assert!(decode(&mut decoder, &json!([row])).is_err());
+}
