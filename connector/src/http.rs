@@ -11,7 +11,7 @@ use crate::bindings::wasi::http::types::{
     OutgoingRequest, Scheme,
 };
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
-use crate::clock;
+use crate::clock::{self, Instant};
 use crate::error::{Category, Error, Result};
 use crate::executor;
 use crate::pace;
@@ -20,6 +20,8 @@ use crate::url::Url;
 
 /// Maximum bytes of one read.
 const READ_BYTES: u64 = 1 << 20;
+/// Seconds after which a response that fails is a slow one.
+const SLOW_SECONDS: u64 = 30;
 /// Status of a response that limits the rate of requests.
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -53,6 +55,8 @@ pub struct HttpResponse {
     /// Delay that `Retry-After` requests, in milliseconds, if present.
     pub retry_after: Option<u64>,
     url: String,
+    /// Time at which its head arrived.
+    begun: Instant,
     // Fields are dropped in this order: the stream before its body.
     stream: InputStream,
     _body: IncomingBody,
@@ -203,6 +207,7 @@ impl Pending {
             status,
             retry_after,
             url: self.url,
+            begun: Instant::now(),
             stream,
             _body: body,
         })
@@ -221,11 +226,24 @@ impl HttpResponse {
                     let code = crate::bindings::wasi::http::types::http_error_code(&error);
                     return Err(match code {
                         Some(code) => failure(&code, &self.url),
-                        None => unavailable(&self.url, "the response ended early"),
+                        None => self.ended_early(),
                     });
                 }
             }
         }
+    }
+
+    /// Creates the error of a body that ended early. The host does not tell why:
+    /// after a long time, the server was silent or too slow.
+    fn ended_early(&self) -> Error {
+        let seconds = self.begun.elapsed().as_secs();
+        if seconds < SLOW_SECONDS {
+            return unavailable(&self.url, "the response ended early");
+        }
+        let problem = format!("the response did not end within {seconds} s");
+        unavailable(&self.url, &problem).slow().hint(
+            "run again later; the host ends a response that is silent, or slower than its minimum rate",
+        )
     }
 
     /// Reads the next bytes of the body. `None` at its end, or if nothing
@@ -282,11 +300,6 @@ fn failure(code: &ErrorCode, url: &str) -> Error {
         }
         ErrorCode::ConnectionReadTimeout => {
             unavailable(url, "the server was silent for too long").slow()
-        }
-        ErrorCode::HttpResponseTimeout => {
-            let problem = "the response arrives more slowly than the host permits";
-            Error::new(Category::Unavailable, format!("{url}: {problem}"))
-                .hint("run again later, or lower the host's minimum rate of a response")
         }
         ErrorCode::TlsCertificateError => Error::new(
             Category::Unavailable,

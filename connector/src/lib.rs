@@ -21,7 +21,7 @@
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | send requests |
-//! | [`http`], [`pace`], [`retry`], [`clock`], [`executor`], [`log`] | services of the host | know Turso |
+//! | [`http`], [`pace`], [`retry`], [`clock`], [`deadline`], [`executor`], [`log`] | services of the host | know Turso |
 //! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
 //! | `bindings` | code generated from the contract | hold anything else |
 

@@ -213,7 +213,7 @@ fn a_large_database_that_is_lost_restarts_the_read_without_it() -> Result<()> {
 }
 
 #[test]
-fn a_database_that_sends_a_byte_each_second_fails_after_a_minute() -> Result<()> {
+fn a_database_that_sends_a_byte_each_second_is_given_up_after_two_minutes() -> Result<()> {
     let fleet = shops()?;
     let slow = FaultyServer::proxy(&fleet.server.url(), |number, _, _| match number {
         0..2 => ProxyFault::None,
@@ -231,7 +231,7 @@ fn a_database_that_sends_a_byte_each_second_fails_after_a_minute() -> Result<()>
     let report = outcome.json()?;
     let notes = report["resources"][0]["notes"].to_string();
     assert!(
-        notes.contains("`b`") && notes.contains("more slowly than the host permits"),
+        notes.contains("`b`") && notes.contains("the response did not end within 6"),
         "{report}"
     );
     assert_eq!(counts(&pipeline, "orders")?, "a:2 c:2");
