@@ -270,7 +270,8 @@ mod tests {
             .map(|index| column(&format!("column_{index}"), Storage::Text))
             .collect();
         let sql = select(&columns, "\"t\"", Vec::new()).sql;
-        assert!(sql.len() < 500_000, "{}", sql.len());
+        // SQLite refuses statements of more than a million bytes.
+        assert!(sql.len() < 700_000, "{}", sql.len());
         let sql = select(&columns[..1], "\"t\"", Vec::new()).sql;
         assert_eq!(sql.matches("->> '$'").count(), MAX_CHUNKS + 1);
     }

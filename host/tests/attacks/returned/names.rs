@@ -40,14 +40,12 @@ async fn a_column_name_of_ten_megabytes_is_refused() {
 #[tokio::test]
 async fn an_invalid_resource_name_is_refused() {
     let (schema, page) = messages(&three_rows());
-    for name in ["", "a\0b"] {
-        let load = Load::new();
-        let reason = load.contract(load.run(read(name, 3, (&schema, &page))).await);
-        assert!(
-            reason.contains("a name is empty or contains a NUL character"),
-            "{reason}"
-        );
-    }
+    let load = Load::new();
+    let reason = load.contract(load.run(read("a\0b", 3, (&schema, &page))).await);
+    assert!(
+        reason.contains("a name contains a NUL character"),
+        "{reason}"
+    );
     let load = Load::new();
     let name = "x".repeat(10 * MIB);
     let error = load.refused(load.run(read(&name, 3, (&schema, &page))).await);
