@@ -12,6 +12,9 @@ const MAX_REASON_CHARS: usize = 300;
 pub enum Failure {
     /// The server lost the stream, and with it the transaction.
     StreamLost(String),
+    /// The response to a prefetched request was lost, and with it the
+    /// transaction. The request may be one that the server cannot answer.
+    PrefetchLost,
     /// A text is not UTF-8, so the server cannot send the response.
     NotUtf8,
     /// The server does not have the path.
@@ -47,6 +50,11 @@ impl From<Failure> for Error {
             Failure::StreamLost(reason) => Self::new(
                 Category::Unavailable,
                 format!("the server closed the stream: {reason}"),
+            )
+            .retryable(),
+            Failure::PrefetchLost => Self::new(
+                Category::Unavailable,
+                "the response to a prefetched request was lost",
             )
             .retryable(),
             Failure::NotUtf8 => Self::new(

@@ -39,7 +39,12 @@ impl Read {
         }
         self.figures = figures::requests(&plan, &self.requested, &self.options);
         let targets = plan.into_queues();
-        let tables = TableReader::new(snapshot, targets.paged, &self.options);
+        let tables = TableReader::new(
+            snapshot,
+            targets.paged,
+            &self.options,
+            self.restart.no_prefetch,
+        );
         let later = LaterTargets {
             followed: targets.followed,
             whole: targets.whole,

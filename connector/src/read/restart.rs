@@ -19,6 +19,9 @@ pub struct RestartState {
     not_utf8: BTreeSet<String>,
     /// True if several resources have such text, so that all are suspected.
     all_not_utf8: bool,
+    /// True if a prefetched response was lost, so that each page is requested
+    /// only when it is needed, and its failure is that of its own resource.
+    pub(super) no_prefetch: bool,
     /// Resources that the token must not read.
     pub(super) excluded: BTreeMap<String, Error>,
     /// True if the read was resumed in another snapshot.
@@ -52,6 +55,10 @@ impl Read {
         let current = self.output.current_resource().map(str::to_owned);
         let reason = match failure {
             Failure::NotUtf8 => self.request_bytes(current)?,
+            Failure::PrefetchLost => {
+                self.restart.no_prefetch = true;
+                "the server lost the transaction with a prefetched page".to_owned()
+            }
             Failure::StreamLost(reason) => {
                 let reason = format!("the server lost the transaction ({reason})");
                 let error = Error::new(Category::Unavailable, reason.clone()).retryable();

@@ -49,6 +49,8 @@ pub(super) struct TableReader {
     row_limit: Option<u64>,
     /// True if tables with several pages are estimated.
     estimates: bool,
+    /// True if pages are requested only when they are needed.
+    no_prefetch: bool,
 }
 
 /// Request that was sent before its predecessor was decoded.
@@ -75,6 +77,7 @@ impl TableReader {
         snapshot: Snapshot,
         remaining: VecDeque<Target>,
         options: &ReadOptions,
+        no_prefetch: bool,
     ) -> Self {
         let first_rows = match snapshot.stream.dialect() {
             Dialect::Minimal => options.page_rows.min(FIRST_PAGE_ROWS),
@@ -89,6 +92,7 @@ impl TableReader {
             first_page: PageRows::new(first_rows, options.page_rows, PageBytes::new(options)),
             row_limit: options.row_limit,
             estimates: options.progress,
+            no_prefetch,
         }
     }
 
@@ -284,7 +288,7 @@ impl TableReader {
         };
         let key = pass.paging.row_key(table.encoding, &peek.last_row);
         let is_lost = peek.autocommit == Some(true) || !self.snapshot.stream.is_open();
-        if self.snapshot.is_transaction() && is_lost {
+        if self.no_prefetch || (self.snapshot.is_transaction() && is_lost) {
             return Ok(key);
         }
         // A full page shows in the number of rows that the server read. If the
@@ -380,12 +384,11 @@ impl TableReader {
         let mut body = Vec::new();
         // An error is not one of the current table. If it persists, it occurs
         // again when its own table is read.
-        let lost = |_| Failure::StreamLost("a response could not be received".to_owned());
         self.snapshot
             .stream
             .receive(prefetch.pending, &mut body)
             .await
-            .map_err(lost)?;
+            .map_err(|_| Failure::PrefetchLost)?;
         let text = String::from_utf8_lossy(&body);
         self.set_state(&text)
             .map_err(|error| self.malformed(&error))
