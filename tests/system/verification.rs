@@ -83,7 +83,7 @@ fn a_lost_row_and_a_doubled_row_fail_only_their_resource() -> Result<()> {
         );
         assert_eq!(*message, expected);
         assert_eq!(resource(&report, "items")?["verified"]["rows"], 3);
-        // Without verification, nobody notices.
+        // Without verification, the load succeeds.
         let (code, report) = load_changed("", edit)?;
         assert_eq!(code, Some(0), "{report}");
         assert_eq!(resource(&report, "orders")?["verified"], Json::Null);
@@ -128,10 +128,14 @@ fn a_checksum_notices_changed_swapped_and_replaced_values() -> Result<()> {
 #[test]
 fn every_value_of_the_nasty_source_has_the_checksum_of_the_server() -> Result<()> {
     let served = nasty_source::by_sqld()?;
+    let tables = [&nasty::PLAIN[..], &nasty::SHAPES, &nasty::ON_REQUEST].concat();
     let pipeline = Pipeline::new(&served.server.url())?.top("verify = \"checksum\"");
+    let pipeline = tables
+        .iter()
+        .fold(pipeline, |pipeline, name| pipeline.resource(name));
     let report = pipeline.load()?;
     let resources = report["resources"].as_array().context("no resources")?;
-    assert_eq!(resources.len(), nasty::PLAIN.len() + nasty::SHAPES.len());
+    assert_eq!(resources.len(), tables.len());
     for resource in resources {
         // The digits of its values are longer than the server permits.
         let is_large = resource["resource"] == "big";
@@ -140,6 +144,30 @@ fn every_value_of_the_nasty_source_has_the_checksum_of_the_server() -> Result<()
             !is_large,
             "{resource}"
         );
+    }
+    Ok(())
+}
+
+#[test]
+fn tables_with_many_columns_are_verified() -> Result<()> {
+    for (columns, has_checksum) in [(999, true), (1001, false)] {
+        let server = Sqld::start()?;
+        let declared: Vec<_> = (1..columns).map(|index| format!("c{index} TEXT")).collect();
+        let values: Vec<_> = (1..columns).map(|index| format!("'{index}'")).collect();
+        server.client().run(&[
+            &format!(
+                "CREATE TABLE t(id INTEGER PRIMARY KEY, {})",
+                declared.join(", ")
+            ),
+            &format!("INSERT INTO t VALUES (1, {})", values.join(", ")),
+        ])?;
+        let pipeline = Pipeline::new(&server.url())?.top("verify = \"checksum\"");
+        let report = pipeline.load()?;
+        let t = resource(&report, "t")?;
+        assert_eq!(t["verified"]["rows"], 1, "{t}");
+        assert_eq!(t["verified"]["checksum"] == true, has_checksum, "{t}");
+        let notes = t["notes"].to_string();
+        assert_eq!(notes.contains("at most 1000 columns"), !has_checksum, "{t}");
     }
     Ok(())
 }

@@ -89,10 +89,11 @@ impl FigureRequest {
         };
         let columns = checksum_columns(target, options.added_column.as_ref());
         let has_checksum = verification == Verification::Checksum;
-        let columns = columns.filter(|_| has_checksum);
-        let count_only = (has_checksum && columns.is_none()).then_some(
-            "only the number of rows was verified, because `types` converts values that have a checksum",
-        );
+        let (columns, count_only) = match columns {
+            _ if !has_checksum => (None, None),
+            Ok(columns) => (Some(columns), None),
+            Err(reason) => (None, Some(reason)),
+        };
         let statements = match (&target.method, &columns) {
             (ReadMethod::Paged | ReadMethod::Incremental(_), columns) => {
                 let passes = target.passes.iter().map(|pass| {
@@ -284,12 +285,22 @@ fn figures(result: &StatementResult) -> Option<Figures> {
     })
 }
 
-/// Returns the columns of the checksum. `None` if the server cannot compute it.
-fn checksum_columns(target: &Target, added: Option<&AddedColumn>) -> Option<Vec<ChecksumColumn>> {
+/// Returns the columns of the checksum, or a note if the server cannot compute it.
+fn checksum_columns(
+    target: &Target,
+    added: Option<&AddedColumn>,
+) -> Result<Vec<ChecksumColumn>, &'static str> {
+    if target.columns.len() + usize::from(added.is_some()) > checksum::MAX_COLUMNS {
+        return Err(
+            "only the number of rows was verified, because a checksum covers at most 1000 columns",
+        );
+    }
     let mut columns = Vec::with_capacity(target.columns.len() + 1);
     for (index, column) in target.columns.iter().enumerate() {
         if Coverage::of_storage(column.storage) == Coverage::Impossible {
-            return None;
+            return Err(
+                "only the number of rows was verified, because `types` converts values that have a checksum",
+            );
         }
         let rename = |added: &AddedColumn| (added.rename)(&column.name);
         columns.push(ChecksumColumn {
@@ -306,7 +317,7 @@ fn checksum_columns(target: &Target, added: Option<&AddedColumn>) -> Option<Vec<
         name: added.name.clone(),
         storage: Storage::Text,
     }));
-    Some(columns)
+    Ok(columns)
 }
 
 fn not_verified(reason: &str) -> String {
