@@ -2,6 +2,9 @@
 //! server that resets, stalls, truncates, refuses and restarts. From time to
 //! time a load runs undisturbed. The destination must then equal the source.
 
+mod random;
+mod tables;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -11,69 +14,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value as Json;
 
+use self::random::Random;
+use self::tables::{NESTED_TABLES, TABLES};
 use crate::compare;
 use crate::faulty::{FaultyServer, ProxyFault};
 use crate::pipeline::Pipeline;
 use crate::sqld::Sqld;
 use crate::value::{Rows, Value};
-
-/// Tables of the source: name, statement that creates it, lines of its resource.
-const TABLES: [(&str, &str, &str); 7] = [
-    (
-        "orders",
-        "CREATE TABLE orders(id INTEGER PRIMARY KEY, total REAL, note TEXT, updated_at INTEGER)",
-        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"",
-    ),
-    (
-        "pairs",
-        "CREATE TABLE pairs(a TEXT, b INT, v TEXT, updated_at INTEGER, PRIMARY KEY(b, a)) WITHOUT ROWID",
-        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"soft\"",
-    ),
-    (
-        "events",
-        "CREATE TABLE events(id INTEGER PRIMARY KEY, what TEXT, size)",
-        "mode = \"incremental\"",
-    ),
-    (
-        "entries",
-        "CREATE TABLE entries(code TEXT PRIMARY KEY, what TEXT, at INTEGER)",
-        "mode = \"incremental\"\ncursor = \"at\"\nwrite = \"append\"\nlag = 2",
-    ),
-    (
-        "prices",
-        "CREATE TABLE prices(sku TEXT PRIMARY KEY, price REAL)",
-        "write = \"scd2\"",
-    ),
-    (
-        "ticks",
-        "CREATE TABLE ticks(id INTEGER PRIMARY KEY, tick INTEGER)",
-        "",
-    ),
-    (
-        "carts",
-        "CREATE TABLE carts(id INTEGER PRIMARY KEY, cart JSON, updated_at INTEGER)",
-        "mode = \"incremental\"\ncursor = \"updated_at\"\ndeletes = \"hard\"\nnested = \"tables\"",
-    ),
-];
-
-/// Tables that the destination derives from JSON, with the expected rows as a
-/// query of the source.
-const NESTED_TABLES: [(&str, &str); 3] = [
-    (
-        "carts",
-        "SELECT id, updated_at, json_array_length(cart, '$.items') AS cart__count FROM carts",
-    ),
-    (
-        "carts__cart__items",
-        "SELECT carts.id AS _root_id, i.key AS _index, json_extract(i.value, '$.sku') AS sku \
-         FROM carts, json_each(cart, '$.items') i",
-    ),
-    (
-        "carts__cart__items__tags",
-        "SELECT carts.id AS _root_id, i.key AS _index, t.key AS _index_2, t.value AS value \
-         FROM carts, json_each(cart, '$.items') i, json_each(i.value, '$.tags') t",
-    ),
-];
 
 /// Function that reads a table of the destination.
 type Read = dyn FnMut(&Pipeline, &str) -> Result<Option<Rows>>;
@@ -170,7 +117,7 @@ impl Chaos {
             faults,
             pipeline,
             read: Box::new(read),
-            random: Random(seed | 1),
+            random: Random::new(seed),
             tick: 0,
             added_columns: 0,
             load_time: Duration::ZERO,
@@ -459,50 +406,5 @@ fn fault(condition: u8, number: usize) -> ProxyFault {
         ),
         7 if is_hit => respond("200 OK", "{\"baton\":"),
         _ => ProxyFault::None,
-    }
-}
-
-/// Generator of a reproducible sequence of numbers (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 16) % bound
-    }
-
-    fn text(&mut self) -> String {
-        const PIECES: [&str; 8] = ["a", "Ä", "\n", "\"", "''", ",", "表", " "];
-        let pieces = (0..self.below(6)).map(|_| self.0);
-        let count = pieces.count();
-        (0..count)
-            .map(|_| PIECES[usize::try_from(self.below(8)).unwrap_or(0)])
-            .collect()
-    }
-
-    /// Returns a document of up to three items with up to two tags each.
-    fn cart(&mut self) -> String {
-        let count = self.below(4);
-        let items: Vec<_> = (0..count)
-            .map(|_| {
-                let tags: Vec<_> = (0..self.below(3)).map(|tag| tag.to_string()).collect();
-                let sku = self.below(1000);
-                format!("{{\"sku\":\"{sku}\",\"tags\":[{}]}}", tags.join(","))
-            })
-            .collect();
-        format!("{{\"count\":{count},\"items\":[{}]}}", items.join(","))
-    }
-
-    /// Returns a value of a random storage class, as SQL.
-    fn any_value(&mut self) -> String {
-        match self.below(5) {
-            0 => "NULL".to_owned(),
-            1 => self.below(1 << 40).to_string(),
-            2 => format!("{}.25", self.below(1000)),
-            3 => format!("'{}'", self.text()),
-            _ => "x'00ff'".to_owned(),
-        }
     }
 }

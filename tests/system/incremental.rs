@@ -7,7 +7,7 @@ mod ties;
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
-use connector_tests::pipeline::Pipeline;
+use connector_tests::pipeline::{Outcome, Pipeline};
 use connector_tests::source;
 use connector_tests::sqld::Sqld;
 use connector_tests::value::Value;
@@ -42,6 +42,14 @@ fn query(pipeline: &Pipeline, sql: &str) -> Result<Vec<String>> {
     };
     let row = |row: &Vec<Value>| row.iter().map(text).collect::<Vec<_>>().join(" ");
     Ok(rows.rows.iter().map(row).collect())
+}
+
+/// Runs a pipeline that fails with a message.
+fn fails(pipeline: &Pipeline, message: &str) -> Result<Outcome> {
+    let outcome = pipeline.host(&["run"])?;
+    assert_eq!(outcome.code, Some(1), "{outcome:?}");
+    assert!(outcome.stderr.contains(message), "{outcome:?}");
+    Ok(outcome)
 }
 
 #[test]

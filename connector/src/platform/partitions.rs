@@ -63,7 +63,7 @@ impl Partition {
         partition.next_window(endpoint).then_some(partition)
     }
 
-    /// Enters the next time window. Returns false if there is none.
+    /// Enters the next time window. Returns false after the last one.
     pub(super) fn next_window(&mut self, endpoint: &Endpoint) -> bool {
         let Some((from, to)) = self.windows.pop_front() else {
             return false;

@@ -194,6 +194,19 @@ pub struct SourceSchema {
 }
 
 impl SourceSchema {
+    /// Creates the schema of a batch without a key, and with siblings: pairs of a
+    /// name and the column.
+    #[cfg(test)]
+    pub(crate) fn for_batch(batch: &RecordBatch, siblings: &[(&str, &str)]) -> Self {
+        let sibling =
+            |(name, column): &(&str, &str)| Sibling::new((*name).to_owned(), (*column).to_owned());
+        Self {
+            columns: batch.schema(),
+            primary_key: Vec::new(),
+            siblings: siblings.iter().map(sibling).collect(),
+        }
+    }
+
     /// Adds the siblings of another schema of the same resource, if this schema
     /// has the columns whose values they hold.
     pub fn add_siblings(&mut self, other: &Self) {

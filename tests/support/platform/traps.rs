@@ -38,23 +38,23 @@ pub enum Trap {
 /// Form of the pagination that a response states.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PaginationTrap {
-    /// There is none.
+    /// No field of this name.
     Missing,
-    /// It is null.
+    /// Null.
     Null,
-    /// It is a text.
+    /// A text.
     Text,
-    /// It has no numbers.
+    /// An object without numbers.
     WithoutNumbers,
-    /// Its numbers are texts.
+    /// Numbers as texts.
     NumbersAsText,
-    /// Its numbers are null.
+    /// Numbers that are null.
     NumbersAreNull,
-    /// It only has the number of the page.
+    /// The number of the page only.
     WithoutTotals,
-    /// It only has the number of all pages.
+    /// The number of all pages only.
     OnlyTotalPages,
-    /// It only has the number of all records.
+    /// The number of all records only.
     OnlyTotalRecords,
     /// The number of all pages is always 1.
     OnePage,

@@ -2,12 +2,12 @@
 //! before, and tables that are not the one that was read.
 
 use anyhow::Result;
-use connector_tests::pipeline::{Outcome, Pipeline};
+use connector_tests::pipeline::Pipeline;
 use connector_tests::source;
 use connector_tests::sqld::Sqld;
 use serde_json::Value as Json;
 
-use super::{notes, only_resource, query, serve};
+use super::{fails, notes, only_resource, query, serve};
 
 fn by_key(server: &Sqld, lines: &str) -> Result<Pipeline> {
     Ok(Pipeline::new(&server.url())?
@@ -17,13 +17,6 @@ fn by_key(server: &Sqld, lines: &str) -> Result<Pipeline> {
 /// Returns the stored rows of `t`, ordered and joined.
 fn rows(pipeline: &Pipeline) -> Result<String> {
     Ok(query(pipeline, "SELECT id, what FROM turso_data.t ORDER BY ALL")?.join(", "))
-}
-
-fn fails(pipeline: &Pipeline, message: &str) -> Result<Outcome> {
-    let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(outcome.stderr.contains(message), "{outcome:?}");
-    Ok(outcome)
 }
 
 #[test]
@@ -325,14 +318,10 @@ fn a_recreated_table_fails_until_a_full_refresh() -> Result<()> {
         "CREATE TABLE t(id INTEGER PRIMARY KEY, a)",
         "INSERT INTO t VALUES (1, 'new')",
     ])?;
-    let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(
-        outcome
-            .stderr
-            .contains("`t` was recreated or restored: rows up to 7 were already read"),
-        "{outcome:?}"
-    );
+    fails(
+        &pipeline,
+        "`t` was recreated or restored: rows up to 7 were already read",
+    )?;
     assert_eq!(
         query(&pipeline, "SELECT count(*) FROM turso_data.t")?,
         ["2"]

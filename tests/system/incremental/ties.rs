@@ -6,7 +6,7 @@ use connector_tests::pipeline::Pipeline;
 use connector_tests::source;
 use connector_tests::sqld::Sqld;
 
-use super::{notes, query, serve};
+use super::{fails, notes, query, serve};
 
 /// Each way of storing rows.
 const WRITES: [&str; 2] = ["append", "merge"];
@@ -170,14 +170,7 @@ fn more_ties_than_a_cursor_can_hold_fail_with_a_remedy() -> Result<()> {
     server.client().run(&[
         "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2001) INSERT INTO t SELECT 40000 + 2 * i, 2 FROM n",
     ])?;
-    let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(
-        outcome
-            .stderr
-            .contains("`t` has more rows with the last value of `at`"),
-        "{outcome:?}"
-    );
+    let outcome = fails(&pipeline, "`t` has more rows with the last value of `at`")?;
     assert!(outcome.stderr.contains("merge the rows"), "{outcome:?}");
     assert_eq!(
         query(&pipeline, "SELECT count(*) FROM turso_data.t")?,

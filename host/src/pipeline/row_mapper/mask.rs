@@ -192,21 +192,10 @@ mod tests {
     use arrow_array::{ArrayRef, BinaryArray, BooleanArray, Int64Array, StringArray};
 
     use super::*;
-    use crate::model::siblings::Sibling;
 
     fn masks(masks: &[(&str, Mask)]) -> Masks {
         let owned = masks.iter().map(|(name, mask)| ((*name).to_owned(), *mask));
         owned.collect()
-    }
-
-    fn source(batch: &RecordBatch, siblings: &[(&str, &str)]) -> SourceSchema {
-        let sibling =
-            |(name, column): &(&str, &str)| Sibling::new((*name).to_owned(), (*column).to_owned());
-        SourceSchema {
-            columns: batch.schema(),
-            primary_key: Vec::new(),
-            siblings: siblings.iter().map(sibling).collect(),
-        }
     }
 
     fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -230,7 +219,7 @@ mod tests {
                 Arc::new(BinaryArray::from(vec![&b"abc"[..]])),
             ),
         ]);
-        let source = source(&batch, &[("Email__blob", "Email")]);
+        let source = SourceSchema::for_batch(&batch, &[("Email__blob", "Email")]);
         let masking = Masking::new(
             &masks(&[("EMAIL", Mask::Sha256)]),
             "t",
@@ -253,7 +242,7 @@ mod tests {
         ]);
         let new = |column, kind| {
             let masks = masks(&[(column, Mask::Null)]);
-            Masking::new(&masks, "users", &source(&batch, &[]), kind)
+            Masking::new(&masks, "users", &SourceSchema::for_batch(&batch, &[]), kind)
         };
         let error = new("emails", PageKind::Rows).unwrap_err();
         assert_eq!(

@@ -7,7 +7,7 @@ use arrow_array::{
 };
 
 use super::*;
-use crate::model::{Sibling, json_field};
+use crate::model::json_field;
 
 type Row<'a> = (i64, Option<&'a str>, Option<f64>);
 
@@ -30,25 +30,15 @@ fn batch(rows: &[Row<'_>]) -> RecordBatch {
     .unwrap()
 }
 
-fn source(batch: &RecordBatch, siblings: &[(&str, &str)]) -> SourceSchema {
-    let sibling =
-        |(name, column): &(&str, &str)| Sibling::new((*name).to_owned(), (*column).to_owned());
-    SourceSchema {
-        columns: batch.schema(),
-        primary_key: Vec::new(),
-        siblings: siblings.iter().map(sibling).collect(),
-    }
-}
-
 fn checksum(batch: &RecordBatch, siblings: &[(&str, &str)]) -> u64 {
-    let mut checksum = RowChecksum::new(&source(batch, siblings));
+    let mut checksum = RowChecksum::new(&SourceSchema::for_batch(batch, siblings));
     checksum.add(batch);
     checksum.value()
 }
 
 #[test]
 fn rows_have_the_same_checksum_in_any_order_and_in_any_pages() {
-    let mut checksum = RowChecksum::new(&source(&batch(&[]), &[]));
+    let mut checksum = RowChecksum::new(&SourceSchema::for_batch(&batch(&[]), &[]));
     for row in ROWS.iter().rev() {
         checksum.add(&batch(&[*row]));
     }
