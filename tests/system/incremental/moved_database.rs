@@ -6,7 +6,7 @@ use connector_tests::pipeline::{self, Pipeline};
 use connector_tests::sqld::Sqld;
 use serde_json::Value as Json;
 
-use super::{notes, only_resource, query, serve};
+use super::{fails, notes, only_resource, query, serve};
 
 const TABLE: &str = "CREATE TABLE t(id INTEGER PRIMARY KEY, what TEXT, at INTEGER)";
 const INDEX: &str = "CREATE INDEX t_at ON t(at)";
@@ -168,6 +168,26 @@ fn databases_that_began_with_the_same_rows_are_told_apart() -> Result<()> {
                 .stderr
                 .contains("its last row is not there unchanged"),
             "{outcome:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_database_that_is_known_by_its_keys_only_is_refused() -> Result<()> {
+    let key_only = "columns = [\"id\"]";
+    let masked = "mask = { what = \"sha256\", at = \"null\" }";
+    for lines in [key_only, masked] {
+        let one = serve_with(&["INSERT INTO t VALUES (1, 'a', 1), (2, 'b', 2)"])?;
+        let other = serve_with(&["INSERT INTO t VALUES (1, 'x', 7), (2, 'y', 8), (3, 'z', 9)"])?;
+        let lines = format!("mode = \"incremental\"\n{lines}");
+        let pipeline = Pipeline::new(&one.url())?.resource_with("t", &lines);
+        pipeline.load()?;
+        let pipeline = pipeline.at(&other.url());
+        fails(&pipeline, "its last rows are known by their keys only")?;
+        assert_eq!(
+            query(&pipeline, "SELECT count(*) FROM turso_data.t")?,
+            ["2"]
         );
     }
     Ok(())

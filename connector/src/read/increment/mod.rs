@@ -149,8 +149,15 @@ impl Increment {
         }
         let has_read = !from.last.is_empty() || from.last_null.is_some();
         let moved_from = moved_from.filter(|_| has_read);
-        if let (Some(saved), Some(read), []) = (&moved_from, &selection.database, &tail.rows[..]) {
-            return Err(saved.mismatch(name, read, "no row is known by which to recognize it"));
+        if let Some((saved, read)) = moved_from.as_ref().zip(selection.database.as_ref()) {
+            if tail.rows.is_empty() {
+                return Err(saved.mismatch(name, read, "no row is known by which to recognize it"));
+            }
+            // Other databases have the same keys.
+            if tail.columns.iter().all(|column| from.key.contains(column)) {
+                let reason = "its last rows are known by their keys only";
+                return Err(saved.mismatch(name, read, reason));
+            }
         }
         let digested = columns.iter().map(|column| column.name.clone());
         let digested = digested.filter(|column| !selection.is_masked(column));
