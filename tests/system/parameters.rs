@@ -269,6 +269,39 @@ fn kind(argument: &Json) -> &str {
 }
 
 #[test]
+fn bytes_that_are_no_text_do_not_concern_other_rows_and_tables() -> Result<()> {
+    let wide: Vec<_> = (0..1100).map(|index| format!("c{index} INT")).collect();
+    let server = Sqld::with_data(|file| {
+        let connection = source::create(file)?;
+        Ok(connection.execute_batch(&format!(
+            "CREATE TABLE infinite(id INTEGER PRIMARY KEY, r REAL);
+             INSERT INTO infinite VALUES (1, 9e999), (2, 1.0);
+             CREATE TABLE later(id INTEGER PRIMARY KEY, v);
+             INSERT INTO later VALUES (1, 9e999), (2, 1), (3, CAST(x'ff' AS TEXT));
+             CREATE TABLE one(t TEXT); INSERT INTO one VALUES (CAST(x'ff' AS TEXT));
+             CREATE TABLE other(t TEXT); INSERT INTO other VALUES (CAST(x'ff' AS TEXT));
+             CREATE TABLE wide(id INTEGER PRIMARY KEY, {}); INSERT INTO wide(id) VALUES (1);",
+            wide.join(", ")
+        ))?)
+    })?;
+    let orders = [
+        &["infinite", "one"][..],
+        &["later"],
+        &["one", "other", "wide"],
+        &["infinite", "later", "one", "other", "wide"],
+    ];
+    for order in orders {
+        let pipeline = Pipeline::new(&server.url())?.config("page_rows = 2");
+        let pipeline = order
+            .iter()
+            .fold(pipeline, |pipeline, name| pipeline.resource(name));
+        let report = pipeline.load()?;
+        assert_eq!(report["status"], "loaded", "{order:?}: {report}");
+    }
+    Ok(())
+}
+
+#[test]
 fn text_of_a_database_that_stores_utf16_is_read_exactly() -> Result<()> {
     // Such a database cannot hold U+FFFF.
     let texts = [

@@ -74,7 +74,7 @@ impl Read {
             return Ok(Plan::default());
         }
         let queries = queries::describe(stream, &self.config.queries).await?;
-        let encoding = |resource: &str| self.restart.encoding(resource);
+        let encoding = |resource: &str, columns| self.restart.encoding(resource, columns);
         let mut plan = Plan::new(&catalog, queries, &requested, &self.config, encoding);
         plan.exclude(&self.restart.excluded);
         if let Some(commit) = &self.restart.commit {

@@ -41,13 +41,13 @@ pub(super) struct TargetQueues {
 impl Plan {
     /// Resolves the selections, or the defaults if there are none. A resource
     /// that does not suit the database fails, and the others are read. `encoding`
-    /// returns the encoding of a resource.
+    /// returns the encoding of a resource with a number of columns.
     pub fn new(
         catalog: &Catalog,
         queries: Vec<DescribedQuery>,
         requested: &[Selection],
         config: &Config,
-        encoding: impl Fn(&str) -> Encoding,
+        encoding: impl Fn(&str, usize) -> Encoding,
     ) -> Self {
         let mut plan = Self::default();
         let is_query = |name: &str| {
@@ -138,12 +138,17 @@ impl Plan {
         &mut self,
         catalog: &Catalog,
         is_query: impl Fn(&str) -> bool,
-        encoding: &impl Fn(&str) -> Encoding,
+        encoding: &impl Fn(&str, usize) -> Encoding,
     ) {
         let in_full = Selection::default();
         for table in &catalog.tables {
             if table.kind == RelationKind::Table && !is_query(&table.name) {
-                let target = Target::for_table(table, &in_full, catalog, encoding(&table.name));
+                let target = Target::for_table(
+                    table,
+                    &in_full,
+                    catalog,
+                    encoding(&table.name, table.columns.len()),
+                );
                 self.add(&table.name, target);
             }
         }
@@ -154,7 +159,7 @@ impl Plan {
         catalog: &Catalog,
         queries: Vec<DescribedQuery>,
         requested: &[Selection],
-        encoding: &impl Fn(&str) -> Encoding,
+        encoding: &impl Fn(&str, usize) -> Encoding,
     ) {
         let has_failed = |plan: &Self, name: &str| {
             let mut failures = plan.failures.iter();
@@ -178,7 +183,8 @@ impl Plan {
             let is_invalid = own.is_some_and(|selection| selection.invalid.is_some());
             let is_requested = own.is_some() || selects_all;
             if is_requested && !is_invalid && !has_failed(self, &name) {
-                let encoding = encoding(&name);
+                let width = query.columns.as_ref().map_or(0, Vec::len);
+                let encoding = encoding(&name, width);
                 self.add(&name, query_target(query, own, catalog, encoding));
             }
         }
@@ -196,7 +202,7 @@ impl Plan {
 fn table_target(
     selection: &Selection,
     catalog: &Catalog,
-    encoding: &impl Fn(&str) -> Encoding,
+    encoding: &impl Fn(&str, usize) -> Encoding,
 ) -> Result<Target> {
     let name = &selection.resource;
     let mut unreadable = catalog.unreadable.iter();
@@ -206,7 +212,8 @@ fn table_target(
     let Some(table) = catalog.get(name) else {
         return Err(unknown_resource(name, catalog));
     };
-    let mut target = Target::for_table(table, selection, catalog, encoding(name))?;
+    let encoding = encoding(name, table.columns.len());
+    let mut target = Target::for_table(table, selection, catalog, encoding)?;
     // The table may be spelled in another letter case.
     target.resource.clone_from(name);
     target.with_types(&selection.types, selection.nested)

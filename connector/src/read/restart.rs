@@ -12,6 +12,10 @@ use crate::log;
 /// Maximum number of restarts because a snapshot was lost.
 pub(super) const MAX_RESTARTS: u32 = 7;
 
+/// Maximum number of columns in the typed encoding. A server selects at most
+/// 2,000 values in a statement, and each column takes two of them.
+const MAX_TYPED_COLUMNS: usize = 1000;
+
 /// State that an attempt passes on to the next one.
 #[derive(Clone, Debug, Default)]
 pub struct RestartState {
@@ -31,9 +35,11 @@ pub struct RestartState {
 }
 
 impl RestartState {
-    /// Returns the encoding in which a resource is requested.
-    pub(super) fn encoding(&self, resource: &str) -> Encoding {
-        if self.all_not_utf8 || self.not_utf8.contains(resource) {
+    /// Returns the encoding in which a resource with this number of columns is
+    /// requested.
+    pub(super) fn encoding(&self, resource: &str, columns: usize) -> Encoding {
+        let is_suspected = self.all_not_utf8 && columns <= MAX_TYPED_COLUMNS;
+        if is_suspected || self.not_utf8.contains(resource) {
             Encoding::Typed
         } else {
             Encoding::Plain
@@ -94,7 +100,7 @@ impl Read {
         let Some(resource) = resource else {
             return Err(Failure::NotUtf8.into());
         };
-        if self.restart.encoding(&resource) == Encoding::Typed {
+        if self.restart.not_utf8.contains(&resource) {
             let hint = format!("remove `{resource}` from the pipeline");
             return Err(Error::from(Failure::NotUtf8).hint(hint));
         }
