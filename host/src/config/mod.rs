@@ -323,11 +323,9 @@ fn limits(raw: RawLimits) -> Result<Limits, ConfigError> {
     size("headers", raw.headers, &mut limits.headers)?;
     size("request_body", raw.request_body, &mut limits.request_body)?;
     size("response", raw.response, &mut limits.response)?;
-    size(
-        "response_rate",
-        raw.response_rate,
-        &mut limits.response_rate,
-    )?;
+    if let Some(rate) = raw.response_rate {
+        limits.response_rate = units::rate("connector.limits.response_rate", &rate)?;
+    }
     size("random", raw.random, &mut limits.random)?;
     size("log", raw.log, &mut limits.log)?;
     size("page", raw.page, &mut limits.page)?;

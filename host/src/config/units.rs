@@ -27,6 +27,20 @@ pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ConfigError> {
     })
 }
 
+/// Parses a rate: bytes that have to arrive in each minute, or zero for any.
+pub(super) fn rate(key: &str, text: &str) -> Result<u64, ConfigError> {
+    if text == "0B" {
+        return Ok(0);
+    }
+    bytes(key, text).map_err(|_| {
+        ConfigError::value(
+            key,
+            format!("\"{text}\" is not a rate"),
+            "write it as \"100B\" for each minute, or as \"0B\" for no minimum",
+        )
+    })
+}
+
 /// Parses a duration: a number with ms, s, m, h or d.
 pub(super) fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let unit = |unit: &str| {
@@ -58,4 +72,18 @@ fn scaled(text: &str, unit: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     let number: u64 = text[..digits].parse().ok()?;
     let scaled = number.checked_mul(unit(text[digits..].trim_start())?)?;
     (scaled > 0).then_some(scaled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_rate_may_be_zero() {
+        assert_eq!(rate("k", "0B").unwrap(), 0);
+        assert_eq!(rate("k", "2KB").unwrap(), 2_000);
+        assert!(bytes("k", "0B").is_err());
+        let error = rate("k", "fast").unwrap_err().to_string();
+        assert!(error.contains("\"fast\" is not a rate"), "{error}");
+    }
 }
