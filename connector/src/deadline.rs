@@ -43,7 +43,7 @@ impl Deadline {
 pub fn error() -> Error {
     Error::new(
         Category::Unavailable,
-        "it was not read completely within `time_budget`",
+        "not everything was read within `time_budget`",
     )
     .retryable()
     .hint("raise `time_budget`, or read fewer resources or databases in one run")

@@ -10,6 +10,7 @@ use connector_tests::fleet::Fleet;
 use connector_tests::hrana;
 use connector_tests::nasty;
 use connector_tests::pipeline::Pipeline;
+use connector_tests::source;
 use connector_tests::sqld::Sqld;
 use serde_json::{Value as Json, json};
 
@@ -116,7 +117,7 @@ fn a_checksum_notices_changed_swapped_and_replaced_values() -> Result<()> {
             message.contains("by its checksum"),
             "change {index}: {message}"
         );
-        let verified = json!({"rows": 3, "checksum": true});
+        let verified = json!({"rows": 3, "checksum": true, "presence_only": []});
         assert_eq!(resource(&report, "items")?["verified"], verified);
         // The number of rows is the same.
         let (code, _) = load_changed("verify = \"count\"", change)?;
@@ -173,6 +174,78 @@ fn tables_with_many_columns_are_verified() -> Result<()> {
 }
 
 #[test]
+fn lost_keys_do_not_delete_rows() -> Result<()> {
+    let lose: fn(&mut Vec<Json>) = |rows| {
+        rows.remove(0);
+    };
+    for (deletes, edit) in [("hard", lose), ("soft", lose), ("hard", Vec::clear)] {
+        let server = serve()?;
+        server
+            .client()
+            .run(&["ALTER TABLE items ADD COLUMN size INTEGER DEFAULT 1"])?;
+        let proxy = FaultyServer::proxy(&server.url(), move |_, _, body| {
+            // Pages of rows have the column `size` too.
+            if body.contains("items") && body.contains("ORDER BY") && !body.contains("size") {
+                ProxyFault::EditRows(edit)
+            } else {
+                ProxyFault::None
+            }
+        })?;
+        let lines = format!(
+            "mode = \"incremental\"\ncursor = \"size\"\nwrite = \"merge\"\ndeletes = \"{deletes}\"\nverify = \"count\""
+        );
+        let pipeline = Pipeline::new(&server.url())?.resource_with("items", &lines);
+        pipeline.load()?;
+        let through_proxy = Pipeline::new(&proxy.url())?
+            .resource_with("items", &lines)
+            .into_database(&pipeline.database());
+        let outcome = through_proxy.host(&["run", "--json"])?;
+        assert_eq!(outcome.code, Some(1), "{outcome:?}");
+        assert!(
+            outcome
+                .stdout
+                .contains("the server counts 3 keys of `items`")
+                || outcome
+                    .stderr
+                    .contains("the server counts 3 keys of `items`"),
+            "{outcome:?}"
+        );
+        let mut stored = DuckDb::open(&pipeline.database())?;
+        let is_live = match deletes {
+            "soft" => "_deleted_at IS NULL",
+            _ => "true",
+        };
+        let count = format!("SELECT count(*) FROM turso_data.items WHERE {is_live}");
+        assert_eq!(stored.number(&count)?, 3);
+    }
+    Ok(())
+}
+
+#[test]
+fn databases_that_store_utf16_are_verified_by_the_number_of_rows() -> Result<()> {
+    for encoding in ["UTF-16le", "UTF-16be"] {
+        let server = Sqld::with_data(|file| {
+            let connection = source::create(file)?;
+            connection.pragma_update(None, "encoding", encoding)?;
+            Ok(connection.execute_batch(
+                "CREATE TABLE texts(t TEXT); INSERT INTO texts VALUES ('a'), ('表');
+                 CREATE TABLE blobs(b BLOB); INSERT INTO blobs VALUES (x'01');",
+            )?)
+        })?;
+        let pipeline = Pipeline::new(&server.url())?.top("verify = \"checksum\"");
+        let report = pipeline.load()?;
+        for (name, rows) in [("texts", 2), ("blobs", 1)] {
+            let resource = resource(&report, name)?;
+            assert_eq!(resource["verified"]["rows"], rows, "{resource}");
+            assert_eq!(resource["verified"]["checksum"], false, "{resource}");
+            let notes = resource["notes"].to_string();
+            assert!(notes.contains("does not store text as UTF-8"), "{resource}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn converted_values_are_verified_by_their_presence_or_not_at_all() -> Result<()> {
     let server = Sqld::start()?;
     server.client().run(&[
@@ -183,14 +256,14 @@ fn converted_values_are_verified_by_their_presence_or_not_at_all() -> Result<()>
     let pipeline = Pipeline::new(&server.url())?
         .top("verify = \"checksum\"")
         .resource_with("t", "types = { at = \"date\" }\nnested = \"json\"");
-    let verified = json!({"rows": 3, "checksum": true});
+    let verified = json!({"rows": 3, "checksum": true, "presence_only": ["at", "doc"]});
     assert_eq!(resource(&pipeline.load()?, "t")?["verified"], verified);
     let lines = "types = { n = \"integer\" }";
     let pipeline = Pipeline::new(&server.url())?
         .top("verify = \"checksum\"")
         .resource_with("t", lines);
     let report = pipeline.load()?;
-    let verified = json!({"rows": 3, "checksum": false});
+    let verified = json!({"rows": 3, "checksum": false, "presence_only": []});
     assert_eq!(resource(&report, "t")?["verified"], verified);
     let notes = resource(&report, "t")?["notes"].to_string();
     assert!(
@@ -343,7 +416,7 @@ fn the_databases_of_a_fleet_are_verified_each_in_its_own_snapshot() -> Result<()
         )?;
     }
     let report = fleet.pipeline()?.top("verify = \"checksum\"").load()?;
-    let verified = json!({"rows": 7, "checksum": true});
+    let verified = json!({"rows": 7, "checksum": true, "presence_only": []});
     assert_eq!(resource(&report, "t")?["verified"], verified);
     Ok(())
 }

@@ -98,9 +98,11 @@ impl Output {
         let Some(stats) = self.resources.last_mut().filter(|_| batch.num_rows() > 0) else {
             return;
         };
-        if kind != PageKind::Keys {
-            stats.rows += batch.num_rows() as u64;
-        }
+        let count = match kind {
+            PageKind::Keys => &mut stats.keys,
+            _ => &mut stats.rows,
+        };
+        *count += batch.num_rows() as u64;
         self.queue.push_back(Event::Page {
             resource: stats.resource.clone(),
             kind,

@@ -20,6 +20,8 @@ pub struct ResourceStats {
     pub resource: String,
     /// Number of rows that were sent.
     pub rows: u64,
+    /// Number of keys that were sent for the search of deleted rows.
+    pub keys: u64,
     /// Number of records that were rejected.
     pub rejected: u64,
     /// Number of values that were sent in sibling columns.

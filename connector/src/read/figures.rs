@@ -18,7 +18,7 @@ use crate::database::failure;
 use crate::database::identifier::{qualify, quote};
 use crate::database::parameters::text_literal;
 use crate::database::statement;
-use crate::error::Error;
+use crate::error::{Category, Error};
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, ValueRows};
@@ -38,9 +38,13 @@ pub(super) struct FigureRequest {
     resource: String,
     /// Statements of disjoint parts of the rows, whose figures are added.
     statements: Vec<Statement>,
+    /// Statement that counts the keys, if all keys are read to find deleted rows.
+    keys: Option<Statement>,
     max_rows_billed: Option<u64>,
     /// Reason why there are no figures.
     unavailable: Option<&'static str>,
+    /// True if a checksum is requested.
+    has_checksum: bool,
     /// Note on a checksum that is requested, but not computed.
     count_only: Option<&'static str>,
 }
@@ -122,8 +126,13 @@ impl FigureRequest {
         Self {
             resource: target.resource.clone(),
             statements,
+            keys: target
+                .keys
+                .as_ref()
+                .map(|(pass, _)| pass.paging.count(None)),
             max_rows_billed: target.max_rows_billed,
             unavailable,
+            has_checksum,
             count_only,
         }
     }
@@ -190,7 +199,7 @@ impl FigureReader {
             stats.notes.push(not_verified(reason));
             return;
         }
-        let rows = stats.rows + stats.rejected;
+        let rows = stats.rows + stats.rejected + stats.keys;
         let billed = stats.rows_billed.unwrap_or(0);
         if let Err(error) = request.check_billed_rows(billed, rows) {
             output.record_failure(&request.resource, error);
@@ -234,19 +243,20 @@ impl FigureReader {
         request: &FigureRequest,
         output: &mut Output,
     ) -> Result<(), Failure> {
-        let statements = request.statements.iter().cloned().map(Request::execute);
+        let statements = request.statements.iter().chain(&request.keys);
+        let statements = statements.cloned().map(Request::execute);
         let requests: Vec<_> = statements.chain(self.snapshot.proof_request()).collect();
         output.requests += 1;
         let (response, ValueRows(rows)) = self.snapshot.stream.run(&requests).await?;
         self.snapshot.check_proof(&response.outcomes)?;
         let outcomes = response.outcomes.into_iter().zip(rows);
-        let outcomes = outcomes.take(request.statements.len());
+        let outcomes = outcomes.take(request.statements.len() + request.keys.iter().len());
         let Some(stats) = output.stats_of(&request.resource) else {
             return Ok(());
         };
         stats.requests += 1;
         let mut sum = Some(Figures::ZERO);
-        for (outcome, rows) in outcomes {
+        for (index, (outcome, rows)) in outcomes.enumerate() {
             if let Outcome::Failed(error) = &outcome {
                 let error = match failure::from_sql_error(error, &request.resource) {
                     Failure::Other(error) if !error.retryable => error,
@@ -261,6 +271,13 @@ impl FigureReader {
             }
             let result = StatementResult::new((outcome, rows));
             *stats.rows_billed.get_or_insert(0) += result.rows_billed;
+            if index == request.statements.len() {
+                if let Some(error) = wrong_keys(&request.resource, stats.keys, &result) {
+                    output.record_failure(&request.resource, error);
+                    return Ok(());
+                }
+                continue;
+            }
             sum = sum.zip(figures(&result)).map(|(sum, part)| sum.plus(part));
         }
         if sum.is_none() {
@@ -269,16 +286,40 @@ impl FigureReader {
                 .push(not_verified("the server returned no number"));
         }
         stats.notes.extend(request.count_only.map(str::to_owned));
+        let has_checksum = request.has_checksum && request.count_only.is_none();
+        if has_checksum && sum.is_some_and(|sum| sum.checksum.is_none()) {
+            stats.notes.push(
+                "only the number of rows was verified, because the database does not store text as UTF-8"
+                    .to_owned(),
+            );
+        }
         stats.figures = sum;
         Ok(())
     }
 }
 
+/// Returns the error of a resource whose keys are not all that the server counts.
+/// Rows without a key would be taken for deleted ones.
+fn wrong_keys(resource: &str, sent: u64, result: &StatementResult) -> Option<Error> {
+    let counted = result.first().and_then(Value::as_integer);
+    if counted.and_then(|count| count.try_into().ok()) == Some(sent) {
+        return None;
+    }
+    let counted = counted.map_or("no number".to_owned(), |count| format!("{count} keys"));
+    let message = format!("the server counts {counted} of `{resource}`, and {sent} arrived");
+    Some(
+        Error::new(Category::Data, message).retryable().hint(
+            "run again; if it differs again, the server or the network loses rows: report it",
+        ),
+    )
+}
+
 /// Returns the figures of a statement.
 fn figures(result: &StatementResult) -> Option<Figures> {
     let rows = result.first().and_then(Value::as_integer)?;
-    let checksum = result.rows.first().and_then(|row| row.get(1));
-    let checksum = checksum.and_then(Value::as_integer);
+    let value = |index| result.rows.first()?.get(index).and_then(Value::as_integer);
+    let is_utf8 = value(2) == Some(1);
+    let checksum = value(1).filter(|_| is_utf8);
     Some(Figures {
         rows: rows.try_into().ok()?,
         checksum: checksum.map(i64::cast_unsigned),
@@ -334,7 +375,9 @@ mod tests {
             resource: "t".to_owned(),
             statements: Vec::new(),
             max_rows_billed: Some(10),
+            keys: None,
             unavailable: None,
+            has_checksum: false,
             count_only: None,
         };
         assert!(request.check_billed_rows(5, 5).is_ok());

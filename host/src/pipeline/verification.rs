@@ -14,26 +14,30 @@ use crate::model::{
 };
 
 /// Figures of the source that agree with the rows of a resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Verified {
     /// Number of rows, including those that were rejected.
     pub rows: u64,
     /// True if a checksum of the values agrees too.
     pub checksum: bool,
+    /// Columns of which the checksum covers only whether there is a value.
+    pub presence_only: Vec<String>,
 }
 
 /// The received rows of a resource.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct ReceivedRows {
     /// Number of rows, including those that were rejected.
     pub(super) rows: u64,
     /// Checksum of the rows, if one is to be compared.
     pub(super) checksum: Option<u64>,
+    /// Columns of which the checksum covers only whether there is a value.
+    pub(super) presence_only: Vec<String>,
 }
 
 /// The result of a comparison that found no difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Comparison {
     /// The source has sent all figures that are needed.
     Complete(Verified),
@@ -54,7 +58,7 @@ impl ReceivedRows {
     ) -> Result<Comparison, SourceError> {
         let Some(figures) = figures else {
             return if is_required {
-                Err(missing(resource, "no figures"))
+                Err(missing(resource, "no figures", "off"))
             } else {
                 Ok(Comparison::Nothing)
             };
@@ -65,34 +69,36 @@ impl ReceivedRows {
                 figures.rows, self.rows
             )));
         }
-        let verified = |checksum| Verified {
+        let verified = |checksum, presence_only| Verified {
             rows: self.rows,
             checksum,
+            presence_only,
         };
         match (self.checksum, figures.checksum) {
-            (None, _) => Ok(Comparison::Complete(verified(false))),
+            (None, _) => Ok(Comparison::Complete(verified(false, Vec::new()))),
             (Some(own), Some(expected)) if own == expected => {
-                Ok(Comparison::Complete(verified(true)))
+                Ok(Comparison::Complete(verified(true, self.presence_only)))
             }
             (Some(_), Some(_)) => Err(differs(format!(
                 "the values of the {} rows of `{resource}` differ from those of the source, by its \
                  checksum; none of them was stored",
                 self.rows
             ))),
-            (Some(_), None) if is_required => Err(missing(resource, "no checksum")),
-            (Some(_), None) => Ok(Comparison::RowsOnly(verified(false))),
+            (Some(_), None) if is_required => Err(missing(resource, "no checksum", "count")),
+            (Some(_), None) => Ok(Comparison::RowsOnly(verified(false, Vec::new()))),
         }
     }
 }
 
-fn missing(resource: &str, figures: &str) -> SourceError {
+/// Returns the error of figures that are missing. `level` does not need them.
+fn missing(resource: &str, figures: &str, level: &str) -> SourceError {
     SourceError {
         category: ErrorCategory::Config,
         message: format!(
             "the rows of `{resource}` cannot be verified, because the connector sent {figures} of the \
              source; none of them was stored"
         ),
-        remedy: Some("set `verify` of this resource to a lower level".into()),
+        remedy: Some(format!("set `verify` of this resource to `{level}`").into()),
         retryable: false,
         retry_after: None,
     }
@@ -103,8 +109,8 @@ fn differs(message: String) -> SourceError {
         category: ErrorCategory::Data,
         message,
         remedy: Some(
-            "run again; if it differs again, the server, the network or the connector loses or \
-             changes rows: report it"
+            "run again; if it differs again, either it is a query or a view with a different result \
+             each time, or the server, the network or the connector loses or changes rows: report that"
                 .into(),
         ),
         retryable: true,
@@ -188,15 +194,25 @@ mod tests {
         is_required: bool,
     ) -> Result<Comparison, String> {
         let figures = figures.map(|(rows, checksum)| Figures { rows, checksum });
-        let received = ReceivedRows { rows: 3, checksum };
+        let received = ReceivedRows {
+            rows: 3,
+            checksum,
+            presence_only: vec!["d".into()],
+        };
         let compared = received.compare("t", figures, is_required);
         compared.map_err(|error| error.message)
     }
 
     #[test]
     fn rows_are_verified_only_if_all_figures_agree() {
-        let verified = |checksum| Verified { rows: 3, checksum };
-        let complete = |checksum| Ok(Comparison::Complete(verified(checksum)));
+        let complete = |checksum| {
+            let columns = if checksum { &["d".to_owned()][..] } else { &[] };
+            Ok(Comparison::Complete(Verified {
+                rows: 3,
+                checksum,
+                presence_only: columns.to_vec(),
+            }))
+        };
         assert_eq!(compare(None, Some((3, None)), true), complete(false));
         assert_eq!(compare(None, Some((3, Some(7))), true), complete(false));
         assert_eq!(compare(Some(7), Some((3, Some(7))), true), complete(true));
@@ -217,6 +233,7 @@ mod tests {
         let rows_only = Verified {
             rows: 3,
             checksum: false,
+            presence_only: Vec::new(),
         };
         assert_eq!(
             compare(Some(7), Some((3, None)), false),

@@ -2,7 +2,7 @@
 //! computed from the decoded pages, before rows are mapped, so that it depends on
 //! nothing that the connector says about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float64Type, Int64Type};
@@ -17,6 +17,8 @@ use crate::model::{SourceSchema, is_json};
 pub(in crate::pipeline) struct RowChecksum {
     /// Columns of the next page, in their order.
     columns: Vec<Column>,
+    /// Columns of which only the presence of values counts.
+    presence_only: BTreeSet<String>,
     value: u64,
     /// Buffer of the sums of rows.
     sums: Vec<u64>,
@@ -55,6 +57,11 @@ impl RowChecksum {
             }
         };
         let fields = source.columns.fields().iter();
+        let presence_only = fields
+            .clone()
+            .filter(|field| !is_by_value(field) && !bases.contains_key(field.name().as_str()));
+        let presence_only = presence_only.map(|field| field.name().clone());
+        self.presence_only.extend(presence_only);
         self.columns = fields.map(|field| column(field)).collect();
     }
 
@@ -68,6 +75,11 @@ impl RowChecksum {
         for sum in &self.sums {
             self.value = self.value.wrapping_add(sum * sum % MODULUS);
         }
+    }
+
+    /// Returns the columns of which only the presence of values counts.
+    pub(in crate::pipeline) fn presence_only(&self) -> Vec<String> {
+        self.presence_only.iter().cloned().collect()
     }
 
     /// Returns the checksum.

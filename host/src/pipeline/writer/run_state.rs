@@ -213,7 +213,7 @@ impl<'a> RunState<'a> {
             bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
-            verified: self.verified.get(&summary.resource).copied(),
+            verified: self.verified.get(&summary.resource).cloned(),
             elapsed: open.map(TableState::elapsed).unwrap_or_default(),
             failure: summary.failure.clone(),
             notes,

@@ -34,6 +34,11 @@ impl RunState<'_> {
         let received = ReceivedRows {
             rows: open.own.totals.rows + self.rejected(name),
             checksum: open.checksum.as_ref().map(RowChecksum::value),
+            presence_only: open
+                .checksum
+                .as_ref()
+                .map(RowChecksum::presence_only)
+                .unwrap_or_default(),
         };
         match received.compare(name, summary.figures, is_required) {
             Ok(Comparison::Complete(verified)) => return Some(verified),

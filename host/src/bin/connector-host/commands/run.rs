@@ -118,6 +118,12 @@ fn summary(report: &Report) -> anyhow::Result<()> {
                     ""
                 }
             ));
+            if !verified.presence_only.is_empty() {
+                text.push_str(&format!(
+                    "; of {} only the presence of values was compared",
+                    verified.presence_only.join(", ")
+                ));
+            }
         }
         if resource.mismatches > 0 {
             text.push_str(&format!(
