@@ -25,6 +25,7 @@ use crate::pace;
 use crate::pull::{EventSource, Pull};
 use crate::read::Read;
 use crate::rows::siblings::Sibling;
+use crate::rows::value::Value;
 use crate::selection::{Lag, Mode, ReadOptions, Selection, TypeOverride, Verification};
 
 /// Component that the host instantiates.
@@ -180,6 +181,8 @@ fn parse_selection(selection: wit::Selection) -> Result<Selection> {
         is_first: cursor.is_none(),
         cursor: cursor.transpose()?,
         database: None,
+        start: selection.start.map(cursor_value),
+        end: selection.end.map(cursor_value),
         lag,
         columns: selection.columns,
         types: types(selection.types)?,
@@ -195,6 +198,14 @@ fn parse_selection(selection: wit::Selection) -> Result<Selection> {
         invalid: None,
         resource: selection.resource,
     })
+}
+
+fn cursor_value(value: wit::CursorValue) -> Value {
+    match value {
+        wit::CursorValue::Integer(value) => Value::Integer(value),
+        wit::CursorValue::Real(value) => Value::Real(value),
+        wit::CursorValue::Text(value) => Value::Text(value),
+    }
 }
 
 fn types(types: Vec<wit::TypeOverride>) -> Result<Vec<TypeOverride>> {

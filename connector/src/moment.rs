@@ -105,6 +105,12 @@ impl Moment {
         }
     }
 
+    /// Nanoseconds since 1970.
+    #[must_use]
+    pub fn nanos(self) -> i128 {
+        i128::from(self.seconds) * i128::from(NANOS_PER_SECOND) + i128::from(self.nanos)
+    }
+
     /// Days since 1970.
     #[must_use]
     pub fn day(self) -> i64 {

@@ -6,6 +6,7 @@ use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::rows::logical_type::LogicalType;
 use crate::rows::page_limit::PageLimit;
+use crate::rows::value::Value;
 
 /// Requested resource, and how it is read.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +35,10 @@ pub struct Selection {
     pub cursor_column: Option<String>,
     /// Range before the cursor that is read again.
     pub lag: Option<Lag>,
+    /// Smallest value of the cursor column that is read.
+    pub start: Option<Value>,
+    /// Value of the cursor column from which on no rows are read.
+    pub end: Option<Value>,
     /// Cursor after which the read continues.
     pub cursor: Option<Cursor>,
     /// Database that is read.
@@ -114,6 +119,21 @@ impl Selection {
     pub fn is_masked(&self, column: &str) -> bool {
         let mut masked = self.masked.iter();
         masked.any(|masked| masked.eq_ignore_ascii_case(column))
+    }
+}
+
+impl Selection {
+    /// True if the requested type of a column is a time or a day.
+    #[must_use]
+    pub fn is_time(&self, column: &str) -> bool {
+        let mut types = self.types.iter();
+        types.any(|requested| {
+            let is_time = matches!(
+                requested.requested,
+                LogicalType::Timestamp { .. } | LogicalType::Date
+            );
+            is_time && requested.column.eq_ignore_ascii_case(column)
+        })
     }
 }
 

@@ -4,6 +4,7 @@
 mod examples;
 mod links;
 mod modules;
+mod promises;
 mod tables;
 
 use std::fs;

@@ -1,9 +1,12 @@
 //! Incremental reads: the rows that are read, and the rows that are billed.
 
+mod bounds;
 mod deleted_rows;
 mod last_rows;
 mod moved_database;
+mod row_limit;
 mod ties;
+mod time_forms;
 
 use anyhow::Result;
 use connector_tests::duckdb::DuckDb;
@@ -306,36 +309,6 @@ fn a_cursor_is_refused_after_a_change_of_the_condition() -> Result<()> {
             .contains("the cursor of `orders` was saved with another `where`"),
         "{outcome:?}"
     );
-    Ok(())
-}
-
-#[test]
-fn a_read_above_the_row_limit_is_refused() -> Result<()> {
-    let server = serve(&[
-        "CREATE TABLE t(id INTEGER PRIMARY KEY, at INTEGER)",
-        "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO t SELECT i, i FROM n",
-    ])?;
-    let limited = |database: &Pipeline| -> Result<Pipeline> {
-        Ok(Pipeline::new(&server.url())?
-            .resource_with(
-                "t",
-                "mode = \"incremental\"\ncursor = \"at\"\nmax_rows_read = 1000",
-            )
-            .into_database(&database.database()))
-    };
-    let free =
-        Pipeline::new(&server.url())?.resource_with("t", "mode = \"incremental\"\ncursor = \"at\"");
-    free.load()?;
-    let pipeline = limited(&free)?;
-    let outcome = pipeline.host(&["run"])?;
-    assert_eq!(outcome.code, Some(1), "{outcome:?}");
-    assert!(
-        outcome.stderr.contains("`max_rows_read` permits 1000"),
-        "{outcome:?}"
-    );
-    assert!(outcome.stderr.contains("CREATE INDEX"), "{outcome:?}");
-    server.client().run(&["CREATE INDEX t_at ON t(at)"])?;
-    pipeline.load()?;
     Ok(())
 }
 

@@ -35,6 +35,8 @@ pub struct Paging {
     /// For each column, true if its values are digested.
     digested: Vec<bool>,
     filter: Option<Condition>,
+    /// Filter of the first page, if it differs.
+    first_filter: Option<Condition>,
     parameters: Parameters,
     /// True if the first part of the key is compared in binary order, whatever
     /// the collation of its column.
@@ -85,6 +87,7 @@ impl Paging {
             captured: Vec::new(),
             digested: Vec::new(),
             filter: None,
+            first_filter: None,
             parameters: table.parameters,
             is_binary,
         }
@@ -94,6 +97,15 @@ impl Paging {
     #[must_use]
     pub fn with_filter(mut self, filter: Option<Condition>) -> Self {
         self.filter = filter;
+        self
+    }
+
+    /// Restricts the first page in another way: by a bound that later pages do not
+    /// need, because they follow a key. With two bounds from below, a server would
+    /// read from the first one on for each page.
+    #[must_use]
+    pub fn with_first_filter(mut self, filter: Option<Condition>) -> Self {
+        self.first_filter = filter;
         self
     }
 
@@ -255,8 +267,10 @@ impl Paging {
     }
 
     fn conditions(&self, after: Option<&[Value]>) -> (String, Vec<Argument>) {
+        let first = self.first_filter.as_ref().filter(|_| after.is_none());
+        let filter = first.or(self.filter.as_ref()).cloned();
         let after = after.map(|key| self.after_key(key));
-        match Condition::all(self.filter.clone().into_iter().chain(after)) {
+        match Condition::all(filter.into_iter().chain(after)) {
             Some(Condition { sql, args, .. }) => (format!(" WHERE {sql}"), args),
             None => (String::new(), Vec::new()),
         }

@@ -32,6 +32,12 @@ impl ResourcePlan {
         if selection.filter.is_some() {
             return refuse("cannot be read with a condition", "remove `where`");
         }
+        if selection.start.is_some() || selection.end.is_some() {
+            return refuse(
+                "cannot be limited to values of its cursor column",
+                "remove `start` and `end`; the first day of usage is `usage_from`",
+            );
+        }
         if selection.keys {
             return refuse(
                 "reports deleted rows only if it is read in full",

@@ -67,7 +67,10 @@ impl Checks {
                     check: *check,
                     ..pending
                 }),
-                Ok(Checked::Done(increment, note)) => {
+                Ok(Checked::Done(mut increment, note)) => {
+                    if let ReadMethod::Incremental(before) = &target.method {
+                        increment.copy_time_forms(before);
+                    }
                     target.notes.extend(note);
                     if !target.is_filtered {
                         target.estimated_rows = increment.estimated_rows.or(target.estimated_rows);

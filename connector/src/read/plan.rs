@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::queries::{DescribedQuery, QUERIES};
 use super::requested::{check_read_in_full, is_outside_database};
-use super::target::{ReadMethod, Target};
+use super::target::{ReadMethod, Target, unlimited};
 use super::unchanged;
 use crate::config::Config;
 use crate::cursor::Cursor;
@@ -232,6 +232,9 @@ fn query_target(
             format!("the query `{}` has the name of a table", query.name),
             "rename the query",
         ));
+    }
+    if selection.is_some_and(|selection| selection.max_rows_billed.is_some()) {
+        return Err(unlimited(&query.name));
     }
     let types = selection.map_or(&[][..], |selection| &selection.types);
     let nested = selection.is_some_and(|selection| selection.nested);

@@ -51,6 +51,7 @@ pub(super) async fn run(
     let results = run_all(stream, &statements).await?;
     let (results, checked) = results.split_at(queries.statements.len());
     let mut failures = queries.apply(results, plan);
+    failures.extend(uncounted_scans(&plan.targets));
     failures.extend(checks.take(checked, plan)?);
     while !checks.are_complete() {
         let results = run_all(stream, &checks.statements()).await?;
@@ -68,6 +69,28 @@ fn unreadable_ranges(targets: &[Target]) -> Vec<(String, Error)> {
             Some((target.resource.clone(), increment.ordered().err()?))
         }
         _ => None,
+    };
+    targets.iter().filter_map(error).collect()
+}
+
+/// Returns the targets that are scanned, and whose rows are limited, but not
+/// known, with the errors.
+fn uncounted_scans(targets: &[Target]) -> Vec<(String, Error)> {
+    let error = |target: &Target| {
+        let is_unknown = target.is_scan && target.row_id.is_none();
+        let ReadMethod::Incremental(increment) = &target.method else {
+            return None;
+        };
+        target.max_rows_billed.filter(|_| is_unknown)?;
+        let name = &target.resource;
+        let error = Error::config(
+            format!(
+                "the server would read all rows of `{name}`, whose number is not known, \
+                 but `max_rows_read` limits them"
+            ),
+            target.index_hint(increment),
+        );
+        Some((name.clone(), error))
     };
     targets.iter().filter_map(error).collect()
 }
@@ -105,6 +128,8 @@ enum PreflightQuery {
     MaxRowId,
     /// Existence of a row in the pass with this index.
     HasRows(usize),
+    /// Time that orders before the last one, because it has another form.
+    PassedTime,
 }
 
 /// Queries about all targets, with their statements.
@@ -123,12 +148,20 @@ impl PreflightQueries {
         increment: &Increment,
         is_ordered: bool,
     ) {
-        let continues_by_key = increment.cursor_column().is_none() && increment.continues();
-        if is_ordered {
-            if increment.continues() {
-                self.add_probes(index, target);
+        let is_limited = target.max_rows_billed.is_some();
+        let reads_all = if increment.continues() {
+            target.is_scan || target.keys.is_some() && is_limited
+        } else {
+            target.is_scan || is_limited && !(is_ordered && increment.is_bounded())
+        };
+        if is_ordered && increment.continues() {
+            self.add_probes(index, target);
+            if let Some(statement) = increment.select_passed_time() {
+                self.queries.push((index, PreflightQuery::PassedTime));
+                self.statements.push(statement);
             }
-        } else if !continues_by_key && (increment.continues() || target.max_rows_billed.is_some()) {
+        }
+        if reads_all {
             self.add_max_row_id(index, target);
         }
     }
@@ -163,6 +196,12 @@ impl PreflightQueries {
                     empty_passes.push((index, pass));
                 }
                 PreflightQuery::HasRows(_) => {}
+                PreflightQuery::PassedTime => {
+                    let time = result.first().unwrap_or(&Value::Null);
+                    if let Err(error) = target.take_passed_time(time) {
+                        failures.push((target.resource.clone(), error));
+                    }
+                }
                 PreflightQuery::MaxRowId => {
                     let max_row_id = result.first().unwrap_or(&Value::Null);
                     if let Err(error) = target.set_max_row_id(max_row_id) {
@@ -187,7 +226,7 @@ impl Target {
     ) -> Result<(), Error> {
         self.passes = match increment.cursor_column() {
             Some(column) if !is_ordered => {
-                self.is_scan = increment.continues();
+                self.is_scan = increment.continues() || increment.is_bounded();
                 [increment.unordered(column)?].into()
             }
             _ => increment.ordered()?.into(),
@@ -195,11 +234,22 @@ impl Target {
         Ok(())
     }
 
+    fn take_passed_time(&mut self, time: &Value) -> Result<(), Error> {
+        match &mut self.method {
+            ReadMethod::Incremental(increment) => increment.take_passed_time(time),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the largest row id, which estimates the rows.
     fn set_max_row_id(&mut self, max_row_id: &Value) -> Result<(), Error> {
         let rows = row_count(max_row_id);
-        // A scan returns an unknown part of the rows.
-        if !self.is_filtered && !self.is_scan {
+        let continues = match &self.method {
+            ReadMethod::Incremental(increment) => increment.continues(),
+            _ => false,
+        };
+        // A read that continues returns an unknown part of the rows.
+        if !self.is_filtered && !continues && !self.is_scan {
             self.estimated_rows = Some(rows);
         }
         self.check_billed_rows(rows)?;
@@ -214,11 +264,10 @@ impl Target {
             return Ok(());
         };
         let hint = match &self.method {
-            ReadMethod::Incremental(increment) if increment.continues() => format!(
-                "create an index: CREATE INDEX {name}_cursor ON {}({}); or raise `max_rows_read`",
-                quote(name),
-                increment.index_expression()
-            ),
+            ReadMethod::Incremental(increment) if self.is_scan => self.index_hint(increment),
+            _ if self.keys.is_some() => {
+                "raise `max_rows_read`, or do not search for deleted rows (`deletes`)".to_owned()
+            }
             _ => "raise `max_rows_read`".to_owned(),
         };
         Err(Error::config(
@@ -228,6 +277,15 @@ impl Target {
             ),
             hint,
         ))
+    }
+
+    fn index_hint(&self, increment: &Increment) -> String {
+        let name = &self.resource;
+        format!(
+            "create an index: CREATE INDEX {name}_cursor ON {}({}); or raise `max_rows_read`",
+            quote(name),
+            increment.index_expression()
+        )
     }
 
     /// Notes what a scan costs.

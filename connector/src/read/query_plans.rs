@@ -45,7 +45,8 @@ impl QueryPlans {
 /// A config error if the lag cannot be subtracted from the saved value.
 pub(super) fn explain(increment: &Increment, options: &ReadOptions) -> Result<Option<Statement>> {
     // Without a cursor, only a read that can resume needs the order.
-    if increment.cursor_column().is_none() || !(increment.continues() || options.resumable) {
+    let is_limited = increment.continues() || increment.is_bounded();
+    if increment.cursor_column().is_none() || !(is_limited || options.resumable) {
         return Ok(None);
     }
     Ok(increment.ordered()?.last().map(Pass::explain))

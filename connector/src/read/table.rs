@@ -41,6 +41,9 @@ pub(super) struct PagedTable {
     pub(super) rows_left: Option<u64>,
     /// Number of rows that the server may still bill.
     pub(super) billable_rows: Option<u64>,
+    /// Last value of the cursor column, and the number of rows with it at the
+    /// end of the pages so far: the next page reads these rows again.
+    last_ties: (Value, u64),
     /// Statement that estimates the rows, until it is sent.
     pub(super) estimate: Option<Statement>,
     tracker: Option<CursorTracker>,
@@ -62,6 +65,7 @@ pub(super) enum AfterPage {
 impl PagedTable {
     /// Creates the state before the first page.
     pub(super) fn new(target: Target, page_rows: PageRows, row_limit: Option<u64>) -> Self {
+        let billable_rows = target.billable_rows();
         let mut next_passes = target.passes;
         let mut keys = None;
         if let Some((pass, columns)) = target.keys {
@@ -78,7 +82,8 @@ impl PagedTable {
             after: None,
             page_rows,
             rows_left: row_limit,
-            billable_rows: target.max_rows_billed,
+            billable_rows,
+            last_ties: (Value::Null, 0),
             estimate: None,
             tracker: match target.method {
                 ReadMethod::Incremental(increment) => Some(increment.tracker()),
@@ -99,6 +104,7 @@ impl PagedTable {
             self.estimate = None;
         }
         self.after = self.pass.as_ref().and_then(|pass| pass.after.clone());
+        self.last_ties = (Value::Null, 0);
         self.set_encoding(self.encoding);
     }
 
@@ -128,7 +134,26 @@ impl PagedTable {
     /// Returns the maximum number of rows of the next page.
     pub(super) fn limit(&self) -> u64 {
         let page_rows = self.page_rows.rows;
-        self.rows_left.map_or(page_rows, |left| left.min(page_rows))
+        let page_rows = self.rows_left.map_or(page_rows, |left| left.min(page_rows));
+        self.billable_limit(page_rows)
+    }
+
+    /// Returns a number of rows, or as many as the server may still bill.
+    pub(super) fn billable_limit(&self, rows: u64) -> u64 {
+        let billable = |left: u64| left.saturating_sub(self.last_ties.1);
+        self.billable_rows
+            .map_or(rows, |left| billable(left).min(rows))
+    }
+
+    /// True if the server may bill a next page after one that it billed. After a
+    /// page in the order of a column, the rows of that page are not known yet.
+    pub(super) fn may_prefetch(&self, billed: u64) -> bool {
+        let is_by_column = self
+            .pass
+            .as_ref()
+            .is_some_and(|pass| matches!(pass.rows, PassRows::ByColumn { .. }));
+        let is_billable = |left: u64| left > billed && !is_by_column;
+        self.billable_rows.is_none_or(is_billable)
     }
 
     /// Sends the decoded page with its cursor. `last_key` is the key of the last
@@ -152,6 +177,9 @@ impl PagedTable {
             let captured = self.rows.take_captured();
             if pass.rows == PassRows::Null {
                 tracker.count_nulls(rows);
+            }
+            if self.billable_rows.is_some() && matches!(pass.rows, PassRows::ByColumn { .. }) {
+                self.last_ties = count_ties(&self.last_ties, tracker.values(&captured));
             }
             tracker.advance(pass.rows, &captured, last_key.unwrap_or_default());
             // Later rows of an unordered pass may have smaller values.
@@ -186,7 +214,7 @@ impl PagedTable {
             AfterPage::End
         } else if rows < limit {
             AfterPage::Pass
-        } else if self.billable_rows == Some(0) {
+        } else if self.billable_limit(1) == 0 {
             self.stop_early(output)
         } else {
             AfterPage::Page
@@ -223,7 +251,7 @@ impl PagedTable {
 
     /// Ends the table early because the server must not bill more rows. If the
     /// cursor permits it, the next run continues; else the table fails.
-    fn stop_early(&mut self, output: &mut Output) -> AfterPage {
+    pub(super) fn stop_early(&mut self, output: &mut Output) -> AfterPage {
         let is_ordered = self
             .pass
             .as_ref()
@@ -245,5 +273,53 @@ impl PagedTable {
             output.record_failure(&self.resource, error);
         }
         AfterPage::End
+    }
+}
+
+/// Returns the last value of a page, and the number of rows with it at its end.
+/// Those of the pages before count if all values are the same.
+fn count_ties<'a>(
+    before: &(Value, u64),
+    values: impl DoubleEndedIterator<Item = &'a Value> + Clone,
+) -> (Value, u64) {
+    let Some(last) = values.clone().next_back() else {
+        return before.clone();
+    };
+    let ties = values.clone().rev().take_while(|value| *value == last);
+    let ties = ties.count() as u64;
+    let is_whole_page = values.count() as u64 == ties;
+    let earlier = if is_whole_page && before.0 == *last {
+        before.1
+    } else {
+        0
+    };
+    (last.clone(), ties + earlier)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_with_the_last_value_are_counted_over_pages() {
+        let page = |values: &[i64]| {
+            values
+                .iter()
+                .copied()
+                .map(Value::Integer)
+                .collect::<Vec<_>>()
+        };
+        let mut ties = (Value::Null, 0);
+        for (values, expected) in [
+            (&[1, 2, 2][..], 2),
+            (&[2, 2], 4),
+            (&[2, 3], 1),
+            (&[4, 4], 2),
+            (&[], 2),
+            (&[4], 3),
+        ] {
+            ties = count_ties(&ties, page(values).iter());
+            assert_eq!(ties.1, expected, "{values:?}");
+        }
     }
 }

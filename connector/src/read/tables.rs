@@ -175,7 +175,8 @@ impl TableReader {
     ) -> Result<AfterPage, Failure> {
         let (pending, page) = match self.prefetched.take() {
             Some(prefetch) => (prefetch.pending, prefetch.page),
-            None if table.limit() == 0 => return Ok(AfterPage::End),
+            None if table.rows_left == Some(0) => return Ok(AfterPage::End),
+            None if table.limit() == 0 => return Ok(table.stop_early(output)),
             None => self.send(table).await?,
         };
         output.count_request();
@@ -301,10 +302,13 @@ impl TableReader {
         let rows_left = rows_left.map_or(u64::MAX, |left| left.saturating_sub(limit));
         let is_full = rows_read >= limit && rows_left > 0;
         if is_full {
-            let is_billable = table.billable_rows.is_none_or(|left| left > rows_read);
-            if let (Some(key), true) = (&key, is_billable) {
+            if let (Some(key), true) = (&key, table.may_prefetch(rows_read)) {
+                let limit = table.page_rows.rows.min(rows_left);
                 let page = SentPage {
-                    limit: table.page_rows.rows.min(rows_left),
+                    limit: table
+                        .billable_limit(limit + rows_read)
+                        .saturating_sub(rows_read)
+                        .min(limit),
                     has_estimate: table.estimate.is_some(),
                 };
                 let statement = pass.paging.page(table.encoding, Some(key), page.limit);
@@ -315,7 +319,13 @@ impl TableReader {
         }
         let next_pass = table.next_passes.front().filter(|_| rows_left > 0);
         let next = match next_pass {
-            Some(pass) => Some((pass, table.encoding, table.page_rows.rows.min(rows_left))),
+            Some(pass) => {
+                let limit = table.page_rows.rows.min(rows_left);
+                let billable = table
+                    .billable_rows
+                    .map(|left| left.saturating_sub(rows_read));
+                Some((pass, table.encoding, billable.unwrap_or(limit).min(limit)))
+            }
             None => self.first_of_next_table(),
         };
         if let Some((pass, encoding, limit)) = next.filter(|(_, _, limit)| *limit > 0) {
@@ -352,6 +362,7 @@ impl TableReader {
         self.remaining.iter().find_map(|target| {
             let keys = target.keys.as_ref().map(|(pass, _)| pass);
             let pass = target.passes.front().or(keys)?;
+            let limit = target.billable_rows().map_or(limit, |max| max.min(limit));
             Some((pass, target.encoding, limit))
         })
     }

@@ -94,7 +94,9 @@ impl Target {
         let mut target = Self {
             max_rows_billed: selection.max_rows_billed,
             row_id: table.row_number(),
-            is_filtered: selection.filter.is_some(),
+            is_filtered: selection.filter.is_some()
+                || selection.start.is_some()
+                || selection.end.is_some(),
             ..Self::whole(table.name.clone(), columns, ReadMethod::Whole, encoding)
         };
         if selection.keys && !primary_key.is_empty() {
@@ -152,6 +154,21 @@ impl Target {
         self.select_max_row_id().filter(|_| reads_all && is_unknown)
     }
 
+    /// Returns the number of rows that the pages may be billed for. A read that
+    /// continues can stop anywhere, so that the rows of the checks before count.
+    #[must_use]
+    pub fn billable_rows(&self) -> Option<u64> {
+        let max = self.max_rows_billed?;
+        Some(match &self.method {
+            ReadMethod::Incremental(increment) if increment.continues() => {
+                max.saturating_sub(self.rows_billed)
+            }
+            // The table has at most as many rows, and the last page is not full.
+            _ if self.row_id.is_some() => max.saturating_add(1),
+            _ => max,
+        })
+    }
+
     fn whole(
         resource: String,
         columns: Vec<ColumnSpec>,
@@ -190,6 +207,9 @@ impl Target {
                 self.method = ReadMethod::Paged;
                 self.passes = [Pass::all(paging)].into();
             }
+            (Mode::Full, None) if selection.max_rows_billed.is_some() => {
+                return Err(unlimited(&table.name));
+            }
             (Mode::Full, None) if selection.filter.is_none() => {}
             (Mode::Full, None) => {
                 return Err(Error::config(
@@ -209,6 +229,14 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// Returns the error of a resource whose rows cannot be limited.
+pub(super) fn unlimited(resource: &str) -> Error {
+    Error::config(
+        format!("`{resource}` is read by one statement, so `max_rows_read` cannot limit its rows"),
+        "remove `max_rows_read`, or limit the rows in a query (`queries`)",
+    )
 }
 
 /// Returns the number of rows that the largest row id suggests.

@@ -5,13 +5,14 @@
 use super::requested::{is_outside_database, is_query};
 use crate::config::Config;
 use crate::cursor::database::moved_from;
-use crate::cursor::{CommitPosition, Cursor};
+use crate::cursor::{CommitPosition, Cursor, StoredValue};
 use crate::database::dialect::Dialect;
 use crate::database::stream::Stream;
 use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::Outcome;
 use crate::output::Output;
+use crate::rows::value::Value;
 use crate::selection::Selection;
 
 /// Returns the replication index of the server, if it reports one. To include
@@ -37,11 +38,18 @@ pub(super) fn commit_position(selection: &Selection, commit: &str) -> CommitPosi
         .types
         .iter()
         .map(|requested| format!("{}: {:?}", requested.column, requested.requested));
+    let bound = |setting, value: &Option<Value>| {
+        let value = value.as_ref().map(StoredValue::new);
+        value.map(|value| format!("{setting}: {value:?}"))
+    };
+    let bounds = bound("start", &selection.start)
+        .into_iter()
+        .chain(bound("end", &selection.end));
     let columns = selection.columns.iter().cloned();
     let nested = selection.nested.then(|| "nested".to_owned());
     CommitPosition {
         replication_index: commit.to_owned(),
-        columns: columns.chain(types).chain(nested).collect(),
+        columns: columns.chain(types).chain(nested).chain(bounds).collect(),
         filter: selection.filter.clone(),
     }
 }

@@ -119,6 +119,10 @@ pub(super) struct RawResource {
     /// Overlap of an incremental read with the previous one, for late rows, in
     /// the unit of the cursor column (seconds for times).
     pub(super) lag: Option<toml::Value>,
+    /// Smallest value of the cursor column to read: a number, a text or a time.
+    pub(super) start: Option<toml::Value>,
+    /// Value of the cursor column from which on no rows are read.
+    pub(super) end: Option<toml::Value>,
     #[serde(default)]
     pub(super) primary_key: Vec<String>,
     /// `replace`, `append`, `merge` or `scd2`.

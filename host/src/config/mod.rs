@@ -21,8 +21,8 @@ pub use self::variables::Environment;
 
 use self::file::{RawFile, RawLimits, RawResource};
 use crate::model::{
-    AllowRule, Consistency, DeletionMode, Limits, Mask, NestedMode, PipelineSpec, ReadMode,
-    ResourceSpec, SchemaPolicy, Verification, WriteDisposition,
+    AllowRule, Consistency, CursorValue, DeletionMode, Limits, Mask, NestedMode, PipelineSpec,
+    ReadMode, ResourceSpec, SchemaPolicy, Verification, WriteDisposition,
 };
 
 /// A parsed pipeline file.
@@ -246,6 +246,8 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         mode: mode.unwrap_or_default(),
         cursor_column: raw.cursor,
         lag,
+        start: cursor_value("resource.start", raw.start)?,
+        end: cursor_value("resource.end", raw.end)?,
         primary_key: raw.primary_key,
         write,
         deletes,
@@ -258,6 +260,23 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         max_rows_read: raw.max_rows_read,
         verify: choice("resource.verify", raw.verify.as_deref(), &VERIFICATIONS)?,
     })
+}
+
+fn cursor_value(key: &str, raw: Option<toml::Value>) -> Result<Option<CursorValue>, ConfigError> {
+    Ok(Some(match raw {
+        None => return Ok(None),
+        Some(toml::Value::Integer(number)) => CursorValue::Integer(number),
+        Some(toml::Value::Float(number)) if number.is_finite() => CursorValue::Real(number),
+        Some(toml::Value::String(text)) if !text.is_empty() => CursorValue::Text(text),
+        Some(toml::Value::Datetime(time)) => CursorValue::Text(time.to_string()),
+        Some(other) => {
+            return Err(ConfigError::value(
+                key,
+                format!("{other} is not a value of a cursor column"),
+                "write a number, or a text such as \"2026-03-01\"",
+            ));
+        }
+    }))
 }
 
 fn masks(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Mask>, ConfigError> {

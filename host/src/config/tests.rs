@@ -218,6 +218,10 @@ fn invalid_values_of_a_resource_are_refused() {
         ("lag = -1", "resource.lag"),
         ("lag = true", "resource.lag"),
         ("lag = \"soon\"", "resource.lag"),
+        ("start = \"\"", "resource.start"),
+        ("start = true", "resource.start"),
+        ("end = inf", "resource.end"),
+        ("end = [1]", "resource.end"),
     ] {
         let (message, hint) = refused(&format!(
             "{SMALLEST}[[resource]]\nname = \"orders\"\n{line}"
@@ -306,4 +310,25 @@ fn a_destination_has_only_its_own_keys_and_secrets() {
     assert_eq!(hint, "remove it; this destination does not use secrets");
     let (error, _) = destination("path = \"x\"");
     assert_eq!(error, "`destination.type` is invalid: the key is missing");
+}
+
+#[test]
+fn bounds_are_numbers_texts_or_times() {
+    for (line, value) in [
+        ("start = 5", CursorValue::Integer(5)),
+        ("start = -0.5", CursorValue::Real(-0.5)),
+        ("start = \"a\"", CursorValue::Text("a".to_owned())),
+        (
+            "start = 2026-03-01",
+            CursorValue::Text("2026-03-01".to_owned()),
+        ),
+        (
+            "start = 2026-03-01T09:30:00Z",
+            CursorValue::Text("2026-03-01T09:30:00Z".to_owned()),
+        ),
+    ] {
+        let spec = parsed(&resource_with(line)).unwrap();
+        assert_eq!(spec.resources[0].start, Some(value), "{line}");
+        assert_eq!(spec.resources[0].end, None);
+    }
 }

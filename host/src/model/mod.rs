@@ -13,7 +13,7 @@ pub mod siblings;
 pub(crate) mod source;
 mod spec;
 
-pub use cursor::Cursor;
+pub use cursor::{Cursor, CursorValue};
 pub use destination_spec::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec};
 pub use error::{ErrorCategory, SourceError};
 pub use json::{is_json, json_field};

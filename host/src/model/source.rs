@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, CursorValue};
 use super::error::SourceError;
 use super::load::{ReadMode, Rejected, Verification};
 use super::siblings::Sibling;
@@ -133,6 +133,10 @@ pub struct Selection {
     pub cursor_column: Option<String>,
     /// Distance by which an incremental read overlaps with the previous one.
     pub lag: Option<String>,
+    /// Smallest value of the cursor column to read.
+    pub start: Option<CursorValue>,
+    /// Value of the cursor column from which on no rows are read.
+    pub end: Option<CursorValue>,
     /// Columns to read; empty reads all.
     pub columns: Vec<String>,
     /// Types of columns, by the names that the connector gives them.

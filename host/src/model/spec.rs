@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::cursor::CursorValue;
 use super::destination_spec::DestinationSpec;
 use super::limits::Limits;
 use super::load::{DeletionMode, ReadMode, SchemaPolicy, Verification, WriteDisposition};
@@ -175,6 +176,10 @@ pub struct ResourceSpec {
     /// Distance by which an incremental read overlaps with the previous one, in
     /// the unit of the cursor column (seconds for times).
     pub lag: Option<String>,
+    /// Smallest value of the cursor column to read.
+    pub start: Option<CursorValue>,
+    /// Value of the cursor column from which on no rows are read.
+    pub end: Option<CursorValue>,
     /// Key columns, if the source does not know them.
     pub primary_key: Vec<String>,
     /// Treatment of the rows that the table already has. The default depends on

@@ -107,6 +107,8 @@ impl ResourcePlan {
             cursor: self.cursor.clone(),
             cursor_column: spec.cursor_column.clone(),
             lag: spec.lag.clone(),
+            start: spec.start.clone(),
+            end: spec.end.clone(),
             columns: spec.columns.clone(),
             types: spec.types.clone(),
             masked: spec.mask.keys().cloned().collect(),

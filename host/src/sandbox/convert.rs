@@ -11,9 +11,10 @@ use super::error::SandboxError;
 use super::ipc;
 use super::text::{bounded, name};
 use crate::model::{
-    Cursor, Descriptor, ErrorCategory, Event, Figures, Finding, OriginRequest, PageKind, Progress,
-    ReadMode, ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary, SecretRequest,
-    Selection, Severity, Sibling, SourceError, SourceSchema, Summary, UnreadPart, Verification,
+    Cursor, CursorValue, Descriptor, ErrorCategory, Event, Figures, Finding, OriginRequest,
+    PageKind, Progress, ReadMode, ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary,
+    SecretRequest, Selection, Severity, Sibling, SourceError, SourceSchema, Summary, UnreadPart,
+    Verification,
 };
 use crate::model::{Limit, Limits};
 
@@ -173,6 +174,8 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
         }),
         cursor_field: s.cursor_column.clone(),
         lag: s.lag.clone(),
+        start: s.start.as_ref().map(cursor_value),
+        end: s.end.as_ref().map(cursor_value),
         columns: s.columns.clone(),
         filter: s.filter.clone(),
         primary_key: s.primary_key.clone(),
@@ -190,6 +193,14 @@ pub(super) fn selection(s: &Selection) -> wit::Selection {
         idempotent: s.idempotent,
         keys: s.keys,
         verify: verification(s.verify),
+    }
+}
+
+fn cursor_value(value: &CursorValue) -> wit::CursorValue {
+    match value {
+        CursorValue::Integer(value) => wit::CursorValue::Integer(*value),
+        CursorValue::Real(value) => wit::CursorValue::Real(*value),
+        CursorValue::Text(value) => wit::CursorValue::Text(value.clone()),
     }
 }
 

@@ -143,7 +143,10 @@ fn a_database_that_has_moved_is_read_on() -> Result<()> {
         assert_eq!(rows(&pipeline)?, "1 a 1, 2 b 2, 3 c 3, 4 d 4", "{lines}");
         assert_eq!(cursor(&pipeline)?["database"]["host"], *host(&moved));
         let report = pipeline.load()?;
-        assert_eq!(notes(&report), "[]", "{lines}");
+        assert!(
+            !notes(&report).contains("the last run has read"),
+            "{report}"
+        );
         assert_eq!(rows(&pipeline)?, "1 a 1, 2 b 2, 3 c 3, 4 d 4", "{lines}");
     }
     Ok(())

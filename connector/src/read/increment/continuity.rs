@@ -11,14 +11,16 @@
 //! has to be unchanged first.
 
 use super::Increment;
-use super::range::value_of;
+use super::bounds::Bounds;
+use super::mismatch::changed_note;
+use super::range::{RangeColumn, value_of};
 use super::tail::TailRow;
-use crate::cursor::{self, RowPosition, stored_key};
+use crate::cursor::{RowPosition, stored_key};
 use crate::database::condition::Condition;
 use crate::database::row_digest;
 use crate::database::statement;
 use crate::database::table::Key;
-use crate::error::{Category, Error, Result};
+use crate::error::Result;
 use crate::hrana::request::Statement;
 use crate::read::statements::StatementResult;
 use crate::rows::value::Value;
@@ -26,7 +28,7 @@ use crate::rows::value::Value;
 /// Check of a table before a read that continues.
 #[derive(Clone, Debug)]
 pub struct ContinuityCheck {
-    increment: Increment,
+    pub(super) increment: Increment,
     /// True if an index has the cursor column.
     is_ordered: bool,
     step: Step,
@@ -142,11 +144,9 @@ impl ContinuityCheck {
     /// # Errors
     /// A data error if the table is not the one that was read.
     pub(in crate::read) fn take(self, results: &[StatementResult]) -> Result<Checked> {
-        if let Step::Database = self.step {
-            return self.take_last_row(results);
-        }
         // The error of a failed statement occurs again when the table is read.
-        if results.iter().any(|result| result.failed) {
+        let has_failed = results.iter().any(|result| result.failed);
+        if has_failed && !matches!(self.step, Step::Database) {
             return Ok(self.done(None));
         }
         let rows = |index: usize| results.get(index).map_or(&[][..], |result| &result.rows);
@@ -331,86 +331,6 @@ impl ContinuityCheck {
             RowState::Changed
         }
     }
-
-    fn database_mismatch(&self) -> Error {
-        let increment = &self.increment;
-        let saved = increment.moved_from.clone().unwrap_or_default();
-        let read = increment.from.database.clone().unwrap_or_default();
-        let reason = "its last row is not there unchanged";
-        saved.mismatch(&increment.table.name, &read, reason)
-    }
-
-    fn recreated(&self) -> Error {
-        let increment = &self.increment;
-        let name = &increment.table.name;
-        let place = match increment.cursor_column() {
-            Some(column) => format!("all values of `{column}` are below the last one, and "),
-            None => format!(
-                "rows up to {} were already read, and ",
-                text(&increment.last_key())
-            ),
-        };
-        let error = Error::new(
-            Category::Data,
-            format!(
-                "`{name}` was recreated or restored: {place}\
-                 none of the last rows that were read is there unchanged"
-            ),
-        );
-        let refresh = cursor::full_refresh(name);
-        error.hint(match increment.cursor_column() {
-            Some(_) => refresh,
-            None => format!(
-                "{refresh}; if rows of the table are changed or deleted, set a cursor column (`cursor`)"
-            ),
-        })
-    }
-
-    fn row_ids_changed(&self) -> Error {
-        let name = &self.increment.table.name;
-        Error::new(
-            Category::Data,
-            format!(
-                "the last rows of `{name}` are not at the hidden row ids where they were read: \
-                 rows were changed or deleted, or the server has reorganized the table"
-            ),
-        )
-        .hint(format!(
-            "{}; set a cursor column (`cursor`), or set `mode` to `full`",
-            cursor::full_refresh(name)
-        ))
-    }
-
-    fn sequence_reset(&self, given: &Value) -> Error {
-        let name = &self.increment.table.name;
-        Error::new(
-            Category::Data,
-            format!(
-                "`{name}` was recreated or restored: its keys were given up to {}, \
-                 but rows up to {} were already read",
-                text(given),
-                text(&self.increment.last_key())
-            ),
-        )
-        .hint(cursor::full_refresh(name))
-    }
-
-    fn unknown_note(&self) -> String {
-        format!(
-            "all values of `{}` are below the last one: rows were deleted, or the table was recreated or \
-             restored; a full refresh loads it from the beginning",
-            self.increment.cursor_column().unwrap_or_default()
-        )
-    }
-
-    fn ambiguous_note(&self) -> String {
-        format!(
-            "the last rows of `{}` are equal, so it cannot be seen if the server has changed their hidden \
-             row ids, and new rows may be missed; an INTEGER PRIMARY KEY in the table, or a cursor column \
-             (`cursor`), avoids that",
-            self.increment.table.name
-        )
-    }
 }
 
 impl Increment {
@@ -421,7 +341,7 @@ impl Increment {
     }
 
     /// Returns the last key of a read by key.
-    fn last_key(&self) -> Value {
+    pub(super) fn last_key(&self) -> Value {
         let position = self.from.last.first();
         let key = position.and_then(|position| position.key.first()?.value());
         key.unwrap_or(Value::Null)
@@ -460,12 +380,16 @@ impl Increment {
     /// Returns the statements that find values from each position on.
     fn values_from_positions(&self) -> Vec<Statement> {
         let (table, column) = (&self.table, self.cursor_column().unwrap_or_default());
-        let ranges = self.range_column(column, None);
+        let everything = Bounds::default();
+        let ranges = RangeColumn {
+            bounds: &everything,
+            ..self.range_column(column, None)
+        };
         let values = self.from.last.iter().filter_map(value_of);
         let statement = |value: Value| {
             let from = Condition::compare(table, column, ">=", &value);
             let range = ranges.range(value.sort_class()?, from);
-            Some(statement::select_any_of(table, range.condition))
+            Some(statement::select_any_of(table, range.condition()))
         };
         values.filter_map(statement).collect()
     }
@@ -480,20 +404,4 @@ fn is_unchanged(row: &TailRow, found: &[(Vec<Value>, u64)]) -> bool {
 fn all_equal(mut digests: impl Iterator<Item = u64>) -> bool {
     let first = digests.next();
     digests.all(|digest| Some(digest) == first)
-}
-
-fn changed_note(key: &[Value]) -> String {
-    let key = key.first().map_or_else(String::new, text);
-    format!(
-        "rows after the key {key} were deleted and their keys used again, or were changed, since they were \
-         read; they are appended again. AUTOINCREMENT keeps a table from using keys again, and a cursor \
-         column (`cursor`) follows changes"
-    )
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Integer(value) => value.to_string(),
-        _ => "none".to_owned(),
-    }
 }

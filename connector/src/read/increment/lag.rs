@@ -7,6 +7,20 @@ use crate::rows::logical_type::{EpochUnit, LogicalType};
 use crate::rows::value::{SortClass, Value};
 use crate::selection::{Lag, Selection};
 
+/// Returns the number of units in a second that the type of a column states.
+pub(super) fn units_per_second(selection: &Selection, column: &str) -> Option<u32> {
+    let mut types = selection.types.iter();
+    let requested = types.find(|requested| requested.column.eq_ignore_ascii_case(column))?;
+    match requested.requested {
+        LogicalType::Timestamp { unit, .. } => Some(match unit {
+            EpochUnit::Second => 1,
+            EpochUnit::Milli => 1_000,
+            EpochUnit::Micro => 1_000_000,
+        }),
+        _ => None,
+    }
+}
+
 /// Lag of a cursor column.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ColumnLag {
@@ -21,18 +35,8 @@ impl ColumnLag {
     /// Returns the lag of a column as a selection requests it, unless it is zero.
     pub(super) fn new(selection: &Selection, column: &str) -> Option<Self> {
         let Lag { amount, is_time } = selection.lag.filter(|lag| lag.amount > 0.0)?;
-        let mut types = selection.types.iter();
-        let requested = types.find(|requested| requested.column.eq_ignore_ascii_case(column));
-        let units_per_second = match requested.map(|requested| requested.requested) {
-            Some(LogicalType::Timestamp { unit, .. }) => Some(match unit {
-                EpochUnit::Second => 1.0,
-                EpochUnit::Milli => 1e3,
-                EpochUnit::Micro => 1e6,
-            }),
-            _ => None,
-        };
         let number = if is_time {
-            units_per_second.map(|units| units * amount)
+            units_per_second(selection, column).map(|units| f64::from(units) * amount)
         } else {
             Some(amount)
         };
@@ -57,6 +61,11 @@ impl ColumnLag {
             Value::Text(text) => Value::Text(moment::earlier(text, self.seconds.ceil() as i64)?),
             Value::Null | Value::TextBytes(_) | Value::Blob(_) => return None,
         })
+    }
+
+    /// Returns the distance of times in text, in seconds.
+    pub(super) fn seconds(self) -> f64 {
+        self.seconds
     }
 
     /// Checks that the unit of a value is known.

@@ -14,32 +14,39 @@
 //!   still is the one that was read ([`continuity`]).
 //! - Rows without a value in the cursor column are read separately, in the order
 //!   of their key.
+//! - [`bounds`] limit the values that are read. If a merge has both bounds and a
+//!   cursor, it reads the rows between them again, and the cursor stays.
 
+mod bounds;
 mod continuity;
 mod known;
 mod lag;
+mod mismatch;
+mod passes;
 mod range;
+mod resume;
 mod tail;
+mod time_forms;
 mod tracker;
 
+use self::bounds::Bounds;
 pub use self::continuity::{Checked, ContinuityCheck};
 use self::known::Known;
 use self::lag::ColumnLag;
-use self::range::{RangeColumn, ValueRange, value_of};
+use self::range::value_of;
+use self::resume::{find_column, resume_from};
 use self::tail::Tail;
+use self::time_forms::TimeForms;
 pub use self::tracker::CursorTracker;
 use self::tracker::RowLayout;
-use super::pass::{Pass, PassRows};
 use crate::cursor::database::moved_from;
-use crate::cursor::{
-    self, CommitPosition, Cursor, DatabaseIdentity, KnownRows, RowPosition, StoredValue, key_values,
-};
-use crate::database::condition::Condition;
+use crate::cursor::{CommitPosition, Cursor, DatabaseIdentity, RowPosition};
 use crate::database::identifier::quote;
-use crate::database::paging::{CapturedColumn, Paging};
 use crate::database::table::{Key, Table};
 use crate::error::{Error, Result};
+use crate::hrana::request::Statement;
 use crate::rows::columns::ColumnSpec;
+use crate::rows::value::Value;
 use crate::selection::Selection;
 
 /// Maximum number of columns of a row that are digested.
@@ -56,6 +63,7 @@ pub struct Increment {
     cursor_column: Option<String>,
     filter: Option<String>,
     lag: Option<ColumnLag>,
+    bounds: Bounds,
     idempotent: bool,
     /// True if the host has no cursor yet.
     is_first: bool,
@@ -67,6 +75,8 @@ pub struct Increment {
     tail: Tail,
     /// Columns whose values are digested.
     digested: Vec<String>,
+    /// Forms of the times so far. `None` if they need not be one.
+    forms: Option<TimeForms>,
     /// Database of the cursor, if it is not the one that is read.
     moved_from: Option<DatabaseIdentity>,
     /// False if a read by key has no rows to read.
@@ -90,28 +100,8 @@ impl Increment {
                 "set `mode` to `full`",
             ));
         };
-        let has_lag = selection.lag.is_some_and(|lag| lag.amount > 0.0);
-        let cursor_column = match &selection.cursor_column {
-            Some(column) => {
-                let column = find_column(table, column)?;
-                // The order of the key is that of the column.
-                let is_key = matches!(&key, Key::Alias(alias) if *alias == column);
-                Some(column).filter(|_| !is_key || has_lag)
-            }
-            None if matches!(key, Key::Primary(_)) => {
-                return Err(Error::config(
-                    format!("`{name}` is a WITHOUT ROWID table, whose new keys may be smaller"),
-                    "set a cursor column (`cursor`) whose values grow",
-                ));
-            }
-            None => None,
-        };
-        if cursor_column.is_none() && table.has_random_row_ids() {
-            return Err(Error::config(
-                format!("`{name}` has random row ids, so the ids of new rows may be smaller"),
-                "set a cursor column (`cursor`) whose values grow, or set `mode` to `full`",
-            ));
-        }
+        let cursor_column = cursor_column_of(selection, table, &key)?;
+        let bounds = bounds_of(selection, table, &key, cursor_column.as_ref())?;
         let lag = cursor_column.as_ref();
         let lag = lag.and_then(|column| ColumnLag::new(selection, column));
         let appends = cursor_column.is_some() && !selection.idempotent;
@@ -159,6 +149,12 @@ impl Increment {
                 return Err(saved.mismatch(name, read, reason));
             }
         }
+        let is_time = |column: &String| selection.is_time(column);
+        let are_times = cursor_column.as_ref().is_some_and(is_time);
+        let has_order = lag.is_some_and(|lag: ColumnLag| time_forms::is_safe(lag.seconds()));
+        let last = from.last.iter().filter_map(value_of);
+        let forms = cursor_column.as_ref().filter(|_| !has_order);
+        let forms = forms.map(|_| TimeForms::new(last, are_times));
         let digested = columns.iter().map(|column| column.name.clone());
         let digested = digested.filter(|column| !selection.is_masked(column));
         Ok(Self {
@@ -169,6 +165,7 @@ impl Increment {
             cursor_column,
             filter: selection.filter.clone(),
             lag,
+            bounds,
             idempotent: selection.idempotent,
             is_first: selection.is_first,
             from,
@@ -176,6 +173,7 @@ impl Increment {
             tail,
             digested: digested.take(MAX_DIGESTED_COLUMNS).collect(),
             moved_from,
+            forms,
             has_new_rows: true,
             estimated_rows: None,
             commit: None,
@@ -186,6 +184,26 @@ impl Increment {
     #[must_use]
     pub fn continues(&self) -> bool {
         !self.from.last.is_empty() || self.from.last_null.is_some()
+    }
+
+    /// True if a condition limits the values of the cursor column.
+    #[must_use]
+    pub fn is_bounded(&self) -> bool {
+        !self.bounds.is_empty()
+    }
+
+    /// True if the read repeats rows of earlier ones, and does not move the cursor.
+    fn is_repair(&self) -> bool {
+        self.idempotent && self.bounds.is_window() && self.continues()
+    }
+
+    /// Returns the positions after which rows are read.
+    fn positions(&self) -> &[RowPosition] {
+        if self.is_repair() {
+            &[]
+        } else {
+            &self.from.last
+        }
     }
 
     /// Returns the cursor column, or `None` if it is the key.
@@ -205,6 +223,34 @@ impl Increment {
         }
     }
 
+    /// Returns the statement that finds a time in a form that orders before the
+    /// last value, if there can be one.
+    #[must_use]
+    pub fn select_passed_time(&self) -> Option<Statement> {
+        self.forms.as_ref()?;
+        let column = self.cursor_column()?;
+        let mut last = self.from.last.iter().filter_map(value_of);
+        last.find_map(|last| time_forms::select_passed(&self.table, column, &last))
+    }
+
+    /// Takes a time that orders before the last value.
+    ///
+    /// # Errors
+    /// A data error if the type of the column says that it holds times.
+    pub fn take_passed_time(&mut self, time: &Value) -> Result<()> {
+        let Some(forms) = &mut self.forms else {
+            return Ok(());
+        };
+        forms.add(time);
+        let column = self.cursor_column.as_deref().unwrap_or_default();
+        forms.note(&self.table.name, column).map(|_| ())
+    }
+
+    /// Copies what was found out about the forms of times.
+    pub fn copy_time_forms(&mut self, other: &Self) {
+        self.forms.clone_from(&other.forms);
+    }
+
     /// Returns a tracker that starts at the saved cursor.
     #[must_use]
     pub fn tracker(&self) -> CursorTracker {
@@ -216,137 +262,23 @@ impl Increment {
         CursorTracker::new(&self.table.name, self.from.clone(), layout)
             .with_known(self.known.clone(), self.lag)
             .with_tail(self.tail.clone(), self.digested.clone())
+            .with_fixed(self.is_repair())
+            .with_forms(self.forms.clone())
             .with_commit(!self.is_first, self.commit.clone())
             .with_notes(self.notes())
-    }
-
-    /// Returns the passes in the order of the cursor column, which needs an
-    /// index, or of the key if that is the cursor column.
-    ///
-    /// # Errors
-    /// A config error if the lag cannot be subtracted from the saved value.
-    pub fn ordered(&self) -> Result<Vec<Pass>> {
-        let Some(column) = &self.cursor_column else {
-            if !self.has_new_rows {
-                return Ok(Vec::new());
-            }
-            let last = self.from.last.first();
-            return Ok(vec![Pass {
-                paging: self.capturing(self.by_key(None)),
-                after: last.map(|row| key_values(&row.key)),
-                rows: PassRows::ByKey,
-            }]);
-        };
-        let mut passes = vec![self.null_pass(column)];
-        for range in self.ranges(column)? {
-            let paging = Paging::by_column(&self.table, column, &self.key, &self.columns);
-            let paging = paging.with_filter(self.with_user_filter([range.condition]));
-            passes.push(Pass {
-                paging: self.capturing(paging),
-                after: None,
-                rows: PassRows::ByColumn {
-                    skips_rows: range.skips_rows,
-                },
-            });
-        }
-        Ok(passes)
-    }
-
-    /// Returns the single pass in the order of the key, which needs no index.
-    ///
-    /// # Errors
-    /// A config error if the lag cannot be subtracted from the saved value.
-    pub fn unordered(&self, column: &str) -> Result<Pass> {
-        let filter = if self.continues() {
-            let ranges = self.ranges(column)?;
-            let ranges = ranges.into_iter().map(|range| range.condition);
-            let null_pass = self.null_pass(column);
-            let after = null_pass.after.map(|key| null_pass.paging.after_key(&key));
-            let nulls = [Condition::is_null(&self.table.name, column)];
-            Condition::any(ranges.chain(Condition::all(nulls.into_iter().chain(after))))
-        } else {
-            None
-        };
-        Ok(Pass {
-            paging: self.capturing(self.by_key(filter)),
-            after: None,
-            rows: PassRows::Unordered,
-        })
-    }
-
-    /// Returns the pass over rows without a value. If rows are merged, all of
-    /// them are read each time, because a change does not show in their key.
-    fn null_pass(&self, column: &str) -> Pass {
-        let has_begun = self.from.last.is_empty();
-        let after = self
-            .from
-            .last_null
-            .as_deref()
-            .filter(|_| has_begun || !self.idempotent);
-        Pass {
-            paging: self.by_key(Some(Condition::is_null(&self.table.name, column))),
-            after: after.map(key_values),
-            rows: PassRows::Null,
-        }
-    }
-
-    fn ranges(&self, column: &str) -> Result<Vec<ValueRange>> {
-        let identity = self.identity();
-        let known = self.known.as_ref().map(|known| (known, &identity[..]));
-        self.range_column(column, known).ranges(&self.from.last)
-    }
-
-    fn range_column<'a>(
-        &'a self,
-        column: &'a str,
-        known: Option<(&'a Known, &'a [CapturedColumn<'a>])>,
-    ) -> RangeColumn<'a> {
-        RangeColumn {
-            table: &self.table,
-            key: &self.key,
-            column,
-            lag: self.lag,
-            known,
-        }
-    }
-
-    /// Returns the columns that identify a row.
-    fn identity(&self) -> Vec<CapturedColumn<'_>> {
-        let identity = self.identity.as_ref().unwrap_or(&self.key);
-        identity.columns().collect()
-    }
-
-    /// Captures what the tracker has to know of each row.
-    fn capturing(&self, paging: Paging) -> Paging {
-        let value = self.cursor_column.as_deref().map(CapturedColumn::Named);
-        let identity = self.identity.iter().flat_map(Key::columns);
-        let captured: Vec<_> = value
-            .into_iter()
-            .chain(self.key.columns())
-            .chain(identity)
-            .collect();
-        paging
-            .capturing(&self.table, &self.columns, &captured)
-            .digesting(&self.columns, &self.digested)
-    }
-
-    fn by_key(&self, condition: Option<Condition>) -> Paging {
-        Paging::new(&self.table, &self.key, &self.columns)
-            .with_filter(self.with_user_filter(condition))
-    }
-
-    fn with_user_filter(
-        &self,
-        conditions: impl IntoIterator<Item = Condition>,
-    ) -> Option<Condition> {
-        let user_filter = self.filter.as_deref().map(Condition::from_user);
-        Condition::all(conditions.into_iter().chain(user_filter))
     }
 
     /// Returns notes on a database that has moved, and on what a read that appends
     /// cannot know.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
+        if self.is_repair() {
+            notes.push(
+                "the rows from `start` to `end` were read again, and the cursor stays; without `end`, \
+                 the next run continues from it"
+                    .to_owned(),
+            );
+        }
         if let Some(saved) = &self.moved_from {
             notes.push(format!(
                 "the last run has read the database {saved}; the last row is here unchanged, so the read continues"
@@ -373,93 +305,52 @@ impl Increment {
     }
 }
 
-/// Returns the declared spelling of the cursor column.
-fn find_column(table: &Table, requested: &str) -> Result<String> {
-    let mut columns = table.columns.iter().map(|column| &column.name);
-    let found = columns.find(|column| column.eq_ignore_ascii_case(requested));
-    found.cloned().ok_or_else(|| {
-        let names: Vec<_> = table.columns.iter().map(|c| c.name.as_str()).collect();
-        Error::config(
-            format!("`{}` has no cursor column `{requested}`", table.name),
-            format!("the columns are {}", names.join(", ")),
-        )
-    })
+/// Returns the cursor column, or `None` if it is the key.
+fn cursor_column_of(selection: &Selection, table: &Table, key: &Key) -> Result<Option<String>> {
+    let name = &table.name;
+    let has_lag = selection.lag.is_some_and(|lag| lag.amount > 0.0);
+    let cursor_column = match &selection.cursor_column {
+        Some(column) => {
+            let column = find_column(table, column)?;
+            // The order of the key is that of the column.
+            let is_key = matches!(key, Key::Alias(alias) if *alias == column);
+            Some(column).filter(|_| !is_key || has_lag)
+        }
+        None if matches!(key, Key::Primary(_)) => {
+            return Err(Error::config(
+                format!("`{name}` is a WITHOUT ROWID table, whose new keys may be smaller"),
+                "set a cursor column (`cursor`) whose values grow",
+            ));
+        }
+        None => None,
+    };
+    if cursor_column.is_none() && table.has_random_row_ids() {
+        return Err(Error::config(
+            format!("`{name}` has random row ids, so the ids of new rows may be smaller"),
+            "set a cursor column (`cursor`) whose values grow, or set `mode` to `full`",
+        ));
+    }
+    Ok(cursor_column)
 }
 
-/// Returns the saved cursor if the read can resume at it, else `initial`.
-fn resume_from(
-    saved: Option<&Cursor>,
-    initial: Cursor,
-    table: &str,
-    idempotent: bool,
-) -> Result<Cursor> {
-    let Some(saved) = saved else {
-        return Ok(initial);
-    };
-    if !saved.databases.is_empty() {
-        return Err(cursor::database_mismatch(table));
+/// Returns the bounds of the cursor column.
+fn bounds_of(
+    selection: &Selection,
+    table: &Table,
+    key: &Key,
+    cursor_column: Option<&String>,
+) -> Result<Bounds> {
+    match (cursor_column, key) {
+        (Some(column), _) | (None, Key::Alias(column)) => Bounds::new(selection, table, column),
+        _ if selection.start.is_none() && selection.end.is_none() => Ok(Bounds::default()),
+        _ => Err(Error::config(
+            format!(
+                "`{}` has no column that `start` and `end` can limit",
+                table.name
+            ),
+            "set a cursor column (`cursor`), or remove `start` and `end`",
+        )),
     }
-    if !saved.is_resumable() {
-        return Ok(initial);
-    }
-    let saved = &with_column(saved, initial.cursor_column.as_ref());
-    let difference = if saved.cursor_column != initial.cursor_column {
-        "has another cursor column"
-    } else if saved.key != initial.key {
-        "has another key"
-    } else if saved.filter != initial.filter {
-        "was saved with another `where`"
-    } else if saved.identity != initial.identity && !saved.known.is_empty() && !idempotent {
-        "has another primary key"
-    } else {
-        let has_identity = saved.identity == initial.identity;
-        return Ok(Cursor {
-            commit: None,
-            identity: initial.identity,
-            database: initial.database,
-            last_rows: saved.last_rows.clone().filter(|_| has_identity),
-            ..saved.clone()
-        });
-    };
-    Err(Error::config(
-        format!("the cursor of `{table}` {difference}"),
-        cursor::full_refresh(table),
-    ))
-}
-
-/// Returns a cursor in the order of the key as one in the order of the key's
-/// column, or the reverse: the order is the same.
-fn with_column(saved: &Cursor, column: Option<&String>) -> Cursor {
-    let mut cursor = saved.clone();
-    let [key] = &saved.key[..] else {
-        return cursor;
-    };
-    match (&saved.cursor_column, column) {
-        (Some(saved_column), None) if saved_column == key => {
-            cursor.known = Vec::new();
-            for position in &mut cursor.last {
-                let value = position.value.take();
-                position.key = value.into_iter().collect();
-                position.from = None;
-            }
-        }
-        (None, Some(column)) if column == key => {
-            for position in &mut cursor.last {
-                let value = position.key.pop();
-                if let Some(StoredValue::Integer(id)) = value {
-                    cursor.known.push(KnownRows {
-                        value: StoredValue::Integer(id),
-                        runs: vec![(id, id)],
-                        keys: Vec::new(),
-                    });
-                }
-                position.value = value;
-            }
-        }
-        _ => return cursor,
-    }
-    cursor.cursor_column = column.cloned();
-    cursor
 }
 
 #[cfg(test)]

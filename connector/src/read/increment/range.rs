@@ -5,6 +5,7 @@
 //! has its own position and its own ranges, so a new number is looked for after
 //! the last number, and a new text after the last text.
 
+use super::bounds::{Bounds, ClassBound};
 use super::known::Known;
 use super::lag::ColumnLag;
 use crate::cursor::{RowPosition, StoredValue, key_values};
@@ -18,10 +19,20 @@ use crate::rows::value::{SortClass, Value};
 /// Range of values of the cursor column.
 #[derive(Debug)]
 pub(super) struct ValueRange {
-    /// Condition of the rows.
-    pub(super) condition: Condition,
+    /// Bound from below, which rows that follow a key of the range do not need.
+    pub(super) lower: Option<Condition>,
+    /// Conditions of all rows.
+    pub(super) rest: Option<Condition>,
     /// True if known rows are left out, which the server reads.
     pub(super) skips_rows: bool,
+}
+
+impl ValueRange {
+    /// Returns the condition of the rows of the range.
+    pub(super) fn condition(self) -> Condition {
+        let condition = Condition::all(self.lower.into_iter().chain(self.rest));
+        condition.unwrap_or_else(Condition::never)
+    }
 }
 
 /// Cursor column whose ranges are determined.
@@ -35,6 +46,8 @@ pub(super) struct RangeColumn<'a> {
     pub(super) column: &'a str,
     /// Distance before the last value from which rows are read again.
     pub(super) lag: Option<ColumnLag>,
+    /// Bounds of the values.
+    pub(super) bounds: &'a Bounds,
     /// Rows that must not be read again, with the columns that identify them.
     /// `None` if rows may be read again.
     pub(super) known: Option<(&'a Known, &'a [CapturedColumn<'a>])>,
@@ -50,6 +63,9 @@ impl RangeColumn<'_> {
         let classes = [SortClass::Number, SortClass::Text, SortClass::Blob];
         let mut ranges = Vec::new();
         for class in classes {
+            if [self.bounds.start(class), self.bounds.end(class)].contains(&ClassBound::Nothing) {
+                continue;
+            }
             let is_class = |value: &Value| value.sort_class() == Some(class);
             let position = last
                 .iter()
@@ -57,8 +73,8 @@ impl RangeColumn<'_> {
             match position.into_iter().find(|(value, _)| is_class(value)) {
                 Some((value, position)) => ranges.extend(self.after(class, &value, position)?),
                 None if self.may_hold(class) => {
-                    let from = self.compare(">=", &smallest_value(class));
-                    ranges.push(self.range(class, from));
+                    let from = self.start(class).unwrap_or_else(|| smallest_value(class));
+                    ranges.push(self.range(class, self.compare(">=", &from)));
                 }
                 None => {}
             }
@@ -74,9 +90,17 @@ impl RangeColumn<'_> {
         position: &RowPosition,
     ) -> Result<Vec<ValueRange>> {
         let late = self.earliest(value)?;
+        let start = self.start(class);
+        let late = match &start {
+            Some(start) if start.compare(&late).is_gt() => start.clone(),
+            _ => late,
+        };
         let Some((known, identity)) = self.known else {
             return Ok(vec![self.range(class, self.compare(">=", &late))]);
         };
+        if let Some(start) = start.filter(|start| start.compare(value).is_gt()) {
+            return Ok(vec![self.range(class, self.compare(">=", &start))]);
+        }
         let above = self.range(class, self.compare(">", value));
         // Without either, the read before did not append, and noted no rows.
         if !known.contains(value) && position.key.is_empty() {
@@ -88,10 +112,10 @@ impl RangeColumn<'_> {
         } else {
             late
         };
-        let mut window = if from.compare(value).is_eq() {
-            self.compare("=", value)
+        let (lower, mut window) = if from.compare(value).is_eq() {
+            (None, self.compare("=", value))
         } else {
-            self.compare(">=", &from).and(self.compare("<=", value))
+            (Some(self.compare(">=", &from)), self.compare("<=", value))
         };
         if !position.key.is_empty() {
             let mut after = vec![value.clone()];
@@ -102,8 +126,12 @@ impl RangeColumn<'_> {
         if let Some(unknown) = known.exclusion(self.table, self.column, identity, (&from, value)) {
             window = window.and(unknown);
         }
+        if let Some(end) = self.end(class).filter(|end| end.compare(value).is_le()) {
+            window = window.and(self.compare("<", &end));
+        }
         let window = ValueRange {
-            condition: window,
+            lower,
+            rest: Some(window),
             skips_rows: true,
         };
         Ok(vec![window, above])
@@ -127,20 +155,33 @@ impl RangeColumn<'_> {
     }
 
     /// Returns the values of a class that meet a condition.
-    pub(super) fn range(&self, class: SortClass, condition: Condition) -> ValueRange {
+    pub(super) fn range(&self, class: SortClass, lower: Condition) -> ValueRange {
         let next = match class {
             SortClass::Number => Some(SortClass::Text),
             SortClass::Text => Some(SortClass::Blob),
             SortClass::Blob => None,
         };
         let next = next.filter(|next| self.may_hold(*next));
-        let to = next.map(|next| self.compare("<", &smallest_value(next)));
+        let to = self.end(class).or_else(|| next.map(smallest_value));
+        let to = to.map(|to| self.compare("<", &to));
         ValueRange {
-            condition: match to {
-                Some(to) => condition.and(to),
-                None => condition,
-            },
+            lower: Some(lower),
+            rest: to,
             skips_rows: false,
+        }
+    }
+
+    fn start(&self, class: SortClass) -> Option<Value> {
+        match self.bounds.start(class) {
+            ClassBound::At(value) => Some(value),
+            ClassBound::Nothing | ClassBound::Everything => None,
+        }
+    }
+
+    fn end(&self, class: SortClass) -> Option<Value> {
+        match self.bounds.end(class) {
+            ClassBound::At(value) => Some(value),
+            ClassBound::Nothing | ClassBound::Everything => None,
         }
     }
 

@@ -1,7 +1,8 @@
 //! The passes of incremental reads, and the cursors between them.
 
-use super::super::pass::PassRows;
+use super::super::pass::{Pass, PassRows};
 use super::*;
+use crate::cursor::StoredValue;
 use crate::database::table::TableColumn;
 use crate::database::table::tests::table;
 use crate::hrana::decoder::{Captured, Encoding};

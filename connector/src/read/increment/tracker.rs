@@ -5,6 +5,7 @@ use super::known::{Known, MAX_KNOWN};
 use super::lag::ColumnLag;
 use super::range::{known_from, value_of};
 use super::tail::{MAX_ROWS, Tail};
+use super::time_forms::TimeForms;
 use crate::cursor::{CommitPosition, Cursor, RowPosition, StoredValue, stored_key};
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Captured;
@@ -31,6 +32,10 @@ pub struct CursorTracker {
     continues: bool,
     /// Commit up to which everything is read at the end.
     commit: Option<CommitPosition>,
+    /// Forms of the times in the cursor column. `None` if they need not be one.
+    forms: Option<TimeForms>,
+    /// True if the cursor stays where it was.
+    is_fixed: bool,
     /// Number of rows without a value in the cursor column.
     nulls: u64,
     /// True if a value of a new storage class was received.
@@ -64,6 +69,8 @@ impl CursorTracker {
             layout,
             continues: false,
             commit: None,
+            forms: None,
+            is_fixed: false,
             nulls: 0,
             mixed: false,
             notes: Vec::new(),
@@ -94,6 +101,18 @@ impl CursorTracker {
         self
     }
 
+    /// Sets the forms of the times before the read. `None` if they need not be one.
+    pub(super) fn with_forms(mut self, forms: Option<TimeForms>) -> Self {
+        self.forms = forms;
+        self
+    }
+
+    /// Sets whether the cursor stays where it was.
+    pub(super) fn with_fixed(mut self, is_fixed: bool) -> Self {
+        self.is_fixed = is_fixed;
+        self
+    }
+
     /// Adds notes for the operator.
     pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
@@ -103,6 +122,9 @@ impl CursorTracker {
     /// Advances over the rows of a page. `last_key` is the key of the last row in
     /// the order of the pass.
     pub fn advance(&mut self, rows: PassRows, captured: &Captured, last_key: &[Value]) {
+        if self.is_fixed {
+            return self.add_forms(captured);
+        }
         match rows {
             PassRows::ByKey => {
                 self.remember(captured, MAX_ROWS);
@@ -114,6 +136,7 @@ impl CursorTracker {
             PassRows::Null => self.cursor.last_null = Some(stored_key(last_key)),
             PassRows::ByColumn { .. } | PassRows::Unordered => {
                 let is_ordered = rows != PassRows::Unordered;
+                self.add_forms(captured);
                 self.remember(captured, if is_ordered { MAX_ROWS } else { usize::MAX });
                 if self.known.is_some() || !is_ordered {
                     for row in captured.values.chunks_exact(self.layout.length()) {
@@ -127,6 +150,16 @@ impl CursorTracker {
             }
             PassRows::All | PassRows::Keys => {}
         }
+    }
+
+    /// Returns the values of the cursor column in the captured rows.
+    #[must_use]
+    pub fn values<'a>(
+        &self,
+        captured: &'a Captured,
+    ) -> impl DoubleEndedIterator<Item = &'a Value> + Clone {
+        let rows = captured.values.chunks_exact(self.layout.length());
+        rows.filter_map(|row| row.first())
     }
 
     /// Counts rows without a value.
@@ -161,9 +194,10 @@ impl CursorTracker {
                 lag.check(&value, &self.table, self.column())?;
             }
         }
+        self.form_note()?;
         match self.cursor() {
             Some(cursor) => Ok(Cursor {
-                commit: self.commit.clone(),
+                commit: self.commit.clone().filter(|_| !self.is_fixed),
                 ..cursor
             }),
             None => Err(self.too_many_ties()),
@@ -179,6 +213,17 @@ impl CursorTracker {
         self.continues && has_advanced
     }
 
+    fn add_forms(&mut self, captured: &Captured) {
+        let Some(forms) = &mut self.forms else {
+            return;
+        };
+        for row in captured.values.chunks_exact(self.layout.length()) {
+            if let Some(value) = row.first() {
+                forms.add(value);
+            }
+        }
+    }
+
     /// Returns notes for the operator.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
@@ -190,6 +235,8 @@ impl CursorTracker {
                 self.nulls
             ));
         }
+        // An error has ended the read.
+        notes.extend(self.form_note().ok().flatten());
         if self.cursor.last.len() > 1 && self.mixed {
             notes.push(format!(
                 "`{column}` contains values of several types, which do not compare with each other; \
@@ -197,6 +244,13 @@ impl CursorTracker {
             ));
         }
         notes
+    }
+
+    fn form_note(&self) -> Result<Option<String>> {
+        match &self.forms {
+            Some(forms) => forms.note(&self.table, self.column()),
+            None => Ok(None),
+        }
     }
 
     fn column(&self) -> &str {

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Field, Schema};
 
 use super::*;
 use crate::destination::TableWrite;
-use crate::model::Mask;
+use crate::model::{CursorValue, Mask};
 use crate::pipeline::row_mapper::{RowMapper, TargetTable};
 
 fn spec(mode: ReadMode, cursor: Option<&str>, write: Option<WriteDisposition>) -> ResourceSpec {
@@ -60,6 +60,19 @@ fn settings_that_lose_rows_or_have_no_effect_are_refused() {
         with(|spec| {
             spec.write = Some(WriteDisposition::Append);
             spec.deletes = Some(DeletionMode::Hard);
+        }),
+        with(|spec| {
+            spec.mode = ReadMode::Full;
+            spec.cursor_column = None;
+            spec.start = Some(CursorValue::Integer(1));
+        }),
+        with(|spec| {
+            spec.end = Some(CursorValue::Integer(1));
+            spec.deletes = Some(DeletionMode::Soft);
+        }),
+        with(|spec| {
+            spec.start = Some(CursorValue::Text("2026-03-02".to_owned()));
+            spec.end = Some(CursorValue::Text("2026-03-02".to_owned()));
         }),
     ] {
         let error = ResourcePlan::new(&refused).unwrap_err();

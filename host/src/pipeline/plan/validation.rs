@@ -16,6 +16,7 @@ impl ResourcePlan {
             self.validate_disposition(),
             self.validate_deletions(),
             self.validate_cursor(),
+            self.validate_bounds(),
             self.validate_nested(),
         ];
         match contradictions.into_iter().flatten().next() {
@@ -102,6 +103,29 @@ impl ResourcePlan {
         (spec.lag.is_some() && spec.cursor_column.is_none()).then_some((
             "`lag` reads back in the order of a cursor column, which needs `cursor`",
             "set `cursor`, or remove `lag`",
+        ))
+    }
+
+    fn validate_bounds(&self) -> Option<Contradiction> {
+        let spec = &self.spec;
+        let (start, end) = (spec.start.as_ref(), spec.end.as_ref());
+        start.or(end)?;
+        if spec.mode != ReadMode::Incremental {
+            return Some((
+                "`start` and `end` have no effect in this mode",
+                "set `mode` to `incremental`, or limit the rows with `where`",
+            ));
+        }
+        if self.deletion_mode != DeletionMode::Ignore {
+            return Some((
+                "`deletes` would treat the rows outside of `start` and `end` as deleted",
+                "set `deletes` to `ignore`, or remove `start` and `end`",
+            ));
+        }
+        let (start, end) = start.zip(end)?;
+        start.is_from(end).then_some((
+            "`start` is not less than `end`, so that no row is read",
+            "set `start` to a smaller value than `end`",
         ))
     }
 
