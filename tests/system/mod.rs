@@ -37,4 +37,5 @@ mod steps;
 mod tokens;
 mod transport;
 mod tursodb_load;
+mod validation;
 mod verification;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::ReadContext;
 use crate::clock;
-use crate::config::Listen;
+use crate::config::{Config, Listen};
 use crate::database::failure;
 use crate::error::{Category, Error, Result};
 use crate::hrana::cursor::Lines;
@@ -19,13 +19,7 @@ use crate::rows::value::Value;
 
 pub(super) async fn read(context: &mut ReadContext<'_>) -> Result<()> {
     let server = context.server;
-    let Some(listen) = &context.config.listen else {
-        return Err(Error::config(
-            "`db_listen` is requested, but `listen` is not set",
-            "set `listen` to the name of a table and a duration: \
-             { table = \"orders\", seconds = 10 }",
-        ));
-    };
+    let listen = settings(context.config)?;
     context.output.count_request();
     let begun = clock::Instant::now();
     let duration = Duration::from_secs(listen.seconds);
@@ -82,6 +76,17 @@ pub(super) async fn read(context: &mut ReadContext<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Returns the settings of the resource.
+pub(super) fn settings(config: &Config) -> Result<&Listen> {
+    config.listen.as_ref().ok_or_else(|| {
+        Error::config(
+            "`db_listen` is requested, but `listen` is not set",
+            "set `listen` to the name of a table and a duration: \
+             { table = \"orders\", seconds = 10 }",
+        )
+    })
 }
 
 /// Parses the counts of an event, such as `{"insert":2,"update":1}`.

@@ -195,6 +195,17 @@ impl Builtin {
             rows: BatchBuilder::new(&info.columns),
             output,
         };
+        if options.row_limit == Some(0) {
+            let checked = match self {
+                Self::Listen => listen::settings(config).map(drop),
+                _ => Ok(()),
+            };
+            match checked {
+                Ok(()) => context.output.end(&mut context.rows)?,
+                Err(error) => record_failure(error, context.output)?,
+            }
+            return Ok(None);
+        }
         let result = match self {
             Self::Version => probe::version(&mut context).await,
             Self::Health => probe::health(&mut context).await,

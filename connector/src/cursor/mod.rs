@@ -114,8 +114,8 @@ impl Cursor {
                 "has format {version}; this version of the connector supports format {VERSION}"
             )));
         }
-        let cursor: Self = serde_json::from_slice(bytes)
-            .map_err(|error| refused(format!("cannot be parsed: {error}")))?;
+        let cursor: Self =
+            serde_json::from_slice(bytes).map_err(|error| refused(unparsable(&error)))?;
         if cursor.has_valid_values() {
             Ok(cursor)
         } else {
@@ -159,6 +159,17 @@ impl Cursor {
     }
 }
 
+/// Returns why the bytes of a cursor are refused, without names of this crate.
+fn unparsable(error: &serde_json::Error) -> String {
+    let problem = if error.is_data() {
+        "does not have the form of a cursor"
+    } else {
+        "is not JSON"
+    };
+    let column = error.column();
+    format!("cannot be parsed: it {problem} (character {column})")
+}
+
 /// Returns the error for a cursor of a single database when many are read, or
 /// the reverse.
 #[must_use]
@@ -196,7 +207,12 @@ mod tests {
     fn an_invalid_cursor_is_refused() {
         for (version, json) in [
             (2, r#"{"last":[]}"#),
+            (1, ""),
+            (1, "5"),
+            (1, "nonsense"),
             (1, "[]"),
+            (1, r#"{"last":{"value":1}}"#),
+            (1, r#"{"last":[],"change":"x"}"#),
             (1, r#"{"last":[],"more":1}"#),
             (1, r#"{"last":[{"value":{"real":"NaN"}}]}"#),
             (1, r#"{"last":[{"value":{"blob":"f"}}]}"#),
@@ -204,6 +220,7 @@ mod tests {
         ] {
             let error = Cursor::decode(version, json.as_bytes(), "t").unwrap_err();
             assert!(error.message.starts_with("the cursor of `t` "), "{error}");
+            assert!(!error.message.contains("struct"), "{error}");
         }
     }
 

@@ -8,6 +8,9 @@ use crate::failure::{ErrorResponse, Failure, reason};
 use crate::hrana::DecodeError;
 use crate::hrana::response::SqlError;
 
+/// Code of a statement whose result does not fit one response.
+const TOO_LARGE: &str = "RESPONSE_TOO_LARGE";
+
 /// Classifies a response with another status than 200. `url` is for messages.
 #[must_use]
 pub fn from_status(status: u16, retry_after: Option<u64>, body: &str, url: &str) -> Failure {
@@ -82,6 +85,11 @@ pub fn from_sql_error(sql: &SqlError, subject: &str) -> Failure {
             return Failure::StreamLost(message.clone());
         }
         "BLOCKED" => reads_blocked(message, subject),
+        TOO_LARGE => error(Category::Data, "a row is larger than the server can send")
+            .hint("omit the large column, or read a part of it with a query, such as `substr`"),
+        // A limit of the server on values, which a file that was uploaded may exceed.
+        "SQLITE_TOOBIG" => error(Category::Data, "a value is larger than the server can read")
+            .hint("omit the large column with `columns`"),
         _ if says("operations are forbidden") => reads_blocked(message, subject),
         _ if says("no such table") => error(Category::NotFound, "the table does not exist")
             .hint("check if the table was dropped or renamed"),
@@ -105,7 +113,7 @@ pub fn from_sql_error(sql: &SqlError, subject: &str) -> Failure {
 /// response.
 #[must_use]
 pub fn is_too_large(sql: &SqlError) -> bool {
-    sql.code == "RESPONSE_TOO_LARGE"
+    sql.code == TOO_LARGE
 }
 
 /// Returns the error of a response that could not be decoded.

@@ -219,16 +219,26 @@ impl Fleet {
             Err(error) => self.continue_without(&member, error).await?,
         }
         self.conclude_read().await?;
-        if self
-            .options
-            .row_limit
-            .is_some_and(|limit| self.rows >= limit)
-        {
+        if self.has_enough() {
             self.queued.clear();
             self.read.clear();
             self.turns.close().await;
         }
         Ok(())
+    }
+
+    /// True if no further database has to be read. A read of no rows ends once
+    /// every resource was found in one of the databases.
+    fn has_enough(&self) -> bool {
+        match self.options.row_limit {
+            Some(0) => {
+                let mut requested = self.requested.iter();
+                !self.totals.is_empty()
+                    && requested.all(|selection| self.totals.contains_key(&selection.resource))
+            }
+            Some(limit) => self.rows >= limit,
+            None => false,
+        }
     }
 
     /// Sends the last columns, and continues with the Platform API or ends.

@@ -3,7 +3,6 @@
 
 use super::table::PagedTable;
 use super::target::row_count;
-use crate::error::{Category, Error};
 use crate::hrana::DecodeError;
 use crate::hrana::decoder::Decoder;
 use crate::hrana::response::{Outcome, PipelineResponse, RowSink, ValueRows};
@@ -68,18 +67,6 @@ pub(super) fn last_key(
 /// Returns the error of a response that lacks something.
 pub(super) fn expected(expected: &'static str) -> DecodeError {
     DecodeError::Malformed { at: 0, expected }
-}
-
-/// Adds a hint to the error of a single row that is larger than a response.
-pub(super) fn with_row_size_hint(error: Error) -> Error {
-    if error.message.contains("RESPONSE_TOO_LARGE") {
-        return Error {
-            category: Category::Data,
-            ..error
-        }
-        .hint("a row is larger than the server can send; omit the large column with `columns`");
-    }
-    error
 }
 
 fn first_value(rows: &[Vec<Vec<Value>>]) -> Option<&Value> {

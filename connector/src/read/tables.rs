@@ -10,7 +10,7 @@
 
 use std::collections::VecDeque;
 
-use super::page_response::{self, DiscardedRows, Estimate, expected, with_row_size_hint};
+use super::page_response::{self, DiscardedRows, Estimate, expected};
 use super::page_size::{PageBytes, PageRows};
 use super::pass::Pass;
 use super::snapshot::Snapshot;
@@ -175,6 +175,8 @@ impl TableReader {
     ) -> Result<AfterPage, Failure> {
         let (pending, page) = match self.prefetched.take() {
             Some(prefetch) => (prefetch.pending, prefetch.page),
+            // A read of no rows checks the statement.
+            None if self.row_limit == Some(0) => self.send(table).await?,
             None if table.rows_left == Some(0) => return Ok(AfterPage::End),
             None if table.limit() == 0 => return Ok(table.stop_early(output)),
             None => self.send(table).await?,
@@ -240,7 +242,7 @@ impl TableReader {
             [Outcome::Failed(error), ..] => {
                 return match failure::from_sql_error(error, &table.resource) {
                     Failure::Other(error) if !error.retryable => {
-                        output.record_failure(&table.resource, with_row_size_hint(error));
+                        output.record_failure(&table.resource, error);
                         Ok(AfterPage::End)
                     }
                     other => Err(other),

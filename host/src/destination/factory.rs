@@ -48,4 +48,13 @@ impl DestinationFactory for BuiltInDestination {
             DestinationSpec::Files(spec) => Box::new(Files::open(spec)?),
         })
     }
+
+    fn open_uncommitted(&self) -> Result<Box<dyn Destination>, DestinationError> {
+        Ok(match &self.spec {
+            DestinationSpec::DuckDb(spec) => {
+                Box::new(duckdb::open_uncommitted(spec, &self.driver_paths)?)
+            }
+            DestinationSpec::Files(spec) => Box::new(Files::open_uncommitted(spec)?),
+        })
+    }
 }

@@ -18,6 +18,7 @@
 mod adbc;
 mod batch_mapping;
 mod columns;
+mod creation;
 mod duckdb;
 mod error;
 mod factory;

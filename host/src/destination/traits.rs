@@ -19,6 +19,13 @@ pub trait DestinationFactory: Send + Sync {
 
     /// Opens the destination for one writer, creating it if needed. Blocks.
     fn open(&self) -> Result<Box<dyn Destination>, DestinationError>;
+
+    /// Opens the destination for loads that are not committed, and fails as
+    /// [`open`](Self::open) would. A factory that would create a destination may
+    /// return an empty one instead, which leaves no trace. Blocks.
+    fn open_uncommitted(&self) -> Result<Box<dyn Destination>, DestinationError> {
+        self.open()
+    }
 }
 
 /// An open destination: the tables of a dataset, and the cursors of the

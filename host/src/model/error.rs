@@ -68,7 +68,10 @@ impl fmt::Display for ErrorCategory {
 }
 
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn as_text<S: Serializer>(remedy: &Option<Remedy>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn as_text<S: Serializer>(
+    remedy: &Option<Remedy>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     remedy
         .as_ref()
         .map(ToString::to_string)

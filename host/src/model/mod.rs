@@ -15,6 +15,7 @@ mod spec;
 
 pub use cursor::{Cursor, CursorValue};
 pub use destination_spec::{DestinationSpec, DuckDbSpec, FileFormat, FilesSpec};
+pub(crate) use error::as_text;
 pub use error::{ErrorCategory, SourceError};
 pub use json::{is_json, json_field};
 pub use limits::{Amount, Limit, Limits};

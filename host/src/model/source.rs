@@ -7,8 +7,9 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
 use super::cursor::{Cursor, CursorValue};
-use super::error::SourceError;
+use super::error::{SourceError, as_text};
 use super::load::{ReadMode, Rejected, Verification};
+use super::remedy::Remedy;
 use super::siblings::Sibling;
 
 /// The self-description of a connector.
@@ -117,7 +118,8 @@ pub struct Finding {
     /// Result of the check.
     pub message: String,
     /// Way to correct the finding.
-    pub hint: Option<String>,
+    #[serde(rename = "hint", serialize_with = "as_text")]
+    pub remedy: Option<Remedy>,
 }
 
 /// A request to read one resource.

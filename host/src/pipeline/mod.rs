@@ -14,6 +14,7 @@
 //! - `report`: the result of a load.
 //! - `state`: the cursors between loads.
 //! - `preview`: the first rows of a resource.
+//! - `validation`: what a load would refuse, found without a load.
 //! - `diff`: the changes that a load would make to tables.
 //! - `capabilities`: what a connector declares, and what it is granted.
 //! - `verification`: the comparison of rows with figures of the source.
@@ -31,6 +32,7 @@ mod requested;
 mod row_mapper;
 mod run;
 mod state;
+mod validation;
 mod verification;
 mod writer;
 
@@ -123,7 +125,11 @@ impl Pipeline {
         })
     }
 
-    /// Checks everything that a load needs. Changes nothing.
+    /// Checks everything that a load needs: the source, the destination, and each
+    /// resource. Changes nothing.
+    ///
+    /// # Errors
+    /// The error with which a load would end.
     pub async fn check(&self) -> Result<Vec<Finding>, PipelineError> {
         self.within_runtime(async {
             let mut instance = self.connector.instantiate(self.grants()).await?;
@@ -133,6 +139,14 @@ impl Pipeline {
                 let resources = instance.list_resources(&self.config).await?;
                 findings.push(verification::cost(&self.spec, &resources));
             }
+            let refused = self.validate(&[]).await?;
+            let mut refused: Vec<_> = refused.into_iter().map(validation::finding).collect();
+            // The connector may have found it too.
+            refused.retain(|refused| {
+                let mut known = findings.iter();
+                known.all(|finding| finding.message != refused.message)
+            });
+            findings.extend(refused);
             Ok(findings)
         })
         .await

@@ -11,7 +11,7 @@ use super::row_mapper::mask::Masks;
 use crate::destination::DeletionSource;
 use crate::model::{
     Cursor, DeletionMode, NestedMode, PageKind, ReadMode, ResourceSpec, Selection, SourceSchema,
-    WriteDisposition,
+    WriteDisposition, names,
 };
 
 /// The settings of one resource, or of a child table of one.
@@ -207,10 +207,43 @@ impl ResourcePlan {
     }
 }
 
-/// Returns the plans of all resources in the pipeline's spec, by name.
+/// Returns the plan of a resource, by the defaults if it is not in the spec.
+pub(super) fn for_resource(
+    plans: &BTreeMap<String, ResourcePlan>,
+    resource: &str,
+) -> Result<ResourcePlan, PipelineError> {
+    let by_default = || {
+        ResourcePlan::new(&ResourceSpec {
+            name: resource.to_owned(),
+            ..ResourceSpec::default()
+        })
+    };
+    names::find_in(plans, resource)
+        .cloned()
+        .map_or_else(by_default, Ok)
+}
+
+/// Returns the plans of all resources in the pipeline's spec, by name. Refuses
+/// names that differ in case only, because they would have one table.
 pub(super) fn plans(
     resources: &[ResourceSpec],
 ) -> Result<BTreeMap<String, ResourcePlan>, PipelineError> {
+    let mut names = BTreeMap::new();
+    for spec in resources {
+        let table = names::table_name(&spec.name).to_ascii_lowercase();
+        if let Some(other) = names.insert(table, &spec.name)
+            && *other != spec.name
+        {
+            return Err(PipelineError::settings(
+                format!(
+                    "the resources `{other}` and `{}` would have one table, because their names \
+                     differ in case only",
+                    spec.name
+                ),
+                "remove one of them, and name the other as the source does",
+            ));
+        }
+    }
     let plan = |spec: &ResourceSpec| Ok((spec.name.clone(), ResourcePlan::new(spec)?));
     resources.iter().map(plan).collect()
 }

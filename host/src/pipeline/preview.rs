@@ -75,6 +75,7 @@ impl Pipeline {
     }
 
     async fn first_rows(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
+        self.validate_source(resource).await?;
         let mut instance = self.connector.instantiate(self.grants()).await?;
         self.describe(&mut instance).await?;
         let spec = self

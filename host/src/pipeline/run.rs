@@ -10,13 +10,14 @@ use tracing::Instrument;
 use super::Pipeline;
 use super::error::{CommonCause, PipelineError};
 use super::observer::{Observer, Update};
-use super::plan::ResourcePlan;
+use super::plan::{self, ResourcePlan};
 use super::report::Report;
 use super::requested::RequestedResources;
 use super::writer::{self, RunHeader, RunResult};
 use crate::destination::{Destination, DestinationError, DestinationFactory};
 use crate::model::{
-    Consistency, Cursor, Descriptor, LoadId, ReadMode, ReadOptions, Selection, SourceError, names,
+    Consistency, Cursor, Descriptor, LoadId, ReadMode, ReadOptions, Selection, SourceError,
+    Verification, names,
 };
 use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
@@ -44,6 +45,17 @@ pub struct RunOptions {
     pub recorder: Option<Arc<PolicyRecorder>>,
 }
 
+/// One attempt of a run.
+#[derive(Default)]
+pub(super) struct Attempt<'a> {
+    /// Resources that voided an earlier attempt, and are not read.
+    pub(super) failed: BTreeMap<String, SourceError>,
+    /// True to validate only: no row is read, and nothing is committed.
+    pub(super) only_validates: bool,
+    /// Cursor of a resource that replaces the saved one.
+    pub(super) cursor: Option<(&'a str, &'a Cursor)>,
+}
+
 impl Pipeline {
     /// Loads once. When `cancel` completes, the uncommitted load is undone.
     pub async fn run(
@@ -52,25 +64,28 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
-        self.within_runtime(self.attempts(options, observer, cancel))
-            .await
+        let attempts = self.attempts(Attempt::default(), options, observer, cancel);
+        self.within_runtime(attempts).await
     }
 
-    /// Loads, and loads again without the resources that void the load.
-    async fn attempts(
+    /// Loads or validates, and does so again without the resources that void the
+    /// load.
+    pub(super) async fn attempts(
         &self,
+        mut attempt: Attempt<'_>,
         options: &RunOptions,
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
         let mut cancel = std::pin::pin!(cancel);
-        let mut failed = BTreeMap::new();
         loop {
             let load_id = LoadId::from_time(SystemTime::now());
             let span = tracing::info_span!("load", load_id = %load_id, pipeline = self.spec.name);
             let progress = Arc::clone(&observer);
-            let load = self.load(load_id, options, progress, cancel.as_mut(), &failed);
-            match load.instrument(span).await {
+            let load = self.load(load_id, &attempt, options, progress, cancel.as_mut());
+            let loaded = load.instrument(span).await;
+            let failed = &mut attempt.failed;
+            match loaded {
                 Err(PipelineError::Resource { resource, error })
                     if failed.len() < MAX_VOIDED_LOADS && !failed.contains_key(&resource) =>
                 {
@@ -87,22 +102,24 @@ impl Pipeline {
     async fn load(
         &self,
         load_id: LoadId,
+        attempt: &Attempt<'_>,
         options: &RunOptions,
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
-        failed: &BTreeMap<String, SourceError>,
     ) -> Result<Report, PipelineError> {
+        let failed = &attempt.failed;
         let started = (SystemTime::now(), Instant::now());
         // The destination is opened first, so that the source gets no request
         // for a load that cannot be stored.
         let factory = self.destination_factory();
         let name = self.spec.name.clone();
-        let opened = blocking(move || open_destination(factory.as_ref(), &name)).await??;
+        let validates = attempt.only_validates;
+        let open = move || open_destination(factory.as_ref(), &name, validates);
         let OpenDestination {
             mut destination,
             cursors,
             other_pipelines,
-        } = opened;
+        } = blocking(open).await??;
         let location = destination.location();
 
         let (mut instance, descriptor) = match self.connect(options).await {
@@ -113,10 +130,16 @@ impl Pipeline {
                 return Err(error);
             }
         };
-        let plans = self.run_plans(&cursors, options);
+        let plans = self.run_plans(attempt, &cursors, options)?;
         let mut selections = self.selections(&options.only, &plans);
         let reads_all = selections.is_empty();
         selections.retain(|selection| !failed.contains_key(&selection.resource));
+        if validates {
+            // No rows are received that figures could verify.
+            for selection in &mut selections {
+                selection.verify = Verification::Off;
+            }
+        }
         if let Some((resource, error)) = failed.iter().next()
             && selections.is_empty()
             && !reads_all
@@ -130,6 +153,7 @@ impl Pipeline {
         }
         let header = RunHeader {
             failed: failed.clone(),
+            only_validates: validates,
             ..self.header(
                 load_id.clone(),
                 started.0,
@@ -155,7 +179,9 @@ impl Pipeline {
             drop(destination);
             result
         });
-        let read = self.read(&mut instance, &selections, sender, cancel).await;
+        let read = self
+            .read(&mut instance, &selections, validates, sender, cancel)
+            .await;
         let written = writing.await.map_err(|error| crashed(&error))?;
         // The error of the writer is returned first, because it ends the reader. An
         // error of the reader after `done` does not undo the commit.
@@ -171,7 +197,9 @@ impl Pipeline {
                 .into());
             }
         };
-        tracing::info!(status = result.status.as_str(), "committed");
+        if !validates {
+            tracing::info!(status = result.status.as_str(), "committed");
+        }
         Ok(Report {
             pipeline: self.spec.name.clone(),
             load_id: result.load_id,
@@ -201,14 +229,20 @@ impl Pipeline {
     /// Returns the plans of a run that continues from cursors.
     fn run_plans(
         &self,
+        attempt: &Attempt<'_>,
         cursors: &BTreeMap<String, Cursor>,
         options: &RunOptions,
-    ) -> BTreeMap<String, ResourcePlan> {
+    ) -> Result<BTreeMap<String, ResourcePlan>, PipelineError> {
         let plans = self.plans.iter().map(|(name, plan)| {
             let plan = plan.for_run(names::find_in(cursors, name), options.full_refresh);
             (name.clone(), plan)
         });
-        plans.collect()
+        let mut plans: BTreeMap<_, _> = plans.collect();
+        if let Some((resource, cursor)) = attempt.cursor {
+            let plan = plan::for_resource(&self.plans, resource)?;
+            plans.insert(plan.spec.name.clone(), plan.for_run(Some(cursor), false));
+        }
+        Ok(plans)
     }
 
     /// Reads events from the connector until it is done, the writer has ended,
@@ -217,13 +251,19 @@ impl Pipeline {
         &self,
         instance: &mut Instance,
         selections: &[Selection],
+        validates: bool,
         sender: mpsc::Sender<RawEvent>,
         cancel: impl Future<Output = ()>,
     ) -> Result<(), PipelineError> {
         let options = ReadOptions {
             resumable: self.spec.consistency != Consistency::Snapshot,
             page_bytes: Some(self.spec.limits.page),
-            verify: self.spec.verify,
+            verify: if validates {
+                Verification::Off
+            } else {
+                self.spec.verify
+            },
+            row_limit: validates.then_some(0),
             ..ReadOptions::default()
         };
         let mut cancel = std::pin::pin!(cancel);
@@ -326,6 +366,7 @@ impl Pipeline {
             verify: self.spec.verify,
             other_pipelines,
             failed: BTreeMap::new(),
+            only_validates: false,
             commit_every: match self.spec.consistency {
                 Consistency::Snapshot => None,
                 Consistency::Resumable { commit_every } => Some(commit_every),
@@ -347,8 +388,13 @@ struct OpenDestination {
 fn open_destination(
     factory: &dyn DestinationFactory,
     pipeline: &str,
+    validates: bool,
 ) -> Result<OpenDestination, DestinationError> {
-    let mut destination = factory.open()?;
+    let mut destination = if validates {
+        factory.open_uncommitted()?
+    } else {
+        factory.open()?
+    };
     let cursors = destination.cursors(pipeline)?;
     let mut other_pipelines = destination.pipelines_with_cursors()?;
     for pipelines in other_pipelines.values_mut() {

@@ -17,7 +17,7 @@ impl Pipeline {
     pub async fn state(&self) -> Result<BTreeMap<String, Cursor>, PipelineError> {
         let factory = self.destination_factory();
         let name = self.spec.name.clone();
-        let cursors = move || factory.open()?.cursors(&name);
+        let cursors = move || factory.open_uncommitted()?.cursors(&name);
         Ok(self.within_runtime(blocking(cursors)).await??)
     }
 
@@ -30,12 +30,17 @@ impl Pipeline {
     }
 
     /// Replaces or removes the cursor of a resource, and returns the previous
-    /// one. Does not change its rows.
+    /// one. Does not change its rows. Refuses a cursor that the connector does not
+    /// accept.
     pub async fn set_state(
         &self,
         resource: &str,
         cursor: Option<Cursor>,
     ) -> Result<Option<Cursor>, PipelineError> {
+        if let Some(cursor) = &cursor {
+            self.within_runtime(self.validate_cursor(resource, cursor))
+                .await?;
+        }
         let factory = self.destination_factory();
         let name = self.spec.name.clone();
         let resource = resource.to_owned();

@@ -156,7 +156,7 @@ pub(super) fn cost(spec: &PipelineSpec, resources: &[Resource]) -> Finding {
         message: format!(
             "a full read of the verified resources bills their rows twice: about {rows} rows more{unknown}"
         ),
-        hint: None,
+        remedy: None,
     }
 }
 

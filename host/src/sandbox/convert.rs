@@ -107,7 +107,7 @@ pub(super) fn findings(
             types::Severity::Error => Severity::Error,
         },
         message: bounded(&f.message),
-        hint: f.hint.as_deref().map(bounded),
+        remedy: f.hint.as_deref().map(|hint| bounded(hint).into()),
     };
     Ok(findings.into_iter().map(finding).collect())
 }

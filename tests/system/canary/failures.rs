@@ -1,9 +1,9 @@
 //! Secrecy of credentials in failures.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use connector_tests::faulty::{FaultyServer, ProxyFault};
 use connector_tests::keys;
 use connector_tests::paths;
@@ -13,8 +13,8 @@ use super::{Source, VARIABLE, guarded, host, nothing_shows, written};
 
 const TOKEN: &str = "eyJhbGciOiJub25lIn0.e30.canary-4b1d7f0a9c2e8356-canary-e0c3a86f52d917b4";
 
-/// Runs every command that contacts the source, and checks its exit code. The
-/// commands run concurrently because they mostly wait between attempts.
+/// Runs every command that contacts the source, and checks its exit code. They run
+/// one after the other, because each may open the destination.
 fn each_ends(pipeline: &Pipeline, token: &str, code: i32) -> Result<Vec<Outcome>> {
     const COMMANDS: [&[&str]; 4] = [&["check"], &["list"], &["run"], &["preview", "t"]];
     const FORMATS: [&[&str]; 2] = [&[], &["--log-format", "json", "--json"]];
@@ -22,47 +22,24 @@ fn each_ends(pipeline: &Pipeline, token: &str, code: i32) -> Result<Vec<Outcome>
     let file = written(pipeline, Source::Environment)?;
     let mut outcomes = Vec::new();
     for format in FORMATS {
-        let started: Vec<_> = COMMANDS
-            .iter()
-            .map(|command| {
-                pipeline::command()?
-                    .args([command, &["--log", "trace", "--config"][..]].concat())
-                    .arg(&file)
-                    .args(format)
-                    .env(VARIABLE, token)
-                    .stdin(Stdio::null())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .context("cannot start the host")
-            })
-            .collect::<Result<_>>()?;
-        let ended = outputs(started)?;
-        for (command, outcome) in COMMANDS.iter().zip(ended) {
+        for command in COMMANDS {
+            let started = pipeline::command()?
+                .args([command, &["--log", "trace", "--config"][..]].concat())
+                .arg(&file)
+                .args(format)
+                .env(VARIABLE, token)
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .context("cannot start the host")?;
+            let outcome = Outcome::from(started.wait_with_output()?);
             ensure!(outcome.code == Some(code), "{command:?}: {outcome:?}");
             nothing_shows(pipeline, &outcome, token).with_context(|| format!("{command:?}"))?;
             outcomes.push(outcome);
         }
     }
     Ok(outcomes)
-}
-
-/// Returns the outputs of processes. All are read concurrently: a process stops
-/// when its pipe is full.
-fn outputs(children: Vec<Child>) -> Result<Vec<Outcome>> {
-    std::thread::scope(|scope| {
-        let waiting: Vec<_> = children
-            .into_iter()
-            .map(|child| scope.spawn(move || child.wait_with_output()))
-            .collect();
-        waiting
-            .into_iter()
-            .map(|thread| {
-                let output = thread.join().map_err(|_| anyhow!("a thread panicked"))?;
-                Ok(output?.into())
-            })
-            .collect()
-    })
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Trouble in the source, in the selection of a resource, and in its cursor.
 
 use anyhow::{Result, ensure};
-use connector_tests::pipeline::{Pipeline, host};
+use connector_tests::duckdb;
+use connector_tests::pipeline::Pipeline;
 use connector_tests::sqld::Sqld;
 
 use super::{Store, check_isolated, check_summary, entry, serve};
@@ -155,25 +156,16 @@ fn a_broken_view_fails_alone_when_it_is_selected() -> Result<()> {
 
 #[test]
 fn a_cursor_that_cannot_be_parsed_fails_its_table_only() -> Result<()> {
-    for store in Store::all()? {
-        let server = serve()?;
-        let pipeline = store.pipeline(&server, INCREMENTAL)?;
-        pipeline.load()?;
-        let file = pipeline.write()?.display().to_string();
-        let set = [
-            "state",
-            "set",
-            "--config",
-            &file,
-            "--resource",
-            "orders",
-            "nonsense",
-        ];
-        ensure!(host(&set)?.code == Some(0), "the cursor was not set");
-        server.client().run(&["INSERT INTO calm VALUES (2)"])?;
-        let expected = ["the cursor of `orders` cannot be parsed", "orders"];
-        check_isolated(&store, &pipeline, "orders", expected)?;
-    }
+    let (server, store) = (serve()?, Store::duckdb()?);
+    let pipeline = store.pipeline(&server, INCREMENTAL)?;
+    pipeline.load()?;
+    duckdb::change(
+        &store.database(),
+        &["UPDATE turso_data._cursors SET value = 'nonsense'::BLOB"],
+    )?;
+    server.client().run(&["INSERT INTO calm VALUES (2)"])?;
+    let expected = ["the cursor of `orders` cannot be parsed", "orders"];
+    check_isolated(&store, &pipeline, "orders", expected)?;
     Ok(())
 }
 

@@ -32,15 +32,15 @@ pub(super) struct DuckDbConnection {
     // open it.
     inner: AdbcConnection,
     memory: MemoryBudget,
-    _lock: FileLock,
+    _lock: Option<FileLock>,
 }
 
 impl DuckDbConnection {
-    /// Opens the file, creating it if needed.
+    /// Opens the file, creating it if needed. A database in memory needs no lock.
     pub(super) fn open(
         driver: Driver,
         path: &Path,
-        lock: FileLock,
+        lock: Option<FileLock>,
     ) -> Result<Self, DestinationError> {
         let location = location(path);
         let Some(file) = path.to_str() else {

@@ -17,6 +17,7 @@ pub(super) use self::connection::location;
 use self::connection::DuckDbConnection;
 use self::dialect::DuckDbDialect;
 use super::adbc::DriverLibrary;
+use super::creation::{self, Missing};
 use super::error::DestinationError;
 use super::lock::FileLock;
 use super::sql::{Dataset, DatasetName, SqlDestination};
@@ -45,7 +46,28 @@ pub(super) fn open(
     // of the database in this one.
     let lock = FileLock::acquire(&lock_path(&spec.path))
         .map_err(|error| DestinationError::opening(&location(&spec.path), error))?;
-    let mut connection = DuckDbConnection::open(driver, &spec.path, lock)?;
+    let connection = DuckDbConnection::open(driver, &spec.path, Some(lock))?;
+    destination(connection, spec)
+}
+
+/// Opens the database for loads that are not committed. A file that does not exist
+/// is not created: a database in memory takes its place.
+pub(super) fn open_uncommitted(
+    spec: &DuckDbSpec,
+    driver_paths: &[PathBuf],
+) -> Result<SqlDestination, DestinationError> {
+    if !creation::can_create(&spec.path, Missing::File) {
+        return open(spec, driver_paths);
+    }
+    let driver = LIBRARY.load(spec.driver.as_deref(), driver_paths)?;
+    let connection = DuckDbConnection::open(driver, Path::new(":memory:"), None)?;
+    destination(connection, spec)
+}
+
+fn destination(
+    mut connection: DuckDbConnection,
+    spec: &DuckDbSpec,
+) -> Result<SqlDestination, DestinationError> {
     let name = DatasetName {
         catalog: Some(connection.database_name()?),
         schema: spec.dataset.clone(),

@@ -51,7 +51,8 @@ use std::sync::Arc;
 use self::known_commit::KnownCommit;
 use self::load::FilesLoad;
 use self::manifest::Manifest;
-use self::store::{ConditionalStore, LocalStore, ObjectStore, Store};
+use self::store::{ConditionalStore, InMemory, LocalStore, ObjectStore, Store};
+use super::creation::{self, Missing};
 use super::error::DestinationError;
 use super::names;
 use super::traits::{Destination, Load};
@@ -72,6 +73,17 @@ impl Files {
         let store =
             LocalStore::open(root).map_err(|error| DestinationError::opening(&location, error))?;
         Self::on(Box::new(store), spec.format)
+    }
+
+    /// Opens the folder of a dataset for loads that are not committed. A folder that
+    /// does not exist is not created: one in memory takes its place.
+    pub(super) fn open_uncommitted(spec: &FilesSpec) -> Result<Self, DestinationError> {
+        let root = folder(&spec.url)?.join(names::folder(&spec.dataset));
+        if !creation::can_create(&root, Missing::Folder) {
+            return Self::open(spec);
+        }
+        let objects = Arc::new(InMemory::new());
+        Self::open_objects(objects, &spec.dataset, spec.format)
     }
 
     /// Opens the folder of a dataset in an object store.

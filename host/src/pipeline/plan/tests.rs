@@ -165,3 +165,17 @@ fn columns_in_a_cursor_are_not_masked() {
     assert!(table_write(&spec, "id").is_err());
     assert!(table_write(&spec, "k").is_ok());
 }
+
+#[test]
+fn resources_whose_names_differ_in_case_only_are_refused() {
+    let named = |name: &str| ResourceSpec {
+        name: name.to_owned(),
+        ..ResourceSpec::default()
+    };
+    let error = plans(&[named("orders"), named("other"), named("ORDERS")]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the resources `orders` and `ORDERS` would have one table, because their names differ in case only"
+    );
+    assert_eq!(plans(&[named("orders"), named("other")]).unwrap().len(), 2);
+}

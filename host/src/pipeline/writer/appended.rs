@@ -1,24 +1,20 @@
-//! Notes about appended rows that the table may have already. Refuses nothing:
-//! an operator may want them.
+//! Notes about rows that are added to those of earlier loads or of other pipelines.
+//! Refuses nothing: an operator may want them.
 
 use super::run_state::RunState;
-use super::table_state::TableState;
 use crate::model::{ReadMode, WriteDisposition, names};
 
 impl RunState<'_> {
-    /// Returns notes about rows that were appended to an existing table, which
-    /// may have them already.
+    /// Returns notes about rows that were added to an existing table, which may
+    /// have them already.
     pub(super) fn append_notes(&self, resource: &str) -> Vec<String> {
         let open = self.resources.get(resource).map(|open| &open.own);
-        let appends = |table: &&TableState| {
-            let plan = table.plan();
-            plan.disposition == WriteDisposition::Append && !plan.full_refresh
-        };
-        let Some(table) = open.filter(appends) else {
+        let Some(table) = open.filter(|table| table.plan().keeps_table()) else {
             return Vec::new();
         };
+        let appends = table.plan().disposition == WriteDisposition::Append;
         let mut notes = Vec::new();
-        if table.existed && table.totals.rows > 0 {
+        if appends && table.existed && table.totals.rows > 0 {
             if table.plan().mode() == ReadMode::Full {
                 notes.push(
                     "all rows were added to those of earlier loads, because `mode` is `full` and \
@@ -36,9 +32,14 @@ impl RunState<'_> {
         }
         let others = names::find_in(&self.header.other_pipelines, resource);
         for other in others.into_iter().flatten() {
+            let effect = if appends {
+                "rows that both append are stored twice"
+            } else {
+                "rows with the same key replace each other"
+            };
             notes.push(format!(
-                "the pipeline `{other}` also loads `{resource}` into this dataset; rows that both \
-                 append are stored twice"
+                "the pipeline `{other}` also loads `{resource}` into this dataset; {effect}, unless \
+                 one of them has another `dataset`"
             ));
         }
         notes

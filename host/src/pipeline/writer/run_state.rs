@@ -37,6 +37,8 @@ pub(in crate::pipeline) struct RunHeader {
     pub(in crate::pipeline) failed: BTreeMap<String, SourceError>,
     /// Interval at which a resumable run is committed.
     pub(in crate::pipeline) commit_every: Option<Duration>,
+    /// True if the run only validates: nothing is applied or committed.
+    pub(in crate::pipeline) only_validates: bool,
 }
 
 /// The state of a run over all of its loads.

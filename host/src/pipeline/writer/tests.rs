@@ -85,6 +85,7 @@ fn load_observed(
         other_pipelines: BTreeMap::new(),
         failed: BTreeMap::new(),
         commit_every: None,
+        only_validates: false,
     };
     write(
         destination.as_mut(),

@@ -32,6 +32,7 @@ check = [
     {{ request = {{ authority = "{authority}" }} }},
     {{ request = {{ authority = "localhost:{port}" }} }},
 ]
+events = [{{ done = [] }}]
 
 [[connector.allow]]
 origin = "{origin}"

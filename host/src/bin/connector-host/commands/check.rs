@@ -8,6 +8,7 @@ use super::{print, print_json};
 use crate::args::Common;
 use crate::environment;
 use crate::failure::{FAILED, Failure};
+use crate::remedy;
 
 pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
     let findings = environment::pipeline(&args.config)?.check().await?;
@@ -25,8 +26,8 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
                 "{label}: {}: {}\n",
                 finding.subject, finding.message
             ));
-            if let Some(hint) = &finding.hint {
-                text.push_str(&format!("hint: {hint}\n"));
+            if let Some(remedy) = &finding.remedy {
+                text.push_str(&format!("hint: {}\n", remedy::hint(remedy)));
             }
         }
         print(&text)?;

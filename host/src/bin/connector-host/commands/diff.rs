@@ -8,6 +8,7 @@ use super::{print, print_json};
 use crate::args::Common;
 use crate::environment;
 use crate::failure::{FAILED, Failure};
+use crate::remedy;
 
 pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
     let diffs = environment::pipeline(&args.config)?.diff().await?;
@@ -21,6 +22,9 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
             }
             if let Some(reason) = &diff.refused {
                 text.push_str(&format!("error: {reason}\n"));
+            }
+            if let Some(remedy) = &diff.remedy {
+                text.push_str(&format!("hint: {}\n", remedy::hint(remedy)));
             }
         }
         if text.is_empty() {

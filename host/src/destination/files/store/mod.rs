@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use std::io;
 
 pub(super) use object_store::ObjectStore;
+pub(super) use object_store::memory::InMemory;
 use object_store::path::Path;
 use tokio::runtime::Runtime;
 
