@@ -220,3 +220,128 @@ fn changes_are_read_although_the_server_lists_names_in_lower_case() -> Result<()
     assert!(listed.stdout.contains("Customer"), "{listed:?}");
     Ok(())
 }
+
+#[test]
+fn a_column_of_the_source_never_meets_a_sibling() -> Result<()> {
+    for lines in [
+        "mode = \"incremental\"\ncursor = \"at\"",
+        "",
+        "write = \"append\"",
+    ] {
+        let (server, pipeline) = serve(&[
+            "CREATE TABLE items(id INTEGER PRIMARY KEY, stock INTEGER, at INTEGER)",
+            "INSERT INTO items VALUES (1, 5, 1), (2, 'many', 2)",
+        ])?;
+        let pipeline = pipeline.resource_with("items", lines);
+        pipeline.load()?;
+        server.client().run(&[
+            "ALTER TABLE items ADD COLUMN stock__text TEXT",
+            "DELETE FROM items",
+            "INSERT INTO items VALUES (3, 'few', 3, 'own'), (4, 7, 4, NULL)",
+        ])?;
+        for _ in 0..2 {
+            pipeline.load()?;
+            let sql = "SELECT DISTINCT id, stock, stock__text, stock__text_ FROM turso_data.items WHERE id > 2 ORDER BY id";
+            assert_eq!(
+                shown(&pipeline, sql)?,
+                "[[3, NULL, 'few', 'own'], [4, 7, NULL, NULL]]",
+                "{lines}"
+            );
+        }
+        let sql = "SELECT column_names FROM turso_data._load_resources WHERE column_names IS NOT NULL ORDER BY load_id DESC LIMIT 1";
+        let recorded = shown(&pipeline, sql)?;
+        assert!(
+            recorded.contains(r#""stock__text_":{"source":"stock__text"}"#),
+            "{recorded}"
+        );
+        let sql = "SELECT count(*) FROM turso_data._load_resources WHERE column_names IS NOT NULL";
+        assert_eq!(shown(&pipeline, sql)?, "[[2]]", "{lines}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_sibling_never_meets_a_column_of_the_source() -> Result<()> {
+    let (server, pipeline) = serve(&[
+        "CREATE TABLE items(id INTEGER PRIMARY KEY, stock INTEGER, stock__text TEXT)",
+        "INSERT INTO items VALUES (1, 5, 'own')",
+    ])?;
+    let pipeline = pipeline
+        .resource_with("items", "write = \"merge\"")
+        .into_files("jsonl");
+    pipeline.load()?;
+    server.client().run(&[
+        "ALTER TABLE items DROP COLUMN stock__text",
+        "INSERT INTO items VALUES (2, 'many')",
+    ])?;
+    for _ in 0..2 {
+        pipeline.load()?;
+        let stored = files::table_files(&pipeline.dataset(), "items")?;
+        let columns = ["id", "stock", "stock__text", "stock__text_"].map(str::to_owned);
+        let rows = files::jsonl(&stored, &columns)?.rows;
+        let row = rows.iter().map(|row| format!("{row:?}"));
+        let row = row.filter(|row| row.starts_with("[2,"));
+        assert_eq!(row.collect::<Vec<_>>(), ["[2, NULL, NULL, 'many']"]);
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_of_objects_that_differ_in_case_keep_their_columns() -> Result<()> {
+    let (server, pipeline) = serve(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, doc JSON)",
+        r#"INSERT INTO t VALUES (1, '{"Name":"upper","name":"lower"}')"#,
+    ])?;
+    let pipeline = pipeline.resource_with("t", "nested = \"tables\"");
+    pipeline.load()?;
+    for document in [
+        r#"{"name":"lower","Name":"upper"}"#,
+        r#"{"NAME":1,"name":"lower","Name":"upper"}"#,
+    ] {
+        let sql = format!("UPDATE t SET doc = '{document}'");
+        server.client().run(&[&sql])?;
+        pipeline.load()?;
+        assert_eq!(
+            shown(&pipeline, "SELECT doc__Name, doc__name_ FROM turso_data.t")?,
+            "[['upper', 'lower']]",
+            "{document}"
+        );
+    }
+    assert_eq!(
+        shown(&pipeline, "SELECT doc__NAME__ FROM turso_data.t")?,
+        "[[1]]"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_key_with_a_collation_keeps_its_row_or_the_report_says_so() -> Result<()> {
+    for deletes in ["", "\ndeletes = \"hard\""] {
+        let (server, pipeline) = serve(&[
+            "CREATE TABLE users(email TEXT PRIMARY KEY COLLATE NOCASE, name TEXT, at INTEGER)",
+            "CREATE INDEX users_at ON users(at)",
+            "INSERT INTO users VALUES ('Ada@x.org', 'Ada', 1), ('ben@x.org', 'Ben', 1)",
+        ])?;
+        let lines = format!("mode = \"incremental\"\ncursor = \"at\"{deletes}");
+        let pipeline = pipeline.resource_with("users", &lines);
+        pipeline.load()?;
+        server.client().run(&[
+            "UPDATE users SET email = 'ada@x.org', name = 'Ada L', at = 2 WHERE email = 'ADA@X.ORG'",
+        ])?;
+        let report = pipeline.load()?;
+        let notes = report["resources"][0]["notes"].to_string();
+        let sql = "SELECT email FROM turso_data.users ORDER BY ALL";
+        if deletes.is_empty() {
+            assert!(notes.contains("collation NOCASE"), "{notes}");
+            assert!(notes.contains("set `deletes` to `hard`"), "{notes}");
+            assert_eq!(
+                shown(&pipeline, sql)?,
+                "[['Ada@x.org'], ['ada@x.org'], ['ben@x.org']]"
+            );
+        } else {
+            assert!(!notes.contains("collation"), "{notes}");
+            assert_eq!(shown(&pipeline, sql)?, "[['ada@x.org'], ['ben@x.org']]");
+        }
+    }
+    Ok(())
+}

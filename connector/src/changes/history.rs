@@ -7,6 +7,7 @@ use super::feed::is_same_table;
 use super::record;
 use super::refresh_needed;
 use crate::database::table::Table;
+use crate::database::tokens::tokens;
 use crate::error::Result;
 use crate::rows::value::Value;
 
@@ -147,32 +148,6 @@ fn adds_column(statement: &str) -> bool {
     };
     let rest = rest.strip_suffix(&[";"]).unwrap_or(rest);
     is_alter_table && rest.first().is_some_and(|token| is(token, "ADD")) && !rest.contains(&";")
-}
-
-/// Splits SQL into words, quoted names and single characters, without comments.
-/// Returns `None` if a quote is not closed.
-fn tokens(sql: &str) -> Option<Vec<&str>> {
-    let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '$' || !c.is_ascii();
-    let mut tokens = Vec::new();
-    let mut rest = sql.trim_start();
-    while let Some(first) = rest.chars().next() {
-        let length = if rest.starts_with("--") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            comment.find("*/").map_or(rest.len(), |end| end + 4)
-        } else {
-            let length = match first {
-                '"' | '`' | '\'' => rest[1..].find(first)? + 2,
-                '[' => rest.find(']')? + 1,
-                _ if is_word(first) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
-                _ => first.len_utf8(),
-            };
-            tokens.push(&rest[..length]);
-            length
-        };
-        rest = rest[length..].trim_start();
-    }
-    Some(tokens)
 }
 
 #[cfg(test)]

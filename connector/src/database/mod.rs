@@ -4,6 +4,7 @@
 //! | module | job |
 //! |---|---|
 //! | [`table`], [`catalog`], `shadow` | tables and views, the catalogue that lists them, and the tables it omits |
+//! | [`tokens`], [`collations`] | the text of CREATE statements |
 //! | [`parameters`], [`identifier`], [`condition`], [`paging`], [`row_digest`], [`checksum`], [`statement`] | the statements |
 //! | [`dialect`], [`stream`], [`server`] | requests over HTTP |
 //! | [`discovery`] | the requests that read the catalogue |
@@ -11,6 +12,7 @@
 
 pub mod catalog;
 pub mod checksum;
+pub mod collations;
 pub mod condition;
 pub mod dialect;
 pub mod discovery;
@@ -24,4 +26,5 @@ mod shadow;
 pub mod statement;
 pub mod stream;
 pub mod table;
+pub mod tokens;
 mod typed;

@@ -8,6 +8,7 @@ use super::increment::Increment;
 use super::pass::Pass;
 use crate::cursor::Cursor;
 use crate::database::catalog::Catalog;
+use crate::database::collations::key_collation;
 use crate::database::condition::Condition;
 use crate::database::paging::Paging;
 use crate::database::statement;
@@ -102,6 +103,9 @@ impl Target {
         if selection.keys && !primary_key.is_empty() {
             target.keys = Some(keys_pass(table, &primary_key, selection)?);
         }
+        target
+            .notes
+            .extend(collation_note(table, &primary_key, selection));
         target.primary_key = primary_key;
         target.set_method(table, selection, catalog)?;
         Ok(target)
@@ -237,6 +241,20 @@ pub(super) fn unlimited(resource: &str) -> Error {
         format!("`{resource}` is read by one statement, so `max_rows_read` cannot limit its rows"),
         "remove `max_rows_read`, or limit the rows in a query (`queries`)",
     )
+}
+
+/// Returns a note about a key that the server compares in another way than the
+/// host. The keys of all rows show which rows are gone, and the feed names them.
+fn collation_note(table: &Table, primary_key: &[String], selection: &Selection) -> Option<String> {
+    if !selection.idempotent || selection.keys || selection.mode == Mode::Changes {
+        return None;
+    }
+    let (column, collation) = key_collation(&table.sql, primary_key)?;
+    Some(format!(
+        "the key column `{column}` has the collation {collation}, but rows are merged by the exact \
+         text: if a key changes in a way that the collation ignores, its old row stays; set `deletes` \
+         to `hard` to remove such rows"
+    ))
 }
 
 /// Returns the number of rows that the largest row id suggests.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::stored_type::{StoredType, stored_type};
+use crate::model::origin::ColumnOrigin;
 
 /// A column of a stored table.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -15,14 +16,18 @@ pub(super) struct Column {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) stored_type: StoredType,
+    /// Origin of the values, unless the name says everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<ColumnOrigin>,
 }
 
 impl Column {
-    /// Creates a boolean column.
-    pub(super) fn boolean(name: &str) -> Self {
+    /// Creates a column of the host.
+    pub(super) fn new(name: &str, stored_type: StoredType) -> Self {
         Self {
             name: name.to_owned(),
-            stored_type: StoredType::Boolean,
+            stored_type,
+            origin: None,
         }
     }
 }
@@ -61,6 +66,7 @@ impl Columns {
             columns.push(Column {
                 name: field.name().clone(),
                 stored_type,
+                origin: ColumnOrigin::from_field(field),
             });
         }
         // Databases compare names without regard to the case of ASCII
@@ -114,23 +120,29 @@ impl Columns {
         self.0.iter().map(|column| column.name.as_str())
     }
 
-    /// Returns the columns as an Arrow schema.
+    /// Returns the columns as an Arrow schema, with their origins.
     pub(super) fn schema(&self) -> SchemaRef {
-        let fields = self
-            .0
-            .iter()
-            .map(|column| column.stored_type.field(&column.name));
+        let fields = self.0.iter().map(|column| {
+            let field = column.stored_type.field(&column.name);
+            ColumnOrigin::set(column.origin.as_ref(), field)
+        });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 
     /// Adds the incoming columns that the table lacks, and returns them. A
-    /// column that the table has must have the same type.
+    /// column that the table has must have the same type. It gets the origin of
+    /// the incoming one.
     pub(super) fn add_missing(&mut self, incoming: &Self) -> Result<Vec<Column>, ColumnError> {
         let mut added = Vec::new();
         for column in &incoming.0 {
-            match self.index_of(&column.name).map(|index| &self.0[index]) {
+            let index = self.index_of(&column.name);
+            match index.and_then(|index| self.0.get_mut(index)) {
                 None => added.push(column.clone()),
-                Some(stored) if stored.stored_type == column.stored_type => {}
+                Some(stored) if stored.stored_type == column.stored_type => {
+                    if column.origin.is_some() {
+                        stored.origin.clone_from(&column.origin);
+                    }
+                }
                 Some(stored) => {
                     return Err(ColumnError::Changed {
                         column: column.name.clone(),

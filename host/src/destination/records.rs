@@ -4,6 +4,7 @@
 //!
 //! Must not know how a destination stores them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +14,14 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::names::comparison_key;
 use crate::model::{Cursor, LoadId, LoadRecord, ReadMode, Rejected, ResourceRecord, names};
+
+/// Column of `_load_resources` with the name of the table of a resource.
+pub(super) const TABLE_NAME: &str = "table_name";
+/// Column of `_load_resources` with the origins of the columns of a table, as
+/// JSON. Null if they are those of the load before.
+pub(super) const COLUMN_NAMES: &str = "column_names";
 
 /// Returns the names of the tables and their columns.
 pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
@@ -61,6 +69,8 @@ pub(super) fn tables() -> [(&'static str, SchemaRef); 4] {
                 bytes("cursor_before"),
                 version("cursor_after_version"),
                 bytes("cursor_after"),
+                text(TABLE_NAME),
+                text(COLUMN_NAMES),
             ]),
         ),
         (
@@ -109,9 +119,20 @@ pub(super) fn load(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
     )
 }
 
-/// Returns the rows of `_load_resources` for a load.
-pub(super) fn resources(record: &LoadRecord) -> Result<RecordBatch, ArrowError> {
+/// Returns the rows of `_load_resources` for a load. `origins` has the changed
+/// origins of columns as JSON, by the key by which names of tables are compared.
+pub(super) fn resources(
+    record: &LoadRecord,
+    origins: &BTreeMap<String, String>,
+) -> Result<RecordBatch, ArrowError> {
     let all = &record.resources;
+    let tables = all
+        .iter()
+        .map(|resource| names::table_name(&resource.resource));
+    let tables: Vec<_> = tables.collect();
+    let changed = tables
+        .iter()
+        .map(|table| origins.get(&comparison_key(table)));
     rows(
         names::LOAD_RESOURCES,
         vec![
@@ -127,6 +148,8 @@ pub(super) fn resources(record: &LoadRecord) -> Result<RecordBatch, ArrowError> 
             cursor_values(all.iter().map(|resource| resource.cursor_before.as_ref())),
             versions(all.iter().map(|resource| resource.cursor_after.as_ref())),
             cursor_values(all.iter().map(|resource| resource.cursor_after.as_ref())),
+            texts(tables.iter().map(String::as_str)),
+            Arc::new(changed.collect::<StringArray>()),
         ],
     )
 }

@@ -7,6 +7,7 @@ mod json;
 mod limits;
 mod load;
 pub mod names;
+pub mod origin;
 mod remedy;
 mod secret;
 pub mod siblings;

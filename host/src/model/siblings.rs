@@ -60,8 +60,18 @@ pub fn text_bytes_name(column: &str) -> String {
     build(column, TEXT_BYTES)
 }
 
+/// Returns the kind of the values of a sibling, with which its name ends.
+#[must_use]
+pub fn sibling_kind(values: &Field, holds_text_bytes: bool) -> &'static str {
+    if holds_text_bytes {
+        TEXT_BYTES
+    } else {
+        type_suffix(values)
+    }
+}
+
 /// True if an earlier load can have created `stored` as a sibling of `column`.
-/// Tables do not record which of their columns are siblings.
+/// Only for tables that do not record it.
 #[must_use]
 pub fn is_possible_sibling(stored: &Field, column: &str) -> bool {
     let other_suffix = match stored.data_type() {

@@ -67,6 +67,7 @@ conformance!([
     nasty_names_are_stored_exactly,
     a_hostile_name_is_only_a_name,
     a_name_with_a_nul_harms_nothing,
+    the_origins_of_columns_are_kept_with_the_table,
     nasty_values_are_stored_exactly,
     decimals_are_added_to_decimals,
     a_table_of_many_columns_is_stored,

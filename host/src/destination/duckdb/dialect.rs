@@ -87,18 +87,9 @@ mod tests {
         };
         let dataset = Dataset::new(Box::new(DuckDbDialect), name);
         let columns = [
-            Column {
-                name: "select".to_owned(),
-                stored_type: StoredType::Int64,
-            },
-            Column {
-                name: "at".to_owned(),
-                stored_type: StoredType::TimestampUtc,
-            },
-            Column {
-                name: "price".to_owned(),
-                stored_type: StoredType::Decimal(18, 2),
-            },
+            Column::new("select", StoredType::Int64),
+            Column::new("at", StoredType::TimestampUtc),
+            Column::new("price", StoredType::Decimal(18, 2)),
         ];
         assert_eq!(
             dataset.create_table("a.b", &columns),

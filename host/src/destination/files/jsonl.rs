@@ -143,10 +143,11 @@ impl<'de> Visitor<'de> for CellVisitor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::destination::stored_type::StoredType;
 
     #[test]
     fn values_are_read_as_they_are_written() {
-        let columns = ["a\"b", "n", "none", "t"].map(Column::boolean);
+        let columns = ["a\"b", "n", "none", "t"].map(|name| Column::new(name, StoredType::Boolean));
         let names = columns.each_ref().map(|column| quoted(&column.name));
         let line =
             b"{\"a\\\"b\":0.30000000000000004,\"n\":null,\"none\":null,\"t\":\"\\n\\u0000 x\"}\n";

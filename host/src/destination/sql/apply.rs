@@ -8,6 +8,7 @@ use super::quoting::quoted;
 use super::transaction::{Transaction, not_storable};
 use crate::destination::columns::Column;
 use crate::destination::error::DestinationError;
+use crate::destination::stored_type::StoredType;
 use crate::destination::table_write::is_content_column;
 use crate::destination::table_write::{DeletionSource, WriteStats};
 use crate::model::{WriteDisposition, names};
@@ -45,7 +46,7 @@ impl Transaction<'_> {
         if table.write.deletion_source == DeletionSource::Flagged {
             let sql = MergeSql::drop_flagged(self.dataset, &table.stored);
             self.execute(action, &sql)?;
-            let flag = Column::boolean(names::IS_DELETED);
+            let flag = Column::new(names::IS_DELETED, StoredType::Boolean);
             self.execute(action, &self.dataset.drop_column(&table.stored, &flag))?;
         }
         if let Some(group) = &table.write.group {

@@ -15,6 +15,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use super::connection::{SqlConnection, texts};
 use super::dataset::Dataset;
 use super::open_table::{OpenTable, TableOrigin};
+use super::origins::RecordedOrigins;
 use super::quoting::literal;
 use super::transaction::{StreamContent, Transaction, not_storable, stored_columns};
 use crate::destination::batch_mapping::BatchMapping;
@@ -389,6 +390,12 @@ impl Load for SqlLoad<'_> {
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
         self.transaction.flush()?;
+        let recorded = match self.transaction.origins.take() {
+            Some(recorded) => recorded,
+            None if self.tables.is_empty() => RecordedOrigins::default(),
+            None => self.transaction.read_origins()?,
+        };
+        let origins = recorded.changes(&self.tables);
         for table in std::mem::take(&mut self.tables).into_values() {
             if matches!(table.origin, TableOrigin::Replacement) {
                 let action = format!("replace `{}`", table.name);
@@ -404,7 +411,7 @@ impl Load for SqlLoad<'_> {
         self.store_rejected()?;
         self.store_cursors(record)?;
         self.append_records(names::LOADS, records::load(record))?;
-        self.append_records(names::LOAD_RESOURCES, records::resources(record))?;
+        self.append_records(names::LOAD_RESOURCES, records::resources(record, &origins))?;
         self.transaction.execute("commit", "COMMIT")?;
         self.committed = true;
         Ok(())

@@ -9,7 +9,7 @@
 //! Reading order: this file, [`dialect`], [`connection`], [`dataset`] (SQL
 //! texts about tables) with [`dataset_name`], [`load`] with [`transaction`]
 //! (its statements and rows), [`identifiers`] and [`open_table`] (tables that a
-//! load writes) with [`row_numbers`], [`superseded`] (one staged row of each
+//! load writes) with [`row_numbers`] and [`origins`] (of columns), [`superseded`] (one staged row of each
 //! key), [`apply`] and [`merge`] (combining staged rows with stored ones) with
 //! [`key_columns`].
 //!
@@ -25,6 +25,7 @@ mod key_columns;
 mod load;
 mod merge;
 mod open_table;
+mod origins;
 mod quoting;
 mod row_numbers;
 mod superseded;

@@ -40,10 +40,7 @@ impl RowNumbers {
 
     /// Returns the definition of the column.
     pub(super) fn column(&self) -> Column {
-        Column {
-            name: self.name.clone(),
-            stored_type: StoredType::Int64,
-        }
+        Column::new(&self.name, StoredType::Int64)
     }
 
     /// Returns the columns of a table with its number.

@@ -9,6 +9,7 @@ use arrow_schema::{Schema, SchemaRef};
 
 use super::connection::{IngestStream, SqlConnection};
 use super::dataset::Dataset;
+use super::origins::RecordedOrigins;
 use super::quoting::{literal, quoted};
 use crate::destination::columns::Columns;
 use crate::destination::error::{Cause, DestinationError};
@@ -21,6 +22,8 @@ pub(super) struct Transaction<'a> {
     pub(super) id: LoadId,
     /// Number of tables that were created for staged rows and keys.
     pub(super) staged_tables: usize,
+    /// Origins of the columns of tables before the load, once they were read.
+    pub(super) origins: Option<RecordedOrigins>,
     stream: Option<OpenStream>,
 }
 
@@ -53,6 +56,7 @@ impl<'a> Transaction<'a> {
             dataset,
             id,
             staged_tables: 0,
+            origins: None,
             stream: None,
         }
     }
@@ -128,8 +132,9 @@ impl<'a> Transaction<'a> {
         stored: &str,
     ) -> Result<Schema, DestinationError> {
         let action = format!("read the columns of the table `{name}`");
-        self.connection
-            .table_schema(&action, self.dataset.name(), stored)
+        let dataset = self.dataset.name();
+        let schema = self.connection.table_schema(&action, dataset, stored)?;
+        self.with_origins(stored, schema)
     }
 
     /// Waits until the rows of the open stream are stored, and closes it.

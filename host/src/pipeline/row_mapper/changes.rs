@@ -5,7 +5,8 @@ use arrow_schema::Schema;
 
 use super::schema_fit::{SchemaFit, find, is_host_column};
 use crate::destination::{StoredType, stored_type};
-use crate::model::siblings::{has_name_of_sibling, is_possible_sibling};
+use crate::model::origin::is_sibling_of;
+use crate::model::siblings::has_name_of_sibling;
 use crate::pipeline::error::PipelineError;
 
 /// A difference between incoming columns and an existing table.
@@ -86,7 +87,7 @@ pub(super) fn missing_columns(
         let name = field.name();
         !is_column(name)
             && !is_host_column(name)
-            && !incoming().any(|column| is_possible_sibling(field, column))
+            && !incoming().any(|column| is_sibling_of(field, column))
             && !documents
                 .iter()
                 .any(|column| has_name_of_sibling(name, column))

@@ -9,8 +9,8 @@ use arrow_schema::{ArrowError, Field, Schema};
 use super::RowMapper;
 use super::schema_fit::{ColumnFate, find};
 use crate::destination::stored_type;
+use crate::model::SourceSchema;
 use crate::model::siblings::{Sibling, sibling_name, text_bytes_name};
-use crate::model::{SourceSchema, names};
 use crate::pipeline::error::PipelineError;
 
 /// Keys under the names of the columns that store them.
@@ -80,7 +80,7 @@ impl RowMapper {
 
     /// Returns the destination of a source column.
     fn column_fate(&self, column: &str) -> ColumnFate {
-        let name = names::column_name(column);
+        let name = self.names.stored(column);
         let mut fields = self.mapping.loaded.fields().iter();
         fields
             .position(|field| field.name().eq_ignore_ascii_case(&name))

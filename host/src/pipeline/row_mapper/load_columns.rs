@@ -8,6 +8,7 @@ use arrow_array::{
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
 
+use super::column_names::ColumnNames;
 use crate::model::{LoadId, PageKind, WriteDisposition, names};
 
 /// The values of the host's columns in one load.
@@ -31,10 +32,11 @@ impl LoadColumns {
         }
     }
 
-    /// Returns the columns of a source with those of the host. Source columns
-    /// with a reserved name are renamed.
+    /// Returns the columns of a source under their stored names, with those of
+    /// the host.
     pub(super) fn schema(
         source: &Schema,
+        stored_names: &ColumnNames,
         kind: PageKind,
         disposition: WriteDisposition,
     ) -> SchemaRef {
@@ -43,7 +45,7 @@ impl LoadColumns {
             let name = if kind == PageKind::Changes && index == last {
                 names::IS_DELETED.to_owned()
             } else {
-                names::column_name(field.name())
+                stored_names.stored(field.name())
             };
             if name == *field.name() {
                 Arc::clone(field)

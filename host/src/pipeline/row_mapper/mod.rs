@@ -7,11 +7,12 @@
 //! 4. `load_columns`: the host adds its columns.
 //! 5. `schema_fit`: each column goes to a column of its type in the table.
 //!
-//! `target_table` chooses the steps by the plan of the resource, `changes` names the
+//! `column_names` gives each column its stored name, `target_table` chooses the steps by the plan of the resource, `changes` names the
 //! differences to the table, and `keys` maps pages of keys. Must not call a
 //! destination.
 
 mod changes;
+mod column_names;
 mod keys;
 mod load_columns;
 pub(super) mod mask;
@@ -32,11 +33,12 @@ pub(super) use self::missing_columns::add_missing_columns;
 pub(super) use self::nested::{ChildRows, list_depth, parent_column};
 pub(super) use self::target_table::{TargetTable, selected_columns};
 
+use self::column_names::ColumnNames;
 use self::nested::Nesting;
 use self::target_table::Mapping;
 use super::error::PipelineError;
 use crate::destination::TableWrite;
-use crate::model::{Cursor, SourceSchema, UnreadPart, names};
+use crate::model::{Cursor, SourceSchema, UnreadPart};
 
 /// Maps the rows of one resource, or of one child table, to stored rows.
 pub(super) struct RowMapper {
@@ -48,6 +50,7 @@ pub(super) struct RowMapper {
     /// Stored names of columns of another type than the table's that have had
     /// a value.
     valued: BTreeSet<String>,
+    names: ColumnNames,
     nesting: Option<Box<Nesting>>,
     mapping: Mapping,
 }
@@ -65,13 +68,15 @@ impl RowMapper {
     /// Creates the mapper of rows with the columns of `source`.
     pub(super) fn new(target: TargetTable, source: SourceSchema) -> Result<Self, PipelineError> {
         let mut nesting = None;
+        let mut names = ColumnNames::default();
         let valued = BTreeSet::new();
         Ok(Self {
-            mapping: target.mapping(&source, &mut nesting, &valued)?,
+            mapping: target.mapping(&source, &mut nesting, &mut names, &valued)?,
             target,
             source,
             key_columns: Vec::new(),
             valued,
+            names,
             nesting,
         })
     }
@@ -170,7 +175,7 @@ impl RowMapper {
         }
         let masks = self.target.plan.masks();
         Ok(UnreadPart {
-            column: names::column_name(&part.column),
+            column: self.names.stored(&part.column),
             values: mask::stored_texts(masks, &self.target.resource, part)?,
             failure: None,
         })
@@ -200,9 +205,12 @@ impl RowMapper {
 
     /// Chooses the steps for the current columns.
     fn remap(&mut self) -> Result<(), PipelineError> {
-        self.mapping = self
-            .target
-            .mapping(&self.source, &mut self.nesting, &self.valued)?;
+        self.mapping = self.target.mapping(
+            &self.source,
+            &mut self.nesting,
+            &mut self.names,
+            &self.valued,
+        )?;
         Ok(())
     }
 }

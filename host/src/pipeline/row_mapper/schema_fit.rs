@@ -9,8 +9,10 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 
+use super::column_names::ColumnNames;
 use crate::destination::{StoredType, stored_type};
-use crate::model::siblings::{Sibling, sibling_name};
+use crate::model::origin::{ColumnOrigin, recorded_sibling};
+use crate::model::siblings::{Sibling, sibling_kind, sibling_name};
 use crate::model::{SchemaPolicy, is_json, names};
 
 /// The columns of a source under the names by which a table stores them.
@@ -136,6 +138,14 @@ impl SchemaFit {
         rest
     }
 
+    /// Records the origin of each stored column.
+    pub(super) fn with_origins(self, names: &ColumnNames) -> Self {
+        Self {
+            schema: Arc::new(names.with_origins(&self.schema, &self.siblings)),
+            ..self
+        }
+    }
+
     /// Returns the destination of an incoming column by its index.
     pub(super) fn column_fate(&self, index: usize) -> ColumnFate {
         if let Some(stored) = self.kept.iter().position(|kept| *kept == index) {
@@ -242,10 +252,30 @@ impl SchemaFit {
                 return column.name().clone();
             }
         }
+        let column = find(existing, base).map_or(base, |stored| stored.name().as_str());
+        let holds_text_bytes = sibling.is_some_and(Sibling::holds_text_bytes);
+        let is_suitable = |stored: &Field| is_storable_in(field, stored);
+        let own = find(existing, name).filter(|stored| sibling.is_none() && is_suitable(stored));
+        let recorded = || {
+            let kind = sibling_kind(field, holds_text_bytes);
+            recorded_sibling(existing, column, kind, is_suitable)
+        };
+        let is_known = sibling.is_some() || find(existing, name).is_some();
+        if let Some(stored) = own.or_else(|| recorded().filter(|_| is_known)) {
+            return stored.name().clone();
+        }
+        let is_free = |candidate: &str| candidate == name || !self.has_own(candidate);
+        let is_unknown =
+            |stored: &Field| is_suitable(stored) && ColumnOrigin::from_field(stored).is_none();
         let mut candidate = name.clone();
-        while let Some(taken) = find(existing, &candidate) {
-            if is_storable_in(field, taken) {
-                return taken.name().clone();
+        loop {
+            match find(existing, &candidate) {
+                // The origin of the columns of an earlier release is unknown.
+                Some(taken) if is_free(&candidate) && is_unknown(taken) => {
+                    return taken.name().clone();
+                }
+                None if is_free(&candidate) => return candidate,
+                _ => {}
             }
             candidate = if candidate == *name {
                 sibling_name(base, field)
@@ -253,7 +283,11 @@ impl SchemaFit {
                 candidate + "_"
             };
         }
-        candidate
+    }
+
+    /// True if a column that is no sibling has this name.
+    fn has_own(&self, name: &str) -> bool {
+        find(&self.schema, name).is_some_and(|field| self.sibling(field.name()).is_none())
     }
 }
 
@@ -282,104 +316,4 @@ pub(super) fn is_host_column(name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use arrow_array::{Array as _, ArrayRef, Int64Array, StringArray};
-
-    use super::*;
-    use crate::pipeline::row_mapper::changes::{Change, added_columns};
-
-    fn schema(columns: &[(&str, DataType)]) -> SchemaRef {
-        let field = |(name, kind): &(&str, DataType)| Field::new(*name, kind.clone(), true);
-        Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
-    }
-
-    fn sibling(name: &str, column: &str) -> Sibling {
-        Sibling::new(name.to_owned(), column.to_owned())
-    }
-
-    fn names(fit: &SchemaFit) -> Vec<&str> {
-        let fields = fit.schema.fields().iter();
-        fields.map(|field| field.name().as_str()).collect()
-    }
-
-    #[test]
-    fn values_go_to_the_column_of_their_type() {
-        let incoming = schema(&[
-            ("id", DataType::Int64),
-            ("at", DataType::Int64),
-            ("at__text", DataType::Utf8),
-            ("at__text_bytes", DataType::Binary),
-        ]);
-        let siblings = vec![sibling("at__text", "at"), sibling("at__text_bytes", "at")];
-        let fit = SchemaFit::new(incoming, siblings);
-        let existing = schema(&[("id", DataType::Int64), ("At", DataType::Utf8)]);
-        let fitted = fit.clone().into_table(&existing);
-        assert_eq!(
-            names(&fitted),
-            ["id", "at__integer", "At", "at__text_bytes"]
-        );
-        assert_eq!(
-            fitted.siblings,
-            [
-                sibling("at__integer", "At"),
-                sibling("at__text_bytes", "At")
-            ]
-        );
-        // The other way round.
-        let existing = schema(&[("at", DataType::Int64), ("at__text", DataType::Utf8)]);
-        assert_eq!(
-            names(&fit.clone().into_table(&existing)),
-            ["id", "at", "at__text", "at__text_bytes"]
-        );
-        // Bytes of text are not blobs.
-        let existing = schema(&[("at", DataType::Binary)]);
-        assert_eq!(
-            names(&fit.into_table(&existing)),
-            ["id", "at__integer", "at__text", "at__text_bytes"]
-        );
-    }
-
-    #[test]
-    fn a_name_that_is_taken_by_another_type_gets_a_suffix() {
-        let fit = SchemaFit::new(schema(&[("a", DataType::Float64)]), Vec::new());
-        let existing = schema(&[("a", DataType::Int64), ("a__real", DataType::Utf8)]);
-        let fitted = fit.into_table(&existing);
-        assert_eq!(names(&fitted), ["a__real_"]);
-        assert_eq!(
-            added_columns(&fitted, &existing),
-            [Change::TypeChanged {
-                column: "a".to_owned(),
-                from: StoredType::Int64,
-                to: StoredType::Float64,
-                into: "a__real_".to_owned(),
-            }]
-        );
-    }
-
-    #[test]
-    fn columns_and_rows_can_be_refused() {
-        let incoming = schema(&[("id", DataType::Int64), ("new", DataType::Utf8)]);
-        let existing = schema(&[("id", DataType::Int64)]);
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(Int64Array::from(vec![1, 2])),
-            Arc::new(StringArray::from(vec![None, Some("x")])),
-        ];
-        let batch = RecordBatch::try_new(Arc::clone(&incoming), columns).unwrap();
-        let fit = SchemaFit::new(incoming, Vec::new());
-        let values = fit
-            .clone()
-            .with_policy(SchemaPolicy::DiscardValue, &existing);
-        let (rows, rejected) = values.split(batch.clone()).unwrap();
-        assert_eq!((rows.num_rows(), rows.num_columns()), (2, 1));
-        assert!(rejected.is_none());
-        let rows = fit.clone().with_policy(SchemaPolicy::DiscardRow, &existing);
-        let (kept, rejected) = rows.split(batch.clone()).unwrap();
-        assert_eq!((kept.num_rows(), kept.num_columns()), (1, 1));
-        assert_eq!(rejected.unwrap().column(1).null_count(), 0);
-        let (all, _) = fit
-            .with_policy(SchemaPolicy::Evolve, &existing)
-            .split(batch)
-            .unwrap();
-        assert_eq!((all.num_rows(), all.num_columns()), (2, 2));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::changes::{self, Change};
+use super::column_names::ColumnNames;
 use super::load_columns::LoadColumns;
 use super::mask::Masking;
 use super::nested::{self, Nesting, NestingOptions};
@@ -42,6 +43,7 @@ impl TargetTable {
         &self,
         source: &SourceSchema,
         nesting: &mut Option<Box<Nesting>>,
+        names: &mut ColumnNames,
         valued: &BTreeSet<String>,
     ) -> Result<Mapping, PipelineError> {
         let masking = self.masking(source)?;
@@ -54,11 +56,14 @@ impl TargetTable {
             Some(nesting) => nesting.columns(),
             None => masked,
         };
-        let incoming = self.incoming(&columns);
+        names.add(&columns, self.kind, self.existing.as_deref());
+        let incoming = self.incoming(&columns, names);
         let loaded = Arc::clone(incoming.schema());
         let fit = self.fit(incoming, valued)?;
+        names.reserve(fit.siblings());
+        let fit = fit.with_origins(names);
         Ok(Mapping {
-            table_write: self.table_write(&columns, &loaded, &fit)?,
+            table_write: self.table_write(&columns, &loaded, &fit, names)?,
             masking,
             loaded,
             fit,
@@ -78,7 +83,10 @@ impl TargetTable {
         };
         let nested = self.plan.spec.nested;
         let key = self.plan.key_columns(&masked);
-        let incoming = self.incoming(&nested::known_columns(nested, &masked, key));
+        let known = nested::known_columns(nested, &masked, key);
+        let mut names = ColumnNames::default();
+        names.add(&known, self.kind, self.existing.as_deref());
+        let incoming = self.incoming(&known, &names);
         let changes = match self.existing.as_deref() {
             None => vec![Change::TableAdded],
             Some(existing) => {
@@ -123,15 +131,12 @@ impl TargetTable {
 
     /// Returns the columns with those of the host, before they are fitted into
     /// the table.
-    fn incoming(&self, columns: &SourceSchema) -> SchemaFit {
+    fn incoming(&self, columns: &SourceSchema, names: &ColumnNames) -> SchemaFit {
         let siblings = columns.siblings.iter().map(|sibling| {
-            sibling.renamed(
-                names::column_name(&sibling.name),
-                names::column_name(&sibling.column),
-            )
+            sibling.renamed(names.stored(&sibling.name), names.stored(&sibling.column))
         });
         SchemaFit::new(
-            LoadColumns::schema(&columns.columns, self.kind, self.plan.disposition),
+            LoadColumns::schema(&columns.columns, names, self.kind, self.plan.disposition),
             siblings.collect(),
         )
     }
@@ -171,6 +176,7 @@ impl TargetTable {
         columns: &SourceSchema,
         loaded: &Schema,
         fit: &SchemaFit,
+        stored_names: &ColumnNames,
     ) -> Result<TableWrite, PipelineError> {
         let plan = &self.plan;
         let merges = plan.merges_by_key();
@@ -179,7 +185,7 @@ impl TargetTable {
             siblings: fit.siblings().to_vec(),
             disposition: plan.disposition,
             key: if merges {
-                self.merge_key(columns, fit)?
+                self.merge_key(columns, fit, stored_names)?
             } else {
                 Vec::new()
             },
@@ -190,14 +196,19 @@ impl TargetTable {
                 index: names::INDEX.to_owned(),
                 parent: names::table_name(&plan.spec.name),
             }),
-            order: self.row_order(loaded, fit),
+            order: self.row_order(loaded, fit, stored_names),
         })
     }
 
     /// Returns the order of the rows of one key, if their values in the cursor
     /// column are stored.
-    fn row_order(&self, loaded: &Schema, fit: &SchemaFit) -> Option<RowOrder> {
-        let name = names::column_name(self.plan.order_column()?);
+    fn row_order(
+        &self,
+        loaded: &Schema,
+        fit: &SchemaFit,
+        stored_names: &ColumnNames,
+    ) -> Option<RowOrder> {
+        let name = stored_names.stored(self.plan.order_column()?);
         let mut fields = loaded.fields().iter();
         let index = fields.position(|field| field.name().eq_ignore_ascii_case(&name))?;
         if fit.column_fate(index) == ColumnFate::Dropped {
@@ -219,6 +230,7 @@ impl TargetTable {
         &self,
         columns: &SourceSchema,
         fit: &SchemaFit,
+        stored_names: &ColumnNames,
     ) -> Result<Vec<String>, PipelineError> {
         let resource = &self.resource;
         let key = self.plan.key_columns(columns);
@@ -229,7 +241,7 @@ impl TargetTable {
             ));
         }
         let stored_name = |column: &String| {
-            let name = names::column_name(column);
+            let name = stored_names.stored(column);
             // If all values of a key column go to siblings, only the table has
             // the column itself.
             let existing = self.existing.iter().flat_map(|table| table.fields());

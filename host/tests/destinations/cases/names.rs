@@ -1,7 +1,12 @@
 //! Names are stored exactly, and are only names.
 
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use connector_host::destination::TableWrite;
 use connector_host::model::WriteDisposition;
+use connector_host::model::origin::ColumnOrigin;
 
 use super::ids;
 use crate::store::{Kind, Store, batch, integers, load_id, record};
@@ -154,4 +159,88 @@ fn stays_inside(store: &Store, outside: &str) {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(name.trim_start_matches('.').starts_with("turso"), "{name}");
     }
+}
+
+/// Adds the origin of a column to a batch.
+fn with_origin(batch: &RecordBatch, column: &str, origin: &ColumnOrigin) -> RecordBatch {
+    let fields = batch.schema_ref().fields().iter().map(|field| {
+        let own = (field.name() == column).then_some(origin);
+        let known = own.cloned().or_else(|| ColumnOrigin::from_field(field));
+        ColumnOrigin::set(known.as_ref(), field.as_ref().clone())
+    });
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    RecordBatch::try_new(schema, batch.columns().to_vec()).unwrap()
+}
+
+/// Lists the columns of a table that have an origin.
+fn origins(store: &Store, number: u64, table: &str) -> Vec<(String, ColumnOrigin)> {
+    let mut destination = store.open();
+    let mut load = destination.begin(&load_id(number)).unwrap();
+    let schema = load.existing_schema(table).unwrap().unwrap();
+    let fields = schema.fields().iter();
+    let origins =
+        fields.filter_map(|field| Some((field.name().clone(), ColumnOrigin::from_field(field)?)));
+    origins.collect()
+}
+
+pub(crate) fn the_origins_of_columns_are_kept_with_the_table(store: &Store) {
+    let sibling = ColumnOrigin::Sibling {
+        of: "stock".to_owned(),
+        kind: "text".to_owned(),
+    };
+    let source = ColumnOrigin::Source("it's \"\u{e9}\"".to_owned());
+    let stock = || ("stock", integers(&[1]));
+    let first = batch(1, vec![stock(), ("stock__text", integers(&[2]))]);
+    let first = with_origin(&first, "stock__text", &sibling);
+    store.load(1, "Goods", WriteDisposition::Append, &first);
+    let kept = vec![("stock__text".to_owned(), sibling.clone())];
+    assert_eq!(origins(store, 2, "goods"), kept);
+    // Columns of other loads and other tables change nothing.
+    store.load(
+        3,
+        "goods",
+        WriteDisposition::Append,
+        &batch(3, vec![stock()]),
+    );
+    store.load(
+        4,
+        "other",
+        WriteDisposition::Append,
+        &batch(4, vec![stock()]),
+    );
+    assert_eq!(origins(store, 5, "GOODS"), kept);
+    assert_eq!(origins(store, 6, "other"), []);
+    // Neither does a load that is dropped.
+    let renamed = batch(7, vec![stock(), ("x", integers(&[3]))]);
+    let renamed = with_origin(&renamed, "x", &source);
+    let mut destination = store.open();
+    let mut load = destination.begin(&load_id(7)).unwrap();
+    let append = TableWrite::new(renamed.schema(), WriteDisposition::Append);
+    load.open_table("goods", &append).unwrap();
+    drop(load);
+    drop(destination);
+    assert_eq!(origins(store, 8, "goods"), kept);
+    let renamed = with_origin(
+        &batch(9, vec![stock(), ("x", integers(&[3]))]),
+        "x",
+        &source,
+    );
+    store.load(9, "goods", WriteDisposition::Append, &renamed);
+    let both = vec![kept[0].clone(), ("x".to_owned(), source.clone())];
+    assert_eq!(origins(store, 10, "goods"), both);
+    // A replaced table has the columns of the load.
+    let renamed = with_origin(
+        &batch(11, vec![stock(), ("x", integers(&[3]))]),
+        "x",
+        &source,
+    );
+    store.load(11, "goods", WriteDisposition::Replace, &renamed);
+    assert_eq!(origins(store, 12, "goods"), [("x".to_owned(), source)]);
+    store.load(
+        13,
+        "goods",
+        WriteDisposition::Replace,
+        &batch(13, vec![stock()]),
+    );
+    assert_eq!(origins(store, 14, "goods"), []);
 }

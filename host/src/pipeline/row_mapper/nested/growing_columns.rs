@@ -9,8 +9,9 @@ use arrow_array::ArrayRef;
 use arrow_array::builder::{
     ArrayBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
 };
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, SchemaRef};
 
+use crate::model::origin::ColumnOrigin;
 use crate::model::siblings::{Sibling, sibling_name};
 use crate::model::{is_json, json_field};
 
@@ -41,8 +42,10 @@ pub(super) struct GrowingColumns {
     columns: Vec<GrowingColumn>,
     /// Names of all columns of the table, in lower case.
     taken_names: BTreeSet<String>,
-    /// Columns of the table before the load, if the load adds to it.
+    /// Columns of the table before the load, whose names are used again.
     existing: Option<SchemaRef>,
+    /// True if their types are used too, because the load adds to the table.
+    keeps_types: bool,
 }
 
 #[derive(Debug)]
@@ -71,11 +74,13 @@ impl GrowingColumns {
     pub(super) fn new<'n>(
         other_names: impl Iterator<Item = &'n str>,
         existing: Option<SchemaRef>,
+        keeps_types: bool,
     ) -> Self {
         Self {
             columns: Vec::new(),
             taken_names: other_names.map(str::to_ascii_lowercase).collect(),
             existing,
+            keeps_types,
         }
     }
 
@@ -164,8 +169,8 @@ impl GrowingColumns {
     }
 
     fn add(&mut self, name: &str, scalar_type: ScalarType, sibling_of: Option<String>) -> usize {
-        let name = self.free_name(name);
-        let existing = self.existing.as_ref();
+        let name = self.free_name(name, sibling_of.as_deref());
+        let existing = self.existing.as_ref().filter(|_| self.keeps_types);
         let existing = existing.and_then(|table| table.field_with_name(&name).ok());
         let stored = existing.and_then(ScalarType::from_field);
         // The type of the existing column applies, unless that is a sibling.
@@ -188,23 +193,30 @@ impl GrowingColumns {
     /// Returns the name, or the first like it that is free. The existing table
     /// decides which of two names that differ only in case stays unchanged, so
     /// that every load chooses alike.
-    fn free_name(&self, name: &str) -> String {
-        let has_other_case = |name: &str| {
-            let differs =
-                |table: &SchemaRef| table.field_with_name(name).is_err() && has(table, name);
-            self.existing.as_ref().is_some_and(differs)
+    fn free_name(&self, name: &str, sibling_of: Option<&str>) -> String {
+        let is_of_another = |name: &str| {
+            let existing = self.existing.iter().flat_map(|table| table.fields());
+            let mut existing = existing.filter(|field| field.name().eq_ignore_ascii_case(name));
+            existing
+                .next()
+                .is_some_and(|field| field.name() != name || !is_of_column(field, sibling_of))
         };
         let mut name = name.to_owned();
-        while self.taken_names.contains(&name.to_ascii_lowercase()) || has_other_case(&name) {
+        while self.taken_names.contains(&name.to_ascii_lowercase()) || is_of_another(&name) {
             name.push('_');
         }
         name
     }
 }
 
-fn has(schema: &Schema, name: &str) -> bool {
-    let mut fields = schema.fields().iter();
-    fields.any(|field| field.name().eq_ignore_ascii_case(name))
+/// True if a stored column holds values of the same kind: those of a path, or
+/// those of another type than a column.
+fn is_of_column(stored: &Field, sibling_of: Option<&str>) -> bool {
+    match (ColumnOrigin::from_field(stored), sibling_of) {
+        (Some(ColumnOrigin::Sibling { of, .. }), Some(column)) => of == column,
+        (Some(ColumnOrigin::Source(_)), None) | (None, _) => true,
+        _ => false,
+    }
 }
 
 impl ScalarType {

@@ -109,7 +109,8 @@ impl Nesting {
             other_columns.filter(|field| !(makes_tables && is_document(field, key)));
         let columns = GrowingColumns::new(
             other_columns.map(|field| field.name().as_str()),
-            existing.filter(|_| options.keeps_table).cloned(),
+            existing.cloned(),
+            options.keeps_table,
         );
         let mut nesting = Self {
             makes_tables,

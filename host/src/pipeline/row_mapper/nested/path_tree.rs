@@ -273,7 +273,7 @@ impl PathTree {
     }
 
     fn add_table(&mut self, name: String, depth: usize, existing: Option<SchemaRef>) -> usize {
-        let columns = GrowingColumns::new(std::iter::empty(), existing);
+        let columns = GrowingColumns::new(std::iter::empty(), existing, true);
         let path = self.add_path("value".to_owned(), String::new(), "list".to_owned());
         self.item_paths.push(path);
         self.tables.push(NestedTable::new(name, depth, columns));

@@ -173,6 +173,30 @@ fn the_existing_table_decides_types_and_names() {
 }
 
 #[test]
+fn a_replaced_table_decides_names_but_not_types() {
+    let existing = Arc::new(Schema::new(vec![
+        Field::new("doc__Name", DataType::Int64, true),
+        Field::new("doc__name_", DataType::Int64, true),
+    ]));
+    for (document, expected) in [
+        (
+            r#"{"name":"n","Name":"N"}"#,
+            r#"{"id":1,"doc__name_":"n","doc__Name":"N"}"#,
+        ),
+        (
+            r#"{"Name":"N","name":"n"}"#,
+            r#"{"id":1,"doc__Name":"N","doc__name_":"n"}"#,
+        ),
+        (r#"{"name":1.5}"#, r#"{"id":1,"doc__name_":1.5}"#),
+        (r#"{"NAME":true}"#, r#"{"id":1,"doc__NAME__":true}"#),
+    ] {
+        let mut nesting = nesting(options(NestedMode::Tables), Some(&existing));
+        let found = take(&mut nesting, &[Some(document)]).unwrap();
+        assert_eq!(found["t"], rows(expected), "{document}");
+    }
+}
+
+#[test]
 fn a_list_uses_its_table_of_earlier_loads() {
     let items = |names: &[&str]| {
         let fields = names
