@@ -52,12 +52,12 @@ fn collated(
 fn at_depth_zero() -> impl FnMut(&&str) -> bool {
     let mut depth = 0_i32;
     move |token| {
-        match **token {
+        match *token {
             "(" => depth += 1,
             ")" => depth -= 1,
             _ => {}
         }
-        depth == 0 && **token == ","
+        depth == 0 && *token == ","
     }
 }
 

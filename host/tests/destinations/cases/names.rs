@@ -192,13 +192,13 @@ pub(crate) fn the_origins_of_columns_are_kept_with_the_table(store: &Store) {
     let stock = || ("stock", integers(&[1]));
     let first = batch(1, vec![stock(), ("stock__text", integers(&[2]))]);
     let first = with_origin(&first, "stock__text", &sibling);
-    store.load(1, "Goods", WriteDisposition::Append, &first);
+    store.load(1, "T", WriteDisposition::Append, &first);
     let kept = vec![("stock__text".to_owned(), sibling.clone())];
-    assert_eq!(origins(store, 2, "goods"), kept);
+    assert_eq!(origins(store, 2, "t"), kept);
     // Columns of other loads and other tables change nothing.
     store.load(
         3,
-        "goods",
+        "t",
         WriteDisposition::Append,
         &batch(3, vec![stock()]),
     );
@@ -208,7 +208,7 @@ pub(crate) fn the_origins_of_columns_are_kept_with_the_table(store: &Store) {
         WriteDisposition::Append,
         &batch(4, vec![stock()]),
     );
-    assert_eq!(origins(store, 5, "GOODS"), kept);
+    assert_eq!(origins(store, 5, "T"), kept);
     assert_eq!(origins(store, 6, "other"), []);
     // Neither does a load that is dropped.
     let renamed = batch(7, vec![stock(), ("x", integers(&[3]))]);
@@ -216,31 +216,31 @@ pub(crate) fn the_origins_of_columns_are_kept_with_the_table(store: &Store) {
     let mut destination = store.open();
     let mut load = destination.begin(&load_id(7)).unwrap();
     let append = TableWrite::new(renamed.schema(), WriteDisposition::Append);
-    load.open_table("goods", &append).unwrap();
+    load.open_table("t", &append).unwrap();
     drop(load);
     drop(destination);
-    assert_eq!(origins(store, 8, "goods"), kept);
+    assert_eq!(origins(store, 8, "t"), kept);
     let renamed = with_origin(
         &batch(9, vec![stock(), ("x", integers(&[3]))]),
         "x",
         &source,
     );
-    store.load(9, "goods", WriteDisposition::Append, &renamed);
+    store.load(9, "t", WriteDisposition::Append, &renamed);
     let both = vec![kept[0].clone(), ("x".to_owned(), source.clone())];
-    assert_eq!(origins(store, 10, "goods"), both);
+    assert_eq!(origins(store, 10, "t"), both);
     // A replaced table has the columns of the load.
     let renamed = with_origin(
         &batch(11, vec![stock(), ("x", integers(&[3]))]),
         "x",
         &source,
     );
-    store.load(11, "goods", WriteDisposition::Replace, &renamed);
-    assert_eq!(origins(store, 12, "goods"), [("x".to_owned(), source)]);
+    store.load(11, "t", WriteDisposition::Replace, &renamed);
+    assert_eq!(origins(store, 12, "t"), [("x".to_owned(), source)]);
     store.load(
         13,
-        "goods",
+        "t",
         WriteDisposition::Replace,
         &batch(13, vec![stock()]),
     );
-    assert_eq!(origins(store, 14, "goods"), []);
+    assert_eq!(origins(store, 14, "t"), []);
 }
