@@ -2,6 +2,7 @@
 //! what is returned. Must not decide what is read.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use crate::arrow;
 use crate::bindings::connector::source::types::{Cursor as WitCursor, ResourceKind as WitKind};
@@ -24,6 +25,7 @@ use crate::output::{Event, Figures, PageKind, ResourceStats, page_error};
 use crate::pace;
 use crate::pull::{EventSource, Pull};
 use crate::read::Read;
+use crate::rows::column_types::{ColumnTypes, TypeSubject};
 use crate::rows::siblings::Sibling;
 use crate::rows::value::Value;
 use crate::selection::{Lag, Mode, ReadOptions, Selection, TypeOverride, Verification};
@@ -115,6 +117,7 @@ impl wit::Guest for Component {
             deadline: Deadline::after(config.time_budget),
             verify: options.verify.into(),
             added_column: None,
+            types: Arc::new(column_types(options.types, options.stored)?),
         };
         let source = match config.databases.clone() {
             Some(databases) => {
@@ -213,6 +216,24 @@ fn types(types: Vec<wit::TypeOverride>) -> Result<Vec<TypeOverride>> {
         .into_iter()
         .map(|requested| TypeOverride::parse(requested.column, &requested.type_name))
         .collect()
+}
+
+/// Converts the types for all resources.
+fn column_types(rules: Vec<wit::TypeRule>, stored: Vec<wit::StoredTable>) -> Result<ColumnTypes> {
+    let rule = |rule: wit::TypeRule| {
+        let subject = match rule.subject {
+            wit::TypeSubject::Column(pattern) => TypeSubject::Column(pattern),
+            wit::TypeSubject::Declared(pattern) => TypeSubject::Declared(pattern),
+        };
+        (subject, rule.type_name)
+    };
+    let mut types = ColumnTypes::new(rules.into_iter().map(rule).collect())?;
+    for table in stored {
+        for column in table.columns {
+            types.add_stored(&table.resource, &column.column, &column.type_name);
+        }
+    }
+    Ok(types)
 }
 
 impl From<Error> for wit::Error {

@@ -22,7 +22,7 @@
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | send requests |
 //! | [`http`], [`pace`], [`retry`], [`clock`], [`deadline`], [`executor`], [`log`] | services of the host | know Turso |
-//! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`arrow`] | values that the others share | import the others |
+//! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`pattern`], [`arrow`] | values that the others share | import the others |
 //! | `bindings` | code generated from the contract | hold anything else |
 
 pub mod arrow;
@@ -51,6 +51,7 @@ pub mod log;
 pub mod moment;
 pub mod output;
 pub mod pace;
+pub mod pattern;
 pub mod platform;
 pub mod pull;
 pub mod read;

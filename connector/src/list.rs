@@ -237,14 +237,14 @@ fn endpoint_resource(endpoint: &Endpoint, is_alone: bool) -> Resource {
 
 fn schema(columns: &[ColumnSpec]) -> Schema {
     let field = |column: &ColumnSpec| {
-        if column.holds_json {
+        if column.holds_json() {
             return Storage::Logical(LogicalType::Json).field(&column.name);
         }
-        match column.storage {
-            // The first value decides about the type.
-            Storage::ByValue => Field::new(&column.name, DataType::Null, true),
-            storage => storage.field(&column.name),
+        if column.storage.is_undecided() {
+            // The values decide about the type.
+            return Field::new(&column.name, DataType::Null, true);
         }
+        column.storage.field(&column.name)
     };
     Schema::new(columns.iter().map(field).collect::<Vec<_>>())
 }

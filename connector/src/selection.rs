@@ -1,10 +1,12 @@
 //! Selections of a read, and the options that bound it. Must not know where
 //! rows come from.
 
+use std::sync::Arc;
+
 use crate::cursor::{Cursor, DatabaseIdentity};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
-use crate::rows::logical_type::LogicalType;
+use crate::rows::column_types::{ColumnTypes, RequestedType};
 use crate::rows::page_limit::PageLimit;
 use crate::rows::value::Value;
 
@@ -110,7 +112,7 @@ pub struct TypeOverride {
     /// Name of the column.
     pub column: String,
     /// Requested type.
-    pub requested: LogicalType,
+    pub requested: RequestedType,
 }
 
 impl Selection {
@@ -140,13 +142,8 @@ impl Selection {
 impl TypeOverride {
     /// Parses the name of a type.
     pub fn parse(column: String, type_name: &str) -> Result<Self> {
-        match LogicalType::parse(type_name) {
-            Some(requested) => Ok(Self { column, requested }),
-            None => Err(Error::config(
-                format!("`types` has \"{type_name}\" for `{column}`, which is not a known type"),
-                format!("use one of {}", LogicalType::NAMES),
-            )),
-        }
+        let requested = RequestedType::parse(type_name, &column)?;
+        Ok(Self { column, requested })
     }
 }
 
@@ -183,6 +180,8 @@ pub struct ReadOptions {
     pub verify: Verification,
     /// Column that the reader of many databases adds to the rows of each.
     pub added_column: Option<AddedColumn>,
+    /// Types of the columns of all resources.
+    pub types: Arc<ColumnTypes>,
 }
 
 impl ReadOptions {

@@ -37,5 +37,6 @@ mod steps;
 mod tokens;
 mod transport;
 mod tursodb_load;
+mod types;
 mod validation;
 mod verification;

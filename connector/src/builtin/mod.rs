@@ -91,7 +91,7 @@ impl Builtin {
                     .map(|(name, storage)| ColumnSpec {
                         name: (*name).to_owned(),
                         storage: *storage,
-                        holds_json: false,
+                        declared: String::new(),
                     })
                     .collect(),
                 primary_key,

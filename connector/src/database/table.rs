@@ -3,7 +3,7 @@
 use super::identifier;
 use super::paging::CapturedColumn;
 use super::parameters::Parameters;
-use crate::rows::columns::{ColumnSpec, Storage, declares_json};
+use crate::rows::columns::{ColumnSpec, Storage};
 
 /// The type of a relation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,7 +195,7 @@ impl TableColumn {
         ColumnSpec {
             name: self.name.clone(),
             storage: Storage::from_declared(&self.declared_type),
-            holds_json: declares_json(&self.declared_type),
+            declared: self.declared_type.clone(),
         }
     }
 }

@@ -153,7 +153,7 @@ mod tests {
         let mut decoder = Decoder::new(&[ColumnSpec {
             name: "id".into(),
             storage: Storage::Integer,
-            holds_json: false,
+            declared: String::new(),
         }]);
         let mut read = |line| parse_entry(line, Some(&mut decoder));
         assert_eq!(

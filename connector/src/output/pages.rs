@@ -145,7 +145,7 @@ mod tests {
         let mut rows = BatchBuilder::new(&[ColumnSpec {
             name: "id".to_owned(),
             storage: Storage::Integer,
-            holds_json: false,
+            declared: String::new(),
         }]);
         output.reject(&mut rows, "null".to_owned(), "no object".to_owned());
         let long = "ä".repeat(MAX_REJECTED_BYTES);

@@ -69,7 +69,7 @@ mod tests {
         let mut batch = BatchBuilder::new(&[ColumnSpec {
             name: "id".to_owned(),
             storage: Storage::Integer,
-            holds_json: false,
+            declared: String::new(),
         }]);
         for id in 0..rows {
             batch.push_row(&[Value::Integer(i64::try_from(id).unwrap())]);

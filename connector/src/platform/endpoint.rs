@@ -266,7 +266,7 @@ impl EndpointColumn {
         ColumnSpec {
             name: self.name.to_owned(),
             storage: self.field_type.storage(),
-            holds_json: false,
+            declared: String::new(),
         }
     }
 }

@@ -129,7 +129,11 @@ impl RecordMapper {
                 .iter_mut()
                 .find(|spec| spec.name.eq_ignore_ascii_case(&requested.column));
             match spec {
-                Some(spec) => spec.storage = Storage::Logical(requested.requested),
+                Some(spec) => {
+                    if let Some(logical) = requested.requested.logical() {
+                        spec.storage = Storage::Logical(logical);
+                    }
+                }
                 None => {
                     return Err(Error::config(
                         format!("`types` names `{}`, which is not read", requested.column),

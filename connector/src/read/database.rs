@@ -75,7 +75,14 @@ impl Read {
         }
         let queries = queries::describe(stream, &self.config.queries).await?;
         let encoding = |resource: &str, columns| self.restart.encoding(resource, columns);
-        let mut plan = Plan::new(&catalog, queries, &requested, &self.config, encoding);
+        let mut plan = Plan::new(
+            &catalog,
+            queries,
+            &requested,
+            &self.config,
+            &self.options.types,
+            encoding,
+        );
         plan.exclude(&self.restart.excluded);
         if let Some(commit) = &self.restart.commit {
             plan.set_commit(&requested, commit);

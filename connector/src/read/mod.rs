@@ -6,7 +6,7 @@
 //! 2. the start of the database read ([`database`]): the snapshot begins
 //!    ([`snapshot`]), unchanged tables are skipped ([`unchanged`]), selections
 //!    are resolved against the catalogue ([`requested`], [`queries`], [`plan`],
-//!    [`target`], [`type_overrides`]), and the server is queried for what the plan
+//!    [`target`], [`column_types`]), and the server is queried for what the plan
 //!    depends on ([`query_plans`], [`feed_preflight`], [`preflight`],
 //!    [`continuity`],
 //!    [`statements`]),
@@ -25,6 +25,7 @@
 
 mod batch;
 mod builtins;
+mod column_types;
 mod continuity;
 mod database;
 mod feed;
@@ -46,7 +47,6 @@ mod statements;
 mod table;
 mod tables;
 pub mod target;
-mod type_overrides;
 mod unchanged;
 mod unread;
 

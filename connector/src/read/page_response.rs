@@ -120,7 +120,7 @@ mod tests {
         Decoder::new(&[ColumnSpec {
             name: "id".to_owned(),
             storage: Storage::Integer,
-            holds_json: false,
+            declared: String::new(),
         }])
     }
 

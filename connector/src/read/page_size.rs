@@ -67,6 +67,8 @@ impl PageRows {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::deadline::Deadline;
 
@@ -81,6 +83,7 @@ mod tests {
             deadline: Deadline::default(),
             verify: crate::selection::Verification::Off,
             added_column: None,
+            types: Arc::default(),
         };
         PageRows::new(500, options.page_rows, PageBytes::new(&options))
     }

@@ -11,8 +11,11 @@ use crate::config::Config;
 use crate::cursor::Cursor;
 use crate::database::catalog::Catalog;
 use crate::database::table::RelationKind;
+use crate::database::table::TableColumn;
 use crate::error::{Category, Error, Result};
 use crate::hrana::decoder::Encoding;
+use crate::rows::column_types::ColumnTypes;
+use crate::rows::columns::ColumnSpec;
 use crate::selection::Selection;
 
 /// Maximum number of tables that a hint lists.
@@ -47,6 +50,7 @@ impl Plan {
         queries: Vec<DescribedQuery>,
         requested: &[Selection],
         config: &Config,
+        types: &ColumnTypes,
         encoding: impl Fn(&str, usize) -> Encoding,
     ) -> Self {
         let mut plan = Self::default();
@@ -58,7 +62,7 @@ impl Plan {
             .iter()
             .filter(|selection| selection.invalid.is_none());
         if requested.is_empty() {
-            plan.add_all_tables(catalog, is_query, &encoding);
+            plan.add_all_tables(catalog, is_query, types, &encoding);
         }
         for selection in selections {
             let name = &selection.resource;
@@ -67,14 +71,14 @@ impl Plan {
             } else if is_outside_database(name, config) {
                 check_outside_database(name, catalog).map(|()| None)
             } else {
-                table_target(selection, catalog, &encoding).map(Some)
+                table_target(selection, catalog, types, &encoding).map(Some)
             };
             match target {
                 Ok(target) => plan.targets.extend(target),
                 Err(error) => plan.failures.push((name.clone(), error)),
             }
         }
-        plan.add_queries(catalog, queries, requested, &encoding);
+        plan.add_queries(catalog, queries, requested, types, &encoding);
         plan
     }
 
@@ -138,18 +142,19 @@ impl Plan {
         &mut self,
         catalog: &Catalog,
         is_query: impl Fn(&str) -> bool,
+        types: &ColumnTypes,
         encoding: &impl Fn(&str, usize) -> Encoding,
     ) {
-        let in_full = Selection::default();
         for table in &catalog.tables {
             if table.kind == RelationKind::Table && !is_query(&table.name) {
-                let target = Target::for_table(
-                    table,
-                    &in_full,
-                    catalog,
-                    encoding(&table.name, table.columns.len()),
+                let in_full = Selection {
+                    resource: table.name.clone(),
+                    ..Selection::default()
+                };
+                self.add(
+                    &table.name,
+                    table_target(&in_full, catalog, types, encoding),
                 );
-                self.add(&table.name, target);
             }
         }
     }
@@ -159,6 +164,7 @@ impl Plan {
         catalog: &Catalog,
         queries: Vec<DescribedQuery>,
         requested: &[Selection],
+        types: &ColumnTypes,
         encoding: &impl Fn(&str, usize) -> Encoding,
     ) {
         let has_failed = |plan: &Self, name: &str| {
@@ -185,7 +191,7 @@ impl Plan {
             if is_requested && !is_invalid && !has_failed(self, &name) {
                 let width = query.columns.as_ref().map_or(0, Vec::len);
                 let encoding = encoding(&name, width);
-                self.add(&name, query_target(query, own, catalog, encoding));
+                self.add(&name, query_target(query, own, catalog, types, encoding));
             }
         }
     }
@@ -202,6 +208,7 @@ impl Plan {
 fn table_target(
     selection: &Selection,
     catalog: &Catalog,
+    types: &ColumnTypes,
     encoding: &impl Fn(&str, usize) -> Encoding,
 ) -> Result<Target> {
     let name = &selection.resource;
@@ -212,11 +219,19 @@ fn table_target(
     let Some(table) = catalog.get(name) else {
         return Err(unknown_resource(name, catalog));
     };
+    let mut selection = selection.clone();
+    let columns: Vec<_> = table.columns.iter().map(TableColumn::spec).collect();
+    let is_selected = |column: &&ColumnSpec| {
+        let mut selected = selection.columns.iter();
+        selection.columns.is_empty() || selected.any(|name| name.eq_ignore_ascii_case(&column.name))
+    };
+    let selected: Vec<_> = columns.iter().filter(is_selected).collect();
+    selection.add_rules(types, selected.into_iter());
     let encoding = encoding(name, table.columns.len());
-    let mut target = Target::for_table(table, selection, catalog, encoding)?;
+    let mut target = Target::for_table(table, &selection, catalog, encoding)?;
     // The table may be spelled in another letter case.
     target.resource.clone_from(name);
-    target.with_types(&selection.types, selection.nested)
+    target.with_types(&selection, types)
 }
 
 /// Returns the target of a query, with the types that its selection requests.
@@ -224,6 +239,7 @@ fn query_target(
     DescribedQuery { query, columns }: DescribedQuery,
     selection: Option<&Selection>,
     catalog: &Catalog,
+    types: &ColumnTypes,
     encoding: Encoding,
 ) -> Result<Target> {
     let mut tables = catalog.tables.iter();
@@ -236,10 +252,11 @@ fn query_target(
     if selection.is_some_and(|selection| selection.max_rows_billed.is_some()) {
         return Err(unlimited(&query.name));
     }
-    let types = selection.map_or(&[][..], |selection| &selection.types);
-    let nested = selection.is_some_and(|selection| selection.nested);
-    Target::for_query(query.name, columns?, query.sql, query.primary_key, encoding)
-        .with_types(types, nested)
+    let columns = columns?;
+    let mut selection = selection.cloned().unwrap_or_default();
+    selection.add_rules(types, columns.iter());
+    Target::for_query(query.name, columns, query.sql, query.primary_key, encoding)
+        .with_types(&selection, types)
 }
 
 /// Checks the selection of one query, or of all.

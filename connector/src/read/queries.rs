@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::hrana::decoder::Encoding;
 use crate::hrana::request::Request;
 use crate::hrana::response::{Outcome, ResultColumn};
-use crate::rows::columns::{ColumnSpec, Storage, declares_json};
+use crate::rows::columns::{ColumnSpec, Storage};
 
 /// Name of the resource that stands for all queries of the config.
 pub const QUERIES: &str = "db_pipeline";
@@ -113,7 +113,7 @@ fn specs(columns: &[ResultColumn]) -> Vec<ColumnSpec> {
         specs.push(ColumnSpec {
             name,
             storage: declared.map_or(Storage::ByValue, Storage::from_declared),
-            holds_json: declared.is_some_and(declares_json),
+            declared: declared.unwrap_or_default().to_owned(),
         });
     }
     specs

@@ -124,6 +124,7 @@ mod tests {
             deadline: Deadline::default(),
             verify: crate::selection::Verification::Off,
             added_column: None,
+            types: std::sync::Arc::default(),
         }
     }
 

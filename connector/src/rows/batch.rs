@@ -1,8 +1,9 @@
 //! A growing batch of rows, one column builder for each column.
 //!
 //! A value that does not match the type of its column is neither dropped nor
-//! converted: it goes to a sibling column at the end, and
-//! its own column holds NULL in that row.
+//! converted: it goes to a sibling column at the end, and its own column holds
+//! NULL in that row. A type that was only suggested is given up instead, if the
+//! value is on the first page.
 
 use std::sync::Arc;
 
@@ -180,11 +181,12 @@ impl BatchBuilder {
         let mut arrays: Vec<ArrayRef> =
             Vec::with_capacity(self.columns.len() + self.siblings.len() + 1);
         for column in &mut self.columns {
-            if column.storage == Storage::ByValue {
-                // A column of NULLs only becomes text from now on.
+            arrays.push(column.builder.finish());
+            if column.storage.is_undecided() {
+                // A column of NULLs only is text, or has its suggested type,
+                // from now on.
                 column.storage = column.builder.storage();
             }
-            arrays.push(column.builder.finish());
         }
         for sibling in &mut self.siblings {
             sibling.builder.pad(rows);
@@ -236,8 +238,22 @@ impl BatchBuilder {
         Arc::new(Schema::new(fields))
     }
 
+    /// Appends a value that its column does not hold. A column whose type was
+    /// only suggested becomes plain.
     #[cold]
     fn push_mismatch(&mut self, column: usize, datum: &Datum<'_>) {
+        let Some(earlier) = self.columns[column].builder.become_plain() else {
+            return self.push_to_sibling(column, self.rows, datum);
+        };
+        let earlier = earlier.iter().map(Datum::from).chain([*datum]);
+        for (row, datum) in earlier.enumerate() {
+            if !self.columns[column].builder.push(&datum) {
+                self.push_to_sibling(column, row, &datum);
+            }
+        }
+    }
+
+    fn push_to_sibling(&mut self, column: usize, row: usize, datum: &Datum<'_>) {
         self.columns[column].builder.push(&Datum::Null);
         self.mismatches += 1;
         let class = datum.storage_class();
@@ -247,7 +263,7 @@ impl BatchBuilder {
             .position(|sibling| sibling.column == column && sibling.class == class);
         let sibling = known.unwrap_or_else(|| self.add_sibling(column, class));
         let builder = &mut self.siblings[sibling].builder;
-        builder.pad(self.rows);
+        builder.pad(row);
         builder.push(datum);
     }
 
@@ -286,7 +302,7 @@ mod tests {
         let columns = columns.map(|(name, storage)| ColumnSpec {
             name: name.to_owned(),
             storage,
-            holds_json: false,
+            declared: String::new(),
         });
         let mut rows = BatchBuilder::new(&columns).with_flag("__deleted");
         rows.push_flagged_row(&[Value::Integer(1), Value::Null], true);

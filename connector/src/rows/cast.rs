@@ -32,7 +32,11 @@ enum Values {
     Blob(BinaryBuilder),
     Boolean(BooleanBuilder),
     Date(Date32Builder),
-    Timestamp(TimestampMicrosecondBuilder, EpochUnit),
+    Timestamp {
+        builder: TimestampMicrosecondBuilder,
+        unit: EpochUnit,
+        utc: bool,
+    },
     Decimal {
         builder: Decimal128Builder,
         precision: u8,
@@ -50,10 +54,11 @@ impl CastBuilder {
             LogicalType::Blob => Values::Blob(BinaryBuilder::new()),
             LogicalType::Boolean => Values::Boolean(BooleanBuilder::new()),
             LogicalType::Date => Values::Date(Date32Builder::new()),
-            LogicalType::Timestamp { unit, .. } => Values::Timestamp(
-                TimestampMicrosecondBuilder::new().with_data_type(data_type),
+            LogicalType::Timestamp { unit, utc } => Values::Timestamp {
+                builder: TimestampMicrosecondBuilder::new().with_data_type(data_type),
                 unit,
-            ),
+                utc,
+            },
             LogicalType::Decimal { precision, scale } => Values::Decimal {
                 builder: Decimal128Builder::new().with_data_type(data_type),
                 precision,
@@ -81,8 +86,8 @@ impl CastBuilder {
             Values::Blob(builder) => bytes::blob(datum).map(|v| builder.append_value(v)),
             Values::Boolean(builder) => number::boolean(datum).map(|v| builder.append_value(v)),
             Values::Date(builder) => time::date(datum).map(|v| builder.append_value(v)),
-            Values::Timestamp(builder, unit) => {
-                time::timestamp(datum, *unit).map(|v| builder.append_value(v))
+            Values::Timestamp { builder, unit, utc } => {
+                time::timestamp(datum, *unit, *utc).map(|v| builder.append_value(v))
             }
             Values::Decimal {
                 builder,
@@ -101,7 +106,7 @@ impl CastBuilder {
             Values::Blob(builder) => builder.len(),
             Values::Boolean(builder) => builder.len(),
             Values::Date(builder) => builder.len(),
-            Values::Timestamp(builder, _) => builder.len(),
+            Values::Timestamp { builder, .. } => builder.len(),
             Values::Decimal { builder, .. } => builder.len(),
         }
     }
@@ -132,13 +137,13 @@ impl CastBuilder {
             Values::Blob(builder) => builder,
             Values::Boolean(builder) => builder,
             Values::Date(builder) => builder,
-            Values::Timestamp(builder, _) => builder,
+            Values::Timestamp { builder, .. } => builder,
             Values::Decimal { builder, .. } => builder,
         };
         builder.finish()
     }
 
-    fn push_null(&mut self) {
+    pub(super) fn push_null(&mut self) {
         match &mut self.values {
             Values::Integer(builder) => builder.append_null(),
             Values::Double(builder) => builder.append_null(),
@@ -146,7 +151,7 @@ impl CastBuilder {
             Values::Blob(builder) => builder.append_null(),
             Values::Boolean(builder) => builder.append_null(),
             Values::Date(builder) => builder.append_null(),
-            Values::Timestamp(builder, _) => builder.append_null(),
+            Values::Timestamp { builder, .. } => builder.append_null(),
             Values::Decimal { builder, .. } => builder.append_null(),
         }
     }

@@ -10,6 +10,8 @@ use arrow_array::{Array as _, ArrayRef};
 use super::cast::CastBuilder;
 use super::columns::Storage;
 use super::datum::{Datum, StorageClass, exact_real};
+use super::suggested_column::SuggestedColumn;
+use super::value::Value;
 
 /// Maximum bytes that a column adds to an Arrow message, without its values: the
 /// descriptions of its buffers, and the bytes that align them.
@@ -28,6 +30,8 @@ pub(super) enum ColumnBuilder {
     TextBytes(BinaryBuilder),
     /// Values of a logical type.
     Logical(Box<CastBuilder>),
+    /// Values of the type that the declaration suggests, so far.
+    Suggested(Box<SuggestedColumn>),
 }
 
 impl ColumnBuilder {
@@ -40,6 +44,9 @@ impl ColumnBuilder {
             Storage::Blob => Self::Blob(BinaryBuilder::new()),
             Storage::ByValue => Self::Undecided(0),
             Storage::Logical(logical) => Self::Logical(Box::new(CastBuilder::new(logical))),
+            Storage::Suggested(declared) => {
+                Self::Suggested(Box::new(SuggestedColumn::new(declared)))
+            }
         }
     }
 
@@ -51,7 +58,8 @@ impl ColumnBuilder {
         }
     }
 
-    /// Returns the storage of the column. An undecided column becomes text.
+    /// Returns the storage of the column. An undecided column becomes text, and
+    /// one with a suggested type is plain.
     pub(super) fn storage(&self) -> Storage {
         match self {
             Self::Integer(_) => Storage::Integer,
@@ -60,7 +68,20 @@ impl ColumnBuilder {
             Self::Undecided(_) | Self::Text(_) => Storage::Text,
             Self::Blob(_) | Self::TextBytes(_) => Storage::Blob,
             Self::Logical(cast) => Storage::Logical(cast.logical_type()),
+            Self::Suggested(suggested) => suggested.plain_storage(),
         }
+    }
+
+    /// Makes a column plain whose type was only suggested. Returns its values,
+    /// which must be appended again. `None` for other columns.
+    #[cold]
+    pub(super) fn become_plain(&mut self) -> Option<Vec<Value>> {
+        let Self::Suggested(suggested) = self else {
+            return None;
+        };
+        let values = suggested.take_values();
+        *self = Self::new(suggested.plain_storage());
+        Some(values)
     }
 
     /// Appends a value. Returns false, and appends nothing, on a mismatch.
@@ -95,6 +116,7 @@ impl ColumnBuilder {
                 return this.push(datum);
             }
             (Self::Logical(cast), _) => return cast.push(datum),
+            (Self::Suggested(suggested), _) => return suggested.push(datum),
             _ => return false,
         }
         true
@@ -115,6 +137,7 @@ impl ColumnBuilder {
             Self::Text(builder) => builder.len(),
             Self::Blob(builder) | Self::TextBytes(builder) => builder.len(),
             Self::Logical(cast) => cast.len(),
+            Self::Suggested(suggested) => suggested.len(),
         }
     }
 
@@ -126,9 +149,12 @@ impl ColumnBuilder {
             Self::Text(builder) => builder.values_slice().len(),
             Self::Blob(builder) | Self::TextBytes(builder) => builder.values_slice().len(),
             Self::Logical(cast) => cast.value_bytes(),
+            // The column may still become plain.
+            Self::Suggested(suggested) => suggested.text_bytes(),
         };
         let row_bytes = match self {
             Self::Logical(cast) => cast.row_bytes(),
+            Self::Suggested(_) => size_of::<i128>(),
             _ => size_of::<i64>(),
         };
         // One byte holds the bits that tell NULL from a value.
@@ -168,6 +194,11 @@ impl ColumnBuilder {
                 Arc::new(array)
             }
             Self::Logical(cast) => cast.finish(),
+            Self::Suggested(suggested) => {
+                let (array, cast) = suggested.finish();
+                *self = Self::Logical(Box::new(cast));
+                array
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use arrow_schema::extension::{EXTENSION_TYPE_METADATA_KEY, EXTENSION_TYPE_NAME_KEY};
 use arrow_schema::{DataType, Field};
 
+use super::declared_type::DeclaredType;
 use super::logical_type::LogicalType;
 
 /// Name of Arrow's extension type for JSON text.
@@ -26,6 +27,9 @@ pub enum Storage {
     Blob,
     /// Undeclared: the first value decides.
     ByValue,
+    /// The declared type suggests a logical type: the values of the first page
+    /// decide.
+    Suggested(DeclaredType),
     /// A logical type, whatever type was declared.
     Logical(LogicalType),
 }
@@ -37,15 +41,17 @@ pub struct ColumnSpec {
     pub name: String,
     /// Storage of the values.
     pub storage: Storage,
-    /// True if the declared type contains `JSON`, which SQLite stores as text or
-    /// numbers.
-    pub holds_json: bool,
+    /// Declared type, or an empty string.
+    pub declared: String,
 }
 
-/// Returns true if a declared type contains `JSON`.
-#[must_use]
-pub fn declares_json(declared: &str) -> bool {
-    declared.to_ascii_uppercase().contains("JSON")
+impl ColumnSpec {
+    /// Returns true if the declared type contains `JSON`, which SQLite stores as
+    /// text or numbers.
+    #[must_use]
+    pub fn holds_json(&self) -> bool {
+        self.declared.to_ascii_uppercase().contains("JSON")
+    }
 }
 
 /// Appends underscores to a name until it is not taken.
@@ -59,7 +65,7 @@ pub(crate) fn free_name(mut name: String, is_taken: impl Fn(&str) -> bool) -> St
 impl Storage {
     /// Derives the storage from a declared type by the affinity rules of
     /// SQLite, in their order. Where these say NUMERIC, which most unknown
-    /// names get, the name decides, or else the first value.
+    /// names get, the name may suggest a type, or else the first value decides.
     ///
     /// Source: section 3.1 of "Datatypes In SQLite", and libSQL's vector types.
     #[must_use]
@@ -89,8 +95,8 @@ impl Storage {
             Self::Blob
         } else if has("REAL") || has("FLOA") || has("DOUB") {
             Self::Real
-        } else if has("BOOL") {
-            Self::Integer
+        } else if let Some(suggested) = DeclaredType::parse(declared) {
+            Self::Suggested(suggested)
         } else if ["DECIMAL", "NUMERIC", "NUMBER", "MONEY"]
             .iter()
             .any(|numeric| name.starts_with(numeric))
@@ -101,7 +107,46 @@ impl Storage {
         }
     }
 
-    /// Returns the Arrow type. An undecided column is text.
+    /// Returns the storage of values as SQLite stores them.
+    #[must_use]
+    pub fn plain(self) -> Self {
+        match self {
+            Self::Suggested(DeclaredType::Boolean) => Self::Integer,
+            Self::Suggested(DeclaredType::Decimal { .. }) => Self::Numeric,
+            Self::Suggested(DeclaredType::Date | DeclaredType::Time) => Self::ByValue,
+            other => other,
+        }
+    }
+
+    /// Returns the storage that keeps the type of a stored column, if the values
+    /// decide about the type. Otherwise the storage stays.
+    #[must_use]
+    pub fn with_stored(self, stored: LogicalType) -> Self {
+        if !self.is_undecided() {
+            return self;
+        }
+        match stored {
+            LogicalType::Integer => Self::Integer,
+            LogicalType::Double if self.plain() == Self::Numeric => Self::Numeric,
+            LogicalType::Double => Self::Real,
+            LogicalType::Text => Self::Text,
+            LogicalType::Blob => Self::Blob,
+            LogicalType::Json => self.plain(),
+            LogicalType::Timestamp { utc, .. } => Self::Logical(DeclaredType::Time.logical(utc)),
+            LogicalType::Boolean | LogicalType::Date | LogicalType::Decimal { .. } => {
+                Self::Logical(stored)
+            }
+        }
+    }
+
+    /// True if the values decide about the type.
+    #[must_use]
+    pub fn is_undecided(self) -> bool {
+        matches!(self, Self::ByValue | Self::Suggested(_))
+    }
+
+    /// Returns the Arrow type. A column without values has its suggested type,
+    /// or is text.
     #[must_use]
     pub fn data_type(self) -> DataType {
         match self {
@@ -109,6 +154,7 @@ impl Storage {
             Self::Real | Self::Numeric => DataType::Float64,
             Self::Text | Self::ByValue => DataType::Utf8,
             Self::Blob => DataType::Binary,
+            Self::Suggested(declared) => declared.logical(false).data_type(),
             Self::Logical(logical) => logical.data_type(),
         }
     }
@@ -149,10 +195,19 @@ mod tests {
             ("FLOAT64 (3)", Storage::Blob),
             ("FLOAT", Storage::Real),
             ("DOUBLE PRECISION", Storage::Real),
-            ("BOOLEAN", Storage::Integer),
-            ("DECIMAL(10,2)", Storage::Numeric),
+            ("BOOLEAN", Storage::Suggested(DeclaredType::Boolean)),
+            (
+                "DECIMAL(10,2)",
+                Storage::Suggested(DeclaredType::Decimal {
+                    precision: 10,
+                    scale: 2,
+                }),
+            ),
             ("NUMERIC", Storage::Numeric),
-            ("DATETIME", Storage::ByValue),
+            ("MONEY", Storage::Numeric),
+            ("DATETIME", Storage::Suggested(DeclaredType::Time)),
+            ("DATE", Storage::Suggested(DeclaredType::Date)),
+            ("TINYINT(1)", Storage::Integer),
             ("JSON", Storage::ByValue),
             ("STRING", Storage::ByValue),
             ("ANY", Storage::ByValue),
@@ -160,5 +215,31 @@ mod tests {
         ] {
             assert_eq!(Storage::from_declared(declared), storage, "{declared}");
         }
+    }
+
+    #[test]
+    fn a_stored_column_keeps_its_type() {
+        let stored = |declared, name| {
+            let stored = LogicalType::parse(name).unwrap();
+            Storage::from_declared(declared).with_stored(stored)
+        };
+        assert_eq!(stored("DATETIME", "text"), Storage::Text);
+        assert_eq!(stored("DATETIME", "bigint"), Storage::Integer);
+        assert_eq!(stored("DECIMAL(9,2)", "double"), Storage::Numeric);
+        assert_eq!(stored("BOOLEAN", "integer"), Storage::Integer);
+        assert_eq!(stored("", "double"), Storage::Real);
+        assert_eq!(stored("", "blob"), Storage::Blob);
+        assert_eq!(
+            stored("DATETIME", "timestamptz(ms)"),
+            Storage::Logical(DeclaredType::Time.logical(true))
+        );
+        let decimal = LogicalType::parse("decimal(9,2)").unwrap();
+        assert_eq!(
+            stored("DECIMAL(20,4)", "decimal(9,2)"),
+            Storage::Logical(decimal)
+        );
+        // The declared type of SQLite decides.
+        assert_eq!(stored("INTEGER", "text"), Storage::Integer);
+        assert_eq!(stored("TEXT", "timestamp"), Storage::Text);
     }
 }

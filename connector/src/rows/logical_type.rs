@@ -45,6 +45,9 @@ pub enum EpochUnit {
     Milli,
     /// Microseconds.
     Micro,
+    /// Not known: a number is no time. A text is one as it is written, without
+    /// an offset or with an offset of zero.
+    Unknown,
 }
 
 impl LogicalType {
@@ -104,6 +107,7 @@ impl LogicalType {
 }
 
 impl EpochUnit {
+    /// Parses the name of a unit.
     fn parse(name: &str) -> Option<Self> {
         Some(match name {
             "s" => Self::Second,
@@ -113,14 +117,16 @@ impl EpochUnit {
         })
     }
 
-    /// Returns the decimal places that microseconds have in this unit.
+    /// Returns the decimal places that microseconds have in this unit. `None`
+    /// if the unit is not known.
     #[must_use]
-    pub fn digits(self) -> u8 {
-        match self {
+    pub fn digits(self) -> Option<u8> {
+        Some(match self {
             Self::Second => 6,
             Self::Milli => 3,
             Self::Micro => 0,
-        }
+            Self::Unknown => return None,
+        })
     }
 }
 

@@ -51,7 +51,7 @@ mod tests {
         BatchBuilder::new(&columns.map(|(name, storage)| ColumnSpec {
             name: name.to_owned(),
             storage,
-            holds_json: false,
+            declared: String::new(),
         }))
     }
 

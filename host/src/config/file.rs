@@ -20,6 +20,9 @@ pub(super) struct RawFile {
     /// `off`, `count` or `checksum`, for resources that do not set it.
     pub(super) verify: Option<String>,
     pub(super) connector: RawConnector,
+    /// Settings of resources that have none of their own.
+    #[serde(default)]
+    pub(super) defaults: RawDefaults,
     /// Resources to read; without any, the connector's defaults.
     #[serde(default)]
     pub(super) resource: Vec<RawResource>,
@@ -104,6 +107,18 @@ pub(super) struct RawLimits {
     pub(super) columns: Option<u64>,
     /// Bytes of a cursor or another short text (1MiB).
     pub(super) text: Option<String>,
+}
+
+/// `[defaults]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDefaults {
+    /// Types of columns, by patterns of their names.
+    #[serde(default)]
+    pub(super) types: BTreeMap<String, String>,
+    /// Types of columns, by patterns of their declared types.
+    #[serde(default)]
+    pub(super) declared_types: BTreeMap<String, String>,
 }
 
 /// `[[resource]]`

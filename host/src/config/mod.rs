@@ -19,10 +19,10 @@ use std::time::Duration;
 pub use self::error::ConfigError;
 pub use self::variables::Environment;
 
-use self::file::{RawFile, RawLimits, RawResource};
+use self::file::{RawDefaults, RawFile, RawLimits, RawResource};
 use crate::model::{
     AllowRule, Consistency, CursorValue, DeletionMode, Limits, Mask, NestedMode, PipelineSpec,
-    ReadMode, ResourceSpec, SchemaPolicy, Verification, WriteDisposition,
+    ReadMode, ResourceDefaults, ResourceSpec, SchemaPolicy, Verification, WriteDisposition,
 };
 
 /// A parsed pipeline file.
@@ -121,6 +121,7 @@ fn resolve(
         }
         resources.push(self::resource(resource)?);
     }
+    let defaults = defaults(raw.defaults)?;
     let name = raw.name.unwrap_or_else(|| stem.to_owned());
     let destination = destination::parse(raw.destination, text, &name, folder, environment)?;
     let mut spec = PipelineSpec::builder(name)
@@ -133,6 +134,7 @@ fn resolve(
     spec.allow = allow.collect();
     spec.resources = resources;
     spec.verify = choice("verify", raw.verify.as_deref(), &VERIFICATIONS)?.unwrap_or_default();
+    spec.defaults = defaults;
     Ok(PipelineFile {
         component: folder.join(connector.component),
         sha256: connector.sha256,
@@ -277,6 +279,13 @@ fn cursor_value(key: &str, raw: Option<toml::Value>) -> Result<Option<CursorValu
             ));
         }
     }))
+}
+
+fn defaults(raw: RawDefaults) -> Result<ResourceDefaults, ConfigError> {
+    let mut defaults = ResourceDefaults::default();
+    defaults.types = by_column("defaults.types", raw.types)?;
+    defaults.declared_types = by_column("defaults.declared_types", raw.declared_types)?;
+    Ok(defaults)
 }
 
 fn masks(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Mask>, ConfigError> {

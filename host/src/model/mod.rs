@@ -32,8 +32,9 @@ pub use source::{
 };
 pub(crate) use source::{
     Event, Figures, PageKind, Progress, ReadOptions, ResourceSummary, Selection, SourceSchema,
-    Summary,
+    StoredTable, Summary, TypeRule, TypeSubject,
 };
 pub use spec::{
-    AllowRule, Consistency, Mask, NestedMode, PipelineSpec, PipelineSpecBuilder, ResourceSpec,
+    AllowRule, Consistency, Mask, NestedMode, PipelineSpec, PipelineSpecBuilder, ResourceDefaults,
+    ResourceSpec,
 };

@@ -174,6 +174,37 @@ pub struct ReadOptions {
     pub resumable: bool,
     /// Figures of resources without a selection.
     pub verify: Verification,
+    /// Types for columns of all resources.
+    pub types: Vec<TypeRule>,
+    /// Existing tables, whose columns keep their types.
+    pub stored: Vec<StoredTable>,
+}
+
+/// A type for columns of all resources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypeRule {
+    /// Columns to which the rule applies.
+    pub subject: TypeSubject,
+    /// Type, by the name that the connector gives it.
+    pub type_name: String,
+}
+
+/// The columns to which a type rule applies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TypeSubject {
+    /// Pattern of column names.
+    Column(String),
+    /// Pattern of types, as the source declares them.
+    Declared(String),
+}
+
+/// The columns of an existing table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTable {
+    /// Resource whose rows the table holds.
+    pub resource: String,
+    /// Names of the columns, and names of their types.
+    pub columns: Vec<(String, String)>,
 }
 
 /// The kind of the rows of a page.

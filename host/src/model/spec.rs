@@ -26,6 +26,8 @@ pub struct PipelineSpec {
     pub limits: Limits,
     /// Resources to read; empty reads the connector's defaults.
     pub resources: Vec<ResourceSpec>,
+    /// Settings of resources that have none of their own.
+    pub defaults: ResourceDefaults,
     /// Consistency of the rows of a run.
     pub consistency: Consistency,
     /// Verification of resources that do not set their own.
@@ -51,6 +53,7 @@ impl PipelineSpec {
             allow: Vec::new(),
             limits: Limits::default(),
             resources: Vec::new(),
+            defaults: ResourceDefaults::default(),
             consistency: Consistency::default(),
             verify: Verification::default(),
             destination: None,
@@ -91,6 +94,13 @@ impl PipelineSpecBuilder {
     #[must_use]
     pub fn resource(mut self, resource: ResourceSpec) -> Self {
         self.0.resources.push(resource);
+        self
+    }
+
+    /// Sets the settings of resources that have none of their own.
+    #[must_use]
+    pub fn defaults(mut self, defaults: ResourceDefaults) -> Self {
+        self.0.defaults = defaults;
         self
     }
 
@@ -206,6 +216,17 @@ pub struct ResourceSpec {
     /// Verification of the rows. If set, rows that cannot be verified are not
     /// stored.
     pub verify: Option<Verification>,
+}
+
+/// The settings of resources that have none of their own. In a pattern, `*`
+/// matches any characters.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ResourceDefaults {
+    /// Types by patterns of column names.
+    pub types: BTreeMap<String, String>,
+    /// Types by patterns of types, as the source declares them.
+    pub declared_types: BTreeMap<String, String>,
 }
 
 /// The storage of JSON that a text column holds.

@@ -7,6 +7,7 @@
 //! - `config_schema`: the check of the config against the connector's schema.
 //! - `plan`: the settings of each resource.
 //! - `run`: one load, from the first request to the commit.
+//! - `stored_types`: the types of the columns that the destination has.
 //! - `requested`: the resources that a connector may send.
 //! - `writer`: the thread that writes, counts and commits.
 //! - `row_mapper`: the mapping of source rows to stored rows.
@@ -32,6 +33,7 @@ mod requested;
 mod row_mapper;
 mod run;
 mod state;
+mod stored_types;
 mod validation;
 mod verification;
 mod writer;
@@ -53,7 +55,9 @@ use self::plan::ResourcePlan;
 pub use crate::sandbox::egress::PolicyRecorder;
 
 use crate::destination::{BuiltInDestination, DestinationFactory};
-use crate::model::{Descriptor, Finding, PipelineSpec, Remedy, Resource, names};
+use crate::model::{
+    Descriptor, Finding, PipelineSpec, Remedy, Resource, TypeRule, TypeSubject, names,
+};
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Grants, Instance};
 
@@ -165,6 +169,20 @@ impl Pipeline {
     /// Runs a command in the context of the engine's runtime.
     async fn within_runtime<T>(&self, command: impl Future<Output = T>) -> T {
         self.connector.engine().within_runtime(command).await
+    }
+
+    /// Returns the types for columns of all resources.
+    fn type_rules(&self) -> Vec<TypeRule> {
+        let defaults = &self.spec.defaults;
+        let rule = |subject, type_name: &String| TypeRule {
+            subject,
+            type_name: type_name.clone(),
+        };
+        let by_name = defaults.types.iter();
+        let by_name = by_name.map(|(name, t)| rule(TypeSubject::Column(name.clone()), t));
+        let declared = defaults.declared_types.iter();
+        let declared = declared.map(|(name, t)| rule(TypeSubject::Declared(name.clone()), t));
+        by_name.chain(declared).collect()
     }
 
     fn grants(&self) -> Grants {

@@ -95,6 +95,7 @@ impl Pipeline {
             page_rows: u32::try_from(limit).ok(),
             page_bytes: Some(self.spec.limits.page),
             row_limit: Some(limit),
+            types: self.type_rules(),
             ..ReadOptions::default()
         };
         let reader = instance.read(&self.config, &[selection], &options).await?;

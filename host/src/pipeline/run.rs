@@ -13,6 +13,7 @@ use super::observer::{Observer, Update};
 use super::plan::{self, ResourcePlan};
 use super::report::Report;
 use super::requested::RequestedResources;
+use super::stored_types::stored_tables;
 use super::writer::{self, RunHeader, RunResult};
 use crate::destination::{Destination, DestinationError, DestinationFactory};
 use crate::model::{
@@ -113,13 +114,25 @@ impl Pipeline {
         // for a load that cannot be stored.
         let factory = self.destination_factory();
         let name = self.spec.name.clone();
+        let (id, full_refresh) = (load_id.clone(), options.full_refresh);
+        let selected = self.selected(&options.only);
         let validates = attempt.only_validates;
-        let open = move || open_destination(factory.as_ref(), &name, validates);
+        let open = move || {
+            let mut opened = open_destination(factory.as_ref(), &name, validates)?;
+            // A full refresh replaces the columns too.
+            let stored = if full_refresh {
+                Vec::new()
+            } else {
+                stored_tables(opened.destination.as_mut(), &id, &selected)?
+            };
+            Ok::<_, DestinationError>((opened, stored))
+        };
+        let (opened, stored) = blocking(open).await??;
         let OpenDestination {
             mut destination,
             cursors,
             other_pipelines,
-        } = blocking(open).await??;
+        } = opened;
         let location = destination.location();
 
         let (mut instance, descriptor) = match self.connect(options).await {
@@ -179,8 +192,21 @@ impl Pipeline {
             drop(destination);
             result
         });
+        let read_options = ReadOptions {
+            resumable: self.spec.consistency != Consistency::Snapshot,
+            page_bytes: Some(self.spec.limits.page),
+            verify: if validates {
+                Verification::Off
+            } else {
+                self.spec.verify
+            },
+            row_limit: validates.then_some(0),
+            types: self.type_rules(),
+            stored,
+            ..ReadOptions::default()
+        };
         let read = self
-            .read(&mut instance, &selections, validates, sender, cancel)
+            .read(&mut instance, &selections, &read_options, sender, cancel)
             .await;
         let written = writing.await.map_err(|error| crashed(&error))?;
         // The error of the writer is returned first, because it ends the reader. An
@@ -251,23 +277,12 @@ impl Pipeline {
         &self,
         instance: &mut Instance,
         selections: &[Selection],
-        validates: bool,
+        options: &ReadOptions,
         sender: mpsc::Sender<RawEvent>,
         cancel: impl Future<Output = ()>,
     ) -> Result<(), PipelineError> {
-        let options = ReadOptions {
-            resumable: self.spec.consistency != Consistency::Snapshot,
-            page_bytes: Some(self.spec.limits.page),
-            verify: if validates {
-                Verification::Off
-            } else {
-                self.spec.verify
-            },
-            row_limit: validates.then_some(0),
-            ..ReadOptions::default()
-        };
         let mut cancel = std::pin::pin!(cancel);
-        let reader = instance.read(&self.config, selections, &options);
+        let reader = instance.read(&self.config, selections, options);
         let reader = tokio::select! {
             reader = reader => reader?,
             () = &mut cancel => return Err(PipelineError::Cancelled),
@@ -311,6 +326,15 @@ impl Pipeline {
         result
     }
 
+    /// Returns the names of the selected resources.
+    fn selected(&self, only: &[String]) -> Vec<String> {
+        if only.is_empty() {
+            let resources = self.spec.resources.iter();
+            return resources.map(|spec| spec.name.clone()).collect();
+        }
+        only.to_vec()
+    }
+
     /// Returns the requests for the connector. Without any, it reads its
     /// defaults.
     fn selections(
@@ -331,12 +355,7 @@ impl Pipeline {
                 },
             )
         };
-        let mut selections: Vec<_> = if only.is_empty() {
-            let resources = self.spec.resources.iter();
-            resources.map(|spec| selection(&spec.name)).collect()
-        } else {
-            only.iter().map(selection).collect()
-        };
+        let mut selections: Vec<_> = self.selected(only).iter().map(selection).collect();
         let mut selected = BTreeSet::new();
         selections.retain(|selection| selected.insert(selection.resource.clone()));
         // Resumable resources are read first: nothing can be committed while a

@@ -13,8 +13,8 @@ use super::text::{bounded, name};
 use crate::model::{
     Cursor, CursorValue, Descriptor, ErrorCategory, Event, Figures, Finding, OriginRequest,
     PageKind, Progress, ReadMode, ReadOptions, Rejected, Resource, ResourceKind, ResourceSummary,
-    SecretRequest, Selection, Severity, Sibling, SourceError, SourceSchema, Summary, UnreadPart,
-    Verification,
+    SecretRequest, Selection, Severity, Sibling, SourceError, SourceSchema, StoredTable, Summary,
+    TypeRule, TypeSubject, UnreadPart, Verification,
 };
 use crate::model::{Limit, Limits};
 
@@ -215,6 +215,8 @@ pub(super) fn read_options(o: &ReadOptions) -> wit::ReadOptions {
             wit::Consistency::Snapshot
         },
         verify: verification(o.verify),
+        types: o.types.iter().map(type_rule).collect(),
+        stored: o.stored.iter().map(stored_table).collect(),
     }
 }
 
@@ -223,6 +225,27 @@ fn verification(verification: Verification) -> wit::Verification {
         Verification::Off => wit::Verification::Off,
         Verification::Count => wit::Verification::Count,
         Verification::Checksum => wit::Verification::Checksum,
+    }
+}
+
+fn type_rule(rule: &TypeRule) -> wit::TypeRule {
+    wit::TypeRule {
+        subject: match &rule.subject {
+            TypeSubject::Column(pattern) => wit::TypeSubject::Column(pattern.clone()),
+            TypeSubject::Declared(pattern) => wit::TypeSubject::Declared(pattern.clone()),
+        },
+        type_name: rule.type_name.clone(),
+    }
+}
+
+fn stored_table(table: &StoredTable) -> wit::StoredTable {
+    let column = |(column, type_name): &(String, String)| wit::TypeOverride {
+        column: column.clone(),
+        type_name: type_name.clone(),
+    };
+    wit::StoredTable {
+        resource: table.resource.clone(),
+        columns: table.columns.iter().map(column).collect(),
     }
 }
 

@@ -162,7 +162,7 @@ impl Instance {
         let selections: Vec<_> = selections.iter().map(convert::selection).collect();
         let options = convert::read_options(options);
         let source = self.guest.connector_source_source();
-        let call = source.call_read(&mut self.store, config, &selections, options);
+        let call = source.call_read(&mut self.store, config, &selections, &options);
         let result = within(self.deadline, call).await?;
         let reader = self
             .returned("read", result)?

@@ -26,6 +26,7 @@ fn every_key_of_the_pipeline_file_is_explained() -> Result<()> {
         "secrets",
         "allow",
         "limits",
+        "defaults",
         "resource",
         "destination",
     ];

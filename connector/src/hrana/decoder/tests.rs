@@ -18,7 +18,7 @@ fn columns(storages: &[(&str, Storage)]) -> Vec<ColumnSpec> {
         .map(|(name, storage)| ColumnSpec {
             name: (*name).to_owned(),
             storage: *storage,
-            holds_json: false,
+            declared: String::new(),
         })
         .collect()
 }

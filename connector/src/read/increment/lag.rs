@@ -11,12 +11,13 @@ use crate::selection::{Lag, Selection};
 pub(super) fn units_per_second(selection: &Selection, column: &str) -> Option<u32> {
     let mut types = selection.types.iter();
     let requested = types.find(|requested| requested.column.eq_ignore_ascii_case(column))?;
-    match requested.requested {
-        LogicalType::Timestamp { unit, .. } => Some(match unit {
-            EpochUnit::Second => 1,
-            EpochUnit::Milli => 1_000,
-            EpochUnit::Micro => 1_000_000,
-        }),
+    match requested.requested.logical()? {
+        LogicalType::Timestamp { unit, .. } => match unit {
+            EpochUnit::Second => Some(1),
+            EpochUnit::Milli => Some(1_000),
+            EpochUnit::Micro => Some(1_000_000),
+            EpochUnit::Unknown => None,
+        },
         _ => None,
     }
 }

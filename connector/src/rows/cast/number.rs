@@ -39,10 +39,49 @@ pub(super) fn boolean(datum: &Datum<'_>) -> Option<bool> {
     }
 }
 
-/// Casts a number to the unscaled value of a decimal.
+/// Casts a number to the unscaled value of a decimal. A float that differs from
+/// a decimal only after its first 15 digits, such as the sum of 0.1 and 0.2, is
+/// that decimal.
 pub(super) fn decimal(datum: &Datum<'_>, precision: u8, scale: u8) -> Option<i128> {
-    let value = scaled(datum, scale)?;
+    let value = match *datum {
+        Datum::Real(value) => short_decimal(value, scale)
+            .or_else(|| scaled(datum, scale))
+            .or_else(|| without_noise(value, scale)),
+        _ => scaled(datum, scale),
+    }?;
     (value.unsigned_abs() < 10_u128.pow(precision.into())).then_some(value)
+}
+
+/// Returns a float times ten to the power of `scale`, if the float is the
+/// closest one to a decimal of at most 15 digits. Only one decimal of so many
+/// digits has that float, and a division of two whole floats finds it.
+fn short_decimal(value: f64, scale: u8) -> Option<i128> {
+    /// Largest power of ten that a float holds exactly.
+    const MAX_SCALE: u8 = 22;
+    const END_OF_15_DIGITS: f64 = 1e15;
+    if scale > MAX_SCALE {
+        return None;
+    }
+    let power = 10_f64.powi(scale.into());
+    let digits = (value * power).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::float_cmp,
+        reason = "the number is whole and has at most 15 digits; the comparison must be exact"
+    )]
+    (digits.abs() < END_OF_15_DIGITS && digits / power == value).then_some(digits as i128)
+}
+
+/// Returns a float times ten to the power of `scale`, if it is whole for the
+/// first 15 digits of the float, and is the closest one to the float.
+fn without_noise(value: f64, scale: u8) -> Option<i128> {
+    if !value.is_finite() {
+        return None;
+    }
+    let rounded: f64 = format!("{value:.14e}").parse().ok()?;
+    let rounded = scaled(&Datum::Real(rounded), scale)?;
+    let closest = format!("{value:.0$}", usize::from(scale));
+    (DecimalText::parse(&closest)?.scaled(scale)? == rounded).then_some(rounded)
 }
 
 /// Returns a number times ten to the power of `scale`, if that is whole. A
@@ -147,7 +186,11 @@ mod tests {
         let real = |value| decimal(&Datum::Real(value), 5, 2);
         assert_eq!(real(0.1), Some(10));
         assert_eq!(real(-999.99), Some(-99_999));
-        assert_eq!(real(0.1 + 0.2), None);
+        assert_eq!(real(0.1 + 0.2), Some(30));
+        assert_eq!(real(1.1 * 3.0), Some(330));
+        assert_eq!(real(0.305), None);
+        assert_eq!(real(1.000_000_1), None);
+        assert_eq!(real(f64::NAN), None);
         assert_eq!(real(1e300), None);
         assert_eq!(real(5e-324), None);
         assert_eq!(real(f64::NEG_INFINITY), None);
@@ -163,6 +206,23 @@ mod tests {
         assert_eq!(decimal(&Datum::Text(&format!("1{nines}")), 38, 0), None);
         assert_eq!(decimal(&Datum::Integer(0), 38, 38), Some(0));
         assert_eq!(decimal(&Datum::Integer(i64::MAX), 38, 38), None);
+    }
+
+    #[test]
+    fn only_the_last_digits_of_a_float_are_noise() {
+        let cast = |value, scale| decimal(&Datum::Real(value), 38, scale);
+        assert_eq!(cast(12_345_678_901_234.56, 2), Some(1_234_567_890_123_456));
+        assert_eq!(cast(1_234_567_890_123.456_7, 3), None);
+        assert_eq!(cast(99.999_999_999_999_99, 2), Some(10_000));
+        assert_eq!(cast(99.999_999_999_98, 2), None);
+        assert_eq!(cast(-(0.1 + 0.7), 1), Some(-8));
+        assert_eq!(cast(1e22, 0), Some(10_i128.pow(22)));
+        assert_eq!(cast(0.1, 30), Some(10_i128.pow(29)));
+        for cents in (-100_000..100_000_i128).step_by(7) {
+            #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+            let value = cents as f64 / 100.0;
+            assert_eq!(cast(value, 2), Some(cents), "{value}");
+        }
     }
 
     #[test]

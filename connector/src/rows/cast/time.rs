@@ -17,16 +17,20 @@ pub(super) fn date(datum: &Datum<'_>) -> Option<i32> {
 }
 
 /// Casts ISO 8601 text or a number to microseconds since 1970-01-01. A time
-/// with an offset is converted to UTC. A number outside of the years that ISO
+/// with an offset is converted to UTC; without a unit, only an offset of zero is
+/// accepted, and a column in UTC needs one. A number outside of the years that ISO
 /// 8601 writes with four digits has another unit than the requested one.
-pub(super) fn timestamp(datum: &Datum<'_>, unit: EpochUnit) -> Option<i64> {
+pub(super) fn timestamp(datum: &Datum<'_>, unit: EpochUnit, utc: bool) -> Option<i64> {
     let micros = match *datum {
         Datum::Text(text) => {
             let time = WrittenTime::parse(text)?;
+            if unit == EpochUnit::Unknown && time.offset.unwrap_or(i64::from(utc)) != 0 {
+                return None;
+            }
             let offset = time.offset.unwrap_or(0) * 1_000_000;
             time.day * MICROS_PER_DAY + time.micros()? - offset
         }
-        _ => scaled(datum, unit.digits())?.try_into().ok()?,
+        _ => scaled(datum, unit.digits()?)?.try_into().ok()?,
     };
     (FIRST_DAY..=LAST_DAY)
         .contains(&micros.div_euclid(MICROS_PER_DAY))
@@ -39,7 +43,7 @@ mod tests {
     use crate::moment;
 
     fn micros(text: &str) -> Option<i64> {
-        timestamp(&Datum::Text(text), EpochUnit::Second)
+        timestamp(&Datum::Text(text), EpochUnit::Second, false)
     }
 
     #[test]
@@ -93,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_number_is_a_time_of_the_requested_unit() {
-        let cast = |datum, unit| timestamp(&datum, unit);
+        let cast = |datum, unit| timestamp(&datum, unit, false);
         assert_eq!(
             cast(Datum::Integer(-1), EpochUnit::Second),
             Some(-1_000_000)
@@ -121,6 +125,30 @@ mod tests {
         assert_eq!(cast(Datum::Integer(i64::MAX), EpochUnit::Second), None);
         assert_eq!(cast(Datum::Integer(i64::MIN), EpochUnit::Micro), None);
         assert_eq!(cast(Datum::Blob(b"2024-01-01"), EpochUnit::Second), None);
+    }
+
+    #[test]
+    fn without_a_unit_only_a_text_in_utc_is_a_time() {
+        let cast = |text, utc| timestamp(&Datum::Text(text), EpochUnit::Unknown, utc);
+        for (text, local, utc) in [
+            ("1970-01-01 00:00:01", Some(1_000_000), None),
+            ("1970-01-02", Some(MICROS_PER_DAY), None),
+            ("1970-01-01T00:00:01Z", Some(1_000_000), Some(1_000_000)),
+            (
+                "1970-01-01 00:00:01+00:00",
+                Some(1_000_000),
+                Some(1_000_000),
+            ),
+            ("1970-01-01T00:00:01+01:00", None, None),
+            ("1970-01-01 00:00:00.123456789", None, None),
+            ("1700000000", None, None),
+        ] {
+            assert_eq!(cast(text, false), local, "{text}");
+            assert_eq!(cast(text, true), utc, "{text}");
+        }
+        for number in [Datum::Integer(1), Datum::Real(1.0)] {
+            assert_eq!(timestamp(&number, EpochUnit::Unknown, false), None);
+        }
     }
 
     #[test]

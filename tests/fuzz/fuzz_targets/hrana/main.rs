@@ -46,7 +46,7 @@ fn columns(shape: u8) -> Vec<ColumnSpec> {
         .map(|index| ColumnSpec {
             name: format!("c{index}"),
             storage: STORAGES[usize::from(shape / 4 + index) % STORAGES.len()],
-            holds_json: false,
+            declared: String::new(),
         })
         .collect()
 }
