@@ -6,6 +6,8 @@
 //! either exact or refused: the parsers of `chrono` accept texts that are no
 //! times of the forms below.
 
+mod foreign;
+
 use chrono::{DateTime, Datelike, Months, NaiveDate, SecondsFormat};
 
 /// Microseconds of a day.
@@ -70,6 +72,12 @@ impl WrittenTime {
             Some(_) => Some(0),
         };
         parser.0.is_empty().then_some(time)
+    }
+
+    /// Microseconds since midnight, rounded.
+    #[must_use]
+    pub fn rounded_micros(&self) -> i64 {
+        (self.nanos + 500) / 1_000
     }
 
     /// Microseconds since midnight. `None` if the text is finer than that.

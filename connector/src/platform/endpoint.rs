@@ -352,6 +352,7 @@ impl FieldType {
             Self::Date => Storage::Logical(LogicalType::Date),
             Self::Timestamp => Storage::Logical(LogicalType::Timestamp {
                 unit: EpochUnit::Second,
+                rounds: false,
                 utc: true,
             }),
             Self::Json => Storage::Logical(LogicalType::Json),

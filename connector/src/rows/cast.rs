@@ -1,10 +1,11 @@
 //! A growing column of a logical type. A value is cast only if the result is
-//! exact: nothing is rounded, cut or guessed.
+//! exact: nothing is cut or guessed, and rounded only on request.
 //!
 //! Written by hand, because the parsers of `arrow-cast` accept more than that:
 //! they round numbers with too many digits and accept text that is not a date.
 
 mod bytes;
+mod jsonb;
 mod number;
 mod time;
 
@@ -29,6 +30,7 @@ enum Values {
     Integer(Int64Builder),
     Double(Float64Builder),
     Text(StringBuilder),
+    Json(StringBuilder),
     Blob(BinaryBuilder),
     Boolean(BooleanBuilder),
     Date(Date32Builder),
@@ -36,11 +38,13 @@ enum Values {
         builder: TimestampMicrosecondBuilder,
         unit: EpochUnit,
         utc: bool,
+        rounds: bool,
     },
     Decimal {
         builder: Decimal128Builder,
         precision: u8,
         scale: u8,
+        rounds: bool,
     },
 }
 
@@ -50,19 +54,26 @@ impl CastBuilder {
         let values = match logical {
             LogicalType::Integer => Values::Integer(Int64Builder::new()),
             LogicalType::Double => Values::Double(Float64Builder::new()),
-            LogicalType::Text | LogicalType::Json => Values::Text(StringBuilder::new()),
+            LogicalType::Text => Values::Text(StringBuilder::new()),
+            LogicalType::Json => Values::Json(StringBuilder::new()),
             LogicalType::Blob => Values::Blob(BinaryBuilder::new()),
             LogicalType::Boolean => Values::Boolean(BooleanBuilder::new()),
             LogicalType::Date => Values::Date(Date32Builder::new()),
-            LogicalType::Timestamp { unit, utc } => Values::Timestamp {
+            LogicalType::Timestamp { unit, utc, rounds } => Values::Timestamp {
                 builder: TimestampMicrosecondBuilder::new().with_data_type(data_type),
                 unit,
                 utc,
+                rounds,
             },
-            LogicalType::Decimal { precision, scale } => Values::Decimal {
+            LogicalType::Decimal {
+                precision,
+                scale,
+                rounds,
+            } => Values::Decimal {
                 builder: Decimal128Builder::new().with_data_type(data_type),
                 precision,
                 scale,
+                rounds,
             },
         };
         Self { logical, values }
@@ -83,17 +94,24 @@ impl CastBuilder {
             Values::Integer(builder) => number::integer(datum).map(|v| builder.append_value(v)),
             Values::Double(builder) => number::double(datum).map(|v| builder.append_value(v)),
             Values::Text(builder) => bytes::text(datum).map(|v| builder.append_value(v)),
+            Values::Json(builder) => bytes::json(datum).map(|v| builder.append_value(v)),
             Values::Blob(builder) => bytes::blob(datum).map(|v| builder.append_value(v)),
             Values::Boolean(builder) => number::boolean(datum).map(|v| builder.append_value(v)),
             Values::Date(builder) => time::date(datum).map(|v| builder.append_value(v)),
-            Values::Timestamp { builder, unit, utc } => {
-                time::timestamp(datum, *unit, *utc).map(|v| builder.append_value(v))
-            }
+            Values::Timestamp {
+                builder,
+                unit,
+                utc,
+                rounds,
+            } => time::timestamp(datum, *unit, *utc, *rounds).map(|v| builder.append_value(v)),
             Values::Decimal {
                 builder,
                 precision,
                 scale,
-            } => number::decimal(datum, *precision, *scale).map(|v| builder.append_value(v)),
+                rounds,
+            } => {
+                number::decimal(datum, *precision, *scale, *rounds).map(|v| builder.append_value(v))
+            }
         };
         pushed.is_some()
     }
@@ -102,7 +120,7 @@ impl CastBuilder {
         match &self.values {
             Values::Integer(builder) => builder.len(),
             Values::Double(builder) => builder.len(),
-            Values::Text(builder) => builder.len(),
+            Values::Text(builder) | Values::Json(builder) => builder.len(),
             Values::Blob(builder) => builder.len(),
             Values::Boolean(builder) => builder.len(),
             Values::Date(builder) => builder.len(),
@@ -114,7 +132,7 @@ impl CastBuilder {
     /// Returns the bytes of the values of variable size.
     pub(super) fn value_bytes(&self) -> usize {
         match &self.values {
-            Values::Text(builder) => builder.values_slice().len(),
+            Values::Text(builder) | Values::Json(builder) => builder.values_slice().len(),
             Values::Blob(builder) => builder.values_slice().len(),
             _ => 0,
         }
@@ -133,7 +151,7 @@ impl CastBuilder {
         let builder: &mut dyn ArrayBuilder = match &mut self.values {
             Values::Integer(builder) => builder,
             Values::Double(builder) => builder,
-            Values::Text(builder) => builder,
+            Values::Text(builder) | Values::Json(builder) => builder,
             Values::Blob(builder) => builder,
             Values::Boolean(builder) => builder,
             Values::Date(builder) => builder,
@@ -147,7 +165,7 @@ impl CastBuilder {
         match &mut self.values {
             Values::Integer(builder) => builder.append_null(),
             Values::Double(builder) => builder.append_null(),
-            Values::Text(builder) => builder.append_null(),
+            Values::Text(builder) | Values::Json(builder) => builder.append_null(),
             Values::Blob(builder) => builder.append_null(),
             Values::Boolean(builder) => builder.append_null(),
             Values::Date(builder) => builder.append_null(),

@@ -36,9 +36,11 @@ impl DeclaredType {
             "DECIMAL" | "NUMERIC" | "NUMBER" => {
                 let digits = name.split_once('(')?.1;
                 match LogicalType::parse(&format!("decimal({digits}"))? {
-                    LogicalType::Decimal { precision, scale } => {
-                        Some(Self::Decimal { precision, scale })
-                    }
+                    LogicalType::Decimal {
+                        precision,
+                        scale,
+                        rounds: false,
+                    } => Some(Self::Decimal { precision, scale }),
                     _ => None,
                 }
             }
@@ -55,8 +57,13 @@ impl DeclaredType {
             Self::Time => LogicalType::Timestamp {
                 unit: EpochUnit::Unknown,
                 utc,
+                rounds: false,
             },
-            Self::Decimal { precision, scale } => LogicalType::Decimal { precision, scale },
+            Self::Decimal { precision, scale } => LogicalType::Decimal {
+                precision,
+                scale,
+                rounds: false,
+            },
         }
     }
 }

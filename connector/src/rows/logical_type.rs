@@ -24,6 +24,8 @@ pub enum LogicalType {
         unit: EpochUnit,
         /// True for times in UTC, false for times without a time zone.
         utc: bool,
+        /// True if times are rounded to microseconds.
+        rounds: bool,
     },
     /// Decimal numbers.
     Decimal {
@@ -31,6 +33,8 @@ pub enum LogicalType {
         precision: u8,
         /// Number of digits after the point.
         scale: u8,
+        /// True if numbers are rounded to these digits.
+        rounds: bool,
     },
     /// JSON text, which the host validates.
     Json,
@@ -45,6 +49,8 @@ pub enum EpochUnit {
     Milli,
     /// Microseconds.
     Micro,
+    /// Julian days.
+    JulianDay,
     /// Not known: a number is no time. A text is one as it is written, without
     /// an offset or with an offset of zero.
     Unknown,
@@ -53,7 +59,8 @@ pub enum EpochUnit {
 impl LogicalType {
     /// The accepted names, for messages.
     pub const NAMES: &str = "integer (or bigint), double, text (or varchar), blob, boolean, date, \
-         timestamp, timestamptz, either with (s), (ms) or (us) for numbers, decimal(precision,scale), and json";
+         timestamp, timestamptz, either with (s), (ms), (us) or (julian) for numbers, decimal(precision,scale), \
+         and json; `round` as the last word in the brackets of a timestamp or decimal rounds";
 
     /// Parses the name of a type, in any letter case.
     #[must_use]
@@ -63,7 +70,16 @@ impl LogicalType {
             Some((word, rest)) => (word.trim_end(), Some(rest.strip_suffix(')')?)),
             None => (name.as_str(), None),
         };
+        let (arguments, rounds) = match arguments {
+            Some("round") => (None, true),
+            Some(arguments) => match arguments.rsplit_once(',') {
+                Some((rest, last)) if last.trim() == "round" => (Some(rest), true),
+                _ => (Some(arguments), false),
+            },
+            None => (None, false),
+        };
         Some(match (word, arguments) {
+            _ if rounds && !matches!(word, "timestamp" | "timestamptz" | "decimal") => return None,
             ("integer" | "bigint", None) => Self::Integer,
             ("double", None) => Self::Double,
             ("text" | "varchar", None) => Self::Text,
@@ -74,13 +90,18 @@ impl LogicalType {
             ("timestamp" | "timestamptz", unit) => Self::Timestamp {
                 unit: EpochUnit::parse(unit.unwrap_or("s").trim())?,
                 utc: word == "timestamptz",
+                rounds,
             },
             ("decimal", Some(digits)) => {
                 let (precision, scale) = digits.split_once(',').unwrap_or((digits, "0"));
                 let precision =
                     digit_count(precision).filter(|digits| (1..=38).contains(digits))?;
                 let scale = digit_count(scale).filter(|digits| *digits <= precision)?;
-                Self::Decimal { precision, scale }
+                Self::Decimal {
+                    precision,
+                    scale,
+                    rounds,
+                }
             }
             _ => return None,
         })
@@ -99,9 +120,9 @@ impl LogicalType {
             Self::Timestamp { utc, .. } => {
                 DataType::Timestamp(TimeUnit::Microsecond, utc.then(|| "UTC".into()))
             }
-            Self::Decimal { precision, scale } => {
-                DataType::Decimal128(precision, scale.cast_signed())
-            }
+            Self::Decimal {
+                precision, scale, ..
+            } => DataType::Decimal128(precision, scale.cast_signed()),
         }
     }
 }
@@ -113,6 +134,7 @@ impl EpochUnit {
             "s" => Self::Second,
             "ms" => Self::Milli,
             "us" => Self::Micro,
+            "julian" => Self::JulianDay,
             _ => return None,
         })
     }
@@ -125,7 +147,7 @@ impl EpochUnit {
             Self::Second => 6,
             Self::Milli => 3,
             Self::Micro => 0,
-            Self::Unknown => return None,
+            Self::JulianDay | Self::Unknown => return None,
         })
     }
 }
@@ -143,7 +165,11 @@ mod tests {
 
     #[test]
     fn types_are_parsed_by_their_usual_names() {
-        let timestamp = |unit, utc| LogicalType::Timestamp { unit, utc };
+        let timestamp = |unit, utc| LogicalType::Timestamp {
+            unit,
+            utc,
+            rounds: false,
+        };
         for (name, expected) in [
             ("integer", LogicalType::Integer),
             ("BigInt", LogicalType::Integer),
@@ -162,6 +188,7 @@ mod tests {
                 LogicalType::Decimal {
                     precision: 18,
                     scale: 2,
+                    rounds: false,
                 },
             ),
             (
@@ -169,6 +196,32 @@ mod tests {
                 LogicalType::Decimal {
                     precision: 38,
                     scale: 0,
+                    rounds: false,
+                },
+            ),
+            (
+                "decimal(9, 2, round)",
+                LogicalType::Decimal {
+                    precision: 9,
+                    scale: 2,
+                    rounds: true,
+                },
+            ),
+            ("timestamp(julian)", timestamp(EpochUnit::JulianDay, false)),
+            (
+                "timestamptz(round)",
+                LogicalType::Timestamp {
+                    unit: EpochUnit::Second,
+                    utc: true,
+                    rounds: true,
+                },
+            ),
+            (
+                "timestamp(ms, round)",
+                LogicalType::Timestamp {
+                    unit: EpochUnit::Milli,
+                    utc: false,
+                    rounds: true,
                 },
             ),
         ] {
@@ -194,6 +247,10 @@ mod tests {
             "decimal(+5,2)",
             "decimal(5,-2)",
             "decimal(5,2,1)",
+            "decimal(round)",
+            "date(round)",
+            "timestamp(round,ms)",
+            "timestamp(round,round)",
             "decimal(5,2))",
         ] {
             assert_eq!(LogicalType::parse(name), None, "{name}");

@@ -4,15 +4,13 @@
 //! Values compare in the order of SQL: numbers, texts, blobs. A time limits the
 //! numbers of a column too, if their unit is known.
 
-use super::lag::units_per_second;
+use super::time_unit::TimeUnit;
 use crate::database::table::Table;
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::rows::columns::Storage;
 use crate::rows::value::{SortClass, Value};
 use crate::selection::Selection;
-
-const NANOS_PER_SECOND: u32 = 1_000_000_000;
 
 /// Bounds of a cursor column.
 #[derive(Clone, Debug, Default)]
@@ -108,8 +106,8 @@ impl Bound {
                 value,
             });
         };
-        let units = units_per_second(selection, column);
-        let number = units.and_then(|units| Some(count(Moment::parse(text)?, units)));
+        let unit = TimeUnit::of_column(selection, column);
+        let number = unit.and_then(|unit| Some(unit.number(Moment::parse(text)?)));
         let holds_numbers = matches!(storage, Some(Storage::Integer | Storage::Real));
         if holds_numbers && number.is_none() {
             return Err(Error::config(
@@ -136,18 +134,6 @@ impl Bound {
             std::cmp::Ordering::Equal => ClassBound::At(self.value.clone()),
             std::cmp::Ordering::Greater => below,
         }
-    }
-}
-
-/// Returns the number of units since 1970, of which a second has as many: an
-/// integer if it is whole.
-fn count(moment: Moment, units_per_second: u32) -> Value {
-    let unit = i128::from(NANOS_PER_SECOND / units_per_second.max(1));
-    let nanos = moment.nanos();
-    match i64::try_from(nanos / unit) {
-        Ok(count) if nanos % unit == 0 => Value::Integer(count),
-        #[expect(clippy::cast_precision_loss, reason = "a fraction is a float")]
-        _ => Value::Real(nanos as f64 / unit as f64),
     }
 }
 

@@ -1,26 +1,11 @@
 //! Lag of an incremental read: how far before its position rows are read again.
 //! Knows no statements.
 
+use super::time_unit::TimeUnit;
 use crate::error::{Error, Result};
 use crate::moment;
-use crate::rows::logical_type::{EpochUnit, LogicalType};
 use crate::rows::value::{SortClass, Value};
 use crate::selection::{Lag, Selection};
-
-/// Returns the number of units in a second that the type of a column states.
-pub(super) fn units_per_second(selection: &Selection, column: &str) -> Option<u32> {
-    let mut types = selection.types.iter();
-    let requested = types.find(|requested| requested.column.eq_ignore_ascii_case(column))?;
-    match requested.requested.logical()? {
-        LogicalType::Timestamp { unit, .. } => match unit {
-            EpochUnit::Second => Some(1),
-            EpochUnit::Milli => Some(1_000),
-            EpochUnit::Micro => Some(1_000_000),
-            EpochUnit::Unknown => None,
-        },
-        _ => None,
-    }
-}
 
 /// Lag of a cursor column.
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +22,7 @@ impl ColumnLag {
     pub(super) fn new(selection: &Selection, column: &str) -> Option<Self> {
         let Lag { amount, is_time } = selection.lag.filter(|lag| lag.amount > 0.0)?;
         let number = if is_time {
-            units_per_second(selection, column).map(|units| f64::from(units) * amount)
+            TimeUnit::of_column(selection, column).map(|unit| unit.units(amount))
         } else {
             Some(amount)
         };

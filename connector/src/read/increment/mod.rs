@@ -27,6 +27,7 @@ mod range;
 mod resume;
 mod tail;
 mod time_forms;
+mod time_unit;
 mod tracker;
 
 use self::bounds::Bounds;

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+use serde::de::IgnoredAny;
+
+use super::jsonb;
 use crate::rows::datum::Datum;
 
 /// Casts text, and numbers to the shortest digits that parse as the same
@@ -12,6 +15,19 @@ pub(super) fn text<'a>(datum: &Datum<'a>) -> Option<Cow<'a, str>> {
         Datum::Integer(value) => Some(value.to_string().into()),
         Datum::Real(value) if value.is_finite() => Some(format!("{value:?}").into()),
         _ => None,
+    }
+}
+
+/// Casts what is cast to text, and blobs that hold JSON: as text, or in the
+/// binary form of SQLite.
+pub(super) fn json<'a>(datum: &Datum<'a>) -> Option<Cow<'a, str>> {
+    let Datum::Blob(bytes) = *datum else {
+        return text(datum);
+    };
+    let is_json = |text: &&str| serde_json::from_str::<IgnoredAny>(text).is_ok();
+    match std::str::from_utf8(bytes).ok().filter(is_json) {
+        Some(text) => Some(text.into()),
+        None => jsonb::to_json(bytes).map(Cow::Owned),
     }
 }
 
@@ -40,5 +56,12 @@ mod tests {
         assert_eq!(blob(&Datum::Text("x")), Some(&b"x"[..]));
         assert_eq!(blob(&Datum::TextBytes(b"\xFF")), Some(&b"\xFF"[..]));
         assert_eq!(blob(&Datum::Integer(1)), None);
+        assert_eq!(json(&Datum::Text("x")).as_deref(), Some("x"));
+        assert_eq!(
+            json(&Datum::Blob(b"{\"a\": 1}")).as_deref(),
+            Some("{\"a\": 1}")
+        );
+        assert_eq!(json(&Datum::Blob(b"\x1B\x00")).as_deref(), Some("[null]"));
+        assert_eq!(json(&Datum::Blob(b"\xFF")), None);
     }
 }

@@ -26,9 +26,12 @@ pub(super) fn double(datum: &Datum<'_>) -> Option<f64> {
     }
 }
 
-/// Casts 0 and 1 in any form, and `false` and `true` in any letter case.
+/// Casts 0 and 1 in any form, and `false`, `f`, `true` and `t` in any letter
+/// case.
 pub(super) fn boolean(datum: &Datum<'_>) -> Option<bool> {
     match *datum {
+        Datum::Text("t" | "T") => Some(true),
+        Datum::Text("f" | "F") => Some(false),
         Datum::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
         Datum::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
         _ => match integer(datum)? {
@@ -41,9 +44,10 @@ pub(super) fn boolean(datum: &Datum<'_>) -> Option<bool> {
 
 /// Casts a number to the unscaled value of a decimal. A float that differs from
 /// a decimal only after its first 15 digits, such as the sum of 0.1 and 0.2, is
-/// that decimal.
-pub(super) fn decimal(datum: &Datum<'_>, precision: u8, scale: u8) -> Option<i128> {
+/// that decimal. Others are rounded on request, half away from zero.
+pub(super) fn decimal(datum: &Datum<'_>, precision: u8, scale: u8, rounds: bool) -> Option<i128> {
     let value = match *datum {
+        _ if rounds => rounded(datum, scale),
         Datum::Real(value) => short_decimal(value, scale)
             .or_else(|| scaled(datum, scale))
             .or_else(|| without_noise(value, scale)),
@@ -99,6 +103,18 @@ pub(super) fn scaled(datum: &Datum<'_>, scale: u8) -> Option<i128> {
     }
 }
 
+/// Returns a number times ten to the power of `scale`, rounded half away from
+/// zero.
+pub(super) fn rounded(datum: &Datum<'_>, scale: u8) -> Option<i128> {
+    match *datum {
+        Datum::Real(value) if value.is_finite() => {
+            DecimalText::parse(&value.to_string())?.rounded(scale)
+        }
+        Datum::Text(text) => DecimalText::parse(text)?.rounded(scale),
+        _ => scaled(datum, scale),
+    }
+}
+
 /// A written number: digits with at most one point and an optional sign.
 struct DecimalText<'a> {
     is_negative: bool,
@@ -146,6 +162,23 @@ impl<'a> DecimalText<'a> {
             .map_or(0, |last| last + 1)
     }
 
+    fn rounded(&self, scale: u8) -> Option<i128> {
+        let Some((kept, [next, ..])) = self.fraction.split_at_checked(scale.into()) else {
+            return self.scaled(scale);
+        };
+        let cut = Self {
+            fraction: kept,
+            ..*self
+        };
+        let value = cut.scaled(scale)?;
+        let step = i128::from(*next >= b'5');
+        Some(if self.is_negative {
+            value - step
+        } else {
+            value + step
+        })
+    }
+
     fn scaled(&self, scale: u8) -> Option<i128> {
         let missing = usize::from(scale).checked_sub(self.fraction.len())?;
         let zeros = std::iter::repeat_n(0, missing);
@@ -165,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_decimal_is_cast_only_if_it_is_exact() {
-        let parse = |text| decimal(&Datum::Text(text), 5, 2);
+        let parse = |text| decimal(&Datum::Text(text), 5, 2, false);
         for (text, value) in [
             ("1.5", 150),
             ("-1.50000", -150),
@@ -183,7 +216,7 @@ mod tests {
         ] {
             assert_eq!(parse(text), None, "{text}");
         }
-        let real = |value| decimal(&Datum::Real(value), 5, 2);
+        let real = |value| decimal(&Datum::Real(value), 5, 2, false);
         assert_eq!(real(0.1), Some(10));
         assert_eq!(real(-999.99), Some(-99_999));
         assert_eq!(real(0.1 + 0.2), Some(30));
@@ -194,23 +227,42 @@ mod tests {
         assert_eq!(real(1e300), None);
         assert_eq!(real(5e-324), None);
         assert_eq!(real(f64::NEG_INFINITY), None);
-        assert_eq!(decimal(&Datum::Integer(-999), 5, 2), Some(-99_900));
-        assert_eq!(decimal(&Datum::Integer(1_000), 5, 2), None);
+        assert_eq!(decimal(&Datum::Integer(-999), 5, 2, false), Some(-99_900));
+        assert_eq!(decimal(&Datum::Integer(1_000), 5, 2, false), None);
         let nines = "9".repeat(38);
         let max = 10_i128.pow(38) - 1;
-        assert_eq!(decimal(&Datum::Text(&nines), 38, 0), Some(max));
+        assert_eq!(decimal(&Datum::Text(&nines), 38, 0, false), Some(max));
         assert_eq!(
-            decimal(&Datum::Text(&format!("-.{nines}")), 38, 38),
+            decimal(&Datum::Text(&format!("-.{nines}")), 38, 38, false),
             Some(-max)
         );
-        assert_eq!(decimal(&Datum::Text(&format!("1{nines}")), 38, 0), None);
-        assert_eq!(decimal(&Datum::Integer(0), 38, 38), Some(0));
-        assert_eq!(decimal(&Datum::Integer(i64::MAX), 38, 38), None);
+        assert_eq!(
+            decimal(&Datum::Text(&format!("1{nines}")), 38, 0, false),
+            None
+        );
+        assert_eq!(decimal(&Datum::Integer(0), 38, 38, false), Some(0));
+        assert_eq!(decimal(&Datum::Integer(i64::MAX), 38, 38, false), None);
+    }
+
+    #[test]
+    fn a_number_is_rounded_on_request() {
+        let cast = |datum| decimal(&datum, 5, 2, true);
+        assert_eq!(cast(Datum::Text("1.005")), Some(101));
+        assert_eq!(cast(Datum::Text("-1.005")), Some(-101));
+        assert_eq!(cast(Datum::Text("1.0049999")), Some(100));
+        assert_eq!(cast(Datum::Text("1")), Some(100));
+        assert_eq!(cast(Datum::Text("0.995")), Some(100));
+        assert_eq!(cast(Datum::Real(2.675)), Some(268));
+        assert_eq!(cast(Datum::Real(-0.004)), Some(0));
+        assert_eq!(cast(Datum::Integer(7)), Some(700));
+        assert_eq!(cast(Datum::Real(999.999)), None);
+        assert_eq!(cast(Datum::Real(f64::NAN)), None);
+        assert_eq!(cast(Datum::Text("x")), None);
     }
 
     #[test]
     fn only_the_last_digits_of_a_float_are_noise() {
-        let cast = |value, scale| decimal(&Datum::Real(value), 38, scale);
+        let cast = |value, scale| decimal(&Datum::Real(value), 38, scale, false);
         assert_eq!(cast(12_345_678_901_234.56, 2), Some(1_234_567_890_123_456));
         assert_eq!(cast(1_234_567_890_123.456_7, 3), None);
         assert_eq!(cast(99.999_999_999_999_99, 2), Some(10_000));
@@ -251,5 +303,7 @@ mod tests {
         assert_eq!(boolean(&Datum::Real(1.0)), Some(true));
         assert_eq!(boolean(&Datum::Integer(2)), None);
         assert_eq!(boolean(&Datum::Text("yes")), None);
+        assert_eq!(boolean(&Datum::Text("t")), Some(true));
+        assert_eq!(boolean(&Datum::Text("F")), Some(false));
     }
 }

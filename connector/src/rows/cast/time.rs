@@ -1,18 +1,18 @@
 //! Dates and timestamps, from ISO 8601 text and from numbers.
 
-use super::number::scaled;
+use super::number::{double, rounded, scaled};
 use crate::moment::{FIRST_DAY, LAST_DAY, MICROS_PER_DAY, WrittenTime};
 use crate::rows::datum::Datum;
 use crate::rows::logical_type::EpochUnit;
 
-/// Casts text of a date, or of its midnight without an offset, to days since
-/// 1970-01-01.
+/// Casts text of a date, or of its midnight without an offset or in UTC, to days
+/// since 1970-01-01.
 pub(super) fn date(datum: &Datum<'_>) -> Option<i32> {
     let Datum::Text(text) = *datum else {
         return None;
     };
-    let time = WrittenTime::parse(text)?;
-    let is_date = time.micros()? == 0 && time.offset.is_none();
+    let time = WrittenTime::parse_any(text)?;
+    let is_date = time.micros()? == 0 && time.offset.unwrap_or(0) == 0;
     is_date.then(|| time.day.try_into().ok())?
 }
 
@@ -20,21 +20,56 @@ pub(super) fn date(datum: &Datum<'_>) -> Option<i32> {
 /// with an offset is converted to UTC; without a unit, only an offset of zero is
 /// accepted, and a column in UTC needs one. A number outside of the years that ISO
 /// 8601 writes with four digits has another unit than the requested one.
-pub(super) fn timestamp(datum: &Datum<'_>, unit: EpochUnit, utc: bool) -> Option<i64> {
+pub(super) fn timestamp(
+    datum: &Datum<'_>,
+    unit: EpochUnit,
+    utc: bool,
+    rounds: bool,
+) -> Option<i64> {
     let micros = match *datum {
         Datum::Text(text) => {
-            let time = WrittenTime::parse(text)?;
-            if unit == EpochUnit::Unknown && time.offset.unwrap_or(i64::from(utc)) != 0 {
-                return None;
-            }
+            let time = if unit == EpochUnit::Unknown {
+                let time = WrittenTime::parse(text)?;
+                let offset = time.offset.unwrap_or(i64::from(utc));
+                (offset == 0).then_some(time)?
+            } else {
+                WrittenTime::parse_any(text)?
+            };
+            let micros = if rounds {
+                time.rounded_micros()
+            } else {
+                time.micros()?
+            };
             let offset = time.offset.unwrap_or(0) * 1_000_000;
-            time.day * MICROS_PER_DAY + time.micros()? - offset
+            time.day * MICROS_PER_DAY + micros - offset
         }
+        _ if unit == EpochUnit::JulianDay => julian_day(datum)?,
+        _ if rounds => rounded(datum, unit.digits()?)?.try_into().ok()?,
         _ => scaled(datum, unit.digits()?)?.try_into().ok()?,
     };
     (FIRST_DAY..=LAST_DAY)
         .contains(&micros.div_euclid(MICROS_PER_DAY))
         .then_some(micros)
+}
+
+/// Converts a Julian day to microseconds since 1970, to the millisecond as SQLite
+/// does: a float holds a day of today no finer.
+fn julian_day(datum: &Datum<'_>) -> Option<i64> {
+    const MILLIS_PER_DAY: f64 = 86_400_000.0;
+    /// Julian day of 1970-01-01, in milliseconds.
+    const EPOCH: i64 = 210_866_760_000_000;
+    /// Julian day after 9999-12-31.
+    const MAX_DAY: f64 = 5_373_484.5;
+    let day = double(datum).filter(|_| !matches!(datum, Datum::Text(_)))?;
+    if !(0.0..MAX_DAY).contains(&day) {
+        return None;
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the milliseconds of the largest day are far below 2^63"
+    )]
+    let millis = (day * MILLIS_PER_DAY).round() as i64;
+    Some((millis - EPOCH) * 1_000)
 }
 
 #[cfg(test)]
@@ -43,7 +78,7 @@ mod tests {
     use crate::moment;
 
     fn micros(text: &str) -> Option<i64> {
-        timestamp(&Datum::Text(text), EpochUnit::Second, false)
+        timestamp(&Datum::Text(text), EpochUnit::Second, false, false)
     }
 
     #[test]
@@ -97,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_number_is_a_time_of_the_requested_unit() {
-        let cast = |datum, unit| timestamp(&datum, unit, false);
+        let cast = |datum, unit| timestamp(&datum, unit, false, false);
         assert_eq!(
             cast(Datum::Integer(-1), EpochUnit::Second),
             Some(-1_000_000)
@@ -129,7 +164,7 @@ mod tests {
 
     #[test]
     fn without_a_unit_only_a_text_in_utc_is_a_time() {
-        let cast = |text, utc| timestamp(&Datum::Text(text), EpochUnit::Unknown, utc);
+        let cast = |text, utc| timestamp(&Datum::Text(text), EpochUnit::Unknown, utc, false);
         for (text, local, utc) in [
             ("1970-01-01 00:00:01", Some(1_000_000), None),
             ("1970-01-02", Some(MICROS_PER_DAY), None),
@@ -140,6 +175,7 @@ mod tests {
                 Some(1_000_000),
             ),
             ("1970-01-01T00:00:01+01:00", None, None),
+            ("1970-01-01 00:00:01 UTC", None, None),
             ("1970-01-01 00:00:00.123456789", None, None),
             ("1700000000", None, None),
         ] {
@@ -147,7 +183,43 @@ mod tests {
             assert_eq!(cast(text, true), utc, "{text}");
         }
         for number in [Datum::Integer(1), Datum::Real(1.0)] {
-            assert_eq!(timestamp(&number, EpochUnit::Unknown, false), None);
+            assert_eq!(timestamp(&number, EpochUnit::Unknown, false, false), None);
+        }
+    }
+
+    #[test]
+    fn a_time_is_rounded_on_request() {
+        let cast = |datum| timestamp(&datum, EpochUnit::Second, true, true);
+        let text = "1970-01-01 00:00:01.123456789 +0000 UTC m=+0.1";
+        assert_eq!(cast(Datum::Text(text)), Some(1_123_457));
+        assert_eq!(
+            cast(Datum::Text("1970-01-01T00:00:01.0000004Z")),
+            Some(1_000_000)
+        );
+        assert_eq!(cast(Datum::Real(0.000_000_6)), Some(1));
+        assert_eq!(cast(Datum::Integer(1)), Some(1_000_000));
+        assert_eq!(cast(Datum::Text("soon")), None);
+        let exact = timestamp(&Datum::Text(text), EpochUnit::Second, true, false);
+        assert_eq!(exact, None);
+    }
+
+    #[test]
+    fn a_julian_day_is_a_time_to_the_millisecond() {
+        let cast = |datum| timestamp(&datum, EpochUnit::JulianDay, false, false);
+        assert_eq!(cast(Datum::Real(2_440_587.5)), Some(0));
+        assert_eq!(cast(Datum::Integer(2_440_588)), Some(MICROS_PER_DAY / 2));
+        // julianday('2026-03-01 10:00:00.123')
+        let millis = cast(Datum::Real(2_461_100.916_668_09)).unwrap();
+        assert_eq!(moment::timestamp(millis), "2026-03-01T10:00:00.123000Z");
+        assert_eq!(cast(Datum::Text("1970-01-01 00:00:01")), Some(1_000_000));
+        for other in [
+            Datum::Real(-1.0),
+            Datum::Real(1e10),
+            Datum::Real(f64::NAN),
+            Datum::Integer(1_700_000_000),
+            Datum::Text("2440587.5"),
+        ] {
+            assert_eq!(cast(other), None, "{other:?}");
         }
     }
 
@@ -157,7 +229,9 @@ mod tests {
         assert_eq!(cast("1969-12-31"), Some(-1));
         assert_eq!(cast("2000-03-01 00:00:00.000"), Some(11_017));
         assert_eq!(cast("2000-03-01 00:00:01"), None);
-        assert_eq!(cast("2000-03-01T00:00:00Z"), None);
+        assert_eq!(cast("2000-03-01T00:00:00Z"), Some(11_017));
+        assert_eq!(cast("2000-03-01 00:00:00 +0000 UTC"), Some(11_017));
+        assert_eq!(cast("2000-03-01T00:00:00+01:00"), None);
         assert_eq!(date(&Datum::Integer(11_017)), None);
     }
 }

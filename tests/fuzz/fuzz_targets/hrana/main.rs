@@ -33,10 +33,12 @@ const STORAGES: [Storage; 9] = [
     Storage::Logical(LogicalType::Timestamp {
         unit: EpochUnit::Milli,
         utc: true,
+        rounds: false,
     }),
     Storage::Logical(LogicalType::Decimal {
         precision: 18,
         scale: 2,
+        rounds: false,
     }),
 ];
 
