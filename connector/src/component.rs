@@ -107,6 +107,12 @@ impl wit::Guest for Component {
         let page_rows = options
             .page_rows
             .map_or(config.page_rows, |rows| rows.clamp(1, config.page_rows));
+        let mut types = column_types(options.types, options.stored)?;
+        let verify = Verification::from(options.verify);
+        let mut verified = requested.iter().map(|selection| selection.verify);
+        if verify == Verification::Checksum || verified.any(|v| v == Verification::Checksum) {
+            types.set_plain();
+        }
         let options = ReadOptions {
             page_rows: u64::from(page_rows),
             page_bytes: options.page_bytes,
@@ -115,9 +121,9 @@ impl wit::Guest for Component {
             lenient: false,
             progress: true,
             deadline: Deadline::after(config.time_budget),
-            verify: options.verify.into(),
+            verify,
             added_column: None,
-            types: Arc::new(column_types(options.types, options.stored)?),
+            types: Arc::new(types),
         };
         let source = match config.databases.clone() {
             Some(databases) => {

@@ -7,6 +7,7 @@ use crate::cursor::{Cursor, DatabaseIdentity};
 use crate::deadline::Deadline;
 use crate::error::{Error, Result};
 use crate::rows::column_types::{ColumnTypes, RequestedType};
+use crate::rows::logical_type::LogicalType;
 use crate::rows::page_limit::PageLimit;
 use crate::rows::value::Value;
 
@@ -131,8 +132,8 @@ impl Selection {
         let mut types = self.types.iter();
         types.any(|requested| {
             let is_time = matches!(
-                requested.requested,
-                LogicalType::Timestamp { .. } | LogicalType::Date
+                requested.requested.logical(),
+                Some(LogicalType::Timestamp { .. } | LogicalType::Date)
             );
             is_time && requested.column.eq_ignore_ascii_case(column)
         })

@@ -30,6 +30,7 @@ mod policy;
 mod queries;
 mod refusals;
 mod requests;
+mod resource_patterns;
 mod schema_changes;
 mod servers;
 mod state;

@@ -248,12 +248,9 @@ fn a_column_of_the_source_never_meets_a_sibling() -> Result<()> {
                 "{lines}"
             );
         }
-        let sql = "SELECT column_names FROM turso_data._load_resources WHERE column_names IS NOT NULL ORDER BY load_id DESC LIMIT 1";
-        let recorded = shown(&pipeline, sql)?;
-        assert!(
-            recorded.contains(r#""stock__text_":{"source":"stock__text"}"#),
-            "{recorded}"
-        );
+        let sql = r#"SELECT count(*) FROM turso_data._load_resources
+            WHERE column_names LIKE '%"stock__text_":{"source":"stock__text"}%'"#;
+        assert_ne!(shown(&pipeline, sql)?, "[[0]]", "{lines}");
         let sql = "SELECT count(*) FROM turso_data._load_resources WHERE column_names IS NOT NULL";
         assert_eq!(shown(&pipeline, sql)?, "[[2]]", "{lines}");
     }
@@ -280,8 +277,8 @@ fn a_sibling_never_meets_a_column_of_the_source() -> Result<()> {
         let columns = ["id", "stock", "stock__text", "stock__text_"].map(str::to_owned);
         let rows = files::jsonl(&stored, &columns)?.rows;
         let row = rows.iter().map(|row| format!("{row:?}"));
-        let row = row.filter(|row| row.starts_with("[2,"));
-        assert_eq!(row.collect::<Vec<_>>(), ["[2, NULL, NULL, 'many']"]);
+        let row = row.filter(|row| row.starts_with("['2',"));
+        assert_eq!(row.collect::<Vec<_>>(), ["['2', NULL, NULL, 'many']"]);
     }
     Ok(())
 }

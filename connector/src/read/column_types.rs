@@ -56,7 +56,9 @@ impl Target {
                 _ if selection.nested && column.holds_json() => Storage::Logical(LogicalType::Json),
                 _ => match types.stored(&self.resource, &column.name) {
                     Some(stored) => column.storage.with_stored(stored),
-                    None if requested == Some(RequestedType::Plain) => column.storage.plain(),
+                    None if requested == Some(RequestedType::Plain) || types.is_plain() => {
+                        column.storage.plain()
+                    }
                     None => column.storage,
                 },
             };

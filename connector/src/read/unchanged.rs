@@ -34,10 +34,13 @@ pub(super) async fn current_commit(stream: &mut Stream) -> Result<Option<String>
 pub(super) fn commit_position(selection: &Selection, commit: &str) -> CommitPosition {
     // The text is stored: a type must not be written in another way, or its
     // table counts as changed.
-    let types = selection
-        .types
-        .iter()
-        .map(|requested| format!("{}: {:?}", requested.column, requested.requested));
+    let types = selection.types.iter().map(|requested| {
+        format!(
+            "{}: {}",
+            requested.column,
+            requested.requested.stored_text()
+        )
+    });
     let bound = |setting, value: &Option<Value>| {
         let value = value.as_ref().map(StoredValue::new);
         value.map(|value| format!("{setting}: {value:?}"))
@@ -97,6 +100,8 @@ mod tests {
             ("at", "timestamptz(ms)"),
             ("price", "decimal(18,2)"),
             ("extra", "json"),
+            ("total", "decimal(9,1,round)"),
+            ("day", "plain"),
         ];
         let types =
             types.map(|(column, name)| TypeOverride::parse(column.to_owned(), name).unwrap());
@@ -111,7 +116,8 @@ mod tests {
             serde_json::to_string(&commit_position(&selection, "41")).unwrap(),
             concat!(
                 r#"{"commit":"41","columns":["id","at: Timestamp { unit: Milli, utc: true }","#,
-                r#""price: Decimal { precision: 18, scale: 2 }","extra: Json","nested"],"#,
+                r#""price: Decimal { precision: 18, scale: 2 }","extra: Json","#,
+                r#""total: Decimal { precision: 9, scale: 1, rounds: true }","day: Plain","nested"],"#,
                 r#""where":"id > 1"}"#,
             )
         );

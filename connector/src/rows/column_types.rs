@@ -36,6 +36,8 @@ pub struct ColumnTypes {
     rules: Vec<(TypeSubject, RequestedType)>,
     /// Types of stored columns, by resource and by column in lower case.
     stored: BTreeMap<String, BTreeMap<String, LogicalType>>,
+    /// True if declared types suggest nothing.
+    is_plain: bool,
 }
 
 impl RequestedType {
@@ -53,6 +55,16 @@ impl RequestedType {
                 format!("use one of {}, or plain", LogicalType::NAMES),
             )
         })
+    }
+
+    /// Returns the text that cursors hold. It must not change, or the tables of
+    /// saved cursors count as changed.
+    #[must_use]
+    pub fn stored_text(self) -> String {
+        match self {
+            Self::Plain => "Plain".to_owned(),
+            Self::Logical(logical) => format!("{logical:?}").replace(", rounds: false", ""),
+        }
     }
 
     /// Returns the logical type.
@@ -110,7 +122,20 @@ impl ColumnTypes {
         Ok(Self {
             rules,
             stored: BTreeMap::new(),
+            is_plain: false,
         })
+    }
+
+    /// Ignores what declared types suggest: a checksum of the source covers only
+    /// values as they are stored there.
+    pub fn set_plain(&mut self) {
+        self.is_plain = true;
+    }
+
+    /// True if declared types suggest nothing.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// Adds a stored column of a resource. The names of types that are not known

@@ -109,10 +109,18 @@ pub(super) struct RawLimits {
     pub(super) text: Option<String>,
 }
 
-/// `[defaults]`
+/// `[defaults]`. Keys without an explanation are those of a resource.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDefaults {
+    pub(super) mode: Option<String>,
+    pub(super) write: Option<String>,
+    pub(super) deletes: Option<String>,
+    pub(super) nested: Option<String>,
+    pub(super) schema: Option<String>,
+    /// Masks of columns, by patterns of their names.
+    #[serde(default)]
+    pub(super) mask: BTreeMap<String, String>,
     /// Types of columns, by patterns of their names.
     #[serde(default)]
     pub(super) types: BTreeMap<String, String>,
@@ -122,10 +130,14 @@ pub(super) struct RawDefaults {
 }
 
 /// `[[resource]]`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawResource {
+    /// Name, or a pattern of the names of resources that are read by default.
     pub(super) name: String,
+    /// Patterns of names that a pattern does not select.
+    #[serde(default)]
+    pub(super) exclude: Vec<String>,
     /// `full`, `incremental` or `changes`.
     pub(super) mode: Option<String>,
     /// Cursor column of an incremental read; without one, a growing key is

@@ -20,6 +20,7 @@ pub use self::error::ConfigError;
 pub use self::variables::Environment;
 
 use self::file::{RawDefaults, RawFile, RawLimits, RawResource};
+use crate::model::pattern::is_pattern;
 use crate::model::{
     AllowRule, Consistency, CursorValue, DeletionMode, Limits, Mask, NestedMode, PipelineSpec,
     ReadMode, ResourceDefaults, ResourceSpec, SchemaPolicy, Verification, WriteDisposition,
@@ -119,7 +120,14 @@ fn resolve(
                 "put all settings of a resource into one [[resource]]; upper and lower case are the same",
             ));
         }
-        resources.push(self::resource(resource)?);
+        resources.push(self::resource(resource, &raw.defaults)?);
+    }
+    if resources.is_empty() && raw.defaults.sets_resources() {
+        let all = RawResource {
+            name: "*".to_owned(),
+            ..RawResource::default()
+        };
+        resources.push(resource(all, &raw.defaults)?);
     }
     let defaults = defaults(raw.defaults)?;
     let name = raw.name.unwrap_or_else(|| stem.to_owned());
@@ -177,7 +185,22 @@ fn consistency(
     }
 }
 
-fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
+fn resource(mut raw: RawResource, defaults: &RawDefaults) -> Result<ResourceSpec, ConfigError> {
+    if !raw.exclude.is_empty() && !is_pattern(&raw.name) {
+        return Err(ConfigError::value(
+            "resource.exclude",
+            format!("`{}` is the name of one resource", raw.name),
+            "exclude names from a pattern, such as `name = \"*\"`",
+        ));
+    }
+    let or_default = |own: &mut Option<String>, default: &Option<String>| {
+        *own = own.take().or_else(|| default.clone());
+    };
+    or_default(&mut raw.mode, &defaults.mode);
+    or_default(&mut raw.write, &defaults.write);
+    or_default(&mut raw.deletes, &defaults.deletes);
+    or_default(&mut raw.nested, &defaults.nested);
+    or_default(&mut raw.schema, &defaults.schema);
     let mode = choice(
         "resource.mode",
         raw.mode.as_deref(),
@@ -245,6 +268,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
     )?;
     Ok(ResourceSpec {
         name: raw.name,
+        exclude: raw.exclude,
         mode: mode.unwrap_or_default(),
         cursor_column: raw.cursor,
         lag,
@@ -257,7 +281,7 @@ fn resource(raw: RawResource) -> Result<ResourceSpec, ConfigError> {
         columns: raw.columns,
         types: by_column("resource.types", raw.types)?,
         nested: nested.unwrap_or_default(),
-        mask: masks(raw.mask)?,
+        mask: masks("resource.mask", raw.mask)?,
         filter: raw.r#where,
         max_rows_read: raw.max_rows_read,
         verify: choice("resource.verify", raw.verify.as_deref(), &VERIFICATIONS)?,
@@ -281,22 +305,37 @@ fn cursor_value(key: &str, raw: Option<toml::Value>) -> Result<Option<CursorValu
     }))
 }
 
-fn defaults(raw: RawDefaults) -> Result<ResourceDefaults, ConfigError> {
-    let mut defaults = ResourceDefaults::default();
-    defaults.types = by_column("defaults.types", raw.types)?;
-    defaults.declared_types = by_column("defaults.declared_types", raw.declared_types)?;
-    Ok(defaults)
+impl RawDefaults {
+    /// True if it has settings that each resource needs in its own entry.
+    fn sets_resources(&self) -> bool {
+        let settings = [
+            &self.mode,
+            &self.write,
+            &self.deletes,
+            &self.nested,
+            &self.schema,
+        ];
+        settings.iter().any(|setting| setting.is_some()) || !self.mask.is_empty()
+    }
 }
 
-fn masks(raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Mask>, ConfigError> {
+fn defaults(raw: RawDefaults) -> Result<ResourceDefaults, ConfigError> {
+    Ok(ResourceDefaults {
+        types: by_column("defaults.types", raw.types)?,
+        declared_types: by_column("defaults.declared_types", raw.declared_types)?,
+        mask: masks("defaults.mask", raw.mask)?,
+    })
+}
+
+fn masks(key: &str, raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Mask>, ConfigError> {
     const MASKS: [(&str, Mask); 3] = [
         ("sha256", Mask::Sha256),
         ("null", Mask::Null),
         ("partial", Mask::Partial),
     ];
     let mut masks = BTreeMap::new();
-    for (column, word) in by_column("resource.mask", raw)? {
-        if let Some(mask) = choice("resource.mask", Some(&word), &MASKS)? {
+    for (column, word) in by_column(key, raw)? {
+        if let Some(mask) = choice(key, Some(&word), &MASKS)? {
             masks.insert(column, mask);
         }
     }

@@ -135,6 +135,35 @@ impl TryFrom<String> for StoredType {
 }
 
 impl StoredType {
+    /// Returns the type by a common name, such as `timestamp(ms)` or
+    /// `decimal(18,2)`. `None` for other names, which a connector may know.
+    #[must_use]
+    pub fn from_common_name(name: &str) -> Option<Self> {
+        let name = name.trim().to_ascii_lowercase();
+        let (word, arguments) = match name.split_once('(') {
+            Some((word, rest)) => (word.trim_end(), rest.strip_suffix(')')?),
+            None => (name.as_str(), ""),
+        };
+        let mut arguments = arguments.split(',').map(str::trim);
+        Some(match word {
+            "integer" | "bigint" => Self::Int64,
+            "double" => Self::Float64,
+            "text" | "varchar" => Self::Text,
+            "json" => Self::Json,
+            "blob" => Self::Blob,
+            "boolean" => Self::Boolean,
+            "date" => Self::Date,
+            "timestamp" => Self::Timestamp,
+            "timestamptz" => Self::TimestampUtc,
+            "decimal" => {
+                let precision = arguments.next()?.parse().ok()?;
+                let scale = arguments.next().unwrap_or("0").parse().ok()?;
+                return Self::decimal(precision, scale);
+            }
+            _ => return None,
+        })
+    }
+
     /// Returns the decimal type of this precision and scale, if there is one.
     fn decimal(precision: u8, scale: i8) -> Option<Self> {
         let scale = u8::try_from(scale).ok()?;
@@ -143,7 +172,7 @@ impl StoredType {
     }
 
     /// Returns a nullable Arrow column of this type.
-    pub(super) fn field(self, name: &str) -> Field {
+    pub(crate) fn field(self, name: &str) -> Field {
         match self {
             Self::Json => json_field(name),
             _ => Field::new(name, self.arrow(), true),
@@ -183,6 +212,23 @@ mod tests {
         assert_eq!(stored(18, 2).unwrap().arrow(), DataType::Decimal128(18, 2));
         for (precision, scale) in [(0, 0), (39, 2), (5, 6), (5, -1)] {
             assert_eq!(stored(precision, scale), None, "{precision}, {scale}");
+        }
+    }
+
+    #[test]
+    fn a_type_has_common_names() {
+        for (name, expected) in [
+            ("BigInt", Some(StoredType::Int64)),
+            ("timestamp(ms)", Some(StoredType::Timestamp)),
+            ("timestamptz (us, round)", Some(StoredType::TimestampUtc)),
+            ("decimal(18, 2)", Some(StoredType::Decimal(18, 2))),
+            ("decimal(9,2,round)", Some(StoredType::Decimal(9, 2))),
+            ("decimal(9)", Some(StoredType::Decimal(9, 0))),
+            ("decimal(39,2)", None),
+            ("plain", None),
+            ("timestamp(ms", None),
+        ] {
+            assert_eq!(StoredType::from_common_name(name), expected, "{name}");
         }
     }
 

@@ -6,6 +6,7 @@ use arrow_array::{Int64Array, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use super::error::DestinationError;
+use super::stored_type::StoredType;
 use super::table_write::{TableWrite, WriteStats};
 use crate::model::{Cursor, LoadId, LoadRecord, Rejected, UnreadPart};
 
@@ -75,6 +76,19 @@ pub trait Load: Send {
     /// Returns the columns that a table has before this load, or `None` if
     /// there is no such table. Changes nothing, and may be repeated.
     fn existing_schema(&mut self, table: &str) -> Result<Option<SchemaRef>, DestinationError>;
+
+    /// Converts a column of an existing table to another type, if each of its
+    /// values stays the same. Called before the table is opened. Returns false,
+    /// and changes nothing, if a value would change or the destination does not
+    /// convert columns.
+    fn convert_column(
+        &mut self,
+        _table: &str,
+        _column: &str,
+        _to: StoredType,
+    ) -> Result<bool, DestinationError> {
+        Ok(false)
+    }
 
     /// Opens a table before its first batch. Repeated when columns are added;
     /// batches that follow have the new columns.

@@ -8,6 +8,7 @@ mod limits;
 mod load;
 pub mod names;
 pub mod origin;
+pub mod pattern;
 mod remedy;
 mod secret;
 pub mod siblings;

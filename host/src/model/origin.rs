@@ -7,7 +7,7 @@ use arrow_schema::{Field, Schema};
 use super::siblings::is_possible_sibling;
 
 /// Key of the metadata of a field.
-const KEY: &str = "connector-host.origin";
+const KEY: &str = "connector.origin";
 
 /// The origin of the values of a stored column.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

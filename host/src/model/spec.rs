@@ -173,11 +173,14 @@ pub struct AllowRule {
     pub private: bool,
 }
 
-/// The settings of one resource.
+/// The settings of one resource, or of all that a pattern selects.
 #[derive(Clone, Debug, Default)]
 pub struct ResourceSpec {
-    /// Name of the resource.
+    /// Name of the resource, or a pattern of names. A pattern selects only
+    /// resources that are read by default.
     pub name: String,
+    /// Patterns of names that a pattern does not select.
+    pub exclude: Vec<String>,
     /// Part of the resource that is read.
     pub mode: ReadMode,
     /// Column whose values order an incremental read. Without one, a key that
@@ -227,6 +230,8 @@ pub struct ResourceDefaults {
     pub types: BTreeMap<String, String>,
     /// Types by patterns of types, as the source declares them.
     pub declared_types: BTreeMap<String, String>,
+    /// Masks by patterns of column names.
+    pub mask: BTreeMap<String, Mask>,
 }
 
 /// The storage of JSON that a text column holds.

@@ -35,6 +35,11 @@ impl Pipeline {
     /// # Errors
     /// The error with which a load would end, unless the changes explain it.
     pub async fn diff(&self) -> Result<Vec<Diff>, PipelineError> {
+        let expanded = self.expanded(&[]).await?;
+        expanded.as_ref().unwrap_or(self).compare().await
+    }
+
+    async fn compare(&self) -> Result<Vec<Diff>, PipelineError> {
         let (refused, nothing_read) = match self.within_runtime(self.validate(&[])).await {
             Ok(refused) => (refused, None),
             // Settings that never worked are no change of a table.
@@ -121,7 +126,7 @@ impl Pipeline {
     }
 
     /// True if a load reads a listed resource.
-    fn reads(&self, resource: &Resource) -> bool {
+    pub(super) fn reads(&self, resource: &Resource) -> bool {
         if self.plans.is_empty() {
             return resource.by_default;
         }

@@ -7,6 +7,7 @@
 //! - `config_schema`: the check of the config against the connector's schema.
 //! - `plan`: the settings of each resource.
 //! - `run`: one load, from the first request to the commit.
+//! - `resource_patterns`: the entries that select resources by a pattern.
 //! - `stored_types`: the types of the columns that the destination has.
 //! - `requested`: the resources that a connector may send.
 //! - `writer`: the thread that writes, counts and commits.
@@ -30,6 +31,7 @@ mod plan;
 mod preview;
 mod report;
 mod requested;
+mod resource_patterns;
 mod row_mapper;
 mod run;
 mod state;
@@ -47,7 +49,7 @@ pub use error::{CommonCause, PipelineError};
 pub use observer::{Observer, Update};
 pub use preview::Preview;
 pub use report::{Report, ResourceReport};
-pub use row_mapper::Change;
+pub use row_mapper::{Change, SiblingValues};
 pub use run::RunOptions;
 pub use verification::Verified;
 
@@ -56,7 +58,8 @@ pub use crate::sandbox::egress::PolicyRecorder;
 
 use crate::destination::{BuiltInDestination, DestinationFactory};
 use crate::model::{
-    Descriptor, Finding, PipelineSpec, Remedy, Resource, TypeRule, TypeSubject, names,
+    Descriptor, Finding, PipelineSpec, Remedy, Resource, ResourceSpec, Severity, TypeRule,
+    TypeSubject, names,
 };
 use crate::sandbox::egress::rule::{Rule, Rules};
 use crate::sandbox::{Connector, Grants, Instance};
@@ -143,7 +146,13 @@ impl Pipeline {
                 let resources = instance.list_resources(&self.config).await?;
                 findings.push(verification::cost(&self.spec, &resources));
             }
-            let refused = self.validate(&[]).await?;
+            let expanded = self.expand(&[]).await?;
+            let (pipeline, unmatched) = match &expanded {
+                Some((pipeline, unmatched)) => (pipeline, unmatched.as_slice()),
+                None => (self, [].as_slice()),
+            };
+            findings.extend(unmatched.iter().map(|pattern| unmatched_finding(pattern)));
+            let refused = pipeline.validate(&[]).await?;
             let mut refused: Vec<_> = refused.into_iter().map(validation::finding).collect();
             // The connector may have found it too.
             refused.retain(|refused| {
@@ -154,6 +163,75 @@ impl Pipeline {
             Ok(findings)
         })
         .await
+    }
+
+    /// Returns the names of the listed resources that a load reads.
+    pub fn selected<'r>(&self, listed: &'r [Resource]) -> Result<Vec<&'r str>, PipelineError> {
+        let expanded = if resource_patterns::needs_list(&self.spec) {
+            Some(self.with_resources(resource_patterns::expand(&self.spec, listed)?.resources)?)
+        } else {
+            None
+        };
+        let pipeline = expanded.as_ref().unwrap_or(self);
+        let selected = listed.iter().filter(|resource| pipeline.reads(resource));
+        Ok(selected.map(|resource| resource.name.as_str()).collect())
+    }
+
+    /// Returns the pipeline with an entry for each resource, if its entries
+    /// depend on the resources that the connector lists. `only` names resources
+    /// that are read, even if no entry selects them.
+    async fn expanded(&self, only: &[String]) -> Result<Option<Self>, PipelineError> {
+        let expanded = self.expand(only).await?;
+        Ok(expanded.map(|(pipeline, unmatched)| {
+            for pattern in unmatched {
+                tracing::warn!(pattern, "no resource matches the pattern");
+            }
+            pipeline
+        }))
+    }
+
+    /// Returns the pipeline with an entry for each resource, as
+    /// [`Self::expanded`], and the patterns that match no resource.
+    async fn expand(&self, only: &[String]) -> Result<Option<(Self, Vec<String>)>, PipelineError> {
+        if !resource_patterns::needs_list(&self.spec) {
+            return Ok(None);
+        }
+        // On the heap, because the futures of all commands contain this one.
+        let listed = Box::pin(self.list()).await?;
+        let mut spec = self.spec.clone();
+        for name in only {
+            let selected = resource_patterns::expand(&spec, &listed)?.resources;
+            if !selected.iter().any(|entry| entry.name == *name) {
+                spec.resources.push(ResourceSpec::new(name));
+            }
+        }
+        let expanded = resource_patterns::expand(&spec, &listed)?;
+        if expanded.resources.is_empty() {
+            let patterns = expanded.unmatched.join("`, `");
+            return Err(PipelineError::settings(
+                format!("no resource matches `{patterns}`"),
+                PATTERN_HINT,
+            ));
+        }
+        let pipeline = self.with_resources(expanded.resources)?;
+        Ok(Some((pipeline, expanded.unmatched)))
+    }
+
+    /// Returns the pipeline with other entries.
+    fn with_resources(&self, resources: Vec<ResourceSpec>) -> Result<Self, PipelineError> {
+        let plans = plan::plans(&resources)?;
+        let mut spec = self.spec.clone();
+        spec.resources = resources;
+        // They are in the entries now.
+        spec.defaults.mask.clear();
+        Ok(Self {
+            spec,
+            connector: self.connector.clone(),
+            rules: self.rules.clone(),
+            plans,
+            config: self.config.clone(),
+            destination: Arc::clone(&self.destination),
+        })
     }
 
     /// Lists the resources of the source.
@@ -230,6 +308,20 @@ impl Pipeline {
 
     fn destination_factory(&self) -> Arc<dyn DestinationFactory> {
         Arc::clone(&self.destination)
+    }
+}
+
+/// Remedy for a pattern without a match.
+const PATTERN_HINT: &str =
+    "a pattern selects only resources that are read by default; others need their own names";
+
+/// Returns the finding about a pattern that matches no resource.
+fn unmatched_finding(pattern: &str) -> Finding {
+    Finding {
+        subject: pattern.to_owned(),
+        severity: Severity::Warning,
+        message: "no resource matches the pattern".to_owned(),
+        remedy: Some(PATTERN_HINT.into()),
     }
 }
 

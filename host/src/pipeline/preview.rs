@@ -71,18 +71,19 @@ fn formatted_times(column: &ArrayRef) -> ArrayRef {
 impl Pipeline {
     /// Reads at most `limit` rows of a resource.
     pub async fn preview(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
-        self.within_runtime(self.first_rows(resource, limit)).await
+        let expanded = self.expanded(&[resource.to_owned()]).await?;
+        let pipeline = expanded.as_ref().unwrap_or(self);
+        pipeline
+            .within_runtime(pipeline.first_rows(resource, limit))
+            .await
     }
 
     async fn first_rows(&self, resource: &str, limit: u64) -> Result<Preview, PipelineError> {
         self.validate_source(resource).await?;
         let mut instance = self.connector.instantiate(self.grants()).await?;
         self.describe(&mut instance).await?;
-        let spec = self
-            .spec
-            .resources
-            .iter()
-            .find(|spec| spec.name == resource);
+        let mut specs = self.spec.resources.iter();
+        let spec = specs.find(|spec| spec.name == resource);
         // A full read in any mode, because there is no cursor.
         let selection = Selection {
             resource: resource.to_owned(),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::row_mapper::{Change, SiblingValues};
 use super::verification::Verified;
 use crate::model::{LoadId, LoadStatus, ReadMode, SourceError};
 
@@ -57,6 +58,10 @@ pub struct ResourceReport {
     /// sibling column.
     #[serde(rename = "misfits")]
     pub mismatches: u64,
+    /// Sibling columns that received values in this run.
+    pub siblings: Vec<SiblingValues>,
+    /// Columns whose values have another type than before the run.
+    pub type_changes: Vec<Change>,
     /// Number of bytes of the pages.
     pub bytes: u64,
     /// Number of HTTP requests.

@@ -18,7 +18,7 @@ use super::writer::{self, RunHeader, RunResult};
 use crate::destination::{Destination, DestinationError, DestinationFactory};
 use crate::model::{
     Consistency, Cursor, Descriptor, LoadId, ReadMode, ReadOptions, Selection, SourceError,
-    Verification, names,
+    StoredTable, Verification, names,
 };
 use crate::sandbox::egress::PolicyRecorder;
 use crate::sandbox::pages::RawEvent;
@@ -65,8 +65,10 @@ impl Pipeline {
         observer: Arc<dyn Observer>,
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
-        let attempts = self.attempts(Attempt::default(), options, observer, cancel);
-        self.within_runtime(attempts).await
+        let expanded = self.expanded(&options.only).await?;
+        let pipeline = expanded.as_ref().unwrap_or(self);
+        let attempts = pipeline.attempts(Attempt::default(), options, observer, cancel);
+        pipeline.within_runtime(attempts).await
     }
 
     /// Loads or validates, and does so again without the resources that void the
@@ -109,30 +111,16 @@ impl Pipeline {
         cancel: impl Future<Output = ()>,
     ) -> Result<Report, PipelineError> {
         let failed = &attempt.failed;
+        let validates = attempt.only_validates;
         let started = (SystemTime::now(), Instant::now());
         // The destination is opened first, so that the source gets no request
         // for a load that cannot be stored.
-        let factory = self.destination_factory();
-        let name = self.spec.name.clone();
-        let (id, full_refresh) = (load_id.clone(), options.full_refresh);
-        let selected = self.selected(&options.only);
-        let validates = attempt.only_validates;
-        let open = move || {
-            let mut opened = open_destination(factory.as_ref(), &name, validates)?;
-            // A full refresh replaces the columns too.
-            let stored = if full_refresh {
-                Vec::new()
-            } else {
-                stored_tables(opened.destination.as_mut(), &id, &selected)?
-            };
-            Ok::<_, DestinationError>((opened, stored))
-        };
-        let (opened, stored) = blocking(open).await??;
         let OpenDestination {
             mut destination,
             cursors,
             other_pipelines,
-        } = opened;
+            stored,
+        } = self.open(&load_id, attempt, options).await?;
         let location = destination.location();
 
         let (mut instance, descriptor) = match self.connect(options).await {
@@ -192,19 +180,7 @@ impl Pipeline {
             drop(destination);
             result
         });
-        let read_options = ReadOptions {
-            resumable: self.spec.consistency != Consistency::Snapshot,
-            page_bytes: Some(self.spec.limits.page),
-            verify: if validates {
-                Verification::Off
-            } else {
-                self.spec.verify
-            },
-            row_limit: validates.then_some(0),
-            types: self.type_rules(),
-            stored,
-            ..ReadOptions::default()
-        };
+        let read_options = self.read_options(attempt, stored);
         let read = self
             .read(&mut instance, &selections, &read_options, sender, cancel)
             .await;
@@ -271,6 +247,47 @@ impl Pipeline {
         Ok(plans)
     }
 
+    /// Opens the destination, and reads what the load depends on.
+    async fn open(
+        &self,
+        load: &LoadId,
+        attempt: &Attempt<'_>,
+        options: &RunOptions,
+    ) -> Result<OpenDestination, PipelineError> {
+        let factory = self.destination_factory();
+        let (name, load) = (self.spec.name.clone(), load.clone());
+        let validates = attempt.only_validates;
+        // A full refresh replaces the columns too.
+        let keeps_types = (!options.full_refresh).then(|| self.requested_names(&options.only));
+        let open = move || {
+            open_destination(
+                factory.as_ref(),
+                &name,
+                validates,
+                &load,
+                keeps_types.as_deref(),
+            )
+        };
+        Ok(blocking(open).await??)
+    }
+
+    fn read_options(&self, attempt: &Attempt<'_>, stored: Vec<StoredTable>) -> ReadOptions {
+        let validates = attempt.only_validates;
+        ReadOptions {
+            resumable: self.spec.consistency != Consistency::Snapshot,
+            page_bytes: Some(self.spec.limits.page),
+            verify: if validates {
+                Verification::Off
+            } else {
+                self.spec.verify
+            },
+            row_limit: validates.then_some(0),
+            types: self.type_rules(),
+            stored,
+            ..ReadOptions::default()
+        }
+    }
+
     /// Reads events from the connector until it is done, the writer has ended,
     /// or `cancel` completes.
     async fn read(
@@ -327,7 +344,7 @@ impl Pipeline {
     }
 
     /// Returns the names of the selected resources.
-    fn selected(&self, only: &[String]) -> Vec<String> {
+    fn requested_names(&self, only: &[String]) -> Vec<String> {
         if only.is_empty() {
             let resources = self.spec.resources.iter();
             return resources.map(|spec| spec.name.clone()).collect();
@@ -355,7 +372,7 @@ impl Pipeline {
                 },
             )
         };
-        let mut selections: Vec<_> = self.selected(only).iter().map(selection).collect();
+        let mut selections: Vec<_> = self.requested_names(only).iter().map(selection).collect();
         let mut selected = BTreeSet::new();
         selections.retain(|selection| selected.insert(selection.resource.clone()));
         // Resumable resources are read first: nothing can be committed while a
@@ -401,6 +418,8 @@ struct OpenDestination {
     cursors: BTreeMap<String, Cursor>,
     /// Other pipelines that load a resource into the same dataset.
     other_pipelines: BTreeMap<String, BTreeSet<String>>,
+    /// Tables whose columns keep their types.
+    stored: Vec<StoredTable>,
 }
 
 /// Opens a destination, and reads the cursors of a pipeline. Blocks.
@@ -408,6 +427,8 @@ fn open_destination(
     factory: &dyn DestinationFactory,
     pipeline: &str,
     validates: bool,
+    load: &LoadId,
+    keeps_types: Option<&[String]>,
 ) -> Result<OpenDestination, DestinationError> {
     let mut destination = if validates {
         factory.open_uncommitted()?
@@ -419,10 +440,15 @@ fn open_destination(
     for pipelines in other_pipelines.values_mut() {
         pipelines.remove(pipeline);
     }
+    let stored = match keeps_types {
+        Some(selected) => stored_tables(destination.as_mut(), load, selected)?,
+        None => Vec::new(),
+    };
     Ok(OpenDestination {
         destination,
         cursors,
         other_pipelines,
+        stored,
     })
 }
 

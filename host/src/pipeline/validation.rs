@@ -73,7 +73,9 @@ impl Pipeline {
             only: only.to_vec(),
             ..RunOptions::default()
         };
-        let report = self
+        let expanded = self.expand(only).await?;
+        let pipeline = expanded.as_ref().map_or(self, |(pipeline, _)| pipeline);
+        let report = pipeline
             .attempts(attempt, &options, Arc::new(()), std::future::pending())
             .await?;
         let resources = report.resources.into_iter();

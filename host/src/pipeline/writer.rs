@@ -10,10 +10,11 @@
 //! `isolation` (failures of single resources), `commit` (the end of a load),
 //! `cursors` (the cursors that it saves), `run_state` (what outlasts the loads of a
 //! run), `appended` (notes about appended rows), `verify` (rows against figures of
-//! the source).
+//! the source), `converted_columns` (columns that get another type).
 
 mod appended;
 mod commit;
+mod converted_columns;
 mod cursors;
 mod isolation;
 mod load_context;

@@ -82,7 +82,8 @@ impl Forged<'_> {
                 (func (export "{source}#check") (param i32 i32) (result i32) unreachable)
                 (func (export "{source}#list-resources") (param i32 i32) (result i32) unreachable)
                 (func (export "{source}#read")
-                    (param i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i32) (result i32) {read})
+                    (param i32 i32 i32 i32 i32 i32 i32 i64 i32 i64 i32 i32 i32 i32 i32 i32)
+                    (result i32) {read})
                 (func (export "{source}#[method]reader.next") (param i32) (result i32) unreachable)
                 {parts}
             )"#

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::conversion;
 use crate::destination::names::{self, NameError};
-use crate::destination::sql::{DatasetName, Dialect, literal};
+use crate::destination::sql::{Conversion, DatasetName, Dialect, literal};
 use crate::destination::stored_type::StoredType;
 use crate::model::names::LOAD_ID;
 
@@ -37,6 +38,10 @@ impl Dialect for DuckDbDialect {
 
     fn timestamp_utc(&self, micros: i64) -> String {
         format!("make_timestamptz({micros})")
+    }
+
+    fn conversion(&self, column: &str, from: StoredType, to: StoredType) -> Option<Conversion> {
+        conversion::conversion(column, from, to)
     }
 
     fn list_tables(&self, dataset: &DatasetName) -> String {

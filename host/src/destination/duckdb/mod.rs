@@ -6,6 +6,7 @@
 //! and [`explain`] (meaning of its error texts).
 
 mod connection;
+mod conversion;
 mod dialect;
 mod explain;
 mod memory;

@@ -40,6 +40,7 @@ pub(super) fn apply_table(
         _ => Vec::new(),
     };
     let Some((compared, mut merge)) = table.take_merge() else {
+        widen(store, table)?;
         table.written.extend(carried_over);
         return Ok((stats, None));
     };
@@ -92,9 +93,34 @@ pub(super) fn apply_table(
             in_file(&file, copied)?;
         }
     }
-    table.written.extend(copy.finish()?);
+    let copied = copy.finish()?;
+    widen(store, table)?;
+    table.written.extend(copied);
     table.written.extend(carried_over);
     Ok((stats, Some(merge)))
+}
+
+/// Copies the files of this load that lack columns, so that all of its files
+/// have one schema.
+fn widen(store: &dyn Store, table: &mut StagedTable) -> io::Result<()> {
+    let narrow = std::mem::take(&mut table.narrow_files).min(table.written.len());
+    if narrow == 0 {
+        return Ok(());
+    }
+    let mut copy = Copy {
+        rewrite: Rewrite::new(store, table.columns.clone()),
+        end_time: None,
+        rows: 0,
+    };
+    for file in table.written.drain(..narrow).collect::<Vec<_>>() {
+        let decide = &mut |_: &dyn Row| Ok(RowAction::Keep);
+        let copied = store
+            .open_staged(&file.path)
+            .and_then(|source| copy.file(source, &file, table, decide));
+        in_file(&file, copied)?;
+    }
+    table.written.extend(copy.finish()?);
+    Ok(())
 }
 
 /// Copies rows of an unread part from a table that is replaced.

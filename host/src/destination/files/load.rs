@@ -166,6 +166,9 @@ impl<'a> FilesLoad<'a> {
         if widened && let Some(file) = self.open_files.remove(&key) {
             self.finish_file(&key, file)?;
         }
+        if widened && let Some(table) = self.tables.get_mut(&key) {
+            table.narrow_files = table.written.len();
+        }
         Ok(())
     }
 

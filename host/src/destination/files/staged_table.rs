@@ -34,6 +34,8 @@ pub(super) struct StagedTable {
     pub(super) unread: Option<UnreadPart>,
     /// Files of this load.
     pub(super) written: Vec<ManifestFile>,
+    /// Number of the first of these files that lack columns of the table.
+    pub(super) narrow_files: usize,
     /// Keys that were received, if rows are compared. Taken by the merge.
     received: Option<Received>,
     /// Number of files that this load has begun.
@@ -82,6 +84,7 @@ impl StagedTable {
             replaced: replaced.cloned(),
             unread: None,
             written: Vec::new(),
+            narrow_files: 0,
             received,
             begun_files: 0,
         }

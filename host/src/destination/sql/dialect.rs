@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::convert_column::Conversion;
 use super::dataset_name::DatasetName;
 use crate::destination::names::NameError;
 use crate::destination::stored_type::StoredType;
@@ -24,6 +25,10 @@ pub(in crate::destination) trait Dialect: Send + Sync {
     /// Returns an expression for a time, given in microseconds since 1970, of
     /// the type of [`StoredType::TimestampUtc`].
     fn timestamp_utc(&self, micros: i64) -> String;
+
+    /// Returns the conversion of the values of a quoted column to another type.
+    /// `None` if the store has none that keeps values.
+    fn conversion(&self, column: &str, from: StoredType, to: StoredType) -> Option<Conversion>;
 
     /// Returns the query for the names of all tables of a dataset.
     fn list_tables(&self, dataset: &DatasetName) -> String;

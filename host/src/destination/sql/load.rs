@@ -24,6 +24,7 @@ use crate::destination::error::DestinationError;
 use crate::destination::names::comparison_key;
 use crate::destination::records;
 use crate::destination::rejected::RejectedBuffer;
+use crate::destination::stored_type::StoredType;
 use crate::destination::table_write::{TableWrite, WriteStats};
 use crate::destination::traits::Load;
 use crate::model::{
@@ -197,6 +198,20 @@ impl Load for SqlLoad<'_> {
         let schema = self.transaction.table_schema(name, &stored);
         let schema = schema.map_err(|error| error.in_table(name))?;
         Ok(Some(SchemaRef::new(schema)))
+    }
+
+    fn convert_column(
+        &mut self,
+        name: &str,
+        column: &str,
+        to: StoredType,
+    ) -> Result<bool, DestinationError> {
+        self.transaction.flush()?;
+        let identifier = self.transaction.identifier(name, name)?;
+        match self.transaction.find_table(&identifier)? {
+            Some(stored) => self.transaction.convert_column(name, &stored, column, to),
+            None => Ok(false),
+        }
     }
 
     fn open_table(&mut self, name: &str, write: &TableWrite) -> Result<(), DestinationError> {

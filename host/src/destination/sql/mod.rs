@@ -11,12 +11,13 @@
 //! (its statements and rows), [`identifiers`] and [`open_table`] (tables that a
 //! load writes) with [`row_numbers`] and [`origins`] (of columns), [`superseded`] (one staged row of each
 //! key), [`apply`] and [`merge`] (combining staged rows with stored ones) with
-//! [`key_columns`].
+//! [`key_columns`], and [`convert_column`] (columns that get another type).
 //!
 //! Must not name a store or a driver.
 
 mod apply;
 mod connection;
+mod convert_column;
 mod dataset;
 mod dataset_name;
 mod dialect;
@@ -38,6 +39,7 @@ use arrow_array::types::Int32Type;
 use arrow_array::{Array, RecordBatch};
 
 pub(super) use self::connection::{IngestStream, SqlConnection, texts};
+pub(super) use self::convert_column::Conversion;
 pub(super) use self::dataset::Dataset;
 pub(super) use self::dataset_name::DatasetName;
 pub(super) use self::dialect::Dialect;

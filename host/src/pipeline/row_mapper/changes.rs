@@ -24,7 +24,8 @@ pub enum Change {
         #[serde(rename = "type")]
         kind: Option<StoredType>,
     },
-    /// The values have another type than the column, and go to a sibling.
+    /// The values have another type than the column. They go to a sibling, or
+    /// the column is replaced.
     TypeChanged {
         /// Name of the column.
         column: String,
@@ -32,7 +33,8 @@ pub enum Change {
         from: StoredType,
         /// Type of the incoming values.
         to: StoredType,
-        /// Name of the sibling that receives the values.
+        /// Name of the sibling that receives the values, or of the column if it is
+        /// replaced.
         into: String,
     },
     /// The source no longer has the column. The table keeps it, with nulls in
@@ -68,6 +70,23 @@ pub(super) fn added_columns(fit: &SchemaFit, existing: &Schema) -> Vec<Change> {
     added
         .map(|field| change(field.name(), stored_type(field)))
         .collect()
+}
+
+/// Returns the columns that get another type, because their table is replaced.
+pub(super) fn replaced_types(fit: &SchemaFit, existing: &Schema) -> Vec<Change> {
+    let fields = fit.schema().fields().iter();
+    let changed = fields.filter_map(|field| {
+        let column = field.name();
+        let from = find(existing, column).and_then(stored_type)?;
+        let to = stored_type(field)?;
+        (from != to).then(|| Change::TypeChanged {
+            column: column.clone(),
+            from,
+            to,
+            into: column.clone(),
+        })
+    });
+    changed.collect()
 }
 
 /// Returns the columns of a table that the source no longer has. Siblings of

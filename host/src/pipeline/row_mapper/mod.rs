@@ -7,9 +7,10 @@
 //! 4. `load_columns`: the host adds its columns.
 //! 5. `schema_fit`: each column goes to a column of its type in the table.
 //!
-//! `column_names` gives each column its stored name, `target_table` chooses the steps by the plan of the resource, `changes` names the
-//! differences to the table, and `keys` maps pages of keys. Must not call a
-//! destination.
+//! `column_names` gives each column its stored name, `target_table` chooses the
+//! steps by the plan of the resource, `changes` names the differences to the
+//! table, `keys` maps pages of keys, and `sibling_values` counts what went to
+//! sibling columns. Must not call a destination.
 
 mod changes;
 mod column_names;
@@ -19,6 +20,7 @@ pub(super) mod mask;
 mod missing_columns;
 mod nested;
 mod schema_fit;
+mod sibling_values;
 mod target_table;
 
 use std::collections::BTreeSet;
@@ -31,6 +33,7 @@ pub(super) use self::load_columns::LoadColumns;
 pub(super) use self::mask::{Masking, mask_rejected, unselected};
 pub(super) use self::missing_columns::add_missing_columns;
 pub(super) use self::nested::{ChildRows, list_depth, parent_column};
+pub use self::sibling_values::SiblingValues;
 pub(super) use self::target_table::{TargetTable, selected_columns};
 
 use self::column_names::ColumnNames;
@@ -53,6 +56,11 @@ pub(super) struct RowMapper {
     names: ColumnNames,
     nesting: Option<Box<Nesting>>,
     mapping: Mapping,
+    /// Columns of the table before the run.
+    before: Option<SchemaRef>,
+    sibling_values: Vec<SiblingValues>,
+    /// Columns of the table that were converted.
+    converted: Vec<Change>,
 }
 
 /// The stored rows of one page.
@@ -72,6 +80,9 @@ impl RowMapper {
         let valued = BTreeSet::new();
         Ok(Self {
             mapping: target.mapping(&source, &mut nesting, &mut names, &valued)?,
+            before: target.existing.clone(),
+            sibling_values: Vec::new(),
+            converted: Vec::new(),
             target,
             source,
             key_columns: Vec::new(),
@@ -136,6 +147,12 @@ impl RowMapper {
             .fit
             .split(rows)
             .map_err(|error| PipelineError::contract(error.to_string()))?;
+        sibling_values::add(
+            &mut self.sibling_values,
+            &rows,
+            self.mapping.fit.siblings(),
+            self.target.plan.masks(),
+        );
         Ok(MappedRows {
             rows,
             rejected,
@@ -194,6 +211,30 @@ impl RowMapper {
     /// Table that the rows are mapped to.
     pub(super) fn target(&self) -> &TargetTable {
         &self.target
+    }
+
+    /// Sets the columns of the table that were converted for the rows.
+    pub(super) fn set_converted(&mut self, converted: Vec<Change>) {
+        self.converted = converted;
+    }
+
+    /// Values that went to sibling columns so far.
+    pub(super) fn sibling_values(&self) -> &[SiblingValues] {
+        &self.sibling_values
+    }
+
+    /// Returns the columns whose values have another type than before the run.
+    pub(super) fn type_changes(&self) -> Vec<Change> {
+        let Some(before) = &self.before else {
+            return Vec::new();
+        };
+        if !self.target.plan.keeps_table() {
+            return changes::replaced_types(&self.mapping.fit, before);
+        }
+        let added = changes::added_columns(&self.mapping.fit, before);
+        let is_type = |change: &Change| matches!(change, Change::TypeChanged { .. });
+        let converted = self.converted.iter().cloned();
+        converted.chain(added.into_iter().filter(is_type)).collect()
     }
 
     /// Number of JSON values that went to a sibling column.

@@ -12,7 +12,7 @@ use super::load_columns::LoadColumns;
 use super::mask::Masking;
 use super::nested::{self, Nesting, NestingOptions};
 use super::schema_fit::{ColumnFate, SchemaFit, find};
-use crate::destination::{RowGroups, RowOrder, TableWrite};
+use crate::destination::{RowGroups, RowOrder, StoredType, TableWrite};
 use crate::model::{DeletionMode, PageKind, SchemaPolicy, SourceSchema, names};
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::plan::ResourcePlan;
@@ -90,16 +90,37 @@ impl TargetTable {
         let changes = match self.existing.as_deref() {
             None => vec![Change::TableAdded],
             Some(existing) => {
-                let fit = incoming.clone().into_table(existing);
                 let documents = nested::split_documents(nested, &masked, key);
+                let fit = incoming.clone().into_table(existing);
                 let missing = changes::missing_columns(&fit, existing, &documents);
-                let mut changes = changes::added_columns(&fit, existing);
+                let mut changes = if self.plan.keeps_table() {
+                    let mut changes = changes::added_columns(&fit, existing);
+                    for change in &mut changes {
+                        self.note_conversion(change);
+                    }
+                    changes
+                } else {
+                    let mut changes = changes::added_columns(&incoming, existing);
+                    changes.extend(changes::replaced_types(&incoming, existing));
+                    changes
+                };
                 changes.extend(missing);
                 changes
             }
         };
         let accepted = masking.and_then(|_| self.fit(incoming, &BTreeSet::new()));
         (changes, accepted.map(|_| ()))
+    }
+
+    /// Notes in a change that a load converts the column, because the settings of
+    /// the resource request another type.
+    fn note_conversion(&self, change: &mut Change) {
+        if let Change::TypeChanged { column, into, .. } = change {
+            let mut types = self.plan.spec.types.keys();
+            if types.any(|name| names::column_name(name).eq_ignore_ascii_case(column)) {
+                into.clone_from(column);
+            }
+        }
     }
 
     fn masking(&self, source: &SourceSchema) -> Result<Masking, PipelineError> {
@@ -260,7 +281,8 @@ impl TargetTable {
     }
 }
 
-/// Returns the columns that a plan reads.
+/// Returns the columns that a plan reads, with the types that it requests by
+/// common names.
 pub(in crate::pipeline) fn selected_columns(plan: &ResourcePlan, all: &SchemaRef) -> SchemaRef {
     let is_selected = |name: &str| {
         let mut columns = plan.spec.columns.iter();
@@ -270,5 +292,14 @@ pub(in crate::pipeline) fn selected_columns(plan: &ResourcePlan, all: &SchemaRef
         .fields()
         .iter()
         .filter(|field| is_selected(field.name()));
-    Arc::new(Schema::new(fields.cloned().collect::<Vec<_>>()))
+    let typed = fields.map(|field| {
+        let mut types = plan.spec.types.iter();
+        let requested = types.find(|(name, _)| name.eq_ignore_ascii_case(field.name()));
+        let stored = requested.and_then(|(_, type_name)| StoredType::from_common_name(type_name));
+        stored.map_or_else(
+            || Arc::clone(field),
+            |stored| Arc::new(stored.field(field.name())),
+        )
+    });
+    Arc::new(Schema::new(typed.collect::<Vec<_>>()))
 }

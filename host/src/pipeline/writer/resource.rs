@@ -8,6 +8,7 @@ use std::collections::btree_map::Entry;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
+use super::converted_columns::convert_columns;
 use super::load_context::LoadContext;
 use super::table_state::{PageStats, TableState};
 use crate::destination::{DestinationError, Load};
@@ -37,7 +38,9 @@ impl OpenResource {
     ) -> Result<Self, PipelineError> {
         let child_plan = plan.for_child_tables(kind);
         let existing = context.load.existing_schema(&names::table_name(name))?;
+        let (existing, converted) = convert_columns(name, &plan, &source, existing, context)?;
         let mut own = TableState::new(name, kind, plan, source, existing, context)?;
+        own.mapper.set_converted(converted);
         own.open(context)?;
         context.parents.insert(name.to_owned(), name.to_owned());
         Ok(Self {

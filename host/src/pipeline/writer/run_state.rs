@@ -15,7 +15,7 @@ use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::plan::ResourcePlan;
 use crate::pipeline::report::ResourceReport;
-use crate::pipeline::row_mapper;
+use crate::pipeline::row_mapper::{self, RowMapper};
 use crate::pipeline::verification::Verified;
 
 /// The record of a run, as far as it is known at the start.
@@ -200,6 +200,7 @@ impl<'a> RunState<'a> {
             ));
         }
         let failed = summary.failure.is_some();
+        let mapper = open.filter(|_| !failed).map(|open| &open.mapper);
         if !failed {
             notes.extend(self.append_notes(&summary.resource));
         }
@@ -212,6 +213,8 @@ impl<'a> RunState<'a> {
             rows_deleted: totals.stats.deleted,
             rows_rejected: self.rejected(&summary.resource) + totals.rejected,
             mismatches: summary.mismatches + open.map_or(0, |open| open.mapper.mismatches()),
+            siblings: mapper.map_or_else(Vec::new, |mapper| mapper.sibling_values().to_vec()),
+            type_changes: mapper.map_or_else(Vec::new, RowMapper::type_changes),
             bytes: totals.bytes,
             requests: summary.requests,
             rows_billed: summary.rows_billed,
@@ -312,6 +315,8 @@ fn child_report(child: &TableState) -> ResourceReport {
         rows_deleted: child.totals.stats.deleted,
         rows_rejected: 0,
         mismatches: 0,
+        siblings: child.mapper.sibling_values().to_vec(),
+        type_changes: child.mapper.type_changes(),
         bytes: 0,
         requests: 0,
         rows_billed: None,

@@ -196,12 +196,7 @@ pub(crate) fn the_origins_of_columns_are_kept_with_the_table(store: &Store) {
     let kept = vec![("stock__text".to_owned(), sibling.clone())];
     assert_eq!(origins(store, 2, "t"), kept);
     // Columns of other loads and other tables change nothing.
-    store.load(
-        3,
-        "t",
-        WriteDisposition::Append,
-        &batch(3, vec![stock()]),
-    );
+    store.load(3, "t", WriteDisposition::Append, &batch(3, vec![stock()]));
     store.load(
         4,
         "other",

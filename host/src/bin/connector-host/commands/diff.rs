@@ -52,6 +52,14 @@ fn line(change: &Change) -> String {
             from,
             to,
             into,
+        } if column == into => {
+            format!("~ column `{column}` is {from} in the table, and becomes {to}")
+        }
+        Change::TypeChanged {
+            column,
+            from,
+            to,
+            into,
         } => format!("~ column `{column}` is {from} in the table; {to} values go to `{into}`"),
         Change::ColumnMissing { column } => {
             format!("- column `{column}` is no longer in the source")

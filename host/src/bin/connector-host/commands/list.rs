@@ -25,6 +25,8 @@ struct ListedResource<'a> {
     modes: &'a [ReadMode],
     parent: Option<&'a str>,
     default: bool,
+    /// True if the pipeline reads it.
+    selected: bool,
     estimated_rows: Option<u64>,
 }
 
@@ -37,8 +39,11 @@ struct Column<'a> {
 }
 
 pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
-    let resources = environment::pipeline(&args.config)?.list().await?;
+    let pipeline = environment::pipeline(&args.config)?;
+    let resources = pipeline.list().await?;
     if args.json {
+        let selected = pipeline.selected(&resources)?;
+        let listed = |resource| listed(resource, &selected);
         print_json(&resources.iter().map(listed).collect::<Vec<_>>())?;
     } else {
         print_table(&resources)?;
@@ -46,7 +51,7 @@ pub(crate) async fn run(args: Common) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn listed(resource: &Resource) -> ListedResource<'_> {
+fn listed<'r>(resource: &'r Resource, selected: &[&str]) -> ListedResource<'r> {
     ListedResource {
         name: &resource.name,
         kind: resource.kind,
@@ -62,6 +67,7 @@ fn listed(resource: &Resource) -> ListedResource<'_> {
         modes: &resource.modes,
         parent: resource.parent.as_deref(),
         default: resource.by_default,
+        selected: selected.contains(&resource.name.as_str()),
         estimated_rows: resource.estimated_rows,
     }
 }

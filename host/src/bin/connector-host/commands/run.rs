@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use connector_host::model::LoadStatus;
-use connector_host::pipeline::{Report, RunOptions};
+use connector_host::pipeline::{Change, Report, ResourceReport, RunOptions};
 
 use super::{print, print_json};
 use crate::args;
@@ -47,6 +47,41 @@ pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<
         LoadStatus::Loaded => ExitCode::SUCCESS,
         _ => ExitCode::from(FAILED),
     })
+}
+
+/// Returns lines about columns whose values have another type than before, or
+/// than the column.
+fn type_changes(resource: &ResourceReport) -> String {
+    let mut text = String::new();
+    for change in &resource.type_changes {
+        if let Change::TypeChanged {
+            column,
+            from,
+            to,
+            into,
+        } = change
+            && column == into
+        {
+            text.push_str(&format!(
+                "\n{}: column `{column}` was {from}, and is {to} now",
+                resource.resource
+            ));
+        }
+    }
+    for values in &resource.siblings {
+        // A value of the source may hold characters that control a terminal.
+        let example = values.example.as_deref().map_or_else(String::new, |value| {
+            format!(", such as \"{}\"", value.escape_debug())
+        });
+        text.push_str(&format!(
+            "\n{}: {} of `{}` did not fit the type of the column, and went to `{}`{example}",
+            resource.resource,
+            quantity(values.values, "value"),
+            values.column,
+            values.sibling,
+        ));
+    }
+    text
 }
 
 /// Completes on Ctrl-C or on SIGTERM. After that, both have no effect: the load
@@ -125,7 +160,8 @@ fn summary(report: &Report) -> anyhow::Result<()> {
                 ));
             }
         }
-        if resource.mismatches > 0 {
+        text.push_str(&type_changes(resource));
+        if resource.mismatches > 0 && resource.siblings.is_empty() {
             text.push_str(&format!(
                 "\n{}: {} did not fit the declared type of the column, and went to a column named <column>__<type>",
                 resource.resource,
