@@ -2,12 +2,14 @@
 //! that the next page is under way while the last one is decoded. Must not
 //! interpret a status, except one that limits the rate: the caller does.
 
+mod failure;
+
 use std::time::{Duration, SystemTime};
 
 use crate::bindings::connector::source::secrets;
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types::{
-    ErrorCode, Fields, FutureIncomingResponse, IncomingBody, Method as WasiMethod, OutgoingBody,
+    Fields, FutureIncomingResponse, IncomingBody, Method as WasiMethod, OutgoingBody,
     OutgoingRequest, Scheme,
 };
 use crate::bindings::wasi::io::streams::{InputStream, OutputStream, StreamError};
@@ -20,8 +22,6 @@ use crate::url::Url;
 
 /// Maximum bytes of one read.
 const READ_BYTES: u64 = 1 << 20;
-/// Seconds after which a response that fails is a slow one.
-const SLOW_SECONDS: u64 = 30;
 /// Status of a response that limits the rate of requests.
 const TOO_MANY_REQUESTS: u16 = 429;
 
@@ -137,7 +137,8 @@ pub async fn send(
     let origin = url.origin();
     pace::wait_for_turn(&origin).await;
     let outgoing = request.body().map_err(|()| internal("body"))?;
-    let future = outgoing_handler::handle(request, None).map_err(|code| failure(&code, &target))?;
+    let future = outgoing_handler::handle(request, None)
+        .map_err(|code| failure::from_code(&code, &target))?;
     if let Some(body) = body {
         // A server may respond before it has read the request. Then the
         // response tells what happened, not the failure of this write.
@@ -182,7 +183,7 @@ impl Pending {
         let result = retry::wait_for(received).await;
         let response = match result {
             Ok(Ok(response)) => response,
-            Ok(Err(code)) => return Err(failure(&code, &self.url)),
+            Ok(Err(code)) => return Err(failure::from_code(&code, &self.url)),
             Err(()) => {
                 return Err(Error::new(
                     Category::Internal,
@@ -224,26 +225,14 @@ impl HttpResponse {
                 Err(StreamError::Closed) => return Ok(None),
                 Err(StreamError::LastOperationFailed(error)) => {
                     let code = crate::bindings::wasi::http::types::http_error_code(&error);
-                    return Err(match code {
-                        Some(code) => failure(&code, &self.url),
-                        None => self.ended_early(),
-                    });
+                    return Err(failure::from_body(
+                        code.as_ref(),
+                        &self.url,
+                        self.begun.elapsed(),
+                    ));
                 }
             }
         }
-    }
-
-    /// Creates the error of a body that ended early. The host does not tell why:
-    /// after a long time, the server was silent or too slow.
-    fn ended_early(&self) -> Error {
-        let seconds = self.begun.elapsed().as_secs();
-        if seconds < SLOW_SECONDS {
-            return unavailable(&self.url, "the response ended early");
-        }
-        let problem = format!("the response did not end within {seconds} s");
-        unavailable(&self.url, &problem).slow().hint(
-            "run again later; the host ends a response that is silent, or slower than its minimum rate",
-        )
     }
 
     /// Reads the next bytes of the body. `None` at its end, or if nothing
@@ -266,57 +255,6 @@ impl HttpResponse {
         let mut body = Vec::new();
         self.read_to_end(&mut body).await?;
         Ok(String::from_utf8_lossy(&body).into_owned())
-    }
-}
-
-fn unavailable(url: &str, problem: &str) -> Error {
-    Error::new(Category::Unavailable, format!("{url}: {problem}")).retryable()
-}
-
-/// Creates the error of a transport failure.
-fn failure(code: &ErrorCode, url: &str) -> Error {
-    match code {
-        ErrorCode::HttpRequestDenied => Error::new(
-            Category::Denied,
-            format!("{url}: the host denied the request"),
-        )
-        .hint("allow the origin, method and path of the request"),
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => {
-            unavailable(url, "the host name cannot be resolved")
-                .unreachable()
-                .hint("check the host name of the URL")
-        }
-        ErrorCode::ConnectionRefused
-        | ErrorCode::DestinationUnavailable
-        | ErrorCode::DestinationNotFound => {
-            unavailable(url, "no server accepts connections at this address")
-                .unreachable()
-                .hint("check that the server runs and that the port of the URL is right")
-        }
-        ErrorCode::ConnectionTimeout | ErrorCode::DestinationIpUnroutable => {
-            unavailable(url, "the connection cannot be established")
-                .unreachable()
-                .hint("check that the server runs, and that no firewall blocks the connection")
-        }
-        ErrorCode::ConnectionReadTimeout => {
-            unavailable(url, "the server was silent for too long").slow()
-        }
-        ErrorCode::TlsCertificateError => Error::new(
-            Category::Unavailable,
-            format!("{url}: the server's certificate is not valid for this host name"),
-        )
-        .hint("use a URL with `http://` for a server without a certificate"),
-        ErrorCode::TlsProtocolError => Error::new(
-            Category::Unavailable,
-            format!("{url}: the server does not speak TLS"),
-        )
-        .hint("use a URL with `http://` for a server without TLS"),
-        ErrorCode::HttpResponseBodySize(_) => Error::new(
-            Category::Data,
-            format!("{url}: the response is larger than the host allows"),
-        )
-        .hint("lower `page_rows`, or raise the host's limit of a response"),
-        other => unavailable(url, &format!("the connection failed ({other:?})")),
     }
 }
 

@@ -94,7 +94,7 @@ impl Dump {
                 Ok(Some(chunk)) => self.statements.push(&chunk),
                 Ok(None) if self.last.eq_ignore_ascii_case(b"COMMIT;") => return Ok(false),
                 Ok(None) => return Err(self.ended_early()),
-                Err(error) if error.category == Category::Unavailable => {
+                Err(error) if error.category == Category::Unavailable && !error.slow => {
                     return Err(self.ended_early());
                 }
                 Err(error) => return Err(error),

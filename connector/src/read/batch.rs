@@ -242,7 +242,9 @@ impl BatchResponse {
                 Ok(true)
             }
             Ok(None) => Ok(false),
-            Err(error) if error.category == Category::Unavailable => Err(self.cut_off(targets)),
+            Err(error) if error.category == Category::Unavailable && !error.slow => {
+                Err(self.cut_off(targets))
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -10,7 +10,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use super::bindings::connector::source as contract;
 use super::error::SandboxError;
-use super::state::{State, requests};
+use super::state::{State, body_errors, requests};
 
 /// The interfaces of the world, and those that Rust's standard library imports.
 /// The latter do nothing, since the context behind them is empty.
@@ -126,5 +126,6 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     )?;
     http::outgoing_handler::add_to_linker::<_, WasiHttp>(l, State::http)?;
     requests::limit_texts(l)?;
+    body_errors::name_causes(l)?;
     Ok(linker)
 }

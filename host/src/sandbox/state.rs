@@ -1,6 +1,7 @@
 //! The state of one instance: the data of its store, and the host side of the
 //! WIT interfaces that work on it.
 
+pub(super) mod body_errors;
 mod log;
 mod log_budget;
 mod random;

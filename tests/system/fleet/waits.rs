@@ -200,6 +200,30 @@ fn a_large_database_that_is_lost_restarts_the_read_without_it() -> Result<()> {
 }
 
 #[test]
+fn a_database_whose_response_is_too_large_is_read_once() -> Result<()> {
+    let fleet = shops()?;
+    let endless = FaultyServer::proxy(&fleet.server.url(), |number, _, _| match number {
+        0..2 => ProxyFault::None,
+        _ => ProxyFault::Endless,
+    })?;
+    let at = |name: &str| match name {
+        "b" => behind(&endless, name),
+        name => fleet.hostname(name),
+    };
+    fleet.platform.change(world(&["a", "b", "c"], at));
+    let pipeline = fleet.pipeline_through("[\"*\"]", &[endless.url()])?;
+    let pipeline = pipeline.limits("response = \"20MB\"").resource("orders");
+    run_partly(
+        &pipeline,
+        &["`b`", "the response is larger than the host allows"],
+    )?;
+    assert_eq!(counts(&pipeline, "orders")?, "a:2 c:2");
+    // Another attempt would receive as much again.
+    assert_eq!(endless.requests(), 3);
+    Ok(())
+}
+
+#[test]
 fn a_database_that_sends_a_byte_each_second_is_given_up_after_two_minutes() -> Result<()> {
     let fleet = shops()?;
     let slow = FaultyServer::proxy(&fleet.server.url(), |number, _, _| match number {
@@ -213,7 +237,12 @@ fn a_database_that_sends_a_byte_each_second_is_given_up_after_two_minutes() -> R
     fleet.platform.change(world(&["a", "b", "c"], at));
     let pipeline = fleet.pipeline_through("[\"*\"]", &[slow.url()])?;
     let pipeline = pipeline.config("concurrency = 1").resource("orders");
-    run_partly(&pipeline, &["`b`", "the response did not end within 6"])?;
+    let notes = [
+        "`b`",
+        "the response did not end within 6",
+        "slower than the host's minimum rate",
+    ];
+    run_partly(&pipeline, &notes)?;
     assert_eq!(counts(&pipeline, "orders")?, "a:2 c:2");
     Ok(())
 }

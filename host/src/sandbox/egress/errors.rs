@@ -28,9 +28,13 @@ pub(super) fn from_transport(error: &reqwest::Error) -> Error {
     if let Some(io) = cause::<io::Error>(error) {
         match io.kind() {
             io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
-            io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
+            io::ErrorKind::TimedOut if error.is_connect() => return Error::ConnectionTimeout,
+            io::ErrorKind::TimedOut => return Error::ConnectionReadTimeout,
             io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
                 return Error::DestinationIpUnroutable;
+            }
+            io::ErrorKind::UnexpectedEof if error.is_decode() => {
+                return Error::HttpResponseIncomplete;
             }
             io::ErrorKind::ConnectionReset
             | io::ErrorKind::BrokenPipe
@@ -38,6 +42,10 @@ pub(super) fn from_transport(error: &reqwest::Error) -> Error {
                 return Error::ConnectionTerminated;
             }
             _ => {}
+        }
+        // Only decompression fails without a cause in the transfer.
+        if error.is_decode() && cause::<hyper::Error>(error).is_none() {
+            return Error::HttpResponseContentCoding(None);
         }
     }
     if error.is_timeout() {

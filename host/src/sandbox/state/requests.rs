@@ -13,7 +13,7 @@ use super::State;
 /// fewer.
 const MAX_BYTES: usize = 512;
 /// Interface with the functions that are replaced.
-const TYPES: &str = "wasi:http/types@0.2.12";
+pub(super) const TYPES: &str = "wasi:http/types@0.2.12";
 
 /// Replaces the functions that take texts by ones that limit their length.
 pub(in crate::sandbox) fn limit_texts(linker: &mut Linker<State>) -> wasmtime::Result<()> {

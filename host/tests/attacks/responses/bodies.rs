@@ -69,6 +69,22 @@ async fn an_endless_body_ends_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_connector_learns_that_a_body_is_too_large() {
+    let server =
+        Victim::responding_with([b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &[b'x'; 1000]].concat());
+    let tiny = Limits {
+        response: 100,
+        ..Limits::default()
+    };
+    let mut request = get(&server.authority(), "/");
+    // The connector returns what it received, and the reason for the end.
+    request["keep"] = json!(true);
+    let outcome = limits(tiny, &server).request(request).await;
+    let (_, reason) = outcome.response().rsplit_once('\n').unwrap();
+    assert!(reason.contains("HttpResponseBodySize(Some("), "{reason}");
+}
+
+#[tokio::test]
 async fn an_endless_chunked_body_ends_at_the_limit() {
     let server = Victim::responding(|_, stream| {
         stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
@@ -131,10 +147,13 @@ async fn an_invalid_gzip_body_is_an_error() {
     let mut checksum = whole.clone();
     let at = checksum.len() - 8;
     checksum[at] ^= 1;
-    for body in [
-        b"no gzip at all".to_vec(),
-        whole[..whole.len() - 9].to_vec(),
-        checksum,
+    for (body, code) in [
+        (
+            b"no gzip at all".to_vec(),
+            "HttpResponseContentCoding(None)",
+        ),
+        (whole[..whole.len() - 9].to_vec(), "HttpResponseIncomplete"),
+        (checksum, "HttpResponseContentCoding(None)"),
     ] {
         let head = format!(
             "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: {}\r\n\r\n",
@@ -144,7 +163,7 @@ async fn an_invalid_gzip_body_is_an_error() {
         let world = World::new().allow_private(&server.origin());
         let outcome = world.request(get(&server.authority(), "/")).await;
         let failure = outcome.failure();
-        assert!(failure.contains("the body is incomplete"), "{failure}");
+        assert!(failure.contains(code), "{failure}");
     }
 }
 
