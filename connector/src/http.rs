@@ -2,10 +2,12 @@
 //! that the next page is under way while the last one is decoded. Must not
 //! interpret a status, except one that limits the rate: the caller does.
 
+mod body;
 mod failure;
 
 use std::time::{Duration, SystemTime};
 
+pub use self::body::Body;
 use crate::bindings::connector::source::secrets;
 use crate::bindings::wasi::http::outgoing_handler;
 use crate::bindings::wasi::http::types::{
@@ -242,19 +244,18 @@ impl HttpResponse {
         chunk.unwrap_or(Ok(None))
     }
 
-    /// Reads the rest of the body, and appends it.
-    pub async fn read_to_end(mut self, body: &mut Vec<u8>) -> Result<()> {
-        while let Some(chunk) = self.chunk().await? {
-            body.extend_from_slice(&chunk);
+    /// Reads the whole body.
+    pub async fn body(mut self) -> Result<Body> {
+        let mut body = Body::new();
+        while let Some(chunk) = body.wait_for(self.chunk()).await? {
+            body.append(&chunk).await;
         }
-        Ok(())
+        Ok(body)
     }
 
-    /// Reads the rest of the body as text, for messages and short responses.
+    /// Reads the whole body as text, for messages and short responses.
     pub async fn text(self) -> Result<String> {
-        let mut body = Vec::new();
-        self.read_to_end(&mut body).await?;
-        Ok(String::from_utf8_lossy(&body).into_owned())
+        Ok(String::from_utf8_lossy(&self.body().await?).into_owned())
     }
 }
 

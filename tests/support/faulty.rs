@@ -23,6 +23,8 @@ pub enum ProxyFault {
     Stall,
     /// Sends part of the real response, then closes the connection.
     Truncate,
+    /// Sends the real response, with a pause before its end.
+    Pause(Duration),
     /// Sends the real response with other rows: the function changes those of
     /// each result.
     EditRows(fn(&mut Vec<Json>)),
@@ -148,6 +150,13 @@ impl ProxyState {
                     let response = self.forward(&request)?;
                     writer.write_all(&response[..response.len() - response.len() / 3])?;
                     break;
+                }
+                ProxyFault::Pause(pause) => {
+                    let response = self.forward(&request)?;
+                    let (start, end) = response.split_at(response.len() - 1);
+                    writer.write_all(start)?;
+                    std::thread::sleep(pause);
+                    writer.write_all(end)?;
                 }
                 ProxyFault::EditRows(edit) => {
                     writer.write_all(&edit_rows(&self.forward(&request)?, edit)?)?;

@@ -1,6 +1,7 @@
 //! All databases of an organization as one source: listed by the Platform API,
 //! and read from sqld, each in its own namespace.
 
+mod large;
 mod waits;
 
 use anyhow::Result;

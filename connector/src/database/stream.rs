@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::hrana::DecodeError;
 use crate::hrana::request::{Batch, CursorRequest, PipelineRequest, Request};
 use crate::hrana::response::{Outcome, PipelineResponse, RowSink, ValueRows};
-use crate::http::{self, Credential, Method, Pending};
+use crate::http::{self, Body, Credential, Method, Pending};
 use crate::url::Url;
 
 /// A stream of a server.
@@ -95,10 +95,10 @@ impl Stream {
         http::send(Method::Post, &self.url, path, &self.credential, Some(body)).await
     }
 
-    /// Waits for a response and appends its body.
-    pub async fn receive(&self, pending: Pending, body: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Waits for a response, and reads its body.
+    pub async fn receive(&self, pending: Pending) -> Result<Body, Failure> {
         let response = self.accept(pending).await?;
-        Ok(response.read_to_end(body).await?)
+        Ok(response.body().await?)
     }
 
     /// Waits for a response whose body is still to be read.
@@ -147,8 +147,7 @@ impl Stream {
         &mut self,
         requests: &[Request],
     ) -> Result<(PipelineResponse, ValueRows), Failure> {
-        let mut body = Vec::new();
-        self.receive(self.send(requests).await?, &mut body).await?;
+        let body = self.receive(self.send(requests).await?).await?;
         let mut rows = ValueRows::default();
         let response = self
             .decode(&body, &mut rows)

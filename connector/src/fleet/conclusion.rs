@@ -2,14 +2,11 @@
 //! statistics become part of the totals. Must not read databases.
 
 use super::Fleet;
+use super::buffer::MAX_TOTAL_BYTES;
 use super::member::Member;
 use super::totals::ResourceTotals;
 use crate::error::{Category, Error, Result};
 use crate::output::{PageKind, Summary};
-
-/// Maximum bytes of the rows of databases that are kept until an earlier one was
-/// read.
-const MAX_KEPT_BYTES: usize = 64 << 20;
 
 impl Fleet {
     /// Concludes the databases that were read, in the order of their names, so that
@@ -17,8 +14,7 @@ impl Fleet {
     pub(super) async fn conclude_read(&mut self) -> Result<()> {
         while let Some(name) = self.read.keys().next() {
             let is_first = self.turns.first().is_none_or(|active| active > name);
-            let kept = self.read.values().map(|(member, _)| member.bytes());
-            if !is_first && kept.sum::<usize>() <= MAX_KEPT_BYTES {
+            if !is_first && self.buffered.get() <= MAX_TOTAL_BYTES {
                 break;
             }
             if let Some((_, (member, summary))) = self.read.pop_first() {
@@ -26,6 +22,14 @@ impl Fleet {
             }
         }
         Ok(())
+    }
+
+    /// True if the events of a database have to be sent before its read is complete.
+    /// Complete databases send theirs first.
+    pub(super) fn is_full(&self, member: &Member) -> bool {
+        let complete = self.read.values().map(|(member, _)| member.buffer.bytes());
+        let incomplete = self.buffered.get() - complete.sum::<usize>();
+        member.is_sent || member.buffer.is_full(self.turns.len() + 1, incomplete)
     }
 
     /// Adds the summary of a database to the totals.

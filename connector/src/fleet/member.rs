@@ -1,28 +1,24 @@
 //! Read of one database among many. Its events are buffered until the read is
 //! complete, so that a database that fails halfway leaves nothing behind. Only
-//! if the buffer is full they are sent earlier. Must not know other databases.
+//! if its buffer is full they are sent earlier. Must not know other databases.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::buffer::{Buffer, TotalBytes};
 use super::progress::MemberRows;
 use super::union::ColumnIndices;
 use crate::error::Result;
 use crate::output::{Columns, Event, PageKind, Summary};
 use crate::read::{Read, RestartState};
 
-/// Maximum bytes of buffered rows.
-const MAX_BUFFERED_BYTES: usize = 8 << 20;
-
 /// Read of one database.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) name: String,
     read: Read,
-    buffer: VecDeque<Event>,
-    /// Bytes of the buffered rows.
-    bytes: usize,
+    pub(super) buffer: Buffer,
     /// True if some of its events were sent.
     pub(super) is_sent: bool,
     /// Rows of its resources.
@@ -39,8 +35,8 @@ pub(super) struct Member {
 pub(super) enum MemberStep {
     /// The read continues.
     Continue,
-    /// The buffered events must be sent.
-    BufferFull,
+    /// Another event was buffered.
+    Buffered,
     /// More is known about the number of rows of a resource.
     Progress(String),
     /// The read waits before it continues, for this reason.
@@ -52,12 +48,11 @@ pub(super) enum MemberStep {
 }
 
 impl Member {
-    pub(super) fn new(name: String, read: Read) -> Self {
+    pub(super) fn new(name: String, read: Read, buffered: TotalBytes) -> Self {
         Self {
             name,
             read,
-            buffer: VecDeque::new(),
-            bytes: 0,
+            buffer: Buffer::new(buffered),
             is_sent: false,
             rows: Rc::default(),
             indices: BTreeMap::new(),
@@ -86,33 +81,17 @@ impl Member {
                 if self.is_sent {
                     return Ok(MemberStep::Restarted(reason));
                 }
-                self.buffer.clear();
-                self.bytes = 0;
+                self.buffer.take();
             }
-            Some(event) => {
-                if let Event::Page { batch, .. } = &event {
-                    self.bytes += batch.get_array_memory_size();
-                }
-                self.buffer.push_back(event);
-            }
+            Some(event) => self.buffer.push(event),
             None => return Ok(MemberStep::Done(Summary::default())),
         }
-        Ok(if self.is_sent || self.bytes > MAX_BUFFERED_BYTES {
-            MemberStep::BufferFull
-        } else {
-            MemberStep::Continue
-        })
-    }
-
-    /// Returns the bytes of the buffered rows.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        Ok(MemberStep::Buffered)
     }
 
     /// Removes the buffered events, and drops those of some resources.
     pub(super) fn take(&mut self, without: &BTreeSet<String>) -> Vec<Event> {
-        self.bytes = 0;
-        let events = std::mem::take(&mut self.buffer).into_iter();
+        let events = self.buffer.take().into_iter();
         let is_kept = |event: &Event| match event {
             Event::Schema { resource, .. }
             | Event::Page { resource, .. }
@@ -124,7 +103,7 @@ impl Member {
 
     /// Returns the primary keys of resources whose columns are buffered.
     pub(super) fn keys(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.buffer.iter().filter_map(|event| match event {
+        self.buffer.events().filter_map(|event| match event {
             Event::Schema {
                 resource,
                 kind: PageKind::Rows,

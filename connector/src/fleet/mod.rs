@@ -3,11 +3,12 @@
 //! snapshot. Every row has the name of its database.
 //!
 //! Reading order: this file (the databases in progress), [`databases`] (their
-//! selection), [`turns`] (several reads at once), [`member`] (the read of one
-//! database), [`failures`], [`conclusion`], [`flush`] and [`union`] (rows with
+//! selection), [`turns`] (several reads at once), [`member`] and [`buffer`] (the
+//! read of one database), [`failures`], [`conclusion`], [`flush`] and [`union`] (rows with
 //! the columns of all databases), [`totals`] (statistics), [`progress`],
 //! [`overview`] (list and check). Must not know how a database is read.
 
+mod buffer;
 mod conclusion;
 mod databases;
 mod failures;
@@ -22,6 +23,7 @@ mod union;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use self::buffer::TotalBytes;
 use self::databases::SelectedDatabase;
 use self::member::{Member, MemberStep};
 use self::totals::ResourceTotals;
@@ -58,6 +60,8 @@ pub struct Fleet {
     turns: Turns,
     /// Databases that were read before an earlier one, with their summaries.
     read: BTreeMap<String, (Member, Summary)>,
+    /// Bytes of the buffered rows of all databases.
+    buffered: TotalBytes,
     totals: BTreeMap<String, ResourceTotals>,
     /// Databases that could not be read, with the errors.
     failed: BTreeMap<String, Error>,
@@ -129,6 +133,7 @@ impl Fleet {
             queued: VecDeque::new(),
             turns: Turns::default(),
             read: BTreeMap::new(),
+            buffered: TotalBytes::default(),
             totals: BTreeMap::new(),
             failed: BTreeMap::new(),
             restart_states: BTreeMap::new(),
@@ -202,7 +207,8 @@ impl Fleet {
                 self.report_waiting(&member.name, &reason);
                 self.turns.push(member);
             }
-            Ok(MemberStep::BufferFull) => {
+            Ok(MemberStep::Buffered) if !self.is_full(&member) => self.turns.push(member),
+            Ok(MemberStep::Buffered) => {
                 if let Some((_, error)) = self.key_conflicts(&member).into_iter().next() {
                     member.close().await;
                     self.continue_without(&member, error).await?;

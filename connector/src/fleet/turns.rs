@@ -34,6 +34,9 @@ const MAX_READS: usize = 4;
 /// Maximum number of reads, unless `concurrency` permits more. Each of them may
 /// keep rows.
 const MAX_ALL_READS: usize = 24;
+/// Maximum bytes of the responses of all databases that `concurrency` permits: of
+/// each, a page is decoded, and the memory is kept for the next one.
+const MAX_PAGE_BYTES: u64 = 40_000_000;
 /// Time for closing streams. Those that are still open expire on the server.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -68,6 +71,11 @@ impl Turns {
     pub(super) fn expected_rows(&self, resource: &str) -> Option<u64> {
         let rows = self.rows.values();
         rows.map(|rows| rows.borrow().total(resource)).sum()
+    }
+
+    /// Returns the number of databases that are in progress.
+    pub(super) fn len(&self) -> usize {
+        self.next.len()
     }
 
     /// Returns the first database that is in progress, by name.
@@ -148,8 +156,11 @@ impl Fleet {
             ..config.platform.retry
         };
         let server = Server::new(url, Credential::from_secret(DATABASE_TOKEN), retry);
+        let databases = self.config.platform.concurrency.min(self.selected.len());
+        let page_bytes = MAX_PAGE_BYTES / databases.max(1) as u64;
         let options = ReadOptions {
             added_column: Some(added_column(&next.name)),
+            page_bytes: Some(self.options.page_bytes.unwrap_or(u64::MAX).min(page_bytes)),
             ..self.options.clone()
         };
         let read = Read::new(Some(server), config, requested, options);
@@ -157,7 +168,8 @@ impl Fleet {
         let read = read
             .with_restart_state(state.unwrap_or_default())
             .with_delay(self.delays.remove(&next.name));
-        self.turns.push(Member::new(next.name, read));
+        let member = Member::new(next.name, read, self.buffered.clone());
+        self.turns.push(member);
         Ok(())
     }
 }

@@ -107,6 +107,12 @@ impl Decoder {
         &mut self.batch
     }
 
+    /// Releases the memory that is kept for the next page, once this one was taken.
+    pub fn release_memory(&mut self) {
+        self.scratch = Vec::new();
+        self.batch.discard_page();
+    }
+
     /// Drops the rows of this page.
     pub fn discard_page(&mut self) {
         self.captured = Captured::default();

@@ -293,9 +293,7 @@ async fn read_statement(
     let mut decoder = Decoder::new(&target.columns);
     decoder.set_encoding(target.encoding, 0);
     let request = Request::execute(target.statement(options.row_limit));
-    let mut body = Vec::new();
-    let pending = stream.send(&[request]).await?;
-    stream.receive(pending, &mut body).await?;
+    let body = stream.receive(stream.send(&[request]).await?).await?;
     let response = match stream.decode(&body, &mut decoder) {
         Ok(response) => response,
         Err(ResponseError::Decode(DecodeError::LostInfinity))

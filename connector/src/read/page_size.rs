@@ -48,11 +48,16 @@ impl PageRows {
         }
     }
 
+    /// True if a response is larger than the next ones should be.
+    pub(super) fn is_large(&self, bytes: usize) -> bool {
+        bytes > self.bytes.large
+    }
+
     /// Adapts the size to a response.
     pub(super) fn adapt(&mut self, rows: u64, bytes: usize) {
         let row_bytes = bytes / usize::try_from(rows).unwrap_or(usize::MAX).max(1);
         let fitting = (self.bytes.target / row_bytes.max(1)).max(1) as u64;
-        if bytes > self.bytes.large {
+        if self.is_large(bytes) {
             self.rows = fitting.min(self.rows);
         } else if self.rows < self.max && bytes < self.bytes.target / 2 {
             self.rows = fitting.min(self.rows.saturating_mul(4)).min(self.max);
