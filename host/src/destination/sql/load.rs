@@ -10,13 +10,12 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{Int64Array, RecordBatch};
-use arrow_schema::{ArrowError, SchemaRef};
+use arrow_schema::SchemaRef;
 
-use super::connection::{SqlConnection, texts};
+use super::connection::SqlConnection;
 use super::dataset::Dataset;
 use super::open_table::{OpenTable, TableOrigin};
 use super::origins::RecordedOrigins;
-use super::quoting::literal;
 use super::transaction::{StreamContent, Transaction, not_storable, stored_columns};
 use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::Columns;
@@ -27,16 +26,14 @@ use crate::destination::rejected::RejectedBuffer;
 use crate::destination::stored_type::StoredType;
 use crate::destination::table_write::{TableWrite, WriteStats};
 use crate::destination::traits::Load;
-use crate::model::{
-    LoadId, LoadRecord, Rejected, ResourceRecord, UnreadPart, WriteDisposition, names,
-};
+use crate::model::{LoadId, LoadRecord, Rejected, UnreadPart, names};
 
 /// A load that is being written.
 pub(super) struct SqlLoad<'a> {
-    transaction: Transaction<'a>,
+    pub(super) transaction: Transaction<'a>,
     /// Open tables by the key by which names are compared.
-    tables: BTreeMap<String, OpenTable>,
-    rejected: RejectedBuffer,
+    pub(super) tables: BTreeMap<String, OpenTable>,
+    pub(super) rejected: RejectedBuffer,
     committed: bool,
 }
 
@@ -67,26 +64,6 @@ impl<'a> SqlLoad<'a> {
                 self.transaction.create_table(name, name, &columns)?;
             }
         }
-        Ok(())
-    }
-
-    /// Appends rows to one of the tables that describe loads.
-    fn append_records(
-        &mut self,
-        name: &str,
-        rows: Result<RecordBatch, ArrowError>,
-    ) -> Result<(), DestinationError> {
-        let action = format!("write to `{name}`");
-        let rows = rows.map_err(|error| self.transaction.failed(&action, error))?;
-        if rows.num_rows() == 0 {
-            return Ok(());
-        }
-        let write = TableWrite::new(rows.schema(), WriteDisposition::Append);
-        self.open_table(name, &write)?;
-        self.write_rows(name, rows)?;
-        self.transaction.flush()?;
-        // Only tables of resources are counted and applied.
-        self.tables.remove(name);
         Ok(())
     }
 
@@ -143,38 +120,6 @@ impl<'a> SqlLoad<'a> {
                 .start_stream(key, &table.name, content, stored, schema)?;
         }
         self.transaction.send(&action, rows)
-    }
-
-    fn store_rejected(&mut self) -> Result<(), DestinationError> {
-        let rejected = self.rejected.take();
-        self.transaction.flush()?;
-        self.append_records(
-            names::REJECTED,
-            records::rejected(&self.transaction.id, &rejected),
-        )
-    }
-
-    fn store_cursors(&mut self, record: &LoadRecord) -> Result<(), DestinationError> {
-        let cursors = self.transaction.dataset.table(names::CURSORS);
-        let pipeline = literal(&record.pipeline);
-        let action = "replace a cursor";
-        let sql = format!("SELECT resource FROM {cursors} WHERE pipeline = {pipeline}");
-        let saved = self.transaction.connection.query(action, &sql)?;
-        let saved = saved.iter().flat_map(|batch| texts(batch.column(0)));
-        for saved in saved.flatten() {
-            // The source may spell a name in another letter case than before.
-            let is_replaced = |resource: &ResourceRecord| {
-                resource.resource.eq_ignore_ascii_case(&saved) && records::replaces_cursor(resource)
-            };
-            if record.resources.iter().any(is_replaced) {
-                let resource = literal(&saved);
-                let sql = format!(
-                    "DELETE FROM {cursors} WHERE pipeline = {pipeline} AND resource = {resource}"
-                );
-                self.transaction.execute(action, &sql)?;
-            }
-        }
-        self.append_records(names::CURSORS, records::cursors(record))
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Reading order: this file, [`dialect`], [`connection`], [`dataset`] (SQL
 //! texts about tables) with [`dataset_name`], [`load`] with [`transaction`]
-//! (its statements and rows), [`identifiers`] and [`open_table`] (tables that a
+//! (its statements and rows) and [`load_records`] (what describes it), [`identifiers`] and [`open_table`] (tables that a
 //! load writes) with [`row_numbers`] and [`origins`] (of columns), [`superseded`] (one staged row of each
 //! key), [`apply`] and [`merge`] (combining staged rows with stored ones) with
 //! [`key_columns`], and [`convert_column`] (columns that get another type).
@@ -24,6 +24,7 @@ mod dialect;
 mod identifiers;
 mod key_columns;
 mod load;
+mod load_records;
 mod merge;
 mod open_table;
 mod origins;
