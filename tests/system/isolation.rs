@@ -2,6 +2,7 @@
 //! rows and its cursor stay as they were.
 
 mod destination;
+mod files;
 mod source;
 
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use connector_tests::duckdb::DuckDb;
-use connector_tests::files;
+use connector_tests::files as stored_files;
 use connector_tests::pipeline::{Outcome, Pipeline, host};
 use connector_tests::sqld::Sqld;
 use serde_json::Value as Json;
@@ -26,23 +27,28 @@ const TABLES: [&str; 4] = [
 /// Destination that several pipelines write one after the other.
 struct Store {
     folder: TempDir,
-    is_files: bool,
+    /// Format of its files, if it is a folder of files.
+    format: Option<&'static str>,
 }
 
 impl Store {
+    fn new(format: Option<&'static str>) -> Result<Self> {
+        Ok(Self {
+            folder: tempfile::tempdir().context("cannot create a folder")?,
+            format,
+        })
+    }
+
     fn all() -> Result<[Self; 2]> {
-        let store = |is_files| -> Result<Self> {
-            Ok(Self {
-                folder: tempfile::tempdir().context("cannot create a folder")?,
-                is_files,
-            })
-        };
-        Ok([store(false)?, store(true)?])
+        Ok([Self::duckdb()?, Self::files("jsonl")?])
     }
 
     fn duckdb() -> Result<Self> {
-        let [duckdb, _] = Self::all()?;
-        Ok(duckdb)
+        Self::new(None)
+    }
+
+    fn files(format: &'static str) -> Result<Self> {
+        Self::new(Some(format))
     }
 
     /// Creates a pipeline of `orders`, with lines of its own, and `calm`.
@@ -55,17 +61,21 @@ impl Store {
             .resource_with(resource, lines)
             .resource("calm");
         let folder = self.folder.path().display();
-        Ok(if self.is_files {
-            pipeline.destination(&format!(
-                "type = \"files\"\nurl = \"{folder}/out\"\nformat = \"jsonl\""
-            ))
-        } else {
-            pipeline.into_database(&self.database())
+        Ok(match self.format {
+            Some(format) => pipeline.destination(&format!(
+                "type = \"files\"\nurl = \"{folder}/out\"\nformat = \"{format}\""
+            )),
+            None => pipeline.into_database(&self.database()),
         })
     }
 
     fn database(&self) -> PathBuf {
         self.folder.path().join("turso.duckdb")
+    }
+
+    /// Returns the folder of the files.
+    fn dataset(&self) -> PathBuf {
+        self.folder.path().join("out/turso_data")
     }
 
     /// Returns the tables that a load created for itself and left behind.
@@ -77,29 +87,31 @@ impl Store {
 
     /// Returns what is stored of a table.
     fn content(&self, table: &str) -> Result<String> {
-        if !self.is_files {
+        if self.format.is_none() {
             let sql = format!("SELECT * FROM turso_data.{table} ORDER BY ALL");
             let mut duckdb = DuckDb::open(&self.database())?;
             return Ok(format!("{:?}", duckdb.query(&sql)?));
         }
         let mut content = String::new();
-        let dataset = self.folder.path().join("out/turso_data");
-        for file in files::table_files(&dataset, table)? {
+        for file in stored_files::table_files(&self.dataset(), table)? {
             content += &format!("{}: {:?}\n", file.display(), fs::read(&file)?);
         }
         Ok(content)
     }
 
     fn rows(&self, table: &str) -> Result<usize> {
-        if !self.is_files {
+        let Some(format) = self.format else {
             let sql = format!("SELECT count(*) FROM turso_data.{table}");
             let mut duckdb = DuckDb::open(&self.database())?;
             return Ok(usize::try_from(duckdb.number(&sql)?)?);
-        }
-        let dataset = self.folder.path().join("out/turso_data");
-        Ok(files::json_values(&files::table_files(&dataset, table)?)?
-            .rows
-            .len())
+        };
+        let files = stored_files::table_files(&self.dataset(), table)?;
+        let rows = match format {
+            "parquet" => stored_files::parquet(&files)?,
+            "jsonl" => stored_files::json_values(&files)?,
+            _ => stored_files::csv(&files)?,
+        };
+        Ok(rows.rows.len())
     }
 }
 

@@ -1,8 +1,8 @@
-//! Files and folders that do not exist yet: whether they can be created. Creates
-//! nothing.
+//! Files and folders that do not exist yet: whether they can be created, and in
+//! which folders. Creates nothing.
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// Kind of what is missing.
@@ -27,7 +27,9 @@ pub(super) fn can_create(path: &Path, missing: Missing) -> bool {
             folder
         };
         match fs::metadata(folder) {
-            Ok(metadata) => return metadata.is_dir() && is_writable(folder, &metadata),
+            Ok(metadata) => {
+                return metadata.is_dir() && check_writable(folder, &metadata).is_ok();
+            }
             Err(error) if error.kind() == ErrorKind::NotFound && missing == Missing::Folder => {
                 parent = folder.parent();
             }
@@ -37,16 +39,24 @@ pub(super) fn can_create(path: &Path, missing: Missing) -> bool {
     false
 }
 
+/// Fails if this user cannot create a file in a folder.
 #[cfg(unix)]
-fn is_writable(folder: &Path, _: &fs::Metadata) -> bool {
+pub(super) fn check_writable(folder: &Path, _: &fs::Metadata) -> io::Result<()> {
     use rustix::fs::Access;
 
-    rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+    Ok(rustix::fs::access(
+        folder,
+        Access::WRITE_OK | Access::EXEC_OK,
+    )?)
 }
 
+/// Fails if this user cannot create a file in a folder.
 #[cfg(not(unix))]
-fn is_writable(_: &Path, metadata: &fs::Metadata) -> bool {
-    !metadata.permissions().readonly()
+pub(super) fn check_writable(_: &Path, metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.permissions().readonly() {
+        return Err(ErrorKind::PermissionDenied.into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Failures of a destination: one variant for each thing that a person does
 //! about them.
 
+mod system;
+
 use std::error::Error;
-use std::io;
 
 use crate::model::Remedy;
 
@@ -111,10 +112,62 @@ pub enum DestinationError {
         /// What is in the way, as in "a view has its name".
         obstacle: String,
     },
-    /// The destination refused rows or changes of one table. The load has to be
-    /// done again without it.
+    /// A stored file of one table is not as a load stored it. The load can continue
+    /// once the table is discarded.
+    #[error("the file {path} of `{table}` is missing or damaged")]
+    Damaged {
+        /// Name of the table.
+        table: String,
+        /// Address of the file.
+        path: String,
+        /// Difference, or error of the store.
+        #[source]
+        source: Cause,
+    },
+    /// A file or folder of one table may not be read or written. The load can
+    /// continue once the table is discarded.
+    #[error("{path} of `{table}` cannot be read or written")]
+    Inaccessible {
+        /// Name of the table.
+        table: String,
+        /// Address of the file or folder.
+        path: String,
+        /// Error of the store.
+        #[source]
+        source: Cause,
+    },
+    /// A constraint or an index, which no load makes, refused rows or changes of
+    /// one table. The load has to be done again without it.
     #[error("could not {action} in {location}")]
     Refused {
+        /// Name of the table, if it is known.
+        table: Option<String>,
+        /// Action that failed, as in "append rows to `orders`".
+        action: String,
+        /// Address of the destination.
+        location: String,
+        /// Error of the store.
+        #[source]
+        source: Cause,
+    },
+    /// One table, as it is stored, does not accept rows or changes. The load has
+    /// to be done again without it.
+    #[error("could not {action} in {location}")]
+    Mismatched {
+        /// Name of the table, if it is known.
+        table: Option<String>,
+        /// Action that failed, as in "append rows to `orders`".
+        action: String,
+        /// Address of the destination.
+        location: String,
+        /// Error of the store.
+        #[source]
+        source: Cause,
+    },
+    /// The destination aborted the transaction, and its reason is lost. The load
+    /// has to be done again without the table.
+    #[error("could not {action} in {location}, which gives no reason")]
+    Aborted {
         /// Name of the table, if it is known.
         table: Option<String>,
         /// Action that failed, as in "append rows to `orders`".
@@ -139,16 +192,6 @@ pub enum DestinationError {
 }
 
 impl DestinationError {
-    /// Classifies an error of the operating system while a destination is opened.
-    pub(super) fn opening(location: &str, error: io::Error) -> Self {
-        Self::from_io(location, None, error)
-    }
-
-    /// Classifies an error of the operating system during an action.
-    pub(super) fn doing(action: &str, location: &str, error: io::Error) -> Self {
-        Self::from_io(location, Some(action), error)
-    }
-
     /// Creates an error about an action.
     pub(super) fn failed(action: &str, location: &str, source: impl Into<Cause>) -> Self {
         Self::Failed {
@@ -162,7 +205,10 @@ impl DestinationError {
     /// names one or concerns the whole destination.
     #[must_use]
     pub(super) fn in_table(mut self, name: &str) -> Self {
-        if let Self::Refused { table, .. } = &mut self {
+        if let Self::Refused { table, .. }
+        | Self::Mismatched { table, .. }
+        | Self::Aborted { table, .. } = &mut self
+        {
             table.get_or_insert_with(|| name.to_owned());
         }
         self
@@ -175,42 +221,33 @@ impl DestinationError {
             Self::NoKey { table, .. }
             | Self::NotStorable { table, .. }
             | Self::Obstructed { table, .. }
+            | Self::Damaged { table, .. }
+            | Self::Inaccessible { table, .. }
             | Self::Refused {
+                table: Some(table), ..
+            }
+            | Self::Mismatched {
+                table: Some(table), ..
+            }
+            | Self::Aborted {
                 table: Some(table), ..
             } => Some(table),
             _ => None,
         }
     }
 
-    fn from_io(location: &str, action: Option<&str>, error: io::Error) -> Self {
-        let location = location.to_owned();
-        let kind = error.kind();
-        let source = error.into();
-        match (kind, action) {
-            (io::ErrorKind::WouldBlock, None) => Self::Locked { location, source },
-            (io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem, _) => {
-                Self::ReadOnly { location, source }
-            }
-            (
-                io::ErrorKind::StorageFull
-                | io::ErrorKind::QuotaExceeded
-                | io::ErrorKind::FileTooLarge,
-                _,
-            ) => Self::Full { location, source },
-            (_, None) => Self::Unusable { location, source },
-            // Data of one table that cannot be read or combined.
-            (io::ErrorKind::InvalidData, Some(action)) => Self::Refused {
-                table: None,
-                action: action.to_owned(),
-                location,
-                source,
-            },
-            (_, Some(action)) => Self::Failed {
-                action: action.to_owned(),
-                location,
-                source,
-            },
-        }
+    /// Returns true if the load cannot continue, not even without the table that
+    /// the error concerns.
+    #[must_use]
+    pub fn voids_load(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoKey { .. }
+                | Self::NotStorable { .. }
+                | Self::Obstructed { .. }
+                | Self::Damaged { .. }
+                | Self::Inaccessible { .. }
+        )
     }
 
     /// Returns what can be done about the error.
@@ -247,55 +284,30 @@ impl DestinationError {
             Self::Obstructed { .. } => {
                 "rename or remove it in the destination, or choose another `dataset`".into()
             }
+            Self::Damaged { table, path, .. } => Remedy::RestoreFile {
+                resource: table.clone(),
+                path: path.clone(),
+            },
+            Self::Inaccessible { .. } => {
+                "give this user permission to read and write it, then run again".into()
+            }
             Self::Refused { .. } => {
                 "remove the constraint or index that was added to the table in the destination, or \
                  load into another `dataset`"
                     .into()
+            }
+            Self::Mismatched { .. } => {
+                "if the table was changed in the destination, replace it with a full refresh, or \
+                 load into another `dataset`"
+                    .into()
+            }
+            Self::Aborted { .. } => {
+                "run again; if it happens again, look for too little memory or disk space".into()
             }
             Self::Unusable { .. } => "check `path` or `url` of the destination".into(),
             Self::Failed { .. } => {
                 "nothing of this load was stored; run again, and report it if it happens again".into()
             }
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn opened(errno: i32) -> DestinationError {
-        DestinationError::opening("here", io::Error::from_raw_os_error(errno))
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn errors_of_the_system_are_classified() {
-        assert!(
-            matches!(opened(30), DestinationError::ReadOnly { .. }),
-            "EROFS"
-        );
-        assert!(
-            matches!(opened(13), DestinationError::ReadOnly { .. }),
-            "EACCES"
-        );
-        assert!(
-            matches!(opened(28), DestinationError::Full { .. }),
-            "ENOSPC"
-        );
-        assert!(
-            matches!(opened(122), DestinationError::Full { .. }),
-            "EDQUOT"
-        );
-        assert!(
-            matches!(opened(20), DestinationError::Unusable { .. }),
-            "ENOTDIR"
-        );
-        assert!(
-            matches!(opened(11), DestinationError::Locked { .. }),
-            "EAGAIN"
-        );
-        let error = DestinationError::doing("write", "here", io::Error::from_raw_os_error(5));
-        assert_eq!(error.to_string(), "could not write in here");
     }
 }

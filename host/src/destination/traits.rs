@@ -141,14 +141,16 @@ pub trait Load: Send {
 
     /// Waits until all rows are stored, and counts the rows of this load in
     /// each open table. The counts are queried from the store, not added up from
-    /// the sent rows.
+    /// the sent rows. May be repeated, also after an error of
+    /// [`apply`](Self::apply).
     fn count_rows(&mut self) -> Result<BTreeMap<String, u64>, DestinationError>;
 
     /// Combines the rows of this load with the stored ones as the
     /// [`TableWrite`] of each table says. Called once, after all rows and
-    /// before the commit. If it fails with [`DestinationError::NoKey`], nothing
-    /// was applied, and it may be called again without the table. If it fails with
-    /// another error, the load cannot be committed.
+    /// before the commit. If it fails with an error that does not
+    /// [void the load](DestinationError::voids_load), it may be called again
+    /// without the table of the error; what was applied before stays so. If it
+    /// fails with another error, the load cannot be committed.
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError>;
 
     /// Commits the load with its record, its rejected records and its cursors,

@@ -82,6 +82,13 @@ pub enum Remedy {
         /// Name of the resource.
         resource: String,
     },
+    /// Restore a stored file, or load its resource from the beginning.
+    RestoreFile {
+        /// Name of the resource.
+        resource: String,
+        /// Address of the file.
+        path: String,
+    },
     /// Correct a mistyped name.
     UseName {
         /// Known name that is nearest to the mistyped one.
@@ -92,6 +99,17 @@ pub enum Remedy {
         /// Instruction.
         text: String,
     },
+}
+
+impl Remedy {
+    /// Names the resource that a failure of one of its tables concerns.
+    #[must_use]
+    pub fn for_resource(mut self, name: &str) -> Self {
+        if let Self::RestoreFile { resource, .. } = &mut self {
+            name.clone_into(resource);
+        }
+        self
+    }
 }
 
 impl From<String> for Remedy {
@@ -159,6 +177,10 @@ impl fmt::Display for Remedy {
             Self::FullRefresh { resource } => {
                 write!(f, "load `{resource}` with a full refresh")
             }
+            Self::RestoreFile { resource, path } => write!(
+                f,
+                "restore {path} from a copy, or replace all rows: load `{resource}` with a full refresh"
+            ),
             Self::UseName { name } => write!(f, "did you mean `{name}`?"),
             Self::Text { text } => f.write_str(text),
         }

@@ -9,9 +9,11 @@
 
 mod cases;
 mod csv;
+mod damage;
 mod duckdb;
 mod faulty;
 mod files;
+mod folders;
 mod formats;
 mod interrupted;
 mod killed;

@@ -59,6 +59,18 @@ impl Objects {
         }
     }
 
+    /// Replaces or removes an object.
+    pub(crate) fn set(&self, path: &str, content: Option<Vec<u8>>) {
+        let path = Path::parse(path).unwrap();
+        block_on(async {
+            match content {
+                Some(content) => self.inner.put(&path, content.into()).await.map(drop),
+                None => self.inner.delete(&path).await,
+            }
+        })
+        .unwrap();
+    }
+
     fn paths(&self) -> Vec<Path> {
         let listed = self.inner.list(None);
         block_on(listed.map(|object| object.unwrap().location).collect())

@@ -21,7 +21,7 @@ struct Trouble {
     expected: [&'static str; 2],
 }
 
-const TROUBLES: [Trouble; 6] = [
+const TROUBLES: [Trouble; 12] = [
     Trouble {
         lines: "",
         stored: &[
@@ -70,6 +70,72 @@ const TROUBLES: [Trouble; 6] = [
         expected: ["append rows to `orders`", "remove the constraint or index"],
     },
     Trouble {
+        lines: APPEND,
+        stored: &[
+            "ALTER TABLE turso_data.orders ADD COLUMN note VARCHAR DEFAULT 'x'",
+            "ALTER TABLE turso_data.orders ALTER COLUMN note SET NOT NULL",
+        ],
+        source: &["INSERT INTO orders VALUES (3, 30, 300)"],
+        expected: [
+            "NOT NULL constraint failed: orders.note",
+            "remove the constraint or index",
+        ],
+    },
+    Trouble {
+        lines: APPEND,
+        stored: &["ALTER TABLE turso_data.orders ALTER COLUMN total SET NOT NULL"],
+        source: &["INSERT INTO orders VALUES (3, NULL, 300)"],
+        expected: [
+            "NOT NULL constraint failed: orders.total",
+            "remove the constraint or index",
+        ],
+    },
+    Trouble {
+        lines: APPEND,
+        stored: &["CREATE UNIQUE INDEX totals ON turso_data.orders(total)"],
+        source: &["INSERT INTO orders VALUES (3, 10, 300)"],
+        expected: ["Duplicate key", "remove the constraint or index"],
+    },
+    Trouble {
+        lines: APPEND,
+        stored: &[
+            "CREATE TABLE turso_data.checked(id BIGINT, total BIGINT CHECK (total < 25), \
+             \"at\" BIGINT, _load_id VARCHAR)",
+            "INSERT INTO turso_data.checked SELECT id, total, \"at\", _load_id FROM turso_data.orders",
+            "DROP TABLE turso_data.orders",
+            "ALTER TABLE turso_data.checked RENAME TO orders",
+        ],
+        source: &["INSERT INTO orders VALUES (3, 30, 300)"],
+        expected: ["CHECK constraint failed", "remove the constraint or index"],
+    },
+    Trouble {
+        lines: APPEND,
+        stored: &[
+            "CREATE TABLE turso_data.known(id BIGINT PRIMARY KEY)",
+            "INSERT INTO turso_data.known VALUES (1), (2)",
+            "CREATE TABLE turso_data.linked(id BIGINT REFERENCES turso_data.known(id), \
+             total BIGINT, \"at\" BIGINT, _load_id VARCHAR)",
+            "INSERT INTO turso_data.linked SELECT id, total, \"at\", _load_id FROM turso_data.orders",
+            "DROP TABLE turso_data.orders",
+            "ALTER TABLE turso_data.linked RENAME TO orders",
+        ],
+        source: &["INSERT INTO orders VALUES (3, 30, 300)"],
+        expected: ["foreign key constraint", "remove the constraint or index"],
+    },
+    // No constraint, so the remedy is another one.
+    Trouble {
+        lines: APPEND,
+        stored: &[
+            "CREATE TABLE turso_data.computed(id BIGINT, total BIGINT, \"at\" BIGINT, \
+             _load_id VARCHAR, twice BIGINT GENERATED ALWAYS AS (total * 2))",
+            "INSERT INTO turso_data.computed SELECT id, total, \"at\", _load_id FROM turso_data.orders",
+            "DROP TABLE turso_data.orders",
+            "ALTER TABLE turso_data.computed RENAME TO orders",
+        ],
+        source: &["INSERT INTO orders VALUES (3, 30, 300)"],
+        expected: ["orders", "replace it with a full refresh"],
+    },
+    Trouble {
         lines: MERGE,
         stored: &[
             "ALTER TABLE turso_data.orders ADD COLUMN note VARCHAR DEFAULT 'x'",
@@ -113,10 +179,50 @@ fn what_a_user_did_to_one_table_leaves_its_rows_and_loads_the_others() -> Result
         let before = store.content("orders")?;
         server.client().run(trouble.source)?;
         server.client().run(&["INSERT INTO calm VALUES (2)"])?;
-        check_isolated(&store, &pipeline, "orders", trouble.expected)?;
+        let report = check_isolated(&store, &pipeline, "orders", trouble.expected)?;
+        let failure = &entry(&report, "orders")?["failure"];
+        ensure!(!failure.to_string().contains("aborted"), "{failure}");
         ensure!(store.content("orders")? == before, "{:?}", trouble.expected);
         ensure!(store.leftovers()?.is_empty(), "{:?}", store.leftovers()?);
     }
+    Ok(())
+}
+
+#[test]
+fn constraints_that_the_rows_satisfy_do_not_disturb_an_append() -> Result<()> {
+    let (server, store) = (serve()?, Store::duckdb()?);
+    let pipeline = store.pipeline(&server, APPEND)?;
+    pipeline.load()?;
+    let stored = [
+        "ALTER TABLE turso_data.orders ALTER COLUMN total SET NOT NULL",
+        "CREATE UNIQUE INDEX ids ON turso_data.orders(id)",
+    ];
+    duckdb::change(&store.database(), &stored)?;
+    server
+        .client()
+        .run(&["INSERT INTO orders VALUES (3, 30, 300), (4, 40, 400)"])?;
+    let report = pipeline.load()?;
+    let orders = entry(&report, "orders")?;
+    ensure!(orders["rows_written"] == 2, "{report}");
+    ensure!(store.rows("orders")? == 4, "{report}");
+    ensure!(store.leftovers()?.is_empty(), "{:?}", store.leftovers()?);
+    Ok(())
+}
+
+#[test]
+fn a_column_with_an_index_that_cannot_be_converted_fails_its_table_only() -> Result<()> {
+    let (server, store) = (serve()?, Store::duckdb()?);
+    store.pipeline(&server, APPEND)?.load()?;
+    let stored = ["CREATE INDEX totals ON turso_data.orders(total)"];
+    duckdb::change(&store.database(), &stored)?;
+    server.client().run(&["INSERT INTO calm VALUES (2)"])?;
+    let lines = format!("{APPEND}\ntypes = {{ total = \"double\" }}");
+    let pipeline = store.pipeline(&server, &lines)?;
+    let expected = [
+        "convert `total` of `orders`",
+        "remove the constraint or index",
+    ];
+    check_isolated(&store, &pipeline, "orders", expected)?;
     Ok(())
 }
 

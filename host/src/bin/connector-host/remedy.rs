@@ -113,6 +113,12 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
         Remedy::FullRefresh { resource } if is_plain(resource) => {
             return format!("run again with `--full-refresh --resource {resource}`");
         }
+        Remedy::RestoreFile { resource, path } if is_plain(resource) => {
+            return format!(
+                "restore {path} from a copy, or replace all rows: run again with \
+                 `--full-refresh --resource {resource}`"
+            );
+        }
         other => return other.to_string(),
     };
     match lines {

@@ -45,19 +45,12 @@ impl Dialect for DuckDbDialect {
     }
 
     fn list_tables(&self, dataset: &DatasetName) -> String {
-        format!(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = {} AND lower(schema_name) = lower({})",
-            literal(dataset.catalog.as_deref().unwrap_or_default()),
-            literal(&dataset.schema)
-        )
+        let is_in_dataset = is_in(dataset);
+        format!("SELECT table_name FROM duckdb_tables() WHERE {is_in_dataset}")
     }
 
     fn list_obstacles(&self, dataset: &DatasetName, table: &str, replaces: bool) -> String {
-        let is_in_dataset = format!(
-            "database_name = {} AND lower(schema_name) = lower({})",
-            literal(dataset.catalog.as_deref().unwrap_or_default()),
-            literal(&dataset.schema)
-        );
+        let is_in_dataset = is_in(dataset);
         let (table, load_id) = (literal(table), literal(LOAD_ID));
         let mut sql = format!(
             "SELECT 'a view has its name' FROM duckdb_views() \
@@ -76,6 +69,29 @@ impl Dialect for DuckDbDialect {
         }
         sql
     }
+
+    fn count_constraints(&self, dataset: &DatasetName, table: &str) -> String {
+        let is_of_table = format!(
+            "{} AND lower(table_name) = lower({})",
+            is_in(dataset),
+            literal(table)
+        );
+        format!(
+            "SELECT (SELECT count(*) FROM duckdb_constraints() WHERE {is_of_table}) \
+             + (SELECT count(*) FROM duckdb_indexes() WHERE {is_of_table}) \
+             + (SELECT count(*) FROM duckdb_tables() WHERE {is_of_table} \
+             AND contains(sql, 'GENERATED ALWAYS AS'))"
+        )
+    }
+}
+
+/// Returns the condition that an object of the catalogue is in a dataset.
+fn is_in(dataset: &DatasetName) -> String {
+    format!(
+        "database_name = {} AND lower(schema_name) = lower({})",
+        literal(dataset.catalog.as_deref().unwrap_or_default()),
+        literal(&dataset.schema)
+    )
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use crate::destination::error::DestinationError;
 /// of 256 KiB for each column, so a failed write leaves less than this.
 const FULL_DISK_BYTES: u64 = 16 << 20;
 
-/// Kinds of errors that concern the table of a statement, and not the database.
-const TABLE_ERRORS: [&str; 8] = [
-    "Constraint Error",
-    "Dependency Error",
+/// Words of errors about constraints and indexes of the table of a statement.
+const CONSTRAINT_ERRORS: [&str; 3] = ["Constraint Error", "Dependency Error", "depends on it"];
+
+/// Other kinds of errors that concern the table of a statement, and not the
+/// database.
+const TABLE_ERRORS: [&str; 6] = [
     "Catalog Error",
     "Binder Error",
     "Parser Error",
@@ -33,20 +35,37 @@ fn explain_action(location: &str, action: &str, message: String) -> DestinationE
     // transaction is aborted. The free space of the disk explains it.
     let unexplained = message.contains("transaction is aborted");
     let full = is_disk_full(&message) || (unexplained && lacks_disk_space(location));
-    let concerns_table = unexplained || TABLE_ERRORS.iter().any(|kind| message.contains(kind));
-    let (location, source) = (location.to_owned(), message.into());
+    let is_of_kind = |kind: &&str| message.contains(*kind);
+    let constrained = CONSTRAINT_ERRORS.iter().any(is_of_kind);
+    let mismatched = TABLE_ERRORS.iter().any(is_of_kind);
+    let (action, location) = (action.to_owned(), location.to_owned());
+    let (table, source) = (None, message.into());
     if full {
         DestinationError::Full { location, source }
-    } else if concerns_table {
+    } else if unexplained {
+        DestinationError::Aborted {
+            table,
+            action,
+            location,
+            source,
+        }
+    } else if constrained {
         DestinationError::Refused {
-            table: None,
-            action: action.to_owned(),
+            table,
+            action,
+            location,
+            source,
+        }
+    } else if mismatched {
+        DestinationError::Mismatched {
+            table,
+            action,
             location,
             source,
         }
     } else {
         DestinationError::Failed {
-            action: action.to_owned(),
+            action,
             location,
             source,
         }
@@ -104,6 +123,16 @@ mod tests {
         assert!(matches!(
             explain("x.duckdb", Some("append rows"), refused.to_owned()),
             DestinationError::Refused { table: None, .. }
+        ));
+        let unsuitable = "Binder Error: Cannot insert into a generated column";
+        assert!(matches!(
+            explain("x.duckdb", Some("append rows"), unsuitable.to_owned()),
+            DestinationError::Mismatched { table: None, .. }
+        ));
+        let aborted = "TransactionContext Error: Current transaction is aborted";
+        assert!(matches!(
+            explain("x.duckdb", Some("append rows"), aborted.to_owned()),
+            DestinationError::Aborted { table: None, .. } | DestinationError::Full { .. }
         ));
         let full = r#"IO Error: Could not write file "x.duckdb": No space left on device"#;
         assert!(matches!(opened(full), DestinationError::Full { .. }));

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::io;
 
 use super::data_file;
+use super::file_rows::{CombineError, FileRows, expect_rows};
 use super::io_error::invalid_data;
 use super::manifest::{ManifestFile, ManifestTable};
 use super::merge::{EarlierRow, Merge};
@@ -14,8 +15,7 @@ use super::rewrite::Rewrite;
 use super::row::{Row, Value};
 use super::row_action::{DecideRow, EndTime, RowAction};
 use super::staged_table::StagedTable;
-use super::store::{Store, StoredFile};
-use super::table_reader::TableReader;
+use super::store::Store;
 use crate::destination::columns::Columns;
 use crate::destination::table_write::WriteStats;
 use crate::model::{LoadId, UnreadPart, WriteDisposition};
@@ -26,7 +26,7 @@ pub(super) fn apply_table(
     store: &dyn Store,
     load: &LoadId,
     table: &mut StagedTable,
-) -> io::Result<(WriteStats, Option<Merge>)> {
+) -> Result<(WriteStats, Option<Merge>), CombineError> {
     let mut stats = WriteStats {
         written: table.written.iter().map(|file| file.rows).sum(),
         ..WriteStats::default()
@@ -48,8 +48,8 @@ pub(super) fn apply_table(
 
     let (mut kept, mut rewritten) = (Vec::new(), Vec::new());
     for file in std::mem::take(&mut table.kept) {
-        let result = announce_file(store, &file, table, &compared, &mut merge, unread.as_ref());
-        if in_file(&file, result)? {
+        let unread = unread.as_ref();
+        if announce_file(store, &file, table, &compared, &mut merge, unread)? {
             rewritten.push(file);
         } else {
             kept.push(file);
@@ -73,10 +73,8 @@ pub(super) fn apply_table(
             let row = earlier_row(row, &compared, &merge, unread.as_ref())?;
             Ok(merge.earlier_action(&row, &mut stats))
         };
-        let copied = store
-            .open(&file.path)
-            .and_then(|source| copy.file(source, &file, table, decide));
-        in_file(&file, copied)?;
+        let source = FileRows::earlier(store, &file, &table.columns, None)?;
+        copy.file(source, &file, table, decide)?;
     }
     if !merge.stores_all_received() {
         stats.written = 0;
@@ -87,10 +85,8 @@ pub(super) fn apply_table(
                 index += 1;
                 Ok(action)
             };
-            let copied = store
-                .open_staged(&file.path)
-                .and_then(|source| copy.file(source, &file, table, decide));
-            in_file(&file, copied)?;
+            let source = FileRows::staged(store, &file, &table.columns)?;
+            copy.file(source, &file, table, decide)?;
         }
     }
     let copied = copy.finish()?;
@@ -102,7 +98,7 @@ pub(super) fn apply_table(
 
 /// Copies the files of this load that lack columns, so that all of its files
 /// have one schema.
-fn widen(store: &dyn Store, table: &mut StagedTable) -> io::Result<()> {
+fn widen(store: &dyn Store, table: &mut StagedTable) -> Result<(), CombineError> {
     let narrow = std::mem::take(&mut table.narrow_files).min(table.written.len());
     if narrow == 0 {
         return Ok(());
@@ -114,10 +110,8 @@ fn widen(store: &dyn Store, table: &mut StagedTable) -> io::Result<()> {
     };
     for file in table.written.drain(..narrow).collect::<Vec<_>>() {
         let decide = &mut |_: &dyn Row| Ok(RowAction::Keep);
-        let copied = store
-            .open_staged(&file.path)
-            .and_then(|source| copy.file(source, &file, table, decide));
-        in_file(&file, copied)?;
+        let source = FileRows::staged(store, &file, &table.columns)?;
+        copy.file(source, &file, table, decide)?;
     }
     table.written.extend(copy.finish()?);
     Ok(())
@@ -129,7 +123,7 @@ fn carry_over(
     table: &mut StagedTable,
     part: &UnreadPart,
     replaced: ManifestTable,
-) -> io::Result<Vec<ManifestFile>> {
+) -> Result<Vec<ManifestFile>, CombineError> {
     let columns = Columns::from_stored(replaced.columns);
     if columns.index_of(&part.column).is_none() {
         return Ok(Vec::new());
@@ -152,12 +146,10 @@ fn carry_over(
                 RowAction::Drop
             })
         };
-        let copied = store
-            .open(&file.path)
-            .and_then(|source| copy.file(source, &file, table, decide));
-        in_file(&file, copied)?;
+        let source = FileRows::earlier(store, &file, &table.columns, None)?;
+        copy.file(source, &file, table, decide)?;
     }
-    copy.finish()
+    Ok(copy.finish()?)
 }
 
 /// Recognises the rows of a part that was not read.
@@ -191,24 +183,18 @@ fn announce_file(
     compared: &ComparedColumns,
     merge: &mut Merge,
     unread: Option<&UnreadRows>,
-) -> io::Result<bool> {
-    let format = data_file::format(&file.path)?;
+) -> Result<bool, CombineError> {
     let mut indices = compared.indices();
     indices.extend(unread.map(|unread| unread.column));
-    let source = store.open(&file.path)?;
-    let mut reader = TableReader::new(source, format, &table.columns, Some(&indices))?;
-    let (mut changes, mut rows) = (false, 0);
+    let mut rows = FileRows::earlier(store, file, &table.columns, Some(&indices))?;
+    let mut changes = false;
     loop {
         let decide = &mut |row: &dyn Row| {
-            rows += 1;
             let row = earlier_row(row, compared, merge, unread)?;
             changes |= merge.announce_earlier(&row);
             Ok(RowAction::Drop)
         };
-        let more = reader.next(None, decide)?.is_some();
-        if !more {
-            expect_rows(file.rows, rows, "read")?;
-        }
+        let more = rows.next(None, decide)?.is_some();
         // Every version is announced, and every row that may be newer: it may
         // make the received row of its key unnecessary.
         let announces_all = merge.disposition == WriteDisposition::Scd2 || merge.ranks_stored_rows;
@@ -254,25 +240,23 @@ impl Copy<'_> {
     /// Copies the rows of a file that stay.
     fn file(
         &mut self,
-        source: StoredFile,
+        mut source: FileRows<'_>,
         file: &ManifestFile,
         table: &mut StagedTable,
         decide: &mut DecideRow,
-    ) -> io::Result<()> {
+    ) -> Result<(), CombineError> {
         let format = data_file::format(&file.path)?;
-        let mut reader = TableReader::new(source, format, &table.columns, None)?;
-        let (mut read, copied, end_time) = (0, &mut self.rows, self.end_time);
+        let (copied, end_time) = (&mut self.rows, self.end_time);
         let decide = &mut |row: &dyn Row| {
             let action = decide(row)?;
-            read += 1;
             *copied += u64::from(action != RowAction::Drop);
             Ok(action)
         };
-        while let Some(rows) = reader.next(end_time, decide)? {
+        while let Some(rows) = source.next(end_time, decide)? {
             let next_path = &mut |format| table.next_path(format);
             self.rewrite.write(format, rows, next_path)?;
         }
-        expect_rows(file.rows, read, "read")
+        Ok(())
     }
 
     fn finish(self) -> io::Result<Vec<ManifestFile>> {
@@ -281,19 +265,4 @@ impl Copy<'_> {
         expect_rows(self.rows, written, "written")?;
         Ok(files)
     }
-}
-
-/// Fails if a row was lost, so that the load is not committed.
-fn expect_rows(expected: u64, found: u64, done: &str) -> io::Result<()> {
-    if expected == found {
-        return Ok(());
-    }
-    Err(invalid_data(format!(
-        "{found} rows were {done} instead of {expected}"
-    )))
-}
-
-/// Adds the path of a file to an error.
-fn in_file<T>(file: &ManifestFile, result: io::Result<T>) -> io::Result<T> {
-    result.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", file.path)))
 }

@@ -19,8 +19,7 @@ impl FilesLoad<'_> {
     /// Publishes the files of this load, and commits the manifest that names
     /// them.
     pub(super) fn commit_files(&mut self, record: &LoadRecord) -> Result<(), DestinationError> {
-        self.publish_files()
-            .map_err(|error| self.io_failed("commit", error))?;
+        self.publish_files()?;
         let tables: Vec<ManifestTable> = self
             .tables
             .values()
@@ -32,18 +31,18 @@ impl FilesLoad<'_> {
 
     /// Publishes the files of this load under the paths that the manifest will
     /// name.
-    fn publish_files(&mut self) -> io::Result<()> {
-        let paths: Vec<_> = self
-            .tables
-            .values()
-            .flat_map(|table| &table.written)
-            .map(|file| file.path.clone())
-            .collect();
-        for path in paths {
-            tracing::trace!(path, "step: move into place");
-            // After an error the file may be there.
-            self.published.push(path.clone());
-            self.store.publish(&path)?;
+    fn publish_files(&mut self) -> Result<(), DestinationError> {
+        for table in self.tables.values() {
+            for file in &table.written {
+                tracing::trace!(path = file.path, "step: move into place");
+                // After an error the file may be there.
+                self.published.push(file.path.clone());
+                let published = self.store.publish(&file.path);
+                published.map_err(|error| {
+                    let checked = self.store.check_folder(&table.folder);
+                    self.folder_error(table, checked.err().unwrap_or(error))
+                })?;
+            }
         }
         Ok(())
     }
@@ -101,6 +100,7 @@ impl FilesLoad<'_> {
         self.open_files.clear();
         self.tables.clear();
         self.incomplete = false;
+        self.failed_table = None;
         self.rejected = RejectedBuffer::default();
         let published = std::mem::take(&mut self.published);
         let removed = published.iter().map(|path| self.store.remove(path));
@@ -113,7 +113,7 @@ impl FilesLoad<'_> {
     pub(super) fn or_conflict(&self, error: DestinationError) -> DestinationError {
         let may_be_conflict = matches!(
             error,
-            DestinationError::Failed { .. } | DestinationError::Refused { .. }
+            DestinationError::Failed { .. } | DestinationError::Damaged { .. }
         );
         if may_be_conflict && self.store.has_commit_after(self.known.name()) {
             tracing::debug!(%error, "another load was committed");

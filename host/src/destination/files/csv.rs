@@ -13,7 +13,7 @@ use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_schema::{DataType, SchemaRef, TimeUnit};
 
 use super::encoder::Encoder;
-use super::io_error::io_error;
+use super::io_error::{decoding_error, invalid_data, io_error};
 use super::store::{StoredFile, Upload};
 use crate::destination::text;
 
@@ -88,6 +88,9 @@ pub(super) fn read_record(file: &mut impl BufRead, record: &mut Vec<u8>) -> io::
         // A quote in a quoted text is doubled, so it closes and opens again.
         let quotes = memchr::memchr_iter(b'"', &record[record.len() - line..]).count();
         inside ^= quotes % 2 == 1;
+        if line == 0 && inside {
+            return Err(invalid_data("a quoted text has no end"));
+        }
         if line == 0 || !inside {
             return Ok(bytes);
         }
@@ -121,7 +124,7 @@ pub(super) fn write_cells(cells: &[&[u8]], out: &mut Vec<u8>) {
 
 /// Returns the text of a field that is not null.
 pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
-    let cell = std::str::from_utf8(cell).map_err(io_error)?;
+    let cell = std::str::from_utf8(cell).map_err(decoding_error)?;
     let inner = cell
         .strip_prefix('"')
         .and_then(|cell| cell.strip_suffix('"'));

@@ -14,7 +14,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::encoder::Encoder;
-use super::io_error::io_error;
+use super::io_error::{decoding_error, io_error};
 use super::store::{StoredFile, Upload};
 use crate::destination::columns::Column;
 use crate::destination::json;
@@ -78,7 +78,7 @@ pub(super) fn text(cell: &[u8]) -> io::Result<Cow<'_, str>> {
 
 /// Returns a value that is not null as it is written.
 pub(super) fn raw(cell: &[u8]) -> io::Result<Cow<'_, str>> {
-    Ok(std::str::from_utf8(cell).map_err(io_error)?.into())
+    Ok(std::str::from_utf8(cell).map_err(decoding_error)?.into())
 }
 
 /// Encodes a text as JSON.

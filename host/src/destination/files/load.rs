@@ -9,8 +9,9 @@ use arrow_schema::SchemaRef;
 
 use super::known_commit::KnownCommit;
 use super::open_files::{OpenFile, OpenFiles};
+use super::open_table::not_storable;
 use super::staged_table::StagedTable;
-use super::store::Store;
+use super::store::{Store, StoredBytes};
 use super::{data_file, merge_order};
 use crate::destination::columns::Columns;
 use crate::destination::error::{Cause, DestinationError};
@@ -35,6 +36,11 @@ pub(super) struct FilesLoad<'a> {
     pub(super) rejected: RejectedBuffer,
     /// Published files that no manifest names yet.
     pub(super) published: Vec<String>,
+    /// Bytes of the committed files, as the store listed them before the load.
+    pub(super) stored_bytes: StoredBytes,
+    /// Key of a table that could not be combined with its earlier rows. The load
+    /// must not be committed with it.
+    pub(super) failed_table: Option<String>,
     /// True if rows were not stored, or a merge failed halfway, so that the load
     /// must not be committed.
     pub(super) incomplete: bool,
@@ -47,6 +53,7 @@ impl<'a> FilesLoad<'a> {
         known: &'a mut KnownCommit,
         id: LoadId,
         prefix: String,
+        stored_bytes: StoredBytes,
     ) -> Self {
         Self {
             store,
@@ -58,6 +65,8 @@ impl<'a> FilesLoad<'a> {
             open_files: OpenFiles::default(),
             rejected: RejectedBuffer::default(),
             published: Vec::new(),
+            stored_bytes,
+            failed_table: None,
             incomplete: false,
         }
     }
@@ -85,7 +94,11 @@ impl<'a> FilesLoad<'a> {
     }
 
     /// Finishes a file, and counts its rows.
-    fn finish_file(&mut self, key: &str, file: OpenFile) -> Result<(), DestinationError> {
+    pub(super) fn finish_file(
+        &mut self,
+        key: &str,
+        file: OpenFile,
+    ) -> Result<(), DestinationError> {
         if let Some(table) = self.tables.get_mut(key) {
             let action = format!("write {}", file.path);
             let upload = file.encoder.finish();
@@ -128,48 +141,6 @@ impl<'a> FilesLoad<'a> {
         // A record is JSON, so its file is too, whatever the format of tables.
         self.open_in_format(names::REJECTED, &write, FileFormat::Jsonl)?;
         self.write_rows(names::REJECTED, rows)
-    }
-
-    fn open_in_format(
-        &mut self,
-        name: &str,
-        write: &TableWrite,
-        format: FileFormat,
-    ) -> Result<(), DestinationError> {
-        let key = comparison_key(name);
-        let incoming = Columns::from_schema(&write.stored_schema());
-        let mut incoming = incoming.map_err(|error| not_storable(name, error))?;
-        if write.deletion_source == DeletionSource::Flagged {
-            incoming = incoming.without(names::IS_DELETED);
-        }
-        let mut table = match self.tables.remove(&key) {
-            Some(open) if open.name != name => {
-                let reason = format!(
-                    "`{}` and `{name}` would be the same table, because names differ only in case",
-                    open.name
-                );
-                self.tables.insert(key, open);
-                return Err(not_storable(name, reason));
-            }
-            Some(open) => open,
-            None => {
-                let last = self.known.manifest();
-                let existing = last.and_then(|last| last.table(name));
-                StagedTable::new(name, format, write, existing, &self.prefix)
-            }
-        };
-        let widened = table.add_columns(write, &incoming);
-        // Also after an error, so that the table can be discarded.
-        self.tables.insert(key.clone(), table);
-        let widened = widened.map_err(|error| not_storable(name, error))?;
-        // All rows of a file have the same columns.
-        if widened && let Some(file) = self.open_files.remove(&key) {
-            self.finish_file(&key, file)?;
-        }
-        if widened && let Some(table) = self.tables.get_mut(&key) {
-            table.narrow_files = table.written.len();
-        }
-        Ok(())
     }
 
     /// Writes rows of an open table, and finishes its file if that is large.
@@ -221,14 +192,6 @@ impl<'a> FilesLoad<'a> {
 
     fn failed(&self, action: &str, source: impl Into<Cause>) -> DestinationError {
         DestinationError::failed(action, self.store.location(), source)
-    }
-}
-
-/// Returns the error for a table that files cannot hold.
-fn not_storable(table: &str, source: impl Into<Cause>) -> DestinationError {
-    DestinationError::NotStorable {
-        table: table.to_owned(),
-        source: source.into(),
     }
 }
 
@@ -303,6 +266,7 @@ impl Load for FilesLoad<'_> {
             // The staged files of the table are removed when the load ends.
             self.open_files.remove(&key);
             self.tables.remove(&key);
+            self.failed_table.take_if(|failed| *failed == key);
         }
         Ok(())
     }
@@ -328,10 +292,7 @@ impl Load for FilesLoad<'_> {
             .tables
             .values()
             .filter(|table| table.name != names::REJECTED);
-        let count = |table: &StagedTable| {
-            let rows = table.written.iter().map(|file| file.rows).sum();
-            (table.name.clone(), rows)
-        };
+        let count = |table: &StagedTable| (table.name.clone(), table.received_rows());
         Ok(resources.map(count).collect())
     }
 
@@ -340,14 +301,21 @@ impl Load for FilesLoad<'_> {
         merge_order::require_keys(&self.tables)?;
         let was_incomplete = std::mem::replace(&mut self.incomplete, true);
         let applied = merge_order::apply_tables(self.store, &self.id, &mut self.tables);
-        let mut stats = applied.map_err(|error| self.or_conflict(error))?;
-        self.incomplete = was_incomplete;
-        stats.remove(names::REJECTED);
-        Ok(stats)
+        let applied = applied.map_err(|error| self.or_conflict(error));
+        match &applied {
+            Err(error) if error.voids_load() => {}
+            Err(error) => {
+                self.failed_table = error.table().map(comparison_key);
+                self.incomplete = was_incomplete;
+            }
+            Ok(()) => self.incomplete = was_incomplete,
+        }
+        applied?;
+        Ok(merge_order::stats(&self.tables))
     }
 
     fn commit(mut self: Box<Self>, record: &LoadRecord) -> Result<(), DestinationError> {
-        if self.incomplete {
+        if self.incomplete || self.failed_table.is_some() {
             return Err(self.failed("commit", "rows of this load could not be stored"));
         }
         // Received rows must not be stored without replacing those of their

@@ -2,15 +2,15 @@
 //! tables of groups follow those of their parent rows. Must not read a file.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::apply;
-use super::merge::Merge;
-use super::staged_table::StagedTable;
+use super::staged_table::{Applied, StagedTable};
 use super::store::Store;
 use crate::destination::error::DestinationError;
 use crate::destination::names::comparison_key;
 use crate::destination::table_write::WriteStats;
-use crate::model::LoadId;
+use crate::model::{LoadId, names};
 
 /// Fails if a row or a key of a table lacks a value of its key. Changes nothing.
 pub(super) fn require_keys(tables: &BTreeMap<String, StagedTable>) -> Result<(), DestinationError> {
@@ -26,49 +26,72 @@ pub(super) fn require_keys(tables: &BTreeMap<String, StagedTable>) -> Result<(),
 }
 
 /// Combines all tables of a load with their earlier rows. `tables` are by the
-/// key by which their names are compared.
+/// key by which their names are compared. If the error concerns one table, the
+/// others can be combined by another call without it.
 pub(super) fn apply_tables(
     store: &dyn Store,
     load: &LoadId,
     tables: &mut BTreeMap<String, StagedTable>,
-) -> Result<BTreeMap<String, WriteStats>, DestinationError> {
+) -> Result<(), DestinationError> {
     let parent = |table: &StagedTable| {
         let group = table.write.group.as_ref();
         group.map(|group| comparison_key(&group.parent))
     };
     let parents: HashSet<String> = tables.values().filter_map(parent).collect();
-    let mut stats = BTreeMap::new();
     let mut remaining = BTreeMap::new();
     for (key, table) in tables.iter_mut() {
         if parent(table).is_some() {
             continue;
         }
-        let (applied, merge) = apply_table(store, load, table)?;
-        stats.insert(table.name.clone(), applied);
-        if let Some(merge) = merge.filter(|_| parents.contains(key)) {
-            remaining.insert(key.clone(), merge.received.remaining());
+        let applied = match table.applied.take() {
+            Some(applied) => applied,
+            None => apply_table(store, load, table, parents.contains(key))?,
+        };
+        if let Some(rows) = &applied.remaining {
+            remaining.insert(key.clone(), Arc::clone(rows));
         }
+        table.applied = Some(applied);
     }
     for table in tables.values_mut() {
         let Some(parent) = parent(table) else {
             continue;
         };
+        if table.applied.is_some() {
+            continue;
+        }
         if let Some(rows) = remaining.get(&parent) {
             table.keep_groups(rows);
         }
-        let (applied, _) = apply_table(store, load, table)?;
-        stats.insert(table.name.clone(), applied);
+        table.applied = Some(apply_table(store, load, table, false)?);
     }
-    Ok(stats)
+    Ok(())
+}
+
+/// Returns what was done to the tables of resources.
+pub(super) fn stats(tables: &BTreeMap<String, StagedTable>) -> BTreeMap<String, WriteStats> {
+    let resources = tables
+        .values()
+        .filter(|table| table.name != names::REJECTED);
+    let stats =
+        resources.filter_map(|table| Some((table.name.clone(), table.applied.as_ref()?.stats)));
+    stats.collect()
 }
 
 fn apply_table(
     store: &dyn Store,
     load: &LoadId,
     table: &mut StagedTable,
-) -> Result<(WriteStats, Option<Merge>), DestinationError> {
-    apply::apply_table(store, load, table).map_err(|error| {
+    is_parent: bool,
+) -> Result<Applied, DestinationError> {
+    let received_rows = table.received_rows();
+    let (stats, merge) = apply::apply_table(store, load, table).map_err(|error| {
         let action = format!("merge into `{}`", table.name);
-        DestinationError::doing(&action, store.location(), error).in_table(&table.name)
+        error.in_table(store, &table.name, &action)
+    })?;
+    let merge = merge.filter(|_| is_parent);
+    Ok(Applied {
+        stats,
+        received_rows,
+        remaining: merge.map(|merge| Arc::new(merge.received.remaining())),
     })
 }

@@ -11,13 +11,13 @@
 //! the others stay.
 //!
 //! Reading order: this file, [`load`] (one load), [`staged_table`] (one table
-//! of it), [`commit`] (its end), [`manifest`] and [`known_commit`], [`store`]
+//! of it), [`open_table`], [`commit`] (its end), [`manifest`] and [`known_commit`], [`store`]
 //! (where files are kept), [`data_file`] (one file) and its formats
 //! [`parquet`], [`jsonl`] and [`csv`] behind [`encoder`], [`open_files`]. Then
 //! merging: [`merge_order`] (all tables), [`apply`] (one table), [`received`]
 //! (keys that a load received) with [`row`], [`digest`] and [`rank`], [`merge`]
-//! and [`row_action`] (what happens to each row), [`table_reader`] and
-//! [`text_reader`] (reading), [`rewrite`] (writing).
+//! and [`row_action`] (what happens to each row), [`file_rows`] with
+//! [`table_reader`] and [`text_reader`] (reading), [`rewrite`] (writing).
 
 mod apply;
 mod commit;
@@ -25,6 +25,7 @@ mod csv;
 mod data_file;
 mod digest;
 mod encoder;
+mod file_rows;
 mod io_error;
 mod jsonl;
 mod known_commit;
@@ -33,6 +34,7 @@ mod manifest;
 mod merge;
 mod merge_order;
 mod open_files;
+mod open_table;
 mod parquet;
 mod rank;
 mod received;
@@ -153,7 +155,8 @@ impl Destination for Files {
             return Err(DestinationError::failed("begin a load", location, reason));
         }
         let committed = last.into_iter().flat_map(Manifest::files).collect();
-        self.store
+        let stored_bytes = self
+            .store
             .remove_leftovers(last.map(|last| last.load_id.as_str()), &committed)
             .map_err(|error| DestinationError::doing("clean up", location, error))?;
         let prefix = self.store.file_prefix(load);
@@ -165,6 +168,7 @@ impl Destination for Files {
             &mut self.known,
             load.clone(),
             prefix,
+            stored_bytes,
         )))
     }
 }

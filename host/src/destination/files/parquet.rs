@@ -1,7 +1,9 @@
 //! Apache Parquet with zstd, dictionaries and page statistics. Files are read
 //! some rows at a time.
 
+use std::error::Error;
 use std::io::{self, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -19,7 +21,7 @@ use arrow_select::filter::filter_record_batch;
 use bytes::Bytes;
 
 use super::encoder::Encoder;
-use super::io_error::io_error;
+use super::io_error::{decoding_error, invalid_data, io_error};
 use super::row::BatchRow;
 use super::row_action::{DecideRow, EndTime, RowAction};
 use super::store::{StoredFile, Upload};
@@ -96,7 +98,7 @@ impl ParquetReader {
         columns: &Columns,
         compared: Option<&[usize]>,
     ) -> io::Result<Self> {
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(io_error)?;
+        let reader = without_panic(|| ParquetRecordBatchReaderBuilder::try_new(file))?;
         let groups = reader.metadata().row_groups().iter();
         let longest =
             groups.filter_map(|group| group.total_byte_size().checked_div(group.num_rows()));
@@ -116,7 +118,10 @@ impl ParquetReader {
                 reader.with_projection(mask)
             }
         };
-        let reader = reader.with_batch_size(rows).build().map_err(io_error)?;
+        let reader = reader
+            .with_batch_size(rows)
+            .build()
+            .map_err(decoding_error)?;
         Ok(Self {
             mapping: BatchMapping::new(&reader.schema(), columns),
             reader,
@@ -130,7 +135,7 @@ impl ParquetReader {
         end_time: Option<EndTime>,
         decide: &mut DecideRow,
     ) -> io::Result<Option<RecordBatch>> {
-        let Some(batch) = self.reader.next().transpose().map_err(io_error)? else {
+        let Some(batch) = without_panic(|| self.reader.next().transpose())? else {
             return Ok(None);
         };
         let sources = self.mapping.sources();
@@ -145,17 +150,17 @@ impl ParquetReader {
             let schema = SchemaRef::clone(self.mapping.schema());
             return Ok(Some(RecordBatch::new_empty(schema)));
         }
-        let mut rows = self.mapping.apply(&batch).map_err(io_error)?;
+        let mut rows = self.mapping.apply(&batch).map_err(decoding_error)?;
         if let Some(end_time) = end_time
             && actions.contains(&RowAction::End)
         {
-            rows = with_end_time(&rows, end_time, &actions).map_err(io_error)?;
+            rows = with_end_time(&rows, end_time, &actions).map_err(decoding_error)?;
         }
         if actions.contains(&RowAction::Drop) {
             let kept = actions
                 .iter()
                 .map(|action| Some(*action != RowAction::Drop));
-            rows = filter_record_batch(&rows, &kept.collect()).map_err(io_error)?;
+            rows = filter_record_batch(&rows, &kept.collect()).map_err(decoding_error)?;
         }
         Ok(Some(rows))
     }
@@ -186,10 +191,22 @@ fn with_end_time(
     RecordBatch::try_new(rows.schema(), columns)
 }
 
+/// Decodes a part of a file, which may be damaged. The library panics at some
+/// wrong bytes; what it has decoded then is not used.
+fn without_panic<T, E>(decode: impl FnOnce() -> Result<T, E>) -> io::Result<T>
+where
+    E: Error + Send + Sync + 'static,
+{
+    match catch_unwind(AssertUnwindSafe(decode)) {
+        Ok(decoded) => decoded.map_err(decoding_error),
+        Err(_) => Err(invalid_data("the decoder stopped at wrong bytes")),
+    }
+}
+
 /// Returns the number of rows of a file by its footer.
 pub(super) fn count_rows(file: StoredFile) -> io::Result<u64> {
-    let reader = SerializedFileReader::new(file).map_err(io_error)?;
-    u64::try_from(reader.metadata().file_metadata().num_rows()).map_err(io_error)
+    let reader = without_panic(|| SerializedFileReader::new(file))?;
+    u64::try_from(reader.metadata().file_metadata().num_rows()).map_err(decoding_error)
 }
 
 impl Length for StoredFile {

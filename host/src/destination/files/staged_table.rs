@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
 
@@ -13,13 +14,13 @@ use super::received::{ComparedColumns, ReceivedKeys};
 use crate::destination::batch_mapping::BatchMapping;
 use crate::destination::columns::{ColumnError, Columns};
 use crate::destination::names;
-use crate::destination::table_write::TableWrite;
+use crate::destination::table_write::{TableWrite, WriteStats};
 use crate::model::{FileFormat, UnreadPart, WriteDisposition};
 
 /// A table that a load writes. Its files are staged until the commit.
 pub(super) struct StagedTable {
     pub(super) name: String,
-    folder: String,
+    pub(super) folder: String,
     /// Prefix of the names of its files.
     prefix: String,
     pub(super) format: FileFormat,
@@ -40,6 +41,18 @@ pub(super) struct StagedTable {
     received: Option<Received>,
     /// Number of files that this load has begun.
     begun_files: usize,
+    /// What the combination with earlier rows did, once it is done.
+    pub(super) applied: Option<Applied>,
+}
+
+/// A table that was combined with its earlier rows.
+pub(super) struct Applied {
+    pub(super) stats: WriteStats,
+    /// Number of rows that the load received.
+    pub(super) received_rows: u64,
+    /// Numbers of the received rows that no other row supersedes, if they may be
+    /// parent rows.
+    pub(super) remaining: Option<Arc<HashSet<u64>>>,
 }
 
 /// The keys that were received for a table, and how they are compared.
@@ -87,6 +100,7 @@ impl StagedTable {
             narrow_files: 0,
             received,
             begun_files: 0,
+            applied: None,
         }
     }
 
@@ -149,6 +163,13 @@ impl StagedTable {
                 .add_keys(batch, mapping.sources(), &received.compared),
             None => Ok(()),
         }
+    }
+
+    /// Number of rows that the load received, by the files that hold them.
+    pub(super) fn received_rows(&self) -> u64 {
+        let staged = || self.written.iter().map(|file| file.rows).sum();
+        let applied = self.applied.as_ref();
+        applied.map_or_else(staged, |applied| applied.received_rows)
     }
 
     /// Number of received rows or keys that lack a value of their key.

@@ -59,6 +59,10 @@ impl TextReader {
                 .into_iter()
                 .map(csv::text)
                 .collect::<io::Result<_>>()?;
+            if let Some(unknown) = header.iter().find(|name| columns_lack(&columns, name)) {
+                let start: String = unknown.chars().take(40).collect();
+                return Err(invalid_data(format!("the table has no column `{start}`")));
+            }
             let source = |column: &Column| {
                 let mut names = header.iter();
                 names.position(|name| name.eq_ignore_ascii_case(&column.name))
@@ -111,6 +115,12 @@ impl TextReader {
         }
         Ok((read > 0).then_some(self.kept.as_slice()))
     }
+}
+
+/// Returns true if no column has a name, as in a damaged header.
+fn columns_lack(columns: &[Column], name: &str) -> bool {
+    let mut names = columns.iter().map(|column| &column.name);
+    !names.any(|known| known.eq_ignore_ascii_case(name))
 }
 
 impl<'a> Record<'a> {

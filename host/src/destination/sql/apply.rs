@@ -22,6 +22,9 @@ impl Transaction<'_> {
     ) -> Result<WriteStats, DestinationError> {
         let action = format!("merge into `{}`", table.name);
         if !table.write.compares_keys() {
+            if let TableOrigin::Staged { target, .. } = &table.origin {
+                return self.append_staged(target, table);
+            }
             self.carry_over(table)?;
             return Ok(WriteStats {
                 written: self.count_written(&action, &table.stored)?,
@@ -33,6 +36,28 @@ impl Transaction<'_> {
         }
         Ok(WriteStats {
             written: self.apply_without_target(&action, table)?,
+            ..WriteStats::default()
+        })
+    }
+
+    /// Appends the rows of a staged table to its target, and drops it.
+    fn append_staged(
+        &mut self,
+        target: &str,
+        table: &OpenTable,
+    ) -> Result<WriteStats, DestinationError> {
+        let action = format!("append rows to `{}`", table.name);
+        let columns: Vec<_> = table.columns.names().map(quoted).collect();
+        let columns = columns.join(", ");
+        let sql = format!(
+            "INSERT INTO {} ({columns}) SELECT {columns} FROM {}",
+            self.dataset.table(target),
+            self.dataset.table(&table.stored)
+        );
+        let written = self.connection.execute_counted(&action, &sql)?;
+        self.drop_table(&action, &table.stored)?;
+        Ok(WriteStats {
+            written,
             ..WriteStats::default()
         })
     }

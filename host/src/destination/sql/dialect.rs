@@ -37,4 +37,8 @@ pub(in crate::destination) trait Dialect: Send + Sync {
     /// objects that no load made. Each row is a clause, as in "a view has its
     /// name".
     fn list_obstacles(&self, dataset: &DatasetName, table: &str, replaces: bool) -> String;
+
+    /// Returns the query for the number of constraints, indexes and computed columns
+    /// of a table. No load makes any.
+    fn count_constraints(&self, dataset: &DatasetName, table: &str) -> String;
 }

@@ -154,7 +154,10 @@ impl Load for SqlLoad<'_> {
         self.transaction.flush()?;
         let identifier = self.transaction.identifier(name, name)?;
         match self.transaction.find_table(&identifier)? {
-            Some(stored) => self.transaction.convert_column(name, &stored, column, to),
+            Some(stored) => {
+                let converted = self.transaction.convert_column(name, &stored, column, to);
+                converted.map_err(|error| error.in_table(name))
+            }
             None => Ok(false),
         }
     }

@@ -42,7 +42,8 @@ pub(super) enum TableOrigin {
     Created,
     /// Existed before the load, which added some columns.
     Existing { added: Vec<Column> },
-    /// Created by the load. Merged into a target that existed before.
+    /// Created by the load. Merged into a target that existed before, or appended
+    /// to it.
     Staged {
         target: String,
         /// Columns that the load added to the target.
@@ -71,7 +72,9 @@ impl Transaction<'_> {
         self.check_unobstructed(name, &identifier, replaces)?;
         let existing = found.filter(|_| !replaces);
         let (stored, origin, columns) = match (write.disposition, existing) {
-            (WriteDisposition::Append, Some(existing)) => {
+            (WriteDisposition::Append, Some(existing))
+                if !self.has_constraints(name, &existing)? =>
+            {
                 let columns = self.existing_columns(name, &existing)?;
                 (
                     existing,
@@ -124,6 +127,18 @@ impl Transaction<'_> {
             keys,
             unread: None,
         })
+    }
+
+    /// Returns true if someone added a constraint, an index or a computed column
+    /// to a table. Rows for it are staged: of rows that are sent into it, a driver
+    /// may lose the error.
+    fn has_constraints(&mut self, name: &str, stored: &str) -> Result<bool, DestinationError> {
+        if names::RESERVED_TABLES.contains(&name) {
+            return Ok(false);
+        }
+        let action = format!("look for constraints of `{name}`");
+        let sql = (self.dataset.dialect()).count_constraints(self.dataset.name(), stored);
+        Ok(self.connection.query_count(&action, &sql)? > 0)
     }
 
     /// Fails if something that no load made prevents that a table is written.

@@ -25,6 +25,9 @@ pub(super) struct Transaction<'a> {
     /// Origins of the columns of tables before the load, once they were read.
     pub(super) origins: Option<RecordedOrigins>,
     stream: Option<OpenStream>,
+    /// Table of the last stream, until a statement shows that its rows did not
+    /// abort the transaction.
+    unchecked: Option<String>,
 }
 
 /// A stream of rows or keys into one table.
@@ -58,6 +61,7 @@ impl<'a> Transaction<'a> {
             staged_tables: 0,
             origins: None,
             stream: None,
+            unchecked: None,
         }
     }
 
@@ -73,6 +77,7 @@ impl<'a> Transaction<'a> {
             // An error of the stream does not matter: the rows are abandoned.
             let _ = open.stream.finish("roll back");
         }
+        self.unchecked = None;
         self.execute("roll back", "ROLLBACK")
     }
 
@@ -137,17 +142,41 @@ impl<'a> Transaction<'a> {
         self.with_origins(stored, schema)
     }
 
-    /// Waits until the rows of the open stream are stored, and closes it.
+    /// Waits until the rows of the open stream are stored, and closes it. Fails
+    /// if the transaction was aborted.
     pub(super) fn flush(&mut self) -> Result<(), DestinationError> {
+        self.finish_stream()?;
+        let Some(name) = &self.unchecked else {
+            return Ok(());
+        };
+        let action = format!("append rows to `{name}`");
+        self.check_usable(&action)?;
+        self.unchecked = None;
+        Ok(())
+    }
+
+    /// Closes the open stream. A driver may lose the error of its last rows, which
+    /// aborts the transaction. Another stream then fails with that, or the next
+    /// [`flush`](Self::flush) does: a query after each stream would be slow.
+    fn finish_stream(&mut self) -> Result<(), DestinationError> {
         let Some(open) = self.stream.take() else {
             return Ok(());
         };
-        let action = format!("append rows to `{}`", open.name);
-        let finished = open.stream.finish(&action);
-        // A driver may lose the error of its last rows, which abort the
-        // transaction.
-        let finished = finished.and_then(|()| self.check_usable(&action));
-        finished.map_err(|error| error.in_table(&open.name))
+        let finished = open
+            .stream
+            .finish(&format!("append rows to `{}`", open.name));
+        finished.map_err(|error| self.after_stream(error).in_table(&open.name))?;
+        self.unchecked = Some(open.name);
+        Ok(())
+    }
+
+    /// Names the table of the last stream in an error, if the transaction was
+    /// aborted.
+    fn after_stream(&self, error: DestinationError) -> DestinationError {
+        match (&error, &self.unchecked) {
+            (DestinationError::Aborted { .. }, Some(name)) => error.in_table(name),
+            _ => error,
+        }
     }
 
     /// Returns true if the open stream receives these rows or keys.
@@ -166,11 +195,9 @@ impl<'a> Transaction<'a> {
         stored: &str,
         schema: SchemaRef,
     ) -> Result<(), DestinationError> {
-        self.flush()?;
-        let stream = self
-            .connection
-            .ingest(self.dataset.name(), stored, schema)
-            .map_err(|error| error.in_table(name))?;
+        self.finish_stream()?;
+        let stream = self.connection.ingest(self.dataset.name(), stored, schema);
+        let stream = stream.map_err(|error| self.after_stream(error).in_table(name))?;
         self.stream = Some(OpenStream {
             key,
             name: name.to_owned(),
@@ -197,6 +224,7 @@ impl<'a> Transaction<'a> {
         let checked = self
             .connection
             .query_count(action, "SELECT CAST(1 AS BIGINT)");
+        let checked = checked.map_err(|error| self.after_stream(error));
         checked.map(drop)
     }
 

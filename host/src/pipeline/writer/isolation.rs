@@ -37,11 +37,8 @@ impl LoadWriter<'_, '_, '_> {
         let Some(resource) = failed else {
             return Err(error);
         };
-        let is_intact = !matches!(
-            error,
-            PipelineError::Destination(DestinationError::Refused { .. })
-        );
-        let failure = failure(&error);
+        let is_intact = !matches!(&error, PipelineError::Destination(error) if error.voids_load());
+        let failure = failure(&resource, &error);
         tracing::warn!(resource, error = failure.message, "the resource failed");
         if !(is_intact && self.discard(&resource).is_ok()) {
             return Err(PipelineError::Resource {
@@ -114,7 +111,7 @@ pub(super) fn commit_failure(run: &RunState<'_>, error: DestinationError) -> Pip
     let error = PipelineError::from(error);
     match resource {
         Some(resource) => PipelineError::Resource {
-            error: Box::new(failure(&error)),
+            error: Box::new(failure(&resource, &error)),
             resource,
         },
         None => error,
@@ -122,7 +119,7 @@ pub(super) fn commit_failure(run: &RunState<'_>, error: DestinationError) -> Pip
 }
 
 /// Returns an error as the failure of a resource.
-fn failure(error: &PipelineError) -> SourceError {
+fn failure(resource: &str, error: &PipelineError) -> SourceError {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
@@ -138,7 +135,7 @@ fn failure(error: &PipelineError) -> SourceError {
             _ => ErrorCategory::Data,
         },
         message,
-        remedy: error.remedy(),
+        remedy: (error.remedy()).map(|remedy| remedy.for_resource(resource)),
         retryable: false,
         retry_after: None,
     }

@@ -6,7 +6,7 @@
 //! Manifests are named by their loads: `_loads/<load id>.json`.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::path::PathBuf;
 
@@ -17,9 +17,10 @@ use tokio::runtime::Runtime;
 use super::leftovers::{LoadFile, is_manifest};
 use super::upload::Parts;
 use super::{
-    Commit, CommitError, STAGED_FOLDER, Store, StoredFile, Upload, object_path, runtime,
-    staged_path,
+    Commit, CommitError, STAGED_FOLDER, Store, StoredBytes, StoredFile, Upload, object_path,
+    runtime, staged_path,
 };
+use crate::destination::creation::check_writable;
 use crate::destination::files::io_error::io_error;
 use crate::destination::lock::FileLock;
 use crate::model::{LoadId, names};
@@ -58,15 +59,21 @@ impl LocalStore {
     }
 
     /// Removes the files of earlier loads from a folder of a table or of
-    /// manifests.
-    fn remove_leftovers_of(&self, folder: &str, committed: &BTreeSet<&str>) -> io::Result<()> {
+    /// manifests. Adds the committed files of the folder to `stored`.
+    fn remove_leftovers_of(
+        &self,
+        folder: &str,
+        committed: &BTreeSet<&str>,
+        stored: &mut StoredBytes,
+    ) -> io::Result<()> {
         for entry in std::fs::read_dir(self.root.join(folder))? {
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            if LoadFile::parse(name).is_some()
-                && !committed.contains(format!("{folder}/{name}").as_str())
-            {
+            let path = format!("{folder}/{name}");
+            if committed.contains(path.as_str()) {
+                stored.insert(path, entry.metadata()?.len());
+            } else if LoadFile::parse(name).is_some() {
                 tracing::debug!(folder, name, "removing a file that no manifest names");
                 std::fs::remove_file(entry.path())?;
             }
@@ -112,6 +119,18 @@ impl Store for LocalStore {
         Ok(StoredFile::local(File::open(self.root.join(path))?))
     }
 
+    fn check_folder(&self, folder: &str) -> io::Result<()> {
+        let folder = self.root.join(folder);
+        match std::fs::metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() => {
+                check_writable(&folder, &metadata)?;
+                check_same_device(&metadata, &std::fs::metadata(&self.root)?)
+            }
+            Ok(_) => Err(io::ErrorKind::NotADirectory.into()),
+            Err(error) => ignore_missing(Err(error)),
+        }
+    }
+
     fn publish(&self, path: &str) -> io::Result<()> {
         let (from, to) = (object_path(&staged_path(path))?, object_path(path)?);
         self.runtime
@@ -133,16 +152,20 @@ impl Store for LocalStore {
         &self,
         _last_load: Option<&str>,
         committed: &BTreeSet<&str>,
-    ) -> io::Result<()> {
+    ) -> io::Result<StoredBytes> {
         self.remove_staged_folder()?;
+        let mut stored = StoredBytes::new();
         for entry in std::fs::read_dir(&self.root)? {
             let entry = entry?;
             let folder = entry.file_name();
-            if let (true, Some(folder)) = (entry.file_type()?.is_dir(), folder.to_str()) {
-                self.remove_leftovers_of(folder, committed)?;
+            if let (true, Some(folder)) = (entry.file_type()?.is_dir(), folder.to_str())
+                && let Err(error) = self.remove_leftovers_of(folder, committed, &mut stored)
+            {
+                // The table of the folder fails, if it is loaded.
+                tracing::warn!(folder, %error, "files of failed loads could not be removed");
             }
         }
-        Ok(())
+        Ok(stored)
     }
 
     fn last_commit(&self) -> io::Result<Option<Commit>> {
@@ -192,6 +215,23 @@ impl Store for LocalStore {
             },
         }
     }
+}
+
+/// Fails if files cannot be renamed from one folder to the other.
+#[cfg(unix)]
+fn check_same_device(one: &Metadata, other: &Metadata) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    if one.dev() == other.dev() {
+        Ok(())
+    } else {
+        Err(io::ErrorKind::CrossesDevices.into())
+    }
+}
+
+#[cfg(not(unix))]
+fn check_same_device(_: &Metadata, _: &Metadata) -> io::Result<()> {
+    Ok(())
 }
 
 fn ignore_missing(result: io::Result<()>) -> io::Result<()> {

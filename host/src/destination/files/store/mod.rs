@@ -15,7 +15,7 @@ mod object;
 mod stored_file;
 mod upload;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 pub(super) use object_store::ObjectStore;
@@ -55,6 +55,10 @@ pub(super) trait Store: Send + Sync {
     /// Opens a published file.
     fn open(&self, path: &str) -> io::Result<StoredFile>;
 
+    /// Fails if files cannot be published in a folder of a table, such as one that
+    /// is read-only. Creates nothing.
+    fn check_folder(&self, folder: &str) -> io::Result<()>;
+
     /// Moves a staged file to its path. Durable when it returns. After an error
     /// the file may be at either path, or at both.
     fn publish(&self, path: &str) -> io::Result<()>;
@@ -67,12 +71,13 @@ pub(super) trait Store: Send + Sync {
 
     /// Removes files of earlier loads that were not committed: all that
     /// `committed` does not name. `last_load` is the last committed load.
-    /// Files whose names no load creates are kept.
+    /// Files whose names no load creates are kept. Returns the bytes of the
+    /// committed files that were found; a list may be out of date.
     fn remove_leftovers(
         &self,
         last_load: Option<&str>,
         committed: &BTreeSet<&str>,
-    ) -> io::Result<()>;
+    ) -> io::Result<StoredBytes>;
 
     /// Returns the last committed manifest.
     fn last_commit(&self) -> io::Result<Option<Commit>>;
@@ -92,6 +97,9 @@ pub(super) trait Store: Send + Sync {
         manifest: Vec<u8>,
     ) -> Result<String, CommitError>;
 }
+
+/// Length in bytes of files by their paths.
+pub(super) type StoredBytes = BTreeMap<String, u64>;
 
 /// A committed manifest.
 pub(super) struct Commit {

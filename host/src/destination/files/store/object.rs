@@ -23,7 +23,7 @@ use futures_util::TryStreamExt as _;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
-    Error, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult,
+    Error, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload, PutResult,
 };
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::Runtime;
@@ -31,8 +31,8 @@ use tokio::runtime::Runtime;
 use super::leftovers::LoadFile;
 use super::upload::Parts;
 use super::{
-    Commit, CommitError, STAGED_FOLDER, Store, StoredFile, Upload, object_path, runtime,
-    staged_path,
+    Commit, CommitError, STAGED_FOLDER, Store, StoredBytes, StoredFile, Upload, object_path,
+    runtime, staged_path,
 };
 use crate::destination::files::io_error::{invalid_data, io_error};
 use crate::model::{LoadId, names};
@@ -108,11 +108,11 @@ impl ConditionalStore {
         })
     }
 
-    fn list(&self, folder: Option<&str>) -> io::Result<Vec<Path>> {
+    fn list(&self, folder: Option<&str>) -> io::Result<Vec<ObjectMeta>> {
         let folder = folder.map(object_path).transpose()?;
         let objects = self.objects.list(folder.as_ref());
         self.runtime
-            .block_on(objects.map_ok(|object| object.location).try_collect())
+            .block_on(objects.try_collect())
             .map_err(io_error)
     }
 
@@ -175,6 +175,11 @@ impl Store for ConditionalStore {
         StoredFile::object(runtime, Arc::clone(&self.objects), object_path(path)?)
     }
 
+    /// Returns no error: an object needs no folder.
+    fn check_folder(&self, _folder: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     fn publish(&self, path: &str) -> io::Result<()> {
         let (from, to) = (object_path(&staged_path(path))?, object_path(path)?);
         self.runtime
@@ -192,6 +197,7 @@ impl Store for ConditionalStore {
         let staged = self.list(Some(STAGED_FOLDER))?;
         staged
             .iter()
+            .map(|object| &object.location)
             .filter(|path| {
                 path.filename()
                     .is_some_and(|name| name.starts_with(&prefix))
@@ -203,15 +209,21 @@ impl Store for ConditionalStore {
         &self,
         last_load: Option<&str>,
         committed: &BTreeSet<&str>,
-    ) -> io::Result<()> {
-        for path in self.list(None)? {
+    ) -> io::Result<StoredBytes> {
+        let mut stored = StoredBytes::new();
+        for object in self.list(None)? {
+            let path = object.location;
+            if committed.contains(path.as_ref()) {
+                stored.insert(path.to_string(), object.size);
+                continue;
+            }
             let finished = Self::load_of(&path).is_some_and(|load| Some(load) <= last_load);
-            if finished && !committed.contains(path.as_ref()) {
+            if finished {
                 tracing::debug!(%path, "removing an object that no manifest names");
                 self.delete(&path)?;
             }
         }
-        Ok(())
+        Ok(stored)
     }
 
     /// Lists the commits, and then looks for later ones: a list may be stale.
@@ -219,6 +231,7 @@ impl Store for ConditionalStore {
         let commits = self.list(Some(names::LOADS))?;
         let commits = commits
             .into_iter()
+            .map(|object| object.location)
             .filter(|path| number(path.as_ref()).is_some());
         let mut last = match commits.max() {
             None => None,

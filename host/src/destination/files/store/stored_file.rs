@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::{Buf as _, Bytes};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt as _};
+use object_store::{Error, ObjectStore, ObjectStoreExt as _};
 use tokio::runtime::Handle;
 
 use crate::destination::files::io_error::io_error;
@@ -29,6 +30,8 @@ struct ObjectFile {
     store: Arc<dyn ObjectStore>,
     path: Path,
     bytes: u64,
+    /// True if a request for bytes that exist has failed.
+    has_failed_request: Arc<AtomicBool>,
 }
 
 impl StoredFile {
@@ -42,13 +45,35 @@ impl StoredFile {
         store: Arc<dyn ObjectStore>,
         path: Path,
     ) -> io::Result<Self> {
-        let head = runtime.block_on(store.head(&path)).map_err(io_error)?;
+        let head = runtime.block_on(store.head(&path));
+        let head = head.map_err(|error| match error {
+            Error::NotFound { .. } => io::Error::new(io::ErrorKind::NotFound, error),
+            error => io_error(error),
+        })?;
         Ok(Self(Source::Object(ObjectFile {
             runtime,
             store,
             path,
             bytes: head.size,
+            has_failed_request: Arc::default(),
         })))
+    }
+
+    /// Returns the same file.
+    pub(in crate::destination::files) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self(match &self.0 {
+            Source::Local(file) => Source::Local(file.try_clone()?),
+            Source::Object(object) => Source::Object(object.clone()),
+        }))
+    }
+
+    /// Returns true if the store has failed to send bytes of the file. A decoder
+    /// may hide that error.
+    pub(in crate::destination::files) fn has_failed_request(&self) -> bool {
+        match &self.0 {
+            Source::Local(_) => false,
+            Source::Object(object) => object.has_failed_request.load(Ordering::Relaxed),
+        }
     }
 
     /// Length in bytes.
@@ -84,6 +109,11 @@ impl StoredFile {
         offset: u64,
         length: usize,
     ) -> io::Result<Bytes> {
+        // A damaged file may name any range.
+        let end = offset.checked_add(length as u64);
+        let Some(end) = end.filter(|end| self.bytes().is_ok_and(|bytes| *end <= bytes)) else {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        };
         match &self.0 {
             Source::Local(_) => {
                 let mut bytes = Vec::with_capacity(length);
@@ -97,16 +127,21 @@ impl StoredFile {
                     Err(io::ErrorKind::UnexpectedEof.into())
                 }
             }
-            Source::Object(object) => object.get(offset, offset.saturating_add(length as u64)),
+            Source::Object(object) => object.get(offset, end),
         }
     }
 }
 
 impl ObjectFile {
     fn get(&self, from: u64, to: u64) -> io::Result<Bytes> {
-        self.runtime
-            .block_on(self.store.get_range(&self.path, from..to))
-            .map_err(io_error)
+        if from == to {
+            return Ok(Bytes::new());
+        }
+        let range = self.store.get_range(&self.path, from..to);
+        self.runtime.block_on(range).map_err(|error| {
+            self.has_failed_request.store(true, Ordering::Relaxed);
+            io_error(error)
+        })
     }
 }
 
