@@ -13,6 +13,7 @@ use crate::cursor::{self, Cursor};
 use crate::database::checksum;
 use crate::database::server::Server;
 use crate::deadline::Deadline;
+use crate::delays;
 use crate::describe::{DATABASE_TOKEN, NAME, ORIGINS, SECRETS, VERSION};
 use crate::error::{Category, Error, Result};
 use crate::executor::block_on;
@@ -91,6 +92,7 @@ impl wit::Guest for Component {
         selections: Vec<wit::Selection>,
         options: wit::ReadOptions,
     ) -> Result<wit::Reader, wit::Error> {
+        delays::keep_reports();
         let (server, config) = open(&config)?;
         let mut requested: Vec<Selection> = Vec::with_capacity(selections.len());
         for selected in selections {

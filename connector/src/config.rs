@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use self::budget::budget;
+use self::budget::{budget, positive_budget};
 use crate::error::{Error, Result};
 use crate::moment::Moment;
 use crate::retry::RetryPolicy;
@@ -167,7 +167,7 @@ impl Config {
         let schema_database = schema_database.or_else(|| database.clone());
         let platform = Platform::from_raw(&raw)?;
         let databases = Databases::from_raw(&raw)?;
-        let time_budget = budget("time_budget", raw.time_budget.as_ref())?;
+        let time_budget = positive_budget("time_budget", raw.time_budget.as_ref())?;
         if let (None, None, Some(query)) = (&database, &databases, raw.queries.first()) {
             return Err(missing_database(&query.name));
         }
@@ -336,6 +336,8 @@ mod tests {
             (r#"{"usage_from": "soon"}"#, "not a day"),
             (r#"{"retry_budget": "5"}"#, "`retry_budget` is `5`"),
             (r#"{"time_budget": "25h"}"#, "`time_budget` is `25h`"),
+            (r#"{"time_budget": "0s"}"#, "`time_budget` is `0s`"),
+            (r#"{"time_budget": "0h"}"#, "`time_budget` is `0h`"),
             (r#"{"organization": ".."}"#, "not a slug"),
             (r#"{"databases": ["*"]}"#, "`organization` is not"),
             (r#"{"databases": [], "organization": "a"}"#, "is empty"),

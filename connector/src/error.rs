@@ -2,6 +2,7 @@
 //! contain a credential, because the connector has none.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Category of an error, by what a caller can do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,11 @@ pub struct Error {
     pub unreachable: bool,
     /// True if the server was waited for in vain for a long time.
     pub slow: bool,
+    /// Origin that limits the rate of requests, if that is the cause.
+    pub limited_by: Option<String>,
+    /// Time for which the request has waited, if the config permits no more, so
+    /// that no caller waits again.
+    pub waited: Option<Duration>,
 }
 
 /// Result with the connector's error.
@@ -80,6 +86,8 @@ impl Error {
             retry_after: None,
             unreachable: false,
             slow: false,
+            limited_by: None,
+            waited: None,
         }
     }
 

@@ -38,6 +38,14 @@ pub struct ErrorResponse<'a> {
     pub subject: &'a str,
 }
 
+impl Failure {
+    /// True if the server limits the rate of requests.
+    #[must_use]
+    pub fn is_rate_limit(&self) -> bool {
+        matches!(self, Self::Other(error) if error.limited_by.is_some())
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Other(error)
@@ -87,11 +95,20 @@ impl ErrorResponse<'_> {
     /// the server's `Retry-After`.
     #[must_use]
     pub fn retryable(&self, category: Category, problem: &str) -> Error {
+        let limited_by = (category == Category::RateLimited).then(|| origin(self.subject));
         Error {
             retry_after: self.retry_after,
+            limited_by,
             ..self.error(category, problem).retryable()
         }
     }
+}
+
+/// Returns the origin of a URL, without its path.
+fn origin(url: &str) -> String {
+    let begin = url.find("://").map_or(0, |at| at + 3);
+    let length = url[begin..].find('/').unwrap_or(url.len() - begin);
+    url[..begin + length].to_owned()
 }
 
 /// Returns a server's reason in the form that messages show: without control
@@ -114,6 +131,26 @@ pub fn reason(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_limit_is_that_of_an_origin() {
+        for (url, expected) in [
+            ("https://api.example/v1/x?a=b", "https://api.example"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("a", "a"),
+        ] {
+            let response = ErrorResponse {
+                status: 429,
+                retry_after: None,
+                reason: "",
+                subject: url,
+            };
+            let limited = response.retryable(Category::RateLimited, "busy");
+            assert_eq!(limited.limited_by.as_deref(), Some(expected));
+            let down = response.retryable(Category::Unavailable, "down");
+            assert_eq!(down.limited_by, None);
+        }
+    }
 
     #[test]
     fn a_reason_is_short_and_printable() {

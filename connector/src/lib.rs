@@ -21,8 +21,8 @@
 //! | [`hrana`] | the wire protocol: requests, and the decoding of responses | know a network |
 //! | [`rows`] | rows of values, as Arrow batches | know a protocol or SQL |
 //! | [`config`], [`describe`] | config and descriptor of the connector | send requests |
-//! | [`http`], [`pace`], [`retry`], [`clock`], [`deadline`], [`executor`], [`log`] | services of the host | know Turso |
-//! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`pattern`], [`arrow`] | values that the others share | import the others |
+//! | [`http`], [`pace`], [`retry`], [`delays`], [`clock`], [`deadline`], [`executor`], [`log`] | services of the host | know Turso |
+//! | [`failure`], [`finding`], [`error`], [`url`], [`moment`], [`noun`], [`pattern`], [`arrow`] | values that the others share | import the others |
 //! | `bindings` | code generated from the contract | hold anything else |
 
 pub mod arrow;
@@ -36,6 +36,7 @@ pub mod config;
 pub mod cursor;
 pub mod database;
 pub mod deadline;
+pub mod delays;
 pub mod describe;
 pub mod error;
 pub mod executor;
@@ -49,6 +50,7 @@ pub mod http;
 pub mod list;
 pub mod log;
 pub mod moment;
+pub mod noun;
 pub mod output;
 pub mod pace;
 pub mod pattern;

@@ -3,7 +3,7 @@
 //! know what is requested.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::clock;
@@ -19,14 +19,10 @@ const MAX_INTERVAL: Duration = Duration::from_secs(1);
 /// Part of the time between two requests that remains after each success, in
 /// percent.
 const INTERVAL_PERCENT: u32 = 98;
-/// Minimum delay that is reported.
-const MIN_REPORTED_DELAY: Duration = Duration::from_secs(1);
 
 thread_local! {
     static PACES: RefCell<BTreeMap<String, Pace>> = const { RefCell::new(BTreeMap::new()) };
     static MAX_DELAY: Cell<Duration> = const { Cell::new(DEFAULT_MAX_DELAY) };
-    /// Delays that have begun and were not reported yet.
-    static DELAYS: RefCell<VecDeque<String>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// Pace of one origin: a token bucket that holds one token, once the server has
@@ -62,18 +58,7 @@ pub fn record_success(origin: &str) {
 
 /// Records that the server limits the rate, and the delay that it asks for.
 pub fn record_limit(origin: &str, retry_after: Option<Duration>) {
-    if let Some(delay) = with_pace(origin, |pace, now| pace.slow_down(now, retry_after)) {
-        let seconds = delay.as_secs_f64();
-        let report =
-            format!("{origin} limits the rate of requests; they continue in {seconds:.0} s");
-        DELAYS.with_borrow_mut(|delays| delays.push_back(report));
-    }
-}
-
-/// Removes the report of a delay that has begun.
-#[must_use]
-pub fn take_report() -> Option<String> {
-    DELAYS.with_borrow_mut(VecDeque::pop_front)
+    with_pace(origin, |pace, now| pace.slow_down(now, retry_after));
 }
 
 fn with_pace<T>(origin: &str, act: impl FnOnce(&mut Pace, Duration) -> T) -> T {
@@ -107,19 +92,18 @@ impl Pace {
     }
 
     /// Spreads requests over time, at the rate that the server has permitted so
-    /// far. Returns the delay that begins, if it is long and none has begun.
-    fn slow_down(&mut self, now: Duration, retry_after: Option<Duration>) -> Option<Duration> {
+    /// far.
+    fn slow_down(&mut self, now: Duration, retry_after: Option<Duration>) {
         let delay = retry_after.unwrap_or(DEFAULT_DELAY);
         // Other requests that were under way are limited for the same reason.
         if delay > MAX_DELAY.get() || now < self.since {
-            return None;
+            return;
         }
         let elapsed = now.saturating_sub(self.since) + delay;
         self.interval = (elapsed / self.sent.max(1)).min(MAX_INTERVAL);
         self.next = now + delay;
         self.since = self.next;
         self.sent = 0;
-        (delay >= MIN_REPORTED_DELAY).then_some(delay)
     }
 }
 
@@ -176,9 +160,9 @@ mod tests {
         for _ in 0..10 {
             pace.take_turn(SECOND);
         }
-        assert_eq!(pace.slow_down(SECOND, Some(SECOND)), Some(SECOND));
+        pace.slow_down(SECOND, Some(SECOND));
         let interval = pace.interval;
-        assert_eq!(pace.slow_down(SECOND, Some(SECOND)), None);
+        pace.slow_down(SECOND, Some(SECOND));
         assert_eq!(pace.interval, interval);
         assert_eq!(pace.take_turn(SECOND), Some(SECOND));
         assert_eq!(pace.take_turn(2 * SECOND), None);
@@ -188,7 +172,7 @@ mod tests {
     #[test]
     fn a_delay_beyond_the_maximum_holds_no_other_request_back() {
         let mut pace = Pace::default();
-        assert_eq!(pace.slow_down(SECOND, Some(2 * DEFAULT_MAX_DELAY)), None);
+        pace.slow_down(SECOND, Some(2 * DEFAULT_MAX_DELAY));
         assert_eq!(pace.take_turn(SECOND), None);
     }
 }

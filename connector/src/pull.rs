@@ -8,10 +8,10 @@ use std::task::Poll;
 use std::time::Duration;
 
 use crate::clock;
+use crate::delays;
 use crate::error::Result;
 use crate::fleet::Fleet;
 use crate::output::Event;
-use crate::pace;
 use crate::read::Read;
 
 /// Time for closing the streams of a read that is abandoned. Those that are
@@ -76,7 +76,7 @@ impl Pull {
         };
         let ended = poll_fn(|context| match next.as_mut().poll(context) {
             Poll::Ready(ended) => Poll::Ready(Ok(ended)),
-            Poll::Pending => match pace::take_report() {
+            Poll::Pending => match delays::take_report() {
                 Some(report) => Poll::Ready(Err(report)),
                 None => Poll::Pending,
             },

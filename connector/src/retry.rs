@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use crate::clock::{self, Instant};
+use crate::delays;
 use crate::error::{Category, Error, Result};
 use crate::log;
 
@@ -116,10 +117,13 @@ impl Backoff {
         match self.delay(&error, self.begun.elapsed(), clock::noise()) {
             None => Err(self.give_up(error)),
             Some(delay) => {
-                log::warn(&format!(
-                    "{error}; next attempt in {:.1} s",
-                    delay.as_secs_f64()
-                ));
+                match &error.limited_by {
+                    Some(origin) => delays::report(origin, delay),
+                    None => log::warn(&format!(
+                        "{error}; next attempt in {:.1} s",
+                        delay.as_secs_f64()
+                    )),
+                }
                 self.waited += delay;
                 Ok(delay)
             }
@@ -128,7 +132,10 @@ impl Backoff {
 
     /// Returns the delay after the current attempt, or `None` to stop.
     fn delay(&self, error: &Error, elapsed: Duration, noise: u64) -> Option<Duration> {
-        if !error.retryable || error.slow && self.slow_attempts >= MAX_SLOW_ATTEMPTS {
+        if !error.retryable
+            || error.waited.is_some()
+            || error.slow && self.slow_attempts >= MAX_SLOW_ATTEMPTS
+        {
             return None;
         }
         let doubled = |first: Duration| first * 2_u32.saturating_pow(self.attempts - 1);
@@ -152,7 +159,7 @@ impl Backoff {
 
     /// Adds to an error how long the call has waited, and was told to wait.
     fn give_up(&self, error: Error) -> Error {
-        if !error.retryable || !is_paced(&error) {
+        if !error.retryable || error.waited.is_some() || !is_paced(&error) {
             return error;
         }
         let told = error.retry_after.map(Duration::from_millis);
@@ -161,11 +168,12 @@ impl Backoff {
         });
         Error {
             message: format!(
-                "{}; waited {} s of at most {} s{told}",
+                "{}; `retry_budget` permits no other attempt: waited {} s of at most {} s{told}",
                 error.message,
                 seconds(self.waited),
                 seconds(self.policy.budget)
             ),
+            waited: Some(self.waited),
             ..error.hint("raise `retry_budget`, run again later, or lower `concurrency`")
         }
     }
@@ -230,16 +238,20 @@ mod tests {
         Error::new(Category::Unavailable, "down").retryable()
     }
 
-    /// Returns the delays of a call that always fails in the same way.
-    fn delays(policy: RetryPolicy, error: &Error) -> Vec<u128> {
-        let mut backoff = Backoff {
+    fn backoff(policy: RetryPolicy, waited: Duration) -> Backoff {
+        Backoff {
             policy,
             max_attempts: DEFAULT_ATTEMPTS,
             attempts: 0,
             slow_attempts: 0,
-            waited: Duration::ZERO,
+            waited,
             begun: Instant::default(),
-        };
+        }
+    }
+
+    /// Returns the delays of a call that always fails in the same way.
+    fn delays(policy: RetryPolicy, error: &Error) -> Vec<u128> {
+        let mut backoff = backoff(policy, Duration::ZERO);
         std::iter::from_fn(|| {
             backoff.attempts += 1;
             backoff.slow_attempts += u32::from(error.slow);
@@ -276,6 +288,18 @@ mod tests {
     }
 
     #[test]
+    fn a_request_that_has_waited_is_not_repeated_by_its_caller() {
+        let policy = RetryPolicy::default();
+        let backoff = backoff(policy, Duration::ZERO);
+        let given_up = backoff.give_up(asks(3_600_000));
+        assert!(given_up.retryable && given_up.waited == Some(Duration::ZERO));
+        assert!(delays(policy, &given_up).is_empty());
+        assert_eq!(backoff.give_up(given_up.clone()), given_up);
+        // Other failures are.
+        assert_eq!(backoff.give_up(down()).waited, None);
+    }
+
+    #[test]
     fn one_of_many_servers_is_probed_shortly() {
         let unreachable = down().unreachable();
         let policy = RetryPolicy {
@@ -297,17 +321,11 @@ mod tests {
             budget: Duration::from_secs(2),
             probes: false,
         };
-        let backoff = Backoff {
-            policy,
-            max_attempts: DEFAULT_ATTEMPTS,
-            attempts: 1,
-            slow_attempts: 0,
-            waited: Duration::from_millis(1_500),
-            begun: Instant::default(),
-        };
+        let backoff = backoff(policy, Duration::from_millis(1_500));
         assert_eq!(
             backoff.give_up(asks(60_000)).message,
-            "busy; waited 1.5 s of at most 2 s, and the server asks for 60 s"
+            "busy; `retry_budget` permits no other attempt: waited 1.5 s of at most 2 s, and the \
+             server asks for 60 s"
         );
     }
 }

@@ -27,6 +27,19 @@ pub(super) fn budget(setting: &str, text: Option<&String>) -> Result<Option<Dura
     }
 }
 
+/// Parses a budget in which something must be done, so that it is not zero.
+pub(super) fn positive_budget(setting: &str, text: Option<&String>) -> Result<Option<Duration>> {
+    let budget = budget(setting, text)?;
+    if budget == Some(Duration::ZERO) {
+        let text = text.map_or("", String::as_str);
+        return Err(Error::config(
+            format!("`{setting}` is `{text}`, in which nothing can be read"),
+            format!("set `{setting}` to a duration such as \"50m\", or omit it"),
+        ));
+    }
+    Ok(budget)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +62,9 @@ mod tests {
             assert_eq!(parsed(text), seconds.map(Duration::from_secs), "{text}");
         }
         assert_eq!(budget("x", None), Ok(None));
+        let positive = |text: &str| positive_budget("x", Some(&text.to_owned()));
+        assert_eq!(positive("1s"), Ok(Some(Duration::from_secs(1))));
+        assert!(positive("0s").is_err() && positive("0m").is_err());
+        assert_eq!(positive_budget("x", None), Ok(None));
     }
 }

@@ -30,6 +30,8 @@ pub struct Output {
     queue: VecDeque<Event>,
     resources: Vec<ResourceStats>,
     estimate: Option<Estimate>,
+    /// True if an event was taken that a restart makes void.
+    is_sent: bool,
     /// Number of requests, including those of earlier attempts.
     pub requests: u64,
     /// True if all pages are from one point in time.
@@ -42,6 +44,7 @@ impl Default for Output {
             queue: VecDeque::new(),
             resources: Vec::new(),
             estimate: None,
+            is_sent: false,
             requests: 0,
             point_in_time: true,
         }
@@ -51,14 +54,31 @@ impl Default for Output {
 impl Output {
     /// Removes the next event.
     pub fn pop(&mut self) -> Option<Event> {
-        self.queue.pop_front()
+        let event = self.queue.pop_front();
+        self.is_sent |= matches!(
+            event,
+            Some(Event::Schema { .. } | Event::Page { .. } | Event::Rejected { .. })
+        );
+        event
+    }
+
+    /// True if events were taken that a restart makes void.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        self.is_sent
+    }
+
+    /// Discards all events and statistics of an attempt of which nothing was taken.
+    pub fn discard(&mut self) {
+        self.queue.clear();
+        self.resources.clear();
+        self.estimate = None;
     }
 
     /// Discards all events and statistics, and announces the restart.
     pub fn restart(&mut self, reason: String) {
-        self.queue.clear();
-        self.resources.clear();
-        self.estimate = None;
+        self.discard();
+        self.is_sent = false;
         self.queue.push_back(Event::Restarted(reason));
     }
 

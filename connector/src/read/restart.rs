@@ -59,6 +59,8 @@ impl Read {
     /// The error of the failure, if another attempt is useless.
     pub(super) async fn recover(&mut self, failure: Failure) -> Result<()> {
         let current = self.output.current_resource().map(str::to_owned);
+        // The wait for a rate limit is reported where it is decided.
+        let is_limited = failure.is_rate_limit();
         let reason = match failure {
             Failure::NotUtf8 => self.request_bytes(current)?,
             Failure::PrefetchLost => {
@@ -84,10 +86,18 @@ impl Read {
             }
         };
         if self.options.resumable {
-            return self.resume(&reason).await;
+            return self.resume(&reason, is_limited).await;
         }
         self.close().await;
         self.stage = Stage::Start;
+        if is_limited {
+            if self.output.is_sent() {
+                self.output.restart(reason);
+            } else {
+                self.output.discard();
+            }
+            return Ok(());
+        }
         log::warn(&format!("{reason}; the read restarts"));
         let waiting = self.delay.is_some().then(|| reason.clone());
         self.output.restart(reason);
@@ -148,7 +158,7 @@ impl Read {
     /// # Errors
     /// A retryable error if rows without a cursor were sent: they have to be
     /// read again, by another run.
-    async fn resume(&mut self, reason: &str) -> Result<()> {
+    async fn resume(&mut self, reason: &str, is_limited: bool) -> Result<()> {
         // A read of all resources has no selections that could be removed.
         if self.requested.is_empty() {
             return Err(not_resumable("a read of all resources", reason));
@@ -162,12 +172,15 @@ impl Read {
             .retain(|selection| !ended.contains(&selection.resource));
         self.close().await;
         self.restart.is_resumed = true;
-        log::warn(&format!("{reason}; the read resumes after its last page"));
+        if !is_limited {
+            log::warn(&format!("{reason}; the read resumes after its last page"));
+        }
         if self.requested.is_empty() {
             self.output.done();
         } else {
             self.stage = Stage::Start;
-            let waiting = self.delay.is_some().then(|| reason.to_owned());
+            let waits = self.delay.is_some() && !is_limited;
+            let waiting = waits.then(|| reason.to_owned());
             self.report_waiting(waiting);
         }
         Ok(())

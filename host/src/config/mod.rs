@@ -9,7 +9,7 @@ mod destination;
 mod error;
 mod file;
 mod secret;
-mod units;
+pub(crate) mod units;
 mod variables;
 
 use std::collections::BTreeMap;

@@ -42,7 +42,7 @@ pub(super) fn rate(key: &str, text: &str) -> Result<u64, ConfigError> {
 }
 
 /// Parses a duration: a number with ms, s, m, h or d.
-pub(super) fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
+pub(crate) fn duration(key: &str, text: &str) -> Result<Duration, ConfigError> {
     let unit = |unit: &str| {
         Some(match unit {
             "ms" => 1,

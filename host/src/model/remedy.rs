@@ -54,6 +54,11 @@ pub enum Remedy {
         /// The limit that was reached.
         limit: Limit,
     },
+    /// End a read before the time limit, with a setting of the connector.
+    EndReadEarlier {
+        /// Name of the setting.
+        setting: String,
+    },
     /// Pin the digest of the component that was found.
     PinDigest {
         /// SHA-256 of that component, in lower-case hex.
@@ -158,6 +163,11 @@ impl fmt::Display for Remedy {
             Self::RaiseLimit { limit } => {
                 write!(f, "if the connector needs more, raise the limit `{limit}`")
             }
+            Self::EndReadEarlier { setting } => write!(
+                f,
+                "raise the limit `time`, or set `{setting}` to less than it: then what is complete by \
+                 that time is stored"
+            ),
             Self::PinDigest { sha256 } => write!(
                 f,
                 "if you trust the new component, pin its digest: sha256 {sha256}"

@@ -1,14 +1,18 @@
 //! The validation of a config against the JSON Schema of its connector. Runs
 //! before the connector receives the config.
 
+mod setting;
+pub(super) mod time_setting;
+
 use boon::{Compiler, Schemas, SchemeUrlLoader};
 use serde_json::Value;
 
 use super::error::PipelineError;
-use crate::model::{Remedy, names};
+use crate::model::{Limits, Remedy, names};
 
-/// Refuses a config that the schema does not allow, and names the setting.
-pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError> {
+/// Refuses a config that the schema or the limits do not allow, and names the
+/// setting.
+pub(super) fn validate(schema: &str, config: &Value, limits: &Limits) -> Result<(), PipelineError> {
     let invalid_schema = |reason: String| {
         PipelineError::settings(
             format!("the connector's config schema is not a valid JSON Schema: {reason}"),
@@ -18,7 +22,7 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
     let schema: Value =
         serde_json::from_str(schema).map_err(|error| invalid_schema(error.to_string()))?;
     validate_size(&schema).map_err(invalid_schema)?;
-    let known = known_keys(&schema);
+    let document = schema.clone();
     let mut schemas = Schemas::new();
     let mut compiler = Compiler::new();
     // A loader that supports no URL scheme, so that nothing is loaded from a
@@ -41,9 +45,10 @@ pub(super) fn validate(schema: &str, config: &Value) -> Result<(), PipelineError
         };
         PipelineError::settings(
             format!("{subject} is invalid: {}", leaf.kind),
-            remedy(leaf, &known),
+            remedy(leaf, &at, &setting, &document),
         )
-    })
+    })?;
+    time_setting::validate(&document, config, limits)
 }
 
 /// Refuses a schema that could keep the host busy: the connector wrote it, and
@@ -87,7 +92,14 @@ fn deepest<'a, 'b>(error: &'a boon::ValidationError<'a, 'b>) -> &'a boon::Valida
     error.causes.first().map_or(error, deepest)
 }
 
-fn remedy(error: &boon::ValidationError<'_, '_>, known: &[String]) -> Remedy {
+fn remedy(
+    error: &boon::ValidationError<'_, '_>,
+    pointer: &str,
+    name: &str,
+    schema: &Value,
+) -> Remedy {
+    let part = setting::find(schema, pointer);
+    let known = part.map(setting::keys).unwrap_or_default();
     if let boon::ErrorKind::AdditionalProperties { got } = &error.kind
         && let Some(unknown) = got.first()
         && let Some(nearest) = names::nearest(unknown, known.iter().map(String::as_str))
@@ -96,15 +108,20 @@ fn remedy(error: &boon::ValidationError<'_, '_>, known: &[String]) -> Remedy {
             name: nearest.to_owned(),
         };
     }
+    let is_about_keys = matches!(
+        error.kind,
+        boon::ErrorKind::AdditionalProperties { .. } | boon::ErrorKind::Required { .. }
+    );
+    let form = part.filter(|_| !is_about_keys);
+    if let Some(form) = form.and_then(|part| setting::form(name, part)) {
+        return form.into();
+    }
+    let known = if known.is_empty() {
+        setting::keys(schema)
+    } else {
+        known
+    };
     format!("the connector's settings are {}", known.join(", ")).into()
-}
-
-fn known_keys(schema: &Value) -> Vec<String> {
-    schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .map(|p| p.keys().cloned().collect())
-        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -113,18 +130,30 @@ mod tests {
 
     const SCHEMA: &str = r#"{
         "type": "object",
-        "properties": {"database_url": {"type": "string"}, "page_rows": {"type": "integer", "minimum": 1}},
+        "properties": {"database_url": {"type": "string"}, "page_rows": {"type": "integer", "minimum": 1, "default": 10}},
         "required": ["database_url"],
         "additionalProperties": false
     }"#;
 
     fn error(config: &Value) -> PipelineError {
-        validate(SCHEMA, config).unwrap_err()
+        validate(SCHEMA, config, &Limits::default()).unwrap_err()
+    }
+
+    fn validated(schema: &Value) -> Result<(), PipelineError> {
+        let config = serde_json::json!({});
+        validate(&schema.to_string(), &config, &Limits::default())
     }
 
     #[test]
     fn a_valid_config_passes() {
-        assert!(validate(SCHEMA, &serde_json::json!({"database_url": "http://x"})).is_ok());
+        assert!(
+            validate(
+                SCHEMA,
+                &serde_json::json!({"database_url": "http://x"}),
+                &Limits::default()
+            )
+            .is_ok()
+        );
     }
 
     #[test]
@@ -146,7 +175,7 @@ mod tests {
             serde_json::json!({ "$schema": file }),
             serde_json::json!({ "properties": { "a": { "$dynamicRef": file } } }),
         ] {
-            let error = validate(&schema.to_string(), &serde_json::json!({})).unwrap_err();
+            let error = validated(&schema).unwrap_err();
             assert!(error.to_string().contains("not a valid JSON Schema"));
             // The message reveals neither the content nor the existence of the file.
             assert!(!error.to_string().contains("connector-host\""), "{error}");
@@ -161,15 +190,27 @@ mod tests {
             schema["$defs"][format!("a{level}")] =
                 serde_json::json!({ "allOf": [{ "$ref": next }, { "$ref": next }] });
         }
-        assert!(validate(&schema.to_string(), &serde_json::json!({})).is_err());
+        assert!(validated(&schema).is_err());
         let wide: Vec<_> = (0..2_000).map(|_| serde_json::json!({})).collect();
         let wide = serde_json::json!({ "allOf": wide });
-        assert!(validate(&wide.to_string(), &serde_json::json!({})).is_err());
+        assert!(validated(&wide).is_err());
     }
 
     #[test]
     fn a_wrong_value_is_named() {
         let error = error(&serde_json::json!({"database_url": "x", "page_rows": 0}));
         assert!(error.to_string().contains("`page_rows`"), "{error}");
+    }
+
+    #[test]
+    fn the_hint_for_a_wrong_value_states_the_expected_form() {
+        for value in [serde_json::json!("many"), serde_json::json!(0)] {
+            let error = error(&serde_json::json!({"database_url": "x", "page_rows": value}));
+            let hint = error.remedy().map(|remedy| remedy.to_string());
+            assert_eq!(
+                hint.as_deref(),
+                Some("set `page_rows` to a whole number, such as 10")
+            );
+        }
     }
 }

@@ -23,6 +23,13 @@ pub enum PipelineError {
     /// The component, the connector or the source failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// The connector reached its time limit, which a setting of its own could have
+    /// ended the read before.
+    #[error("the connector reached its limit `time`; nothing of the open load was stored")]
+    TimeLimit {
+        /// Name of the setting.
+        setting: String,
+    },
     /// The destination failed.
     #[error(transparent)]
     Destination(#[from] DestinationError),
@@ -128,6 +135,9 @@ impl PipelineError {
             Self::Destination(error) => return error.remedy(),
             Self::Crashed(_) => {
                 "nothing of this load was stored; this is a defect of the host, report it".into()
+            Self::TimeLimit { setting } => Remedy::EndReadEarlier {
+                setting: setting.clone(),
+            },
             }
             Self::Mismatch { .. } => {
                 "nothing of this load was stored; run again, and report it if it happens again"

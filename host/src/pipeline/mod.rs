@@ -276,7 +276,11 @@ impl Pipeline {
     /// not match it.
     async fn describe(&self, instance: &mut Instance) -> Result<Descriptor, PipelineError> {
         let descriptor = instance.describe().await?;
-        config_schema::validate(&descriptor.config_schema, &self.spec.config)?;
+        config_schema::validate(
+            &descriptor.config_schema,
+            &self.spec.config,
+            &self.spec.limits,
+        )?;
         let declared: Vec<_> = descriptor
             .secrets
             .iter()

@@ -13,7 +13,7 @@ use super::Pipeline;
 use super::error::PipelineError;
 use super::row_mapper::{self, Masking, add_missing_columns};
 use crate::destination;
-use crate::model::{Event, Limit, ReadOptions, Selection};
+use crate::model::{Event, Limit, Progress, ReadOptions, Selection};
 use crate::sandbox::SandboxError;
 use crate::sandbox::pages::EventDecoder;
 
@@ -152,6 +152,7 @@ impl Pipeline {
                         batches.push(copy);
                     }
                 }
+                Event::Progress(progress) => log_wait(&progress),
                 Event::Restarted(_) => {
                     batches.clear();
                     bytes = 0;
@@ -166,7 +167,7 @@ impl Pipeline {
                         return Err(SandboxError::Source(error).into());
                     }
                 }
-                _ => {}
+                Event::Rejected(_) => {}
             }
         }
         if let Err(error) = instance.close(reader).await {
@@ -182,6 +183,13 @@ impl Pipeline {
             .collect::<Result<_, _>>()
             .map_err(|error| SandboxError::Contract(error.to_string()))?;
         Ok(Preview { schema, batches })
+    }
+}
+
+/// Logs what the connector waits for, because a preview shows no progress.
+fn log_wait(progress: &Progress) {
+    if let Some(reason) = &progress.waiting {
+        tracing::warn!(reason, "waiting");
     }
 }
 

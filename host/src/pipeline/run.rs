@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tracing::Instrument;
 
 use super::Pipeline;
+use super::config_schema::time_setting;
 use super::error::{CommonCause, PipelineError};
 use super::observer::{Observer, Update};
 use super::plan::{self, ResourcePlan};
@@ -191,7 +192,9 @@ impl Pipeline {
             (_, Ok(Some(result))) => result,
             (Err(error @ PipelineError::Cancelled), _)
             | (_, Err(error))
-            | (Err(error), Ok(None)) => return Err(error),
+            | (Err(error), Ok(None)) => {
+                return Err(time_setting::explain(error, &descriptor.config_schema));
+            }
             (Ok(()), Ok(None)) => {
                 return Err(SandboxError::Contract(
                     "the connector ended the read without the event `done`".to_owned(),

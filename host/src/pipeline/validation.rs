@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Pipeline;
 use super::error::PipelineError;
+use super::observer::{Observer, Update};
 use super::run::{Attempt, RunOptions};
 use crate::destination::DestinationError;
 use crate::model::{Cursor, ErrorCategory, Finding, Severity, SourceError};
@@ -76,12 +77,28 @@ impl Pipeline {
         let expanded = self.expand(only).await?;
         let pipeline = expanded.as_ref().map_or(self, |(pipeline, _)| pipeline);
         let report = pipeline
-            .attempts(attempt, &options, Arc::new(()), std::future::pending())
+            .attempts(
+                attempt,
+                &options,
+                Arc::new(LogWaits),
+                std::future::pending(),
+            )
             .await?;
         let resources = report.resources.into_iter();
         Ok(resources
             .filter_map(|resource| Some((resource.resource, resource.failure?)))
             .collect())
+    }
+}
+
+/// Logs what the connector waits for, because a validation shows no progress.
+struct LogWaits;
+
+impl Observer for LogWaits {
+    fn update(&self, update: Update<'_>) {
+        if let Update::Waiting { reason } = update {
+            tracing::warn!(reason, "waiting");
+        }
     }
 }
 

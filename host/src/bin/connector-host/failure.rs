@@ -156,6 +156,7 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::new(error, None, FAILED)
     }
+            PipelineError::TimeLimit { .. } => LIMIT,
 }
 
 /// Returns the failure of the source or the connector that caused an error.

@@ -119,6 +119,12 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
                  `--full-refresh --resource {resource}`"
             );
         }
+        Remedy::EndReadEarlier { setting } => {
+            return format!(
+                "raise `time` in [connector.limits], or set `{setting}` in [connector.config] to less \
+                 than it: then what is complete by that time is stored"
+            );
+        }
         other => return other.to_string(),
     };
     match lines {

@@ -1,0 +1,19 @@
+//! Counted nouns in messages. Must not format anything else.
+
+/// Formats a number with its noun, whose plural ends in "s": `1 row`, `2 rows`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_one_is_singular() {
+        let shown = [0, 1, 2, 1_000].map(|number| counted(number, "row"));
+        assert_eq!(shown, ["0 rows", "1 row", "2 rows", "1000 rows"]);
+    }
+}
