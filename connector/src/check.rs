@@ -46,6 +46,10 @@ pub async fn check_database(server: &Server, config: &Config) -> Result<Vec<Find
             Finding::new("consistency", Severity::Warning, message)
                 .hint("stop writing to the database during a read"),
         );
+        let message =
+            "this server does not keep a transaction open, so that rows cannot be verified";
+        findings
+            .push(Finding::new("verify", Severity::Warning, message).hint("set `verify` to `off`"));
     }
     let mut stream = server.stream(dialect);
     let catalog = discovery::catalog(&mut stream).await.map_err(Error::from);

@@ -445,6 +445,14 @@ impl From<ResourceStats> for wit::ResourceSummary {
                 column: unread.column,
                 values: unread.values,
                 failure: unread.failure.map(wit::Error::from),
+                failures: unread
+                    .failures
+                    .into_iter()
+                    .map(|(value, failure)| wit::PartFailure {
+                        value,
+                        failure: failure.into(),
+                    })
+                    .collect(),
             }),
             cursor: stats.cursor.map(wit_cursor),
             figures: stats.figures.map(wit::Figures::from),

@@ -61,6 +61,15 @@ impl Client {
         rows(result(&response, 0)?)
     }
 
+    /// Runs a statement, and returns the number of rows that the server has read for
+    /// it.
+    pub fn rows_read(&self, sql: &str) -> Result<u64> {
+        let response = self.requests(vec![execute(sql, &[])])?;
+        let read = &result(&response, 0)?["rows_read"];
+        read.as_u64()
+            .with_context(|| format!("{read} is not a number of rows"))
+    }
+
     /// Runs statements in order, in one request, until one fails.
     pub fn run(&self, statements: &[&str]) -> Result<()> {
         let requests = statements.iter().map(|sql| execute(sql, &[]));

@@ -106,6 +106,18 @@ fn a_missing_cursor_cannot_be_reset() -> Result<()> {
         outcome.stderr.contains("`event` has no cursor"),
         "{outcome:?}"
     );
+    let hint = "hint: no resource of this pipeline has a cursor; an incremental load saves one\n";
+    assert!(outcome.stderr.contains(hint), "{outcome:?}");
+    let pipeline = Pipeline::new(&server.url())?
+        .resource_with("events", "mode = \"incremental\"")
+        .into_database(&pipeline.database());
+    pipeline.load()?;
+    let file = pipeline.write()?.display().to_string();
+    let arguments = ["state", "reset", "--config", &file, "--resource", "event"];
+    let outcome = connector_tests::pipeline::host(&arguments)?;
+    assert_eq!(outcome.code, Some(2), "{outcome:?}");
+    let hint = "hint: resources with a cursor: events\n";
+    assert!(outcome.stderr.contains(hint), "{outcome:?}");
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Rows are verified against figures that the server computes in the same
 //! snapshot.
 
+mod billing;
+mod unsupported;
+
 use std::sync::Mutex;
 
 use anyhow::{Context as _, Result};

@@ -7,6 +7,7 @@ use super::refresh_needed;
 use crate::cursor;
 use crate::database::table::{Key, Table};
 use crate::error::{Category, Error, Result};
+use crate::noun::counted;
 use crate::rows::columns::{ColumnSpec, Storage};
 use crate::rows::value::Value;
 
@@ -146,10 +147,9 @@ impl RecordLayout {
         let mut values = record::decode(image).map_err(|error| refused(&error.to_string()))?;
         if values.len() < self.min_values || values.len() > self.is_real.len() {
             return Err(refused(&format!(
-                "the row has {} values, and the table has {} columns; \
-                 it was altered, or a temporary table has the same name",
-                values.len(),
-                self.is_real.len()
+                "the row has {}, and the table has {}; it was altered, or a temporary table has the same name",
+                counted(values.len() as u64, "value"),
+                counted(self.is_real.len() as u64, "column")
             )));
         }
         values.resize(self.is_real.len(), Value::Null);

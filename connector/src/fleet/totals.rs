@@ -7,6 +7,7 @@ use super::progress::SentRows;
 use super::union::{DATABASE, Union};
 use crate::cursor::{self, Cursor};
 use crate::error::Error;
+use crate::noun::counted;
 use crate::output::{Columns, Figures, PageKind, ResourceStats, Unread};
 use crate::selection::Selection;
 
@@ -36,6 +37,8 @@ pub(super) struct ResourceTotals {
     failure: Option<Error>,
     /// True if it was read in a database without figures.
     lacks_figures: bool,
+    /// True if a database that was read does not report what it bills.
+    lacks_billing: bool,
 }
 
 impl ResourceTotals {
@@ -59,8 +62,9 @@ impl ResourceTotals {
     pub(super) fn add(&mut self, database: &str, stats: ResourceStats, opened: bool) {
         let sum = &mut self.stats;
         sum.requests += stats.requests;
-        if let Some(billed) = stats.rows_billed {
-            *sum.rows_billed.get_or_insert(0) += billed;
+        match stats.rows_billed {
+            Some(billed) => *sum.rows_billed.get_or_insert(0) += billed,
+            None => self.lacks_billing |= stats.rows > 0,
         }
         if let Some(error) = stats.failure {
             self.failed.push((database.to_owned(), error));
@@ -119,6 +123,9 @@ impl ResourceTotals {
         self.unchanged.sort();
         let is_mixed = self.is_mixed();
         let mut stats = self.stats;
+        if self.lacks_billing {
+            stats.rows_billed = None;
+        }
         let notes = self.notes.iter().flat_map(|(database, notes)| {
             notes
                 .iter()
@@ -160,20 +167,23 @@ impl ResourceTotals {
         let found = self.failed.len() as u64 + self.read + self.unchanged.len() as u64;
         let without = (databases as u64).saturating_sub(found);
         if selection.is_some() && without > 0 {
-            let note = format!("this resource is missing in {without} of {databases} databases");
+            let all = counted(databases as u64, "database");
+            let note = format!("this resource is missing in {without} of {all}");
             stats.notes.insert(0, note);
         }
         if !self.failed.is_empty() {
             stats.notes.insert(0, note(&self.failed));
         }
-        let failure = self.failed.first().map(|(_, error)| error.clone());
-        let failed = self.failed.into_iter().map(|(database, _)| database);
+        let failures = self.failed;
+        let failure = failures.first().map(|(_, error)| error.clone());
+        let failed = failures.iter().map(|(database, _)| database.clone());
         let values: Vec<_> = failed.chain(self.unchanged).collect();
         if !values.is_empty() {
             stats.unread = Some(Unread {
                 column: DATABASE.to_owned(),
                 values,
                 failure,
+                failures,
             });
         }
         stats
@@ -241,6 +251,8 @@ mod tests {
         let unread = sum.unread.unwrap();
         assert_eq!(unread.values, ["c", "d", "b"]);
         assert_eq!(unread.failure, Some(unreachable()));
+        let failures = ["c", "d"].map(|database| (database.to_owned(), unreachable()));
+        assert_eq!(unread.failures, failures);
         let cursor = Cursor::decode(cursor::VERSION, &sum.cursor.unwrap(), "t").unwrap();
         assert_eq!(cursor.databases.len(), 3);
         assert!(cursor.databases["d"].last_null.is_some());
@@ -249,6 +261,24 @@ mod tests {
         );
         assert_eq!(sum.notes[1], "this resource is missing in 1 of 5 databases");
         assert_eq!(sum.failure, None);
+    }
+
+    #[test]
+    fn what_one_database_does_not_report_is_unknown_for_all() {
+        let billed = |rows_billed, rows| ResourceStats {
+            rows_billed,
+            ..stats(rows)
+        };
+        let sum = |second| {
+            let mut totals = ResourceTotals::new("t");
+            totals.add("a", billed(Some(3), 2), true);
+            totals.add("b", second, true);
+            totals.end(&BTreeMap::new(), 2, None).rows_billed
+        };
+        assert_eq!(sum(billed(Some(4), 4)), Some(7));
+        assert_eq!(sum(billed(None, 4)), None);
+        // Nothing was read.
+        assert_eq!(sum(billed(None, 0)), Some(3));
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub struct Unread {
     pub values: Vec<String>,
     /// Error, unless the part was skipped as unchanged.
     pub failure: Option<Error>,
+    /// Error of each value that could not be read.
+    pub failures: Vec<(String, Error)>,
 }
 
 impl ResourceStats {

@@ -7,6 +7,7 @@ use super::endpoint::Pagination;
 use super::failure;
 use super::page::PageInfo;
 use crate::error::{Error, Result};
+use crate::noun::counted;
 
 /// Maximum number of pages of one list: a hundred million records.
 const MAX_PAGES: i64 = 100_000;
@@ -153,7 +154,8 @@ impl Paginator {
                 total_records: Some(total),
                 ..
             } if self.records < *total => format!(
-                "the response states {total} records, but its pages have {}",
+                "the response states {}, but its pages have {}",
+                counted(*total, "record"),
                 self.records
             ),
             PageInfo {
@@ -161,7 +163,8 @@ impl Paginator {
                 total_records: None,
                 ..
             } if self.number.max(self.pages) < *total => format!(
-                "the response states {total} pages, but the list ends with page {}",
+                "the response states {}, but the list ends with page {}",
+                counted(total.unsigned_abs(), "page"),
                 self.number.max(self.pages)
             ),
             _ => return Ok(None),

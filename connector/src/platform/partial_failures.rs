@@ -116,11 +116,16 @@ impl PartialFailures {
             Some(_) => context.id.clone(),
         });
         match (column, values.collect::<Option<Vec<_>>>()) {
-            (Some(column), Some(values)) if is_read(column.name) => Ok(Some(Unread {
-                column: column.name.to_owned(),
-                values,
-                failure: Some(error.clone()),
-            })),
+            (Some(column), Some(values)) if is_read(column.name) => {
+                let errors = self.refused.iter().map(|(_, error)| error.clone());
+                let failures = values.iter().cloned().zip(errors).collect();
+                Ok(Some(Unread {
+                    column: column.name.to_owned(),
+                    values,
+                    failure: Some(error.clone()),
+                    failures,
+                }))
+            }
             (Some(column), Some(_)) => Err(error.clone().hint(format!(
                 "add `{}` to `columns`, so that the rows that could not be read are identified",
                 column.name

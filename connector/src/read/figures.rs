@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::{Outcome, ValueRows};
 use crate::log;
+use crate::noun::counted;
 use crate::output::{Figures, Output};
 use crate::rows::columns::Storage;
 use crate::rows::value::Value;
@@ -41,6 +42,9 @@ pub(super) struct FigureRequest {
     /// Statement that counts the keys, if all keys are read to find deleted rows.
     keys: Option<Statement>,
     max_rows_billed: Option<u64>,
+    /// True if the rows of the resource are those that the server bills, unlike
+    /// those of a view or a query.
+    is_billed_by_row: bool,
     /// Reason why there are no figures.
     unavailable: Option<&'static str>,
     /// True if a checksum is requested.
@@ -131,6 +135,7 @@ impl FigureRequest {
                 .as_ref()
                 .map(|(pass, _)| pass.paging.count(None)),
             max_rows_billed: target.max_rows_billed,
+            is_billed_by_row: !matches!(target.method, ReadMethod::Whole | ReadMethod::Query(_)),
             unavailable,
             has_checksum,
             count_only,
@@ -142,9 +147,10 @@ impl FigureRequest {
         match self.max_rows_billed {
             Some(max) if billed.saturating_add(rows) > max => Err(Error::config(
                 format!(
-                    "the rows of `{}` cannot be verified: the server has read {billed} rows, and would \
-                     read about {rows} more; `max_rows_read` permits {max}",
-                    self.resource
+                    "the rows of `{}` cannot be verified: the server has read {}, and would read about \
+                     {rows} more; `max_rows_read` permits {max}",
+                    self.resource,
+                    counted(billed, "row")
                 ),
                 "raise `max_rows_read`, or set `verify` to `off`",
             )),
@@ -200,15 +206,26 @@ impl FigureReader {
             return;
         }
         let rows = stats.rows + stats.rejected + stats.keys;
-        let billed = stats.rows_billed.unwrap_or(0);
-        if let Err(error) = request.check_billed_rows(billed, rows) {
+        let billed = stats.rows_billed;
+        if let Err(error) = request.check_billed_rows(billed.unwrap_or(0), rows) {
             output.record_failure(&request.resource, error);
             return;
         }
-        output.report_waiting(format!(
-            "the server verifies `{}`, which may bill its {rows} rows once more",
-            request.resource
-        ));
+        let resource = &request.resource;
+        output.report_waiting(match (request.is_billed_by_row, billed) {
+            (true, _) => format!(
+                "the server verifies `{resource}`, which may bill its {} once more",
+                counted(rows, "row")
+            ),
+            (false, Some(billed)) => format!(
+                "the server verifies `{resource}`, and may bill the {} that it has read for it once more",
+                counted(billed, "row")
+            ),
+            (false, None) => format!(
+                "the server verifies `{resource}`, and bills the rows that it reads for that; their number \
+                 is not known"
+            ),
+        });
         self.announced = Some(request);
     }
 
@@ -270,7 +287,11 @@ impl FigureReader {
                 return Ok(());
             }
             let result = StatementResult::new((outcome, rows));
-            *stats.rows_billed.get_or_insert(0) += result.rows_billed;
+            // The server has not reported what it read for the rows, so that the sum
+            // is not known.
+            if request.is_billed_by_row || stats.rows_billed.is_some() {
+                *stats.rows_billed.get_or_insert(0) += result.rows_billed;
+            }
             if index == request.statements.len() {
                 if let Some(error) = wrong_keys(&request.resource, stats.keys, &result) {
                     output.record_failure(&request.resource, error);
@@ -301,12 +322,16 @@ impl FigureReader {
 /// Returns the error of a resource whose keys are not all that the server counts.
 /// Rows without a key would be taken for deleted ones.
 fn wrong_keys(resource: &str, sent: u64, result: &StatementResult) -> Option<Error> {
-    let counted = result.first().and_then(Value::as_integer);
-    if counted.and_then(|count| count.try_into().ok()) == Some(sent) {
+    let found = result.first().and_then(Value::as_integer);
+    if found.and_then(|found| found.try_into().ok()) == Some(sent) {
         return None;
     }
-    let counted = counted.map_or("no number".to_owned(), |count| format!("{count} keys"));
-    let message = format!("the server counts {counted} of `{resource}`, and {sent} arrived");
+    let number = found.map_or("no number".to_owned(), |found| {
+        found
+            .try_into()
+            .map_or_else(|_| format!("{found} keys"), |found| counted(found, "key"))
+    });
+    let message = format!("the server counts {number} of `{resource}`, and {sent} arrived");
     Some(
         Error::new(Category::Data, message).retryable().hint(
             "run again; if it differs again, the server or the network loses rows: report it",
@@ -375,6 +400,7 @@ mod tests {
             resource: "t".to_owned(),
             statements: Vec::new(),
             max_rows_billed: Some(10),
+            is_billed_by_row: true,
             keys: None,
             unavailable: None,
             has_checksum: false,

@@ -14,6 +14,7 @@ use crate::database::stream::Stream;
 use crate::error::Error;
 use crate::failure::Failure;
 use crate::hrana::request::Statement;
+use crate::noun::counted;
 use crate::rows::value::Value;
 use crate::selection::ReadOptions;
 
@@ -272,8 +273,9 @@ impl Target {
         };
         Err(Error::config(
             format!(
-                "`{name}` has about {rows} rows, and the server would read all of them; \
-                 `max_rows_read` permits {max}"
+                "`{name}` has about {}, and the server would read all of them; `max_rows_read` \
+                 permits {max}",
+                counted(rows, "row")
             ),
             hint,
         ))
@@ -294,8 +296,9 @@ impl Target {
             let name = &self.resource;
             let column = increment.cursor_column().unwrap_or_default();
             self.notes.push(format!(
-                "no index has `{column}`, so each run reads, and is billed for, all of about {rows} rows; \
+                "no index has `{column}`, so each run reads, and is billed for, all of about {}; \
                  CREATE INDEX {} ON {}({}) avoids that",
+                counted(rows, "row"),
                 quote(&format!("{name}_{column}")),
                 quote(name),
                 increment.index_expression()

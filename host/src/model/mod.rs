@@ -7,6 +7,7 @@ mod json;
 mod limits;
 mod load;
 pub mod names;
+pub mod noun;
 pub mod origin;
 pub mod pattern;
 mod remedy;

@@ -365,6 +365,8 @@ pub struct ResourceSummary {
     pub failure: Option<SourceError>,
     /// Part of the resource that was not read.
     pub unread: Option<UnreadPart>,
+    /// Failures of texts of the unread part.
+    pub part_failures: Vec<(String, SourceError)>,
     /// Cursor that is valid once all pages are stored.
     pub cursor: Option<Cursor>,
     /// Figures of the source about the rows.

@@ -56,6 +56,8 @@ pub enum PipelineError {
         error: Box<SourceError>,
         /// Cause that the failures have in common.
         cause: CommonCause,
+        /// Failures of the other resources, by name.
+        others: Vec<(String, SourceError)>,
     },
     /// A resource failed in a way that voids the load, which can be done again
     /// without it.
@@ -133,11 +135,11 @@ impl PipelineError {
             }
             Self::Sandbox(error) => return error.remedy(),
             Self::Destination(error) => return error.remedy(),
-            Self::Crashed(_) => {
-                "nothing of this load was stored; this is a defect of the host, report it".into()
             Self::TimeLimit { setting } => Remedy::EndReadEarlier {
                 setting: setting.clone(),
             },
+            Self::Crashed(_) => {
+                "nothing of this load was stored; this is a defect of the host, report it".into()
             }
             Self::Mismatch { .. } => {
                 "nothing of this load was stored; run again, and report it if it happens again"

@@ -48,7 +48,7 @@ pub use diff::Diff;
 pub use error::{CommonCause, PipelineError};
 pub use observer::{Observer, Update};
 pub use preview::Preview;
-pub use report::{Report, ResourceReport};
+pub use report::{FailedPart, Report, ResourceReport};
 pub use row_mapper::{Change, SiblingValues};
 pub use run::RunOptions;
 pub use verification::Verified;
@@ -143,8 +143,12 @@ impl Pipeline {
             self.describe(&mut instance).await?;
             let mut findings = instance.check(&self.config).await?;
             if verification::is_requested(&self.spec) {
-                let resources = instance.list_resources(&self.config).await?;
-                findings.push(verification::cost(&self.spec, &resources));
+                if !verification::classify(&self.spec, &mut findings) {
+                    let resources = instance.list_resources(&self.config).await?;
+                    findings.push(verification::cost(&self.spec, &resources));
+                }
+            } else {
+                findings.retain(|finding| finding.subject != verification::SUBJECT);
             }
             let expanded = self.expand(&[]).await?;
             let (pipeline, unmatched) = match &expanded {

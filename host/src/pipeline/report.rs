@@ -76,8 +76,23 @@ pub struct ResourceReport {
     pub elapsed: Duration,
     /// Reason why the resource could not be read.
     pub failure: Option<SourceError>,
+    /// Parts of the resource that could not be read. Their stored rows are kept.
+    pub failed_parts: Vec<FailedPart>,
     /// Remarks for the operator.
     pub notes: Vec<String>,
+}
+
+/// A part of a resource that could not be read.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedPart {
+    /// Name of the resource.
+    pub resource: String,
+    /// Column whose text identifies the rows of the part.
+    pub column: String,
+    /// Text of the column in the part, such as the name of a database.
+    pub part: String,
+    /// Reason.
+    pub error: SourceError,
 }
 
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

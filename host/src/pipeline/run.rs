@@ -142,16 +142,12 @@ impl Pipeline {
                 selection.verify = Verification::Off;
             }
         }
-        if let Some((resource, error)) = failed.iter().next()
-            && selections.is_empty()
+        if selections.is_empty()
             && !reads_all
+            && let Some(error) = nothing_read(failed)
         {
             blocking(move || drop(destination)).await?;
-            return Err(PipelineError::NothingRead {
-                resource: resource.clone(),
-                error: Box::new(error.clone()),
-                cause: CommonCause::Other,
-            });
+            return Err(error);
         }
         let header = RunHeader {
             failed: failed.clone(),
@@ -412,6 +408,19 @@ impl Pipeline {
             },
         }
     }
+}
+
+/// Returns the error of a run of which every resource voided a load.
+fn nothing_read(failed: &BTreeMap<String, SourceError>) -> Option<PipelineError> {
+    let failed = failed.iter();
+    let mut failed = failed.map(|(resource, error)| (resource.clone(), error.clone()));
+    let (resource, error) = failed.next()?;
+    Some(PipelineError::NothingRead {
+        resource,
+        error: Box::new(error),
+        cause: CommonCause::Other,
+        others: failed.collect(),
+    })
 }
 
 /// A destination at the start of a run.

@@ -8,10 +8,14 @@ mod value_hash;
 use serde::Serialize;
 
 use super::error::PipelineError;
+use crate::model::noun::counted;
 use crate::model::{
     Consistency, ErrorCategory, Figures, Finding, PipelineSpec, Resource, ResourceSpec, Severity,
     SourceError, Verification,
 };
+
+/// Subject of findings about verification.
+pub(super) const SUBJECT: &str = "verify";
 
 /// Figures of the source that agree with the rows of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -65,8 +69,9 @@ impl ReceivedRows {
         };
         if figures.rows != self.rows {
             return Err(differs(format!(
-                "the source counts {} rows of `{resource}`, and {} arrived; none of them was stored",
-                figures.rows, self.rows
+                "the source counts {} of `{resource}`, and {} arrived; none of them was stored",
+                counted(figures.rows, "row"),
+                self.rows
             )));
         }
         let verified = |checksum, presence_only| Verified {
@@ -80,9 +85,9 @@ impl ReceivedRows {
                 Ok(Comparison::Complete(verified(true, self.presence_only)))
             }
             (Some(_), Some(_)) => Err(differs(format!(
-                "the values of the {} rows of `{resource}` differ from those of the source, by its \
-                 checksum; none of them was stored",
-                self.rows
+                "the values of the {} of `{resource}` differ from those of the source, by its checksum; \
+                 none of them was stored",
+                counted(self.rows, "row")
             ))),
             (Some(_), None) if is_required => Err(missing(resource, "no checksum", "count")),
             (Some(_), None) => Ok(Comparison::RowsOnly(verified(false, Vec::new()))),
@@ -129,6 +134,23 @@ fn is_verified(spec: &PipelineSpec, resource: &ResourceSpec) -> bool {
     resource.verify.unwrap_or(spec.verify) != Verification::Off
 }
 
+/// Returns true if the connector cannot send figures, according to its findings.
+/// That is an error if a resource requires them, because it fails without.
+pub(super) fn classify(spec: &PipelineSpec, findings: &mut [Finding]) -> bool {
+    let mut own = spec.resources.iter().map(|resource| resource.verify);
+    let is_required = own.any(|own| own.is_some_and(|own| own != Verification::Off));
+    let mut found = false;
+    for finding in findings {
+        if finding.subject == SUBJECT && finding.severity != Severity::Info {
+            found = true;
+            if is_required {
+                finding.severity = Severity::Error;
+            }
+        }
+    }
+    found
+}
+
 /// Returns a finding about the cost of the verification, from the source's
 /// estimates of its resources.
 pub(super) fn cost(spec: &PipelineSpec, resources: &[Resource]) -> Finding {
@@ -148,13 +170,17 @@ pub(super) fn cost(spec: &PipelineSpec, resources: &[Resource]) -> Finding {
     let rows: u64 = known.fold(0, u64::saturating_add);
     let unknown = match unknown {
         0 => String::new(),
-        unknown => format!(", and those of {unknown} resources whose size is not known"),
+        unknown => format!(
+            ", and those of {} whose size is not known",
+            counted(unknown as u64, "resource")
+        ),
     };
     Finding {
-        subject: "verify".to_owned(),
+        subject: SUBJECT.to_owned(),
         severity: Severity::Info,
         message: format!(
-            "a full read of the verified resources bills their rows twice: about {rows} rows more{unknown}"
+            "a full read of the verified resources bills their rows twice: about {} more{unknown}",
+            counted(rows, "row")
         ),
         remedy: None,
     }
@@ -243,6 +269,32 @@ mod tests {
             let message = compare(checksum, figures, true).unwrap_err();
             assert!(message.contains("cannot be verified"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_source_without_figures_is_an_error_only_where_they_are_required() {
+        let spec = |own| {
+            let mut resource = ResourceSpec::new("t");
+            resource.verify = own;
+            let builder = PipelineSpec::builder("p").verify(Verification::Count);
+            builder.resource(resource).build()
+        };
+        let classified = |own, subject: &str, severity| {
+            let mut findings = [Finding {
+                subject: subject.to_owned(),
+                severity,
+                message: String::new(),
+                remedy: None,
+            }];
+            let found = classify(&spec(own), &mut findings);
+            (found, findings[0].severity)
+        };
+        let (info, warning, error) = (Severity::Info, Severity::Warning, Severity::Error);
+        let count = Some(Verification::Count);
+        assert_eq!(classified(None, SUBJECT, warning), (true, warning));
+        assert_eq!(classified(count, SUBJECT, warning), (true, error));
+        assert_eq!(classified(count, SUBJECT, info), (false, info));
+        assert_eq!(classified(count, "t", warning), (false, warning));
     }
 
     #[test]

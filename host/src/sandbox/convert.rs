@@ -1,7 +1,7 @@
 //! Conversion between the types of the WIT and those of the model. Everything
 //! from a guest is checked against the limits here; nothing is interpreted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow_schema::SchemaRef;
 
@@ -330,6 +330,7 @@ fn summary(s: wit::Summary, limits: &Limits) -> Result<Summary, SandboxError> {
             rows_billed: r.rows_billed,
             requests: r.requests,
             failure: r.failure.as_ref().map(source_error),
+            part_failures: r.unread.as_ref().map(part_failures).unwrap_or_default(),
             unread: r
                 .unread
                 .map(|unread| self::unread(unread, limits))
@@ -363,6 +364,21 @@ fn figures(figures: wit::Figures) -> Figures {
         rows: figures.rows,
         checksum: checksum.map(|checksum| checksum.value),
     }
+}
+
+/// Converts the failures of the values of an unread part. Those of other values
+/// are ignored.
+fn part_failures(unread: &wit::Unread) -> Vec<(String, SourceError)> {
+    let mut failures = BTreeMap::new();
+    for part in &unread.failures {
+        failures.entry(part.value.as_str()).or_insert(&part.failure);
+    }
+    let values = unread.values.iter().filter_map(|value| {
+        let own = failures.get(value.as_str()).copied();
+        let shared = unread.failure.as_ref().filter(|_| failures.is_empty());
+        Some((value.clone(), source_error(own.or(shared)?)))
+    });
+    values.collect()
 }
 
 /// Converts the unread part of a resource, whose values become parts of a

@@ -19,6 +19,7 @@ use flatbuffers::VerifierOptions;
 
 use super::error::SandboxError;
 use super::text::bounded;
+use crate::model::noun::counted;
 use crate::model::{Limit, Limits, is_json, json_field};
 
 /// Marker at the beginning of a message, before the length of the metadata.
@@ -131,7 +132,8 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, S
     let nodes = batch.nodes().map_or(0, |nodes| nodes.len());
     if nodes != schema.fields().len() {
         return Err(format!(
-            "it has {nodes} columns, but the schema has {}",
+            "it has {}, but the schema has {}",
+            counted(nodes as u64, "column"),
             schema.fields().len()
         ));
     }
@@ -153,9 +155,10 @@ pub(super) fn batch(bytes: Vec<u8>, schema: &SchemaRef) -> Result<RecordBatch, S
             total = total.saturating_add(length);
             if !part.holds(length, node) {
                 return Err(format!(
-                    "a buffer of `{}` has {length} bytes for {} rows",
+                    "a buffer of `{}` has {} for {}",
                     bounded(field.name()),
-                    node.length()
+                    counted(length as u64, "byte"),
+                    counted(node.length().unsigned_abs(), "row")
                 ));
             }
         }

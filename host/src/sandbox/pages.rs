@@ -13,6 +13,7 @@ use super::convert;
 use super::error::SandboxError;
 use super::ipc;
 use super::text::{self, bounded};
+use crate::model::noun::counted;
 use crate::model::{Cursor, Event, Limit, Limits, PageKind};
 
 /// An event whose schema or page is not decoded yet.
@@ -205,7 +206,8 @@ impl EventDecoder {
                 }
                 if held != rows {
                     return Err(broken(&format!(
-                        "a page of `{resource}` declares {rows} rows but contains {held}"
+                        "a page of `{resource}` declares {} but contains {held}",
+                        counted(rows, "row")
                     )));
                 }
                 let batch = ipc::batch(batch, schema).map_err(invalid)?;

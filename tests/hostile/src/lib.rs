@@ -267,6 +267,7 @@ fn event(event: Event) -> Result<wit::Event, wit::Error> {
                     column,
                     values: repeated(&values, copies.unwrap_or(1) as usize),
                     failure: None,
+                    failures: Vec::new(),
                 }),
                 ..summary((resource, rows))
             }],

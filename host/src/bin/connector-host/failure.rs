@@ -10,7 +10,8 @@ use connector_host::{EngineError, PipelineError, SandboxError};
 use serde::Serialize;
 
 use crate::commands::print_json;
-use crate::remedy;
+use crate::remedy::Hints;
+use crate::table::quantity;
 
 pub(crate) const FAILED: u8 = 1;
 const WRONG_FILE: u8 = 2;
@@ -19,6 +20,9 @@ const DENIED: u8 = 4;
 const LIMIT: u8 = 5;
 const INTERRUPTED: u8 = 130;
 
+/// Maximum number of failures after the first that are printed.
+const MAX_OTHERS: usize = 20;
+
 /// An error that ends the program.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -26,6 +30,8 @@ pub(crate) struct Failure {
     remedy: Option<Remedy>,
     /// Failure of the source or the connector, if it is the cause.
     source: Option<Box<SourceError>>,
+    /// Failures of other resources than the first one.
+    others: Vec<(String, SourceError)>,
     code: u8,
     /// True if the document of the command is on standard output.
     is_after_report: bool,
@@ -35,6 +41,15 @@ pub(crate) struct Failure {
 #[derive(Serialize)]
 struct ErrorDocument {
     error: ErrorEntry,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    other_failures: Vec<ResourceFailure>,
+}
+
+/// JSON form of the failure of a resource.
+#[derive(Serialize)]
+struct ResourceFailure {
+    resource: String,
+    failure: SourceError,
 }
 
 /// An error with the keys that the failure of a resource has in a report.
@@ -53,6 +68,7 @@ impl Failure {
             error: error.into(),
             remedy,
             source: None,
+            others: Vec::new(),
             code,
             is_after_report: false,
         }
@@ -74,8 +90,16 @@ impl Failure {
     /// prints one. Returns the exit code.
     pub(crate) fn report(self, prints_json: bool) -> ExitCode {
         let mut text = format!("error: {}\n", message(&self.error));
-        if let Some(remedy) = &self.remedy {
-            text.push_str(&format!("hint: {}\n", remedy::hint(remedy)));
+        let mut hints = Hints::default();
+        text.push_str(&hints.line(self.remedy.as_ref()));
+        for (resource, error) in self.others.iter().take(MAX_OTHERS) {
+            text.push_str(&format!("error: `{resource}` failed: {error}\n"));
+            text.push_str(&hints.line(error.remedy.as_ref()));
+        }
+        let more = self.others.len().saturating_sub(MAX_OTHERS);
+        if more > 0 {
+            let more = quantity(more as u64, "other resource");
+            text.push_str(&format!("error: {more} failed too\n"));
         }
         // Nothing is left to do when standard error is closed.
         let _ = std::io::stderr().write_all(text.as_bytes());
@@ -88,7 +112,10 @@ impl Failure {
 
     fn document(&self) -> ErrorDocument {
         let source = self.source.as_deref();
+        let others = self.others.iter().cloned();
+        let others = others.map(|(resource, failure)| ResourceFailure { resource, failure });
         ErrorDocument {
+            other_failures: others.collect(),
             error: ErrorEntry {
                 category: source.map(|source| source.category),
                 message: message(&self.error),
@@ -129,12 +156,18 @@ impl From<PipelineError> for Failure {
             PipelineError::Settings { .. } | PipelineError::Rule(_) => WRONG_FILE,
             PipelineError::Sandbox(error) => sandbox_code(error),
             PipelineError::NothingRead { cause, .. } => common_code(*cause),
+            PipelineError::TimeLimit { .. } => LIMIT,
             PipelineError::Cancelled => INTERRUPTED,
             _ => FAILED,
         };
         let remedy = error.remedy();
+        let others = match &error {
+            PipelineError::NothingRead { others, .. } => others.clone(),
+            _ => Vec::new(),
+        };
         Self {
             source,
+            others,
             ..Self::new(error, remedy, code)
         }
     }
@@ -156,7 +189,6 @@ impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::new(error, None, FAILED)
     }
-            PipelineError::TimeLimit { .. } => LIMIT,
 }
 
 /// Returns the failure of the source or the connector that caused an error.

@@ -11,7 +11,7 @@ use connector_host::{Observer, Update};
 use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::args::LogFormat;
-use crate::table::count;
+use crate::table::{count, quantity};
 
 /// Number of bars. Resources follow each other, and a database may have more of
 /// them than a terminal has lines.
@@ -152,10 +152,14 @@ impl Observer for Progress {
 
 /// Describes the progress of a resource in a line.
 fn text(name: &str, bar: &ProgressBar) -> String {
-    let rows = count(bar.position());
+    let rows = bar.position();
     match bar.length() {
-        Some(expected) => format!("{name}: {rows} of about {} rows", count(expected)),
-        None => format!("{name}: {rows} rows"),
+        Some(expected) => format!(
+            "{name}: {} of about {}",
+            count(rows),
+            quantity(expected, "row")
+        ),
+        None => format!("{name}: {}", quantity(rows, "row")),
     }
 }
 

@@ -2,6 +2,8 @@
 //! commands. Every line of TOML is made by the TOML writer, so
 //! that no text of a guest or a server can add another one.
 
+use std::collections::BTreeSet;
+
 use connector_host::model::{AllowRule, Remedy};
 use serde::Serialize;
 use toml::{Table, Value};
@@ -47,6 +49,20 @@ pub(crate) fn allow_rules(rules: Vec<AllowRule>) -> Result<String, toml::ser::Er
     toml::to_string(&File {
         connector: Connector { allow },
     })
+}
+
+/// Hints of several failures, each of which is printed once.
+#[derive(Default)]
+pub(crate) struct Hints(BTreeSet<String>);
+
+impl Hints {
+    /// Returns the line with the hint for a remedy. Empty if there is none, or it
+    /// was returned before.
+    pub(crate) fn line(&mut self, remedy: Option<&Remedy>) -> String {
+        let hint = remedy.map(hint);
+        let new = hint.filter(|hint| self.0.insert(hint.clone()));
+        new.map_or_else(String::new, |hint| format!("hint: {hint}\n"))
+    }
 }
 
 /// Returns the hint for a remedy.
@@ -97,6 +113,12 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
         Remedy::RaiseLimit { limit } => {
             return format!("if the connector needs more, raise `{limit}` in [connector.limits]");
         }
+        Remedy::EndReadEarlier { setting } => {
+            return format!(
+                "raise `time` in [connector.limits], or set `{setting}` in [connector.config] to less \
+                 than it: then what is complete by that time is stored"
+            );
+        }
         Remedy::ProvideComponent => {
             return "`just build` builds the component; check `component` in [connector]"
                 .to_owned();
@@ -117,12 +139,6 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
             return format!(
                 "restore {path} from a copy, or replace all rows: run again with \
                  `--full-refresh --resource {resource}`"
-            );
-        }
-        Remedy::EndReadEarlier { setting } => {
-            return format!(
-                "raise `time` in [connector.limits], or set `{setting}` in [connector.config] to less \
-                 than it: then what is complete by that time is stored"
             );
         }
         other => return other.to_string(),
@@ -197,6 +213,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_hint_of_several_failures_is_shown_once() {
+        let mut hints = Hints::default();
+        let (one, other) = (Remedy::from("wait"), Remedy::from("raise it"));
+        assert_eq!(hints.line(Some(&one)), "hint: wait\n");
+        assert_eq!(hints.line(Some(&other)), "hint: raise it\n");
+        assert_eq!(hints.line(Some(&one)), "");
+        assert_eq!(hints.line(None), "");
+    }
 
     #[test]
     fn a_remedy_becomes_lines_of_the_file() {

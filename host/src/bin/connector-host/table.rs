@@ -2,6 +2,8 @@
 
 use std::io::{self, Write};
 
+use connector_host::model::noun::in_number;
+
 /// A table of text: a header and rows with the same number of cells.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
@@ -71,10 +73,9 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// Formats a count with its noun, whose plural ends in "s".
+/// Formats a count with separated thousands, and its noun.
 pub(crate) fn quantity(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(number))
+    format!("{} {}", count(number), in_number(number, noun))
 }
 
 /// Formats bytes in a suitable unit.

@@ -63,7 +63,7 @@ pub(super) fn complete(
     let stored = file.bytes()?;
     if stored != bytes {
         return Err(invalid_data(format!(
-            "{stored} bytes are stored instead of {bytes}"
+            "{bytes} B were written, and {stored} B are stored"
         )));
     }
     let rows = count_rows(format, file)?;

@@ -117,7 +117,7 @@ pub(super) fn expect_rows(expected: u64, found: u64, done: &str) -> io::Result<(
         return Ok(());
     }
     Err(invalid_data(format!(
-        "{found} rows were {done} instead of {expected}"
+        "the number of {done} rows is {found} instead of {expected}"
     )))
 }
 

@@ -13,6 +13,7 @@ use crate::destination::columns::{Column, Columns};
 use crate::destination::stored_type::StoredType;
 use crate::destination::text;
 use crate::model::FileFormat;
+use crate::model::noun::counted;
 
 /// Bytes that are read before the kept records are returned.
 const CHUNK_BYTES: usize = 1 << 20;
@@ -131,7 +132,10 @@ impl<'a> Record<'a> {
                 let value = |source: &Option<usize>| match source {
                     None => Ok([].as_slice()),
                     Some(index) => fields.get(*index).copied().ok_or_else(|| {
-                        invalid_data(format!("a record has only {} fields", fields.len()))
+                        invalid_data(format!(
+                            "a record has only {}",
+                            counted(fields.len() as u64, "field")
+                        ))
                     }),
                 };
                 sources.iter().map(value).collect::<io::Result<_>>()?

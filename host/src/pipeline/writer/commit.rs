@@ -117,6 +117,11 @@ impl LoadWriter<'_, '_, '_> {
                 resource: first.resource.clone(),
                 error: Box::new(error.clone()),
                 cause: CommonCause::from_failures(failures(), is_stored),
+                others: resources
+                    .iter()
+                    .skip(1)
+                    .filter_map(|other| Some((other.resource.clone(), other.failure.clone()?)))
+                    .collect(),
             });
         }
         Ok(())

@@ -68,6 +68,7 @@ impl LoadWriter<'_, '_, '_> {
                     requests: 0,
                     failure: Some(error.clone()),
                     unread: None,
+                    part_failures: Vec::new(),
                     cursor: None,
                     figures: None,
                     notes: Vec::new(),

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use super::resource::OpenResource;
 use super::table_state::TableState;
 use crate::destination::WriteStats;
+use crate::model::noun::counted;
 use crate::model::{
     Cursor, LoadId, LoadRecord, LoadStatus, ReadMode, Remedy, ResourceRecord, ResourceSummary,
     SourceError, Summary, Verification, WriteDisposition, names,
@@ -14,7 +15,7 @@ use crate::model::{
 use crate::pipeline::error::PipelineError;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::plan::ResourcePlan;
-use crate::pipeline::report::ResourceReport;
+use crate::pipeline::report::{FailedPart, ResourceReport};
 use crate::pipeline::row_mapper::{self, RowMapper};
 use crate::pipeline::verification::Verified;
 
@@ -161,8 +162,8 @@ impl<'a> RunState<'a> {
             let rejected = self.rejected(resource);
             if sent.rejected != rejected {
                 return Err(PipelineError::contract(format!(
-                    "the connector reports {} rejected records of `{resource}`, but sent {rejected}",
-                    sent.rejected
+                    "the connector reports {} of `{resource}`, but sent {rejected}",
+                    counted(sent.rejected, "rejected record")
                 )));
             }
         }
@@ -221,6 +222,7 @@ impl<'a> RunState<'a> {
             verified: self.verified.get(&summary.resource).cloned(),
             elapsed: open.map(TableState::elapsed).unwrap_or_default(),
             failure: summary.failure.clone(),
+            failed_parts: failed_parts(summary),
             notes,
         }
     }
@@ -305,6 +307,21 @@ impl<'a> RunState<'a> {
     }
 }
 
+/// Returns the parts of a resource that could not be read, while the rest was.
+fn failed_parts(summary: &ResourceSummary) -> Vec<FailedPart> {
+    let column = summary.unread.as_ref().map(|unread| unread.column.clone());
+    let failures = summary.part_failures.iter();
+    let parts = failures.filter(|_| summary.failure.is_none());
+    parts
+        .map(|(part, error)| FailedPart {
+            resource: summary.resource.clone(),
+            column: column.clone().unwrap_or_default(),
+            part: part.clone(),
+            error: error.clone(),
+        })
+        .collect()
+}
+
 fn child_report(child: &TableState) -> ResourceReport {
     ResourceReport {
         resource: child.name.clone(),
@@ -323,6 +340,7 @@ fn child_report(child: &TableState) -> ResourceReport {
         verified: None,
         elapsed: child.elapsed(),
         failure: None,
+        failed_parts: Vec::new(),
         notes: Vec::new(),
     }
 }

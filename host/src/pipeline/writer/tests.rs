@@ -24,6 +24,7 @@ fn done(rows: u64, rejected: u64) -> Event {
             requests: 1,
             failure: None,
             unread: None,
+            part_failures: Vec::new(),
             cursor: None,
             figures: None,
             notes: Vec::new(),

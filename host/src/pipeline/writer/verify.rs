@@ -43,16 +43,25 @@ impl RunState<'_> {
         match received.compare(name, summary.figures, is_required) {
             Ok(Comparison::Complete(verified)) => return Some(verified),
             Ok(Comparison::RowsOnly(verified)) => {
-                let note = "the values were not verified, because the connector sent no checksum of the source";
-                summary.notes.push(note.to_owned());
+                explain(
+                    summary,
+                    "the values were not verified, because the connector sent no checksum of the source",
+                );
                 return Some(verified);
             }
-            Ok(Comparison::Nothing) => summary.notes.push(
-                "the rows were not verified, because the connector sent no figures of the source"
-                    .to_owned(),
+            Ok(Comparison::Nothing) => explain(
+                summary,
+                "the rows were not verified, because the connector sent no figures of the source",
             ),
             Err(failure) => summary.failure = Some(failure),
         }
         None
+    }
+}
+
+/// Adds a note about missing figures, unless the connector has said why.
+fn explain(summary: &mut ResourceSummary, note: &str) {
+    if !summary.notes.iter().any(|note| note.contains("verified")) {
+        summary.notes.push(note.to_owned());
     }
 }

@@ -13,7 +13,7 @@ use crate::environment;
 use crate::failure::{FAILED, Failure};
 use crate::policy::PolicyFile;
 use crate::progress::Progress;
-use crate::remedy;
+use crate::remedy::Hints;
 use crate::table::{Table, count, quantity, size};
 
 pub(crate) async fn run(args: args::Run, log_format: args::LogFormat) -> Result<ExitCode, Failure> {
@@ -129,14 +129,16 @@ fn summary(report: &Report) -> anyhow::Result<()> {
     }
     table.print().context("cannot write to standard output")?;
     let mut text = String::new();
+    let mut hints = Hints::default();
     for resource in &report.resources {
         if let Some(error) = &resource.failure {
             text.push_str(&format!(
                 "\n{} failed: {}",
                 resource.resource, error.message
             ));
-            if let Some(remedy) = &error.remedy {
-                text.push_str(&format!("\nhint: {}", remedy::hint(remedy)));
+            let hint = hints.line(error.remedy.as_ref());
+            if !hint.is_empty() {
+                text.push_str(&format!("\n{}", hint.trim_end()));
             }
         }
         for note in &resource.notes {

@@ -87,9 +87,15 @@ async fn reset(args: StateReset) -> Result<(), Failure> {
         Some(resource) if state.contains_key(&resource) => vec![resource],
         Some(resource) => {
             let known: Vec<_> = state.keys().map(String::as_str).collect();
+            let hint = if known.is_empty() {
+                "no resource of this pipeline has a cursor; an incremental load saves one"
+                    .to_owned()
+            } else {
+                format!("resources with a cursor: {}", known.join(", "))
+            };
             return Err(Failure::command_line(
                 anyhow!("`{resource}` has no cursor"),
-                &format!("resources with a cursor: {}", known.join(", ")),
+                &hint,
             ));
         }
     };
