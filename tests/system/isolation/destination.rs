@@ -21,7 +21,7 @@ struct Trouble {
     expected: [&'static str; 2],
 }
 
-const TROUBLES: [Trouble; 12] = [
+const TROUBLES: [Trouble; 14] = [
     Trouble {
         lines: "",
         stored: &[
@@ -121,6 +121,18 @@ const TROUBLES: [Trouble; 12] = [
         ],
         source: &["INSERT INTO orders VALUES (3, 30, 300)"],
         expected: ["foreign key constraint", "remove the constraint or index"],
+    },
+    Trouble {
+        lines: APPEND,
+        stored: &["ALTER TABLE turso_data.orders ADD COLUMN tags VARCHAR[]"],
+        source: &["INSERT INTO orders VALUES (3, 30, 300)"],
+        expected: ["column `tags` has the type List", "rename or remove it"],
+    },
+    Trouble {
+        lines: MERGE,
+        stored: &["ALTER TABLE turso_data.orders ALTER COLUMN total TYPE TINYINT"],
+        source: &["INSERT INTO orders VALUES (3, 30, 300)"],
+        expected: ["column `total` has the type Int8", "rename or remove it"],
     },
     // No constraint, so the remedy is another one.
     Trouble {

@@ -128,7 +128,10 @@ impl<'a> Transaction<'a> {
         stored: &str,
     ) -> Result<Columns, DestinationError> {
         let schema = self.table_schema(name, stored)?;
-        stored_columns(name, &schema)
+        Columns::from_schema(&schema).map_err(|error| DestinationError::Obstructed {
+            table: name.to_owned(),
+            obstacle: format!("it was changed: {error}"),
+        })
     }
 
     pub(super) fn table_schema(
