@@ -248,7 +248,8 @@ impl HttpResponse {
     pub async fn body(mut self) -> Result<Body> {
         let mut body = Body::new();
         while let Some(chunk) = body.wait_for(self.chunk()).await? {
-            body.append(&chunk).await;
+            let appended = body.append(&chunk).await;
+            appended.map_err(|too_large| failure::from_size(too_large, &self.url))?;
         }
         Ok(body)
     }

@@ -1,6 +1,6 @@
 //! Bodies of responses. However many reads are under way, their bodies share a
 //! bounded amount of memory: one that has no room waits, and the host stops
-//! receiving it. Must not know what a body holds.
+//! receiving it. One that does not end fails. Must not know what a body holds.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -14,6 +14,9 @@ use crate::clock;
 /// Maximum bytes of all bodies. One body at a time may exceed them, so that it
 /// becomes complete while others wait.
 const MAX_BYTES: usize = 24 << 20;
+/// Maximum bytes of one body. Larger ones would not fit in memory with the rows
+/// that are decoded from them.
+const MAX_BODY_BYTES: usize = 64 << 20;
 /// Maximum bytes of memory that is kept for the next body.
 const MAX_SPARE_BYTES: usize = 16 << 20;
 /// Bytes of a small body.
@@ -35,6 +38,10 @@ pub struct Body {
     id: u64,
     bytes: Vec<u8>,
 }
+
+/// Body that is larger than this number of bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TooLarge(pub(super) usize);
 
 /// Memory of all bodies.
 #[derive(Debug, Default)]
@@ -58,8 +65,14 @@ impl Body {
     }
 
     /// Appends bytes, once there is room for them.
-    pub(super) async fn append(&mut self, chunk: &[u8]) {
+    ///
+    /// # Errors
+    /// The body is too large.
+    pub(super) async fn append(&mut self, chunk: &[u8]) -> Result<(), TooLarge> {
         let length = self.bytes.len() + chunk.len();
+        if length > MAX_BODY_BYTES {
+            return Err(TooLarge(MAX_BODY_BYTES));
+        }
         let capacity = self.bytes.capacity();
         if length > capacity {
             let step = if capacity < LARGE_BYTES {
@@ -67,7 +80,9 @@ impl Body {
             } else {
                 capacity / 4
             };
-            let larger = length.max(capacity + step).max(MIN_BYTES);
+            let larger = (capacity + step)
+                .clamp(MIN_BYTES, MAX_BODY_BYTES)
+                .max(length);
             let growth = larger - capacity;
             poll_fn(|context| {
                 let waker = context.waker();
@@ -85,6 +100,7 @@ impl Body {
             ROOM.with_borrow_mut(|room| room.used += extra);
         }
         self.bytes.extend_from_slice(chunk);
+        Ok(())
     }
 
     /// Waits for the next bytes of the server. If they do not arrive soon, another
@@ -167,7 +183,10 @@ mod tests {
 
     /// Appends bytes. Returns false if there is no room for them.
     fn append(body: &mut Body, bytes: usize) -> bool {
-        body.append(&vec![1; bytes]).now_or_never().is_some()
+        let appended = body.append(&vec![1; bytes]).now_or_never();
+        appended
+            .inspect(|appended| assert!(appended.is_ok()))
+            .is_some()
     }
 
     fn used() -> usize {
@@ -190,6 +209,15 @@ mod tests {
         }
         assert_eq!(complete, 16);
         assert_eq!(used(), 0);
+    }
+
+    #[test]
+    fn a_body_that_does_not_end_fails() {
+        let mut body = Body::new();
+        while body.len() < MAX_BODY_BYTES {
+            assert!(append(&mut body, MIB));
+        }
+        assert!(matches!(body.append(&[1]).now_or_never(), Some(Err(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::body::TooLarge;
 use crate::bindings::wasi::http::types::ErrorCode;
 use crate::error::{Category, Error};
 
@@ -45,11 +46,8 @@ pub(super) fn from_code(code: &ErrorCode, url: &str) -> Error {
             format!("{url}: the server does not speak TLS"),
         )
         .hint("use a URL with `http://` for a server without TLS"),
-        ErrorCode::HttpResponseBodySize(_) => Error::new(
-            Category::Data,
-            format!("{url}: the response is larger than the host allows"),
-        )
-        .hint("lower `page_rows`, or raise the host's limit of a response (`response`)"),
+        ErrorCode::HttpResponseBodySize(_) => too_large(url, "the host allows")
+            .hint("lower `page_rows`, or raise the host's limit of a response (`response`)"),
         other => unavailable(url, &format!("the connection failed ({other:?})")),
     }
 }
@@ -81,6 +79,17 @@ pub(super) fn from_body(code: Option<&ErrorCode>, url: &str, elapsed: Duration) 
         }
         other => from_code(other, url),
     }
+}
+
+/// Creates the error of a body that does not fit in memory.
+pub(super) fn from_size(TooLarge(max): TooLarge, url: &str) -> Error {
+    too_large(url, &format!("{} MiB", max >> 20))
+        .hint("lower `page_rows`, or omit large columns with `columns`")
+}
+
+fn too_large(url: &str, max: &str) -> Error {
+    let message = format!("{url}: the response is larger than {max}");
+    Error::new(Category::Data, message)
 }
 
 fn unavailable(url: &str, problem: &str) -> Error {

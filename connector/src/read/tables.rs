@@ -22,6 +22,7 @@ use crate::cursor::Cursor;
 use crate::database::dialect::Dialect;
 use crate::database::failure;
 use crate::database::stream::StreamState;
+use crate::error::Category;
 use crate::failure::Failure;
 use crate::hrana::DecodeError;
 use crate::hrana::decoder::Encoding;
@@ -29,6 +30,7 @@ use crate::hrana::page;
 use crate::hrana::request::{Request, Statement};
 use crate::hrana::response::Outcome;
 use crate::http::Pending;
+use crate::log;
 use crate::output::Output;
 use crate::selection::ReadOptions;
 
@@ -171,7 +173,19 @@ impl TableReader {
             None => self.send(table).await?,
         };
         output.count_request();
-        let body = self.snapshot.stream.receive(pending).await?;
+        let body = match self.snapshot.stream.receive(pending).await {
+            // Without a transaction, nothing is lost with the response.
+            Err(Failure::Other(error))
+                if error.category == Category::Data
+                    && page.limit > 1
+                    && !self.snapshot.is_transaction() =>
+            {
+                log::debug(&format!("{error}; the next page is smaller"));
+                table.page_rows.shrink(page.limit);
+                return Ok(AfterPage::Page);
+            }
+            body => body?,
+        };
         self.take_response(table, &body, page, output).await
     }
 

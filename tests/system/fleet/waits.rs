@@ -225,6 +225,25 @@ fn a_database_whose_response_is_too_large_is_read_once() -> Result<()> {
 }
 
 #[test]
+fn a_database_whose_response_does_not_end_costs_only_its_own_rows() -> Result<()> {
+    let fleet = shops()?;
+    let endless = FaultyServer::proxy(&fleet.server.url(), |number, _, _| match number {
+        2 => ProxyFault::Endless,
+        _ => ProxyFault::None,
+    })?;
+    let at = |name: &str| match name {
+        "b" => behind(&endless, name),
+        name => fleet.hostname(name),
+    };
+    fleet.platform.change(world(&["a", "b", "c"], at));
+    let pipeline = fleet.pipeline_through("[\"*\"]", &[endless.url()])?;
+    let pipeline = pipeline.resource("orders");
+    run_partly(&pipeline, &["`b`", "the response is larger than 64 MiB"])?;
+    assert_eq!(counts(&pipeline, "orders")?, "a:2 c:2");
+    Ok(())
+}
+
+#[test]
 fn a_database_that_sends_a_byte_each_second_is_given_up_after_two_minutes() -> Result<()> {
     let fleet = shops()?;
     let slow = FaultyServer::proxy(&fleet.server.url(), |number, _, _| match number {
