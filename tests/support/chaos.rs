@@ -2,6 +2,7 @@
 //! server that resets, stalls, truncates, refuses and restarts. From time to
 //! time a load runs undisturbed. The destination must then equal the source.
 
+mod changes;
 mod random;
 mod tables;
 
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value as Json;
 
+use self::changes::Changes;
 use self::random::Random;
 use self::tables::{NESTED_TABLES, TABLES};
 use crate::compare;
@@ -33,9 +35,7 @@ pub struct Chaos {
     pipeline: Pipeline,
     read: Box<Read>,
     random: Random,
-    /// Number of changes of the source.
-    tick: i64,
-    added_columns: u32,
+    changes: Changes,
     /// Duration of an undisturbed load.
     load_time: Duration,
     summary: Summary,
@@ -81,14 +81,23 @@ impl Chaos {
         read: impl FnMut(&Pipeline, &str) -> Result<Option<Rows>> + 'static,
     ) -> Result<Self> {
         let server = Sqld::start()?;
-        for (_, create, _) in TABLES {
-            server.client().run(&[create])?;
+        for table in TABLES {
+            server.client().run(&[table.create])?;
         }
         server.client().run(&[
             "CREATE INDEX orders_updated ON orders(updated_at)",
             r#"INSERT INTO carts VALUES (0, '{"count":1,"items":[{"sku":"first","tags":[0]}]}', 0)"#,
             "INSERT INTO ticks VALUES (1, 0)",
             "INSERT INTO orders VALUES (0, 0, 'the tick', 0)",
+            "CREATE INDEX samples_taken ON samples(taken)",
+            "INSERT INTO fragile VALUES (1, 'first')",
+            r#"INSERT INTO "order" VALUES (1, 'first', 2, 3, 4)"#,
+            "WITH n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9) \
+             INSERT INTO rates SELECT i + 1, 'pair ' || i, i / 7.0, 0 FROM n",
+            "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400) \
+             INSERT INTO jobs SELECT i, 'job ' || i FROM n",
+            "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) \
+             INSERT INTO readings SELECT i / 7.0, 'a', i / 3.0 FROM n",
             "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) \
              INSERT INTO events SELECT i, 'event ' || i, i FROM n",
         ])?;
@@ -103,8 +112,8 @@ impl Chaos {
             fault
         })?;
         let mut pipeline = Pipeline::new(&proxy.url())?.config("page_rows = 1000");
-        for (name, _, lines) in TABLES {
-            pipeline = pipeline.resource_with(name, lines);
+        for table in TABLES {
+            pipeline = pipeline.resource_with(table.name, table.resource);
         }
         let mut pipeline = shape(pipeline);
         // Parts are committed before all rows have arrived.
@@ -118,8 +127,7 @@ impl Chaos {
             pipeline,
             read: Box::new(read),
             random: Random::new(seed),
-            tick: 0,
-            added_columns: 0,
+            changes: Changes::default(),
             load_time: Duration::ZERO,
             summary: Summary::default(),
         };
@@ -135,14 +143,15 @@ impl Chaos {
         while self.summary.kills < kills {
             attempt += 1;
             self.round(attempt)
-                .with_context(|| format!("attempt {attempt}, tick {}", self.tick))?;
+                .with_context(|| format!("attempt {attempt}, tick {}", self.changes.count()))?;
             if attempt.is_multiple_of(4) {
-                self.load_and_compare()
-                    .with_context(|| format!("after attempt {attempt}, tick {}", self.tick))?;
+                self.load_and_compare().with_context(|| {
+                    format!("after attempt {attempt}, tick {}", self.changes.count())
+                })?;
             }
         }
         self.load_and_compare()?;
-        self.summary.changes = self.tick;
+        self.summary.changes = self.changes.count();
         self.summary.faults = self.faults.load(Ordering::Relaxed);
         Ok(self.summary)
     }
@@ -193,69 +202,28 @@ impl Chaos {
 
     /// Changes the source in one transaction.
     fn change(&mut self) -> Result<()> {
-        self.tick += 1;
-        let tick = self.tick;
-        let mut statements = vec!["BEGIN IMMEDIATE".to_owned()];
-        for _ in 0..=self.random.below(5) {
-            let id = self.random.below(400) + 1;
-            let note = self.random.text();
-            statements.push(match self.random.below(12) {
-                0 | 1 => format!("INSERT OR REPLACE INTO orders(id, total, note, updated_at) VALUES ({id}, {id}.5, '{note}', {tick})"),
-                2 => format!("UPDATE orders SET note = '{note}', updated_at = {tick} WHERE id BETWEEN {id} AND {id} + 20"),
-                3 => format!("DELETE FROM orders WHERE id BETWEEN {id} AND {id} + 3"),
-                4 => format!("INSERT OR REPLACE INTO pairs VALUES ('{note}', {id}, 'v{tick}', {tick})"),
-                5 => format!("UPDATE OR REPLACE pairs SET b = b + 1000, updated_at = {tick} WHERE b = {id}"),
-                6 => format!("DELETE FROM pairs WHERE b BETWEEN {id} AND {id} + 20"),
-                7 => format!("INSERT INTO events(what, size) VALUES ('{note}', {}), (NULL, {tick})", self.random.any_value()),
-                8 => format!(
-                    "INSERT OR REPLACE INTO carts VALUES ({}, '{}', {tick})",
-                    id % 60,
-                    self.random.cart()
-                ),
-                // Several transactions share a value, and some are late.
-                10 => format!("INSERT INTO entries VALUES ('{note} {tick} {id}', {id}, {tick} / 5 - {id} % 3) ON CONFLICT DO NOTHING"),
-                9 => format!("DELETE FROM carts WHERE id BETWEEN {id} % 60 AND {id} % 60 + 2"),
-                _ => format!("INSERT OR REPLACE INTO prices VALUES ('sku {}', {tick})", id % 20),
-            });
-        }
-        if self.random.below(40) == 0 {
-            statements.push(format!(
-                "UPDATE orders SET total = 'on request', updated_at = {tick} WHERE id = 7"
-            ));
-        }
-        if self.random.below(60) == 0 {
-            statements.push(format!(
-                "DELETE FROM prices WHERE sku = 'sku {}'",
-                tick % 20
-            ));
-        }
-        if self.random.below(50) == 0 && self.added_columns < 8 {
-            self.added_columns += 1;
-            let column = format!("added_{}", self.added_columns);
-            statements.push(format!("ALTER TABLE orders ADD COLUMN {column} TEXT"));
-            statements.push(format!(
-                "UPDATE orders SET {column} = 'x', updated_at = {tick} WHERE id % 3 = 0"
-            ));
-        }
-        statements.push(format!(
-            "UPDATE orders SET total = {tick}, updated_at = {tick} WHERE id = 0"
-        ));
-        statements.push(format!("UPDATE ticks SET tick = {tick}"));
-        statements.push("COMMIT".to_owned());
-        let statements: Vec<_> = statements.iter().map(String::as_str).collect();
-        self.server.client().run(&statements)
+        let statements = self.changes.next(&mut self.random);
+        self.commit(&statements)
+    }
+
+    fn commit(&self, statements: &[String]) -> Result<()> {
+        let statements = statements.iter().map(String::as_str);
+        let transaction: Vec<_> = ["BEGIN IMMEDIATE"]
+            .into_iter()
+            .chain(statements)
+            .chain(["COMMIT"])
+            .collect();
+        self.server.client().run(&transaction)
     }
 
     /// Checks what must be true of the destination after every load.
     fn check_invariants(&mut self) -> Result<()> {
-        for (table, key) in [
-            ("orders", &["id"][..]),
-            ("pairs", &["a", "b"]),
-            ("events", &["id"]),
-            ("entries", &["code"]),
-            ("carts", &["id"]),
-            ("carts__cart__items", &["_root_id", "_index"]),
-        ] {
+        let items: &[&str] = &["_root_id", "_index"];
+        let keys = TABLES.iter().map(|table| (table.name, table.key));
+        for (table, key) in keys.chain([("carts__cart__items", items)]) {
+            if key.is_empty() {
+                continue;
+            }
             let Some(rows) = (self.read)(&self.pipeline, table)? else {
                 continue;
             };
@@ -335,14 +303,17 @@ impl Chaos {
 
     /// Loads without disturbance, and compares all tables.
     fn load_and_compare(&mut self) -> Result<()> {
-        self.change()?;
+        let changes = self.changes.complete(&mut self.random);
+        self.commit(&changes)?;
         let report = self.pipeline.load()?;
+        self.changes.allow_reuses();
         if self.is_snapshot() {
             check_verified(&report)?;
         }
         self.check_invariants()?;
-        let tables = TABLES.map(|(table, ..)| (table, format!("SELECT * FROM {table}")));
-        let tables = tables.into_iter().filter(|(table, _)| *table != "carts");
+        let tables = TABLES
+            .iter()
+            .map(|table| (table.name, table.expected_query()));
         let nested = NESTED_TABLES.map(|(table, sql)| (table, sql.to_owned()));
         for (table, sql) in tables.chain(nested) {
             let source = self.server.client().query(&sql, &[])?;
