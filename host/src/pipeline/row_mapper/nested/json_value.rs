@@ -232,6 +232,18 @@ mod tests {
         assert_eq!(value.to_json(), object.replace("\\u00e4", "ä"));
     }
 
+    /// Readers that are in a hurry read one number in eight as its neighbour.
+    #[test]
+    fn floats_have_every_bit() {
+        for number in 1..10_000_u32 {
+            let value =
+                f64::from(number) / 3.0 * 1e-7_f64.powi(i32::try_from(number % 40).unwrap() - 20);
+            let read = JsonValue::parse(&format!("[{value:e},{value:?}]"));
+            let expected = JsonValue::List(vec![JsonValue::Real(value); 2]);
+            assert_eq!(read, Some(expected), "{value:e}");
+        }
+    }
+
     #[test]
     fn text_that_some_readers_refuse_is_not_json() {
         for text in [
