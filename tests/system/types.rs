@@ -481,3 +481,28 @@ fn all_files_of_a_load_have_one_schema() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_column_named_like_one_of_the_host_keeps_its_type() -> Result<()> {
+    let server = server(&[
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, _load_id, \"\", _load_id__source)",
+        "INSERT INTO t VALUES (1, 2, 'a', 0.5)",
+    ])?;
+    let pipeline = Pipeline::new(&server.url())?;
+    for _ in 0..2 {
+        pipeline.load()?;
+        server
+            .client()
+            .run(&["INSERT INTO t SELECT max(id) + 1, 3, 'b', 1.5 FROM t"])?;
+    }
+    assert_eq!(
+        types(&pipeline, "t")?,
+        [
+            "id BIGINT",
+            "_load_id__source BIGINT",
+            "__source VARCHAR",
+            "_load_id__source__source DOUBLE"
+        ]
+    );
+    Ok(())
+}

@@ -74,6 +74,25 @@ pub fn column_name(column: &str) -> String {
     unreserved(column, |name| is_one_of(&OWN_COLUMNS, name))
 }
 
+/// Returns the resource whose table has a name. `None` for a table of the host.
+#[must_use]
+pub fn resource_of_table(table: &str) -> Option<&str> {
+    source_name(table, table_name)
+}
+
+/// Returns the source column that is stored under a name. `None` for a column
+/// of the host.
+#[must_use]
+pub fn source_column(stored: &str) -> Option<&str> {
+    source_name(stored, column_name)
+}
+
+fn source_name(stored: &str, to_stored: impl Fn(&str) -> String) -> Option<&str> {
+    let candidates = [stored.strip_suffix(SOURCE_SUFFIX), Some(stored)];
+    let mut candidates = candidates.into_iter().flatten();
+    candidates.find(|name| to_stored(name) == stored)
+}
+
 /// Returns a name that is not reserved. The empty name is reserved, because
 /// stores cannot hold it.
 ///
@@ -125,6 +144,28 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_stored_name_leads_back_to_the_source() {
+        for source in [
+            "id",
+            "",
+            "__source",
+            "_load_id",
+            "_LOAD_ID",
+            "_load_id__source",
+            "_deleted_at__source__source",
+            "x__source",
+        ] {
+            assert_eq!(source_column(&column_name(source)), Some(source));
+        }
+        assert_eq!(source_column("_load_id"), None);
+        assert_eq!(source_column("_Valid_From"), None);
+        for resource in ["t", "", "_loads", "_loads__source", "_staged x"] {
+            assert_eq!(resource_of_table(&table_name(resource)), Some(resource));
+        }
+        assert_eq!(resource_of_table("_cursors"), None);
+    }
 
     #[test]
     fn reserved_names_are_kept_free() {

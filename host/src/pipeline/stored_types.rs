@@ -1,7 +1,10 @@
 //! Types of the columns that the destination has. The connector keeps them
 //! where the values alone would decide. Must not change anything.
 
+use arrow_schema::{Field, FieldRef};
+
 use crate::destination::{Destination, DestinationError, StoredType, stored_type};
+use crate::model::origin::ColumnOrigin;
 use crate::model::{LoadId, StoredTable, names};
 
 /// Returns the tables of the selected resources. If one of these has no table,
@@ -23,7 +26,10 @@ pub(super) fn stored_tables(
     let tables = if selected.is_empty() || of_selected.len() < selected.len() {
         existing
             .iter()
-            .map(|name| (name.clone(), name.clone()))
+            .filter_map(|table| {
+                let resource = names::resource_of_table(table)?;
+                Some((resource.to_owned(), table.clone()))
+            })
             .collect()
     } else {
         of_selected
@@ -34,8 +40,9 @@ pub(super) fn stored_tables(
         let Ok(Some(schema)) = load.existing_schema(&table) else {
             continue;
         };
-        let column = |field: &arrow_schema::FieldRef| {
-            Some((field.name().clone(), type_name(stored_type(field)?)))
+        let column = |field: &FieldRef| {
+            let source = source_column(field)?;
+            Some((source, type_name(stored_type(field)?)))
         };
         stored.push(StoredTable {
             resource,
@@ -43,6 +50,16 @@ pub(super) fn stored_tables(
         });
     }
     Ok(stored)
+}
+
+/// Returns the name in the source of a stored column. `None` for a column of
+/// the host and for a sibling.
+fn source_column(field: &Field) -> Option<String> {
+    match ColumnOrigin::from_field(field) {
+        Some(ColumnOrigin::Source(name)) => Some(name),
+        Some(ColumnOrigin::Sibling { .. }) => None,
+        None => names::source_column(field.name()).map(str::to_owned),
+    }
 }
 
 /// Returns the name of a type in the contract.

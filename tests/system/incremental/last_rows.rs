@@ -50,6 +50,48 @@ fn a_key_that_is_used_again_is_noticed() -> Result<()> {
 }
 
 #[test]
+fn an_equal_last_row_hides_no_changed_rows_of_a_merge() -> Result<()> {
+    for (changes, expected) in [
+        (
+            [
+                "DELETE FROM t WHERE id > 1",
+                "INSERT INTO t(what) VALUES ('x'), ('y'), ('same')",
+            ],
+            "1 a, 2 x, 3 y, 4 same",
+        ),
+        (
+            [
+                "DELETE FROM t WHERE id = 2",
+                "UPDATE t SET what = 'new' WHERE id = 1",
+            ],
+            "1 new, 2 b, 3 c, 4 same",
+        ),
+        (
+            [
+                "DELETE FROM t WHERE id > 2",
+                "INSERT INTO t VALUES (3, 'x'), (4, 'same'), (7, 'z')",
+            ],
+            "1 a, 2 b, 3 x, 4 same, 7 z",
+        ),
+    ] {
+        let server = serve(&[
+            "CREATE TABLE t(id INTEGER PRIMARY KEY, what TEXT)",
+            "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, 'c'), (4, 'same')",
+        ])?;
+        let pipeline = by_key(&server, "write = \"merge\"")?;
+        pipeline.load()?;
+        server.client().run(&changes)?;
+        for _ in 0..2 {
+            pipeline.load()?;
+            assert_eq!(rows(&pipeline)?, expected);
+        }
+        let report = pipeline.load()?;
+        assert_eq!(only_resource(&report)["rows_read"], 0, "{report}");
+    }
+    Ok(())
+}
+
+#[test]
 fn deleted_last_rows_are_nothing_to_do() -> Result<()> {
     for (key, reused) in [
         ("INTEGER PRIMARY KEY", true),

@@ -2,9 +2,10 @@
 //! rows are looked up. Sends no requests. The caller runs the statements of each
 //! step and passes on the results.
 //!
-//! A read by key continues after the largest of the last rows that is unchanged.
 //! A server may give the key of a deleted row to a new one, unless the table has
-//! AUTOINCREMENT. Hidden row ids may change, so all of the last rows have to be
+//! AUTOINCREMENT. A read by key that merges therefore continues at the first of
+//! the last rows that has changed, and one that appends after the largest that is
+//! unchanged. Hidden row ids may change, so all of the last rows have to be
 //! there. A read by column continues if a value is not below its position, or if
 //! one of the last rows is unchanged. In each case, nothing precedes the rows of
 //! a table that is empty. If another database is read than before, its last row
@@ -118,9 +119,10 @@ impl ContinuityCheck {
                 let last = increment.last_key();
                 let compare =
                     |operator| Condition::compare_expression(table, key.clone(), operator, &last);
-                let rows = match increment.key {
-                    Key::RowId(_) => increment.tail.rows.len().max(1),
-                    _ => 1,
+                let rows = if self.needs_all_rows() {
+                    increment.tail.rows.len().max(1)
+                } else {
+                    1
                 };
                 vec![
                     self.lookup(compare("<="), Some(rows)),
@@ -231,9 +233,26 @@ impl ContinuityCheck {
             let note = is_ambiguous.then(|| self.ambiguous_note());
             return Ok(self.done(note));
         }
-        match tail.rows.last() {
-            Some(row) if is_unchanged(row, &found) => Ok(self.done(None)),
-            _ => Ok(self.further(Step::KeyedRows)),
+        let checked = if self.needs_all_rows() {
+            &tail.rows[..]
+        } else {
+            &tail.rows[tail.rows.len() - 1..]
+        };
+        if checked.iter().all(|row| is_unchanged(row, &found)) {
+            return Ok(self.done(None));
+        }
+        Ok(self.further(Step::KeyedRows))
+    }
+
+    /// True if all of the last rows of a read by key have to be unchanged, and not
+    /// only the last one. A row that got the key of a deleted one may be equal to
+    /// it, and rows before it may have changed. A read that appends must not read
+    /// changed rows again.
+    fn needs_all_rows(&self) -> bool {
+        let increment = &self.increment;
+        match increment.key {
+            Key::RowId(_) => true,
+            _ => increment.idempotent && !increment.table.has_autoincrement(),
         }
     }
 
@@ -252,10 +271,16 @@ impl ContinuityCheck {
         let Some(anchor) = rows.iter().rposition(|row| is_unchanged(row, &found)) else {
             return Err(self.recreated());
         };
+        if self.increment.idempotent {
+            let changed = rows.iter().position(|row| !is_unchanged(row, &found));
+            self.increment
+                .continue_from(changed.unwrap_or(rows.len()).min(anchor + 1));
+            return Ok(self.done(None));
+        }
         let key = rows[anchor].key.clone();
         let is_there = |row: &TailRow| found.iter().any(|(key, _)| *key == row.key);
         let has_changed = rows[anchor + 1..].iter().any(is_there);
-        let note = (has_changed && !self.increment.idempotent).then(|| changed_note(&key));
+        let note = has_changed.then(|| changed_note(&key));
         self.increment.continue_after(anchor, &key);
         Ok(self.done(note))
     }
@@ -365,6 +390,23 @@ impl Increment {
             ..RowPosition::default()
         }];
         self.has_new_rows = true;
+    }
+
+    /// Continues at the row of the tail with this index, or after the last one.
+    fn continue_from(&mut self, index: usize) {
+        if let Some(before) = index.checked_sub(1) {
+            let key = self.tail.rows[before].key.clone();
+            return self.continue_after(before, &key);
+        }
+        let first = self.tail.rows.first().map(|row| row.key.as_slice());
+        match first {
+            Some([Value::Integer(key)]) if *key > i64::MIN => {
+                let before = [Value::Integer(key - 1)];
+                self.continue_after(0, &before);
+                self.tail.rows.clear();
+            }
+            _ => self.start_over(),
+        }
     }
 
     fn start_over(&mut self) {
