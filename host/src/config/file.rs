@@ -64,6 +64,10 @@ pub(super) struct RawAllow {
     /// Names of the secrets that may go there (none).
     #[serde(default)]
     pub(super) secrets: Vec<String>,
+    /// Names of the headers that the connector may set there, in addition to the
+    /// usual ones (none).
+    #[serde(default)]
+    pub(super) headers: Vec<String>,
     /// True if this origin may resolve to a private address.
     #[serde(default)]
     pub(super) private: bool,

@@ -105,6 +105,7 @@ fn resolve(
         methods: rule.methods,
         paths: rule.paths,
         secrets: rule.secrets,
+        headers: rule.headers,
         private: rule.private,
     });
     let consistency = consistency(raw.consistency.as_deref(), raw.commit_every.as_deref())?;

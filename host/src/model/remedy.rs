@@ -44,6 +44,13 @@ pub enum Remedy {
         /// Name of the secret to add.
         secret: String,
     },
+    /// Add a header to the allow rule for an origin.
+    AllowHeader {
+        /// Origin of the rule.
+        origin: String,
+        /// Name of the header to add.
+        header: String,
+    },
     /// Give the pipeline a secret.
     GrantSecret {
         /// Name of the secret.
@@ -156,6 +163,10 @@ impl fmt::Display for Remedy {
             Self::AllowSecret { origin, secret } => write!(
                 f,
                 "if {origin} may have this credential, allow the secret `{secret}` there"
+            ),
+            Self::AllowHeader { origin, header } => write!(
+                f,
+                "if the connector may set it, allow the header `{header}` at {origin}"
             ),
             Self::GrantSecret { secret } => {
                 write!(f, "provide the secret `{secret}`")

@@ -169,6 +169,8 @@ pub struct AllowRule {
     pub paths: Vec<String>,
     /// Names of the credentials that requests may contain.
     pub secrets: Vec<String>,
+    /// Names of the headers that requests may have in addition to the usual ones.
+    pub headers: Vec<String>,
     /// True if the origin may have a private address.
     pub private: bool,
 }

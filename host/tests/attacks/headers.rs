@@ -3,3 +3,4 @@
 mod framing;
 mod reserved;
 mod size;
+mod unlisted;

@@ -147,7 +147,7 @@ impl Changes {
             17 => format!(
                 "INSERT INTO slugs VALUES ('Slug {id}', '{note}', {at}) \
                  ON CONFLICT(slug) DO UPDATE SET slug = excluded.slug, note = excluded.note, at = excluded.at",
-                at = time_text(tick - i64::from(id % 9 == 0) * 8)
+                at = time_text(tick - i64::from(id.is_multiple_of(9)) * 8)
             ),
             18 => format!(
                 "UPDATE slugs SET slug = CASE WHEN slug GLOB 'S*' THEN lower(slug) ELSE upper(slug) END, \

@@ -17,6 +17,8 @@ pub(crate) struct Rule {
     paths: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     secrets: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    headers: Vec<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     private: bool,
 }
@@ -28,6 +30,7 @@ impl From<AllowRule> for Rule {
             methods: rule.methods,
             paths: rule.paths,
             secrets: rule.secrets,
+            headers: rule.headers,
             private: rule.private,
         }
     }
@@ -81,6 +84,10 @@ pub(crate) fn hint(remedy: &Remedy) -> String {
         Remedy::AllowSecret { origin, secret } => (
             format!("if this origin may have the credential, add to the rule for {origin}"),
             lines(["secrets"], vec![secret.as_str()]),
+        ),
+        Remedy::AllowHeader { origin, header } => (
+            format!("if the connector may set this header, add to the rule for {origin}"),
+            lines(["headers"], vec![header.as_str()]),
         ),
         Remedy::GrantSecret { secret } => (
             "add to the file".to_owned(),

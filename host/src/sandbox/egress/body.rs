@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use url::Url;
 use wasmtime_wasi_http::Error;
 
+use super::coding::{Coding, DecodedBody};
 use super::denial::{Denial, DenialReason};
-use super::errors::from_transport;
 use super::rate::MinimumRate;
 use super::reflection::Guard;
 use super::stats::{EgressStats, OpenResponse};
@@ -53,6 +53,7 @@ pub(super) struct Reception {
     pub(super) guard: Guard,
     pub(super) limit: u64,
     pub(super) rate: MinimumRate,
+    pub(super) coding: Coding,
     pub(super) method: Method,
     pub(super) url: Url,
 }
@@ -72,6 +73,7 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
         guard,
         limit,
         rate,
+        coding,
         method,
         url,
     } = reception;
@@ -91,7 +93,8 @@ pub(super) fn receive(response: reqwest::Response, reception: Reception) -> Rece
         method,
         url,
     };
-    tokio::spawn(forward(response, inspection, room, sender));
+    let body = DecodedBody::new(response, coding, &inspection.method);
+    tokio::spawn(forward(body, inspection, room, sender));
     ReceivedBody {
         chunks,
         _window: window,
@@ -119,6 +122,10 @@ impl Inspection {
             self.stats.limit(Limit::Response);
             return Err(Error::HttpResponseBodySize(Some(self.received)));
         }
+        // Another response may have returned a credential in the meantime.
+        if self.stats.reflection().is_some() {
+            return Err(Error::HttpRequestDenied);
+        }
         if !self.rate.record(chunk.len(), waited) {
             return Err(Error::HttpResponseTimeout);
         }
@@ -133,7 +140,7 @@ impl Inspection {
 
 /// Receives the body until it ends, an error occurs, or the guest drops it.
 async fn forward(
-    mut response: reqwest::Response,
+    mut body: DecodedBody,
     mut inspection: Inspection,
     room: u32,
     sender: mpsc::UnboundedSender<Result<Chunk, Error>>,
@@ -142,13 +149,13 @@ async fn forward(
     loop {
         let begun = Instant::now();
         let chunk = tokio::select! {
-            chunk = response.chunk() => chunk,
+            chunk = body.next() => chunk,
             () = sender.closed() => return,
         };
         let (chunk, last) = match chunk {
             Ok(Some(chunk)) => (inspection.pass(chunk, begun.elapsed()), false),
             Ok(None) => (Ok(inspection.guard.rest()), true),
-            Err(error) => (Err(from_transport(&error)), true),
+            Err(error) => (Err(error), true),
         };
         let chunk = match chunk {
             Ok(chunk) => chunk,
@@ -200,7 +207,7 @@ mod tests {
         let stats: Arc<EgressStats> = Arc::default();
         let mut inspection = Inspection {
             stats: Arc::clone(&stats),
-            guard: Needles::new(&GrantedSecrets::default()).guard(),
+            guard: Needles::new(&GrantedSecrets::default()).guard(&[]).unwrap(),
             received: 0,
             limit: 1 << 20,
             rate: MinimumRate::new(100, &HeaderMap::new()),

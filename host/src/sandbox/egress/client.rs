@@ -128,7 +128,8 @@ impl Clients {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
-            .gzip(true)
+            // A request that is sent again would not be counted.
+            .retry(reqwest::retry::never())
             .http1_max_headers(MAX_HEADERS)
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(READ_TIMEOUT)

@@ -6,7 +6,7 @@ use http::Method;
 use url::Url;
 
 use super::address::Special;
-use super::rule::Uncovered;
+use super::rule::{Uncovered, path};
 use crate::model::{AllowRule, Remedy};
 
 /// A request that was not sent, or a response that was not passed on.
@@ -32,6 +32,10 @@ pub enum DenialReason {
     Secret(String),
     /// The connector set this header, which belongs to the host.
     Header(String),
+    /// The connector set this header, which no rule names.
+    UnlistedHeader(String),
+    /// The connector set this header in a request with a credential.
+    HeaderWithSecret(String),
     /// The URL is malformed, for this reason.
     Malformed(String),
     /// The response holds the value of this secret.
@@ -76,7 +80,7 @@ impl Denial {
                 rule: Box::new(AllowRule {
                     origin,
                     methods: vec![self.method.to_string()],
-                    paths: vec![self.path.clone()],
+                    paths: vec![path::exact(&self.path).into_owned()],
                     ..AllowRule::default()
                 }),
             },
@@ -86,7 +90,7 @@ impl Denial {
             },
             DenialReason::Uncovered(Uncovered::Path) => Remedy::AllowPath {
                 origin,
-                path: self.path.clone(),
+                path: path::exact(&self.path).into_owned(),
             },
             DenialReason::Uncovered(Uncovered::AmbiguousPath) => {
                 "the path contains encoded separators, empty segments or similar parts, which servers interpret differently; the connector must not send it".into()
@@ -97,6 +101,13 @@ impl Denial {
                 secret: secret.clone(),
             },
             DenialReason::Header(_) => "the connector must leave this header to the host".into(),
+            DenialReason::UnlistedHeader(header) => Remedy::AllowHeader {
+                origin,
+                header: header.clone(),
+            },
+            DenialReason::HeaderWithSecret(_) => {
+                "the connector must read the whole response, so that the host can search it for the credential".into()
+            }
             DenialReason::Malformed(_) => "the connector must send a valid URL".into(),
             DenialReason::Reflection(secret) => format!(
                 "the server returns the credential `{secret}`; do not grant it to this server, and consider it compromised"
@@ -166,6 +177,18 @@ impl fmt::Display for Denial {
                 write!(
                     f,
                     "denied {method} {origin}{path}: the connector set the header `{name}`"
+                )
+            }
+            DenialReason::UnlistedHeader(name) => {
+                write!(
+                    f,
+                    "denied {method} {origin}{path}: the rules do not name the header `{name}`"
+                )
+            }
+            DenialReason::HeaderWithSecret(name) => {
+                write!(
+                    f,
+                    "denied {method} {origin}{path}: the header `{name}` cannot be sent with a credential"
                 )
             }
             DenialReason::Malformed(reason) => {

@@ -1,56 +1,40 @@
-//! Request headers: those that a connector may set, and the one in which a
-//! reference becomes a credential.
+//! Request headers: those of a connector that are refused, and the one in which
+//! a reference becomes a credential.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 
 use super::denial::DenialReason;
+use super::rule::{Allowance, header as names};
 use crate::model::Secret;
 use crate::sandbox::secrets::GrantedSecrets;
 
-/// Headers that belong to the host because they frame or route a request, or
-/// claim where it is from. A connector that sets one gets an error.
-const RESERVED: [&str; 26] = [
-    "connection",
-    "expect",
-    "forwarded",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    // Names the proxy to use, for programs behind CGI.
-    "proxy",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-    // Claims about the origin of a request.
-    "cf-connecting-ip",
-    "client-ip",
-    "true-client-ip",
-    "x-client-ip",
-    "x-cluster-client-ip",
-    "x-forwarded",
-    "x-real-ip",
-    // Replaces the checked method, path or host, on servers that honour it.
-    "x-host",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-host",
-    "x-original-url",
-    "x-rewrite-url",
-];
-
-/// Returns true if a header belongs to the host. Many servers read `_` as `-`.
-#[must_use]
-pub(super) fn is_reserved(name: &HeaderName) -> bool {
-    let dashed = name.as_str().replace('_', "-");
-    RESERVED.contains(&dashed.as_str())
-        || dashed.starts_with("proxy-")
-        || dashed.starts_with("x-forwarded-")
-        // The host sets the length itself and drops the connector's
-        // `content-length`, but not `content_length`.
-        || (dashed == "content-length" && name != header::CONTENT_LENGTH)
+/// Removes the headers that the host sets itself, and fails if it must not send
+/// one of the others. The credential is not among them.
+pub(super) fn check(
+    headers: &mut HeaderMap,
+    allowance: &Allowance<'_>,
+    has_credential: bool,
+) -> Result<(), DenialReason> {
+    let replaced: Vec<_> = headers
+        .keys()
+        .filter(|name| names::is_replaced(name))
+        .cloned()
+        .collect();
+    for name in replaced {
+        headers.remove(name);
+    }
+    for name in headers.keys() {
+        if names::is_reserved(name) {
+            return Err(DenialReason::Header(name.to_string()));
+        }
+        if !names::is_usual(name) && !allowance.headers.contains(name.as_str()) {
+            return Err(DenialReason::UnlistedHeader(name.to_string()));
+        }
+        if has_credential && names::is_partial(name) {
+            return Err(DenialReason::HeaderWithSecret(name.to_string()));
+        }
+    }
+    Ok(())
 }
 
 /// Removes the credential from the headers. Returns the name and the value of

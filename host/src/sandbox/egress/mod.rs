@@ -3,12 +3,13 @@
 //!
 //! Reading order: [`rule`] (allowed requests), [`address`] and [`resolver`]
 //! (allowed addresses), [`headers`] (credentials), [`client`] (connections),
-//! [`body`], [`rate`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
+//! [`body`], [`coding`], [`rate`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
 //! (what happened). Nothing here knows what a connector reads.
 
 pub(crate) mod address;
 mod body;
 pub(crate) mod client;
+mod coding;
 mod denial;
 mod errors;
 mod headers;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HOST};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::BodyExt;
 use tracing::Instrument;
@@ -38,10 +39,13 @@ pub use stats::EgressStats;
 
 use self::body::SharedWindow;
 use self::client::{Clients, Network};
+use self::coding::Coding;
 use self::rate::MinimumRate;
+use self::record::Permissions;
 use self::reflection::Needles;
 use self::resolver::Prohibited;
 use self::rule::Rules;
+use self::rule::header::is_reserved;
 use self::stats::{OpenResponse, Sending};
 use super::secrets::GrantedSecrets;
 use crate::model::{Limit, Limits};
@@ -102,7 +106,7 @@ impl Egress {
 
 impl WasiHttpHooks for Egress {
     fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
-        Arc::new(|name: &HeaderName| headers::is_reserved(name))
+        Arc::new(|name: &HeaderName| is_reserved(name))
     }
 
     /// Limits what a guest can write before it sends the request, because the
@@ -139,6 +143,8 @@ struct CheckedRequest {
     headers: HeaderMap,
     /// Name of the secret that the request carries.
     credential: Option<String>,
+    /// Names of its headers that the rules had to name.
+    named_headers: Vec<String>,
     /// True if the host may have a private address.
     private: bool,
 }
@@ -163,6 +169,10 @@ impl EgressInner {
         let (parts, body) = request.into_parts();
         let request = self.check(parts)?;
         let (body, sending) = self.read_body(body).await?;
+        // The connector may have received a credential while it wrote the body.
+        if self.stats.reflection().is_some() {
+            return Err(Error::HttpRequestDenied);
+        }
         let first_byte = options.and_then(|options| options.first_byte_timeout);
         let response = self.exchange(&request, body, first_byte).await;
         drop(sending);
@@ -184,13 +194,6 @@ impl EgressInner {
         let refuse = |reason| self.deny(Denial::new(&method, &url, reason));
         let credential =
             headers::take_credential(&mut parts.headers, &self.secrets).map_err(refuse)?;
-        if let Some(name) = parts
-            .headers
-            .keys()
-            .find(|name| **name != HOST && headers::is_reserved(name))
-        {
-            return Err(refuse(DenialReason::Header(name.to_string())));
-        }
         let allowance = self
             .rules
             .allow(&method, &url)
@@ -200,6 +203,7 @@ impl EgressInner {
         {
             return Err(refuse(DenialReason::Secret(name.clone())));
         }
+        headers::check(&mut parts.headers, &allowance, credential.is_some()).map_err(refuse)?;
         let literal = literal_address(&url);
         if !allowance.private
             && let Some(special) = literal.and_then(address::special)
@@ -208,15 +212,18 @@ impl EgressInner {
         }
         let private = allowance.private;
 
-        for name in [HOST, CONTENT_LENGTH, ACCEPT_ENCODING] {
-            parts.headers.remove(name);
-        }
-        if is_loopback(&url, literal) {
-            // On the loopback interface, compression only costs time.
-            parts
-                .headers
-                .insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
+        let named = parts.headers.keys().map(|name| name.as_str().to_owned());
+        let named: Vec<_> = named
+            .filter(|name| allowance.headers.contains(name.as_str()))
+            .collect();
+        // On the loopback interface, compression only costs time.
+        let coding = if is_loopback(&url, literal) {
+            "identity"
+        } else {
+            "gzip"
+        };
+        let coding = HeaderValue::from_static(coding);
+        parts.headers.insert(ACCEPT_ENCODING, coding);
         if let Some((_, secret)) = &credential {
             let value = headers::credential(secret).ok_or(Error::ConfigurationError)?;
             parts.headers.insert(AUTHORIZATION, value);
@@ -226,6 +233,7 @@ impl EgressInner {
             url,
             headers: parts.headers,
             credential: credential.map(|(name, _)| name),
+            named_headers: named,
             private,
         })
     }
@@ -273,8 +281,12 @@ impl EgressInner {
         let private = address.map_or(request.private, |address| {
             address::special(address.ip()).is_some()
         });
-        let secret = request.credential.as_deref();
-        recorder.add(&request.method, &request.url, secret, private);
+        let needed = Permissions {
+            secrets: request.credential.iter().cloned().collect(),
+            headers: request.named_headers.iter().cloned().collect(),
+            private,
+        };
+        recorder.add(&request.method, &request.url, needed);
     }
 
     /// Checks the head of a response and starts to receive its body.
@@ -292,18 +304,20 @@ impl EgressInner {
             self.stats.limit(Limit::Headers);
             return Err(Error::HttpResponseHeaderSectionSize(None));
         }
-        let guard = self.needles.guard();
-        let reflected = headers
+        let texts: Vec<_> = headers
             .iter()
             .flat_map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()])
-            .find_map(|text| guard.find(text));
-        if let Some(name) = reflected {
+            .collect();
+        let guard = self.needles.guard(&texts).map_err(|name| {
             let reason = DenialReason::Reflection(name.to_owned());
-            return Err(self.deny(Denial::new(&method, &url, reason)));
-        }
+            self.deny(Denial::new(&method, &url, reason))
+        })?;
+        let coding = Coding::of_response(headers)
+            .map_err(|name| Error::HttpResponseContentCoding(Some(name)))?;
         let mut head = http::Response::new(());
         *head.status_mut() = response.status();
         *head.headers_mut() = headers.clone();
+        coding.remove_headers(head.headers_mut());
         let reception = body::Reception {
             stats: Arc::clone(&self.stats),
             open,
@@ -311,6 +325,7 @@ impl EgressInner {
             guard,
             limit: self.limits.response,
             rate: MinimumRate::new(self.limits.response_rate, response.headers()),
+            coding,
             method,
             url,
         };
@@ -347,8 +362,12 @@ fn request_url(uri: &http::Uri) -> Result<Url, String> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err("it contains a user name or a password".to_owned());
     }
-    if url.host().is_none() {
+    let Some(host) = url.host_str() else {
         return Err("it has no host".to_owned());
+    };
+    // In a rule, it stands for any name.
+    if host.contains('*') {
+        return Err("its host contains `*`".to_owned());
     }
     Ok(url)
 }

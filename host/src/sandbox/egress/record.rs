@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use http::Method;
 use url::Url;
 
+use super::rule::path;
 use crate::model::AllowRule;
 
 /// Bytes of requests that are kept. A connector that invents paths must not fill
@@ -33,21 +34,22 @@ struct RecordedRequest {
 
 /// Permissions that requests needed in addition to the rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Permissions {
-    secrets: BTreeSet<String>,
-    private: bool,
+pub(super) struct Permissions {
+    pub(super) secrets: BTreeSet<String>,
+    pub(super) headers: BTreeSet<String>,
+    pub(super) private: bool,
 }
 
 impl PolicyRecorder {
     /// Records a request.
-    pub(super) fn add(&self, method: &Method, url: &Url, secret: Option<&str>, private: bool) {
+    pub(super) fn add(&self, method: &Method, url: &Url, needed: Permissions) {
         let Ok(mut requests) = self.0.lock() else {
             return;
         };
         let request = RecordedRequest {
             origin: url.origin().ascii_serialization(),
             method: method.to_string(),
-            path: url.path().to_owned(),
+            path: path::exact(url.path()).into_owned(),
         };
         let size = request.origin.len() + request.method.len() + request.path.len();
         if !requests.by_request.contains_key(&request) {
@@ -58,8 +60,9 @@ impl PolicyRecorder {
             requests.bytes += size;
         }
         let permissions = requests.by_request.entry(request).or_default();
-        permissions.secrets.extend(secret.map(str::to_owned));
-        permissions.private |= private;
+        permissions.secrets.extend(needed.secrets);
+        permissions.headers.extend(needed.headers);
+        permissions.private |= needed.private;
     }
 
     /// Returns rules for the recorded requests and no others, or `None` if there
@@ -95,6 +98,7 @@ impl PolicyRecorder {
                 methods: own(&mut methods.into_iter()),
                 paths: own(&mut paths.into_iter()),
                 secrets: own(&mut needed.secrets.iter().map(String::as_str)),
+                headers: own(&mut needed.headers.iter().map(String::as_str)),
                 private: needed.private,
             }
         };
@@ -109,8 +113,13 @@ mod tests {
     #[test]
     fn the_rules_allow_the_recorded_requests_and_no_others() {
         let record = PolicyRecorder::default();
-        let add = |method: Method, url: &str, secret, private| {
-            record.add(&method, &Url::parse(url).unwrap(), secret, private);
+        let add = |method: Method, url: &str, secret: Option<&str>, private| {
+            let needed = Permissions {
+                secrets: secret.into_iter().map(str::to_owned).collect(),
+                headers: BTreeSet::new(),
+                private,
+            };
+            record.add(&method, &Url::parse(url).unwrap(), needed);
         };
         add(Method::GET, "https://a.io/health", None, false);
         add(Method::POST, "https://a.io/v2?x=1", Some("token"), false);
@@ -148,7 +157,8 @@ mod tests {
         let record = PolicyRecorder::default();
         for number in 0..100 {
             let url = format!("https://a.io/{number}{}", "x".repeat(64 << 10));
-            record.add(&Method::GET, &Url::parse(&url).unwrap(), None, false);
+            let url = Url::parse(&url).unwrap();
+            record.add(&Method::GET, &url, Permissions::default());
         }
         assert!(record.rules().is_none());
     }

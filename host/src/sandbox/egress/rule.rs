@@ -2,15 +2,17 @@
 //! resolves and sends nothing.
 //!
 //! Reading order: this file (rules and what they allow), [`origin`] (scheme,
-//! host, port), [`path`].
+//! host, port), [`path`], [`header`].
 
 mod error;
+pub(super) mod header;
 mod origin;
-mod path;
+pub(super) mod path;
 
 use std::collections::BTreeSet;
 
 use http::Method;
+use http::header::HeaderName;
 use url::Url;
 
 pub use self::error::RuleError;
@@ -25,6 +27,7 @@ pub struct Rule {
     methods: Vec<Method>,
     paths: Vec<PathPattern>,
     secrets: BTreeSet<String>,
+    headers: Vec<HeaderName>,
     private: bool,
 }
 
@@ -37,6 +40,9 @@ pub struct Rules(Vec<Rule>);
 pub struct Allowance<'a> {
     /// Names of the secrets that the request may carry.
     pub secrets: BTreeSet<&'a str>,
+    /// Names of the headers that the request may have in addition to the usual
+    /// ones.
+    pub headers: BTreeSet<&'a str>,
     /// True if the host may have a private address.
     pub private: bool,
 }
@@ -86,6 +92,11 @@ impl Rule {
             methods,
             paths,
             secrets: written.secrets.iter().cloned().collect(),
+            headers: written
+                .headers
+                .iter()
+                .map(|name| header::grantable(name))
+                .collect::<Result<_, _>>()?,
             private: written.private,
         })
     }
@@ -152,9 +163,12 @@ impl Rules {
             if rule.allows_path(url.path()) {
                 let all = allowance.get_or_insert(Allowance {
                     secrets: BTreeSet::new(),
+                    headers: BTreeSet::new(),
                     private: false,
                 });
                 all.secrets.extend(rule.secrets());
+                all.headers
+                    .extend(rule.headers.iter().map(HeaderName::as_str));
                 all.private |= rule.private;
             }
         }

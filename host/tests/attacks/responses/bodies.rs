@@ -167,6 +167,84 @@ async fn an_invalid_gzip_body_is_an_error() {
     }
 }
 
+fn encoded(coding: &str, body: &[u8]) -> Victim {
+    let head = format!(
+        "HTTP/1.1 200 OK\r\n{coding}content-length: {}\r\n\r\n",
+        body.len()
+    );
+    Victim::responding_with([head.as_bytes(), body].concat())
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(text).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[tokio::test]
+async fn every_member_of_a_gzip_stream_is_read() {
+    let members = [gzip(b"first,"), gzip(b""), gzip(b"second")].concat();
+    for coding in [
+        "content-encoding: gzip\r\n",
+        "content-encoding: GZIP\r\n",
+        "content-encoding: x-gzip\r\n",
+        "content-encoding: identity\r\ncontent-encoding: X-Gzip\r\n",
+        "Content-Encoding: gzip,\r\n",
+    ] {
+        let server = encoded(coding, &members);
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let response = outcome.response();
+        assert!(response.ends_with("first,second"), "{coding}: {response}");
+    }
+    let server = encoded(
+        "content-encoding: gzip\r\n",
+        &[&members[..], b"rest"].concat(),
+    );
+    let world = World::new().allow_private(&server.origin());
+    let outcome = world.request(get(&server.authority(), "/")).await;
+    assert!(outcome.failure().contains("HttpResponseContentCoding"));
+}
+
+#[tokio::test]
+async fn an_empty_body_is_empty_in_any_coding() {
+    for coding in [
+        "content-encoding: gzip\r\n",
+        "content-encoding: identity\r\n",
+        "",
+    ] {
+        let server = encoded(coding, b"");
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        assert!(outcome.response().starts_with("200"), "{coding}");
+    }
+}
+
+#[tokio::test]
+async fn a_coding_that_the_host_does_not_decode_is_refused() {
+    let twice = gzip(&gzip(b"hello"));
+    for coding in [
+        "content-encoding: gzip, gzip\r\n",
+        "content-encoding: gzip\r\ncontent-encoding: gzip\r\n",
+        "content-encoding: br\r\n",
+        "content-encoding: deflate\r\n",
+        "content-encoding: zstd\r\n",
+        "content-encoding: compress\r\n",
+        "content-encoding: aes128gcm\r\n",
+        "content-encoding: gzip;q=1\r\n",
+        "content-encoding: \"gzip\"\r\n",
+    ] {
+        let server = encoded(coding, &twice);
+        let world = World::new().allow_private(&server.origin());
+        let outcome = world.request(get(&server.authority(), "/")).await;
+        let failure = outcome.failure();
+        assert!(
+            failure.contains("HttpResponseContentCoding"),
+            "{coding}: {failure}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn the_time_limit_ends_a_stalled_response() {
     // The server sends each of these and then nothing.

@@ -11,10 +11,16 @@ use crate::world::{TOKEN, World};
 
 /// Grants the token and allows it for a server.
 pub(super) fn granting(server: &Victim) -> World {
+    granting_with(server, &[])
+}
+
+/// Grants the token, and allows it and some headers for a server.
+fn granting_with(server: &Victim, headers: &[&str]) -> World {
     World::new().token().allow_with(AllowRule {
         origin: server.origin(),
         methods: vec!["GET".to_owned(), "POST".to_owned()],
         secrets: vec!["token".to_owned()],
+        headers: headers.iter().map(ToString::to_string).collect(),
         private: true,
         ..AllowRule::default()
     })
@@ -49,8 +55,7 @@ async fn a_reference_becomes_the_credential_of_a_granted_origin() {
 #[tokio::test]
 async fn a_reference_in_another_header_is_just_text() {
     let server = Victim::listen();
-    let world = granting(&server);
-    for name in [
+    let names = [
         "x-api-key",
         "x-auth-token",
         "cookie",
@@ -63,7 +68,9 @@ async fn a_reference_in_another_header_is_just_text() {
         "accept",
         "content-type",
         "x-amz-security-token",
-    ] {
+    ];
+    let world = granting_with(&server, &names);
+    for name in names {
         for value in ["{token}", "Bearer {token}"] {
             let headers = json!([[name, value]]);
             let request = json!({ "authority": server.authority(), "headers": headers });
@@ -204,6 +211,7 @@ async fn a_reference_to_an_origin_that_does_not_name_the_secret_is_refused() {
         methods: vec![method.to_owned()],
         paths: vec![path.to_owned()],
         secrets: secrets.iter().map(ToString::to_string).collect(),
+        headers: Vec::new(),
         private: true,
     };
     let world = granting(&server)

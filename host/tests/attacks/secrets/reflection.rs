@@ -77,6 +77,73 @@ async fn a_credential_in_a_header_is_withheld() {
 }
 
 #[tokio::test]
+async fn a_credential_in_parts_of_the_headers_is_withheld() {
+    for at in 1..TOKEN.len() {
+        let (first, second) = TOKEN.split_at(at);
+        for headers in [
+            format!("x-a: {first}\r\nx-b: {second}"),
+            format!("x-b: {second}\r\nx-a: {first}"),
+            format!("x-a: before {first}\r\nx-b: {second} after"),
+            format!("x-a: {first}\r\nx-a: {second}"),
+        ] {
+            let response = format!("HTTP/1.1 200 OK\r\n{headers}\r\ncontent-length: 0\r\n\r\n");
+            denied(&headers, &echoed(response).await);
+        }
+    }
+    let parts: Vec<_> = TOKEN.as_bytes().chunks(5).rev().enumerate().collect();
+    let header = |(number, part): &(usize, &[u8])| {
+        format!("x-{number}: {}\r\n", String::from_utf8_lossy(part))
+    };
+    let headers: String = parts.iter().map(header).collect();
+    let response = format!("HTTP/1.1 200 OK\r\n{headers}content-length: 0\r\n\r\n");
+    denied(&headers, &echoed(response).await);
+}
+
+#[tokio::test]
+async fn a_credential_in_a_header_and_the_body_is_withheld() {
+    for at in 1..TOKEN.len() {
+        let (first, second) = TOKEN.split_at(at);
+        let header = format!("x-a: before {first}\r\n");
+        for (head, body) in [
+            (
+                format!("content-length: {}\r\n\r\n", second.len()),
+                second.to_owned(),
+            ),
+            (
+                "transfer-encoding: chunked\r\n\r\n".to_owned(),
+                format!(
+                    "1\r\n{}\r\n{:x}\r\n{} after\r\n0\r\n\r\n",
+                    &second[..1],
+                    second.len() + 5,
+                    &second[1..]
+                ),
+            ),
+        ] {
+            let response = format!("HTTP/1.1 200 OK\r\n{header}{head}{body}");
+            denied(&header, &echoed(response).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_in_two_members_of_a_gzip_stream_is_withheld() {
+    let member = |text: &str| {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        gzip.write_all(text.as_bytes()).unwrap();
+        gzip.finish().unwrap()
+    };
+    let (first, second) = TOKEN.split_at(TOKEN.len() / 2);
+    let body = [member(first), member(second)].concat();
+    for coding in ["gzip", "GZIP", "x-gzip"] {
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        denied(coding, &echoed([head.as_bytes(), &body].concat()).await);
+    }
+}
+
+#[tokio::test]
 async fn a_credential_in_a_body_is_withheld() {
     for body in [
         TOKEN.to_owned(),

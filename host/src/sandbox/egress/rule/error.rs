@@ -19,4 +19,7 @@ pub enum RuleError {
     /// A path that does not begin with `/` or `*`.
     #[error("`{0}` is not a path: it must begin with `/` or `*`")]
     Path(String),
+    /// A header that belongs to the host, or a malformed name.
+    #[error("`{0}` is not a header that a rule can name: it is malformed, or the host sets it")]
+    Header(String),
 }

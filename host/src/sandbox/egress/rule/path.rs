@@ -1,11 +1,22 @@
 //! Paths of an allow rule, and paths that are too ambiguous for any rule.
 
-/// A path in which `*` stands for any characters.
+use std::borrow::Cow;
+
+/// Pattern for one path, in which `*` stands for itself.
+pub(in super::super) fn exact(path: &str) -> Cow<'_, str> {
+    if path.contains('*') {
+        return path.replace('*', "%2A").into();
+    }
+    path.into()
+}
+
+/// A path in which `*` stands for any characters, and `%2A` for `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PathPattern(pub(super) String);
 
 impl PathPattern {
     pub(super) fn matches(&self, path: &str) -> bool {
+        let path = exact(path);
         let mut parts = self.0.split('*');
         let first = parts.next().unwrap_or_default();
         let Some(mut rest) = path.strip_prefix(first) else {
@@ -31,7 +42,8 @@ impl PathPattern {
 /// Returns true if a server may read the path as a different one. Such a path
 /// holds encoded separators, dots or control characters, a second layer of
 /// encoding or an invalid one (old servers decode overlong forms as dots), empty
-/// segments, or dots with parameters, which some servers cut off.
+/// segments, or dots with parameters or spaces, which some servers cut off. Some
+/// servers also read wide forms of dots and separators.
 pub(super) fn is_ambiguous(path: &str) -> bool {
     if path.contains("//") || path.contains('\\') {
         return true;
@@ -61,8 +73,26 @@ pub(super) fn is_ambiguous(path: &str) -> bool {
     let Ok(decoded) = str::from_utf8(&decoded) else {
         return true;
     };
+    if decoded.contains(is_wide_separator) {
+        return true;
+    }
     decoded.split('/').any(|segment| {
-        let name = segment.split_once(';').map_or("", |(name, _)| name);
-        matches!(name, "." | "..")
+        let name = segment.split_once(';').map_or(segment, |(name, _)| name);
+        let name: String = name.trim().chars().map(as_dots).collect();
+        matches!(name.as_str(), "." | "..")
     })
+}
+
+/// True for characters that compatibility forms of Unicode turn into separators.
+fn is_wide_separator(char: char) -> bool {
+    matches!(char, '\u{ff0f}' | '\u{ff3c}' | '\u{fe68}')
+}
+
+/// Returns the dots that compatibility forms of Unicode make of a character.
+fn as_dots(char: char) -> &'static str {
+    match char {
+        '.' | '\u{2024}' | '\u{fe52}' | '\u{ff0e}' => ".",
+        '\u{2025}' => "..",
+        _ => "other",
+    }
 }

@@ -7,7 +7,7 @@ fn rules(origin: &str, methods: &[&str], paths: &[&str]) -> Rules {
         methods: own(methods),
         paths: own(paths),
         secrets: own(&["token"]),
-        private: false,
+        ..AllowRule::default()
     }])
     .unwrap()
 }
@@ -160,6 +160,14 @@ fn a_path_is_ambiguous_when_servers_may_read_it_differently() {
         "/..;/x",
         "/.;x",
         "/..%3b/x",
+        "/v2/..%20/dump",
+        "/v2/%20../dump",
+        "/v2/%C2%A0..%E3%80%80/dump",
+        "/v2/.%20;x/dump",
+        "/v2/%EF%BC%8E%EF%BC%8E/dump",
+        "/v2/%E2%80%A5/dump",
+        "/v2/a%EF%BC%8Fb",
+        "/v2/a%EF%BC%BCb",
     ] {
         assert!(is_ambiguous(path), "{path}");
     }
@@ -173,8 +181,51 @@ fn a_path_is_ambiguous_when_servers_may_read_it_differently() {
         "/a%3Bb",
         "/a%26b",
         "/~a",
+        "/a..%20",
+        "/%E2%80%A6",
     ] {
         assert!(!is_ambiguous(path), "{path}");
+    }
+}
+
+#[test]
+fn a_star_in_a_path_is_only_itself() {
+    let suggested = path::exact("/*/a*").into_owned();
+    assert_eq!(suggested, "/%2A/a%2A");
+    let rules = rules("https://db.example.io", &["GET"], &[&suggested]);
+    let decide = |path: &str| decide(&rules, "GET", &format!("https://db.example.io{path}"));
+    assert_eq!(decide("/*/a*"), Ok(()));
+    assert_eq!(decide("/%2A/a%2A"), Ok(()));
+    assert_eq!(decide("/admin/ab"), Err(Uncovered::Path));
+}
+
+#[test]
+fn a_rule_names_no_header_of_the_host() {
+    let rule = |header: &str| {
+        Rule::new(&AllowRule {
+            origin: "https://x".to_owned(),
+            headers: vec![header.to_owned()],
+            ..AllowRule::default()
+        })
+    };
+    for header in [
+        "host",
+        "Authorization",
+        "content-length",
+        "content_length",
+        "Accept-Encoding",
+        "accept_encoding",
+        "transfer-encoding",
+        "x-forwarded-for",
+        "proxy-authorization",
+        "a b",
+        "",
+        "a\r\nb",
+    ] {
+        assert!(rule(header).is_err(), "{header}");
+    }
+    for header in ["x-namespace-bin", "X-Api-Version", "range", "cookie"] {
+        assert!(rule(header).is_ok(), "{header}");
     }
 }
 
