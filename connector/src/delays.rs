@@ -1,4 +1,4 @@
-//! Reports of delays because a server limits the rate of requests: one for each
+//! Reports of waits for a server that limits the rate of requests: one for each
 //! wait, however many requests wait. Must not decide how long a request waits.
 
 use std::cell::{Cell, RefCell};

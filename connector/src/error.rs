@@ -67,8 +67,8 @@ pub struct Error {
     pub slow: bool,
     /// Origin that limits the rate of requests, if that is the cause.
     pub limited_by: Option<String>,
-    /// Time for which the request has waited, if the config permits no more, so
-    /// that no caller waits again.
+    /// Time for which the request has waited, if the config permits no other
+    /// attempt. Then no caller may wait again.
     pub waited: Option<Duration>,
 }
 

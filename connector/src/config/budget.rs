@@ -27,7 +27,7 @@ pub(super) fn budget(setting: &str, text: Option<&String>) -> Result<Option<Dura
     }
 }
 
-/// Parses a budget in which something must be done, so that it is not zero.
+/// Parses a budget that must be larger than zero.
 pub(super) fn positive_budget(setting: &str, text: Option<&String>) -> Result<Option<Duration>> {
     let budget = budget(setting, text)?;
     if budget == Some(Duration::ZERO) {

@@ -80,10 +80,10 @@ impl Coverage {
     }
 }
 
-/// Returns the statement for the number and the checksum of rows, and for 1 if the
-/// database stores text as UTF-8. In other databases, digits are not those of the
-/// text, so the checksum is not valid. `rows` is the SQL of a relation with its
-/// conditions, after `FROM`.
+/// Returns the statement for the number and the checksum of rows. Its third value
+/// is 1 if the database stores text as UTF-8. Otherwise the checksum is not valid,
+/// because the server computes with other bytes. `rows` is the SQL of a relation
+/// with its conditions, after `FROM`.
 #[must_use]
 pub fn select(columns: &[ChecksumColumn], rows: &str, args: Vec<Argument>) -> Statement {
     let chunks = (MAX_WRITTEN_CHUNKS / columns.len().max(1)).clamp(1, MAX_CHUNKS);

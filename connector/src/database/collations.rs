@@ -4,7 +4,7 @@
 use super::tokens::{name, tokens};
 
 /// Returns the first key column whose text is not compared byte by byte, and its
-/// collation. `None` also for a statement that is not understood.
+/// collation. Also returns `None` for a statement that it does not understand.
 #[must_use]
 pub fn key_collation(create_statement: &str, key: &[String]) -> Option<(String, String)> {
     let tokens = tokens(create_statement)?;

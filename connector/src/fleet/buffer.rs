@@ -68,9 +68,9 @@ impl Buffer {
         self.bytes
     }
 
-    /// True if its rows have to be sent, while some databases are read whose
-    /// buffered rows have a number of bytes. If those are too many, the databases
-    /// with more than their share send theirs.
+    /// True if its rows have to be sent. `databases` are read at once, and their
+    /// buffered rows have `bytes` bytes. If these are too many, each database with
+    /// its share or more sends its rows.
     pub(super) fn is_full(&self, databases: usize, bytes: usize) -> bool {
         let share = MAX_TOTAL_BYTES / databases.max(1);
         self.bytes > MAX_BYTES || bytes > MAX_TOTAL_BYTES && self.bytes >= share

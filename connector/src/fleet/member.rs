@@ -1,6 +1,6 @@
 //! Read of one database among many. Its events are buffered until the read is
-//! complete, so that a database that fails halfway leaves nothing behind. Only
-//! if its buffer is full they are sent earlier. Must not know other databases.
+//! complete, so that a database that fails halfway leaves nothing behind. They are
+//! sent earlier only if its buffer is full. Must not know other databases.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,8 +4,8 @@
 //!
 //! Reading order: this file (the databases in progress), [`databases`] (their
 //! selection), [`turns`] (several reads at once), [`member`] and [`buffer`] (the
-//! read of one database), [`failures`], [`conclusion`], [`flush`] and [`union`] (rows with
-//! the columns of all databases), [`totals`] (statistics), [`progress`],
+//! read of one database), [`failures`], [`conclusion`], [`flush`] and [`union`]
+//! (rows with the columns of all databases), [`totals`] (statistics), [`progress`],
 //! [`overview`] (list and check). Must not know how a database is read.
 
 mod buffer;

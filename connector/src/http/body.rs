@@ -24,8 +24,8 @@ const MIN_BYTES: usize = 16 << 10;
 /// Bytes from which the memory of a body no longer doubles, but grows by a
 /// quarter.
 const LARGE_BYTES: usize = 2 << 20;
-/// Time after which a body that waits for its server no longer exceeds the
-/// maximum, so that another one can.
+/// Time after which a body that waits for its server may no longer exceed the
+/// maximum, so that another body may.
 const MAX_STALL: Duration = Duration::from_secs(1);
 
 thread_local! {

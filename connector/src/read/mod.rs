@@ -8,8 +8,7 @@
 //!    are resolved against the catalogue ([`requested`], [`queries`], [`plan`],
 //!    [`target`], [`column_types`]), and the server is queried for what the plan
 //!    depends on ([`query_plans`], [`feed_preflight`], [`preflight`],
-//!    [`continuity`],
-//!    [`statements`]),
+//!    [`continuity`], [`statements`]),
 //! 3. tables in pages ([`tables`], [`table`], [`page_size`],
 //!    [`page_response`]), in passes ([`pass`]), which for an incremental read
 //!    follow from its cursor ([`increment`]),

@@ -158,8 +158,8 @@ impl Target {
         self.select_max_row_id().filter(|_| reads_all && is_unknown)
     }
 
-    /// Returns the number of rows that the pages may be billed for. A read that
-    /// continues can stop anywhere, so that the rows of the checks before count.
+    /// Returns the number of rows that the server may bill for the pages. A read
+    /// that continues can stop at any row, so the rows of earlier checks count too.
     #[must_use]
     pub fn billable_rows(&self) -> Option<u64> {
         let max = self.max_rows_billed?;

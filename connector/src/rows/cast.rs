@@ -1,5 +1,5 @@
 //! A growing column of a logical type. A value is cast only if the result is
-//! exact: nothing is cut or guessed, and rounded only on request.
+//! exact: nothing is cut or guessed, and values are rounded only on request.
 //!
 //! Written by hand, because the parsers of `arrow-cast` accept more than that:
 //! they round numbers with too many digits and accept text that is not a date.

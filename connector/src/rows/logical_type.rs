@@ -51,8 +51,8 @@ pub enum EpochUnit {
     Micro,
     /// Julian days.
     JulianDay,
-    /// Not known: a number is no time. A text is one as it is written, without
-    /// an offset or with an offset of zero.
+    /// Unknown unit: numbers are not times. Text is a time as it is written, if it
+    /// has no offset or an offset of zero.
     Unknown,
 }
 

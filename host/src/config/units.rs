@@ -27,7 +27,7 @@ pub(super) fn bytes(key: &str, text: &str) -> Result<u64, ConfigError> {
     })
 }
 
-/// Parses a rate: bytes that have to arrive in each minute, or zero for any.
+/// Parses a rate: bytes that have to arrive in each minute, or zero for no minimum.
 pub(super) fn rate(key: &str, text: &str) -> Result<u64, ConfigError> {
     if text == "0B" {
         return Ok(0);

@@ -16,7 +16,7 @@ pub(super) struct Column {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) stored_type: StoredType,
-    /// Origin of the values, unless the name says everything.
+    /// Origin of the values, unless the name determines it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) origin: Option<ColumnOrigin>,
 }

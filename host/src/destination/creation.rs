@@ -1,11 +1,11 @@
-//! Files and folders that do not exist yet: whether they can be created, and in
-//! which folders. Creates nothing.
+//! Checks if files and folders that do not exist yet can be created. Creates
+//! nothing.
 
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-/// Kind of what is missing.
+/// Kind of a missing path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Missing {
     /// A file, whose folder must exist.

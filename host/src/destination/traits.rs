@@ -149,7 +149,7 @@ pub trait Load: Send {
     /// [`TableWrite`] of each table says. Called once, after all rows and
     /// before the commit. If it fails with an error that does not
     /// [void the load](DestinationError::voids_load), it may be called again
-    /// without the table of the error; what was applied before stays so. If it
+    /// without the table of the error; what was applied before stays applied. If it
     /// fails with another error, the load cannot be committed.
     fn apply(&mut self) -> Result<BTreeMap<String, WriteStats>, DestinationError>;
 

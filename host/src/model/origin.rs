@@ -47,8 +47,8 @@ impl ColumnOrigin {
         field.with_metadata(metadata)
     }
 
-    /// Returns the origin of a source column. `None` if its stored name says
-    /// everything: it is the source's, and no sibling could have it.
+    /// Returns the origin of a source column. `None` if its stored name determines
+    /// it: the name is that of the source, and no sibling could have it.
     #[must_use]
     pub fn for_column(source: &str, stored: &str) -> Option<Self> {
         (source != stored || stored.contains("__")).then(|| Self::Source(source.to_owned()))

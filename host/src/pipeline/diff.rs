@@ -42,7 +42,7 @@ impl Pipeline {
     async fn compare(&self) -> Result<Vec<Diff>, PipelineError> {
         let (refused, nothing_read) = match self.within_runtime(self.validate(&[])).await {
             Ok(refused) => (refused, None),
-            // Settings that never worked are no change of a table.
+            // Invalid settings are an error of the command, not a change of a table.
             Err(error @ PipelineError::NothingRead { cause, .. })
                 if cause != CommonCause::Settings =>
             {

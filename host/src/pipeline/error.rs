@@ -23,8 +23,8 @@ pub enum PipelineError {
     /// The component, the connector or the source failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The connector reached its time limit, which a setting of its own could have
-    /// ended the read before.
+    /// The connector reached its time limit. A setting of its own can end a read
+    /// before that.
     #[error("the connector reached its limit `time`; nothing of the open load was stored")]
     TimeLimit {
         /// Name of the setting.

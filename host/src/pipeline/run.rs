@@ -410,7 +410,7 @@ impl Pipeline {
     }
 }
 
-/// Returns the error of a run of which every resource voided a load.
+/// Returns the error of a run in which every resource voided a load.
 fn nothing_read(failed: &BTreeMap<String, SourceError>) -> Option<PipelineError> {
     let failed = failed.iter();
     let mut failed = failed.map(|(resource, error)| (resource.clone(), error.clone()));

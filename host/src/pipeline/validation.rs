@@ -23,8 +23,8 @@ impl Pipeline {
         self.validate_attempt(only, None).await
     }
 
-    /// Validates a resource before its first rows are shown. A destination that
-    /// another program has open is no reason not to show them.
+    /// Validates a resource before its first rows are shown. They are shown even if
+    /// another program has the destination open.
     pub(super) async fn validate_source(&self, resource: &str) -> Result<(), PipelineError> {
         match self.validate(&[resource.to_owned()]).await {
             Ok(failures) => match failures.into_iter().next() {
@@ -51,7 +51,7 @@ impl Pipeline {
         };
         match failure {
             None => Ok(()),
-            // A full refresh would be the remedy of a saved cursor.
+            // The connector's hint is a full refresh, which does not help here.
             Some(error) if error.category == ErrorCategory::Config => Err(PipelineError::settings(
                 error.message,
                 "use a cursor in the form in which the state shows those of the resource",

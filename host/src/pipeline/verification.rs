@@ -25,7 +25,7 @@ pub struct Verified {
     pub rows: u64,
     /// True if a checksum of the values agrees too.
     pub checksum: bool,
-    /// Columns of which the checksum covers only whether there is a value.
+    /// Columns of which the checksum covers only the presence of values.
     pub presence_only: Vec<String>,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct ReceivedRows {
     pub(super) rows: u64,
     /// Checksum of the rows, if one is to be compared.
     pub(super) checksum: Option<u64>,
-    /// Columns of which the checksum covers only whether there is a value.
+    /// Columns of which the checksum covers only the presence of values.
     pub(super) presence_only: Vec<String>,
 }
 
@@ -135,7 +135,7 @@ fn is_verified(spec: &PipelineSpec, resource: &ResourceSpec) -> bool {
 }
 
 /// Returns true if the connector cannot send figures, according to its findings.
-/// That is an error if a resource requires them, because it fails without.
+/// If a resource requires figures, these findings become errors.
 pub(super) fn classify(spec: &PipelineSpec, findings: &mut [Finding]) -> bool {
     let mut own = spec.resources.iter().map(|resource| resource.verify);
     let is_required = own.any(|own| own.is_some_and(|own| own != Verification::Off));

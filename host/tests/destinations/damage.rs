@@ -23,7 +23,7 @@ pub(crate) const KINDS: [Kind; 3] = [Kind::Parquet, Kind::Jsonl, Kind::Csv];
 /// removed.
 type Damage = fn(Vec<u8>) -> Option<Vec<u8>>;
 
-/// Damages that the size of the file shows.
+/// Damages that change the size of the file.
 const RESIZED: [(&str, Damage); 5] = [
     ("removed", |_| None),
     ("emptied", |_| Some(Vec::new())),
@@ -315,7 +315,7 @@ fn damaged_groups_fail_with_their_parent_rows_only() {
     }
 }
 
-/// The table was taken apart when the error occurred.
+/// A part of the table was already processed when the error occurred.
 #[test]
 fn a_load_with_a_damaged_table_is_never_committed() {
     for store in stores() {
@@ -368,7 +368,7 @@ fn a_replaced_table_fails_if_rows_that_it_must_keep_are_damaged() {
     }
 }
 
-/// A request that fails is no damage, whatever a decoder makes of it.
+/// A failed request is not reported as damage, whatever error the decoder returns.
 #[test]
 fn a_store_that_does_not_respond_is_not_taken_for_damage() {
     for (kind, format) in [

@@ -69,7 +69,7 @@ fn a_folder_that_cannot_be_published_to_is_named_at_the_commit() {
     assert_eq!(store.column("a", "id"), numbers(&[1]));
 }
 
-/// The kernel's own folders take no file from anybody, not even from root.
+/// No user can create files in the kernel's own folders, not even root.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_folder_that_accepts_no_file_fails_its_table_only() {

@@ -123,8 +123,8 @@ impl Bound {
         Ok(Self { value, number })
     }
 
-    /// Returns the bound of a class. `above` is that of the classes above the
-    /// value, and `below` that of the classes below.
+    /// Returns the bound of a class. `above` is the result for classes above that
+    /// of the value, and `below` for those below it.
     fn of_class(&self, class: SortClass, above: ClassBound, below: ClassBound) -> ClassBound {
         if let (SortClass::Number, Some(number)) = (class, &self.number) {
             return ClassBound::At(number.clone());

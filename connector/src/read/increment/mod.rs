@@ -14,6 +14,9 @@
 //!   still is the one that was read ([`continuity`]).
 //! - Rows without a value in the cursor column are read separately, in the order
 //!   of their key.
+//! - Times in text have to have one form ([`time_forms`]), unless a lag makes up
+//!   for others.
+//! - [`resume`] finds where a read starts, and [`passes`] builds its statements.
 //! - [`bounds`] limit the values that are read. If a merge has both bounds and a
 //!   cursor, it reads the rows between them again, and the cursor stays.
 
@@ -76,7 +79,7 @@ pub struct Increment {
     tail: Tail,
     /// Columns whose values are digested.
     digested: Vec<String>,
-    /// Forms of the times so far. `None` if they need not be one.
+    /// Forms of the times so far. `None` if several forms are permitted.
     forms: Option<TimeForms>,
     /// Database of the cursor, if it is not the one that is read.
     moved_from: Option<DatabaseIdentity>,

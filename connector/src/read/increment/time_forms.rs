@@ -14,9 +14,9 @@ use crate::hrana::request::Statement;
 use crate::rows::value::Value;
 
 /// Lag in seconds that makes up for two forms: local times may be 14 hours ahead
-/// of UTC and 12 behind, and the separator may order a day before another form.
+/// of UTC or 12 behind, and another separator may shift the order by a day.
 const SAFE_LAG: f64 = 50.0 * 3600.0;
-/// Lag that a hint suggests, which is at least that.
+/// Lag that hints suggest: at least [`SAFE_LAG`].
 const SUGGESTED_LAG: &str = "3d";
 /// Number of bytes of a day such as `2026-03-01`.
 const DAY_BYTES: usize = 10;
@@ -53,8 +53,8 @@ impl TimeForms {
         forms
     }
 
-    /// Adds a value. A value that is no text, or no time, has no form, and a day
-    /// alone orders like its midnight in every form.
+    /// Adds a value. Only a time in text has a form. A day alone has none: it orders
+    /// like its midnight in every form.
     pub(super) fn add(&mut self, value: &Value) {
         let (None, Value::Text(text)) = (&self.conflict, value) else {
             return;
@@ -69,7 +69,7 @@ impl TimeForms {
         }
     }
 
-    /// Returns the note on times of different forms, if there are such.
+    /// Returns the note on times of different forms, if there are any.
     ///
     /// # Errors
     /// A data error instead if the type of the column says that it holds times.

@@ -32,9 +32,9 @@ pub struct CursorTracker {
     continues: bool,
     /// Commit up to which everything is read at the end.
     commit: Option<CommitPosition>,
-    /// Forms of the times in the cursor column. `None` if they need not be one.
+    /// Forms of the times in the cursor column. `None` if several are permitted.
     forms: Option<TimeForms>,
-    /// True if the cursor stays where it was.
+    /// True if the read does not move the cursor.
     is_fixed: bool,
     /// Number of rows without a value in the cursor column.
     nulls: u64,
@@ -101,13 +101,13 @@ impl CursorTracker {
         self
     }
 
-    /// Sets the forms of the times before the read. `None` if they need not be one.
+    /// Sets the forms of the times before the read. `None` if several are permitted.
     pub(super) fn with_forms(mut self, forms: Option<TimeForms>) -> Self {
         self.forms = forms;
         self
     }
 
-    /// Sets whether the cursor stays where it was.
+    /// Keeps the saved cursor if `is_fixed` is true.
     pub(super) fn with_fixed(mut self, is_fixed: bool) -> Self {
         self.is_fixed = is_fixed;
         self

@@ -1,5 +1,5 @@
-//! Requests that are sent before the page before them is decoded: a guess of
-//! what follows it. Must not decode rows.
+//! Requests that are sent before the previous page is decoded, as a guess of what
+//! follows it. Must not decode rows.
 
 use super::{SentPage, TableReader};
 use crate::database::stream::StreamState;

@@ -18,8 +18,8 @@ pub(super) fn text<'a>(datum: &Datum<'a>) -> Option<Cow<'a, str>> {
     }
 }
 
-/// Casts what is cast to text, and blobs that hold JSON: as text, or in the
-/// binary form of SQLite.
+/// Casts values that can be cast to text, and blobs that hold JSON as text or in
+/// the binary form of SQLite.
 pub(super) fn json<'a>(datum: &Datum<'a>) -> Option<Cow<'a, str>> {
     let Datum::Blob(bytes) = *datum else {
         return text(datum);

@@ -53,7 +53,7 @@ pub(super) fn timestamp(
 }
 
 /// Converts a Julian day to microseconds since 1970, to the millisecond as SQLite
-/// does: a float holds a day of today no finer.
+/// does: a float cannot hold a day of our time more precisely.
 fn julian_day(datum: &Datum<'_>) -> Option<i64> {
     const MILLIS_PER_DAY: f64 = 86_400_000.0;
     /// Julian day of 1970-01-01, in milliseconds.

@@ -18,7 +18,7 @@ pub(super) fn conversion(column: &str, from: StoredType, to: StoredType) -> Opti
     match (from, to) {
         (Text, Timestamp | TimestampUtc) => {
             let plain = format!("regexp_replace({c}, '([Zz]|[+-]00(:?00)?)$', '')");
-            // A day ends like an offset.
+            // The end of a day can look like an offset.
             let plain = format!("CASE WHEN length({c}) <= 10 THEN {c} ELSE {plain} END");
             let value = if to == Timestamp {
                 format!("TRY_CAST({plain} AS TIMESTAMP)")

@@ -2,8 +2,8 @@
 //!
 //! The load algorithm is that of [`sql`](super::sql), and the library is used
 //! through [`adbc`](super::adbc). This module holds what is particular to
-//! DuckDB: [`dialect`], [`connection`] (settings, column types), [`memory`]
-//! and [`explain`] (meaning of its error texts).
+//! DuckDB: [`dialect`] and [`conversion`] (its SQL), [`connection`] (settings,
+//! column types), [`memory`] and [`explain`] (meaning of its error texts).
 
 mod connection;
 mod conversion;

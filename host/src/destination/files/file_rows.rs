@@ -2,7 +2,7 @@
 //! decides what a failure concerns: an earlier file that is damaged concerns its
 //! table only.
 //!
-//! Must not take a store that does not respond for a damaged file.
+//! Must not report a damaged file if the store does not respond.
 
 use std::io;
 

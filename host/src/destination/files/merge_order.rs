@@ -67,7 +67,7 @@ pub(super) fn apply_tables(
     Ok(())
 }
 
-/// Returns what was done to the tables of resources.
+/// Returns the statistics of the tables of resources.
 pub(super) fn stats(tables: &BTreeMap<String, StagedTable>) -> BTreeMap<String, WriteStats> {
     let resources = tables
         .values()

@@ -11,8 +11,8 @@
 //! the others stay.
 //!
 //! Reading order: this file, [`load`] (one load), [`staged_table`] (one table
-//! of it), [`open_table`], [`commit`] (its end), [`manifest`] and [`known_commit`], [`store`]
-//! (where files are kept), [`data_file`] (one file) and its formats
+//! of it), [`open_table`], [`commit`] (its end), [`manifest`] and
+//! [`known_commit`], [`store`] (where files are kept), [`data_file`] (one file) and its formats
 //! [`parquet`], [`jsonl`] and [`csv`] behind [`encoder`], [`open_files`]. Then
 //! merging: [`merge_order`] (all tables), [`apply`] (one table), [`received`]
 //! (keys that a load received) with [`row`], [`digest`] and [`rank`], [`merge`]

@@ -1,4 +1,4 @@
-//! Opens the tables of a load, after looking at what is stored of them.
+//! Opens the tables of a load, and checks their folders and stored files.
 //!
 //! Must not write rows.
 
@@ -89,12 +89,12 @@ impl FilesLoad<'_> {
         }
     }
 
-    /// Fails if a file that appended rows are added to is not as the manifest describes it.
-    /// The list of files at the begin of the load is enough to know that a file
-    /// is; it may be out of date if it says that a file is not.
+    /// Fails if a stored file of a table to which rows are appended differs from the
+    /// manifest. A file is opened only if the list from the beginning of the load
+    /// does not show it with its size, because the list may be out of date.
     fn check_kept(&self, table: &StagedTable) -> Result<(), DestinationError> {
-        // A merge reads the files. Records that no resource could hold are no reason
-        // to refuse rows.
+        // A merge reads the files itself. Damaged files of rejected records must not
+        // prevent a load.
         if table.is_unmerged() || table.name == names::REJECTED {
             return Ok(());
         }

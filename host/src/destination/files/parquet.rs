@@ -192,7 +192,7 @@ fn with_end_time(
 }
 
 /// Decodes a part of a file, which may be damaged. The library panics at some
-/// wrong bytes; what it has decoded then is not used.
+/// wrong bytes; its results are not used then.
 fn without_panic<T, E>(decode: impl FnOnce() -> Result<T, E>) -> io::Result<T>
 where
     E: Error + Send + Sync + 'static,

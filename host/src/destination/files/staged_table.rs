@@ -41,7 +41,7 @@ pub(super) struct StagedTable {
     received: Option<Received>,
     /// Number of files that this load has begun.
     begun_files: usize,
-    /// What the combination with earlier rows did, once it is done.
+    /// Result of the combination with earlier rows, once it is complete.
     pub(super) applied: Option<Applied>,
 }
 

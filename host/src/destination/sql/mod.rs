@@ -8,9 +8,10 @@
 //!
 //! Reading order: this file, [`dialect`], [`connection`], [`dataset`] (SQL
 //! texts about tables) with [`dataset_name`], [`load`] with [`transaction`]
-//! (its statements and rows) and [`load_records`] (what describes it), [`identifiers`] and [`open_table`] (tables that a
-//! load writes) with [`row_numbers`] and [`origins`] (of columns), [`superseded`] (one staged row of each
-//! key), [`apply`] and [`merge`] (combining staged rows with stored ones) with
+//! (its statements and rows) and [`load_records`] (the tables that describe it),
+//! [`identifiers`] and [`open_table`] (tables that a load writes) with
+//! [`row_numbers`] and [`origins`] (of columns), [`superseded`] (one staged row of
+//! each key), [`apply`] and [`merge`] (combining staged rows with stored ones) with
 //! [`key_columns`], and [`convert_column`] (columns that get another type).
 //!
 //! Must not name a store or a driver.

@@ -18,8 +18,8 @@ use crate::destination::records::{COLUMN_NAMES, TABLE_NAME};
 use crate::model::names;
 use crate::model::origin::ColumnOrigin;
 
-/// Origins by the stored names of columns. Columns whose names say everything
-/// have none.
+/// Origins by the stored names of columns. Columns whose names determine their
+/// origin have none.
 type Origins = BTreeMap<String, ColumnOrigin>;
 
 /// The recorded origins by the key by which names of tables are compared.
@@ -82,7 +82,7 @@ impl Transaction<'_> {
         let mut recorded = RecordedOrigins::default();
         for batch in self.connection.query(action, &sql)? {
             for (table, origins) in texts(batch.column(0)).zip(texts(batch.column(1))) {
-                // A text that is no record was written by someone else.
+                // The host writes only valid records, so another program wrote this text.
                 if let (Some(table), Some(origins)) = (table, origins)
                     && let Ok(origins) = serde_json::from_str(&origins)
                 {

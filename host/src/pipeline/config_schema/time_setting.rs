@@ -12,8 +12,8 @@ use crate::sandbox::SandboxError;
 /// Keyword of a setting whose duration is below a limit of the host.
 const BELOW_LIMIT: &str = "x-below-limit";
 
-/// Adds the setting that keeps what is complete to the error of the time limit, if
-/// the connector has one.
+/// Names, in the error of the time limit, the setting with which the connector ends
+/// a read earlier, if it has one.
 pub(in crate::pipeline) fn explain(error: PipelineError, schema: &str) -> PipelineError {
     let is_time = matches!(
         error,
@@ -37,7 +37,7 @@ pub(super) fn validate(
     for name in names(schema) {
         let text = config.get(name).and_then(Value::as_str);
         let Some(text) = text else { continue };
-        // What is not a duration is for the connector to refuse.
+        // The connector refuses values that are not durations.
         let Ok(duration) = units::duration(name, text) else {
             continue;
         };

@@ -1,6 +1,6 @@
-//! The stored names of the columns of a source. The table that exists decides,
-//! else the first load that has the column. Two columns never share a name,
-//! and no column has the name of a sibling of another.
+//! The stored names of the columns of a source. An existing table decides about
+//! them, otherwise the first load that has the column. Two columns never share a
+//! name, and no column has the name of a sibling of another.
 //!
 //! Must not know types, except that they are the kinds of siblings.
 
@@ -172,8 +172,8 @@ impl ColumnNames {
     }
 }
 
-/// Returns the stored names of the columns whose names in the source a table
-/// records, by the latter in lower case.
+/// Returns the stored names of the columns whose names in the source are recorded,
+/// by their names in the source in lower case.
 fn recorded_names(table: &Schema) -> BTreeMap<String, String> {
     let fields = table.fields().iter();
     let names = fields.filter_map(|field| match ColumnOrigin::from_field(field)? {

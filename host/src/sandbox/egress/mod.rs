@@ -3,8 +3,8 @@
 //!
 //! Reading order: [`rule`] (allowed requests), [`address`] and [`resolver`]
 //! (allowed addresses), [`headers`] (credentials), [`client`] (connections),
-//! [`body`], [`coding`], [`rate`] and [`reflection`] (responses), [`denial`], [`stats`] and [`record`]
-//! (what happened). Nothing here knows what a connector reads.
+//! [`body`], [`coding`], [`rate`] and [`reflection`] (responses), [`denial`],
+//! [`stats`] and [`record`] (what happened). Nothing here knows what a connector reads.
 
 pub(crate) mod address;
 mod body;

@@ -30,17 +30,17 @@ pub(super) struct Guard {
     /// End of the searched bytes in which a value may begin. Held back until
     /// the next chunk decides, so that the guest gets no part of a value.
     held: Vec<u8>,
-    /// Rests of values that the headers begin. `held` has the begin of the body
-    /// while one of them may still follow.
+    /// Ends of values whose beginnings are in the headers. `held` holds the beginning
+    /// of the body while it may still be one of them.
     begun_in_headers: Vec<Rest>,
 }
 
-/// End of a value, which would complete a part before it.
+/// End of a value whose beginning was received.
 #[derive(Clone, Copy, Debug)]
 struct Rest {
     /// Index of the needle.
     needle: usize,
-    /// Start of the end in the value.
+    /// Offset in the value at which the end starts.
     at: usize,
 }
 

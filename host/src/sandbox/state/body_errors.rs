@@ -1,6 +1,6 @@
-//! Error codes of bodies. `wasi:http` looks for another type of error than the
-//! one that the stream of a response body fails with, so that no guest would
-//! learn why a body failed. Must not pass on a text of the host.
+//! Error codes of bodies. `wasi:http` expects another type of error than the one
+//! with which the stream of a response body fails. Without this module, no guest
+//! would learn why a body failed. Must not pass on a text of the host.
 
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Host as _, IoError};

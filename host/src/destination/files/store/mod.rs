@@ -98,7 +98,7 @@ pub(super) trait Store: Send + Sync {
     ) -> Result<String, CommitError>;
 }
 
-/// Length in bytes of files by their paths.
+/// Lengths of files in bytes, by path.
 pub(super) type StoredBytes = BTreeMap<String, u64>;
 
 /// A committed manifest.

@@ -59,7 +59,7 @@ impl StoredFile {
         })))
     }
 
-    /// Returns the same file.
+    /// Returns another handle to the file.
     pub(in crate::destination::files) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self(match &self.0 {
             Source::Local(file) => Source::Local(file.try_clone()?),

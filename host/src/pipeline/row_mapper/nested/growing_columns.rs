@@ -209,8 +209,8 @@ impl GrowingColumns {
     }
 }
 
-/// True if a stored column holds values of the same kind: those of a path, or
-/// those of another type than a column.
+/// True if the recorded origin of a stored column fits: a path, or values of
+/// another type of the column `sibling_of`.
 fn is_of_column(stored: &Field, sibling_of: Option<&str>) -> bool {
     match (ColumnOrigin::from_field(stored), sibling_of) {
         (Some(ColumnOrigin::Sibling { of, .. }), Some(column)) => of == column,

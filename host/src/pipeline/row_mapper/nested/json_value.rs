@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(value.to_json(), object.replace("\\u00e4", "ä"));
     }
 
-    /// Readers that are in a hurry read one number in eight as its neighbour.
+    /// Fast parsers read about one number in eight as a neighbouring float.
     #[test]
     fn floats_have_every_bit() {
         for number in 1..10_000_u32 {

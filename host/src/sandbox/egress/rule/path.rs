@@ -43,7 +43,7 @@ impl PathPattern {
 /// holds encoded separators, dots or control characters, a second layer of
 /// encoding or an invalid one (old servers decode overlong forms as dots), empty
 /// segments, or dots with parameters or spaces, which some servers cut off. Some
-/// servers also read wide forms of dots and separators.
+/// servers also read full-width forms of dots and separators.
 pub(super) fn is_ambiguous(path: &str) -> bool {
     if path.contains("//") || path.contains('\\') {
         return true;
