@@ -57,22 +57,49 @@ impl Written<'_> {
             || self
                 .paths
                 .iter()
-                .any(|pattern| matches(pattern.as_bytes(), path.as_bytes()))
+                .any(|pattern| matches(&tokens(pattern, true), &tokens(path, false)))
     }
+}
+
+/// Token of a path or a pattern.
+#[derive(Clone, Copy, PartialEq)]
+enum Token {
+    Byte(u8),
+    /// Any bytes, in a pattern.
+    Any,
+}
+
+/// Returns the bytes of a text. An encoded star is a star, and a star of a
+/// pattern is any bytes.
+fn tokens(text: &str, is_pattern: bool) -> Vec<Token> {
+    let mut tokens = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        tokens.push(match byte {
+            b'%' if after.starts_with(b"2A") || after.starts_with(b"2a") => {
+                rest = &after[2..];
+                Token::Byte(b'*')
+            }
+            b'*' if is_pattern => Token::Any,
+            byte => Token::Byte(byte),
+        });
+    }
+    tokens
 }
 
 /// Returns true if a path matches a pattern, by dynamic programming over their
 /// prefixes.
-fn matches(pattern: &[u8], path: &[u8]) -> bool {
+fn matches(pattern: &[Token], path: &[Token]) -> bool {
     let mut row = vec![false; path.len() + 1];
     row[0] = true;
-    for &expected_byte in pattern {
+    for &expected in pattern {
         let mut next = vec![false; path.len() + 1];
         for at in 0..=path.len() {
-            next[at] = if expected_byte == b'*' {
+            next[at] = if expected == Token::Any {
                 row[at] || at > 0 && next[at - 1]
             } else {
-                at > 0 && row[at - 1] && path[at - 1] == expected_byte
+                at > 0 && row[at - 1] && path[at - 1] == expected
             };
         }
         row = next;
@@ -98,8 +125,17 @@ fn is_ambiguous(path: &str) -> bool {
     let Ok(decoded) = String::from_utf8(decoded) else {
         return true;
     };
-    let cut_off = |segment: &str| segment.starts_with(".;") || segment.starts_with("..;");
-    path.contains("//") || decoded.contains('\\') || decoded.split('/').any(cut_off)
+    let wide = ['\u{ff0f}', '\u{ff3c}', '\u{fe68}'];
+    let dots = decoded.replace(['\u{2024}', '\u{fe52}', '\u{ff0e}'], ".");
+    let dots = dots.replace('\u{2025}', "..");
+    let is_cut_off = |segment: &str| {
+        let name = segment.split(';').next().unwrap_or_default();
+        matches!(name.trim(), "." | "..")
+    };
+    path.contains("//")
+        || decoded.contains('\\')
+        || decoded.contains(wide)
+        || dots.split('/').any(is_cut_off)
 }
 
 fn is_hex(code: &str) -> bool {

@@ -16,10 +16,10 @@ pub(super) struct PathPattern(pub(super) String);
 
 impl PathPattern {
     pub(super) fn matches(&self, path: &str) -> bool {
-        let path = exact(path);
-        let mut parts = self.0.split('*');
+        let path = with_stars(path);
+        let mut parts = self.0.split('*').map(with_stars);
         let first = parts.next().unwrap_or_default();
-        let Some(mut rest) = path.strip_prefix(first) else {
+        let Some(mut rest) = path.strip_prefix(&*first) else {
             return false;
         };
         let mut parts = parts.peekable();
@@ -28,15 +28,23 @@ impl PathPattern {
         }
         while let Some(part) = parts.next() {
             if parts.peek().is_none() {
-                return rest.ends_with(part);
+                return rest.ends_with(&*part);
             }
-            let Some(at) = rest.find(part) else {
+            let Some(at) = rest.find(&*part) else {
                 return false;
             };
             rest = &rest[at + part.len()..];
         }
         true
     }
+}
+
+/// Returns a text with `*` for `%2A`, which is the same character of a path.
+fn with_stars(text: &str) -> Cow<'_, str> {
+    if text.contains("%2") {
+        return text.replace("%2A", "*").replace("%2a", "*").into();
+    }
+    text.into()
 }
 
 /// Returns true if a server may read the path as a different one. Such a path

@@ -196,7 +196,17 @@ fn a_star_in_a_path_is_only_itself() {
     let decide = |path: &str| decide(&rules, "GET", &format!("https://db.example.io{path}"));
     assert_eq!(decide("/*/a*"), Ok(()));
     assert_eq!(decide("/%2A/a%2A"), Ok(()));
+    assert_eq!(decide("/%2a/a%2a"), Ok(()));
     assert_eq!(decide("/admin/ab"), Err(Uncovered::Path));
+}
+
+#[test]
+fn an_encoded_star_is_no_text_of_a_pattern() {
+    for (pattern, path) in [("/a*2A", "/ab*"), ("/a*2Ay", "/ab*y"), ("/*2A/x", "/*/x")] {
+        let rules = rules("https://db.example.io", &["GET"], &[pattern]);
+        let url = format!("https://db.example.io{path}");
+        assert_eq!(decide(&rules, "GET", &url), Err(Uncovered::Path), "{path}");
+    }
 }
 
 #[test]
